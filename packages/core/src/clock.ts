@@ -1,0 +1,25 @@
+import type { Clock } from "./types.ts";
+
+const LONGEST_TIMER = 2 ** 31 - 1; // beyond it setTimeout fires at once
+
+/** The system's time, timers and chance. The one file that touches them. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  random: () => Math.random(),
+  setTimer(callback, delay, keepAlive) {
+    const timer: unknown = setTimeout(callback, Math.min(Math.max(delay, 0), LONGEST_TIMER));
+    if (!keepAlive && typeof timer === "object" && timer !== null && "unref" in timer) {
+      (timer as { unref(): void }).unref();
+    }
+    return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
+  },
+};
+
+/** Resolves after `delay` milliseconds. */
+export const sleep = (clock: Clock, delay: number, keepAlive: boolean): Promise<void> =>
+  new Promise((resolve) => clock.setTimer(resolve, delay, keepAlive));
+
+/** A short random name, unique for our purposes. */
+export const randomId = (clock: Clock): string =>
+  Array.from({ length: 2 }, () => Math.floor(clock.random() * 2 ** 52).toString(36)).join("");

@@ -1,0 +1,37 @@
+export { type Answer, type Authorizer, createAuthorizer, type Origins, type TokenSource } from "./authorize.ts";
+export {
+  type AnyUnexpiredError,
+  ConfigurationError,
+  type ErrorCode,
+  isAuthError,
+  RefreshFailedError,
+  SignInRequiredError,
+  StoreConflictError,
+  StoreError,
+  TokenEndpointError,
+  UnexpiredError,
+} from "./errors.ts";
+export { createFetch, type FetchOptions } from "./fetch.ts";
+export { fromKeyValue, type KeyValue, type KeyValueOptions } from "./key-value.ts";
+export { createTokenManager } from "./manager.ts";
+export { memoryStore } from "./memory-store.ts";
+export { reconcile } from "./record.ts";
+export { tokenSetFromResponse } from "./token-set.ts";
+export type {
+  CallOptions,
+  Clock,
+  DeadReason,
+  ProviderProfile,
+  RefreshContext,
+  RefreshFunction,
+  SessionEvent,
+  SessionState,
+  SignOutOptions,
+  StoredValue,
+  TokenManager,
+  TokenManagerOptions,
+  TokenResponse,
+  TokenSet,
+  TokenSetInput,
+  TokenStore,
+} from "./types.ts";

@@ -1,0 +1,70 @@
+import { randomId, systemClock } from "./clock.ts";
+import { StoreConflictError, StoreError } from "./errors.ts";
+import type { StoredValue, TokenStore } from "./types.ts";
+
+/** A plain get/set/delete object over strings. Its methods may be asynchronous. */
+export interface KeyValue {
+  get(key: string): unknown;
+  set(key: string, value: string): unknown;
+  delete(key: string): unknown;
+}
+
+/** Options of {@link fromKeyValue}. */
+export interface KeyValueOptions {
+  /** Under which key the session is kept. Default `"unexpired"`. */
+  readonly key?: string | undefined;
+}
+
+const PREFIX = "unexpired"; // not JSON, so that key-value libraries which parse what they read leave it alone
+
+/**
+ * Makes a store of a key-value object. Such an object cannot compare and set, so `supports.compareAndSet` is
+ * `"process"`: managers that share the returned store are safe; several processes over one backing are not.
+ *
+ * @throws TypeError where `get`, `set` or `delete` is missing, or `key` is no string
+ */
+export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}): TokenStore {
+  const { key = "unexpired" } = options;
+  check(keyValue, key);
+  const place = `The key "${key}"`;
+  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
+    const turn = queue.then(run);
+    queue = turn.catch(() => {});
+    return turn;
+  };
+  const load = async (): Promise<StoredValue | undefined> => parse(await keyValue.get(key), place);
+  return {
+    supports: { compareAndSet: "process", durable: false },
+    describe: () => place,
+    load,
+    save: (value, expected) =>
+      inTurn(async () => {
+        if ((await load())?.version !== expected) throw new StoreConflictError(place);
+        const version = randomId(systemClock);
+        await keyValue.set(key, `${PREFIX} ${version} ${value}`);
+        return version;
+      }),
+    remove: () => inTurn(async () => void (await keyValue.delete(key))),
+  };
+}
+
+function check(keyValue: KeyValue, key: unknown): void {
+  for (const method of ["get", "set", "delete"] as const) {
+    if (typeof keyValue?.[method] !== "function") {
+      throw new TypeError(`fromKeyValue: expected an object with get, set and delete; ${method} is ${typeof keyValue?.[method]}.`);
+    }
+  }
+  if (typeof key !== "string" || key === "") throw new TypeError(`key: expected a non-empty string, not ${typeof key}.`);
+}
+
+function parse(found: unknown, place: string): StoredValue | undefined {
+  if (found === undefined || found === null) return undefined;
+  const [, version, value] = (typeof found === "string" && /^unexpired (\S+) (.*)$/s.exec(found)) || [];
+  if (version !== undefined && value !== undefined) return { version, value };
+  throw new StoreError("STORE_UNREADABLE", {
+    place,
+    problem: "holds something that was not saved by this library",
+    advice: "It was left as it is. Choose another key, or delete it and sign in again.",
+  });
+}

@@ -1,0 +1,61 @@
+import { StoreError, UnexpiredError } from "./errors.ts";
+import { type SessionRecord, parseRecord, serialiseRecord } from "./record.ts";
+import { redact } from "./redact.ts";
+import { secretsOf } from "./token-set.ts";
+import type { TokenStore } from "./types.ts";
+
+/** A record and the version under which it is stored. */
+export interface Stored {
+  readonly record: SessionRecord;
+  readonly version: string;
+}
+
+/** A store of records over a store of strings, with every failure in our own terms. */
+export class RecordStore {
+  readonly #store: TokenStore;
+
+  constructor(store: TokenStore) {
+    this.#store = store;
+  }
+
+  get place(): string {
+    return this.#store.describe();
+  }
+
+  /** @throws StoreError */
+  async load(): Promise<Stored | undefined> {
+    const found = await this.#store.load().catch((error: unknown) => {
+      throw this.#toStoreError(error, "could not be read", []);
+    });
+    return found && { record: parseRecord(found.value, this.place), version: found.version };
+  }
+
+  /**
+   * Saves over `expected`; `undefined` where somebody else saved first. A failed save may have worked all the same, so
+   * it is followed by a look.
+   *
+   * @throws StoreError where the record is certainly not stored, or nobody can tell
+   */
+  async save(record: SessionRecord, expected: Stored | undefined): Promise<Stored | undefined> {
+    const value = serialiseRecord(record);
+    try {
+      return { record, version: await this.#store.save(value, expected?.version) };
+    } catch (error) {
+      if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
+      const failure = this.#toStoreError(error, "could not be written", secretsOf(record.tokens));
+      const found = await this.#store.load().catch(() => {
+        throw failure;
+      });
+      if (found?.value === value) return { record, version: found.version };
+      if (found?.version === expected?.version) throw failure;
+      return undefined;
+    }
+  }
+
+  #toStoreError(error: unknown, problem: string, secrets: readonly string[]): StoreError {
+    if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) return error;
+    const cause = redact(error, secrets);
+    const advice = "Nothing was lost; see the cause, and try again.";
+    return new StoreError("STORE_UNAVAILABLE", { place: this.place, problem: `${problem} (${cause.message})`, advice, cause });
+  }
+}

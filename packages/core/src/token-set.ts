@@ -1,0 +1,148 @@
+import * as z from "zod/mini";
+import type { TokenResponse, TokenSet, TokenSetInput } from "./types.ts";
+
+const text = z.string().check(z.minLength(1));
+
+/** RFC 6749 §5.1. `expires_in` arrives as a string from some servers; what is no number at all counts as absent. */
+const tokenResponse = z.looseObject({
+  access_token: text,
+  token_type: z.optional(z.nullable(z.string())),
+  expires_in: z.optional(z.unknown()),
+  refresh_token: z.optional(z.nullable(z.string())),
+  scope: z.optional(z.nullable(z.string())),
+  id_token: z.optional(z.nullable(z.string())),
+});
+
+/** A token set as it is given to us and as it is stored. */
+export const tokenSetSchema = z.object({
+  accessToken: text,
+  refreshToken: z.optional(text),
+  expiresAt: z.optional(z.number()),
+  tokenType: z._default(text, "Bearer"),
+  scope: z.optional(z.string()),
+  idToken: z.optional(z.string()),
+  extra: z._default(z.record(z.string(), z.unknown()), {}),
+});
+
+/**
+ * Makes a {@link TokenSet} of a token endpoint's answer ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}).
+ * `sentAt` is when the request was sent, in epoch milliseconds: `expires_in` counts from there. Without `expires_in`,
+ * a JWT's `exp` is taken.
+ *
+ * @throws TypeError where the answer holds no `access_token`, or `sentAt` is no number
+ */
+export function tokenSetFromResponse(response: TokenResponse, options: { readonly sentAt: number }): TokenSet {
+  if (!Number.isFinite(options?.sentAt)) {
+    throw new TypeError(`sentAt: expected epoch milliseconds, not ${typeof options?.sentAt}.`);
+  }
+  const tokens = parseTokenResponse(response, options.sentAt);
+  if (!tokens) throw new TypeError("response: expected a token endpoint's answer with an access_token.");
+  return tokens;
+}
+
+/** As {@link tokenSetFromResponse}; `undefined` where this is no successful answer. */
+export function parseTokenResponse(response: unknown, sentAt: number): TokenSet | undefined {
+  const parsed = tokenResponse.safeParse(response);
+  if (!parsed.success) return undefined;
+  const { access_token, token_type, expires_in, refresh_token, scope, id_token, ...extra } = parsed.data;
+  const seconds = toSeconds(expires_in);
+  return unprintable({
+    accessToken: access_token,
+    refreshToken: refresh_token || undefined,
+    expiresAt: seconds === undefined ? expiryOf(access_token) : sentAt + seconds * 1000,
+    tokenType: token_type || "Bearer",
+    scope: scope ?? undefined,
+    idToken: id_token ?? undefined,
+    extra,
+  });
+}
+
+/**
+ * Checks and completes a token set given by a caller.
+ *
+ * @throws TypeError which names the field, and never its value
+ */
+export function parseTokenSet(tokens: TokenSetInput): TokenSet {
+  const parsed = tokenSetSchema.safeParse(tokens);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = issue?.path.join(".") || "the whole";
+    throw new TypeError(`tokens: ${field} is not as a TokenSet has it: give at least { accessToken: string }.`);
+  }
+  const { accessToken, refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
+  return unprintable({
+    accessToken,
+    refreshToken,
+    expiresAt: expiresAt ?? expiryOf(accessToken),
+    tokenType,
+    scope,
+    idToken,
+    extra,
+  });
+}
+
+/** The successor of `previous`: what the server left out stays as it was (RFC 6749 §6). */
+export const succeed = (previous: TokenSet, next: TokenSet): TokenSet =>
+  unprintable({
+    ...next,
+    refreshToken: next.refreshToken ?? previous.refreshToken,
+    scope: next.scope ?? previous.scope,
+    idToken: next.idToken ?? previous.idToken,
+    extra: { ...previous.extra, ...next.extra },
+  });
+
+/** The token set with an `inspect` and a `toJSON` that leave the secrets out. Both are invisible otherwise. */
+export function unprintable(tokens: TokenSet): TokenSet {
+  const view = () => ({
+    accessToken: "[secret]",
+    refreshToken: tokens.refreshToken === undefined ? undefined : "[secret]",
+    expiresAt: tokens.expiresAt,
+    tokenType: tokens.tokenType,
+    scope: tokens.scope,
+  });
+  return Object.freeze(
+    Object.defineProperties(
+      { ...tokens },
+      {
+        [Symbol.for("nodejs.util.inspect.custom")]: { value: view },
+        toJSON: { value: view },
+      },
+    ),
+  );
+}
+
+/** Everything in the token set that must not be shown. */
+export const secretsOf = (tokens: TokenSet | undefined): string[] =>
+  [tokens?.accessToken, tokens?.refreshToken, tokens?.idToken].filter((secret) => secret !== undefined);
+
+/** Who the tokens belong to: `iss` and `sub` of the ID token, or of the access token where that is a JWT. */
+export function accountOf(tokens: TokenSet): string | undefined {
+  for (const token of [tokens.idToken, tokens.accessToken]) {
+    const claims = token === undefined ? undefined : claimsOf(token);
+    if (typeof claims?.sub === "string") return `${claims.iss ?? ""} ${claims.sub}`;
+  }
+  return undefined;
+}
+
+const expiryOf = (accessToken: string): number | undefined => {
+  const exp = claimsOf(accessToken)?.exp;
+  return typeof exp === "number" && Number.isFinite(exp) ? exp * 1000 : undefined;
+};
+
+const toSeconds = (value: unknown): number | undefined => {
+  const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  return typeof seconds === "number" && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
+};
+
+/** A JWT's claims, unverified: the token is ours, and the resource server does the verifying. */
+function claimsOf(token: string): Record<string, unknown> | undefined {
+  const [, payload, signature] = token.split(".");
+  if (!payload || signature === undefined) return undefined;
+  try {
+    const bytes = Uint8Array.from(atob(payload.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof claims === "object" && claims !== null ? (claims as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined; // an opaque token that happens to hold dots
+  }
+}

@@ -1,0 +1,20 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { defineConfig } from "vitest/config";
+import { CountsReporter } from "./scripts/counts-reporter.ts";
+
+const project = (name: string, root: string) => ({
+  test: { name, root, include: ["**/*.test.ts"], exclude: ["**/node_modules/**"], testTimeout: 30_000 },
+});
+
+export default defineConfig({
+  test: {
+    reporters: ["default", new CountsReporter()],
+    projects: [
+      ...readdirSync(join(import.meta.dirname, "packages")).map((name) => project(name, `packages/${name}`)),
+      project("demo", "examples/demo"),
+      project("scripts", "scripts"),
+      project("whole", "tests"),
+    ],
+  },
+});
