@@ -1,4 +1,5 @@
 import { ConfigurationError, UnexpiredError } from "./errors.ts";
+import { typeOf } from "./options.ts";
 import type { CallOptions, TokenManager } from "./types.ts";
 
 /** Where tokens may go: origins such as `"https://api.example.com"`, or a predicate over the whole URL. */
@@ -39,24 +40,24 @@ export interface Authorizer {
   tokenAfter(answer: Answer, options?: CallOptions): Promise<string | undefined>;
 }
 
-const toOrigin = (given: string): string => {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (!url || url.origin === "null" || url.pathname !== "/" || url.search || url.hash || url.username) {
-    throw new TypeError(`origins: "${url?.username ? "(with user information)" : given}" is not an origin. Give scheme, host and port, as in "https://api.example.com".`);
-  }
-  return url.origin;
+const toOrigin = (given: unknown, index: number): string => {
+  const url = typeof given === "string" && URL.canParse(given) ? new URL(given) : undefined;
+  const isBare = url && url.origin !== "null" && `${url.origin}/` === url.href && !/[?#]/.test(String(given));
+  if (isBare) return url.origin;
+  throw new TypeError(
+    `origins[${index}]: expected scheme, host and port, as in "https://api.example.com", not ${typeOf(given)}${url ? " with more in it" : ""}.`,
+  );
 };
 
+/** @throws TypeError which names the origin that is none, and never its value */
 const toPredicate = (origins: Origins): ((url: URL) => boolean) => {
-  if (typeof origins === "function") return origins;
-  if (!Array.isArray(origins) || origins.some((origin) => typeof origin !== "string")) {
-    throw new TypeError(`origins: expected an array of origins or a function, not ${typeName(origins)}.`);
-  }
+  // only `true`: a promise, as an asynchronous function returns it, would let every origin pass
+  if (typeof origins === "function") return (url) => origins(url) === true;
+  if (!Array.isArray(origins))
+    throw new TypeError(`origins: expected an array of origins or a function, not ${typeOf(origins)}.`);
   const allowed = new Set(origins.map(toOrigin));
   return (url) => allowed.has(url.origin);
 };
-
-const typeName = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? "an array" : typeof value);
 
 /** The 401 rule: who gets a token, and what to do when it is rejected. `origins` is fixed here. */
 export function createAuthorizer(tokens: TokenSource, options: { readonly origins: Origins }): Authorizer {
@@ -68,7 +69,7 @@ export function createAuthorizer(tokens: TokenSource, options: { readonly origin
       if (tokenType.toLowerCase() !== "bearer") {
         throw new ConfigurationError(`The session's token type is "${tokenType}"; only Bearer tokens can be attached.`);
       }
-      return accessToken;
+      return sendable(accessToken);
     },
     async tokenAfter(answer, { signal } = {}) {
       if (!isRejection(answer) || !isAllowed(answer.url)) return undefined;
@@ -77,16 +78,23 @@ export function createAuthorizer(tokens: TokenSource, options: { readonly origin
         renewal.catch(() => {}); // the next call meets the same error, and throws it
         return undefined;
       }
-      return renewal.catch(ignoreJustObtained);
+      return renewal.then(sendable, ignoreJustObtained);
     },
   };
 }
+
+/** A client that is given anything else for a header quotes it in its error. */
+const sendable = (accessToken: string): string => {
+  if (/^[\x20-\x7e\x80-\xff]+$/.test(accessToken)) return accessToken;
+  throw new ConfigurationError("The access token holds characters that no header can carry. Sign in with another one.");
+};
 
 /** RFC 6750 §3.1: `insufficient_scope` is about rights, which a new token would not change. */
 const isRejection = ({ status, wwwAuthenticate }: Answer): boolean =>
   status === 401 && !/\berror\s*=\s*"?insufficient_scope\b/i.test(wwwAuthenticate ?? "");
 
 const ignoreJustObtained = (error: unknown): undefined => {
-  if (UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.because === "just_obtained") return undefined;
+  if (UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.because === "just_obtained")
+    return undefined;
   throw error;
 };

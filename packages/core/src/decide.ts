@@ -1,12 +1,13 @@
-import { isSameAccount } from "./machine.ts";
+import type { Cause } from "./machine.ts";
 import { type Attempt, currentDigest, type Digest, type SessionRecord } from "./record.ts";
+import { isSameAccount } from "./session.ts";
 import type { DeadReason, ProviderProfile } from "./types.ts";
 
 /** What a renewal is for. */
 export interface Goal {
   /** The access token that is to be replaced. */
   readonly replacing: string | undefined;
-  readonly because: "clock" | "call" | "rejection";
+  readonly because: Cause;
 }
 
 /** What a renewal knows when it looks at the stored record. */
@@ -46,12 +47,12 @@ export function decide(record: SessionRecord | undefined, view: View): Decision 
   if (record.tokens.accessToken !== view.goal.replacing && view.isUsable) return { do: "stop" };
   if (record.spent.includes(digest)) return { do: "end", reason: "refresh_token_reused", digest };
   return record.attempt?.digest === digest
-    ? decideAfter(record.attempt, digest, record, view)
+    ? decideAfter(record.attempt, record, view)
     : { do: "claim", digest, afterLoss: false, failures: 0 };
 }
 
-function decideAfter(attempt: Attempt, digest: Digest, record: SessionRecord, view: View): Decision {
-  const { status, afterLoss, failures } = attempt;
+function decideAfter(attempt: Attempt, record: SessionRecord, view: View): Decision {
+  const { digest, status, afterLoss, failures } = attempt;
   if (status === "claimed" && !view.isAbandoned) return { do: "wait", attempt };
   const isLost = status !== "failed";
   const canWait = view.isUsable && view.goal.because !== "rejection";
@@ -67,4 +68,6 @@ const riskyUntil = ({ tokens }: SessionRecord, { profile, now }: View): number |
 
 /** By the wall clock, so that short-lived processes back off too; a clock that stands before the failure does not count. */
 const retryAtOf = ({ endedAt, retryIn }: Attempt, now: number): number | undefined =>
-  endedAt !== undefined && retryIn !== undefined && now >= endedAt && now < endedAt + retryIn ? endedAt + retryIn : undefined;
+  endedAt !== undefined && retryIn !== undefined && now >= endedAt && now < endedAt + retryIn
+    ? endedAt + retryIn
+    : undefined;

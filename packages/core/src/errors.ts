@@ -46,6 +46,8 @@ export class SignInRequiredError extends UnexpiredError {
   }
 }
 
+const LAST_DATE = 8.64e15; // what is beyond it is no Date
+
 /** The token could not be renewed now; the session lives. */
 export class RefreshFailedError extends UnexpiredError {
   override readonly name = "RefreshFailedError";
@@ -56,12 +58,12 @@ export class RefreshFailedError extends UnexpiredError {
   readonly because: "endpoint" | "just_obtained";
 
   constructor(retryAt: number, options: { because?: "endpoint" | "just_obtained"; cause?: unknown } = {}) {
-    const when = Number.isFinite(retryAt) ? ` Try again after ${new Date(retryAt).toISOString()}.` : "";
+    const when = Math.abs(retryAt) <= LAST_DATE ? ` Try again after ${new Date(retryAt).toISOString()}.` : "";
     const because = options.because ?? "endpoint";
-    const cause = options.cause instanceof Error ? `: ${options.cause.message}` : ".";
+    const cause = options.cause instanceof Error ? `: ${options.cause.message.replace(/\.$/, "")}` : "";
     super(
       because === "endpoint"
-        ? `The access token could not be renewed${cause}${when} The session is untouched.`
+        ? `The access token could not be renewed${cause}.${when} The session is untouched.`
         : `The rejected access token was obtained a moment ago, so it is not renewed again: check its scope and audience.${when}`,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
@@ -158,14 +160,23 @@ export type AnyUnexpiredError =
   | StoreConflictError
   | TokenEndpointError;
 
-const status = (value: unknown): unknown =>
+const CAUSES = 5;
+
+/**
+ * Whether the user has to authenticate: a sign-in that is required, or any HTTP client's 401. A client that wraps what
+ * its hooks throw is looked through, by `cause`.
+ */
+export function isAuthError(error: unknown): boolean {
+  let current = error;
+  for (let depth = 0; depth < CAUSES && typeof current === "object" && current !== null; depth++) {
+    if (UnexpiredError.is(current)) return current.code === "SIGN_IN_REQUIRED";
+    if (statusOf(current) === 401 || ("response" in current && statusOf(current.response) === 401)) return true;
+    current = "cause" in current ? current.cause : undefined;
+  }
+  return false;
+}
+
+const statusOf = (value: unknown): unknown =>
   typeof value === "object" && value !== null
     ? ("status" in value && value.status) || ("statusCode" in value && value.statusCode)
     : undefined;
-
-/** Whether the user has to authenticate: a sign-in that is required, or any HTTP client's 401. */
-export function isAuthError(error: unknown): boolean {
-  if (UnexpiredError.is(error)) return error.code === "SIGN_IN_REQUIRED";
-  if (typeof error !== "object" || error === null) return false;
-  return status(error) === 401 || ("response" in error && status(error.response) === 401);
-}

@@ -8,6 +8,15 @@ const DEADLINE = 30_000;
 /** The exchange's deadline in milliseconds. */
 export const deadlineOf = (refresh: RefreshFunction): number => refresh.timeout ?? DEADLINE;
 
+/** What is sent, and under which name. */
+export interface Request {
+  readonly refresh: RefreshFunction;
+  readonly tokens: TokenSet;
+  readonly attemptId: string;
+  /** Epoch milliseconds. */
+  readonly sentAt: number;
+}
+
 /** One POST under its deadline. */
 export interface Exchange {
   /** How it ended, or `lost` as soon as the deadline has passed. */
@@ -18,30 +27,24 @@ export interface Exchange {
 
 /** Step 4 of the protocol. Nothing but the deadline cancels it, and it keeps the process alive until then. */
 export function exchange(
-  refresh: RefreshFunction,
-  current: TokenSet,
-  attemptId: string,
-  context: { readonly clock: Clock; readonly profile: ProviderProfile; readonly sentAt: number },
+  { refresh, tokens, attemptId, sentAt }: Request,
+  clock: Clock,
+  profile: ProviderProfile,
 ): Exchange {
-  const { clock, profile, sentAt } = context;
-  const secrets = secretsOf(current);
+  const secrets = secretsOf(tokens);
   const controller = new AbortController();
-  const late = (async () => refresh(current, { signal: controller.signal, attemptId }))().then(
+  const late = (async () => refresh(tokens, { signal: controller.signal, attemptId }))().then(
     (response) => classifyAnswer(response, sentAt, profile, secrets),
     (error: unknown) => classifyError(error, profile, secrets),
   );
   const outcome = new Promise<Outcome>((resolve) => {
-    const deadline = deadlineOf(refresh);
-    const cancel = clock.setTimer(
-      () => {
-        const cause = new Error(`No answer within ${deadline} ms.`);
-        controller.abort(new DOMException(cause.message, "TimeoutError"));
-        resolve({ kind: "lost", error: new TokenEndpointError({ sent: true, cause }) });
-      },
-      deadline,
-      true,
-    );
-    late.then(resolve).finally(cancel);
+    const onDeadline = () => {
+      const cause = new DOMException(`No answer within ${deadlineOf(refresh)} ms.`, "TimeoutError");
+      controller.abort(cause);
+      resolve({ kind: "lost", error: new TokenEndpointError({ sent: true, cause }) });
+    };
+    const cancel = clock.setTimer(onDeadline, deadlineOf(refresh), true);
+    void late.then(resolve).finally(cancel);
   });
   return { outcome, late };
 }

@@ -19,7 +19,8 @@ const PREFIX = "unexpired"; // not JSON, so that key-value libraries which parse
 
 /**
  * Makes a store of a key-value object. Such an object cannot compare and set, so `supports.compareAndSet` is
- * `"process"`: managers that share the returned store are safe; several processes over one backing are not.
+ * `"process"`, and holds for this one store: managers that share it are safe. Two stores made over one backing are not,
+ * in one process or in several: each of them may overwrite what the other has just saved, and a session is lost.
  *
  * @throws TypeError where `get`, `set` or `delete` is missing, or `key` is no string
  */
@@ -52,10 +53,13 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
 function check(keyValue: KeyValue, key: unknown): void {
   for (const method of ["get", "set", "delete"] as const) {
     if (typeof keyValue?.[method] !== "function") {
-      throw new TypeError(`fromKeyValue: expected an object with get, set and delete; ${method} is ${typeof keyValue?.[method]}.`);
+      throw new TypeError(
+        `fromKeyValue: expected an object with get, set and delete; ${method} is ${typeof keyValue?.[method]}.`,
+      );
     }
   }
-  if (typeof key !== "string" || key === "") throw new TypeError(`key: expected a non-empty string, not ${typeof key}.`);
+  if (typeof key !== "string" || key === "")
+    throw new TypeError(`key: expected a non-empty string, not ${typeof key}.`);
 }
 
 function parse(found: unknown, place: string): StoredValue | undefined {

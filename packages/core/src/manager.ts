@@ -1,23 +1,20 @@
 import { TokenEndpointError, UnexpiredError } from "./errors.ts";
+import { type Cause, type Effect, type Event, type Sighting, type Tried, transition } from "./machine.ts";
+import { parseOptions, type Settings, typeOf } from "./options.ts";
+import { RefreshProtocol } from "./protocol.ts";
+import type { SessionRecord } from "./record.ts";
+import { RecordStore } from "./record-store.ts";
+import { redact } from "./redact.ts";
 import {
-  type Effect,
-  type Event,
+  type Conditions,
   initialSession,
   isSameAccount,
   isUsable,
   type Session,
-  type Sighting,
   stateOf,
-  type Time,
-  transition,
-  type Tried,
   validUntil,
-} from "./machine.ts";
-import { parseOptions, type Settings, typeOf } from "./options.ts";
-import { endRecord, RefreshProtocol } from "./protocol.ts";
-import { currentDigest, type SessionRecord, spend } from "./record.ts";
-import { RecordStore } from "./record-store.ts";
-import { redact } from "./redact.ts";
+} from "./session.ts";
+import { saveSession, saveTombstone } from "./sign.ts";
 import { abortable, SingleFlight } from "./single-flight.ts";
 import { parseTokenSet, secretsOf } from "./token-set.ts";
 import type {
@@ -36,7 +33,8 @@ import type {
  *
  * @throws TypeError for an option that makes no sense; it names the option and what is accepted
  */
-export const createTokenManager = (options: TokenManagerOptions = {}): TokenManager => new Manager(parseOptions(options));
+export const createTokenManager = (options: TokenManagerOptions = {}): TokenManager =>
+  new Manager(parseOptions(options));
 
 type Question = { type: "asked"; refresh: boolean } | { type: "rejected"; accessToken: string };
 
@@ -69,7 +67,7 @@ class Manager implements TokenManager {
       profile,
       clock,
       session: () => this.#session,
-      isUsable: (record) => isUsable(this.#session, record, this.#time()),
+      isUsable: (record) => isUsable(this.#session, record, this.#conditions()),
       see: (record, by) => this.#see(record, by),
       announce: (event) => this.#announce(event),
     });
@@ -91,7 +89,8 @@ class Manager implements TokenManager {
   }
 
   async replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
-    if (typeof accessToken !== "string") throw new TypeError(`accessToken: expected a string, not ${typeOf(accessToken)}.`);
+    if (typeof accessToken !== "string")
+      throw new TypeError(`accessToken: expected a string, not ${typeOf(accessToken)}.`);
     return (await this.#ask({ type: "rejected", accessToken }, options)).accessToken;
   }
 
@@ -99,26 +98,20 @@ class Manager implements TokenManager {
     this.#assertOpen();
     const tokens = parseTokenSet(input);
     const { account, clock } = this.#settings;
-    for (;;) {
-      const stored = await this.#records.load();
-      const record: SessionRecord = { schema: 1, account: account(tokens), tokens, obtainedAt: clock.now(), spent: [] };
-      const digest = currentDigest(record);
-      const attempt = digest !== undefined && stored?.record.attempt?.digest === digest ? stored.record.attempt : undefined;
-      const spent = spend(stored?.record.spent ?? [], currentDigest(stored?.record), digest);
-      const saved = await this.#records.save({ ...record, attempt, spent }, stored);
-      if (saved) return this.#see(saved.record, "sign-in");
-    }
+    const session = { tokens, account: account(tokens), obtainedAt: clock.now() };
+    this.#see(await saveSession(this.#records, session), "sign-in");
   }
 
-  async signOut({ revoke }: SignOutOptions = {}): Promise<void> {
+  async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {
     this.#assertOpen();
-    const tokens = await this.#saveTombstone();
-    const byRefresh = this.#settings.refresh?.revoke;
-    const run = typeof revoke === "function" ? revoke : revoke === false ? undefined : byRefresh;
-    if (revoke === true && !run) throw new TypeError("revoke: the refresh function has no revoke of its own; give a function.");
+    const { clock, refresh } = this.#settings;
+    const { record, tokens } = await saveTombstone(this.#records, () => this.#protocol.load(), clock.now());
+    this.#see(record, "store");
+    const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;
     await run(tokens).catch((error: unknown) => {
-      throw UnexpiredError.is(error) ? error : new TokenEndpointError({ sent: true, cause: redact(error, secretsOf(tokens)) });
+      if (UnexpiredError.is(error)) throw error;
+      throw new TokenEndpointError({ sent: true, cause: redact(error, secretsOf(tokens)) });
     });
   }
 
@@ -130,7 +123,7 @@ class Manager implements TokenManager {
   }
 
   get state(): SessionState | undefined {
-    return stateOf(this.#session, this.#settings.rules, this.#time());
+    return stateOf(this.#session, this.#conditions());
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {
@@ -155,9 +148,9 @@ class Manager implements TokenManager {
     return this.#settings.clock.now() < this.#validUntil && !options?.signal?.aborted;
   }
 
-  #time(): Time {
-    const { clock } = this.#settings;
-    return { now: clock.now(), monotonic: clock.monotonic() };
+  #conditions(): Conditions {
+    const { rules, clock } = this.#settings;
+    return { ...rules, now: clock.now(), monotonic: clock.monotonic() };
   }
 
   #assertOpen(): void {
@@ -170,37 +163,52 @@ class Manager implements TokenManager {
     for (;;) {
       this.#assertOpen();
       signal?.throwIfAborted();
-      for (const effect of this.#dispatch({ ...question, tried })) {
-        if (effect.do === "refuse") throw effect.error;
-        if (effect.do === "give") return this.#session.record?.tokens as TokenSet; // the machine gives only what is there
-        if (effect.do === "renew") this.#renew(effect.because);
-        if (effect.do === "load") tried = await this.#try(this.#load(), { ...tried, loaded: true }, signal);
-        if (effect.do === "wait") tried = await this.#wait(tried, signal);
+      const effects = this.#dispatch({ ...question, tried });
+      for (const effect of effects) tried = await this.#perform(effect, tried, signal);
+      const tokens = this.#session.record?.tokens;
+      if (tokens && effects.some((effect) => effect.do === "give")) return tokens;
+    }
+  }
+
+  async #perform(effect: Effect, tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
+    switch (effect.do) {
+      case "load":
+        return this.#try(
+          this.#load().then(() => ({ ...tried, loaded: true })),
+          tried,
+          signal,
+        );
+      case "renew": {
+        const renewal = this.#renew(effect.because);
+        return effect.wait ? this.#wait(renewal, tried, signal) : tried;
       }
+      case "refuse":
+        throw effect.error;
+      case "give":
+      case "announce":
+        return tried;
     }
   }
 
-  async #wait(tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
+  async #wait(renewal: Promise<boolean>, tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
     this.#waiting++;
-    try {
-      const isRenewed = this.#renewal.current ?? Promise.resolve(true);
-      return await this.#try(isRenewed, { ...tried, loaded: true, renewed: true }, signal);
-    } finally {
+    const done = renewal.then((brought) => (brought ? { loaded: true, renewed: true } : tried));
+    return this.#try(done, tried, signal).finally(() => {
       this.#waiting--;
-    }
+    });
   }
 
-  async #try(promise: Promise<unknown>, then: Tried, signal: CallOptions["signal"]): Promise<Tried> {
+  async #try(step: Promise<Tried>, tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
     try {
-      await abortable(promise, signal);
-      return then;
+      return await abortable(step, signal);
     } catch (failure) {
       signal?.throwIfAborted();
-      return { ...then, failure };
+      return { ...tried, failure };
     }
   }
 
-  #renew(because: "clock" | "call" | "rejection"): void {
+  /** Starts a renewal, or joins the one that runs. */
+  #renew(because: Cause): Promise<boolean> {
     const goal = { replacing: this.#session.record?.tokens?.accessToken, because };
     const renewal = this.#renewal.run(async () => {
       let brought = false;
@@ -213,6 +221,7 @@ class Manager implements TokenManager {
       }
     });
     renewal.catch(() => {}); // told as an event, and to whoever waits
+    return renewal;
   }
 
   #load(): Promise<void> {
@@ -238,20 +247,17 @@ class Manager implements TokenManager {
   }
 
   #dispatch(event: Event): readonly Effect[] {
-    const { session, effects } = transition(this.#session, event, this.#settings.rules, this.#time());
-    this.#keep(session);
-    for (const effect of effects) if (effect.do === "announce") this.#announce(effect.event);
-    return effects;
-  }
-
-  #keep(session: Session): void {
+    const conditions = this.#conditions();
+    const { session, effects } = transition(this.#session, event, conditions);
     const tokens = session.record?.tokens;
     if (tokens && tokens !== this.#session.record?.tokens) {
       this.#tokenSet = Promise.resolve(tokens);
       this.#accessToken = Promise.resolve(tokens.accessToken);
     }
     this.#session = session;
-    this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, this.#settings.rules);
+    this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, conditions);
+    for (const effect of effects) if (effect.do === "announce") this.#announce(effect.event);
+    return effects;
   }
 
   #announce(event: SessionEvent): void {
@@ -260,24 +266,6 @@ class Manager implements TokenManager {
         listener(event);
       } catch {
         // a listener's mistake is not the session's
-      }
-    }
-  }
-
-  /** Ends the stored session, and resolves to the tokens that it held. */
-  async #saveTombstone(): Promise<TokenSet | undefined> {
-    for (;;) {
-      const stored = await this.#protocol.load();
-      if (!stored || stored.record.dead?.reason === "signed_out") {
-        this.#see(stored?.record, "store");
-        return undefined;
-      }
-      const dead = { reason: "signed_out" as const, digest: currentDigest(stored.record) };
-      const tombstone = { ...endRecord(stored.record, dead), obtainedAt: this.#settings.clock.now() };
-      const saved = await this.#records.save(tombstone, stored);
-      if (saved) {
-        this.#see(saved.record, "store");
-        return stored.record.tokens;
       }
     }
   }

@@ -10,12 +10,18 @@ export function memoryStore(): TokenStore {
   let saves = 0;
   const change = (next: StoredValue | undefined) => {
     current = next;
-    for (const listener of listeners) listener();
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch {
+        // what is stored is stored, whatever a listener makes of it
+      }
+    }
   };
   return {
     supports: { compareAndSet: "process", durable: false },
     describe: () => PLACE,
-    load: async () => current,
+    load: async () => current && { ...current },
     async save(value, expected) {
       if (current?.version !== expected) throw new StoreConflictError(PLACE);
       const version = `${++saves}`;

@@ -1,6 +1,10 @@
 import * as oauth from "oauth4webapi";
+import * as z from "zod/mini";
+import { readError, toEndpointError } from "./classify.ts";
+import { systemClock } from "./clock.ts";
 import { TokenEndpointError } from "./errors.ts";
-import { typeOf } from "./options.ts";
+import { checkOptions, deadline, func, type OptionTable } from "./options.ts";
+import { secretsOf } from "./token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "./types.ts";
 
 /** How the client proves who it is ({@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3 RFC 6749 §2.3}). */
@@ -27,6 +31,8 @@ export interface OAuth2RefreshOptions {
   readonly timeout?: number | undefined;
 }
 
+const DEADLINE = 30_000;
+
 /**
  * Makes a refresh function for the refresh token grant ({@link https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC 6749 §6}).
  * One POST per exchange; redirects are not followed.
@@ -34,66 +40,100 @@ export interface OAuth2RefreshOptions {
  * @throws TypeError for an option that makes no sense; it names the option and what is accepted
  */
 export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
-  const client = checkOptions(options);
-  const refresh = async (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {
-    if (current.refreshToken === undefined) throw new TokenEndpointError({ sent: false, endpoint: client.endpoint });
-    const additionalParameters = parametersOf(options);
-    const send = { ...client.send, signal, additionalParameters };
-    const response = await oauth
-      .refreshTokenGrantRequest(client.server, client.client, client.auth, current.refreshToken, send)
-      .catch((error: unknown) => Promise.reject(toUnanswered(error, client.endpoint)));
-    return readAnswer(response, client.endpoint);
+  checkOptions("oauth2Refresh", optionTable, options);
+  const { timeout } = options;
+  const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(options);
+  const refresh = (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {
+    const token = current.refreshToken;
+    if (token === undefined) throw new TypeError("refresh: the token set holds no refresh token to present.");
+    return reporting([...secrets, ...secretsOf(current)], endpoint, async () => {
+      const additionalParameters = parametersOf(options);
+      const request = { ...send, signal, additionalParameters };
+      return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
+    });
   };
-  const revoke = async (tokens: TokenSet): Promise<void> => {
-    const signal = AbortSignal.timeout(options.timeout ?? 30_000);
-    const token = tokens.refreshToken ?? tokens.accessToken;
-    const response = await oauth.revocationRequest(client.server, client.client, client.auth, token, { ...client.send, signal });
-    if (!response.ok) await readAnswer(response, client.endpoint);
-  };
-  return Object.assign(refresh, {
-    timeout: options.timeout,
-    revoke: options.revocationEndpoint === undefined ? undefined : revoke,
-  });
+  const revoke = (tokens: TokenSet): Promise<void> =>
+    reporting([...secrets, ...secretsOf(tokens)], revocationEndpoint, () =>
+      within(timeout ?? DEADLINE, async (signal) => {
+        const token = tokens.refreshToken ?? tokens.accessToken;
+        const response = await oauth.revocationRequest(server, client, auth, token, { ...send, signal });
+        if (!response.ok) throw toError(response, tryJson(await response.text()), revocationEndpoint);
+        await response.body?.cancel();
+      }),
+    );
+  return Object.assign(refresh, { timeout, revoke: revocationEndpoint === undefined ? undefined : revoke });
 }
 
-const DEFAULT_METHOD: ClientAuth = { method: "none" };
+/** RFC 6749 §3.2: TLS, except where nothing leaves the machine (RFC 8252 §8.3); no fragment. */
+function isEndpoint(given: unknown): boolean {
+  if (!(typeof given === "string" || given instanceof URL) || !URL.canParse(given)) return false;
+  const { protocol, username, password, hash, hostname } = new URL(given);
+  if (username || password || hash) return false;
+  return protocol === "https:" || (protocol === "http:" && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
+}
 
-function checkOptions(options: OAuth2RefreshOptions) {
-  const { clientId, clientAuth = DEFAULT_METHOD, timeout } = options ?? {};
-  const endpoint = checkEndpoint("tokenEndpoint", options?.tokenEndpoint);
-  const revocation = options.revocationEndpoint === undefined ? undefined : checkEndpoint("revocationEndpoint", options.revocationEndpoint);
-  if (typeof clientId !== "string" || clientId === "") throw new TypeError(`clientId: expected a non-empty string, not ${typeOf(clientId)}.`);
-  if (options.fetch !== undefined && typeof options.fetch !== "function") throw new TypeError(`fetch: expected a function, not ${typeOf(options.fetch)}.`);
-  if (timeout !== undefined && !(typeof timeout === "number" && timeout > 0 && Number.isFinite(timeout))) {
-    throw new TypeError(`timeout: expected milliseconds above 0, not ${typeOf(timeout)}.`);
-  }
+const text = z.string().check(z.regex(/^\P{Surrogate}+$/u));
+const endpoint = z.custom<string | URL>(isEndpoint);
+const ENDPOINT = "an absolute URL, https or, on loopback, http, without user information or fragment";
+
+const optionTable = {
+  tokenEndpoint: [endpoint, ENDPOINT, "required"],
+  clientId: [text, "a non-empty string", "required"],
+  clientAuth: [
+    z.union([
+      z.object({ method: z.literal("none") }),
+      z.object({ method: z.enum(["client_secret_basic", "client_secret_post"]), clientSecret: text }),
+    ]),
+    '{ method: "none" } or { method: "client_secret_basic" | "client_secret_post", clientSecret }',
+  ],
+  scope: [text, "a non-empty string, space-separated"],
+  resource: [z.union([text, z.array(text)]), "a non-empty string, or an array of them"],
+  revocationEndpoint: [endpoint, ENDPOINT],
+  fetch: [func, "a function"],
+  timeout: [deadline, "milliseconds above 0"],
+} as const satisfies OptionTable & Record<keyof OAuth2RefreshOptions, unknown>;
+
+function toClient(options: OAuth2RefreshOptions) {
+  const tokenEndpoint = new URL(options.tokenEndpoint);
+  const revocation = options.revocationEndpoint === undefined ? undefined : new URL(options.revocationEndpoint);
+  const client = { client_id: options.clientId };
+  const server = {
+    issuer: tokenEndpoint.origin,
+    token_endpoint: tokenEndpoint.href,
+    ...(revocation && { revocation_endpoint: revocation.href }),
+  };
+  const auth = toClientAuth(options.clientAuth ?? { method: "none" });
+  const isPlain = tokenEndpoint.protocol === "http:" || revocation?.protocol === "http:"; // on loopback, as was checked
+  const send = { [oauth.allowInsecureRequests]: isPlain, ...(options.fetch && { [oauth.customFetch]: options.fetch }) };
+  const headers = new Headers();
+  void auth(server, client, new URLSearchParams(), headers);
+  const { clientSecret } = { clientSecret: undefined, ...options.clientAuth };
+  const secrets = [clientSecret, headers.get("authorization")?.replace("Basic ", "")].filter(
+    (each) => each !== undefined,
+  );
   return {
-    endpoint: endpoint.href,
-    server: { issuer: endpoint.origin, token_endpoint: endpoint.href, ...(revocation && { revocation_endpoint: revocation.href }) },
-    client: { client_id: clientId },
-    auth: toClientAuth(clientAuth),
-    send: { [oauth.allowInsecureRequests]: true, ...(options.fetch && { [oauth.customFetch]: options.fetch }) },
+    server,
+    client,
+    auth,
+    send,
+    secrets,
+    endpoint: nameOf(tokenEndpoint),
+    revocationEndpoint: revocation && nameOf(revocation),
   };
 }
 
-/** RFC 6749 §3.2: TLS, except where nothing leaves the machine (RFC 8252 §8.3). */
-function checkEndpoint(name: string, given: unknown): URL {
-  const url = (typeof given === "string" || given instanceof URL) && URL.canParse(String(given)) ? new URL(given) : undefined;
-  if (!url) throw new TypeError(`${name}: expected an absolute URL, not ${typeOf(given)}${typeof given === "string" ? " that is none" : ""}.`);
-  const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol === "https:" || (url.protocol === "http:" && isLoopback)) return url;
-  throw new TypeError(`${name}: expected https (http only on loopback), not ${url.protocol}//${url.host}.`);
-}
+/** The address for messages. A query may hold keys. */
+const nameOf = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
 function toClientAuth(given: ClientAuth): oauth.ClientAuth {
-  const method: unknown = given?.method;
-  if (method === "none") return oauth.None();
-  if (method !== "client_secret_basic" && method !== "client_secret_post") {
-    throw new TypeError('clientAuth: expected { method: "none" } or { method: "client_secret_basic" | "client_secret_post", clientSecret }.');
+  switch (given.method) {
+    case "none":
+      return oauth.None();
+    case "client_secret_basic":
+      return oauth.ClientSecretBasic(given.clientSecret);
+    case "client_secret_post":
+      return oauth.ClientSecretPost(given.clientSecret);
   }
-  const secret: unknown = "clientSecret" in given ? given.clientSecret : undefined;
-  if (typeof secret !== "string" || secret === "") throw new TypeError(`clientAuth.clientSecret: expected a non-empty string, not ${typeOf(secret)}.`);
-  return method === "client_secret_basic" ? oauth.ClientSecretBasic(secret) : oauth.ClientSecretPost(secret);
 }
 
 function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParams {
@@ -103,31 +143,44 @@ function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParam
   return parameters;
 }
 
-/** The body first, then the status: some servers answer 200 with an error in it, or `invalid_grant` with a 403. */
-async function readAnswer(response: Response, endpoint: string): Promise<TokenResponse> {
-  const { status } = response;
-  const body = await response.text().catch((error: unknown) => Promise.reject(toUnanswered(error, endpoint)));
-  const answer = tryJson(body);
-  if (response.ok && typeof answer?.access_token === "string") return answer as TokenResponse;
-  throw new TokenEndpointError({
-    error: textOf(answer?.error) ?? textOf(answer?.error_code),
-    description: textOf(answer?.error_description),
-    status,
-    retryAfter: retryAfterOf(response),
-    sent: true,
-    endpoint,
-    ...(response.ok && { cause: new Error("The answer holds no access_token.") }),
-  });
+/** Whatever goes wrong becomes a TokenEndpointError that holds none of the secrets. */
+async function reporting<T>(
+  secrets: readonly string[],
+  endpoint: string | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof TokenEndpointError) throw toEndpointError(error, secrets);
+    throw toEndpointError(new TokenEndpointError({ sent: !isUnsent(error), endpoint, cause: error }), secrets);
+  }
 }
 
-const LONGEST_TEXT = 200;
+async function within<T>(milliseconds: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = () => controller.abort(new DOMException(`No answer within ${milliseconds} ms.`, "TimeoutError"));
+  const cancel = systemClock.setTimer(stop, milliseconds, true);
+  return run(controller.signal).finally(cancel);
+}
 
-const textOf = (value: unknown): string | undefined =>
-  typeof value === "string" && value !== "" ? value.slice(0, LONGEST_TEXT) : undefined;
+/** The body first, then the status: some servers answer 200 with an error in it, or `invalid_grant` with a 403. */
+async function readTokens(response: Response, endpoint: string): Promise<TokenResponse> {
+  const answer = tryJson(await response.text());
+  if (response.ok && typeof answer?.access_token === "string") return answer as TokenResponse;
+  throw toError(response, answer, endpoint);
+}
 
-function tryJson(text: string): Record<string, unknown> | undefined {
+function toError(response: Response, answer: unknown, endpoint: string | undefined): TokenEndpointError {
+  const { ok, status } = response;
+  const said = readError(answer);
+  const cause = ok && said.error === undefined ? new Error("The answer holds no access_token.") : undefined;
+  return new TokenEndpointError({ ...said, status, retryAfter: retryAfterOf(response), sent: true, endpoint, cause });
+}
+
+function tryJson(body: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(body);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined; // HTML, or nothing
@@ -143,17 +196,16 @@ function retryAfterOf({ headers }: Response): number | undefined {
   return Number.isFinite(delay) ? Math.max(0, delay) : undefined;
 }
 
-/** TLS failures come before any request; their codes carry no system call. */
-const NOT_SENT = /^(UND_ERR_CONNECT_TIMEOUT|CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT_)/;
+/** No connection, or no TLS: failures that come before any request. Their codes carry no system call. */
+const NOT_SENT =
+  /^(UND_ERR_CONNECT_TIMEOUT|CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_TLS_CERT_|ERR_SSL_(WRONG_VERSION|UNSUPPORTED_PROTOCOL|.*ALERT_(HANDSHAKE|PROTOCOL)))/;
+const CAUSES = 5;
 
-/** `sent` is false only where that is certain. */
-const toUnanswered = (error: unknown, endpoint: string): TokenEndpointError =>
-  new TokenEndpointError({ sent: !isUnsent(error), endpoint, cause: error });
-
-function isUnsent(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isUnsent);
-  const { code, syscall }: { code?: unknown; syscall?: unknown } = error;
+/** Whether the request certainly did not leave. */
+function isUnsent(error: unknown, depth = 0): boolean {
+  if (typeof error !== "object" || error === null || depth > CAUSES) return false;
+  const { code, syscall, cause, errors }: { [part in "code" | "syscall" | "cause" | "errors"]?: unknown } = error;
+  if (Array.isArray(errors)) return errors.length > 0 && errors.every((each) => isUnsent(each, depth + 1));
   if (syscall === "connect" || syscall === "getaddrinfo") return true;
-  return (typeof code === "string" && NOT_SENT.test(code)) || isUnsent(error.cause);
+  return (typeof code === "string" && NOT_SENT.test(code)) || isUnsent(cause, depth + 1);
 }

@@ -1,27 +1,37 @@
 import * as z from "zod/mini";
 import { systemClock } from "./clock.ts";
-import type { Rules } from "./machine.ts";
 import { memoryStore } from "./memory-store.ts";
 import { genericProvider } from "./providers.ts";
+import type { Rules } from "./session.ts";
 import { accountOf } from "./token-set.ts";
-import type {
-  Clock,
-  ProviderProfile,
-  RefreshFunction,
-  TokenManagerOptions,
-  TokenSet,
-  TokenStore,
-} from "./types.ts";
+import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "./types.ts";
 
 const DEFAULT_WINDOW = 5 * 60_000;
 
-const func = z.custom<(...parameters: never[]) => unknown>((value) => typeof value === "function");
-const duration = z.number().check(z.gte(0));
+/** For each option what it must be, and how to say that. */
+export type OptionTable = Readonly<Record<string, readonly [z.ZodMiniType, string, "required"?]>>;
 
-/** Each option: what it must be, and how to say that. */
-const options = {
-  store: [z.looseObject({ load: func, save: func, remove: func, describe: func }), "a TokenStore, such as fileStore({ path })"],
-  refresh: [func, "a function, such as oauth2Refresh({ tokenEndpoint, clientId })"],
+export const func = z.custom<(...parameters: never[]) => unknown>((value) => typeof value === "function");
+const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // also Infinity
+const functions = (...names: string[]) => z.looseObject(Object.fromEntries(names.map((name) => [name, func])));
+
+/** A deadline in milliseconds: above 0, and finite. */
+export const deadline = z.number().check(z.gt(0));
+const refreshFunction = z.custom<RefreshFunction>(
+  (value) => typeof value === "function" && z.optional(deadline).safeParse(Reflect.get(value, "timeout")).success,
+);
+
+const managerOptions = {
+  store: [
+    functions("load", "save", "remove", "describe").check(
+      z.refine(({ watch, holder }) => z.optional(func).safeParse(watch).success && isHolder(holder)),
+    ),
+    "a TokenStore, such as fileStore({ path })",
+  ],
+  refresh: [
+    refreshFunction,
+    "a function, such as oauth2Refresh({ tokenEndpoint, clientId }); its timeout, if any, in milliseconds above 0",
+  ],
   refreshWindow: [duration, "milliseconds, 0 or more"],
   background: [z.boolean(), "true or false"],
   provider: [
@@ -31,15 +41,18 @@ const options = {
       afterLoss: z.optional(z.enum(["retry", "sign-in"])),
       terminalCodes: z.optional(z.array(z.string())),
     }),
-    "{ rotation?: boolean, graceSeconds?: number, afterLoss?: \"retry\" | \"sign-in\", terminalCodes?: string[] }",
+    '{ rotation?: boolean, graceSeconds?: number, afterLoss?: "retry" | "sign-in", terminalCodes?: string[] }',
   ],
   account: [func, "a function from a TokenSet to a string"],
-  whenUnreachable: [z.enum(["throw", "stale"]), "\"throw\" or \"stale\""],
+  whenUnreachable: [z.enum(["throw", "stale"]), '"throw" or "stale"'],
   clock: [
-    z.looseObject({ now: z.optional(func), monotonic: z.optional(func), setTimer: z.optional(func), random: z.optional(func) }),
+    z.partial(functions("now", "monotonic", "setTimer", "random")),
     "{ now?, monotonic?, setTimer?, random? }, functions all",
   ],
-} as const satisfies Record<keyof TokenManagerOptions, readonly [z.ZodMiniType, string]>;
+} as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
+
+const isHolder = (holder: unknown): boolean =>
+  z.optional(z.looseObject({ id: z.string(), isGone: func })).safeParse(holder).success;
 
 /** The options of a manager, checked and completed. */
 export interface Settings {
@@ -53,10 +66,7 @@ export interface Settings {
 
 /** @throws TypeError which names the option, the type of what was given, and what is accepted */
 export function parseOptions(given: TokenManagerOptions): Settings {
-  if (typeof given !== "object" || given === null) {
-    throw new TypeError(`createTokenManager: expected an object of options, not ${typeOf(given)}.`);
-  }
-  for (const [name, value] of Object.entries(given)) checkOption(name, value);
+  checkOptions("createTokenManager", managerOptions, given);
   return {
     store: given.store ?? memoryStore(),
     refresh: given.refresh,
@@ -66,25 +76,56 @@ export function parseOptions(given: TokenManagerOptions): Settings {
       background: given.background ?? true,
       staleAllowed: given.whenUnreachable === "stale",
     },
-    profile: { ...genericProvider, ...given.provider },
-    account: given.account ?? accountOf,
-    clock: { ...systemClock, ...given.clock },
+    profile: { ...genericProvider, ...withoutUndefined(given.provider) },
+    account: given.account ? checkedAccount(given.account) : accountOf,
+    clock: completeClock(given.clock ?? {}),
   };
 }
 
-function checkOption(name: string, value: unknown): void {
-  if (!(name in options)) {
-    throw new TypeError(`${name}: there is no such option. There are ${Object.keys(options).join(", ")}.`);
+/** @throws TypeError which names the option, the type of what was given, and what is accepted */
+export function checkOptions(what: string, table: OptionTable, given: object): void {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new TypeError(`${what}: expected an object of options, not ${typeOf(given)}.`);
   }
-  const [schema, accepted] = options[name as keyof typeof options];
-  if (value === undefined || schema.safeParse(value).success) return;
-  throw new TypeError(`${name}: expected ${accepted}, not ${typeOf(value)}.`);
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(table, name)) continue;
+    throw new TypeError(`${name}: there is no such option. There are ${Object.keys(table).join(", ")}.`);
+  }
+  for (const [name, [schema, accepted, required]] of Object.entries(table)) {
+    const value: unknown = Reflect.get(given, name);
+    if (value === undefined ? required : !schema.safeParse(value).success) {
+      throw new TypeError(`${name}: expected ${accepted}, not ${typeOf(value)}.`);
+    }
+  }
 }
+
+const withoutUndefined = <T extends object>(given: T | undefined): Partial<T> =>
+  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
+
+/** Each function bound to its clock, which may be an instance of a class. */
+const completeClock = (given: Partial<Clock>): Clock => ({
+  now: given.now?.bind(given) ?? systemClock.now,
+  monotonic: given.monotonic?.bind(given) ?? systemClock.monotonic,
+  setTimer: given.setTimer?.bind(given) ?? systemClock.setTimer,
+  random: given.random?.bind(given) ?? systemClock.random,
+});
+
+/** What it returns is stored, and compared with what was. */
+const checkedAccount =
+  (account: (tokens: TokenSet) => string | undefined) =>
+  (tokens: TokenSet): string | undefined => {
+    const name: unknown = account(tokens);
+    if (name === undefined || typeof name === "string") return name;
+    throw new TypeError(`account: expected to return a string or undefined, not ${typeOf(name)}.`);
+  };
 
 /** The type of a value, for messages: its contents might be a secret. */
 export const typeOf = (value: unknown): string => {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
-  if (typeof value === "number") return Number.isNaN(value) ? "NaN" : value < 0 ? "a negative number" : "a number";
+  if (typeof value === "number") return typeOfNumber(value);
   return typeof value === "object" ? "an object of another shape" : `a ${typeof value}`;
 };
+
+const typeOfNumber = (value: number): string =>
+  Number.isNaN(value) ? "NaN" : value < 0 ? "a negative number" : "a number";

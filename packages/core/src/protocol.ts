@@ -1,61 +1,73 @@
 import { backoff } from "./backoff.ts";
 import type { Outcome } from "./classify.ts";
 import { randomId, sleep } from "./clock.ts";
+import { type CommitSurroundings, Committer, type Rotation } from "./commit.ts";
 import { type Decision, decide, type Goal } from "./decide.ts";
-import { ConfigurationError, RefreshFailedError, UnexpiredError } from "./errors.ts";
+import { ConfigurationError, RefreshFailedError } from "./errors.ts";
 import { deadlineOf, exchange } from "./exchange.ts";
 import { LeaseWatch } from "./lease.ts";
-import { isSameAccount, type Session, type Sighting } from "./machine.ts";
-import { type Attempt, currentDigest, type Digest, type SessionRecord, spend, type Verdict } from "./record.ts";
-import type { RecordStore, Stored } from "./record-store.ts";
+import { type Attempt, currentDigest, type Digest, endRecord, type SessionRecord } from "./record.ts";
+import type { Stored } from "./record-store.ts";
+import type { Session } from "./session.ts";
 import { succeed } from "./token-set.ts";
-import type { Clock, DeadReason, ProviderProfile, RefreshFunction, SessionEvent, TokenSet, TokenStore } from "./types.ts";
+import type { DeadReason, ProviderProfile, RefreshFunction, TokenSet, TokenStore } from "./types.ts";
 
 const LEASE_MARGIN = 10_000; // how much longer than its exchange a claim holds
 const FIRST_POLL = 3;
 const LONGEST_POLL = 25;
-const SAVE_RETRY = 1_000;
 
 /** What the protocol works with and reports to. */
-export interface Surroundings {
-  readonly records: RecordStore;
+export interface Surroundings extends CommitSurroundings {
   readonly holder: TokenStore["holder"];
-  /** Absent: the machine asks for no renewal. */
-  readonly refresh: RefreshFunction | undefined;
   readonly profile: ProviderProfile;
-  readonly clock: Clock;
   readonly session: () => Session;
   readonly isUsable: (record: SessionRecord) => boolean;
-  readonly see: (record: SessionRecord | undefined, by: Sighting) => void;
-  readonly announce: (event: SessionEvent) => void;
 }
 
-type Claim = { readonly stored: Stored; readonly tokens: TokenSet; readonly attempt: Attempt; readonly refresh: RefreshFunction };
-type Unsaved = { readonly record: SessionRecord; readonly presented: Digest };
+/** A stored session that is ours to refresh. */
+interface Claim {
+  readonly stored: Stored;
+  readonly tokens: TokenSet;
+  readonly attempt: Attempt;
+  readonly refresh: RefreshFunction;
+}
+
+/** One look at the store during a renewal. */
+interface Look {
+  readonly stored: Stored | undefined;
+  /** Whether the tokens are other ones than at the renewal's first look. */
+  readonly isChanged: boolean;
+  /** Milliseconds since the look before, as planned. */
+  readonly interval: number;
+}
+
+type ClaimDecision = Decision & { readonly do: "claim" };
 
 /** The refresh protocol: look, claim, exchange, commit, and what to do about a lost answer. One run at a time. */
 export class RefreshProtocol {
   readonly #around: Surroundings;
   readonly #leases: LeaseWatch;
-  /** Our last attempt, as we know it: the store may lag behind where it refused to be told. `undefined`: never sent. */
+  readonly #committer: Committer;
+  /** Our last attempt as we know it: the store may not have taken it. `undefined`: never sent. */
   #own: { readonly id: string; readonly attempt: Attempt | undefined } | undefined;
-  /** Tokens that the store refused: in use here, and written as soon as it takes them. */
-  #unsaved: Unsaved | undefined;
-  #cancelRetry: (() => void) | undefined;
   #lastFailure: Error | undefined;
 
   constructor(around: Surroundings) {
     this.#around = around;
     this.#leases = new LeaseWatch(around.clock, around.holder);
+    this.#committer = new Committer(around);
   }
 
-  /** The stored session; tokens that the store has refused so far are written first, and count as stored meanwhile. */
+  /** The stored session, as far as the store knows what we know. */
   async load(): Promise<Stored | undefined> {
-    if (this.#unsaved) await this.#commit(this.#unsaved, await this.#around.records.load());
-    const stored = await this.#around.records.load();
-    if (stored && this.#unsaved) return { ...stored, record: this.#unsaved.record };
+    const stored = await this.#committer.load();
     if (stored?.record.attempt === undefined || stored.record.attempt.id !== this.#own?.id) return stored;
     return { ...stored, record: { ...stored.record, attempt: this.#own.attempt } };
+  }
+
+  /** Writes what the store has refused so far, if it takes it now. */
+  close(): Promise<void> {
+    return this.#committer.close();
   }
 
   /**
@@ -65,34 +77,23 @@ export class RefreshProtocol {
    * @throws RefreshFailedError, ConfigurationError, StoreError
    */
   async renew(goal: Goal, isUrgent: () => boolean): Promise<boolean> {
-    const { clock, see } = this.#around;
     const first = await this.load();
-    let poll = FIRST_POLL;
+    let interval = FIRST_POLL;
     for (let stored = first; ; stored = await this.load()) {
       const isChanged = stored?.record.tokens?.accessToken !== first?.record.tokens?.accessToken;
-      const decision = await this.#decide(stored?.record, goal, isChanged, poll);
-      if (decision.do === "wait") {
-        see(stored?.record, "store");
-        if (!isUrgent()) return false;
-        await sleep(clock, poll, true);
-        poll = Math.min(poll * 1.5, LONGEST_POLL);
-      } else if (!stored || decision.do === "stop") {
-        see(stored?.record, isChanged ? "change" : "store");
-        return true;
-      } else if (await this.#act(decision, stored)) {
-        return true;
-      }
+      const look = { stored, isChanged, interval };
+      const decision = await this.#decide(goal, look);
+      if (await this.#act(decision, look)) return true;
+      if (decision.do !== "wait") continue;
+      if (!isUrgent()) return false;
+      await sleep(this.#around.clock, interval, true);
+      interval = Math.min(interval * 1.5, LONGEST_POLL);
     }
   }
 
-  /** Stops what is still to be written later. */
-  async close(): Promise<void> {
-    this.#cancelRetry?.();
-    if (this.#unsaved) await this.load();
-  }
-
-  async #decide(record: SessionRecord | undefined, goal: Goal, isChanged: boolean, interval: number): Promise<Decision> {
+  async #decide(goal: Goal, { stored, isChanged, interval }: Look): Promise<Decision> {
     const { clock, profile, session, isUsable } = this.#around;
+    const record = stored?.record;
     const attempt = record?.attempt;
     return decide(record, {
       goal,
@@ -106,8 +107,14 @@ export class RefreshProtocol {
   }
 
   /** Whether the renewal is over; else look again. */
-  async #act(decision: Exclude<Decision, { do: "stop" | "wait" }>, stored: Stored): Promise<boolean> {
+  async #act(decision: Decision, { stored, isChanged }: Look): Promise<boolean> {
     switch (decision.do) {
+      case "stop":
+        this.#around.see(stored?.record, isChanged ? "change" : "store");
+        return true;
+      case "wait":
+        this.#around.see(stored?.record, "store");
+        return false;
       case "restore":
         await this.#restore(stored);
         return false;
@@ -123,28 +130,29 @@ export class RefreshProtocol {
     }
   }
 
-  async #restore(stored: Stored): Promise<void> {
+  /** A spent refresh token stands over our newer one. */
+  async #restore(stored: Stored | undefined): Promise<void> {
     const { session, records, announce } = this.#around;
-    const record = session().record;
+    const { record } = session();
     if (record && (await records.save({ ...record, attempt: undefined }, stored))) {
       announce({ type: "restored", place: records.place });
     }
   }
 
   /** Step 3. `undefined`: somebody else was first, or so much time has passed that the claim may be over. */
-  async #claim(decision: Decision & { do: "claim" }, stored: Stored): Promise<Claim | undefined> {
-    const { clock, records, holder, refresh } = this.#around;
-    if (!refresh || !stored.record.tokens) return undefined;
-    const { digest, afterLoss, failures } = decision;
+  async #claim({ digest, afterLoss, failures }: ClaimDecision, stored: Stored | undefined): Promise<Claim | undefined> {
+    const { clock, records, holder, refresh, see } = this.#around;
+    const tokens = stored?.record.tokens;
+    if (!refresh || !tokens) return undefined;
     const id = randomId(clock);
     const lease = deadlineOf(refresh) + LEASE_MARGIN;
     const attempt: Attempt = { id, digest, holder: holder?.id, lease, status: "claimed", afterLoss, failures };
-    const began = { now: clock.now(), monotonic: clock.monotonic() };
+    const [now, monotonic] = [clock.now(), clock.monotonic()];
     const claimed = await records.save({ ...stored.record, attempt }, stored);
     if (!claimed) return undefined;
-    this.#around.see(claimed.record, "store");
-    const passed = Math.max(clock.monotonic() - began.monotonic, Math.abs(clock.now() - began.now));
-    if (passed < LEASE_MARGIN / 2) return { stored: claimed, tokens: stored.record.tokens, attempt, refresh };
+    see(claimed.record, "store");
+    const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - now));
+    if (passed < LEASE_MARGIN / 2) return { stored: claimed, tokens, attempt, refresh };
     this.#own = { id, attempt: stored.record.attempt }; // suspended in between: whoever looks next decides anew
     return undefined;
   }
@@ -152,79 +160,34 @@ export class RefreshProtocol {
   /** Steps 4 to 6. Whether the renewal is over. */
   async #exchange(claim: Claim): Promise<boolean> {
     const { clock, profile, announce } = this.#around;
-    const { id, afterLoss, digest } = claim.attempt;
+    const { id: attemptId, afterLoss, digest } = claim.attempt;
     const [sentAt, began] = [clock.now(), clock.monotonic()];
-    announce({ type: "exchange-started", attemptId: id, afterLoss });
-    const { outcome, late } = exchange(claim.refresh, claim.tokens, id, { clock, profile, sentAt });
+    announce({ type: "exchange-started", attemptId, afterLoss });
+    const { outcome, late } = exchange({ ...claim, attemptId, sentAt }, clock, profile);
     const result = await outcome;
     if (result.kind === "rotated") {
-      await this.#commit(this.#successor(claim, result.tokens, sentAt), claim.stored);
-      const expiresAt = result.tokens.expiresAt;
-      announce({ type: "refreshed", attemptId: id, expiresAt, duration: clock.monotonic() - began });
+      await this.#committer.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+      const { expiresAt } = result.tokens;
+      announce({ type: "refreshed", attemptId, expiresAt, duration: clock.monotonic() - began });
       return true;
     }
+    this.#lastFailure = result.error;
     if (result.kind === "terminal") {
-      this.#lastFailure = result.error;
       await this.#end(digest, afterLoss ? "answer_lost" : result.reason);
       return true;
     }
+    if (result.kind === "lost") this.#commitLate(late, (tokens) => toRotation(claim, tokens, sentAt));
     await this.#fail(claim, result);
-    late.then((answer) => this.#commitLate(claim, answer, result, sentAt)).catch(() => {});
     return false;
   }
 
   /** An answer after the deadline is still a rotation: nothing throws a received token away. */
-  async #commitLate(claim: Claim, answer: Outcome, earlier: Outcome, sentAt: number): Promise<void> {
-    if (answer === earlier || answer.kind !== "rotated") return;
-    await this.#commit(this.#successor(claim, answer.tokens, sentAt), await this.#around.records.load());
-  }
-
-  #successor({ stored, tokens, attempt }: Claim, received: TokenSet, sentAt: number): Unsaved {
-    const next = succeed(tokens, received);
-    const record: SessionRecord = { schema: 1, account: stored.record.account, tokens: next, obtainedAt: sentAt, renewed: true, spent: [] };
-    return { presented: attempt.digest, record };
-  }
-
-  /** Step 5: in a loop, until our tokens are stored, or the stored session turns out to have moved on. */
-  async #commit({ record, presented }: Unsaved, base: Stored | undefined): Promise<void> {
-    const { records, see } = this.#around;
-    try {
-      for (let stored = base; ; stored = await records.load()) {
-        if (currentDigest(record) !== presented && currentDigest(stored?.record) === currentDigest(record)) return this.#settle(stored?.record);
-        const dropped = whyDropped(stored?.record, presented, record);
-        if (dropped) return await this.#drop(dropped, record, stored?.record);
-        const spent = spend(stored?.record.spent ?? [], presented, currentDigest(record));
-        const saved = await records.save({ ...record, spent }, stored);
-        if (saved) return this.#settle(saved.record);
-      }
-    } catch (error) {
-      const spent = spend(base?.record.spent ?? record.spent, presented, currentDigest(record));
-      see({ ...record, spent }, "exchange");
-      this.#keepUnsaved({ record: { ...record, spent }, presented }, error);
-    }
-  }
-
-  #settle(record: SessionRecord | undefined): void {
-    if (this.#unsaved) this.#around.announce({ type: "saved", place: this.#around.records.place });
-    this.#unsaved = undefined;
-    this.#around.see(record, "exchange");
-  }
-
-  #keepUnsaved(unsaved: Unsaved, error: unknown): void {
-    const { clock, announce, records } = this.#around;
-    const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
-    if (!this.#unsaved) announce({ type: "unsaved", place: records.place, code });
-    this.#unsaved = unsaved;
-    this.#cancelRetry?.();
-    this.#cancelRetry = clock.setTimer(() => void this.load().catch(() => {}), SAVE_RETRY, false);
-  }
-
-  async #drop(because: "superseded" | "signed_out" | "account_changed", ours: SessionRecord, stored: SessionRecord | undefined) {
-    const { announce, refresh, see } = this.#around;
-    this.#unsaved = undefined;
-    announce({ type: "rotation-dropped", because });
-    see(stored, "store");
-    if (because !== "superseded" && ours.tokens) await refresh?.revoke?.(ours.tokens).catch(() => {}); // best effort
+  #commitLate(late: Promise<Outcome>, rotationOf: (tokens: TokenSet) => Rotation): void {
+    const commit = async (answer: Outcome) => {
+      if (answer.kind !== "rotated") return;
+      await this.#committer.commit(rotationOf(answer.tokens), await this.#around.records.load());
+    };
+    late.then(commit).catch(() => {}); // the store could not be read: nobody waits for this answer any more
   }
 
   /** Step 6, a terminal answer: by compare-and-set on the token that failed, so that it never hits a newer one. */
@@ -239,54 +202,51 @@ export class RefreshProtocol {
         if (saved) return see(saved.record, "store");
       }
     } catch {
-      const known = session().record;
-      if (known) see(endRecord(known, dead), "store"); // known here, if nowhere else
+      const { record } = session();
+      if (record) see(endRecord(record, dead), "store"); // known here, if nowhere else
     }
   }
 
   /** Step 6, no tokens and no verdict: the claim is given up, and everybody leaves the endpoint alone for a while. */
-  async #fail(claim: Claim, result: Exclude<Outcome, { kind: "rotated" | "terminal" }>): Promise<void> {
+  async #fail({ stored, attempt }: Claim, result: Exclude<Outcome, { kind: "rotated" | "terminal" }>): Promise<void> {
     const { clock, profile, announce } = this.#around;
-    const failures = claim.attempt.failures + 1;
-    const isLost = result.kind === "lost";
-    const isGraceful = isLost && profile.graceSeconds > 0 && !claim.attempt.afterLoss;
-    const retryIn = isGraceful ? 0 : backoff(failures, result.error.retryAfter, clock);
+    const { kind, error } = result;
+    const failures = attempt.failures + 1;
+    const isGraceful = kind === "lost" && profile.graceSeconds > 0 && !attempt.afterLoss;
+    const retryIn = isGraceful ? 0 : backoff(failures, error.retryAfter, clock);
     const endedAt = clock.now();
-    await this.#release(claim, { ...claim.attempt, status: isLost ? "lost" : "failed", failures, endedAt, retryIn });
-    this.#lastFailure = result.error;
-    announce({ type: "refresh-failed", code: result.error.error ?? result.kind, retryAt: endedAt + retryIn });
-    if (result.kind !== "misconfigured") return;
+    const status = kind === "lost" ? "lost" : "failed";
+    await this.#release({ ...attempt, status, failures, endedAt, retryIn }, stored);
+    announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
+    if (kind !== "misconfigured") return;
     const advice = "Check the client id, its authentication and the requested scope. The session is untouched.";
-    throw new ConfigurationError(`${result.error.message}. ${advice}`, { cause: result.error });
+    throw new ConfigurationError(`${error.message}. ${advice}`, { cause: error });
   }
 
   /** Best effort: where the store does not take it, the others wait for the lease, and we know it ourselves. */
-  async #release(claim: Claim, attempt: Attempt): Promise<void> {
+  async #release(attempt: Attempt, claimed: Stored): Promise<void> {
     const { records, see } = this.#around;
     this.#own = { id: attempt.id, attempt };
+    let stored: Stored | undefined = claimed;
     try {
-      for (let stored: Stored | undefined = claim.stored; stored?.record.attempt?.id === attempt.id; stored = await records.load()) {
+      for (; stored?.record.attempt?.id === attempt.id; stored = await records.load()) {
         const saved = await records.save({ ...stored.record, attempt }, stored);
         if (saved) return see(saved.record, "store");
       }
     } catch {
-      see({ ...claim.stored.record, attempt }, "store");
+      see({ ...claimed.record, attempt }, "store");
     }
   }
 }
 
-/** The record without its tokens, whose refresh token is spent. */
-export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord => ({
-  ...record,
-  tokens: undefined,
-  attempt: undefined,
-  dead,
-  spent: spend(record.spent, dead.digest, undefined),
+const toRotation = ({ stored, tokens, attempt }: Claim, received: TokenSet, sentAt: number): Rotation => ({
+  presented: attempt.digest,
+  record: {
+    schema: 1,
+    account: stored.record.account,
+    tokens: succeed(tokens, received),
+    obtainedAt: sentAt,
+    renewed: true,
+    spent: [],
+  },
 });
-
-/** Why an exchange's tokens must not be stored over what is there now. */
-function whyDropped(stored: SessionRecord | undefined, presented: Digest, ours: SessionRecord) {
-  if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
-  if (!isSameAccount(ours.account, stored)) return "account_changed";
-  return currentDigest(stored) === presented || stored.dead?.digest === presented ? undefined : "superseded";
-}

@@ -1,5 +1,5 @@
 import { StoreError, UnexpiredError } from "./errors.ts";
-import { type SessionRecord, parseRecord, serialiseRecord } from "./record.ts";
+import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
 import { redact } from "./redact.ts";
 import { secretsOf } from "./token-set.ts";
 import type { TokenStore } from "./types.ts";
@@ -53,9 +53,15 @@ export class RecordStore {
   }
 
   #toStoreError(error: unknown, problem: string, secrets: readonly string[]): StoreError {
-    if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) return error;
+    if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE"))
+      return error;
     const cause = redact(error, secrets);
     const advice = "Nothing was lost; see the cause, and try again.";
-    return new StoreError("STORE_UNAVAILABLE", { place: this.place, problem: `${problem} (${cause.message})`, advice, cause });
+    return new StoreError("STORE_UNAVAILABLE", {
+      place: this.place,
+      problem: `${problem} (${cause.message})`,
+      advice,
+      cause,
+    });
   }
 }

@@ -83,7 +83,7 @@ export const digestOf = (refreshToken: string): Digest =>
     .replace(/=+$/, "");
 
 /** The digest of the record's refresh token, where it has one. */
-export const currentDigest = (record: SessionRecord | undefined): Digest | undefined =>
+export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
   record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
 /** `spent` with one more, without `current`, cut to the newest. */
@@ -95,6 +95,15 @@ export const spend = (
   [...spent.filter((known) => known !== digest), ...(digest === undefined ? [] : [digest])]
     .filter((known) => known !== current)
     .slice(-SPENT_KEPT);
+
+/** The record without its tokens, whose refresh token is spent. */
+export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord => ({
+  ...record,
+  tokens: undefined,
+  attempt: undefined,
+  dead,
+  spent: spend(record.spent, dead.digest, undefined),
+});
 
 /** The string to store. Plain JSON; secrets included. */
 export function serialiseRecord(record: SessionRecord): string {

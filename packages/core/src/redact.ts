@@ -1,23 +1,61 @@
 const DEPTH = 5;
+const ERRORS_KEPT = 5;
 
 /**
- * A copy of what foreign code threw that is safe to show: name, code, message and causes, with every known secret
- * blanked. Its other properties (requests, configs, bodies) are left behind, because they hold tokens.
+ * A copy of what foreign code threw that is safe to show: name, code, message, causes and an aggregate's errors, with
+ * every known secret blanked. Its other properties (requests, configs, bodies) are left behind, because they hold
+ * tokens.
  */
-export function redact(error: unknown, secrets: readonly string[], depth = DEPTH): Error {
-  const source = error instanceof Error ? error : new Error(typeof error === "string" ? error : "not an Error");
-  const cause = source.cause === undefined || depth === 0 ? undefined : redact(source.cause, secrets, depth - 1);
-  const copy = new Error(blank(source.message, secrets), cause && { cause });
-  copy.name = blank(source.name, secrets);
-  copy.stack = blank(source.stack ?? `${source.name}: ${source.message}`, secrets);
-  const code: unknown = "code" in source ? source.code : undefined;
-  return typeof code === "string" ? Object.assign(copy, { code: blank(code, secrets) }) : copy;
+export function redact(thrown: unknown, secrets: readonly string[], depth = DEPTH): Error {
+  const { name, message, code, frames, cause, errors } = read(thrown);
+  const inner = (value: unknown) => redact(value, secrets, depth - 1);
+  const text = blank(message, secrets);
+  const options = cause === undefined || depth === 0 ? undefined : { cause: inner(cause) };
+  const isAggregate = errors !== undefined && depth > 0;
+  const copy = isAggregate ? new AggregateError(errors.map(inner), text, options) : new Error(text, options);
+  copy.name = blank(name, secrets);
+  copy.stack = [text ? `${copy.name}: ${text}` : copy.name, ...frames.map((line) => blank(line, secrets))].join("\n");
+  return code === undefined ? copy : Object.assign(copy, { code: blank(code, secrets) });
 }
 
-/** `text` without the secrets, as they are or percent-encoded. */
+/** What is kept of a thrown value. Each part of it may be of another type than it should be. */
+function read(thrown: unknown) {
+  if (typeof thrown !== "object" || thrown === null) {
+    const message =
+      typeof thrown === "string" ? thrown : `Not an Error but ${thrown === null ? "null" : typeof thrown} was thrown.`;
+    return { name: "Error", message, frames: [] };
+  }
+  const part = (key: string): unknown => Reflect.get(thrown, key);
+  const text = (key: string): string | undefined => [part(key)].find((value) => typeof value === "string");
+  const errors = part("errors");
+  return {
+    name: text("name") ?? "Error",
+    // a parser's message quotes its input, which may hold tokens that nobody knows yet
+    message: text("name") === "SyntaxError" ? "The text could not be parsed." : (text("message") ?? ""),
+    code: text("code"),
+    frames: (text("stack") ?? "").split("\n").filter((line) => FRAME.test(line)),
+    cause: part("cause"),
+    errors: Array.isArray(errors) ? errors.slice(0, ERRORS_KEPT) : undefined,
+  };
+}
+
+/** A line of V8's stacks, or of the others'. What is before them is the message once more. */
+const FRAME = /^ {4}at \S|^\S*@\S+:\d+:\d+$/;
+
+/**
+ * `text` without the secrets: as they are, percent-encoded, form-encoded, or inside of a JSON string. What is shorter
+ * than four characters is no secret, and stays.
+ */
 export const blank = (text: string, secrets: readonly string[]): string =>
   secrets
     .filter((secret) => secret.length >= 4)
-    .flatMap((secret) => [secret, encodeURIComponent(secret)])
+    .flatMap(spellings)
     .sort((a, b) => b.length - a.length)
     .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+
+const spellings = (secret: string): readonly string[] => [
+  secret,
+  encodeURIComponent(secret.replace(/\p{Surrogate}/gu, "\uFFFD")),
+  new URLSearchParams({ "": secret }).toString().slice(1),
+  JSON.stringify(secret).slice(1, -1),
+];

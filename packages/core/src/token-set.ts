@@ -3,15 +3,8 @@ import type { TokenResponse, TokenSet, TokenSetInput } from "./types.ts";
 
 const text = z.string().check(z.minLength(1));
 
-/** RFC 6749 §5.1. `expires_in` arrives as a string from some servers; what is no number at all counts as absent. */
-const tokenResponse = z.looseObject({
-  access_token: text,
-  token_type: z.optional(z.nullable(z.string())),
-  expires_in: z.optional(z.unknown()),
-  refresh_token: z.optional(z.nullable(z.string())),
-  scope: z.optional(z.nullable(z.string())),
-  id_token: z.optional(z.nullable(z.string())),
-});
+/** RFC 6749 §5.1. Only the access token is insisted on: a token that was received is not thrown away for the rest. */
+const tokenResponse = z.looseObject({ access_token: text });
 
 /** A token set as it is given to us and as it is stored. */
 export const tokenSetSchema = z.object({
@@ -48,14 +41,25 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
   const seconds = toSeconds(expires_in);
   return unprintable({
     accessToken: access_token,
-    refreshToken: refresh_token || undefined,
-    expiresAt: seconds === undefined ? expiryOf(access_token) : sentAt + seconds * 1000,
-    tokenType: token_type || "Bearer",
-    scope: scope ?? undefined,
-    idToken: id_token ?? undefined,
-    extra,
+    refreshToken: textOf(refresh_token),
+    expiresAt: seconds === undefined ? expiryOnArrival(access_token, sentAt) : toTime(sentAt + seconds * 1000),
+    tokenType: textOf(token_type) ?? "Bearer",
+    scope: Array.isArray(scope) ? scope.join(" ") : textOf(scope), // an array: Twitch
+    idToken: textOf(id_token),
+    extra: toPlain(extra),
   });
 }
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+/** As it will be after it was stored and read again. */
+const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
+  try {
+    return JSON.parse(JSON.stringify(extra)) as Record<string, unknown>;
+  } catch {
+    return {}; // cyclic, or otherwise no answer's JSON
+  }
+};
 
 /**
  * Checks and completes a token set given by a caller.
@@ -119,15 +123,32 @@ export const secretsOf = (tokens: TokenSet | undefined): string[] =>
 export function accountOf(tokens: TokenSet): string | undefined {
   for (const token of [tokens.idToken, tokens.accessToken]) {
     const claims = token === undefined ? undefined : claimsOf(token);
-    if (typeof claims?.sub === "string") return `${claims.iss ?? ""} ${claims.sub}`;
+    if (typeof claims?.sub === "string") return `${textOf(claims.iss) ?? ""} ${claims.sub}`;
   }
   return undefined;
 }
 
 const expiryOf = (accessToken: string): number | undefined => {
   const exp = claimsOf(accessToken)?.exp;
-  return typeof exp === "number" && Number.isFinite(exp) ? exp * 1000 : undefined;
+  return typeof exp === "number" && exp > 0 ? toTime(exp * 1000) : undefined;
 };
+
+/**
+ * A token that just arrived has not expired: where its `exp` says so, the clocks disagree, and its lifetime counts from
+ * now. Without `iat` nothing is known.
+ */
+function expiryOnArrival(accessToken: string, sentAt: number): number | undefined {
+  const expiry = expiryOf(accessToken);
+  if (expiry === undefined || expiry > sentAt) return expiry;
+  const iat = claimsOf(accessToken)?.iat;
+  const lifetime = typeof iat === "number" ? expiry - iat * 1000 : 0;
+  return lifetime > 0 ? toTime(sentAt + lifetime) : undefined;
+}
+
+const LAST_DATE = 8.64e15;
+
+/** Never later than a Date can be: JSON has no infinity, and a message may want to name the day. */
+const toTime = (milliseconds: number): number => Math.min(milliseconds, LAST_DATE);
 
 const toSeconds = (value: unknown): number | undefined => {
   const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value;

@@ -74,7 +74,10 @@ describe("getAccessToken", () => {
     const manager = await signIn();
     let loads = 0;
     const { load } = store;
-    store.load = () => (loads++, load());
+    store.load = () => {
+      loads++;
+      return load();
+    };
     expect(manager.getAccessToken()).toBe(manager.getAccessToken());
     expect(await manager.getAccessToken()).toBe(canary("access", 1));
     expect(loads).toBe(0);
@@ -222,11 +225,11 @@ describe("replaceRejected (P10)", () => {
   });
 
   it.each([
-    ["30 s − 1 ms", HOUR, 29_999, false],
-    ["30 s", HOUR, 30_000, true],
-    ["a fifth − 1 ms", 10_000, 1_999, false],
-    ["a fifth", 10_000, 2_000, true],
-  ])("%s after our own exchange", async (_name, lifetime, passed, renews) => {
+    { name: "30 s − 1 ms", lifetime: HOUR, passed: 29_999, renews: false },
+    { name: "30 s", lifetime: HOUR, passed: 30_000, renews: true },
+    { name: "a fifth − 1 ms", lifetime: 10_000, passed: 1_999, renews: false },
+    { name: "a fifth", lifetime: 10_000, passed: 2_000, renews: true },
+  ])("$name after our own exchange", async ({ lifetime, passed, renews }) => {
     const { clock, issuer, signIn } = startSession();
     issuer.lifetime = lifetime / 1000;
     const manager = await signIn();

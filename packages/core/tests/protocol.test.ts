@@ -1,40 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { StoreError, TokenEndpointError, type TokenStore } from "../src/index.ts";
-import { digestOf, type SessionRecord, serialiseRecord } from "../src/record.ts";
+import { TokenEndpointError } from "../src/index.ts";
+import { digestOf } from "../src/record.ts";
 import { canary } from "./support/canary.ts";
+import { attempt, disk, gate, LEASE, write } from "./support/interference.ts";
 import { startSession, typesOf } from "./support/session.ts";
 import { settle } from "./support/virtual-clock.ts";
 
 const HOUR = 3_600_000;
-const LEASE = 40_000;
-
-/** A promise that the test settles. */
-function gate<T>() {
-  let open = (_: T) => {};
-  const promise = new Promise<T>((resolve) => {
-    open = resolve;
-  });
-  return { promise, open };
-}
-
-/** Stores `change` over what is there, as another process would. */
-async function write(store: TokenStore, change: (record: SessionRecord) => SessionRecord): Promise<void> {
-  const stored = await store.load();
-  if (!stored) throw new Error("nothing stored");
-  await store.save(serialiseRecord(change(JSON.parse(stored.value) as SessionRecord)), stored.version);
-}
-
-const attempt = (number: number, more: object = {}) => ({
-  id: "theirs",
-  digest: digestOf(canary("refresh", number)),
-  lease: LEASE,
-  status: "claimed" as const,
-  afterLoss: false,
-  failures: 0,
-  ...more,
-});
-
-const disk = new Error("ENOSPC: no space left on device");
 
 describe("look and claim", () => {
   it("makes one exchange for 8 holders of an expired session (P4)", async () => {
@@ -94,7 +66,10 @@ describe("look and claim", () => {
     const { issuer, open, signIn, store } = startSession();
     await signIn(0);
     store.save = async () => Promise.reject(disk);
-    await expect(open().getAccessToken()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", cause: { message: disk.message } });
+    await expect(open().getAccessToken()).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      cause: { message: disk.message },
+    });
     expect(issuer.presented).toEqual([]);
   });
 
@@ -143,7 +118,12 @@ describe("commit", () => {
     const token = manager.getAccessToken();
     await settle();
     const digest = digestOf(canary("refresh", 1));
-    await write(store, (stored) => ({ ...stored, tokens: undefined, attempt: undefined, dead: { reason: "answer_lost", digest } }));
+    await write(store, (stored) => ({
+      ...stored,
+      tokens: undefined,
+      attempt: undefined,
+      dead: { reason: "answer_lost", digest },
+    }));
     answer();
     expect(await token).toBe(canary("access", 2));
     expect(await record()).toMatchObject({ tokens: { refreshToken: canary("refresh", 2) }, spent: [digest] });
@@ -194,7 +174,12 @@ describe("commit", () => {
     issuer.next((rotated) => promise.then(() => rotated));
     const token = manager.getAccessToken();
     await settle();
-    const newer = { accessToken: canary("access", "n"), refreshToken: canary("refresh", "n"), tokenType: "Bearer", extra: {} };
+    const newer = {
+      accessToken: canary("access", "n"),
+      refreshToken: canary("refresh", "n"),
+      tokenType: "Bearer",
+      extra: {},
+    };
     await write(store, (stored) => ({ ...stored, attempt: undefined, tokens: newer, renewed: true }));
     answer();
     expect(await token).toBe(canary("access", "n"));
@@ -241,10 +226,17 @@ describe("how an attempt ends", () => {
     const { issuer, record, signIn, store } = startSession();
     const manager = await signIn(0);
     const { promise, open: answer } = gate<void>();
-    issuer.next(() => promise.then(() => Promise.reject(new TokenEndpointError({ error: "invalid_grant", status: 400, sent: true }))));
+    issuer.next(() =>
+      promise.then(() => Promise.reject(new TokenEndpointError({ error: "invalid_grant", status: 400, sent: true }))),
+    );
     const token = manager.getAccessToken();
     await settle();
-    const newer = { accessToken: canary("access", "n"), refreshToken: canary("refresh", "n"), tokenType: "Bearer", extra: {} };
+    const newer = {
+      accessToken: canary("access", "n"),
+      refreshToken: canary("refresh", "n"),
+      tokenType: "Bearer",
+      extra: {},
+    };
     await write(store, (stored) => ({ ...stored, attempt: undefined, tokens: newer, renewed: true }));
     answer();
     expect(await token).toBe(canary("access", "n"));
@@ -259,7 +251,9 @@ describe("how an attempt ends", () => {
   ])("ends the session on invalid_grant: %s", async (_name, description, reason) => {
     const { issuer, open, record, signIn } = startSession();
     const manager = await signIn(0);
-    issuer.next(() => new TokenEndpointError({ error: "invalid_grant", description, status: 403, sent: true }), { before: true });
+    issuer.next(() => new TokenEndpointError({ error: "invalid_grant", description, status: 403, sent: true }), {
+      before: true,
+    });
     await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason });
     expect(await record()).toMatchObject({ dead: { reason, digest: digestOf(canary("refresh", 1)) } });
     await expect(open().getAccessToken()).rejects.toMatchObject({ reason });
@@ -308,126 +302,5 @@ describe("how an attempt ends", () => {
       await clock.advance(waits.at(-1) ?? 0);
     }
     expect(waits.map((wait) => Math.round(Math.log2(wait / 875)) + 0)).toEqual([0, 1, 2, 3, 4, 5, 6, 6, 6]);
-  });
-});
-
-describe("a lost answer", () => {
-  const lose = () => new Error("ECONNRESET");
-
-  it("is not sent again blindly (I4), and presented once more after the wait (P1)", async () => {
-    const { clock, issuer, record, signIn } = startSession();
-    const manager = await signIn(0);
-    issuer.next(lose, { before: true });
-    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
-    expect((await record()).attempt).toMatchObject({ status: "lost" });
-    expect(issuer.presented).toHaveLength(1);
-    await clock.advance(1_000);
-    expect(await manager.getAccessToken()).toBe(canary("access", 2));
-    expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 1)]);
-  });
-
-  it("ends the session as answer_lost where the server had rotated (I3)", async () => {
-    const { clock, issuer, signIn } = startSession();
-    const manager = await signIn(0);
-    issuer.next(lose);
-    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
-    await clock.advance(1_000);
-    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "answer_lost" });
-  });
-
-  it("waits while the access token is usable, without grace", async () => {
-    const { clock, issuer, signIn } = startSession();
-    const manager = await signIn(HOUR);
-    await clock.advance(HOUR - 60_000);
-    issuer.next(lose, { before: true });
-    await manager.getAccessToken();
-    for (let second = 0; second < 59; second++) {
-      await clock.advance(1_000);
-      expect(await manager.getAccessToken()).toBe(canary("access", 1));
-    }
-    expect(issuer.presented).toHaveLength(1);
-    await clock.advance(1_000);
-    expect(await manager.getAccessToken()).toBe(canary("access", 2));
-  });
-
-  it("is presented again at once inside a provider's grace", async () => {
-    const { issuer, signIn } = startSession({ provider: { graceSeconds: 30 } });
-    const manager = await signIn(HOUR);
-    issuer.next(lose, { before: true });
-    await manager.refresh();
-    expect(issuer.presented).toHaveLength(2);
-  });
-
-  it("is never presented again where the profile says so", async () => {
-    const { issuer, signIn } = startSession({ provider: { afterLoss: "sign-in" } });
-    const manager = await signIn(0);
-    issuer.next(lose, { before: true });
-    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "answer_lost" });
-    expect(issuer.presented).toHaveLength(1);
-  });
-
-  it("belongs to whoever sees that the owner is gone", async () => {
-    const { clock, issuer, open, signIn, store } = startSession();
-    const gone: string[] = [];
-    Object.assign(store, { holder: { id: "us", isGone: async (id: string) => gone.includes(id) } });
-    await signIn(0);
-    await write(store, (record) => ({ ...record, attempt: attempt(1, { holder: "them" }) }));
-    const token = open().getAccessToken();
-    await clock.advance(10_000);
-    expect(issuer.presented).toHaveLength(0);
-    gone.push("them");
-    await clock.advance(100);
-    expect(await token).toBe(canary("access", 2));
-  });
-});
-
-describe("leases", () => {
-  it.each([
-    ["the lease − 1 s", LEASE - 1_000, 0],
-    ["the lease", LEASE + 50, 1],
-  ])("hold for %s after the first look, whatever the wall clocks say (I8)", async (_name, passed, exchanges) => {
-    const { clock, issuer, open, signIn, store } = startSession();
-    await signIn(0);
-    await write(store, (record) => ({ ...record, attempt: attempt(1) }));
-    clock.jump(HOUR);
-    const token = open().getAccessToken();
-    await clock.advance(passed);
-    expect(issuer.presented).toHaveLength(exchanges);
-    await clock.advance(LEASE);
-    expect(await token).toBe(canary("access", 2));
-  });
-
-  it("count a look that comes late at most twice (I16)", async () => {
-    const { clock, issuer, open, signIn, store } = startSession();
-    await signIn(0);
-    await write(store, (record) => ({ ...record, attempt: attempt(1) }));
-    const token = open().getAccessToken();
-    for (let sleep = 0; sleep < 100; sleep++) await clock.leap(8 * HOUR);
-    expect(issuer.presented).toHaveLength(0);
-    await clock.advance(2 * LEASE);
-    expect(await token).toBe(canary("access", 2));
-  });
-});
-
-describe("foreign programs", () => {
-  it("does not present a spent token that was written back, and restores ours (I9)", async () => {
-    const { clock, events, issuer, record, signIn, store } = startSession();
-    delete (store as { watch?: unknown }).watch;
-    const manager = await signIn(0);
-    const old = await record();
-    await manager.getAccessToken();
-    await write(store, () => old);
-    await clock.advance(60_000);
-    expect(await manager.refresh()).toMatchObject({ accessToken: canary("access", 3) });
-    expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 2)]);
-    expect(typesOf(events)).toContain("restored");
-  });
-
-  it("tells an unreadable store from none", async () => {
-    const { open, store } = startSession();
-    await store.save("not json", undefined);
-    await expect(open().getAccessToken()).rejects.toMatchObject({ code: "STORE_UNREADABLE", place: store.describe() });
-    await expect(open().signIn({ accessToken: canary("access", 1) })).rejects.toBeInstanceOf(StoreError);
-    expect((await store.load())?.value).toBe("not json");
   });
 });

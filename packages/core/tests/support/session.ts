@@ -1,4 +1,10 @@
-import { createTokenManager, memoryStore, type SessionEvent, type TokenManagerOptions, type TokenStore } from "../../src/index.ts";
+import {
+  createTokenManager,
+  memoryStore,
+  type SessionEvent,
+  type TokenManagerOptions,
+  type TokenStore,
+} from "../../src/index.ts";
 import { parseRecord, type SessionRecord } from "../../src/record.ts";
 import { Issuer } from "./issuer.ts";
 import { VirtualClock } from "./virtual-clock.ts";

@@ -7,6 +7,7 @@ export class VirtualClock implements Clock {
   #timers: Timer[] = [];
   #passed = 0;
   #wall: number;
+  #seed = 1;
 
   constructor(start = Date.UTC(2026, 0, 1)) {
     this.#wall = start;
@@ -14,8 +15,11 @@ export class VirtualClock implements Clock {
 
   now = () => this.#wall + this.#passed;
   monotonic = () => this.#passed;
-  random = () => 0.5 + (this.#randoms = (this.#randoms * 16807) % 2147483647) / 2 ** 32;
-  #randoms = 1;
+  /** The same numbers in every run. */
+  random = () => {
+    this.#seed = (this.#seed * 16807) % 2147483647;
+    return this.#seed / 2147483647;
+  };
 
   setTimer = (callback: () => void, delay: number, keepAlive: boolean) => {
     const timer = { at: this.#passed + Math.max(0, delay), callback, keepAlive };

@@ -1,0 +1,105 @@
+import { UnexpiredError } from "./errors.ts";
+import type { Sighting } from "./machine.ts";
+import { currentDigest, type Digest, type SessionRecord, spend } from "./record.ts";
+import type { RecordStore, Stored } from "./record-store.ts";
+import { isSameAccount } from "./session.ts";
+import type { Clock, RefreshFunction, SessionEvent } from "./types.ts";
+
+const SAVE_AGAIN = 1_000;
+
+/** What an exchange brought: the session as it should be stored, and the refresh token that was presented for it. */
+export interface Rotation {
+  readonly record: SessionRecord;
+  readonly presented: Digest;
+}
+
+/** What a commit works with and reports to. */
+export interface CommitSurroundings {
+  readonly records: RecordStore;
+  readonly refresh: RefreshFunction | undefined;
+  readonly clock: Clock;
+  readonly see: (record: SessionRecord | undefined, by: Sighting) => void;
+  readonly announce: (event: SessionEvent) => void;
+}
+
+/** Step 5 of the protocol: a received rotation is stored, or kept until it is. */
+export class Committer {
+  readonly #around: CommitSurroundings;
+  /** In use here, and not in the store, because it refused. */
+  #unsaved: Rotation | undefined;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(around: CommitSurroundings) {
+    this.#around = around;
+  }
+
+  /** The stored session; a rotation that the store has refused so far is written first, and counts as stored anyway. */
+  async load(): Promise<Stored | undefined> {
+    const { records } = this.#around;
+    if (this.#unsaved) await this.commit(this.#unsaved, await records.load());
+    const stored = await records.load();
+    return stored && this.#unsaved ? { ...stored, record: this.#unsaved.record } : stored;
+  }
+
+  /** In a loop, until the rotation is stored, or the stored session turns out to have moved on. Never throws. */
+  async commit({ record, presented }: Rotation, base: Stored | undefined): Promise<void> {
+    const { records } = this.#around;
+    let spent = record.spent;
+    try {
+      for (let stored = base; ; stored = await records.load()) {
+        if (isThere(record, presented, stored?.record)) return this.#settle(stored?.record);
+        const because = whyDropped(record, presented, stored?.record);
+        if (because) return await this.#drop(because, record, stored?.record);
+        spent = spend(stored?.record.spent ?? [], presented, currentDigest(record));
+        const saved = await records.save({ ...record, spent }, stored);
+        if (saved) return this.#settle(saved.record);
+      }
+    } catch (error) {
+      this.#keep({ record: { ...record, spent }, presented }, error);
+    }
+  }
+
+  /** Tries a last time to write what is not in the store, and stops. */
+  async close(): Promise<void> {
+    if (this.#unsaved) await this.load();
+    this.#cancelRetry?.();
+  }
+
+  #settle(record: SessionRecord | undefined): void {
+    const { announce, records, see } = this.#around;
+    if (this.#unsaved) announce({ type: "saved", place: records.place });
+    this.#unsaved = undefined;
+    see(record, "exchange");
+  }
+
+  #keep(rotation: Rotation, error: unknown): void {
+    const { clock, announce, records, see } = this.#around;
+    const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
+    if (!this.#unsaved) announce({ type: "unsaved", place: records.place, code });
+    this.#unsaved = rotation;
+    see(rotation.record, "exchange");
+    this.#cancelRetry?.();
+    this.#cancelRetry = clock.setTimer(() => void this.load().catch(() => {}), SAVE_AGAIN, false);
+  }
+
+  async #drop(because: Dropped, ours: SessionRecord, stored: SessionRecord | undefined): Promise<void> {
+    const { announce, refresh, see } = this.#around;
+    this.#unsaved = undefined;
+    announce({ type: "rotation-dropped", because });
+    see(stored, "store");
+    if (because !== "superseded" && ours.tokens) await refresh?.revoke?.(ours.tokens).catch(() => {}); // best effort
+  }
+}
+
+type Dropped = (SessionEvent & { type: "rotation-dropped" })["because"];
+
+/** Whether an earlier save, whose outcome nobody knew, has stored it. */
+const isThere = (ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): boolean =>
+  currentDigest(ours) !== presented && currentDigest(stored) === currentDigest(ours);
+
+/** Why a rotation must not be stored over what is there now. */
+function whyDropped(ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): Dropped | undefined {
+  if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
+  if (!isSameAccount(ours.account, stored)) return "account_changed";
+  return currentDigest(stored) === presented || stored.dead?.digest === presented ? undefined : "superseded";
+}

@@ -1,0 +1,49 @@
+import { currentDigest, endRecord, type SessionRecord, spend } from "./record.ts";
+import type { RecordStore, Stored } from "./record-store.ts";
+import type { TokenSet } from "./types.ts";
+
+/** A session that starts now. */
+export interface NewSession {
+  readonly tokens: TokenSet;
+  readonly account: string | undefined;
+  /** Epoch milliseconds. */
+  readonly obtainedAt: number;
+}
+
+/**
+ * Stores a new session in place of any other, and remembers the other's refresh token as spent. An exchange of the very
+ * same refresh token that is in flight keeps its claim.
+ */
+export async function saveSession(records: RecordStore, session: NewSession): Promise<SessionRecord> {
+  for (;;) {
+    const stored = await records.load();
+    const digest = currentDigest(session);
+    const spent = spend(stored?.record.spent ?? [], currentDigest(stored?.record), digest);
+    const attempt = stored?.record.attempt;
+    const isInFlight = attempt !== undefined && attempt.digest === digest;
+    const record: SessionRecord = { schema: 1, ...session, attempt: isInFlight ? attempt : undefined, spent };
+    if (await records.save(record, stored)) return record;
+  }
+}
+
+/** What signing out left: the tombstone, and the tokens that it replaced. */
+export interface SignedOut {
+  readonly record: SessionRecord | undefined;
+  readonly tokens: TokenSet | undefined;
+}
+
+/** Ends the stored session. Signed out wins over whatever else is going on. */
+export async function saveTombstone(
+  records: RecordStore,
+  load: () => Promise<Stored | undefined>,
+  now: number,
+): Promise<SignedOut> {
+  for (;;) {
+    const stored = await load();
+    if (!stored || stored.record.dead?.reason === "signed_out") return { record: stored?.record, tokens: undefined };
+    const { tokens } = stored.record;
+    const dead = { reason: "signed_out" as const, digest: currentDigest(stored.record) };
+    const record = { ...endRecord(stored.record, dead), obtainedAt: now };
+    if (await records.save(record, stored)) return { record, tokens };
+  }
+}

@@ -1,0 +1,35 @@
+import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record.ts";
+import type { TokenStore } from "../../src/types.ts";
+import { canary } from "./canary.ts";
+
+/** Longer than an exchange's default deadline, in milliseconds. */
+export const LEASE = 40_000;
+
+/** A promise that the test settles. */
+export function gate<T>() {
+  let open = (_: T) => {};
+  const promise = new Promise<T>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open };
+}
+
+/** Stores `change` over what is there, as another process would. */
+export async function write(store: TokenStore, change: (record: SessionRecord) => SessionRecord): Promise<void> {
+  const stored = await store.load();
+  if (!stored) throw new Error("nothing stored");
+  await store.save(serialiseRecord(change(JSON.parse(stored.value) as SessionRecord)), stored.version);
+}
+
+/** Another holder's claim on the issuer's refresh token. */
+export const attempt = (number: number, more: object = {}) => ({
+  id: "theirs",
+  digest: digestOf(canary("refresh", number)),
+  lease: LEASE,
+  status: "claimed" as const,
+  afterLoss: false,
+  failures: 0,
+  ...more,
+});
+
+export const disk = new Error("ENOSPC: no space left on device");
