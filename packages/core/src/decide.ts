@@ -54,17 +54,25 @@ export function decide(record: SessionRecord | undefined, view: View): Decision 
 function decideAfter(attempt: Attempt, record: SessionRecord, view: View): Decision {
   const { digest, status, afterLoss, failures } = attempt;
   if (status === "claimed" && !view.isAbandoned) return { do: "wait", attempt };
-  const isLost = status !== "failed";
+  const isLost = mayHaveRotated(attempt, view);
   const canWait = view.isUsable && view.goal.because !== "rejection";
-  if (isLost && view.profile.afterLoss === "sign-in" && !canWait) return { do: "end", reason: "answer_lost", digest };
-  const retryAt = retryAtOf(attempt, view.now) ?? (isLost && canWait ? riskyUntil(record, view) : undefined);
+  if (isLost && !canWait && view.profile.afterLoss === "sign-in") return { do: "end", reason: "answer_lost", digest };
+  const retryAt = retryAtOf(attempt, view.now) ?? (isLost && canWait ? riskyUntil(attempt, record, view) : undefined);
   if (retryAt !== undefined) return { do: "back-off", retryAt };
   return { do: "claim", digest, afterLoss: afterLoss || isLost, failures };
 }
 
-/** Step 7: the server may have rotated. Presenting the token once more is a risk, and needless while the access token lives. */
-const riskyUntil = ({ tokens }: SessionRecord, { profile, now }: View): number | undefined =>
-  profile.afterLoss === "retry" && profile.graceSeconds > 0 ? undefined : (tokens?.expiresAt ?? now);
+/** A reusable refresh token can be presented again without risk. */
+const mayHaveRotated = ({ status }: Attempt, { profile }: View): boolean => status !== "failed" && profile.rotation;
+
+/**
+ * Step 7: the server may have rotated. Presenting the token once more is a risk, and needless while the access token
+ * lives, unless the server still answers the old refresh token.
+ */
+function riskyUntil({ claimedAt }: Attempt, { tokens }: SessionRecord, { profile, now }: View): number | undefined {
+  const isInGrace = now >= claimedAt && now < claimedAt + profile.graceSeconds * 1000;
+  return isInGrace && profile.afterLoss === "retry" ? undefined : (tokens?.expiresAt ?? now);
+}
 
 /** By the wall clock, so that short-lived processes back off too; a clock that stands before the failure does not count. */
 const retryAtOf = ({ endedAt, retryIn }: Attempt, now: number): number | undefined =>

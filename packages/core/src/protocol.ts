@@ -146,12 +146,13 @@ export class RefreshProtocol {
     if (!refresh || !tokens) return undefined;
     const id = randomId(clock);
     const lease = deadlineOf(refresh) + LEASE_MARGIN;
-    const attempt: Attempt = { id, digest, holder: holder?.id, lease, status: "claimed", afterLoss, failures };
-    const [now, monotonic] = [clock.now(), clock.monotonic()];
+    const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
+    const fate = { status: "claimed", afterLoss, failures } as const;
+    const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...fate };
     const claimed = await records.save({ ...stored.record, attempt }, stored);
     if (!claimed) return undefined;
     see(claimed.record, "store");
-    const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - now));
+    const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
     if (passed < LEASE_MARGIN / 2) return { stored: claimed, tokens, attempt, refresh };
     this.#own = { id, attempt: stored.record.attempt }; // suspended in between: whoever looks next decides anew
     return undefined;
@@ -166,9 +167,9 @@ export class RefreshProtocol {
     const { outcome, late } = exchange({ ...claim, attemptId, sentAt }, clock, profile);
     const result = await outcome;
     if (result.kind === "rotated") {
-      await this.#committer.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+      const isKept = await this.#committer.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
       const { expiresAt } = result.tokens;
-      announce({ type: "refreshed", attemptId, expiresAt, duration: clock.monotonic() - began });
+      if (isKept) announce({ type: "refreshed", attemptId, expiresAt, duration: clock.monotonic() - began });
       return true;
     }
     this.#lastFailure = result.error;

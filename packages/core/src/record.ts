@@ -14,6 +14,8 @@ const attemptSchema = z.object({
   digest: z.string(),
   /** Who claimed it, where the store knows holders. */
   holder: z.optional(z.string()),
+  /** By its owner's clock, in epoch milliseconds. */
+  claimedAt: z.number(),
   /** How long the claim holds, in milliseconds from when one first sees it. */
   lease: z.number(),
   /** `claimed`: an exchange may be in flight. `failed`: answered, or never sent. `lost`: sent, no complete answer. */

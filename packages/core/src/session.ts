@@ -31,8 +31,10 @@ export interface Rules {
   readonly staleAllowed: boolean;
 }
 
-/** The rules, and two clocks in milliseconds. */
+/** The rules, and what goes on around them: two clocks in milliseconds. */
 export interface Conditions extends Rules {
+  /** Where the session lives, for people. */
+  readonly place: string;
   readonly now: number;
   readonly monotonic: number;
 }
@@ -87,11 +89,9 @@ export const isRenewable = ({ record }: Session, by: Conditions): boolean =>
   by.canRefresh && record?.tokens?.refreshToken !== undefined;
 
 /** Whether a record's access token may still be accepted, as far as we know. */
-export function isUsable(session: Session, record: SessionRecord, { now, monotonic }: Conditions): boolean {
-  const { tokens } = record;
+export function isUsable(session: Session, { tokens }: SessionRecord, { now }: Conditions): boolean {
   if (!tokens || tokens.accessToken === session.rejected) return false;
-  const isQuiet = tokens.accessToken === session.record?.tokens?.accessToken && monotonic < session.quietUntil;
-  return tokens.expiresAt === undefined || now < tokens.expiresAt || isQuiet;
+  return tokens.expiresAt === undefined || now < tokens.expiresAt;
 }
 
 /** From when to when the access token lives, in milliseconds; `undefined` where nobody said. */

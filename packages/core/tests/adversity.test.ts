@@ -53,12 +53,31 @@ describe("a lost answer", () => {
     expect(issuer.presented).toHaveLength(2);
   });
 
+  it("is not presented again after a provider's grace, while the access token is usable", async () => {
+    const { clock, issuer, open, signIn, store } = startSession({ provider: { graceSeconds: 30 } });
+    await signIn(HOUR);
+    const lost = { status: "lost", claimedAt: clock.now(), endedAt: clock.now(), retryIn: 0 };
+    await write(store, (record) => ({ ...record, attempt: attempt(1, lost) }));
+    await clock.advance(30_000);
+    await expect(open().refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    expect(issuer.presented).toHaveLength(0);
+  });
+
   it("is never presented again where the profile says so", async () => {
     const { issuer, signIn } = startSession({ provider: { afterLoss: "sign-in" } });
     const manager = await signIn(0);
     issuer.next(lose, { before: true });
     await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "answer_lost" });
     expect(issuer.presented).toHaveLength(1);
+  });
+
+  it("is no loss where refresh tokens are reusable", async () => {
+    const { clock, issuer, signIn } = startSession({ provider: { rotation: false, afterLoss: "sign-in" } });
+    const manager = await signIn(HOUR);
+    issuer.next(lose, { before: true });
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    await clock.advance(1_000);
+    expect(await manager.refresh()).toMatchObject({ accessToken: canary("access", 2) });
   });
 
   it("belongs to whoever sees that the owner is gone", async () => {

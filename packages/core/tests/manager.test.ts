@@ -117,6 +117,29 @@ describe("getAccessToken", () => {
     expect(issuer.presented).toHaveLength(1);
   });
 
+  it("is not set back by a look that began before the exchange ended (P3)", async () => {
+    const { issuer, signIn, store } = startSession();
+    const manager = await signIn();
+    const { load } = store;
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    store.load = async () => {
+      store.load = load;
+      const looked = await load();
+      await finished;
+      return looked;
+    };
+    const looking = manager.hasSession();
+    await settle();
+    await manager.refresh();
+    finish();
+    expect(await looking).toBe(true);
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+    expect(issuer.presented).toHaveLength(1);
+  });
+
   it("lets an aborted caller go, and the exchange go on", async () => {
     const { clock, issuer, signIn } = startSession();
     const manager = await signIn(0);
@@ -276,6 +299,27 @@ describe("signing in and out", () => {
     await manager.signIn({ accessToken: canary("access", "b"), refreshToken: canary("refresh", "b") });
     expect((await record()).spent).toHaveLength(1);
     expect(await manager.hasSession()).toBe(true);
+  });
+
+  it("keeps the claim of an exchange in flight, if it is of the same refresh token (P1)", async () => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn(0);
+    let answer = (_: unknown) => {};
+    issuer.next((rotated) => {
+      return new Promise((resolve) => {
+        answer = () => resolve(rotated);
+      });
+    });
+    const token = manager.getAccessToken();
+    await settle();
+    issuer.generation = 1; // the server has not answered yet, as far as anybody knows
+    const again = await signIn(0);
+    const other = again.getAccessToken();
+    await clock.advance(1_000);
+    expect(issuer.presented).toHaveLength(1);
+    answer(undefined);
+    await clock.advance(100);
+    expect(await Promise.all([token, other])).toEqual([canary("access", 2), canary("access", 2)]);
   });
 
   it("leaves a tombstone, revokes, and ends the session of every holder", async () => {

@@ -36,6 +36,22 @@ describe("look and claim", () => {
     expect(issuer.presented).toHaveLength(1);
   });
 
+  it("takes what appears while it waits for new, whatever its own clock says (P13)", async () => {
+    const { clock, issuer, open, signIn } = startSession();
+    const ahead = { now: () => clock.now() + 2 * HOUR, monotonic: clock.monotonic, setTimer: clock.setTimer };
+    const [a, b] = [await signIn(0), open({ clock: ahead })];
+    const { promise, open: answer } = gate<void>();
+    issuer.next((rotated) => promise.then(() => rotated));
+    const first = a.getAccessToken();
+    await settle();
+    const second = b.getAccessToken();
+    await clock.advance(100);
+    answer();
+    await clock.advance(100);
+    expect(await Promise.all([first, second])).toEqual([canary("access", 2), canary("access", 2)]);
+    expect(issuer.presented).toHaveLength(1);
+  });
+
   it("adopts another holder's token instead of exchanging", async () => {
     const { clock, issuer, open, signIn, store } = startSession();
     delete (store as { watch?: unknown }).watch;
@@ -60,6 +76,26 @@ describe("look and claim", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 1));
     expect(await open().getAccessToken()).toBe(canary("access", 1));
     expect(clock.keepingAlive).toBe(0);
+  });
+
+  it("sends nothing where another holder claimed between the look and the claim (P1)", async () => {
+    const { clock, issuer, open, signIn, store } = startSession();
+    await signIn(0);
+    const manager = open();
+    await manager.hasSession();
+    const { load } = store;
+    store.load = async () => {
+      const looked = await load();
+      store.load = load;
+      await write(store, (record) => ({ ...record, attempt: attempt(1) }));
+      return looked;
+    };
+    const token = manager.getAccessToken();
+    await clock.advance(1_000);
+    expect(issuer.presented).toEqual([]);
+    await write(store, (record) => ({ ...record, attempt: undefined }));
+    await clock.advance(100);
+    expect(await token).toBe(canary("access", 2));
   });
 
   it("sends nothing where the claim cannot be stored (I15)", async () => {
@@ -193,6 +229,7 @@ describe("commit", () => {
     let saves = 0;
     store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
     expect(await manager.getAccessToken()).toBe(canary("access", 2));
+    expect(await manager.hasSession()).toBe(true);
     expect(await manager.getAccessToken()).toBe(canary("access", 2));
     await clock.advance(5_000);
     expect((await record()).tokens?.accessToken).toBe(canary("access", 1));
@@ -202,6 +239,20 @@ describe("commit", () => {
     expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
     expect(typesOf(events).slice(-1)).toEqual(["saved"]);
     expect(clock.keepingAlive).toBe(0);
+  });
+
+  it("presents the token that it could not store, once the store takes a claim again", async () => {
+    const { clock, issuer, signIn, store } = startSession();
+    const manager = await signIn(0);
+    const { save } = store;
+    let saves = 0;
+    store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
+    await manager.getAccessToken();
+    await clock.advance(2 * HOUR);
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    store.save = save;
+    expect(await manager.getAccessToken()).toBe(canary("access", 3));
+    expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 2)]);
   });
 
   it("commits an answer that comes after the deadline", async () => {
@@ -289,6 +340,19 @@ describe("how an attempt ends", () => {
     await clock.advance(100);
     expect(await Promise.all([a, b])).toEqual([canary("access", 2), canary("access", 2)]);
     expect(issuer.presented).toHaveLength(2);
+  });
+
+  it("knows of its own failure where the store was not told", async () => {
+    const { clock, issuer, signIn, store } = startSession();
+    const manager = await signIn(0);
+    const { save } = store;
+    let saves = 0;
+    store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
+    issuer.next(() => new TokenEndpointError({ status: 503, sent: true }), { before: true });
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    store.save = save;
+    await clock.advance(1_000);
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
   });
 
   it("doubles the wait with each failure", async () => {

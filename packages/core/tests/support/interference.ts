@@ -25,6 +25,7 @@ export async function write(store: TokenStore, change: (record: SessionRecord) =
 export const attempt = (number: number, more: object = {}) => ({
   id: "theirs",
   digest: digestOf(canary("refresh", number)),
+  claimedAt: 0,
   lease: LEASE,
   status: "claimed" as const,
   afterLoss: false,

@@ -1,0 +1,181 @@
+import { createHash, randomBytes, randomInt } from "node:crypto";
+import { join } from "node:path";
+import { StoreError } from "@unexpired/core";
+import type { FileSystem, Stamp } from "./filesystem.ts";
+import { codeOf, explaining, unlessAbsent } from "./problems.ts";
+
+/** One published value. Its file is never written again. */
+export interface Generation {
+  readonly number: number;
+  readonly id: string;
+  readonly value: string;
+  /** What was the truth before, oldest first: `<id>.<digest of the value>`; no id where another program wrote it. */
+  readonly past: readonly string[];
+  readonly stamp: Stamp;
+}
+
+/** A generation that is written, but under a name that nobody reads. */
+export interface Draft extends Generation {
+  readonly temporary: string;
+}
+
+/** What of a draft decides where it may be published. */
+export interface Parent {
+  readonly head: Generation | undefined;
+  /** Digest of a text in the session file that becomes past with this draft. */
+  readonly foreign: string | undefined;
+}
+
+const NAME = /^[1-9]\d{0,14}$/;
+const TEMPORARY = /^(draft|projection)-[0-9a-f]+$/;
+const KEPT = 3;
+const PAST_KEPT = 32;
+const TEMPORARY_AGE = 60_000_000_000n; // ns
+const MAX_READS = 50;
+const PADDING = 256;
+
+/** SHA-256, base64url: recognises a text without holding it. */
+export const digestOf = (text: string): string => createHash("sha256").update(text).digest("base64url");
+
+/** A name for a temporary file that nobody else chooses. */
+export const temporaryName = (kind: "draft" | "projection"): string => `${kind}-${randomBytes(8).toString("hex")}`;
+
+/** Whether `text` was the truth before `generation`. */
+export const isPast = (generation: Generation, text: string): boolean => {
+  const digest = digestOf(text);
+  return generation.past.some((entry) => entry.endsWith(`.${digest}`));
+};
+
+/** The version of a generation, as the store's callers see it. */
+export const versionOf = ({ number, id }: Generation): string => `${number}-${id}`;
+
+/** The directory of write-once files of which the highest is the truth. */
+export class Chain {
+  readonly #fs: FileSystem;
+  readonly directory: string;
+
+  constructor(fs: FileSystem, directory: string) {
+    this.#fs = fs;
+    this.directory = directory;
+  }
+
+  /** The path of a generation's file. */
+  path(number: number): string {
+    return join(this.directory, String(number));
+  }
+
+  /** The truth; `undefined` where nothing was ever published. */
+  async head(): Promise<Generation | undefined> {
+    for (let attempt = 0; attempt < MAX_READS; attempt++) {
+      const number = highest(await this.#names());
+      if (number === 0) return undefined;
+      const generation = await this.#read(number);
+      // Absent now: newer ones were published and this one was collected.
+      if (generation) return generation;
+    }
+    throw new StoreError("STORE_UNAVAILABLE", {
+      place: this.directory,
+      problem: "changes faster than it can be read",
+      advice: "Try again.",
+    });
+  }
+
+  /** Writes `value` durably under a temporary name; `undefined` where the chain was removed meanwhile. */
+  async draft(value: string, { head, foreign }: Parent): Promise<Draft | undefined> {
+    const id = randomBytes(8).toString("hex");
+    const ancestors = head ? [...head.past, `${head.id}.${digestOf(head.value)}`] : [];
+    const past = [...ancestors, ...(foreign === undefined ? [] : [`.${foreign}`])].slice(-PAST_KEPT);
+    // A removed and re-created chain may reuse number, inode and clock tick: the length tells the files apart.
+    const padding = " ".repeat(randomInt(PADDING));
+    const temporary = join(this.directory, temporaryName("draft"));
+    const text = JSON.stringify({ id, past, value }) + padding;
+    const stamp = await unlessAbsent(this.#fs.create(temporary, text, { durable: true }));
+    return stamp && { number: (head?.number ?? 0) + 1, id, value, past, stamp, temporary };
+  }
+
+  /**
+   * Gives a draft its number. `false`: the number is taken, or the chain is another one than the draft was written
+   * into, because it was removed meanwhile.
+   */
+  async publish(draft: Draft): Promise<boolean> {
+    try {
+      await this.#fs.link(draft.temporary, this.path(draft.number));
+      await this.#fs.syncDirectory(this.directory);
+    } catch (error) {
+      if (["EEXIST", "ENOENT"].includes(codeOf(error) ?? "")) return false;
+      throw error;
+    }
+    await this.#fs.unlink(draft.temporary).catch(() => undefined);
+    return this.#isPartOfHistory(draft);
+  }
+
+  /**
+   * A number can be free because it was collected: while we were suspended, others had published it and more. Then
+   * ours is no part of what came after it.
+   */
+  async #isPartOfHistory(ours: Generation): Promise<boolean> {
+    const newest = await this.head();
+    if (!newest || newest.number < ours.number) return false; // removed meanwhile
+    if (newest.number === ours.number) return newest.id === ours.id;
+    if (newest.past.some((entry) => entry.startsWith(`${ours.id}.`))) return true;
+    if (newest.number - ours.number < PAST_KEPT / 2) return false;
+    throw new StoreError("STORE_UNAVAILABLE", {
+      place: this.directory,
+      problem: "moved on so far meanwhile that nobody can tell whether our value was part of it",
+      advice: "Load it again and look.",
+    });
+  }
+
+  /** Removes what nobody needs any more: old generations, which hold old secrets, and what dead writers left. */
+  async collect(newest: Generation): Promise<void> {
+    const names = await this.#names();
+    await Promise.all(names.map((name) => this.#collectOne(name, newest).catch(() => undefined)));
+  }
+
+  async #collectOne(name: string, newest: Generation): Promise<void> {
+    const path = join(this.directory, name);
+    if (NAME.test(name) && Number(name) <= newest.number - KEPT) return this.#fs.unlink(path);
+    if (!TEMPORARY.test(name)) return;
+    // Its writer may only be suspended. That is safe: its link or rename then fails, which it takes for a conflict.
+    const stamp = await this.#fs.stat(path);
+    if (stamp && newest.stamp.modified - stamp.modified > TEMPORARY_AGE) await this.#fs.unlink(path);
+  }
+
+  async #names(): Promise<readonly string[]> {
+    const names = await explaining(this.directory, "read", () => unlessAbsent(this.#fs.list(this.directory)));
+    return names ?? [];
+  }
+
+  async #read(number: number): Promise<Generation | undefined> {
+    const path = this.path(number);
+    const file = await explaining(path, "read", () => unlessAbsent(this.#fs.read(path)));
+    return file && { number, stamp: file.stamp, ...parseEnvelope(file.text, path) };
+  }
+}
+
+const highest = (names: readonly string[]): number =>
+  names.reduce((top, name) => (NAME.test(name) ? Math.max(top, Number(name)) : top), 0);
+
+function parseEnvelope(text: string, place: string): Pick<Generation, "id" | "past" | "value"> {
+  const envelope = tryJson(text);
+  if (isEnvelope(envelope)) return { id: envelope.id, past: envelope.past, value: envelope.value };
+  throw new StoreError("STORE_UNREADABLE", {
+    place,
+    problem: "is damaged: it holds no complete generation of the session",
+    advice: "It was left as it is. Move it away to go back to the generation before, or sign in again.",
+  });
+}
+
+const isEnvelope = (value: unknown): value is { id: string; past: string[]; value: string } => {
+  const { id, past, value: text } = Object(value) as { id?: unknown; past?: unknown; value?: unknown };
+  const isText = (candidate: unknown) => typeof candidate === "string";
+  return isText(id) && isText(text) && Array.isArray(past) && past.every(isText);
+};
+
+const tryJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};

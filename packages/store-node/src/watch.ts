@@ -1,0 +1,79 @@
+import { type FSWatcher, readlinkSync, realpathSync, unwatchFile, watch, watchFile } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { type Place, placeOf } from "./paths.ts";
+
+const SLOW = 2000; // ms; for file systems that do not notify, and for directories that come and go
+const MAX_LINKS = 40;
+
+/**
+ * Calls back when the session at `path` may have changed, until the returned function is called. Creates nothing,
+ * throws nothing, and does not keep the process alive.
+ */
+export function watchPath(path: string, onChange: () => void): () => void {
+  const watcher = new PlaceWatcher(placeOf(realPath(path)), onChange);
+  return () => watcher.stop();
+}
+
+class PlaceWatcher {
+  readonly #place: Place;
+  readonly #onChange: () => void;
+  #directory: FSWatcher | undefined;
+
+  constructor(place: Place, onChange: () => void) {
+    this.#place = place;
+    this.#onChange = onChange;
+    this.#watchDirectory();
+    for (const path of [place.file, place.chain]) watchFile(path, { persistent: false, interval: SLOW }, this.#poll);
+  }
+
+  stop(): void {
+    this.#directory?.close();
+    for (const path of [this.#place.file, this.#place.chain]) unwatchFile(path, this.#poll);
+  }
+
+  /** The directory may have come since, or be another one. */
+  readonly #poll = () => {
+    this.#watchDirectory();
+    this.#onChange();
+  };
+
+  #watchDirectory(): void {
+    this.#directory?.close();
+    const names = [basename(this.#place.file), basename(this.#place.chain)];
+    try {
+      this.#directory = watch(this.#place.parent, { persistent: false }, (_event, name) => {
+        if (name === null || names.includes(name)) this.#onChange();
+      });
+      this.#directory.on("error", () => this.#directory?.close());
+    } catch {
+      this.#directory = undefined; // no such directory, or no notification here: the polling finds changes
+    }
+  }
+}
+
+/** Where `path` leads, followed as far as it leads now. */
+function realPath(path: string, links = 0): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const here = join(realDirectory(dirname(path)), basename(path));
+    const target = links < MAX_LINKS ? linkTarget(here) : undefined;
+    return target === undefined ? here : realPath(resolve(dirname(here), target), links + 1);
+  }
+}
+
+function realDirectory(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,316 @@
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { StoreConflictError, type TokenStore } from "@unexpired/core";
+import { fileStore } from "@unexpired/store-node";
+import { expect, test } from "vitest";
+import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
+import { chainOf, freshPath, generationsOf, record, storeWith, textOf } from "./support.ts";
+
+type Suspendable = "create" | "link" | "rename";
+
+/** A store whose first such call waits until others have done `meanwhile`: a writer that is suspended right there. */
+function suspendedBefore(path: string, name: Suspendable, meanwhile: () => Promise<unknown>): TokenStore {
+  let isFirst = true;
+  const suspend = async () => {
+    if (isFirst) {
+      isFirst = false;
+      await meanwhile();
+    }
+  };
+  const calls: Pick<FileSystem, Suspendable> = {
+    create: (...args) => suspend().then(() => nodeFileSystem.create(...args)),
+    link: (...args) => suspend().then(() => nodeFileSystem.link(...args)),
+    rename: (...args) => suspend().then(() => nodeFileSystem.rename(...args)),
+  };
+  return storeWith(path, { [name]: calls[name] }, async () => async () => undefined);
+}
+
+const refuse = () => Promise.reject(Object.assign(new Error("EIO"), { code: "EIO" }));
+
+const saveTimes = async (path: string, times: number): Promise<void> => {
+  const store = fileStore({ path });
+  for (let time = 1; time <= times; time++) await store.save(`other ${time}`, (await store.load())?.version);
+};
+
+test.each([1, 2, 3, 4, 9])("I2: compared, suspended, and %d saves came before it: a conflict", async (times) => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  const suspended = suspendedBefore(path, "link", () => saveTimes(path, times));
+  await expect(suspended.save("late", version)).rejects.toThrow(StoreConflictError);
+  expect((await suspended.load())?.value).toBe(`other ${times}`);
+  expect((await fileStore({ path }).load())?.value).toBe(`other ${times}`);
+  expect(textOf(path)).toBe(`other ${times}`);
+});
+
+test("suspended until nobody can tell: neither saved nor a conflict, and nothing is overwritten", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  const suspended = suspendedBefore(path, "link", () => saveTimes(path, 20));
+  await expect(suspended.save("late", version)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  expect((await fileStore({ path }).load())?.value).toBe("other 20");
+});
+
+test.each([1, 5])("published, suspended, and %d saves were made on top of it: saved", async (times) => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  const suspended = storeWith(
+    path,
+    {
+      link: async (from, to) => {
+        await nodeFileSystem.link(from, to);
+        await saveTimes(path, times);
+      },
+    },
+    async () => async () => undefined,
+  );
+  await expect(suspended.save("mine", version)).resolves.toMatch(/^2-/);
+  expect((await suspended.load())?.value).toBe(`other ${times}`);
+  expect(textOf(path)).toBe(`other ${times}`);
+});
+
+test("the session is removed between compare and publish: a conflict, and it stays removed", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  const suspended = suspendedBefore(path, "link", () => fileStore({ path }).remove());
+  await expect(suspended.save("late", version)).rejects.toThrow(StoreConflictError);
+  expect(readdirSync(dirname(path))).toEqual([]);
+});
+
+test("it is removed and another one begins meanwhile: a conflict, and the other one stays", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  const suspended = suspendedBefore(path, "link", async () => {
+    await fileStore({ path }).remove();
+    await saveTimes(path, 1);
+  });
+  await expect(suspended.save("late", version)).rejects.toThrow(StoreConflictError);
+  expect((await fileStore({ path }).load())?.value).toBe("other 1");
+  expect(textOf(path)).toBe("other 1");
+});
+
+test("compared, suspended, removed, and another one began, all before the draft was written: a conflict", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  const suspended = suspendedBefore(path, "create", async () => {
+    await fileStore({ path }).remove();
+    await saveTimes(path, 1);
+  });
+  await expect(suspended.save("late", version)).rejects.toThrow(StoreConflictError);
+  expect((await fileStore({ path }).load())?.value).toBe("other 1");
+});
+
+test("another program writes its session while the draft is written: a conflict, and it is adopted", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save(record("R1", 1000), undefined);
+  const suspended = suspendedBefore(path, "create", async () => writeFileSync(path, record("R9", 9000)));
+  await expect(suspended.save("late", version)).rejects.toThrow(StoreConflictError);
+  expect((await suspended.load())?.value).toContain("R9");
+  expect(textOf(path)).toContain("R9");
+});
+
+test("it is removed between publishing and writing the session file: it stays removed", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  const suspended = suspendedBefore(path, "rename", () => fileStore({ path }).remove());
+  await suspended.save("mine", version);
+  expect(readdirSync(dirname(path))).toEqual([]);
+  expect(await suspended.load()).toBeUndefined();
+});
+
+test("suspended before writing the session file while others save: the newest stays in it", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  const suspended = suspendedBefore(path, "rename", () => saveTimes(path, 2));
+  await suspended.save("mine", version);
+  expect(textOf(path)).toBe("other 2");
+});
+
+test("a reader that was suspended before repairing the session file does not write an old one", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save("start", undefined);
+  rmSync(path);
+  const suspended = suspendedBefore(path, "rename", () => saveTimes(path, 2));
+  await suspended.load();
+  expect(textOf(path)).toBe("other 2");
+});
+
+test("a reader that was suspended over a removal does not write the session that was removed", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save("start", undefined);
+  rmSync(path);
+  const suspended = suspendedBefore(path, "create", async () => {
+    await fileStore({ path }).remove();
+    await saveTimes(path, 1);
+  });
+  expect((await suspended.load())?.value).toBe("other 1");
+  expect(textOf(path)).toBe("other 1");
+});
+
+test("a session of the same number and without a session file is another one all the same", async () => {
+  const path = freshPath();
+  const store = storeWith(path, { rename: refuse, overwrite: refuse });
+  await store.save("1", undefined);
+  expect((await store.load())?.value).toBe("1");
+  const other = fileStore({ path });
+  await other.remove();
+  const version = await other.save("2", undefined);
+  rmSync(path);
+  expect(await store.load()).toEqual({ value: "2", version });
+});
+
+test("a published save is saved, whatever fails after it", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("1", undefined);
+  let isPublished = false;
+  const store = storeWith(path, {
+    link: (...args) =>
+      nodeFileSystem.link(...args).finally(() => {
+        isPublished = true;
+      }),
+    stat: (name) => (isPublished ? refuse() : nodeFileSystem.stat(name)),
+  });
+  const saved = await store.save("2", version);
+  expect(await fileStore({ path }).load()).toEqual({ value: "2", version: saved });
+});
+
+test("somebody saves between a look at the chain and one at the session file: no foreign session", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save(record("R1", 1000), undefined);
+  let isFirst = true;
+  const suspended = storeWith(path, {
+    read: async (name) => {
+      if (name === path && isFirst) {
+        isFirst = false;
+        const other = fileStore({ path });
+        await other.save(record("R2", 2000), (await other.load())?.version);
+      }
+      return nodeFileSystem.read(name);
+    },
+  });
+  expect(await suspended.load()).toEqual(await fileStore({ path }).load());
+});
+
+test("a generation is collected between the listing and the reading: the newer one is read", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save("start", undefined);
+  let isFirst = true;
+  const suspended = storeWith(path, {
+    list: async (directory) => {
+      const names = await nodeFileSystem.list(directory);
+      if (isFirst) {
+        isFirst = false;
+        await saveTimes(path, 6);
+      }
+      return names;
+    },
+  });
+  expect((await suspended.load())?.value).toBe("other 6");
+});
+
+test("a published generation is collected while its writer makes sure of it: saved", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  let isPublished = false;
+  const suspended = storeWith(
+    path,
+    {
+      link: (...args) =>
+        nodeFileSystem.link(...args).finally(() => {
+          isPublished = true;
+        }),
+      list: async (directory) => {
+        const names = await nodeFileSystem.list(directory);
+        const isFirst = isPublished;
+        isPublished = false;
+        if (isFirst) await saveTimes(path, 6);
+        return names;
+      },
+    },
+    async () => async () => undefined,
+  );
+  await expect(suspended.save("mine", version)).resolves.toMatch(/^2-/);
+});
+
+test("where inodes and clock ticks are reused, the length tells a session from its successor", async () => {
+  const path = freshPath();
+  const blur = <T extends Stamp | undefined>(stamp: T): T => stamp && { ...stamp, object: "reused", modified: 0n };
+  const store = storeWith(path, {
+    stat: async (name) => blur(await nodeFileSystem.stat(name)),
+    create: async (...args) => blur(await nodeFileSystem.create(...args)),
+    read: async (name) => {
+      const { text, stamp } = await nodeFileSystem.read(name);
+      return { text, stamp: blur(stamp) };
+    },
+  });
+  const other = fileStore({ path });
+  let told = 0;
+  for (let round = 0; round < 6; round++) {
+    const version = await other.save("same", undefined);
+    if ((await store.load())?.version === version) told++;
+    await other.remove();
+    await other.save("same", undefined);
+    if ((await store.load())?.version !== version) told++;
+    await other.remove();
+  }
+  expect(told).toBeGreaterThan(6);
+});
+
+test("a session file is not adopted while its session is being removed", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save("start", undefined);
+  const found: unknown[] = [];
+  const removing = storeWith(path, {
+    unlink: async (name) => {
+      if (name === path) found.push(existsSync(path), await fileStore({ path }).load());
+      await nodeFileSystem.unlink(name);
+    },
+  });
+  await removing.remove();
+  expect(found).toEqual([true, undefined]);
+});
+
+test("a session that was not ours is removed between compare and publish: a conflict", async () => {
+  const path = freshPath();
+  writeFileSync(path, "foreign");
+  const suspended = suspendedBefore(path, "link", () => fileStore({ path }).remove());
+  await expect(suspended.save("late", (await suspended.load())?.version)).rejects.toThrow(StoreConflictError);
+  expect(readdirSync(dirname(path))).toEqual([]);
+});
+
+test("what a dead writer left is collected after a while, and a live one's draft is not", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("1", undefined);
+  for (const name of ["draft-00aa", "projection-00aa", "draft-00bb"]) writeFileSync(join(chainOf(path), name), "");
+  for (const name of ["draft-00aa", "projection-00aa"]) utimesSync(join(chainOf(path), name), 1, 1);
+  await fileStore({ path }).save("2", version);
+  expect(readdirSync(chainOf(path)).sort()).toEqual(["1", "2", "draft-00bb"]);
+});
+
+test("a draft that was collected under a suspended writer is a conflict", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("1", undefined);
+  const suspended = suspendedBefore(path, "link", async () => {
+    for (const name of readdirSync(chainOf(path))) if (name.startsWith("draft-")) rmSync(join(chainOf(path), name));
+  });
+  await expect(suspended.save("2", version)).rejects.toThrow(StoreConflictError);
+});
+
+test.each(["a directory that its dead owner left", "a plain file"])(
+  "%s in the lock's place breaks nothing",
+  async (kind) => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    const version = await store.save("1", undefined);
+    const lock = join(chainOf(path), "lock");
+    if (kind === "a plain file") writeFileSync(lock, "");
+    else mkdirSync(lock);
+    const later = await store.save("2", version);
+    rmSync(path);
+    expect(await store.load()).toEqual({ value: "2", version: later });
+    utimesSync(lock, 1, 1);
+    await store.save("3", later);
+    if (kind === "a plain file") rmSync(lock);
+    expect(() => rmdirSync(lock)).toThrow("ENOENT");
+    expect(generationsOf(path)).toEqual([1, 2, 3]);
+  },
+);

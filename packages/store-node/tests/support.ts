@@ -1,0 +1,103 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { reconcile, type TokenStore } from "@unexpired/core";
+import { onTestFinished } from "vitest";
+import { openFileStore } from "../src/file-store.ts";
+import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
+import { directoryLock, type Lock } from "../src/lock.ts";
+
+/** An empty directory for one test. */
+export function freshDirectory(): string {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "unexpired-")));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** The path of a session file that does not exist, in a directory of its own. */
+export const freshPath = (): string => {
+  const directory = join(freshDirectory(), "state");
+  mkdirSync(directory);
+  return join(directory, "session.json");
+};
+
+export const chainOf = (path: string): string => join(dirname(path), `.${basename(path)}.unexpired`);
+
+export const generationsOf = (path: string): number[] =>
+  readdirSync(chainOf(path))
+    .map(Number)
+    .filter((number) => number > 0)
+    .sort((a, b) => a - b);
+
+export const textOf = (path: string): string => readFileSync(path, "utf8");
+
+/** A store over a file system of which some calls are replaced. */
+export const storeWith = (path: string, calls: Partial<FileSystem>, lock: Lock = directoryLock): TokenStore =>
+  openFileStore(path, { fs: { ...nodeFileSystem, ...calls }, lock, reconcile });
+
+/** A store over a file system on which some calls fail. */
+export const storeFailing = (path: string, calls: Partial<Record<keyof FileSystem, string>>): TokenStore =>
+  storeWith(
+    path,
+    Object.fromEntries(
+      Object.entries(calls).map(([name, code]) => [
+        name,
+        () => Promise.reject(Object.assign(new Error(code), { code })),
+      ]),
+    ),
+  );
+
+/** A record of the core, as text. */
+export const record = (refreshToken: string, obtainedAt: number, spent: readonly string[] = []): string =>
+  JSON.stringify({
+    schema: 1,
+    tokens: { accessToken: `access for ${refreshToken}`, refreshToken, tokenType: "Bearer", extra: {} },
+    obtainedAt,
+    spent,
+  });
+
+interface ForkOptions {
+  readonly args?: readonly string[];
+  readonly nobody?: boolean;
+}
+
+/** Runs `fixtures/<name>.ts` in a process of its own. */
+export function start(name: string, { args = [], nobody = false }: ForkOptions = {}): ChildProcess {
+  const ids = nobody ? { uid: 65534, gid: 65534 } : {};
+  const child = fork(join(import.meta.dirname, "fixtures", `${name}.ts`), [...args], {
+    ...ids,
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+  });
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  return child;
+}
+
+/** The next message of a process; its early end is an error. */
+export async function message(child: ChildProcess): Promise<unknown> {
+  const ended = new AbortController();
+  const [first] = await Promise.race([
+    once(child, "message", { signal: ended.signal }),
+    once(child, "exit", { signal: ended.signal }).then(([code, signal]) => {
+      throw new Error(`the process ended (${code ?? signal}) before it said anything`);
+    }),
+  ]).finally(() => ended.abort());
+  return first;
+}
+
+export const exit = async (child: ChildProcess): Promise<number | string> => {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  return child.exitCode ?? child.signalCode ?? "";
+};
+
+/** A promise that somebody else resolves. */
+export function latch(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

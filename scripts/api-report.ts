@@ -1,0 +1,34 @@
+/** Compares every package's public API with its committed api.md, or writes that file (`--update`). */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { apiOf } from "./api.ts";
+import { entries, finish, type Package, packages } from "./workspace.ts";
+
+const HEAD = "The public API, written by `pnpm api:update`. A change here is a change for users: review it as one.\n";
+
+function report(pkg: Package): string {
+  const entryPoints = entries(pkg).map(([specifier, { types }]) => ({ specifier, types }));
+  return `# ${pkg.manifest.name}\n\n${HEAD}${apiOf(pkg.path, entryPoints)}`;
+}
+
+/** What `git diff` says about the committed file and the one that the build gives; empty where they agree. */
+function difference(pkg: Package, work: string): string[] {
+  const file = join(pkg.path, "api.md");
+  const fresh = join(work, `${pkg.folder}.md`);
+  writeFileSync(fresh, report(pkg));
+  const { stdout } = spawnSync("git", ["diff", "--no-index", "--ignore-cr-at-eol", file, fresh], { encoding: "utf8" });
+  return stdout === "" ? [] : [`packages/${pkg.folder}/api.md differs; if so intended, run pnpm api:update\n${stdout}`];
+}
+
+if (process.argv.includes("--update")) {
+  for (const pkg of packages) writeFileSync(join(pkg.path, "api.md"), report(pkg));
+} else {
+  const work = mkdtempSync(join(tmpdir(), "unexpired-api-"));
+  finish(
+    "api",
+    packages.flatMap((pkg) => difference(pkg, work)),
+  );
+  rmSync(work, { recursive: true });
+}

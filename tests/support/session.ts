@@ -1,0 +1,55 @@
+import { createTokenManager, TokenEndpointError, type TokenManager } from "@unexpired/core";
+import { accessToken, refreshToken } from "./canary.ts";
+
+const LIFETIME = 3600;
+
+/** A signed-in manager whose n-th exchange brings access token n + 1. */
+export interface Session extends AsyncDisposable {
+  readonly tokens: TokenManager;
+  /** How many exchanges were started. */
+  readonly exchanges: number;
+  /** Exchanges wait until the returned function is called. */
+  pause(): () => void;
+  /** From now on the token endpoint answers `invalid_grant`. */
+  revoked: boolean;
+}
+
+export async function startSession(owner = ""): Promise<Session> {
+  let exchanges = 0;
+  let paused = Promise.resolve();
+  const tokens = createTokenManager({
+    async refresh() {
+      exchanges += 1;
+      const next = exchanges + 1;
+      await paused;
+      if (session.revoked) throw new TokenEndpointError({ error: "invalid_grant", status: 400, sent: true });
+      return {
+        access_token: accessToken(next, owner),
+        refresh_token: refreshToken(next, owner),
+        token_type: "Bearer",
+        expires_in: LIFETIME,
+      };
+    },
+  });
+  const session: Session = {
+    tokens,
+    get exchanges() {
+      return exchanges;
+    },
+    pause() {
+      let go = () => {};
+      paused = new Promise((resolve) => {
+        go = resolve;
+      });
+      return go;
+    },
+    revoked: false,
+    [Symbol.asyncDispose]: () => tokens.close(),
+  };
+  await tokens.signIn({
+    accessToken: accessToken(1, owner),
+    refreshToken: refreshToken(1, owner),
+    expiresAt: Date.now() + LIFETIME * 1000,
+  });
+  return session;
+}

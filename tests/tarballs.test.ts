@@ -1,0 +1,81 @@
+/** What is tested last is what people install: the packed tarballs, installed by npm alone into an empty folder. */
+import { execFile, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { packAll } from "../scripts/pack.ts";
+import { entries, type Manifest, packages, root, run } from "../scripts/workspace.ts";
+import { asCommonJs, firstProgram, startServers } from "./readme.ts";
+
+const consumer = mkdtempSync(join(tmpdir(), "unexpired-consumer-"));
+const specifiers = packages.flatMap((pkg) => entries(pkg).map(([specifier]) => specifier));
+const write = (name: string, text: string) => writeFileSync(join(consumer, name), text);
+const node = (args: string[], cwd = consumer, env = {}) =>
+  promisify(execFile)(process.execPath, args, { cwd, env: { ...process.env, ...env } });
+
+/** The clients that the adapters are peers of, and the compiler, in the versions that we develop with. */
+function companions(): string[] {
+  const manifests: Partial<Manifest>[] = [JSON.parse(readFileSync(join(root, "package.json"), "utf8"))];
+  manifests.push(...packages.map((pkg) => pkg.manifest));
+  const versions: Record<string, string> = Object.assign({}, ...manifests.map((manifest) => manifest.devDependencies));
+  const peers = manifests.flatMap(({ peerDependencies = {} }) => Object.keys(peerDependencies));
+  return ["typescript", "@types/node", ...peers]
+    .filter((name) => !name.startsWith("@unexpired/"))
+    .map((name) => `${name}@${versions[name]}`);
+}
+
+/** The type errors in what we wrote. Those in other packages' declarations are theirs (ofetch's want undici). */
+function typeErrors(resolution: { module: string; moduleResolution: string; outDir: string }): string[] {
+  const options = { target: "es2023", types: "node", ...resolution };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  const tsc = ["node_modules/typescript/bin/tsc", "--strict", ...args, "program.ts", "all.ts"];
+  const { stdout } = spawnSync(process.execPath, tsc, { cwd: consumer, encoding: "utf8" });
+  return stdout
+    .split("\n")
+    .filter((line) => line.includes("error TS") && !/^node_modules\/(?!@unexpired\/)/.test(line));
+}
+
+beforeAll(() => {
+  const tarballs = packAll(consumer);
+  write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  run("npm", ["install", "--no-audit", "--no-fund", ...tarballs.values(), ...companions()], { cwd: consumer });
+  write("program.ts", firstProgram(readFileSync(join(root, "README.md"), "utf8")));
+  write("all.ts", specifiers.map((specifier, index) => `export * as all${index} from "${specifier}";\n`).join(""));
+}, 300_000);
+
+afterAll(() => rmSync(consumer, { recursive: true }));
+
+describe.each([
+  { module: "nodenext", moduleResolution: "nodenext", outDir: "nodenext" },
+  { module: "esnext", moduleResolution: "bundler", outDir: "bundler" },
+])("under moduleResolution $moduleResolution", (resolution) => {
+  test("the README's program type-checks and runs", { timeout: 120_000 }, async () => {
+    expect(typeErrors(resolution)).toEqual([]);
+    await using servers = await startServers();
+    const home = join(consumer, resolution.outDir);
+    const { stdout } = await node(["program.js"], home, { ...servers.env, HOME: home, USERPROFILE: home });
+    expect(stdout).toContain(servers.secretOfTheApi);
+  });
+
+  test("the README's program runs by require", { timeout: 120_000 }, async () => {
+    await using servers = await startServers();
+    const home = join(consumer, `${resolution.outDir}-require`);
+    mkdirSync(home, { recursive: true });
+    const program = readFileSync(join(consumer, resolution.outDir, "program.js"), "utf8");
+    writeFileSync(join(home, "program.cjs"), asCommonJs(program));
+    const { stdout } = await node(["program.cjs"], home, { ...servers.env, HOME: home, USERPROFILE: home });
+    expect(stdout).toContain(servers.secretOfTheApi);
+  });
+});
+
+test.each(specifiers)('import "%s"', async (specifier) => {
+  write("import.js", `import * as all from "${specifier}"; console.log(Object.keys(all).length);`);
+  expect(Number((await node(["import.js"])).stdout)).toBeGreaterThan(0);
+});
+
+test.each(specifiers)('require("%s")', async (specifier) => {
+  write("require.cjs", `console.log(Object.keys(require("${specifier}")).length);`);
+  expect(Number((await node(["require.cjs"])).stdout)).toBeGreaterThan(0);
+});
