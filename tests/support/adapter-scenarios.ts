@@ -31,7 +31,7 @@ export interface Answer {
   readonly error?: unknown;
 }
 
-export type Client = (call: Call) => Promise<Answer>;
+type Client = (call: Call) => Promise<Answer>;
 
 export interface Setup {
   /** Absent: the client alone. */

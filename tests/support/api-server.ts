@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** What arrived, byte for byte. */
-export interface Received {
+interface Received {
   readonly method: string;
   /** Path and query. */
   readonly path: string;

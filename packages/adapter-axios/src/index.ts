@@ -1,0 +1,1 @@
+export { type AttachOptions, attachTokens } from "./attach-tokens.ts";

@@ -1,0 +1,1 @@
+export { type TokenOptions, withTokens } from "./with-tokens.ts";

@@ -1,0 +1,1 @@
+export { type TokenFetchOptions, withTokens } from "./with-tokens.ts";
