@@ -10,8 +10,10 @@ export function firstProgram(markdown: string): string {
 
 /** The same program as a CommonJS one: `require` for `import`, and no await outside of a function. */
 export function asCommonJs(program: string): string {
-  const imports = /^import (\{[^}]*\}) from ("[^"]+");$/gm;
-  const requires = [...program.matchAll(imports)].map(([, names, from]) => `const ${names} = require(${from});`);
+  const imports = /^import (?:(\w+)|(\{[^}]*\})) from ("[^"]+");$/gm;
+  const requires = [...program.matchAll(imports)].map(([, byDefault, names, from]) =>
+    byDefault ? `const ${byDefault} = require(${from}).default;` : `const ${names} = require(${from});`,
+  );
   return `${requires.join("\n")}\n(async () => {\n${program.replace(imports, "")}\n})();\n`;
 }
 

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { packAll } from "../scripts/pack.ts";
 import { entries, type Manifest, packages, root, run } from "../scripts/workspace.ts";
 import { asCommonJs, firstProgram, startServers } from "./readme.ts";
@@ -30,43 +30,61 @@ function companions(): string[] {
 function typeErrors(resolution: { module: string; moduleResolution: string; outDir: string }): string[] {
   const options = { target: "es2023", types: "node", ...resolution };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  const tsc = ["node_modules/typescript/bin/tsc", "--strict", ...args, "program.ts", "all.ts"];
+  const tsc = [
+    "node_modules/typescript/bin/tsc",
+    "--strict",
+    ...args,
+    ...programs.map(([name]) => `${name}.ts`),
+    "all.ts",
+  ];
   const { stdout } = spawnSync(process.execPath, tsc, { cwd: consumer, encoding: "utf8" });
   return stdout
     .split("\n")
     .filter((line) => line.includes("error TS") && !/^node_modules\/(?!@unexpired\/)/.test(line));
 }
 
+/** The first program of each README, under the name of the file that it is written to. */
+const programs = [["program", "README.md"], ...packages.map(({ folder }) => [folder, `packages/${folder}/README.md`])];
+
 beforeAll(() => {
   const tarballs = packAll(consumer);
   write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
   run("npm", ["install", "--no-audit", "--no-fund", ...tarballs.values(), ...companions()], { cwd: consumer });
-  write("program.ts", firstProgram(readFileSync(join(root, "README.md"), "utf8")));
+  for (const [name, readme = ""] of programs) {
+    write(`${name}.ts`, firstProgram(readFileSync(join(root, readme), "utf8")));
+  }
   write("all.ts", specifiers.map((specifier, index) => `export * as all${index} from "${specifier}";\n`).join(""));
 }, 300_000);
 
 afterAll(() => rmSync(consumer, { recursive: true }));
 
-describe.each([
-  { module: "nodenext", moduleResolution: "nodenext", outDir: "nodenext" },
-  { module: "esnext", moduleResolution: "bundler", outDir: "bundler" },
-])("under moduleResolution $moduleResolution", (resolution) => {
-  test("the README's program type-checks and runs", { timeout: 120_000 }, async () => {
-    expect(typeErrors(resolution)).toEqual([]);
+const nodenext = { module: "nodenext", moduleResolution: "nodenext", outDir: "nodenext" };
+const bundler = { module: "esnext", moduleResolution: "bundler", outDir: "bundler" };
+
+test.each([nodenext, bundler])("everything type-checks under $moduleResolution", { timeout: 120_000 }, (resolution) => {
+  expect(typeErrors(resolution)).toEqual([]);
+});
+
+describe.each(programs)("%s.ts of %s", (name) => {
+  const home = join(consumer, `${name}-home`);
+  const start = async (program: string) => {
     await using servers = await startServers();
-    const home = join(consumer, resolution.outDir);
-    const { stdout } = await node(["program.js"], home, { ...servers.env, HOME: home, USERPROFILE: home });
-    expect(stdout).toContain(servers.secretOfTheApi);
+    const { stdout } = await node([program], consumer, { ...servers.env, HOME: home, LOCALAPPDATA: home });
+    return stdout.includes(servers.secretOfTheApi);
+  };
+  beforeEach(() => mkdirSync(home));
+  afterEach(() => {
+    rmSync(home, { recursive: true });
+    rmSync(join(consumer, "session.json"), { force: true });
   });
 
-  test("the README's program runs by require", { timeout: 120_000 }, async () => {
-    await using servers = await startServers();
-    const home = join(consumer, `${resolution.outDir}-require`);
-    mkdirSync(home, { recursive: true });
-    const program = readFileSync(join(consumer, resolution.outDir, "program.js"), "utf8");
-    writeFileSync(join(home, "program.cjs"), asCommonJs(program));
-    const { stdout } = await node(["program.cjs"], home, { ...servers.env, HOME: home, USERPROFILE: home });
-    expect(stdout).toContain(servers.secretOfTheApi);
+  test("runs by import", async () => {
+    expect(await start(`nodenext/${name}.js`)).toBe(true);
+  });
+
+  test("runs by require", async () => {
+    write(`${name}.cjs`, asCommonJs(readFileSync(join(consumer, "nodenext", `${name}.js`), "utf8")));
+    expect(await start(`${name}.cjs`)).toBe(true);
   });
 });
 

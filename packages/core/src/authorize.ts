@@ -40,6 +40,8 @@ export interface Authorizer {
   tokenAfter(answer: Answer, options?: CallOptions): Promise<string | undefined>;
 }
 
+export const ORIGINS = "an array of origins or a function";
+
 const toOrigin = (given: unknown, index: number): string => {
   const url = typeof given === "string" && URL.canParse(given) ? new URL(given) : undefined;
   const isBare = url && url.origin !== "null" && `${url.origin}/` === url.href && !/[?#]/.test(String(given));
@@ -53,8 +55,7 @@ const toOrigin = (given: unknown, index: number): string => {
 const toPredicate = (origins: Origins): ((url: URL) => boolean) => {
   // only `true`: a promise, as an asynchronous function returns it, would let every origin pass
   if (typeof origins === "function") return (url) => origins(url) === true;
-  if (!Array.isArray(origins))
-    throw new TypeError(`origins: expected an array of origins or a function, not ${typeOf(origins)}.`);
+  if (!Array.isArray(origins)) throw new TypeError(`origins: expected ${ORIGINS}, not ${typeOf(origins)}.`);
   const allowed = new Set(origins.map(toOrigin));
   return (url) => allowed.has(url.origin);
 };

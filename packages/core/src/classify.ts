@@ -33,13 +33,17 @@ const MISCONFIGURED = [
   "invalid_target",
 ];
 
+/** What an answer is judged by. */
+export interface Judgement {
+  /** When the request was sent, in epoch milliseconds. */
+  readonly sentAt: number;
+  readonly profile: ProviderProfile;
+  /** What no error may show. */
+  readonly secrets: readonly string[];
+}
+
 /** What a refresh function returned. The body comes first: some servers answer 200 with an error in it. */
-export function classifyAnswer(
-  response: unknown,
-  sentAt: number,
-  profile: ProviderProfile,
-  secrets: readonly string[],
-): Outcome {
+export function classifyAnswer(response: unknown, { sentAt, profile, secrets }: Judgement): Outcome {
   const tokens = parseTokenResponse(response, sentAt);
   if (tokens) return { kind: "rotated", tokens };
   const said = readError(response);
@@ -106,7 +110,7 @@ export function toEndpointError(thrown: unknown, secrets: readonly string[]): To
     status,
     retryAfter: toWait(retryAfter),
     sent: sent !== false,
-    endpoint: endpoint && blank(endpoint, secrets),
+    endpoint: text(endpoint),
     cause: cause === undefined ? undefined : redact(cause, secrets),
   });
 }

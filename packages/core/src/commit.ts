@@ -3,7 +3,7 @@ import type { Sighting } from "./machine.ts";
 import { currentDigest, type Digest, type SessionRecord, spend } from "./record.ts";
 import type { RecordStore, Stored } from "./record-store.ts";
 import { isSameAccount } from "./session.ts";
-import type { Clock, RefreshFunction, SessionEvent } from "./types.ts";
+import type { Clock, RefreshFunction, SessionEvent, TokenSet } from "./types.ts";
 
 const SAVE_AGAIN = 1_000;
 
@@ -41,8 +41,11 @@ export class Committer {
     return stored && this.#unsaved ? { ...stored, record: this.#unsaved.record } : stored;
   }
 
-  /** In a loop, until the rotation is stored, or the stored session turns out to have moved on. Never throws. */
-  async commit({ record, presented }: Rotation, base: Stored | undefined): Promise<void> {
+  /**
+   * In a loop, until the rotation is stored, or the stored session turns out to have moved on: then it resolves to
+   * `false`. Never throws.
+   */
+  async commit({ record, presented }: Rotation, base: Stored | undefined): Promise<boolean> {
     const { records } = this.#around;
     let spent = record.spent;
     try {
@@ -55,7 +58,7 @@ export class Committer {
         if (saved) return this.#settle(saved.record);
       }
     } catch (error) {
-      this.#keep({ record: { ...record, spent }, presented }, error);
+      return this.#keep({ record: { ...record, spent }, presented }, error);
     }
   }
 
@@ -65,14 +68,15 @@ export class Committer {
     this.#cancelRetry?.();
   }
 
-  #settle(record: SessionRecord | undefined): void {
+  #settle(record: SessionRecord | undefined): true {
     const { announce, records, see } = this.#around;
     if (this.#unsaved) announce({ type: "saved", place: records.place });
     this.#unsaved = undefined;
     see(record, "exchange");
+    return true;
   }
 
-  #keep(rotation: Rotation, error: unknown): void {
+  #keep(rotation: Rotation, error: unknown): true {
     const { clock, announce, records, see } = this.#around;
     const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
     if (!this.#unsaved) announce({ type: "unsaved", place: records.place, code });
@@ -80,14 +84,24 @@ export class Committer {
     see(rotation.record, "exchange");
     this.#cancelRetry?.();
     this.#cancelRetry = clock.setTimer(() => void this.load().catch(() => {}), SAVE_AGAIN, false);
+    return true;
   }
 
-  async #drop(because: Dropped, ours: SessionRecord, stored: SessionRecord | undefined): Promise<void> {
-    const { announce, refresh, see } = this.#around;
+  async #drop(because: Dropped, ours: SessionRecord, stored: SessionRecord | undefined): Promise<false> {
+    const { announce, see } = this.#around;
     this.#unsaved = undefined;
     announce({ type: "rotation-dropped", because });
     see(stored, "store");
-    if (because !== "superseded" && ours.tokens) await refresh?.revoke?.(ours.tokens).catch(() => {}); // best effort
+    if (because !== "superseded" && ours.tokens) await this.#revoke(ours.tokens);
+    return false;
+  }
+
+  async #revoke(tokens: TokenSet): Promise<void> {
+    try {
+      await this.#around.refresh?.revoke?.(tokens);
+    } catch {
+      // best effort: nobody waits for it
+    }
   }
 }
 

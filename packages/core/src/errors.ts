@@ -84,6 +84,10 @@ export class StoreError extends UnexpiredError {
   readonly code: "STORE_UNREADABLE" | "STORE_UNAVAILABLE";
   /** The file, key or service that it is about. */
   readonly place: string;
+  /** What is wrong with it: a clause, such as "is a directory". */
+  readonly problem: string;
+  /** What to do about it: sentences. */
+  readonly advice: string;
 
   /** `problem` is a clause about the place, `advice` a sentence: "holds no JSON", "Move it away." */
   constructor(
@@ -96,6 +100,8 @@ export class StoreError extends UnexpiredError {
     );
     this.code = code;
     this.place = details.place;
+    this.problem = details.problem;
+    this.advice = details.advice;
   }
 }
 
@@ -119,7 +125,7 @@ export class TokenEndpointError extends UnexpiredError {
   readonly description: string | undefined;
   /** The HTTP status; absent where no complete answer came. */
   readonly status: number | undefined;
-  /** How long the server asked us to wait, in milliseconds. */
+  /** How long the server asked us to wait, in milliseconds. At most a day of it is honoured. */
   readonly retryAfter: number | undefined;
   /** Whether the request may have left. `false` only where it certainly did not. */
   readonly sent: boolean;

@@ -34,7 +34,7 @@ export function exchange(
   const secrets = secretsOf(tokens);
   const controller = new AbortController();
   const late = (async () => refresh(tokens, { signal: controller.signal, attemptId }))().then(
-    (response) => classifyAnswer(response, sentAt, profile, secrets),
+    (response) => classifyAnswer(response, { sentAt, profile, secrets }),
     (error: unknown) => classifyError(error, profile, secrets),
   );
   const outcome = new Promise<Outcome>((resolve) => {

@@ -1,5 +1,6 @@
-import { createAuthorizer, type Origins, type TokenSource } from "./authorize.ts";
-import { typeOf } from "./options.ts";
+import * as z from "zod/mini";
+import { createAuthorizer, ORIGINS, type Origins, type TokenSource } from "./authorize.ts";
+import { checkOptions, func, type OptionTable } from "./options.ts";
 
 /** Options of {@link createFetch}. */
 export interface FetchOptions {
@@ -19,25 +20,20 @@ export interface FetchOptions {
  * @throws TypeError where `origins` or `fetch` makes no sense
  */
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
-  const { fetch: send = fetch } = options;
-  if (typeof send !== "function") throw new TypeError(`fetch: expected a function, not ${typeOf(send)}.`);
+  checkOptions("createFetch", optionTable, options);
+  const send = options.fetch ?? fetch;
   const authorizer = createAuthorizer(tokens, options);
 
   return async (input, init) => {
-    const target = input instanceof Request ? input : String(input); // a URL object may change while we wait
-    const request = target instanceof Request ? target : undefined;
-    const url = toUrl(request?.url ?? String(target));
-    const headers = new Headers(init?.headers ?? request?.headers);
-    if (!url || headers.has("authorization")) return send(target, init);
-    const signal = init?.signal === undefined ? request?.signal : init.signal;
-    const accessToken = await authorizer.tokenFor(url, { signal });
-    if (accessToken === undefined) return send(target, init);
-    const sendWith = (what: typeof input, token: string) => {
+    const { target, url, headers, signal } = toCall(input, init);
+    const accessToken = url && (await authorizer.tokenFor(url, { signal }));
+    if (!url || accessToken === undefined) return send(target, init);
+    const sendWith = (what: typeof target, token: string) => {
       headers.set("authorization", `Bearer ${token}`);
       return send(what, { ...init, headers });
     };
-    const response = await sendWith(request?.body ? request.clone() : target, accessToken);
-    if (toUrl(response.url)?.origin !== url.origin && response.url) return response; // redirected: without the token
+    const response = await sendWith(copy(target), accessToken);
+    if (isFromElsewhere(response, url)) return response;
     const answer = { ...describe(response), url, accessToken, replayable: !isStream(init?.body) };
     const next = await authorizer.tokenAfter(answer, { signal }).catch(async (error: unknown) => {
       await discard(response);
@@ -48,6 +44,35 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     return sendWith(target, next);
   };
 }
+
+const optionTable = {
+  origins: [z.unknown(), ORIGINS, "required"],
+  fetch: [func, "a function"],
+} as const satisfies OptionTable & Record<keyof FetchOptions, unknown>;
+
+/** What `fetch` would take from its arguments at once. No `url`: the token is not asked for. */
+function toCall(input: RequestInfo | URL, init: RequestInit | undefined) {
+  const target = isRequest(input) ? input : String(input);
+  const request = isRequest(target) ? target : undefined;
+  const headers = new Headers(init?.headers ?? request?.headers);
+  return {
+    target,
+    headers,
+    url: headers.has("authorization") ? undefined : toUrl(request?.url ?? String(target)),
+    signal: init?.signal === undefined ? request?.signal : init.signal,
+  };
+}
+
+/** A request whose body can still be sent after the copy was. */
+const copy = (target: Request | string): Request | string =>
+  isRequest(target) && target.body ? target.clone() : target;
+
+/** By shape: the `fetch` that was given may come with a Request class of its own. */
+const isRequest = (input: RequestInfo | URL): input is Request => typeof input === "object" && "clone" in input;
+
+/** A redirect to another origin drops the token, so that the answer says nothing about it. */
+const isFromElsewhere = (response: Response, asked: URL): boolean =>
+  URL.canParse(response.url) && new URL(response.url).origin !== asked.origin;
 
 /** Relative to the page or worker, where there is one; undefined where fetch will complain itself. */
 const toUrl = (given: string): URL | undefined => {

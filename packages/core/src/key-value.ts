@@ -1,5 +1,7 @@
+import * as z from "zod/mini";
 import { randomId, systemClock } from "./clock.ts";
 import { StoreConflictError, StoreError } from "./errors.ts";
+import { checkOptions, type OptionTable, typeOf } from "./options.ts";
 import type { StoredValue, TokenStore } from "./types.ts";
 
 /** A plain get/set/delete object over strings. Its methods may be asynchronous. */
@@ -25,8 +27,9 @@ const PREFIX = "unexpired"; // not JSON, so that key-value libraries which parse
  * @throws TypeError where `get`, `set` or `delete` is missing, or `key` is no string
  */
 export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}): TokenStore {
+  check(keyValue);
+  checkOptions("fromKeyValue", optionTable, options);
   const { key = "unexpired" } = options;
-  check(keyValue, key);
   const place = `The key "${key}"`;
   let queue: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
@@ -50,16 +53,15 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
   };
 }
 
-function check(keyValue: KeyValue, key: unknown): void {
-  for (const method of ["get", "set", "delete"] as const) {
-    if (typeof keyValue?.[method] !== "function") {
-      throw new TypeError(
-        `fromKeyValue: expected an object with get, set and delete; ${method} is ${typeof keyValue?.[method]}.`,
-      );
-    }
-  }
-  if (typeof key !== "string" || key === "")
-    throw new TypeError(`key: expected a non-empty string, not ${typeof key}.`);
+const optionTable = {
+  key: [z.string().check(z.minLength(1)), "a non-empty string"],
+} as const satisfies OptionTable & Record<keyof KeyValueOptions, unknown>;
+
+function check(keyValue: KeyValue): void {
+  const missing = (["get", "set", "delete"] as const).find((method) => typeof keyValue?.[method] !== "function");
+  if (missing === undefined) return;
+  const type = typeOf(keyValue?.[missing]);
+  throw new TypeError(`fromKeyValue: expected an object with get, set and delete; ${missing} is ${type}.`);
 }
 
 function parse(found: unknown, place: string): StoredValue | undefined {

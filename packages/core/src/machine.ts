@@ -116,7 +116,7 @@ const refuse = (error: unknown): readonly Effect[] => [{ do: "refuse", error }];
 function onAsk(session: Session, tried: Tried, by: Conditions): readonly Effect[] {
   const state = stateOf(session, by);
   if (state?.status === "valid") return GIVE;
-  if (state === undefined || state.status === "dead") return onNothing(state?.reason, tried);
+  if (state === undefined || state.status === "dead") return onNothing(state?.reason, tried, by);
   const { failure } = tried;
   if (state.usable) return failure !== undefined || tried.renewed ? GIVE : onUsable(session, by);
   if (failure === undefined) return renewFirst("clock");
@@ -130,9 +130,9 @@ function onUsable(session: Session, by: Conditions): readonly Effect[] {
 }
 
 /** Nothing is loaded, or the session is dead as far as we know: somebody may have signed in meanwhile. */
-function onNothing(reason: DeadReason | undefined, tried: Tried): readonly Effect[] {
+function onNothing(reason: DeadReason | undefined, tried: Tried, by: Conditions): readonly Effect[] {
   if (tried.failure !== undefined) return refuse(tried.failure);
-  return tried.loaded && reason ? refuse(new SignInRequiredError(reason)) : LOAD;
+  return tried.loaded && reason ? refuse(new SignInRequiredError(reason, by.place)) : LOAD;
 }
 
 const isStaleAllowed = (failure: unknown, by: Conditions): boolean =>
@@ -141,7 +141,7 @@ const isStaleAllowed = (failure: unknown, by: Conditions): boolean =>
 function onRefresh(session: Session, tried: Tried, by: Conditions): readonly Effect[] {
   if (tried.failure !== undefined) return refuse(tried.failure);
   const reason = deathOf(session, by) ?? (isRenewable(session, by) ? undefined : "session_expired");
-  if (!session.loaded || reason) return onNothing(session.loaded ? reason : undefined, tried);
+  if (!session.loaded || reason) return onNothing(session.loaded ? reason : undefined, tried, by);
   return tried.renewed ? GIVE : renewFirst("call");
 }
 
@@ -152,7 +152,7 @@ function onRejection(session: Session, { accessToken, tried }: Rejected, by: Con
   if (!tried.loaded && !session.renewing) return stay(LOAD);
   const rejected: Session = { ...session, rejected: accessToken };
   const reason = deathOf(rejected, by);
-  if (reason) return stay(refuse(new SignInRequiredError(reason)));
+  if (reason) return stay(refuse(new SignInRequiredError(reason, by.place)));
   const fresh = session.freshUntil - by.monotonic;
   if (fresh <= 0 && !tried.renewed) return { session: rejected, effects: renewFirst("rejection") };
   const retryAt = by.now + Math.max(0, Math.round(fresh));

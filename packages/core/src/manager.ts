@@ -1,10 +1,10 @@
-import { TokenEndpointError, UnexpiredError } from "./errors.ts";
+import { toEndpointError } from "./classify.ts";
+import { UnexpiredError } from "./errors.ts";
 import { type Cause, type Effect, type Event, type Sighting, type Tried, transition } from "./machine.ts";
 import { parseOptions, type Settings, typeOf } from "./options.ts";
 import { RefreshProtocol } from "./protocol.ts";
 import type { SessionRecord } from "./record.ts";
 import { RecordStore } from "./record-store.ts";
-import { redact } from "./redact.ts";
 import {
   type Conditions,
   initialSession,
@@ -109,10 +109,11 @@ class Manager implements TokenManager {
     this.#see(record, "store");
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;
-    await run(tokens).catch((error: unknown) => {
-      if (UnexpiredError.is(error)) throw error;
-      throw new TokenEndpointError({ sent: true, cause: redact(error, secretsOf(tokens)) });
-    });
+    try {
+      await run(tokens);
+    } catch (error) {
+      throw toEndpointError(error, secretsOf(tokens));
+    }
   }
 
   async hasSession(): Promise<boolean> {
@@ -150,7 +151,7 @@ class Manager implements TokenManager {
 
   #conditions(): Conditions {
     const { rules, clock } = this.#settings;
-    return { ...rules, now: clock.now(), monotonic: clock.monotonic() };
+    return { ...rules, place: this.#records.place, now: clock.now(), monotonic: clock.monotonic() };
   }
 
   #assertOpen(): void {
@@ -220,7 +221,7 @@ class Manager implements TokenManager {
         this.#dispatch({ type: "renewal-ended", brought });
       }
     });
-    renewal.catch(() => {}); // told as an event, and to whoever waits
+    renewal.catch((error: unknown) => this.#announceFailure(error)); // and whoever waits gets it
     return renewal;
   }
 
@@ -258,6 +259,12 @@ class Manager implements TokenManager {
     this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, conditions);
     for (const effect of effects) if (effect.do === "announce") this.#announce(effect.event);
     return effects;
+  }
+
+  /** What the token endpoint said was announced as it came. */
+  #announceFailure(error: unknown): void {
+    if (!UnexpiredError.is(error) || !error.code.startsWith("STORE_")) return;
+    this.#announce({ type: "refresh-failed", code: error.code, retryAt: undefined });
   }
 
   #announce(event: SessionEvent): void {

@@ -199,13 +199,16 @@ function retryAfterOf({ headers }: Response): number | undefined {
 /** No connection, or no TLS: failures that come before any request. Their codes carry no system call. */
 const NOT_SENT =
   /^(UND_ERR_CONNECT_TIMEOUT|CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_TLS_CERT_|ERR_SSL_(WRONG_VERSION|UNSUPPORTED_PROTOCOL|.*ALERT_(HANDSHAKE|PROTOCOL)))/;
+const NO_TLS = /before secure TLS connection was established/; // its code is ECONNRESET, as later on
 const CAUSES = 5;
 
 /** Whether the request certainly did not leave. */
 function isUnsent(error: unknown, depth = 0): boolean {
   if (typeof error !== "object" || error === null || depth > CAUSES) return false;
-  const { code, syscall, cause, errors }: { [part in "code" | "syscall" | "cause" | "errors"]?: unknown } = error;
+  const [code, syscall, cause, errors, message] = ["code", "syscall", "cause", "errors", "message"].map(
+    (part): unknown => Reflect.get(error, part),
+  );
   if (Array.isArray(errors)) return errors.length > 0 && errors.every((each) => isUnsent(each, depth + 1));
   if (syscall === "connect" || syscall === "getaddrinfo") return true;
-  return (typeof code === "string" && NOT_SENT.test(code)) || isUnsent(cause, depth + 1);
+  return NOT_SENT.test(String(code)) || NO_TLS.test(String(message)) || isUnsent(cause, depth + 1);
 }

@@ -87,15 +87,14 @@ export function checkOptions(what: string, table: OptionTable, given: object): v
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new TypeError(`${what}: expected an object of options, not ${typeOf(given)}.`);
   }
-  for (const name of Object.keys(given)) {
-    if (Object.hasOwn(table, name)) continue;
-    throw new TypeError(`${name}: there is no such option. There are ${Object.keys(table).join(", ")}.`);
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(table, name));
+  if (unknown !== undefined) {
+    throw new TypeError(`${unknown}: there is no such option. There are ${Object.keys(table).join(", ")}.`);
   }
   for (const [name, [schema, accepted, required]] of Object.entries(table)) {
     const value: unknown = Reflect.get(given, name);
-    if (value === undefined ? required : !schema.safeParse(value).success) {
-      throw new TypeError(`${name}: expected ${accepted}, not ${typeOf(value)}.`);
-    }
+    const isGood = value === undefined ? !required : schema.safeParse(value).success;
+    if (!isGood) throw new TypeError(`${name}: expected ${accepted}, not ${typeOf(value)}.`);
   }
 }
 

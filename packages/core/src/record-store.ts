@@ -1,8 +1,8 @@
 import { StoreError, UnexpiredError } from "./errors.ts";
 import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
-import { redact } from "./redact.ts";
+import { blank, redact } from "./redact.ts";
 import { secretsOf } from "./token-set.ts";
-import type { TokenStore } from "./types.ts";
+import type { StoredValue, TokenStore } from "./types.ts";
 
 /** A record and the version under which it is stored. */
 export interface Stored {
@@ -24,9 +24,7 @@ export class RecordStore {
 
   /** @throws StoreError */
   async load(): Promise<Stored | undefined> {
-    const found = await this.#store.load().catch((error: unknown) => {
-      throw this.#toStoreError(error, "could not be read", []);
-    });
+    const found = await this.#read([]);
     return found && { record: parseRecord(found.value, this.place), version: found.version };
   }
 
@@ -38,29 +36,39 @@ export class RecordStore {
    */
   async save(record: SessionRecord, expected: Stored | undefined): Promise<Stored | undefined> {
     const value = serialiseRecord(record);
+    const secrets = secretsOf(record.tokens);
     try {
       return { record, version: await this.#store.save(value, expected?.version) };
     } catch (error) {
       if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
-      const failure = this.#toStoreError(error, "could not be written", secretsOf(record.tokens));
-      const found = await this.#store.load().catch(() => {
-        throw failure;
-      });
+      const failure = this.#toStoreError(error, "could not be written", secrets);
+      const found = await this.#read(secrets).catch(() => Promise.reject(failure));
       if (found?.value === value) return { record, version: found.version };
       if (found?.version === expected?.version) throw failure;
       return undefined;
     }
   }
 
+  async #read(secrets: readonly string[]): Promise<StoredValue | undefined> {
+    try {
+      return await this.#store.load();
+    } catch (error) {
+      throw this.#toStoreError(error, "could not be read", secrets);
+    }
+  }
+
+  /** A store's own error is about its own place; what it wraps may hold the record. */
   #toStoreError(error: unknown, problem: string, secrets: readonly string[]): StoreError {
-    if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE"))
-      return error;
+    if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
+      const { code, place, cause } = error;
+      const [told, advice] = [blank(error.problem, secrets), blank(error.advice, secrets)];
+      return new StoreError(code, { place, problem: told, advice, cause: cause && redact(cause, secrets) });
+    }
     const cause = redact(error, secrets);
-    const advice = "Nothing was lost; see the cause, and try again.";
     return new StoreError("STORE_UNAVAILABLE", {
       place: this.place,
       problem: `${problem} (${cause.message})`,
-      advice,
+      advice: "Nothing was lost; see the cause, and try again.",
       cause,
     });
   }

@@ -20,12 +20,14 @@ export function redact(thrown: unknown, secrets: readonly string[], depth = DEPT
 
 /** What is kept of a thrown value. Each part of it may be of another type than it should be. */
 function read(thrown: unknown) {
-  if (typeof thrown !== "object" || thrown === null) {
-    const message =
-      typeof thrown === "string" ? thrown : `Not an Error but ${thrown === null ? "null" : typeof thrown} was thrown.`;
-    return { name: "Error", message, frames: [] };
-  }
-  const part = (key: string): unknown => Reflect.get(thrown, key);
+  const source = typeof thrown === "object" && thrown !== null ? thrown : { message: describe(thrown) };
+  const part = (key: string): unknown => {
+    try {
+      return Reflect.get(source, key);
+    } catch {
+      return undefined; // a getter's own mistake
+    }
+  };
   const text = (key: string): string | undefined => [part(key)].find((value) => typeof value === "string");
   const errors = part("errors");
   return {
@@ -38,6 +40,11 @@ function read(thrown: unknown) {
     errors: Array.isArray(errors) ? errors.slice(0, ERRORS_KEPT) : undefined,
   };
 }
+
+const describe = (thrown: unknown): string => {
+  if (typeof thrown === "string") return thrown;
+  return `${thrown === null || thrown === undefined ? thrown : `A ${typeof thrown}`} was thrown, not an Error.`;
+};
 
 /** A line of V8's stacks, or of the others'. What is before them is the message once more. */
 const FRAME = /^ {4}at \S|^\S*@\S+:\d+:\d+$/;

@@ -106,7 +106,7 @@ export function unprintable(tokens: TokenSet): TokenSet {
   });
   return Object.freeze(
     Object.defineProperties(
-      { ...tokens },
+      { ...tokens, extra: Object.freeze({ ...tokens.extra }) },
       {
         [Symbol.for("nodejs.util.inspect.custom")]: { value: view },
         toJSON: { value: view },

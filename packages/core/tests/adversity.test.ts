@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { StoreError } from "../src/index.ts";
+import { StoreError, TokenEndpointError } from "../src/index.ts";
 import { canary } from "./support/canary.ts";
 import { attempt, LEASE, write } from "./support/interference.ts";
+import { printed } from "./support/leaks.ts";
 import { startSession, typesOf } from "./support/session.ts";
 
 const HOUR = 3_600_000;
@@ -143,5 +144,43 @@ describe("foreign programs", () => {
     await expect(open().getAccessToken()).rejects.toMatchObject({ code: "STORE_UNREADABLE", place: store.describe() });
     await expect(open().signIn({ accessToken: canary("access", 1) })).rejects.toBeInstanceOf(StoreError);
     expect((await store.load())?.value).toBe("not json");
+  });
+});
+
+describe("foreign functions", () => {
+  const secret = canary("refresh", 1);
+
+  it.each([
+    ["throws an error of ours", new TokenEndpointError({ sent: true, cause: new Error(secret) })],
+    ["throws something else", new Error(secret)],
+  ])("may revoke badly: it %s (P8)", async (_name, failure) => {
+    const revoke = () => {
+      throw failure;
+    };
+    const error: unknown = await (await startSession().signIn()).signOut({ revoke }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "TOKEN_ENDPOINT" });
+    expect(printed(error)).not.toContain("canary");
+  });
+
+  it("may load badly", async () => {
+    const { open, store } = startSession();
+    store.load = () => {
+      throw new Error("down");
+    };
+    await expect(open().getAccessToken()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", place: store.describe() });
+  });
+
+  it("may save badly, and tell the record in what they throw (P8)", async () => {
+    const { open, store } = startSession();
+    store.save = async (value) => {
+      const details = { place: "The vault", problem: `has no room for ${value}`, advice: `Drop ${value}.` };
+      throw new StoreError("STORE_UNAVAILABLE", { ...details, cause: new Error(value) });
+    };
+    const tokens = { accessToken: canary("access", 1), refreshToken: secret };
+    const error: unknown = await open()
+      .signIn(tokens)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: "The vault" });
+    expect(printed(error)).not.toContain("canary");
   });
 });

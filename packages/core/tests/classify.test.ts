@@ -9,7 +9,8 @@ type Details = ConstructorParameters<typeof TokenEndpointError>[0];
 const secrets = [canary("access", 1), canary("refresh", 1)];
 const thrown = (details: Partial<Details>, profile = genericProvider): Outcome =>
   classifyError(new TokenEndpointError({ sent: true, ...details }), profile, secrets);
-const answered = (response: unknown): Outcome => classifyAnswer(response, 0, genericProvider, secrets);
+const answered = (response: unknown): Outcome =>
+  classifyAnswer(response, { sentAt: 0, profile: genericProvider, secrets });
 const told = (outcome: Outcome) => (outcome.kind === "terminal" ? outcome.reason : outcome.kind);
 const STATUSES = [200, 400, 401, 403, 404, 429, 500, 502, 503, 504];
 

@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { TokenEndpointError } from "../src/errors.ts";
+import { createTokenManager } from "../src/index.ts";
 import { type OAuth2RefreshOptions, oauth2Refresh } from "../src/oauth2.ts";
 import type { TokenResponse, TokenSet } from "../src/types.ts";
 import { canary } from "./support/canary.ts";
@@ -149,6 +150,7 @@ describe("no complete answer", () => {
     const { error, received } = await playing(handler);
     expect(error).toMatchObject({ sent: true, status: undefined, error: undefined });
     expect(error.message).toMatch(/gave no complete answer$/);
+    expect(printed(error)).not.toContain("canary"); // also what had come of the new tokens
     expect(received).toHaveLength(1);
   });
 
@@ -264,6 +266,22 @@ describe("secrets (P8)", () => {
     expect(printed(error)).toContain("grant_type");
   });
 
+  it.each([400, 401, 500, 502])("through a manager and its events, too (%i)", async (status) => {
+    const { accessToken, refreshToken = "" } = tokens;
+    await using server = await startServer(
+      answer(status, { error: `x-${SECRET}`, error_description: `${refreshToken} ${accessToken}` }),
+    );
+    const refresh = oauth2Refresh({ tokenEndpoint: server.origin, clientId: CLIENT_ID, clientAuth });
+    await using manager = createTokenManager({ refresh });
+    const said: unknown[] = [];
+    manager.subscribe((event) => said.push(event));
+    await manager.signIn({ ...tokens, expiresAt: 1 });
+    said.push(await manager.getAccessToken().catch((error: unknown) => error), await manager.refresh().catch((e) => e));
+    expect(said.at(-1)).toMatchObject({ code: "REFRESH_FAILED", cause: { code: "TOKEN_ENDPOINT", status } });
+    expect(said.map(printed).join()).not.toMatch(/canary|s3cr/);
+    expect(server.received).toHaveLength(1); // and the endpoint is left alone for a while
+  });
+
   it("keys in the endpoint's query stay out", async () => {
     await using server = await startServer(answer(500));
     const error = await failure(exchange({ tokenEndpoint: `${server.origin}/token?code=s3cr` }));
@@ -302,6 +320,11 @@ describe("revocation", () => {
 
   it.each<[string, Handler, object]>([
     ["answered", answer(503, { error: "temporarily_unavailable" }), { status: 503, sent: true }],
+    [
+      "echoing",
+      answer(400, { error: "x", error_description: `no ${tokens.refreshToken}` }),
+      { description: "no [secret]" },
+    ],
     ["reset", drop, { status: undefined, sent: true }],
     ["silent", () => {}, { cause: { name: "TimeoutError" } }],
   ])("%s: a typed error that names the endpoint and no secret", async (_name, handler, expected) => {

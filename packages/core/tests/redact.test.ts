@@ -63,6 +63,14 @@ describe("errors", () => {
     ["with an array for a stack", failing(SECRET, { stack: [SECRET] })],
     ["with parts of other types", failing(SECRET, { message: undefined, name: 7, code: {}, errors: SECRET })],
     ["with a getter, as DOMException has", new DOMException(SECRET, "AbortError")],
+    [
+      "whose getters throw",
+      {
+        get message() {
+          throw new Error(SECRET);
+        },
+      },
+    ],
     ["a string", SECRET],
     ["an object", { token: SECRET, message: SECRET }],
     ["a function", () => SECRET],

@@ -1,0 +1,74 @@
+import { Writable } from "node:stream";
+import type { WriteStream } from "node:tty";
+import { expect, it } from "vitest";
+import type { Member } from "./fleet.ts";
+import type { Snapshot } from "./outcome.ts";
+import { createView } from "./view.ts";
+
+const members: Member[] = [
+  { number: 1, client: "axios", pid: 101, status: "valid", requests: 1200, failed: 0, exchanges: 2, end: "killed" },
+  { number: 2, client: "got", pid: 102, status: "refreshing", requests: 50, failed: 0, exchanges: 1 },
+];
+
+const at = (elapsed: number): Snapshot => ({
+  options: { mode: "unexpired", json: false, seconds: 2, processes: 2 },
+  elapsed,
+  members,
+  exchanges: 2,
+  revokedGrants: 0,
+});
+
+function output(terminal: { isTTY?: boolean; columns?: number; rows?: number }) {
+  const chunks: string[] = [];
+  const write = (chunk: Buffer, _encoding: string, done: () => void) => {
+    chunks.push(chunk.toString());
+    done();
+  };
+  const stream = Object.assign(new Writable({ write }), terminal) as unknown as WriteStream;
+  return { stream, text: () => chunks.join("") };
+}
+
+const upBy = (text: string): string[] => text.split("\x1b[").flatMap((part) => /^\d+(?=A)/.exec(part) ?? []);
+
+it("prints a line per second and per event where there is no terminal", () => {
+  const { stream, text } = output({});
+  const view = createView(stream, 2);
+  view.tell("2 processes are starting");
+  for (const elapsed of [0.1, 0.9, 1.02, 1.5]) view.show(at(elapsed));
+  expect(text().split("\n")).toEqual([
+    "   0.0 s  2 processes are starting",
+    "   1.0 s  1,250 requests, 0 failed, 2 token exchanges, 0 grants revoked; 1 killed, 1 refreshing",
+    "",
+  ]);
+});
+
+it("draws over what it drew on a terminal", () => {
+  const { stream, text } = output({ isTTY: true, columns: 80, rows: 24 });
+  const view = createView(stream, 2);
+  view.show(at(0.1));
+  view.tell("process 1 was killed (SIGKILL)");
+  view.show(at(0.2));
+  view.end(at(2));
+  const heights = text()
+    .split("\x1b[J")
+    .map((frame) => frame.split("\n").length - 1);
+  expect(upBy(text())).toEqual([String(heights[0]), String(heights[1])]);
+  expect(text()).toContain("process 1 was killed (SIGKILL)");
+});
+
+it.each([
+  ["too few rows", { isTTY: true, columns: 80, rows: 16 }],
+  ["too few columns", { isTTY: true, columns: 60, rows: 50 }],
+])("prints plain lines on a terminal with %s", (_name, terminal) => {
+  const { stream, text } = output(terminal);
+  createView(stream, 2).show(at(1));
+  expect(text()).toMatch(/^ {3}1\.0 s {2}1,250 requests/);
+});
+
+it("ends with a table and a verdict", () => {
+  const { stream, text } = output({});
+  createView(stream, 2).end({ ...at(2), exchanges: 3 });
+  expect(text()).toMatch(/^ {2}1 +101 +axios +killed +1,200 +0 +2$/m);
+  expect(text()).toMatch(/^ {2}all +1,250 +0 +3$/m);
+  expect(text()).toMatch(/^Failed: 3 token exchanges, where 2 would have done\.$/m);
+});
