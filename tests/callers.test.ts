@@ -10,7 +10,7 @@ import { ofetch } from "ofetch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AuthorizationServer, startAuthorizationServer } from "../examples/demo/authorization-server.ts";
 import { startApi, UNAUTHORIZED } from "./support/api-server.ts";
-import { accessToken } from "./support/canary.ts";
+import { canary } from "./support/canary.ts";
 
 const CALLERS = 1_000;
 
@@ -54,7 +54,7 @@ async function callAtOnce(name: string, options: { readonly expiresAt: number; r
   const refresh = oauth2Refresh({ tokenEndpoint: server.tokenEndpoint, clientId: server.clientId });
   await using tokens = createTokenManager({ refresh });
   const refreshToken = await server.mintRefreshToken();
-  await tokens.signIn({ accessToken: accessToken(1), refreshToken, expiresAt: options.expiresAt });
+  await tokens.signIn({ accessToken: canary("access", 1), refreshToken, expiresAt: options.expiresAt });
   const before = server.tokenRequests;
   const call = clients[name]?.(tokens, api.origin);
   const results = await Promise.allSettled(Array.from({ length: CALLERS }, () => call?.(`${api.origin}/`)));

@@ -8,6 +8,7 @@ import { fileStore } from "@unexpired/store-node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Api, startApi } from "../examples/demo/api.ts";
 import { type AuthorizationServer, startAuthorizationServer } from "../examples/demo/authorization-server.ts";
+import { canary } from "./support/canary.ts";
 
 let directory: string;
 let server: AuthorizationServer;
@@ -30,7 +31,7 @@ afterAll(async () => {
 async function signInExpired(path: string): Promise<void> {
   const tokens = createTokenManager({ store: fileStore({ path }) });
   await tokens.signIn({
-    accessToken: "canary-access-expired",
+    accessToken: canary("access", "expired"),
     refreshToken: await server.mintRefreshToken(),
     expiresAt: 0,
   });

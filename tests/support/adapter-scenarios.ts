@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { type Origins, SignInRequiredError, type TokenManager } from "@unexpired/core";
 import { expect } from "vitest";
 import { type ApiServer, accepting, startApi, UNAUTHORIZED } from "./api-server.ts";
-import { accessToken } from "./canary.ts";
+import { canary } from "./canary.ts";
 import { type Session, startSession } from "./session.ts";
 
 /** A request body in the client's own words is made from this. */
@@ -78,7 +78,7 @@ export const inWorld = (harness: Harness, run: (world: World) => Promise<void>) 
 };
 
 export const bearers = (server: ApiServer) => server.received.map(({ authorization }) => authorization);
-export const bearer = (n: number) => `Bearer ${accessToken(n)}`;
+export const bearer = (n: number) => `Bearer ${canary("access", n)}`;
 export const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     (value) => expect.fail(`resolved to ${inspect(value)}`),
@@ -118,7 +118,7 @@ const attaching: readonly Scenario[] = [
       await using second = await startSession("b-");
       const sendSecond = harness.connect({ tokens: second.tokens, baseURL: api.origin, origins: [api.origin] });
       for (const client of [send, sendSecond, send]) await client({ url: "/" });
-      expect(bearers(api)).toEqual([bearer(1), `Bearer ${accessToken(1, "b-")}`, bearer(1)]);
+      expect(bearers(api)).toEqual([bearer(1), `Bearer ${canary("access", "b-1")}`, bearer(1)]);
     },
   },
   {
@@ -142,7 +142,7 @@ const repeating: readonly Scenario[] = [
   {
     name: "a 401 costs one exchange and is repeated with the newer token",
     async run({ api, session, send }) {
-      api.respond = accepting(accessToken(2));
+      api.respond = accepting(canary("access", 2));
       expect((await send({ url: "/x?y=1" })).status).toBe(200);
       expect(bearers(api)).toEqual([bearer(1), bearer(2)]);
       expect(api.received.map(({ path }) => path)).toEqual(["/x?y=1", "/x?y=1"]);
@@ -153,7 +153,7 @@ const repeating: readonly Scenario[] = [
     ([kind, body]): Scenario => ({
       name: `a ${kind} body is repeated byte for byte`,
       async run({ api, send }) {
-        api.respond = accepting(accessToken(2));
+        api.respond = accepting(canary("access", 2));
         expect((await send({ method: "POST", url: "/", body })).status).toBe(200);
         const [first, second] = api.received;
         expect(first?.body.length).toBeGreaterThan(0);
@@ -195,7 +195,7 @@ const repeating: readonly Scenario[] = [
     async run({ api, session, send }) {
       api.respond = async (received) => {
         if (received.authorization === bearer(1)) await session.tokens.refresh();
-        return accepting(accessToken(2))(received, 0);
+        return accepting(canary("access", 2))(received, 0);
       };
       expect((await send({ url: "/" })).status).toBe(200);
       expect(session.exchanges).toBe(1);
@@ -204,7 +204,7 @@ const repeating: readonly Scenario[] = [
   {
     name: "100 concurrent 401s cost one exchange",
     async run({ api, session, send }) {
-      api.respond = accepting(accessToken(2));
+      api.respond = accepting(canary("access", 2));
       const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => send({ url: `/${n}` })));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
       expect(session.exchanges).toBe(1);
@@ -213,7 +213,7 @@ const repeating: readonly Scenario[] = [
   {
     name: "a stream is not sent twice: its 401 is the caller's, and the next call has a newer token",
     async run({ api, session, send }) {
-      api.respond = accepting(accessToken(2));
+      api.respond = accepting(canary("access", 2));
       expect((await send({ method: "POST", url: "/", body: { stream: ["one", "two"] } })).status).toBe(401);
       await expect.poll(() => session.exchanges).toBe(1);
       expect((await send({ url: "/" })).status).toBe(200);
@@ -232,7 +232,7 @@ const repeating: readonly Scenario[] = [
     name: "an abort during the renewal ends the call at once; the exchange goes on",
     async run({ harness, api, session, send }) {
       const resume = session.pause();
-      api.respond = accepting(accessToken(2));
+      api.respond = accepting(canary("access", 2));
       const controller = new AbortController();
       const call = rejection(send({ url: "/", signal: controller.signal }));
       await expect.poll(() => session.exchanges).toBe(1);

@@ -1,8 +1,5 @@
-/** Every token of the tests has this in it, so that a check can look for it in all that was printed. */
+/** Every token of the tests has this in it, so that a search through all that was printed finds it. */
 export const CANARY = "canary-";
 
-/** The n-th access token of a session: recognisable wherever it turns up. */
-export const accessToken = (n: number, owner = ""): string => `${CANARY}${owner}access-${n}`;
-
-/** The n-th refresh token of a session. */
-export const refreshToken = (n: number, owner = ""): string => `${CANARY}${owner}refresh-${n}`;
+/** A token that nobody can mistake for a real one. */
+export const canary = (kind: "access" | "refresh" | "id", name: number | string): string => `${CANARY}${kind}-${name}`;

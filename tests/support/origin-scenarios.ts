@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { bearer, bearers, printed, rejection, type Scenario } from "./adapter-scenarios.ts";
 import { accepting, UNAUTHORIZED } from "./api-server.ts";
-import { accessToken, CANARY } from "./canary.ts";
+import { CANARY, canary } from "./canary.ts";
 
 const redirects: readonly Scenario[] = [302, 307, 308].map((status) => ({
   name: `a ${status} to another origin goes without the token`,
@@ -57,7 +57,7 @@ const origins: readonly Scenario[] = [
       api.respond = (received) =>
         received.path === "/"
           ? { status: 302, headers: { location: "/moved" } }
-          : accepting(accessToken(2))(received, 0);
+          : accepting(canary("access", 2))(received, 0);
       expect((await send({ url: "/" })).status).toBe(200);
       const [first, second, ...again] = bearers(api); // from the start, or from where it was moved to
       expect([first, second, ...new Set(again)]).toEqual([bearer(1), bearer(1), bearer(2)]);

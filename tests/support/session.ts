@@ -1,5 +1,5 @@
 import { createTokenManager, TokenEndpointError, type TokenManager } from "@unexpired/core";
-import { accessToken, refreshToken } from "./canary.ts";
+import { canary } from "./canary.ts";
 
 const LIFETIME = 3600;
 
@@ -24,8 +24,8 @@ export async function startSession(owner = ""): Promise<Session> {
       await paused;
       if (session.revoked) throw new TokenEndpointError({ error: "invalid_grant", status: 400, sent: true });
       return {
-        access_token: accessToken(next, owner),
-        refresh_token: refreshToken(next, owner),
+        access_token: canary("access", `${owner}${next}`),
+        refresh_token: canary("refresh", `${owner}${next}`),
         token_type: "Bearer",
         expires_in: LIFETIME,
       };
@@ -47,8 +47,8 @@ export async function startSession(owner = ""): Promise<Session> {
     [Symbol.asyncDispose]: () => tokens.close(),
   };
   await tokens.signIn({
-    accessToken: accessToken(1, owner),
-    refreshToken: refreshToken(1, owner),
+    accessToken: canary("access", `${owner}1`),
+    refreshToken: canary("refresh", `${owner}1`),
     expiresAt: Date.now() + LIFETIME * 1000,
   });
   return session;

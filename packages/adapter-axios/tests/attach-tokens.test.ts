@@ -8,7 +8,7 @@ import axios, {
 import { expect, test } from "vitest";
 import { bearer, bearers, inWorld, printed, rejection, type World } from "../../../tests/support/adapter-scenarios.ts";
 import { accepting, UNAUTHORIZED } from "../../../tests/support/api-server.ts";
-import { accessToken, CANARY } from "../../../tests/support/canary.ts";
+import { CANARY, canary } from "../../../tests/support/canary.ts";
 import { attachTokens } from "../src/index.ts";
 import { axiosHarness } from "./harness.ts";
 
@@ -51,7 +51,7 @@ axiosTest("the global axios works, until the tokens are detached", async ({ api,
 axiosTest(
   "a 401 that validateStatus lets through is repeated, and handed out as it is the second time",
   async ({ api, client }) => {
-    api.respond = accepting(accessToken(2));
+    api.respond = accepting(canary("access", 2));
     expect((await client.get("/")).status).toBe(200);
     api.respond = () => UNAUTHORIZED;
     expect((await client.get("/")).status).toBe(401);
@@ -61,7 +61,7 @@ axiosTest(
 
 axiosTest("interceptors of others run once per call, in axios's order, and see what the caller sees", async (world) => {
   const { api, session } = world;
-  api.respond = accepting(accessToken(2));
+  api.respond = accepting(canary("access", 2));
   const client = axios.create({ baseURL: api.origin });
   const ran: string[] = [];
   const watch = (name: string) => {
@@ -139,13 +139,13 @@ axiosTest("a redirect keeps the header within the origin only; the caller's own 
 });
 
 axiosTest("the body is transformed once, whatever the transformation", async ({ api, client }) => {
-  api.respond = accepting(accessToken(2));
+  api.respond = accepting(canary("access", 2));
   await client.post("/", "x", { transformRequest: (data) => `${data}1` });
   expect(api.received.map(({ body }) => body.toString())).toEqual(["x1", "x1"]);
 });
 
 axiosTest("a FormData is repeated, with a boundary of its own", async ({ api, client }) => {
-  api.respond = accepting(accessToken(2));
+  api.respond = accepting(canary("access", 2));
   const form = new FormData();
   form.set("file", new Blob(["content"]), "name.txt");
   await client.post("/", form);
@@ -163,11 +163,11 @@ axiosTest("a response stream that nobody gets is closed", async ({ api, session,
     streams.push(response.data);
     return response;
   };
-  api.respond = accepting(accessToken(2));
+  api.respond = accepting(canary("access", 2));
   const { status } = await client.get("/", { responseType: "stream", adapter });
   expect([status, streams.map(({ destroyed }) => destroyed)]).toEqual([200, [true, false]]);
   await session.tokens.signOut();
-  await session.tokens.signIn({ accessToken: accessToken(1), expiresAt: Date.now() + 60_000 });
+  await session.tokens.signIn({ accessToken: canary("access", 1), expiresAt: Date.now() + 60_000 });
   await rejection(client.get("/", { responseType: "stream", adapter }));
   expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, false, true]);
 });
@@ -212,7 +212,7 @@ axiosTest("no error holds the token, and its config can be sent again", async ({
     expect(error.request).toBeDefined();
     expect(printed(error)).not.toContain(CANARY);
   }
-  api.respond = accepting(accessToken(2));
+  api.respond = accepting(canary("access", 2));
   expect((await client.request(failed.config ?? {})).status).toBe(200);
   expect(bearers(api)).toEqual([bearer(1), bearer(1), bearer(1), bearer(2)]);
 });

@@ -5,7 +5,7 @@ import got, { type ExtendOptions, type Got, type HTTPError, type OptionsInit, ty
 import { expect, expectTypeOf, test } from "vitest";
 import { bearer, bearers, inWorld, printed, rejection, type World } from "../../../tests/support/adapter-scenarios.ts";
 import { accepting, UNAUTHORIZED } from "../../../tests/support/api-server.ts";
-import { accessToken, CANARY } from "../../../tests/support/canary.ts";
+import { CANARY, canary } from "../../../tests/support/canary.ts";
 import { withTokens } from "../src/index.ts";
 import { gotHarness } from "./harness.ts";
 
@@ -31,7 +31,7 @@ gotTest(
   "with throwHttpErrors: false a 401 is repeated all the same, and a second one handed out",
   async ({ api }, make) => {
     const client = make({ throwHttpErrors: false });
-    api.respond = accepting(accessToken(2));
+    api.respond = accepting(canary("access", 2));
     expect((await client(api.origin)).statusCode).toBe(200);
     api.respond = () => UNAUTHORIZED;
     expect((await client(api.origin)).statusCode).toBe(401);
@@ -49,7 +49,7 @@ gotTest("an instance keeps its types", async ({ api, session }) => {
 gotTest("nothing is left on the instance", async ({ api }, make) => {
   const client = make();
   const before = inspect(client.defaults.options, { depth: 4 });
-  api.respond = accepting(accessToken(2));
+  api.respond = accepting(canary("access", 2));
   await client(api.origin);
   expect(inspect(client.defaults.options, { depth: 4 })).toBe(before);
 });
@@ -68,7 +68,7 @@ gotTest(
         ],
       },
     });
-    api.respond = accepting(accessToken(2));
+    api.respond = accepting(canary("access", 2));
     await make(watch("before")).extend(watch("after"))(api.origin);
     expect(seen).toEqual(["before 401", "before 200", "after 200"]);
   },

@@ -2,7 +2,7 @@ import { type FetchError, type FetchOptions, ofetch } from "ofetch";
 import { expect, test } from "vitest";
 import { bearer, bearers, inWorld, rejection, type World } from "../../../tests/support/adapter-scenarios.ts";
 import { accepting, type Reply, UNAUTHORIZED } from "../../../tests/support/api-server.ts";
-import { accessToken } from "../../../tests/support/canary.ts";
+import { canary } from "../../../tests/support/canary.ts";
 import { withTokens } from "../src/index.ts";
 import { ofetchHarness } from "./harness.ts";
 
@@ -50,7 +50,7 @@ ofetchTest(
       onResponseError: [watch("error 1"), watch("error 2")],
       onRequestError: watch("no answer"),
     });
-    api.respond = accepting(accessToken(2));
+    api.respond = accepting(canary("access", 2));
     await client("/");
     expect(ran.splice(0)).toEqual(["request 1", "request 2", "request 1", "request 2", "response 200"]);
     api.respond = () => ({ status: 404 });
@@ -115,14 +115,14 @@ ofetchTest(
 );
 
 ofetchTest("a Request gets the token by its own URL, and is repeated", async ({ api, other }, make) => {
-  api.respond = accepting(accessToken(2));
+  api.respond = accepting(canary("access", 2));
   const client = make();
   for (const { origin } of [api, other]) await client(new Request(origin, { headers: { accept: "x" } }));
   expect([bearers(api), bearers(other)]).toEqual([[bearer(1), bearer(2)], [undefined]]);
 });
 
 ofetchTest("a Request with a body is not repeated", async ({ api }, make) => {
-  api.respond = accepting(accessToken(2));
+  api.respond = accepting(canary("access", 2));
   const error = (await rejection(make()(new Request(api.origin, { method: "POST", body: "x" })))) as FetchError;
   expect([error.status, api.received.length]).toEqual([401, 1]);
 });

@@ -13,6 +13,8 @@ export interface Stored {
 /** A store of records over a store of strings, with every failure in our own terms. */
 export class RecordStore {
   readonly #store: TokenStore;
+  /** Of the records that went through here last: no error may show them. */
+  #secrets: readonly string[] = [];
 
   constructor(store: TokenStore) {
     this.#store = store;
@@ -24,8 +26,11 @@ export class RecordStore {
 
   /** @throws StoreError */
   async load(): Promise<Stored | undefined> {
-    const found = await this.#read([]);
-    return found && { record: parseRecord(found.value, this.place), version: found.version };
+    const found = await this.#read();
+    if (!found) return undefined;
+    const record = parseRecord(found.value, this.place);
+    this.#secrets = secretsOf(record.tokens);
+    return { record, version: found.version };
   }
 
   /**
@@ -36,29 +41,30 @@ export class RecordStore {
    */
   async save(record: SessionRecord, expected: Stored | undefined): Promise<Stored | undefined> {
     const value = serialiseRecord(record);
-    const secrets = secretsOf(record.tokens);
+    this.#secrets = [...this.#secrets, ...secretsOf(record.tokens)];
     try {
       return { record, version: await this.#store.save(value, expected?.version) };
     } catch (error) {
       if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
-      const failure = this.#toStoreError(error, "could not be written", secrets);
-      const found = await this.#read(secrets).catch(() => Promise.reject(failure));
+      const failure = this.#toStoreError(error, "could not be written");
+      const found = await this.#read().catch(() => Promise.reject(failure));
       if (found?.value === value) return { record, version: found.version };
       if (found?.version === expected?.version) throw failure;
       return undefined;
     }
   }
 
-  async #read(secrets: readonly string[]): Promise<StoredValue | undefined> {
+  async #read(): Promise<StoredValue | undefined> {
     try {
       return await this.#store.load();
     } catch (error) {
-      throw this.#toStoreError(error, "could not be read", secrets);
+      throw this.#toStoreError(error, "could not be read");
     }
   }
 
   /** A store's own error is about its own place; what it wraps may hold the record. */
-  #toStoreError(error: unknown, problem: string, secrets: readonly string[]): StoreError {
+  #toStoreError(error: unknown, problem: string): StoreError {
+    const secrets = this.#secrets;
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
       const { code, place, cause } = error;
       const [told, advice] = [blank(error.problem, secrets), blank(error.advice, secrets)];

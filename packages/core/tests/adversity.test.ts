@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { StoreError, TokenEndpointError } from "../src/index.ts";
-import { canary } from "./support/canary.ts";
 import { attempt, LEASE, write } from "./support/interference.ts";
 import { printed } from "./support/leaks.ts";
 import { startSession, typesOf } from "./support/session.ts";

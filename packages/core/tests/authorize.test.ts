@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { type Answer, createAuthorizer, type Origins, RefreshFailedError, SignInRequiredError } from "../src/index.ts";
-import { canary } from "./support/canary.ts";
 import { printed } from "./support/leaks.ts";
 
 const token = canary("access", 1);

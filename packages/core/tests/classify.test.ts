@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { classifyAnswer, classifyError, type Outcome } from "../src/classify.ts";
 import { StoreConflictError, TokenEndpointError } from "../src/errors.ts";
 import { genericProvider } from "../src/providers.ts";
-import { canary } from "./support/canary.ts";
 import { printed } from "./support/leaks.ts";
 
 type Details = ConstructorParameters<typeof TokenEndpointError>[0];

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { createFetch, createTokenManager, type RefreshFunction, TokenEndpointError } from "../src/index.ts";
-import { canary } from "./support/canary.ts";
 import { Issuer } from "./support/issuer.ts";
 import { answer, type Handler, listen, startServer } from "./support/server.ts";
 

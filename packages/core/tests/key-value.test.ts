@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { createTokenManager, fromKeyValue, type KeyValue } from "../src/index.ts";
-import { canary } from "./support/canary.ts";
 import { Issuer } from "./support/issuer.ts";
 import { printed } from "./support/leaks.ts";
 

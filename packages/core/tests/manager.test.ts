@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { TokenEndpointError, tokenSetFromResponse } from "../src/index.ts";
-import { canary } from "./support/canary.ts";
 import { startSession, typesOf } from "./support/session.ts";
 import { settle } from "./support/virtual-clock.ts";
 

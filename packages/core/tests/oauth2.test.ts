@@ -1,10 +1,10 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { TokenEndpointError } from "../src/errors.ts";
 import { createTokenManager } from "../src/index.ts";
 import { type OAuth2RefreshOptions, oauth2Refresh } from "../src/oauth2.ts";
 import type { TokenResponse, TokenSet } from "../src/types.ts";
-import { canary } from "./support/canary.ts";
 import { printed } from "./support/leaks.ts";
 import { answer, drop, type Handler, listen, type Received, startServer, startTlsServer } from "./support/server.ts";
 

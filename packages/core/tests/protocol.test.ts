@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { TokenEndpointError } from "../src/index.ts";
 import { digestOf } from "../src/record.ts";
-import { canary } from "./support/canary.ts";
 import { attempt, disk, gate, LEASE, write } from "./support/interference.ts";
 import { startSession, typesOf } from "./support/session.ts";
 import { settle } from "./support/virtual-clock.ts";

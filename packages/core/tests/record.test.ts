@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { createTokenManager, fromKeyValue, memoryStore, reconcile } from "../src/index.ts";
 import { digestOf, endRecord, parseRecord, type SessionRecord, serialiseRecord, spend } from "../src/record.ts";
 import { unprintable } from "../src/token-set.ts";
-import { canary } from "./support/canary.ts";
 
 const record = (generation: number, more: Partial<SessionRecord> = {}): SessionRecord => ({
   schema: 1,

@@ -1,10 +1,10 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
+import { canary } from "../../../tests/support/canary.ts";
 import { tokenSetFromResponse } from "../src/index.ts";
 import { parseRecord, serialiseRecord } from "../src/record.ts";
 import { accountOf, parseTokenResponse, parseTokenSet, secretsOf, succeed } from "../src/token-set.ts";
 import type { TokenResponse, TokenSet } from "../src/types.ts";
-import { canary } from "./support/canary.ts";
 import { printed } from "./support/leaks.ts";
 
 const SENT_AT = Date.UTC(2026, 0, 1);

@@ -1,6 +1,6 @@
+import { canary } from "../../../../tests/support/canary.ts";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record.ts";
 import type { TokenStore } from "../../src/types.ts";
-import { canary } from "./canary.ts";
 
 /** Longer than an exchange's default deadline, in milliseconds. */
 export const LEASE = 40_000;

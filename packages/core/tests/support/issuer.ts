@@ -1,6 +1,6 @@
+import { canary } from "../../../../tests/support/canary.ts";
 import { TokenEndpointError } from "../../src/errors.ts";
 import type { RefreshContext, TokenResponse, TokenSet } from "../../src/types.ts";
-import { canary } from "./canary.ts";
 
 type Answer = Partial<TokenResponse> | Error | Promise<Partial<TokenResponse>>;
 
