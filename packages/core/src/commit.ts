@@ -36,9 +36,10 @@ export class Committer {
   /** The stored session; a rotation that the store has refused so far is written first, and counts as stored anyway. */
   async load(): Promise<Stored | undefined> {
     const { records } = this.#around;
-    if (this.#unsaved) await this.commit(this.#unsaved, await records.load());
     const stored = await records.load();
-    return stored && this.#unsaved ? { ...stored, record: this.#unsaved.record } : stored;
+    if (!this.#unsaved) return stored;
+    await this.commit(this.#unsaved, stored);
+    return stored && this.#unsaved ? { ...stored, record: this.#unsaved.record } : records.load();
   }
 
   /**
@@ -64,7 +65,13 @@ export class Committer {
 
   /** Tries a last time to write what is not in the store, and stops. */
   async close(): Promise<void> {
-    if (this.#unsaved) await this.load();
+    if (this.#unsaved) await this.load().catch(() => {}); // told as an event
+    this.forget();
+  }
+
+  /** What is not in the store belongs to a session that is over. */
+  forget(): void {
+    this.#unsaved = undefined;
     this.#cancelRetry?.();
   }
 
@@ -77,14 +84,19 @@ export class Committer {
   }
 
   #keep(rotation: Rotation, error: unknown): true {
-    const { clock, announce, records, see } = this.#around;
+    const { announce, records, see } = this.#around;
     const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
     if (!this.#unsaved) announce({ type: "unsaved", place: records.place, code });
     this.#unsaved = rotation;
     see(rotation.record, "exchange");
-    this.#cancelRetry?.();
-    this.#cancelRetry = clock.setTimer(() => void this.load().catch(() => {}), SAVE_AGAIN, false);
+    this.#retryLater();
     return true;
+  }
+
+  #retryLater(): void {
+    this.#cancelRetry?.();
+    const retry = () => void this.load().catch(() => this.#retryLater());
+    this.#cancelRetry = this.#around.clock.setTimer(retry, SAVE_AGAIN, false);
   }
 
   async #drop(because: Dropped, ours: SessionRecord, stored: SessionRecord | undefined): Promise<false> {
@@ -115,5 +127,7 @@ const isThere = (ours: SessionRecord, presented: Digest, stored: SessionRecord |
 function whyDropped(ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): Dropped | undefined {
   if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
   if (!isSameAccount(ours.account, stored)) return "account_changed";
-  return currentDigest(stored) === presented || stored.dead?.digest === presented ? undefined : "superseded";
+  const isNewer = currentDigest(ours) === presented && stored.obtainedAt > ours.obtainedAt; // of a reusable token
+  const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;
+  return isOurs && !isNewer ? undefined : "superseded";
 }

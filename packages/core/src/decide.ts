@@ -1,7 +1,8 @@
+import type { Judgement } from "./attempt-watch.ts";
 import type { Cause } from "./machine.ts";
-import { type Attempt, currentDigest, type Digest, type SessionRecord } from "./record.ts";
+import { type Attempt, currentDigest, type Digest, isOutdated, type SessionRecord } from "./record.ts";
 import { isSameAccount } from "./session.ts";
-import type { DeadReason, ProviderProfile } from "./types.ts";
+import type { DeadReason, ProviderProfile, TokenSet } from "./types.ts";
 
 /** What a renewal is for. */
 export interface Goal {
@@ -14,12 +15,14 @@ export interface Goal {
 export interface View {
   readonly goal: Goal;
   readonly account: string | undefined;
-  /** Digests that this manager knows to be spent. */
-  readonly spent: readonly Digest[];
+  /** The record as this manager knows it. */
+  readonly known: SessionRecord | undefined;
   /** Whether the record's access token can be handed out. */
   readonly isUsable: boolean;
-  /** Whether the record's attempt has lost its owner, or its lease is over. */
-  readonly isAbandoned: boolean;
+  /** Whether the clock says that it should be renewed. */
+  readonly isDue: boolean;
+  /** What is to be thought of the record's attempt. */
+  readonly attempt: Judgement;
   readonly profile: ProviderProfile;
   /** Epoch milliseconds. */
   readonly now: number;
@@ -31,9 +34,11 @@ export type Decision =
   /** A spent refresh token was put back over ours. */
   | { readonly do: "restore" }
   /** Somebody else's exchange is in flight. */
-  | { readonly do: "wait"; readonly attempt: Attempt }
+  | { readonly do: "wait" }
+  /** Nobody will answer for this claim any more: record it as lost, before anything else. */
+  | { readonly do: "lose"; readonly attempt: Attempt }
   /** Too early to try again. */
-  | { readonly do: "back-off"; readonly retryAt: number }
+  | { readonly do: "back-off"; readonly retryAt: number; readonly attempt: Attempt }
   /** The session is over. */
   | { readonly do: "end"; readonly reason: DeadReason; readonly digest: Digest }
   | { readonly do: "claim"; readonly digest: Digest; readonly afterLoss: boolean; readonly failures: number };
@@ -43,27 +48,34 @@ export function decide(record: SessionRecord | undefined, view: View): Decision 
   if (!record?.tokens || record.dead || !isSameAccount(view.account, record)) return { do: "stop" };
   const digest = currentDigest(record);
   if (digest === undefined) return { do: "stop" };
-  if (view.spent.includes(digest)) return { do: "restore" };
-  if (record.tokens.accessToken !== view.goal.replacing && view.isUsable) return { do: "stop" };
+  if (isOutdated(record, view.known)) return { do: "restore" };
+  const attempt = record.attempt?.digest === digest ? record.attempt : undefined;
+  if (attempt?.status === "claimed" && view.attempt.isAbandoned) return { do: "lose", attempt };
+  if (isGoodEnough(record.tokens, view)) return { do: "stop" };
   if (record.spent.includes(digest)) return { do: "end", reason: "refresh_token_reused", digest };
-  return record.attempt?.digest === digest
-    ? decideAfter(record.attempt, record, view)
-    : { do: "claim", digest, afterLoss: false, failures: 0 };
+  return attempt ? decideAfter(attempt, record, view) : { do: "claim", digest, afterLoss: false, failures: 0 };
 }
+
+/** Somebody else has renewed it, or the clock had no reason to ask. */
+const isGoodEnough = ({ accessToken }: TokenSet, { goal, isUsable, isDue }: View): boolean =>
+  (accessToken !== goal.replacing && isUsable) || (goal.because === "clock" && !isDue);
 
 function decideAfter(attempt: Attempt, record: SessionRecord, view: View): Decision {
   const { digest, status, afterLoss, failures } = attempt;
-  if (status === "claimed" && !view.isAbandoned) return { do: "wait", attempt };
+  if (status === "claimed") return { do: "wait" };
   const isLost = mayHaveRotated(attempt, view);
   const canWait = view.isUsable && view.goal.because !== "rejection";
   if (isLost && !canWait && view.profile.afterLoss === "sign-in") return { do: "end", reason: "answer_lost", digest };
-  const retryAt = retryAtOf(attempt, view.now) ?? (isLost && canWait ? riskyUntil(attempt, record, view) : undefined);
-  if (retryAt !== undefined) return { do: "back-off", retryAt };
+  const retryAt = view.attempt.retryAt ?? (isLost && canWait ? riskyUntil(attempt, record, view) : undefined);
+  if (retryAt !== undefined) return { do: "back-off", retryAt, attempt };
   return { do: "claim", digest, afterLoss: afterLoss || isLost, failures };
 }
 
 /** A reusable refresh token can be presented again without risk. */
-const mayHaveRotated = ({ status }: Attempt, { profile }: View): boolean => status !== "failed" && profile.rotation;
+const mayHaveRotated = ({ status, afterLoss }: Attempt, { profile }: View): boolean =>
+  (status === "lost" || afterLoss) && profile.rotation;
+
+const ASK_AGAIN = 60_000;
 
 /**
  * Step 7: the server may have rotated. Presenting the token once more is a risk, and needless while the access token
@@ -71,11 +83,5 @@ const mayHaveRotated = ({ status }: Attempt, { profile }: View): boolean => stat
  */
 function riskyUntil({ claimedAt }: Attempt, { tokens }: SessionRecord, { profile, now }: View): number | undefined {
   const isInGrace = now >= claimedAt && now < claimedAt + profile.graceSeconds * 1000;
-  return isInGrace && profile.afterLoss === "retry" ? undefined : (tokens?.expiresAt ?? now);
+  return isInGrace && profile.afterLoss === "retry" ? undefined : (tokens?.expiresAt ?? now + ASK_AGAIN);
 }
-
-/** By the wall clock, so that short-lived processes back off too; a clock that stands before the failure does not count. */
-const retryAtOf = ({ endedAt, retryIn }: Attempt, now: number): number | undefined =>
-  endedAt !== undefined && retryIn !== undefined && now >= endedAt && now < endedAt + retryIn
-    ? endedAt + retryIn
-    : undefined;

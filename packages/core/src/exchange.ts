@@ -33,10 +33,9 @@ export function exchange(
 ): Exchange {
   const secrets = secretsOf(tokens);
   const controller = new AbortController();
-  const late = (async () => refresh(tokens, { signal: controller.signal, attemptId }))().then(
-    (response) => classifyAnswer(response, { sentAt, profile, secrets }),
-    (error: unknown) => classifyError(error, profile, secrets),
-  );
+  const late = (async () => refresh(tokens, { signal: controller.signal, attemptId }))()
+    .then((response) => classifyAnswer(response, { sentAt, profile, secrets }))
+    .catch((error: unknown) => classifyError(error, profile, secrets));
   const outcome = new Promise<Outcome>((resolve) => {
     const onDeadline = () => {
       const cause = new DOMException(`No answer within ${deadlineOf(refresh)} ms.`, "TimeoutError");

@@ -1,5 +1,5 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "./errors.ts";
-import type { SessionRecord } from "./record.ts";
+import { isOutdated, type SessionRecord } from "./record.ts";
 import { type Conditions, deathOf, isRenewable, isSameAccount, lifetimeOf, type Session, stateOf } from "./session.ts";
 import type { DeadReason, SessionEvent, SessionState } from "./types.ts";
 
@@ -47,7 +47,8 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
-const LOOK_INTERVAL = 100;
+/** Milliseconds between two looks that nobody waits for. */
+export const LOOK_INTERVAL = 100;
 
 /** The whole state machine: what an event makes of a session, and what is to be done about it. Pure. */
 export function transition(session: Session, event: Event, by: Conditions): Step {
@@ -82,11 +83,11 @@ function react(session: Session, event: Event, by: Conditions): Step {
 }
 
 function onSeen(session: Session, { record, by: sighting }: Seen, by: Conditions): Step {
+  // Seen late, or put back by a foreign program: the next renewal restores ours.
+  if (sighting !== "sign-in" && isOutdated(record, session.record)) return { session, effects: [] };
   const account = sighting === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, loaded: true, account };
-  if (!record?.tokens || record.tokens.accessToken === session.record?.tokens?.accessToken) {
-    return { session: next, effects: [] };
-  }
+  if (!record?.tokens || isKnown(session, record)) return { session: next, effects: [] };
   const age = sighting === "store" ? by.now - record.obtainedAt : 0;
   const isTheirs = sighting === "store" || sighting === "change";
   const isAdopted = isTheirs && session.record?.tokens !== undefined && isSameAccount(account, record);
@@ -95,6 +96,11 @@ function onSeen(session: Session, { record, by: sighting }: Seen, by: Conditions
     effects: isAdopted ? [{ do: "announce", event: { type: "adopted", expiresAt: record.tokens.expiresAt } }] : [],
   };
 }
+
+const isKnown = ({ record: known }: Session, { tokens, obtainedAt }: SessionRecord): boolean =>
+  known?.tokens?.accessToken === tokens?.accessToken &&
+  known?.tokens?.refreshToken === tokens?.refreshToken &&
+  known?.obtainedAt === obtainedAt;
 
 /** Tokens that came from an exchange `age` milliseconds ago are not renewed by the clock, nor by a 401, for a while. */
 function brakes(record: SessionRecord, age: number, by: Conditions): Pick<Session, "quietUntil" | "freshUntil"> {
@@ -125,7 +131,9 @@ function onAsk(session: Session, tried: Tried, by: Conditions): readonly Effect[
 
 /** The token can be handed out, and should be renewed: behind it, unless its end is unknown or nobody wants that. */
 function onUsable(session: Session, by: Conditions): readonly Effect[] {
-  if (session.record?.tokens?.expiresAt === undefined || !by.background) return renewFirst("clock");
+  if (!isRenewable(session, by)) return GIVE;
+  const isEndKnown = session.record?.renewed || session.record?.tokens?.expiresAt !== undefined;
+  if (!isEndKnown || !by.background) return renewFirst("clock");
   return session.renewing || by.monotonic < session.lookAgainAt ? GIVE : RENEW_BEHIND;
 }
 

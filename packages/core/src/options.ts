@@ -2,8 +2,9 @@ import * as z from "zod/mini";
 import { systemClock } from "./clock.ts";
 import { memoryStore } from "./memory-store.ts";
 import { genericProvider } from "./providers.ts";
+import { redact } from "./redact.ts";
 import type { Rules } from "./session.ts";
-import { accountOf } from "./token-set.ts";
+import { accountOf, secretsOf } from "./token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "./types.ts";
 
 const DEFAULT_WINDOW = 5 * 60_000;
@@ -113,10 +114,21 @@ const completeClock = (given: Partial<Clock>): Clock => ({
 const checkedAccount =
   (account: (tokens: TokenSet) => string | undefined) =>
   (tokens: TokenSet): string | undefined => {
-    const name: unknown = account(tokens);
+    const name: unknown = callAccount(account, tokens);
     if (name === undefined || typeof name === "string") return name;
     throw new TypeError(`account: expected to return a string or undefined, not ${typeOf(name)}.`);
   };
+
+function callAccount(account: (tokens: TokenSet) => unknown, tokens: TokenSet): unknown {
+  try {
+    return account(tokens);
+  } catch (error) {
+    throw accountError(redact(error, secretsOf(tokens)));
+  }
+}
+
+const accountError = (cause: Error): TypeError =>
+  new TypeError("account: the function threw; see the cause.", { cause });
 
 /** The type of a value, for messages: its contents might be a secret. */
 export const typeOf = (value: unknown): string => {

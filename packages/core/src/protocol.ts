@@ -1,11 +1,12 @@
+import { AttemptWatch } from "./attempt-watch.ts";
 import { backoff } from "./backoff.ts";
 import type { Outcome } from "./classify.ts";
 import { randomId, sleep } from "./clock.ts";
 import { type CommitSurroundings, Committer, type Rotation } from "./commit.ts";
 import { type Decision, decide, type Goal } from "./decide.ts";
-import { ConfigurationError, RefreshFailedError } from "./errors.ts";
+import { ConfigurationError, RefreshFailedError, StoreError } from "./errors.ts";
 import { deadlineOf, exchange } from "./exchange.ts";
-import { LeaseWatch } from "./lease.ts";
+import { LOOK_INTERVAL } from "./machine.ts";
 import { type Attempt, currentDigest, type Digest, endRecord, type SessionRecord } from "./record.ts";
 import type { Stored } from "./record-store.ts";
 import type { Session } from "./session.ts";
@@ -22,6 +23,7 @@ export interface Surroundings extends CommitSurroundings {
   readonly profile: ProviderProfile;
   readonly session: () => Session;
   readonly isUsable: (record: SessionRecord) => boolean;
+  readonly isDue: (record: SessionRecord) => boolean;
 }
 
 /** A stored session that is ours to refresh. */
@@ -46,15 +48,16 @@ type ClaimDecision = Decision & { readonly do: "claim" };
 /** The refresh protocol: look, claim, exchange, commit, and what to do about a lost answer. One run at a time. */
 export class RefreshProtocol {
   readonly #around: Surroundings;
-  readonly #leases: LeaseWatch;
+  readonly #attempts: AttemptWatch;
   readonly #committer: Committer;
-  /** Our last attempt as we know it: the store may not have taken it. `undefined`: never sent. */
+  /** What stands for our last attempt, whatever the store says: the one before it, where it was never sent. */
   #own: { readonly id: string; readonly attempt: Attempt | undefined } | undefined;
-  #lastFailure: Error | undefined;
+  #lastFailure: { readonly id: string; readonly error: Error } | undefined;
+  #slowClaims = 0;
 
   constructor(around: Surroundings) {
     this.#around = around;
-    this.#leases = new LeaseWatch(around.clock, around.holder);
+    this.#attempts = new AttemptWatch(around.clock, around.holder);
     this.#committer = new Committer(around);
   }
 
@@ -70,6 +73,11 @@ export class RefreshProtocol {
     return this.#committer.close();
   }
 
+  /** Nothing is left to write: the session was signed out, or is another one. */
+  forget(): void {
+    this.#committer.forget();
+  }
+
   /**
    * Brings the session further: another holder's tokens, our own exchange, or the end. Resolves to `false` where
    * somebody else is at it and `isUrgent` says that nobody waits.
@@ -78,7 +86,7 @@ export class RefreshProtocol {
    */
   async renew(goal: Goal, isUrgent: () => boolean): Promise<boolean> {
     const first = await this.load();
-    let interval = FIRST_POLL;
+    let interval = isUrgent() ? FIRST_POLL : LOOK_INTERVAL;
     for (let stored = first; ; stored = await this.load()) {
       const isChanged = stored?.record.tokens?.accessToken !== first?.record.tokens?.accessToken;
       const look = { stored, isChanged, interval };
@@ -92,15 +100,15 @@ export class RefreshProtocol {
   }
 
   async #decide(goal: Goal, { stored, isChanged, interval }: Look): Promise<Decision> {
-    const { clock, profile, session, isUsable } = this.#around;
+    const { clock, profile, session, isUsable, isDue } = this.#around;
     const record = stored?.record;
-    const attempt = record?.attempt;
     return decide(record, {
       goal,
       account: session().account,
-      spent: session().record?.spent ?? [],
+      known: session().record,
       isUsable: record !== undefined && (isChanged || isUsable(record)), // whatever our clock says, it is new
-      isAbandoned: attempt?.status === "claimed" && (await this.#leases.isAbandoned(attempt, interval)),
+      isDue: record !== undefined && isDue(record),
+      attempt: await this.#attempts.look(record?.attempt, interval),
       profile,
       now: clock.now(),
     });
@@ -118,8 +126,11 @@ export class RefreshProtocol {
       case "restore":
         await this.#restore(stored);
         return false;
+      case "lose":
+        await this.#release({ ...decision.attempt, status: "lost" }, stored);
+        return false;
       case "back-off":
-        throw new RefreshFailedError(decision.retryAt, { cause: this.#lastFailure });
+        throw this.#failureOf(decision.attempt, decision.retryAt);
       case "end":
         await this.#end(decision.digest, decision.reason);
         return true;
@@ -128,6 +139,12 @@ export class RefreshProtocol {
         return claim !== undefined && (await this.#exchange(claim));
       }
     }
+  }
+
+  /** Why nobody tries before `retryAt`: what the attempt ran into, if it was ours. */
+  #failureOf({ id }: Attempt, retryAt: number): Error {
+    const error = this.#lastFailure?.id === id ? this.#lastFailure.error : undefined;
+    return error instanceof ConfigurationError ? error : new RefreshFailedError(retryAt, { cause: error });
   }
 
   /** A spent refresh token stands over our newer one. */
@@ -149,13 +166,29 @@ export class RefreshProtocol {
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
     const fate = { status: "claimed", afterLoss, failures } as const;
     const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...fate };
+    this.#own = { id, attempt: stored.record.attempt }; // not sent, also where the save's outcome is unknown
     const claimed = await records.save({ ...stored.record, attempt }, stored);
     if (!claimed) return undefined;
     see(claimed.record, "store");
     const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
-    if (passed < LEASE_MARGIN / 2) return { stored: claimed, tokens, attempt, refresh };
-    this.#own = { id, attempt: stored.record.attempt }; // suspended in between: whoever looks next decides anew
-    return undefined;
+    if (passed >= LEASE_MARGIN / 2) return this.#giveUp(claimed, stored); // suspended in between
+    this.#slowClaims = 0;
+    this.#own = undefined;
+    return { stored: claimed, tokens, attempt, refresh };
+  }
+
+  /** Puts back what was there before a claim that came too late to be sure of. Twice in a row is no suspension. */
+  async #giveUp(claimed: Stored, before: Stored): Promise<undefined> {
+    const { records } = this.#around;
+    await records.save({ ...claimed.record, attempt: before.record.attempt }, claimed).catch(() => {}); // the lease ends it
+    this.#slowClaims++;
+    if (this.#slowClaims < 2) return;
+    this.#slowClaims = 0;
+    throw new StoreError("STORE_UNAVAILABLE", {
+      place: records.place,
+      problem: "is too slow: storing a claim took more than five seconds, twice",
+      advice: "Nothing was sent. See what delays it, and try again.",
+    });
   }
 
   /** Steps 4 to 6. Whether the renewal is over. */
@@ -172,23 +205,21 @@ export class RefreshProtocol {
       if (isKept) announce({ type: "refreshed", attemptId, expiresAt, duration: clock.monotonic() - began });
       return true;
     }
-    this.#lastFailure = result.error;
     if (result.kind === "terminal") {
       await this.#end(digest, afterLoss ? "answer_lost" : result.reason);
       return true;
     }
-    if (result.kind === "lost") this.#commitLate(late, (tokens) => toRotation(claim, tokens, sentAt));
+    if (result.kind === "lost") this.#commitLate(late, claim, sentAt);
     await this.#fail(claim, result);
     return false;
   }
 
   /** An answer after the deadline is still a rotation: nothing throws a received token away. */
-  #commitLate(late: Promise<Outcome>, rotationOf: (tokens: TokenSet) => Rotation): void {
-    const commit = async (answer: Outcome) => {
-      if (answer.kind !== "rotated") return;
-      await this.#committer.commit(rotationOf(answer.tokens), await this.#around.records.load());
-    };
-    late.then(commit).catch(() => {}); // the store could not be read: nobody waits for this answer any more
+  #commitLate(late: Promise<Outcome>, claim: Claim, sentAt: number): void {
+    void late.then((answer) => {
+      if (answer.kind !== "rotated") return undefined;
+      return this.#committer.commit(toRotation(claim, answer.tokens, sentAt), claim.stored);
+    });
   }
 
   /** Step 6, a terminal answer: by compare-and-set on the token that failed, so that it never hits a newer one. */
@@ -204,7 +235,7 @@ export class RefreshProtocol {
       }
     } catch {
       const { record } = session();
-      if (record) see(endRecord(record, dead), "store"); // known here, if nowhere else
+      if (record && currentDigest(record) === digest) see(endRecord(record, dead), "store"); // known here, if nowhere else
     }
   }
 
@@ -219,26 +250,32 @@ export class RefreshProtocol {
     const status = kind === "lost" ? "lost" : "failed";
     await this.#release({ ...attempt, status, failures, endedAt, retryIn }, stored);
     announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
-    if (kind !== "misconfigured") return;
-    const advice = "Check the client id, its authentication and the requested scope. The session is untouched.";
-    throw new ConfigurationError(`${error.message}. ${advice}`, { cause: error });
+    this.#lastFailure = { id: attempt.id, error: kind === "misconfigured" ? toConfigurationError(error) : error };
   }
 
-  /** Best effort: where the store does not take it, the others wait for the lease, and we know it ourselves. */
-  async #release(attempt: Attempt, claimed: Stored): Promise<void> {
+  /**
+   * Says how an attempt ended. Best effort: where the store does not take it, the others wait for the lease, and we know
+   * it ourselves.
+   */
+  async #release(attempt: Attempt, known: Stored | undefined): Promise<void> {
     const { records, see } = this.#around;
     this.#own = { id: attempt.id, attempt };
-    let stored: Stored | undefined = claimed;
+    let stored = known;
     try {
       for (; stored?.record.attempt?.id === attempt.id; stored = await records.load()) {
         const saved = await records.save({ ...stored.record, attempt }, stored);
         if (saved) return see(saved.record, "store");
       }
     } catch {
-      see({ ...claimed.record, attempt }, "store");
+      if (known) see({ ...known.record, attempt }, "store");
     }
   }
 }
+
+const toConfigurationError = (cause: Error): ConfigurationError => {
+  const advice = "Check the client id, its authentication and the requested scope. The session is untouched.";
+  return new ConfigurationError(`${cause.message}. ${advice}`, { cause });
+};
 
 const toRotation = ({ stored, tokens, attempt }: Claim, received: TokenSet, sentAt: number): Rotation => ({
   presented: attempt.digest,

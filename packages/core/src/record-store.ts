@@ -2,7 +2,7 @@ import { StoreError, UnexpiredError } from "./errors.ts";
 import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
 import { blank, redact } from "./redact.ts";
 import { secretsOf } from "./token-set.ts";
-import type { StoredValue, TokenStore } from "./types.ts";
+import type { StoredValue, TokenSet, TokenStore } from "./types.ts";
 
 /** A record and the version under which it is stored. */
 export interface Stored {
@@ -13,11 +13,13 @@ export interface Stored {
 /** A store of records over a store of strings, with every failure in our own terms. */
 export class RecordStore {
   readonly #store: TokenStore;
+  readonly #accountOf: (tokens: TokenSet) => string | undefined;
   /** Of the records that went through here last: no error may show them. */
   #secrets: readonly string[] = [];
 
-  constructor(store: TokenStore) {
+  constructor(store: TokenStore, accountOf: (tokens: TokenSet) => string | undefined) {
     this.#store = store;
+    this.#accountOf = accountOf;
   }
 
   get place(): string {
@@ -30,7 +32,8 @@ export class RecordStore {
     if (!found) return undefined;
     const record = parseRecord(found.value, this.place);
     this.#secrets = secretsOf(record.tokens);
-    return { record, version: found.version };
+    const account = record.account ?? (record.tokens && this.#accountOf(record.tokens));
+    return { record: { ...record, account }, version: found.version };
   }
 
   /**

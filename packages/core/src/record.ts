@@ -88,6 +88,13 @@ export const digestOf = (refreshToken: string): Digest =>
 export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
   record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
+/** Whether `record` is older than what is known: its refresh token was used up since. */
+export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
+  const digest = currentDigest(record);
+  if (!record || !known || digest === undefined) return false;
+  return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
+}
+
 /** `spent` with one more, without `current`, cut to the newest. */
 export const spend = (
   spent: readonly Digest[],

@@ -99,7 +99,7 @@ export const lifetimeOf = ({ tokens, obtainedAt }: SessionRecord): number | unde
   tokens?.expiresAt === undefined ? undefined : Math.max(0, tokens.expiresAt - obtainedAt);
 
 /** Whether the clock says that the access token should be renewed. */
-function isDue(session: Session, by: Conditions): boolean {
+export function isDue(session: Session, by: Conditions): boolean {
   const { record } = session;
   if (!record?.tokens || !isRenewable(session, by)) return false;
   if (record.tokens.accessToken === session.rejected) return true;

@@ -1,5 +1,6 @@
 import { currentDigest, endRecord, type SessionRecord, spend } from "./record.ts";
 import type { RecordStore, Stored } from "./record-store.ts";
+import { isSameAccount } from "./session.ts";
 import type { TokenSet } from "./types.ts";
 
 /** A session that starts now. */
@@ -32,15 +33,17 @@ export interface SignedOut {
   readonly tokens: TokenSet | undefined;
 }
 
-/** Ends the stored session. Signed out wins over whatever else is going on. */
+/** Ends the stored session, unless it is another account's. Signed out wins over whatever else is going on. */
 export async function saveTombstone(
   records: RecordStore,
   load: () => Promise<Stored | undefined>,
-  now: number,
+  { account, now }: { readonly account: string | undefined; readonly now: number },
 ): Promise<SignedOut> {
   for (;;) {
     const stored = await load();
-    if (!stored || stored.record.dead?.reason === "signed_out") return { record: stored?.record, tokens: undefined };
+    const isOver = stored?.record.dead?.reason === "signed_out";
+    if (!stored || isOver || !isSameAccount(account, stored.record))
+      return { record: stored?.record, tokens: undefined };
     const { tokens } = stored.record;
     const dead = { reason: "signed_out" as const, digest: currentDigest(stored.record) };
     const record = { ...endRecord(stored.record, dead), obtainedAt: now };

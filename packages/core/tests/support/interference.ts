@@ -34,3 +34,8 @@ export const attempt = (number: number, more: object = {}) => ({
 });
 
 export const disk = new Error("ENOSPC: no space left on device");
+
+/** Takes away a store's `watch`, so that only looks tell of changes. */
+export const withoutWatch = (store: TokenStore): void => {
+  delete (store as { watch?: unknown }).watch;
+};
