@@ -73,6 +73,26 @@ it("stays signed in where a renewal's look comes in late", async () => {
   expect(await manager.getAccessToken()).toBe("new-user");
 });
 
+it("stays signed in where a look that found nothing comes in late", async () => {
+  const { open, store } = startSession();
+  withoutWatch(store);
+  const manager = open();
+  const { promise: finished, open: finish } = gate<void>();
+  const { load } = store;
+  store.load = async () => {
+    store.load = load;
+    const looked = await load();
+    await finished;
+    return looked;
+  };
+  const looking = manager.hasSession();
+  await settle();
+  await manager.signIn({ accessToken: canary("access", 1) });
+  finish();
+  expect(await looking).toBe(true);
+  expect(manager.state?.status).toBe("valid");
+});
+
 it("restores ours also where it watches the store (I9)", async () => {
   const { clock, issuer, record, signIn, store } = startSession();
   const manager = await signIn(0);
