@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { createTokenManager, memoryStore, type TokenManagerOptions, type TokenSet } from "../src/index.ts";
 import { parseOptions, typeOf } from "../src/options.ts";
+import { genericProvider } from "../src/providers.ts";
 import { VirtualClock } from "./support/virtual-clock.ts";
 
 const refresh = async () => ({ access_token: "x" });
@@ -39,6 +40,7 @@ describe("a bad option is a TypeError that names it and never shows its value", 
     ["provider", "canary", /\{ rotation\?: boolean, .* \}, not a string\.$/],
     ["provider", { graceSeconds: -1 }, /graceSeconds\?: number/],
     ["provider", { graceSeconds: Number.NaN }, /graceSeconds/],
+    ["provider", { replayReturns: "canary" }, /replayReturns\?: "same" \| "new"/],
     ["provider", { afterLoss: "canary" }, /"retry" \| "sign-in"/],
     ["provider", { terminalCodes: "canary" }, /terminalCodes\?: string\[\]/],
     ["provider", { canary: true }, /not an object of another shape\.$/],
@@ -106,7 +108,7 @@ describe("good options", () => {
   it("are completed", () => {
     const { rules, profile, refresh: none } = parseOptions({});
     expect(rules).toEqual({ canRefresh: false, refreshWindow: 300_000, background: true, staleAllowed: false });
-    expect(profile).toEqual({ rotation: true, graceSeconds: 0, afterLoss: "retry", terminalCodes: [] });
+    expect(profile).toEqual(genericProvider);
     expect(none).toBeUndefined();
     expect(parseOptions({ refresh, whenUnreachable: "stale", background: false }).rules).toMatchObject({
       canRefresh: true,
@@ -118,7 +120,7 @@ describe("good options", () => {
   it("keep the defaults for what is undefined in a profile or a clock", () => {
     const given = { provider: { graceSeconds: 30, terminalCodes: undefined }, clock: { now: undefined } };
     const { profile, clock } = parseOptions(given as unknown as TokenManagerOptions);
-    expect(profile).toEqual({ rotation: true, graceSeconds: 30, afterLoss: "retry", terminalCodes: [] });
+    expect(profile).toEqual({ ...genericProvider, graceSeconds: 30 });
     expect(clock.now()).toBeTypeOf("number");
   });
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
 import { memoryStore, TokenEndpointError } from "../src/index.ts";
-import { attempt, gate, LEASE, withoutWatch, write } from "./support/interference.ts";
+import { attempt, disk, gate, LEASE, withoutWatch, write } from "./support/interference.ts";
 import { startSession } from "./support/session.ts";
 import { settle } from "./support/virtual-clock.ts";
 
@@ -224,4 +224,102 @@ it("signs nobody else out (P14)", async () => {
   await ada.signOut();
   expect(await record()).toMatchObject({ tokens: { accessToken: canary("access", "bob") } });
   await expect(ada.getAccessToken()).rejects.toMatchObject({ reason: "account_changed" });
+});
+
+it("gives a usable token of unknown expiry during a refresh", async () => {
+  const { clock, issuer, signIn } = startSession();
+  issuer.lifetime = undefined;
+  const manager = await signIn(null);
+  await manager.getAccessToken();
+  await clock.advance(60_000);
+  issuer.next(() => new Promise(() => {}));
+  void manager.refresh().catch(() => {});
+  await settle();
+  let got: unknown;
+  void manager.getAccessToken().then((t) => (got = t));
+  await settle();
+  expect(manager.state).toMatchObject({ status: "refreshing", usable: true });
+  expect(got).toBe(canary("access", 2));
+});
+
+it("tells the next caller too that the client is wrong", async () => {
+  const { issuer, signIn } = startSession();
+  const manager = await signIn(0);
+  issuer.next(() => new TokenEndpointError({ error: "invalid_client", status: 401, sent: true }), { before: true });
+  await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "CONFIGURATION" });
+  await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "CONFIGURATION" });
+});
+
+it("shows no token where the account function throws (P8)", async () => {
+  const { open } = startSession({ account: (t) => JSON.parse(t.accessToken) as string });
+  const e = (await open()
+    .signIn({ accessToken: "canary-1" })
+    .catch((x: unknown) => x)) as Error;
+  expect(String(e)).not.toContain("canary");
+});
+
+it("gives up on a store that is too slow for a claim (P15)", async () => {
+  const { clock, signIn, store, open } = startSession();
+  await signIn(0);
+  const { save } = store;
+  let saves = 0;
+  store.save = async (v, e) => {
+    saves++;
+    await new Promise<void>((r) => clock.setTimer(r, 5_000, true));
+    return save(v, e);
+  };
+  let settled = false;
+  open()
+    .getAccessToken()
+    .then(
+      () => (settled = true),
+      () => (settled = true),
+    );
+  await clock.advance(10 * 60_000);
+  expect(settled, `saves: ${saves}`).toBe(true);
+});
+
+it("claims no unsaved rotation over a sign-out (I13)", async () => {
+  const { clock, open, record, signIn, store } = startSession();
+  withoutWatch(store);
+  const manager = await signIn(0);
+  const { save, load } = store;
+  let saves = 0;
+  store.save = async (v, e) => (saves++ === 0 ? save(v, e) : Promise.reject(disk));
+  await manager.getAccessToken();
+  await clock.advance(2 * HOUR);
+  let loads = 0; // the commit's look, the failed save's look, then: signed out by another process, and the disk works again
+  store.load = async () => {
+    if (++loads === 3) {
+      store.load = load;
+      store.save = save;
+      await open().signOut({ revoke: false });
+    }
+    return load();
+  };
+  const result = await manager.getAccessToken().catch((e: unknown) => e);
+  expect.soft(result).toMatchObject({ reason: "signed_out" });
+  expect((await record()).dead?.reason).toBe("signed_out");
+});
+
+it("closes with tokens that the store refuses (P12)", async () => {
+  const { signIn, store, clock } = startSession();
+  const manager = await signIn(0);
+  const { save } = store;
+  let saves = 0;
+  store.save = async (v, e) => (saves++ === 0 ? save(v, e) : Promise.reject(disk));
+  await manager.getAccessToken();
+  store.load = async () => Promise.reject(disk);
+  let tries = 0;
+  const settledClose = await manager.close().then(
+    () => "closed",
+    (e: unknown) => e,
+  );
+  store.load = async () => {
+    tries++;
+    throw disk;
+  };
+  await clock.advance(10_000);
+  expect.soft(tries).toBe(0);
+  expect(settledClose).toBe("closed");
 });
