@@ -15,6 +15,7 @@ export { createFetch, type FetchOptions } from "./fetch.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions } from "./key-value.ts";
 export { createTokenManager } from "./manager.ts";
 export { memoryStore } from "./memory-store.ts";
+export { providers } from "./providers.ts";
 export { reconcile } from "./record.ts";
 export { tokenSetFromResponse } from "./token-set.ts";
 export type {

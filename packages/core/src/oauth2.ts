@@ -4,7 +4,7 @@ import { readError, toEndpointError } from "./classify.ts";
 import { systemClock } from "./clock.ts";
 import { TokenEndpointError } from "./errors.ts";
 import { checkOptions, deadline, func, type OptionTable } from "./options.ts";
-import { secretsOf } from "./token-set.ts";
+import { expiryOf, secretsOf } from "./token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "./types.ts";
 
 /** How the client proves who it is ({@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3 RFC 6749 §2.3}). */
@@ -167,8 +167,16 @@ async function within<T>(milliseconds: number, run: (signal: AbortSignal) => Pro
 /** The body first, then the status: some servers answer 200 with an error in it, or `invalid_grant` with a 403. */
 async function readTokens(response: Response, endpoint: string): Promise<TokenResponse> {
   const answer = tryJson(await response.text());
-  if (response.ok && typeof answer?.access_token === "string") return answer as TokenResponse;
+  if (response.ok && typeof answer?.access_token === "string") {
+    return { expires_in: lifetimeByServer(answer.access_token, response), ...answer } as TokenResponse;
+  }
   throw toError(response, answer, endpoint);
+}
+
+/** A JWT's `exp` is by the server's clock, as is its `Date`: what lies between them does not depend on ours. In seconds. */
+function lifetimeByServer(accessToken: string, { headers }: Response): number | undefined {
+  const lifetime = (expiryOf(accessToken) ?? Number.NaN) - Date.parse(headers.get("date") ?? "");
+  return lifetime > 0 ? lifetime / 1000 : undefined;
 }
 
 function toError(response: Response, answer: unknown, endpoint: string | undefined): TokenEndpointError {

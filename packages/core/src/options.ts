@@ -39,10 +39,11 @@ const managerOptions = {
     z.strictObject({
       rotation: z.optional(z.boolean()),
       graceSeconds: z.optional(duration),
+      replayReturns: z.optional(z.enum(["same", "new"])),
       afterLoss: z.optional(z.enum(["retry", "sign-in"])),
       terminalCodes: z.optional(z.array(z.string())),
     }),
-    '{ rotation?: boolean, graceSeconds?: number, afterLoss?: "retry" | "sign-in", terminalCodes?: string[] }',
+    '{ rotation?: boolean, graceSeconds?: number, replayReturns?: "same" | "new", afterLoss?: "retry" | "sign-in", terminalCodes?: string[] }',
   ],
   account: [func, "a function from a TokenSet to a string"],
   whenUnreachable: [z.enum(["throw", "stale"]), '"throw" or "stale"'],

@@ -128,7 +128,8 @@ export function accountOf(tokens: TokenSet): string | undefined {
   return undefined;
 }
 
-const expiryOf = (accessToken: string): number | undefined => {
+/** A JWT's `exp`, in epoch milliseconds by its issuer's clock. */
+export const expiryOf = (accessToken: string): number | undefined => {
   const exp = claimsOf(accessToken)?.exp;
   return typeof exp === "number" && exp > 0 ? toTime(exp * 1000) : undefined;
 };

@@ -106,6 +106,12 @@ export interface ProviderProfile {
   readonly rotation: boolean;
   /** For how many seconds after a rotation the old refresh token is still answered. Default 0. */
   readonly graceSeconds: number;
+  /**
+   * What the old refresh token brings meanwhile: the tokens of the first exchange once more (`"same"`), or further ones
+   * (`"new"`), beside which the lost ones may live on. Default `"new"`. The manager keeps whatever comes, and decides
+   * nothing by it: this is for people who judge a server, and for simulated servers.
+   */
+  readonly replayReturns: "same" | "new";
   /** What to do with a refresh token whose exchange was lost: present it once more, or sign in again. Default `"retry"`. */
   readonly afterLoss: "retry" | "sign-in";
   /** Error codes that end the session, besides `invalid_grant`. Default none. */

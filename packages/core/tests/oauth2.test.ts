@@ -399,3 +399,21 @@ describe("options", () => {
     expect(make(given)).not.toThrow(/canary/);
   });
 });
+
+describe("a JWT's end, where nobody says expires_in (P13)", () => {
+  const SERVER_NOW = Date.UTC(2031, 0, 1);
+  const jwt = (exp: number) => `e30.${btoa(JSON.stringify({ exp }))}.${canary("access", 2)}`;
+  const expiresIn = async (body: object) => {
+    await using server = await startServer(answer(200, body, { date: new Date(SERVER_NOW).toUTCString() }));
+    return (await exchange({ tokenEndpoint: `${server.origin}/token` })).expires_in;
+  };
+
+  it.each([
+    { name: "counts from the server's own clock", body: { access_token: jwt(SERVER_NOW / 1000 + 600) }, seconds: 600 },
+    { name: "is unknown where it has passed", body: { access_token: jwt(SERVER_NOW / 1000) }, seconds: undefined },
+    { name: "gives way to expires_in", body: { access_token: jwt(SERVER_NOW), expires_in: 60 }, seconds: 60 },
+    { name: "is unknown without a JWT", body: { access_token: canary("access", 2) }, seconds: undefined },
+  ])("$name", async ({ body, seconds }) => {
+    expect(await expiresIn(body)).toBe(seconds);
+  });
+});
