@@ -26,6 +26,7 @@ const TERMINAL = [
 /** RFC 6749 §5.2, RFC 8707 §2: the client is wrong, not the session. */
 const MISCONFIGURED = [
   "invalid_client",
+  "incorrect_client_credentials", // GitHub
   "unauthorized_client",
   "unsupported_grant_type",
   "invalid_scope",
@@ -67,12 +68,12 @@ export function classifyError(thrown: unknown, profile: ProviderProfile, secrets
 
 /** What an error answer's body says: RFC 6749 §5.2, or what some servers make of it. */
 export function readError(body: unknown): { error?: string | undefined; description?: string | undefined } {
-  const { error, error_code, error_description, msg } = fieldsOf(body);
+  const { error, error_code, error_description, msg, code: body_code, message: body_message } = fieldsOf(body);
   const { code, type, message } = fieldsOf(error);
   const text = (...values: unknown[]) => values.find((value) => typeof value === "string" && value !== "");
   return {
-    error: text(error, code, type, error_code) as string | undefined,
-    description: text(error_description, message, msg) as string | undefined,
+    error: text(error, code, type, error_code, body_code) as string | undefined,
+    description: text(error_description, message, msg, body_message) as string | undefined,
   };
 }
 

@@ -81,7 +81,8 @@ const ASK_AGAIN = 60_000;
  * Step 7: the server may have rotated. Presenting the token once more is a risk, and needless while the access token
  * lives, unless the server still answers the old refresh token.
  */
-function riskyUntil({ claimedAt }: Attempt, { tokens }: SessionRecord, { profile, now }: View): number | undefined {
-  const isInGrace = now >= claimedAt && now < claimedAt + profile.graceSeconds * 1000;
+function riskyUntil(attempt: Attempt, { tokens }: SessionRecord, { profile, now }: View): number | undefined {
+  const { claimedAt, afterLoss } = attempt; // after a loss the grace began with an earlier attempt
+  const isInGrace = !afterLoss && now >= claimedAt && now < claimedAt + profile.graceSeconds * 1000;
   return isInGrace && profile.afterLoss === "retry" ? undefined : (tokens?.expiresAt ?? now + ASK_AGAIN);
 }

@@ -15,8 +15,9 @@ const codes = (...names: string[]): readonly string[] => Object.freeze(names);
 /**
  * What is publicly known about some authorization servers, for the option `provider`. Nearly every figure is a setting
  * of the tenant: where yours differs, say so (`{ ...providers.okta, graceSeconds: 0 }`). Where none is documented, we
- * assume rotation and no grace, with which nothing is lost but time. Codes that name the refresh token
- * (`bad_refresh_token`, `refresh_token_already_used`, …) end a session with every profile, and are not repeated here.
+ * assume rotation and no grace: no spent refresh token is presented while the access token is usable. Codes that name
+ * the refresh token (`bad_refresh_token`, `refresh_token_already_used`, …) end a session with every profile, and are not
+ * repeated here.
  */
 export const providers = /* @__PURE__ */ Object.freeze({
   /** Nothing is known: the default. {@link https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2 RFC 9700 §4.14.2}. */

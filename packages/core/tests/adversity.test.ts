@@ -64,6 +64,16 @@ describe("a lost answer", () => {
     expect(issuer.presented).toHaveLength(0);
   });
 
+  it("is not presented a third time, because the grace began with the first (P1)", async () => {
+    const { clock, issuer, signIn } = startSession({ provider: { graceSeconds: 30 } });
+    const manager = await signIn(HOUR);
+    issuer.next(lose, { before: true }).next(lose, { before: true });
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    await clock.advance(20_000);
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    expect(issuer.presented).toHaveLength(2);
+  });
+
   it("is never presented again where the profile says so", async () => {
     const { issuer, signIn } = startSession({ provider: { afterLoss: "sign-in" } });
     const manager = await signIn(0);

@@ -99,6 +99,7 @@ describe("an answer that was returned", () => {
     ["an error beside an access_token of null", { error: "invalid_grant", access_token: null }, "session_expired"],
     ["GitHub's", { error: "bad_refresh_token", error_description: "x" }, "session_expired"],
     ["OpenAI's", { error: { code: "refresh_token_reused", type: "invalid_request_error" } }, "refresh_token_reused"],
+    ["WorkOS's", { code: "invalid_grant", message: "x" }, "session_expired"],
     ["Supabase's", { code: 400, error_code: "refresh_token_not_found", msg: "x" }, "session_expired"],
     ["a wrong client", { error: "invalid_client" }, "misconfigured"],
     ["an unknown error", { error: "x" }, "transient"],
