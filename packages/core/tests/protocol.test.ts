@@ -248,7 +248,7 @@ describe("commit", () => {
     let saves = 0;
     store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
     await manager.getAccessToken();
-    await clock.advance(2 * HOUR);
+    await clock.leap(2 * HOUR);
     await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     store.save = save;
     expect(await manager.getAccessToken()).toBe(canary("access", 3));
