@@ -287,7 +287,7 @@ it("claims no unsaved rotation over a sign-out (I13)", async () => {
   let saves = 0;
   store.save = async (v, e) => (saves++ === 0 ? save(v, e) : Promise.reject(disk));
   await manager.getAccessToken();
-  await clock.advance(2 * HOUR);
+  await clock.leap(2 * HOUR);
   let loads = 0; // the commit's look, the failed save's look, then: signed out by another process, and the disk works again
   store.load = async () => {
     if (++loads === 3) {
