@@ -14,6 +14,7 @@ export default defineConfig({
       ...readdirSync(join(import.meta.dirname, "packages")).map((name) => project(name, `packages/${name}`)),
       project("demo", "examples/demo"),
       project("scripts", "scripts"),
+      project("simulation", "simulation"),
       project("whole", "tests"),
     ],
   },

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { MARKER } from "../chaos/messages.ts";
 import { reach } from "./imports.ts";
 import { packAll } from "./pack.ts";
 import { entries, finish, type Package, packages, run } from "./workspace.ts";
@@ -40,6 +41,12 @@ function contentProblems(pkg: Package, folder: string): string[] {
   ];
 }
 
+/** Fault points are for tests alone. */
+const faultPoints = (folder: string) =>
+  list(folder)
+    .filter((file) => readFileSync(join(folder, file), "utf8").includes(MARKER))
+    .map((file) => `${file} holds a fault point of chaos/`);
+
 async function publintProblems(tarball: Uint8Array<ArrayBuffer>): Promise<string[]> {
   const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, strict: true });
   return messages.map((message) => `publint: ${formatMessage(message, pkg, { color: false }) ?? message.code}`);
@@ -63,6 +70,7 @@ async function check(pkg: Package, tarball: string, work: string): Promise<strin
   const content = new Uint8Array(readFileSync(tarball));
   const found = [
     ...contentProblems(pkg, join(folder, "package")),
+    ...faultPoints(join(folder, "package")),
     ...(await publintProblems(content)),
     ...(await typesProblems(content)),
   ];

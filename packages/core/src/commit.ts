@@ -1,6 +1,6 @@
 import { UnexpiredError } from "./errors.ts";
 import type { Sighting } from "./machine.ts";
-import { currentDigest, type Digest, type SessionRecord, spend } from "./record.ts";
+import { currentDigest, type Digest, isOutdated, type SessionRecord, spend } from "./record.ts";
 import type { RecordStore, Stored } from "./record-store.ts";
 import { isSameAccount } from "./session.ts";
 import type { Clock, RefreshFunction, SessionEvent, TokenSet } from "./types.ts";
@@ -54,7 +54,8 @@ export class Committer {
         if (isThere(record, presented, stored?.record)) return this.#settle(stored?.record);
         const because = whyDropped(record, presented, stored?.record);
         if (because) return await this.#drop(because, record, stored?.record);
-        spent = spend(stored?.record.spent ?? [], presented, currentDigest(record));
+        const known = new Set([...record.spent, ...(stored?.record.spent ?? [])]);
+        spent = spend([...known], presented, currentDigest(record));
         const saved = await records.save({ ...record, spent }, stored);
         if (saved) return this.#settle(saved.record);
       }
@@ -128,6 +129,8 @@ function whyDropped(ours: SessionRecord, presented: Digest, stored: SessionRecor
   if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
   if (!isSameAccount(ours.account, stored)) return "account_changed";
   const isNewer = currentDigest(ours) === presented && stored.obtainedAt > ours.obtainedAt; // of a reusable token
-  const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;
-  return isOurs && !isNewer ? undefined : "superseded";
+  const digest = currentDigest(stored);
+  const isOurs = digest === presented || stored.dead?.digest === presented;
+  const isSpent = isOutdated(stored, ours) || (digest !== undefined && stored.spent.includes(digest)); // put back by others
+  return (isOurs || isSpent) && !isNewer ? undefined : "superseded";
 }

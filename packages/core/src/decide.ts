@@ -48,13 +48,19 @@ export function decide(record: SessionRecord | undefined, view: View): Decision 
   if (!record?.tokens || record.dead || !isSameAccount(view.account, record)) return { do: "stop" };
   const digest = currentDigest(record);
   if (digest === undefined) return { do: "stop" };
-  if (isOutdated(record, view.known)) return { do: "restore" };
+  if (isRestorable(record, view)) return { do: "restore" };
   const attempt = record.attempt?.digest === digest ? record.attempt : undefined;
   if (attempt?.status === "claimed" && view.attempt.isAbandoned) return { do: "lose", attempt };
   if (isGoodEnough(record.tokens, view)) return { do: "stop" };
   if (record.spent.includes(digest)) return { do: "end", reason: "refresh_token_reused", digest };
-  return attempt ? decideAfter(attempt, record, view) : { do: "claim", digest, afterLoss: false, failures: 0 };
+  return attempt ? decideAfter(attempt, record, view) : { do: "claim", digest, ...FIRST };
 }
+
+const FIRST = { afterLoss: false, failures: 0 };
+
+/** Ours is newer, and not itself spent as far as the stored record knows. */
+const isRestorable = (record: SessionRecord, { known }: View): boolean =>
+  isOutdated(record, known) && !record.spent.includes(currentDigest(known) ?? "");
 
 /** Somebody else has renewed it, or the clock had no reason to ask. */
 const isGoodEnough = ({ accessToken }: TokenSet, { goal, isUsable, isDue }: View): boolean =>

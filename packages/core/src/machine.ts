@@ -84,7 +84,7 @@ function react(session: Session, event: Event, by: Conditions): Step {
 
 function onSeen(session: Session, { record, by: sighting }: Seen, by: Conditions): Step {
   // Seen late, or put back by a foreign program: the next renewal restores ours.
-  if (sighting !== "sign-in" && isOutdated(record, session.record)) return { session, effects: [] };
+  if (sighting !== "sign-in" && isOld(session, record)) return { session, effects: [] };
   const account = sighting === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, loaded: true, account };
   if (!record?.tokens || isKnown(session, record)) return { session: next, effects: [] };
@@ -96,6 +96,10 @@ function onSeen(session: Session, { record, by: sighting }: Seen, by: Conditions
     effects: isAdopted ? [{ do: "announce", event: { type: "adopted", expiresAt: record.tokens.expiresAt } }] : [],
   };
 }
+
+/** Another account's is no older version of ours. */
+const isOld = (session: Session, record: SessionRecord | undefined): boolean =>
+  record !== undefined && isSameAccount(session.account, record) && isOutdated(record, session.record);
 
 const isKnown = ({ record: known }: Session, { tokens, obtainedAt }: SessionRecord): boolean =>
   known?.tokens?.accessToken === tokens?.accessToken &&

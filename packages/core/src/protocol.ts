@@ -151,7 +151,8 @@ export class RefreshProtocol {
   async #restore(stored: Stored | undefined): Promise<void> {
     const { session, records, announce } = this.#around;
     const { record } = session();
-    if (record && (await records.save({ ...record, attempt: undefined }, stored))) {
+    const spent = [...new Set([...(stored?.record.spent ?? []), ...(record?.spent ?? [])])];
+    if (record && (await records.save({ ...record, attempt: undefined, spent }, stored))) {
       announce({ type: "restored", place: records.place });
     }
   }
@@ -285,6 +286,6 @@ const toRotation = ({ stored, tokens, attempt }: Claim, received: TokenSet, sent
     tokens: succeed(tokens, received),
     obtainedAt: sentAt,
     renewed: true,
-    spent: [],
+    spent: stored.record.spent,
   },
 });

@@ -10,6 +10,8 @@ export interface Stored {
   readonly version: string;
 }
 
+const SECRETS_KEPT = 12; // three for each token set: an error may be about the one before
+
 /** A store of records over a store of strings, with every failure in our own terms. */
 export class RecordStore {
   readonly #store: TokenStore;
@@ -31,7 +33,7 @@ export class RecordStore {
     const found = await this.#read();
     if (!found) return undefined;
     const record = parseRecord(found.value, this.place);
-    this.#secrets = secretsOf(record.tokens);
+    this.#remember(record);
     const account = record.account ?? (record.tokens && this.#accountOf(record.tokens));
     return { record: { ...record, account }, version: found.version };
   }
@@ -44,7 +46,7 @@ export class RecordStore {
    */
   async save(record: SessionRecord, expected: Stored | undefined): Promise<Stored | undefined> {
     const value = serialiseRecord(record);
-    this.#secrets = [...this.#secrets, ...secretsOf(record.tokens)];
+    this.#remember(record);
     try {
       return { record, version: await this.#store.save(value, expected?.version) };
     } catch (error) {
@@ -55,6 +57,10 @@ export class RecordStore {
       if (found?.version === expected?.version) throw failure;
       return undefined;
     }
+  }
+
+  #remember({ tokens }: SessionRecord): void {
+    this.#secrets = [...new Set([...this.#secrets, ...secretsOf(tokens)])].slice(-SECRETS_KEPT);
   }
 
   async #read(): Promise<StoredValue | undefined> {

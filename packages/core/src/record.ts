@@ -91,7 +91,7 @@ export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined)
 /** Whether `record` is older than what is known: its refresh token was used up since. */
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
   const digest = currentDigest(record);
-  if (!record || !known || digest === undefined) return false;
+  if (!record || !known || digest === undefined || digest === currentDigest(known)) return false;
   return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
 }
 

@@ -16,10 +16,13 @@ export interface NewSession {
  * same refresh token that is in flight keeps its claim.
  */
 export async function saveSession(records: RecordStore, session: NewSession): Promise<SessionRecord> {
-  for (;;) {
+  const digest = currentDigest(session);
+  for (let tries = 0; ; tries++) {
     const stored = await records.load();
-    const digest = currentDigest(session);
-    const spent = spend(stored?.record.spent ?? [], currentDigest(stored?.record), digest);
+    const known = stored?.record.spent ?? [];
+    // An earlier try was stored after all, and somebody has gone on from there.
+    if (stored && tries > 0 && digest !== undefined && known.includes(digest)) return stored.record;
+    const spent = spend(known, currentDigest(stored?.record), digest);
     const attempt = stored?.record.attempt;
     const isInFlight = attempt !== undefined && attempt.digest === digest;
     const record: SessionRecord = { schema: 1, ...session, attempt: isInFlight ? attempt : undefined, spent };

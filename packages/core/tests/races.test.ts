@@ -104,6 +104,22 @@ it("restores ours also where it watches the store (I9)", async () => {
   expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 2)]);
 });
 
+it("stores its rotation over a spent token that was put back during the exchange (P2)", async () => {
+  const { issuer, record, signIn, store } = startSession();
+  withoutWatch(store);
+  const manager = await signIn(0);
+  const old = await record();
+  await manager.getAccessToken();
+  const { promise, open: answer } = gate<void>();
+  issuer.next((rotated) => promise.then(() => rotated));
+  const renewed = manager.refresh();
+  await settle();
+  await write(store, () => old);
+  answer();
+  expect(await renewed).toMatchObject({ accessToken: canary("access", 3) });
+  expect((await record()).tokens?.refreshToken).toBe(canary("refresh", 3));
+});
+
 it("restores ours also after another look (I9)", async () => {
   const { clock, issuer, record, signIn, store } = startSession();
   withoutWatch(store);

@@ -151,7 +151,8 @@ class FileStore implements TokenStore {
     const seen = this.#seen;
     if (seen?.place.file === place.file && (await this.#observer.holds(seen))) return seen;
     const sight = await explaining(this.#path, "read", () => this.#observer.look(place));
-    this.#seen = sight.stale ? undefined : sight;
+    // Nothing is no sight to keep: whether the session ended, or its directory is gone, is for a load to tell.
+    this.#seen = sight.stale || !sight.stored ? undefined : sight;
     return sight;
   }
 

@@ -232,6 +232,15 @@ describe("a directory that vanishes", () => {
     expect(await fileStore({ path }).load()).toBeUndefined();
   });
 
+  test("nor after a save that met the conflict (P2)", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    const version = await store.save("1", undefined);
+    rmSync(dirname(path), { recursive: true });
+    await expect(store.save("2", version)).rejects.toThrow();
+    await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  });
+
   test("a session removed by somebody else is just gone", async () => {
     const path = freshPath();
     const store = fileStore({ path });

@@ -1,0 +1,109 @@
+/** One process of the contention benchmark: gets a token in one of several ways when the moment has come. */
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What a process is started with. */
+export interface ContenderConfig {
+  readonly way: Way;
+  /** The session's file. */
+  readonly path: string;
+  readonly tokenEndpoint: string;
+  /** Whether this is the process that the ideal has chosen beforehand. */
+  readonly isChosen: boolean;
+}
+
+/** `ideal` is unsafe: it works only because one process was chosen beforehand, and none may fail. */
+export type Way = "ideal" | "ideal, again" | "unexpired" | "lock, tuned" | "lock, as it comes";
+
+/** What a process reports: when it had its token, by the clock that all of a machine share. */
+export interface Finish {
+  readonly at: number;
+  /** Processor time that it took this process, in milliseconds. */
+  readonly work: number;
+  readonly accessToken: string;
+}
+
+type Get = () => Promise<string>;
+
+const POLL = 3;
+
+const config: ContenderConfig = JSON.parse(process.argv[2] ?? "{}");
+
+const prepare: Record<Way, () => Promise<Get>> = {
+  ideal: async () => getIdeally,
+  "ideal, again": async () => getIdeally,
+  unexpired: prepareUnexpired,
+  "lock, tuned": () => prepareLock({ retries: 10_000, factor: 1, minTimeout: 4, maxTimeout: 4, randomize: false }),
+  "lock, as it comes": () => prepareLock({ retries: 10 }),
+};
+
+const get = await prepare[config.way]();
+process.once("message", async (moment: number) => {
+  await sleep(Math.max(0, moment - 5 - now()));
+  while (now() < moment); // timers are not that exact
+  const before = process.cpuUsage();
+  const accessToken = await get();
+  const { user, system } = process.cpuUsage(before);
+  const finish: Finish = { at: now(), accessToken, work: (user + system) / 1000 };
+  process.send?.(finish, () => process.exit());
+});
+process.send?.("ready");
+
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+async function prepareUnexpired(): Promise<Get> {
+  const { createTokenManager } = await import("@unexpired/core");
+  const { oauth2Refresh } = await import("@unexpired/core/oauth2");
+  const { fileStore } = await import("@unexpired/store-node");
+  const { path, tokenEndpoint } = config;
+  const refresh = oauth2Refresh({ tokenEndpoint, clientId: "client" });
+  const tokens = createTokenManager({ store: fileStore({ path }), refresh });
+  return () => tokens.getAccessToken();
+}
+
+/** The chosen one asks and writes; the others look until the file is another one. */
+async function getIdeally(): Promise<string> {
+  if (config.isChosen) return refreshAndWrite();
+  const before = statSync(config.path).ino;
+  while (statSync(config.path).ino === before) await sleep(POLL);
+  return read().accessToken;
+}
+
+/** One after the other, and each looks whether it is done already. */
+async function prepareLock(retries: object): Promise<Get> {
+  const { lock } = await import("proper-lockfile");
+  return async () => {
+    const release = await lock(config.path, { realpath: false, stale: 5_000, retries });
+    try {
+      const { accessToken, expiresAt } = read();
+      return expiresAt > Date.now() ? accessToken : await refreshAndWrite();
+    } finally {
+      await release();
+    }
+  };
+}
+
+interface Session {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresAt: number;
+}
+
+const read = (): Session => JSON.parse(readFileSync(config.path, "utf8"));
+
+async function refreshAndWrite(): Promise<string> {
+  const body = new URLSearchParams({ grant_type: "refresh_token", refresh_token: read().refreshToken });
+  const answer = await (await fetch(config.tokenEndpoint, { method: "POST", body })).json();
+  const session: Session = {
+    accessToken: answer.access_token,
+    refreshToken: answer.refresh_token,
+    expiresAt: Date.now() + answer.expires_in * 1000,
+  };
+  const temporary = `${config.path}.new`;
+  if (existsSync(temporary)) throw new Error("two processes write at once");
+  writeFileSync(temporary, JSON.stringify(session), { flush: true });
+  renameSync(temporary, config.path);
+  return session.accessToken;
+}

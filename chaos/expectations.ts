@@ -1,0 +1,40 @@
+import type { Repair } from "./repairs.ts";
+
+/** Where which fault happens, and what may come of it. */
+export interface FaultPoint {
+  /** Also names it on the command line. */
+  readonly name: string;
+  readonly at: string;
+  readonly fault: string;
+  readonly kind: "kill" | "stop" | "lock" | "disk" | "files";
+  /** How the calls of the processes without the fault may end. */
+  readonly others: readonly string[];
+  /** The same of the one with the fault; `gone`: it does not live to tell. */
+  readonly victim: readonly string[];
+  /** The same of a process that comes later, when what is broken has been repaired. */
+  readonly next: readonly string[];
+  /** Requests that the token endpoint may see, and grants that it may revoke. */
+  readonly exchanges: number;
+  readonly revoked: number;
+  /** Brings things back in order: lifts the limit, frees the disk, restores rights. */
+  readonly repair?: Repair;
+  /** Whether the others can only go on once that is done: they wait for the one with the fault, which lives. */
+  readonly isRepairedFirst?: boolean;
+}
+
+export type Expected = Pick<FaultPoint, "others" | "victim" | "next" | "exchanges" | "revoked">;
+
+export const OK = ["200"];
+export const LOST = ["SIGN_IN_REQUIRED answer_lost"];
+
+/** Nothing that cannot be made good: one exchange, everybody goes on. */
+export const fine: Expected = { others: OK, victim: OK, next: OK, exchanges: 1, revoked: 0 };
+
+/** The server rotated and nobody can know to what: without grace one more presentation ends the session. */
+export const lost: Expected = { others: LOST, victim: LOST, next: LOST, exchanges: 2, revoked: 1 };
+
+/** The same expectations for several points. */
+export const points =
+  (kind: FaultPoint["kind"], fault: string, expected: Expected & Partial<FaultPoint>) =>
+  (...at: readonly string[]): FaultPoint[] =>
+    at.map((point) => ({ ...expected, name: `${fault}:${point}`, at: point, fault, kind }));

@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+/** Something bad, done by the process itself to itself or to the files, before its next instruction. */
+type Fault = (sessionPath: string) => void;
+
+const GARBAGE = "\u0000\u0001 not a session {";
+
+/** The chain of generations beside a session file. */
+export const chainOf = (sessionPath: string): string =>
+  join(dirname(sessionPath), `.${basename(sessionPath)}.unexpired`);
+
+/** The highest generation of a chain: the truth. */
+export function headOf(sessionPath: string): string {
+  const numbers = readdirSync(chainOf(sessionPath)).filter((name) => /^\d+$/.test(name));
+  return join(chainOf(sessionPath), String(Math.max(...numbers.map(Number))));
+}
+
+const signal = (name: NodeJS.Signals) => () => void process.kill(process.pid, name);
+
+/** The disk takes no more from this process: every write fails. Only the soft limit, which can be lifted again. */
+function limitFiles(): void {
+  process.on("SIGXFSZ", () => {}); // by itself Node lets it end the process; with this, writes fail with EFBIG
+  execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=0:"]);
+}
+
+/** Fills the (tiny) file system of the session. */
+function fillDisk(sessionPath: string): void {
+  for (let size = 65_536; size >= 1; size = Math.floor(size / 2)) {
+    try {
+      for (;;) writeFileSync(join(dirname(sessionPath), "filler"), Buffer.alloc(size), { flag: "a" });
+    } catch {
+      // that much does not fit any more
+    }
+  }
+}
+
+/** By name. */
+export const FAULTS: Readonly<Record<string, Fault>> = {
+  kill: signal("SIGKILL"),
+  stop: signal("SIGSTOP"),
+  none: () => {},
+  "limit-files": limitFiles,
+  "fill-disk": fillDisk,
+  "remove-directory": (path) => rmSync(dirname(path), { recursive: true }),
+  "remove-chain": (path) => rmSync(chainOf(path), { recursive: true }),
+  "remove-file": (path) => rmSync(path),
+  "forbid-writing": (path) => chmodSync(chainOf(path), 0o500),
+  "forbid-directory": (path) => chmodSync(dirname(path), 0o000),
+  "forbid-reading": (path) => chmodSync(headOf(path), 0o000),
+  "corrupt-file": (path) => writeFileSync(path, GARBAGE),
+  "truncate-file": (path) => truncateSync(path, 0),
+  "tear-file": (path) => truncateSync(path, Math.floor(readFileSync(path).length / 2)),
+  "corrupt-head": (path) => writeFileSync(headOf(path), GARBAGE),
+};

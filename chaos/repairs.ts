@@ -1,0 +1,20 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { chainOf, headOf } from "./faults.ts";
+
+/** Brings back in order what a fault has broken, as a person would who reads the error. */
+type RepairFunction = (sessionPath: string, victim: number) => void;
+
+export const REPAIRS = {
+  "lift-limit": (_, victim) => void execFileSync("prlimit", ["--pid", String(victim), "--fsize=unlimited:"]),
+  "free-disk": (path) => rmSync(join(dirname(path), "filler")),
+  allow: (path) => {
+    for (const each of [dirname(path), chainOf(path)]) chmodSync(each, 0o700);
+    chmodSync(headOf(path), 0o600);
+  },
+  "remove-file": (path) => rmSync(path, { force: true }),
+  "remove-head": (path) => rmSync(headOf(path)),
+} satisfies Record<string, RepairFunction>;
+
+export type Repair = keyof typeof REPAIRS;

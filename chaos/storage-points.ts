@@ -1,0 +1,61 @@
+import { type FaultPoint, fine, OK, points } from "./expectations.ts";
+
+const UNAVAILABLE = ["STORE_UNAVAILABLE"];
+const UNREADABLE = ["STORE_UNREADABLE"];
+const NO_SESSION = ["SIGN_IN_REQUIRED no_session"];
+
+/** Nobody can claim: nothing is sent, everybody hears why, and the next process makes the exchange. */
+const refused = { ...fine, victim: UNAVAILABLE, others: UNAVAILABLE };
+const unreadable = { ...fine, victim: UNREADABLE, others: UNREADABLE };
+/** What was received is used from memory and written when that is possible; the others wait for it. */
+const writtenLater = { ...fine, isRepairedFirst: true };
+
+const DISK = [
+  ...points("disk", "limit-files", { ...fine, victim: UNAVAILABLE, repair: "lift-limit" })("claim/before-draft"),
+  ...points("disk", "limit-files", { ...writtenLater, repair: "lift-limit" })(
+    "claim/before-projection",
+    "commit/before-draft",
+    "commit/before-write",
+  ),
+  ...points("disk", "limit-files", { ...fine, repair: "lift-limit" })("commit/before-projection"),
+  ...points("disk", "fill-disk", { ...refused, repair: "free-disk" })("claim/before-draft"),
+  ...points("disk", "fill-disk", { ...writtenLater, repair: "free-disk" })(
+    "exchange/before-send",
+    "commit/before-draft",
+  ),
+];
+
+/** Whoever has seen the session knows that it cannot simply be none; whoever comes new finds none. */
+const vanished = { ...fine, others: [...NO_SESSION, ...UNAVAILABLE], next: NO_SESSION };
+
+const DIRECTORY = [
+  ...points("files", "remove-directory", { ...vanished, victim: UNAVAILABLE })("claim/before-link"),
+  ...points("files", "remove-directory", vanished)("exchange/before-send", "commit/before-link"),
+  ...points("files", "remove-chain", fine)("claim/after-save", "exchange/before-send", "commit/before-link"),
+  ...points("files", "remove-file", fine)("look/after-load", "exchange/before-send", "commit/before-link"),
+];
+
+const PERMISSIONS = [
+  ...points("files", "forbid-writing", { ...refused, repair: "allow" })("claim/before-draft"),
+  ...points("files", "forbid-writing", { ...writtenLater, repair: "allow" })("commit/before-draft"),
+  ...points("files", "forbid-directory", { ...unreadable, repair: "allow" })("look/after-load"),
+  ...points("files", "forbid-directory", { ...unreadable, victim: OK, repair: "allow" })("exchange/before-send"),
+  ...points("files", "forbid-reading", { ...fine, others: [...OK, ...UNREADABLE], repair: "allow" })(
+    "claim/after-save",
+  ),
+];
+
+const CORRUPTION = [
+  ...points("files", "corrupt-file", { ...unreadable, repair: "remove-file" })("look/after-load"),
+  ...points("files", "corrupt-file", { ...unreadable, victim: OK, repair: "remove-file" })("exchange/before-send"),
+  ...points("files", "corrupt-file", fine)("commit/before-rename"),
+  ...points("files", "truncate-file", fine)("claim/after-save", "commit/before-link"),
+  ...points("files", "tear-file", fine)("claim/after-save"),
+  // a piece of what was true before the newest save: nobody can tell it from another program's mistake
+  ...points("files", "tear-file", { ...unreadable, victim: OK, repair: "remove-file" })("commit/before-link"),
+  ...points("files", "corrupt-head", { ...unreadable, repair: "remove-head" })("claim/before-draft"),
+  ...points("files", "corrupt-head", { ...unreadable, victim: OK, repair: "remove-head" })("exchange/before-send"),
+];
+
+/** The disk, the directory, the rights and the contents of the files, while an exchange is about. */
+export const STORAGE_POINTS: readonly FaultPoint[] = [...DISK, ...DIRECTORY, ...PERMISSIONS, ...CORRUPTION];

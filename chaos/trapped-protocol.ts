@@ -1,0 +1,45 @@
+import { createHash } from "node:crypto";
+import { subscribe } from "node:diagnostics_channel";
+import type { TokenStore } from "@unexpired/core";
+import type { oauth2Refresh } from "@unexpired/core/oauth2";
+import { tell } from "./messages.ts";
+import type { Trap } from "./trap.ts";
+
+type Refresh = ReturnType<typeof oauth2Refresh>;
+
+/** A store with a fault point before and after every load and save, by what is saved. */
+export function trappedStore(store: TokenStore, trap: Trap): TokenStore {
+  return {
+    ...(store.holder && { holder: store.holder }),
+    supports: store.supports,
+    describe: () => store.describe(),
+    remove: () => store.remove(),
+    watch: (onChange) => store.watch?.(onChange) ?? (() => {}),
+    load: () => trap.around("load", () => store.load()),
+    save: (value, expected) =>
+      trap.during(phaseOf(value), () => trap.around("save", () => store.save(value, expected))),
+  };
+}
+
+/** Which step of the protocol saves this record. */
+function phaseOf(value: string): string {
+  const { attempt, dead } = JSON.parse(value) as { attempt?: { status: string }; dead?: object };
+  if (dead) return "verdict";
+  if (!attempt) return "commit";
+  return attempt.status === "claimed" ? "claim" : "release";
+}
+
+/** A refresh function with fault points before the request, once it is written, and when the answer has arrived. */
+export function trappedRefresh(refresh: Refresh, trap: Trap): Refresh {
+  subscribe("undici:request:bodySent", () => trap.phase === "exchange" && trap.at("request-written"));
+  const trapped: Refresh = (current, context) =>
+    trap.during("exchange", async () => {
+      const digest = createHash("sha256").update(String(current.refreshToken)).digest("base64url");
+      trap.at("before-send");
+      tell({ type: "presented", digest, attemptId: context.attemptId });
+      const answer = await refresh(current, context);
+      trap.at("answer-arrived");
+      return answer;
+    });
+  return Object.assign(trapped, { timeout: refresh.timeout, revoke: refresh.revoke });
+}

@@ -1,0 +1,28 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import type { Share, Totals } from "./campaign.ts";
+import type { Edit } from "./mutate.ts";
+import type { Task } from "./worker.ts";
+
+/** Runs a share of the seeds in a thread of its own, over mutated sources where there are edits. */
+export async function runInWorker(share: Share, edits: readonly Edit[] = []): Promise<Totals> {
+  const task: Task = { share, edits };
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
+  const [totals] = (await once(worker, "message")) as [Totals];
+  await worker.terminate();
+  return totals;
+}
+
+/** Does the tasks, so many at a time, in their order. */
+export async function inParallel<T, R>(tasks: readonly T[], width: number, run: (task: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let index = next++; index < tasks.length; index = next++) {
+      const task = tasks[index];
+      if (task !== undefined) results[index] = await run(task);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, lane));
+  return results;
+}

@@ -1,0 +1,130 @@
+import { actionOf } from "./actions.ts";
+import { Chance, type Choices } from "./chance.ts";
+import { coverageOf } from "./coverage.ts";
+import { checkLiveness } from "./liveness.ts";
+import { Program } from "./program.ts";
+import type { Violation } from "./promises.ts";
+import { strike } from "./strikes.ts";
+import { World, worldOptions } from "./world.ts";
+
+/** What came of one run. */
+export interface RunResult {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly steps: number;
+  readonly exchanges: number;
+  readonly injected: Readonly<Record<string, number>>;
+  readonly states: readonly string[];
+  readonly choices: Choices;
+  readonly trace: readonly string[];
+}
+
+/** How to run: with other choices than the seed's, and with a trace. */
+export interface RunOptions {
+  readonly choices?: Choices | undefined;
+  readonly trace?: boolean;
+  /** See {@link WorldOptions.meddles}. */
+  readonly meddles?: boolean;
+}
+
+const MAX_STEPS = 40_000;
+const ROUND = 45_000;
+
+/** One world from sign-in to the end: rounds of calls with faults, and a calm end in which everyone must be served. */
+export async function run(
+  seed: number,
+  { choices, trace = false, meddles = false }: RunOptions = {},
+): Promise<RunResult> {
+  const chance = new Chance(seed, choices);
+  const world = new World(worldOptions(chance, meddles), chance);
+  world.isTracing = trace;
+  const course = new Course(world);
+  await course.play();
+  return {
+    seed,
+    violation: world.promises.violation,
+    steps: world.steps,
+    exchanges: world.promises.exchanges.log.length,
+    injected: world.faults.injected,
+    states: [...course.states],
+    choices: chance.made,
+    trace: world.trace,
+  };
+}
+
+/** The course of one run. */
+class Course {
+  readonly states = new Set<string>();
+  readonly #world: World;
+  readonly #programs: Program[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  async play(): Promise<void> {
+    const { chance, options, promises, faults } = this.#world;
+    for (let slot = 0; slot < options.processes; slot++) this.#programs.push(new Program(this.#world, slot));
+    void this.#programs[0]?.signIn("A");
+    await this.#until(1_000);
+    faults.isOn = true;
+    const rounds = 1 + chance.choose("action", 3);
+    for (let round = 0; round < rounds && !promises.violation; round++) await this.#round();
+    faults.isOn = false;
+    if (promises.violation) return;
+    for (const process of this.#world.living) process.resume();
+    await checkLiveness(this.#world, this.#programs, (limit) => this.#until(limit));
+    if (!promises.violation) promises.checkEnd();
+  }
+
+  /** Everybody wants something at about the same time. */
+  async #round(): Promise<void> {
+    const { chance, options, scheduler } = this.#world;
+    const pause = chance.pick("action", [1.02, 0.85, 0.1, 0.9, 4]) * options.lifetime;
+    this.#world.note("", `--- ${Math.round(pause / 1000)} s later`);
+    const start = scheduler.now + pause;
+    for (let slot = 0; slot < options.processes; slot++) {
+      const count = 1 + chance.choose("action", 2);
+      for (let each = 0; each < count; each++) this.#plan(slot, start);
+    }
+    await this.#until(pause + 1_000);
+    await this.#until(ROUND);
+  }
+
+  #plan(slot: number, start: number): void {
+    const { chance, scheduler } = this.#world;
+    const at = start + chance.pick("action", [0, 0, 1, 3, 10, 50, 900, 4_000, 20_000]);
+    const act = actionOf(chance);
+    const run = () => {
+      const program = this.#programOf(slot);
+      if (program.process.isRunning) act(program);
+      else program.process.later("act", () => act(program));
+    };
+    scheduler.add({ author: `p?${slot}`, label: "act", at, run });
+  }
+
+  /** A program that ended is started again. */
+  #programOf(slot: number): Program {
+    const program = this.#programs[slot];
+    if (program && !program.isClosed && program.process.state !== "dead") return program;
+    const next = new Program(this.#world, slot);
+    this.#programs[slot] = next;
+    return next;
+  }
+
+  /** Lets things happen for so long, or until nobody waits for anything. */
+  async #until(span: number): Promise<void> {
+    const { scheduler, promises, faults } = this.#world;
+    const end = scheduler.now + span;
+    while (!promises.violation) {
+      if (this.#world.steps > MAX_STEPS) return promises.break("P15", `no end after ${MAX_STEPS} steps`);
+      const hit = faults.strike();
+      if (hit) {
+        strike(this.#world, hit);
+        await this.#world.after(this.#world.lastAuthor);
+      }
+      if (!(await this.#world.step(end))) return;
+      this.states.add(coverageOf(this.#world, this.#programs));
+    }
+  }
+}
