@@ -73,7 +73,9 @@ export class ExchangePromises {
     if (this.#world.hasFaults || current.expiresAt === undefined) return;
     const { lifetime } = this.#world.server.rules;
     const isDue = process.clock.now() >= current.expiresAt - Math.min(300_000, lifetime / 5) - 100;
-    const isWanted = isDue || this.#promises.callers.wantsNewer(process, current.accessToken);
+    const { callers } = this.#promises;
+    // A refresh() that is under way may end on a session that began meanwhile.
+    const isWanted = isDue || callers.wantsNewer(process, current.accessToken) || callers.asksForRefresh(process);
     this.#promises.require(isWanted, "P4", () => `${what}, though it is not due and nobody refused it`);
   }
 

@@ -4,6 +4,7 @@ import type { World } from "./world.ts";
 
 const TRIES = 8;
 const PATIENCE = 30_000;
+const SETTLING = 100_000; // a slow call that is still under way, a lease of 40 s, an exchange of 30 s
 
 /** P15: with all faults over, every caller is served, and everyone who asks now gets a token, or has to sign in. */
 export async function checkLiveness(
@@ -12,7 +13,7 @@ export async function checkLiveness(
   pass: (span: number) => Promise<void>,
 ): Promise<void> {
   world.note("", "--- no more faults");
-  await pass(PATIENCE);
+  await pass(SETTLING);
   world.promises.callers.checkEnd();
   const open = programs.filter(({ isClosed, process }) => !isClosed && process.state !== "dead");
   for (const program of open) {
