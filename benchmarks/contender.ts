@@ -10,6 +10,8 @@ export interface ContenderConfig {
   readonly tokenEndpoint: string;
   /** Whether this is the process that the ideal has chosen beforehand. */
   readonly isChosen: boolean;
+  /** Another session's file, to get a token of before: a process that has been running for a while. */
+  readonly warmUp: string | undefined;
 }
 
 /** `ideal` is unsafe: it works only because one process was chosen beforehand, and none may fail. */
@@ -29,15 +31,21 @@ const POLL = 3;
 
 const config: ContenderConfig = JSON.parse(process.argv[2] ?? "{}");
 
-const prepare: Record<Way, () => Promise<Get>> = {
-  ideal: async () => getIdeally,
-  "ideal, again": async () => getIdeally,
+const TUNED = { retries: 10_000, factor: 1, minTimeout: 4, maxTimeout: 4, randomize: false };
+
+const prepare: Record<Way, (config: ContenderConfig) => Promise<Get>> = {
+  ideal: prepareIdeal,
+  "ideal, again": prepareIdeal,
   unexpired: prepareUnexpired,
-  "lock, tuned": () => prepareLock({ retries: 10_000, factor: 1, minTimeout: 4, maxTimeout: 4, randomize: false }),
-  "lock, as it comes": () => prepareLock({ retries: 10 }),
+  "lock, tuned": (config) => prepareLock(config, TUNED),
+  "lock, as it comes": (config) => prepareLock(config, { retries: 10 }),
 };
 
-const get = await prepare[config.way]();
+if (config.warmUp !== undefined) {
+  const warmUp = await prepare[config.way]({ ...config, path: config.warmUp, isChosen: true });
+  await warmUp();
+}
+const get = await prepare[config.way](config);
 process.once("message", async (moment: number) => {
   await sleep(Math.max(0, moment - 5 - now()));
   while (now() < moment); // timers are not that exact
@@ -53,32 +61,33 @@ function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-async function prepareUnexpired(): Promise<Get> {
+async function prepareUnexpired({ path, tokenEndpoint }: ContenderConfig): Promise<Get> {
   const { createTokenManager } = await import("@unexpired/core");
   const { oauth2Refresh } = await import("@unexpired/core/oauth2");
   const { fileStore } = await import("@unexpired/store-node");
-  const { path, tokenEndpoint } = config;
   const refresh = oauth2Refresh({ tokenEndpoint, clientId: "client" });
   const tokens = createTokenManager({ store: fileStore({ path }), refresh });
   return () => tokens.getAccessToken();
 }
 
 /** The chosen one asks and writes; the others look until the file is another one. */
-async function getIdeally(): Promise<string> {
-  if (config.isChosen) return refreshAndWrite();
-  const before = statSync(config.path).ino;
-  while (statSync(config.path).ino === before) await sleep(POLL);
-  return read().accessToken;
+async function prepareIdeal(config: ContenderConfig): Promise<Get> {
+  if (config.isChosen) return () => refreshAndWrite(config);
+  return async () => {
+    const before = statSync(config.path).ino;
+    while (statSync(config.path).ino === before) await sleep(POLL);
+    return read(config).accessToken;
+  };
 }
 
 /** One after the other, and each looks whether it is done already. */
-async function prepareLock(retries: object): Promise<Get> {
+async function prepareLock(config: ContenderConfig, retries: object): Promise<Get> {
   const { lock } = await import("proper-lockfile");
   return async () => {
     const release = await lock(config.path, { realpath: false, stale: 5_000, retries });
     try {
-      const { accessToken, expiresAt } = read();
-      return expiresAt > Date.now() ? accessToken : await refreshAndWrite();
+      const { accessToken, expiresAt } = read(config);
+      return expiresAt > Date.now() ? accessToken : await refreshAndWrite(config);
     } finally {
       await release();
     }
@@ -91,10 +100,12 @@ interface Session {
   readonly expiresAt: number;
 }
 
-const read = (): Session => JSON.parse(readFileSync(config.path, "utf8"));
+function read({ path }: ContenderConfig): Session {
+  return JSON.parse(readFileSync(path, "utf8"));
+}
 
-async function refreshAndWrite(): Promise<string> {
-  const body = new URLSearchParams({ grant_type: "refresh_token", refresh_token: read().refreshToken });
+async function refreshAndWrite(config: ContenderConfig): Promise<string> {
+  const body = new URLSearchParams({ grant_type: "refresh_token", refresh_token: read(config).refreshToken });
   const answer = await (await fetch(config.tokenEndpoint, { method: "POST", body })).json();
   const session: Session = {
     accessToken: answer.access_token,

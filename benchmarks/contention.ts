@@ -22,6 +22,12 @@ const { values } = parseArgs({
 });
 const WAYS: readonly Way[] = ["ideal", "unexpired", "lock, tuned", "ideal, again"];
 
+interface Scene {
+  readonly processes: number;
+  /** Whether each process has got a token before, as in a program that runs: else it is its first call. */
+  readonly isWarm: boolean;
+}
+
 interface Outcome {
   readonly settle: number;
   readonly exchanges: number;
@@ -44,21 +50,24 @@ const tokenEndpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port
 const directory = mkdtempSync(join(tmpdir(), "unexpired-contention-"));
 
 try {
-  for (const processes of values.processes.split(",").map(Number)) await compare(processes);
+  for (const processes of values.processes.split(",").map(Number)) {
+    for (const isWarm of [false, true]) await compare({ processes, isWarm });
+  }
 } finally {
   server.close();
   rmSync(directory, { recursive: true });
 }
 
 /** The ways take turns, so that all of them meet the same noise. */
-async function compare(processes: number): Promise<void> {
+async function compare(scene: Scene): Promise<void> {
   const outcomes = new Map<Way, Outcome[]>();
   for (let repetition = 0; repetition < Number(values.repetitions); repetition++) {
-    for (const way of WAYS) outcomes.set(way, [...(outcomes.get(way) ?? []), await run(way, processes)]);
+    for (const way of WAYS) outcomes.set(way, [...(outcomes.get(way) ?? []), await run(way, scene)]);
   }
-  if (values.patient) outcomes.set("lock, as it comes", [await run("lock, as it comes", processes)]);
+  if (values.patient) outcomes.set("lock, as it comes", [await run("lock, as it comes", scene)]);
   const reference = median((outcomes.get("ideal") ?? []).map(({ settle }) => settle));
-  console.log(`\n${processes} processes, token endpoint ${LATENCY} ms, ${values.repetitions} repetitions (medians)`);
+  const kind = scene.isWarm ? "that have got a token before" : "at their first call";
+  console.log(`\n${scene.processes} processes ${kind}; token endpoint ${LATENCY} ms, medians of ${values.repetitions}`);
   for (const [way, each] of outcomes) console.log(`  ${line(way, each, reference)}`);
 }
 
@@ -77,14 +86,16 @@ function line(way: Way, outcomes: readonly Outcome[], reference: number): string
   ].join("  ");
 }
 
-async function run(way: Way, processes: number): Promise<Outcome> {
-  const path = join(mkdtempSync(join(directory, "run-")), "session.json");
-  await writeExpired(way, path);
-  const start = (_: unknown, index: number) => startProcess({ way, path, tokenEndpoint, isChosen: index === 0 });
+async function run(way: Way, { processes, isWarm }: Scene): Promise<Outcome> {
+  const path = await writeExpired(way);
+  const start = async (_: unknown, index: number) => {
+    const warmUp = isWarm ? await writeExpired(way) : undefined;
+    return startProcess({ way, path, tokenEndpoint, isChosen: index === 0, warmUp });
+  };
   const all = await Promise.all(Array.from({ length: processes }, start));
   const before = exchanges;
   const moment = performance.timeOrigin + performance.now() + 200 + 10 * processes;
-  const finishes = all.map(async (child) => (await once(child, "message"))[0] as Finish);
+  const finishes = all.map((child) => nextMessage<Finish>(child));
   for (const child of all) child.send(moment);
   const finished = await Promise.all(finishes);
   await Promise.all(all.map((child) => child.exitCode ?? once(child, "exit")));
@@ -93,19 +104,31 @@ async function run(way: Way, processes: number): Promise<Outcome> {
   return { settle, exchanges: exchanges - before, work: median(finished.map(({ work }) => work)) };
 }
 
-async function writeExpired(way: Way, path: string): Promise<void> {
+async function writeExpired(way: Way): Promise<string> {
+  const path = join(mkdtempSync(join(directory, "run-")), "session.json");
   const session = { accessToken: "at-0", refreshToken: "rt-0", expiresAt: 0 };
-  if (way !== "unexpired") return writeFileSync(path, JSON.stringify(session));
+  if (way !== "unexpired") {
+    writeFileSync(path, JSON.stringify(session));
+    return path;
+  }
   const tokens = createTokenManager({ store: fileStore({ path }) });
   await tokens.signIn(session);
   await tokens.close();
+  return path;
 }
 
 async function startProcess(config: ContenderConfig): Promise<ChildProcess> {
   const env = { ...process.env, NODE_COMPILE_CACHE: join(directory, "cache") };
   const child = fork(join(import.meta.dirname, "contender.ts"), [JSON.stringify(config)], { env });
-  await once(child, "message");
+  await nextMessage(child);
   return child;
+}
+
+/** What a process says next; it must not end before that. */
+async function nextMessage<T>(child: ChildProcess): Promise<T> {
+  const failure = once(child, "exit").then(([code]) => Promise.reject(new Error(`a process ended with ${code}`)));
+  const [message] = await Promise.race([once(child, "message"), failure]);
+  return message as T;
 }
 
 function median(numbers: readonly number[]): number {

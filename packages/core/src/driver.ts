@@ -200,6 +200,7 @@ export class Driver {
   /** A renewal looks by itself, and what it may have missed is looked at when it has ended. */
   #onChange(): void {
     this.#isChanged = this.#renewal !== undefined;
+    if (this.#isChanged) this.#protocol.wake();
     if (this.#isClosed || this.#isChanged) return;
     this.load().catch(() => {}); // the next call meets the same error
   }

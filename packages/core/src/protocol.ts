@@ -1,37 +1,27 @@
 import { AttemptWatch } from "./attempt-watch.ts";
 import { backoff } from "./backoff.ts";
+import { type Claim, type ClaimSurroundings, Claims } from "./claim.ts";
 import type { Outcome } from "./classify.ts";
-import { randomId, sleep } from "./clock.ts";
 import { type CommitSurroundings, Committer, type Rotation } from "./commit.ts";
 import { type Decision, decide, type Goal } from "./decide.ts";
-import { ConfigurationError, RefreshFailedError, StoreError } from "./errors.ts";
-import { deadlineOf, exchange } from "./exchange.ts";
+import { ConfigurationError, RefreshFailedError } from "./errors.ts";
+import { exchange } from "./exchange.ts";
 import { LOOK_INTERVAL } from "./machine.ts";
 import { type Attempt, currentDigest, type Digest, endRecord, type SessionRecord } from "./record.ts";
 import type { Stored } from "./record-store.ts";
 import type { Session } from "./session.ts";
 import { succeed } from "./token-set.ts";
-import type { DeadReason, ProviderProfile, RefreshFunction, TokenSet, TokenStore } from "./types.ts";
+import type { DeadReason, ProviderProfile, TokenSet } from "./types.ts";
 
-const LEASE_MARGIN = 10_000; // how much longer than its exchange a claim holds
-const FIRST_POLL = 3;
+const FIRST_POLL = 5;
 const LONGEST_POLL = 25;
 
 /** What the protocol works with and reports to. */
-export interface Surroundings extends CommitSurroundings {
-  readonly holder: TokenStore["holder"];
+export interface Surroundings extends ClaimSurroundings, CommitSurroundings {
   readonly profile: ProviderProfile;
   readonly session: () => Session;
   readonly isUsable: (record: SessionRecord) => boolean;
   readonly isDue: (record: SessionRecord) => boolean;
-}
-
-/** A stored session that is ours to refresh. */
-interface Claim {
-  readonly stored: Stored;
-  readonly tokens: TokenSet;
-  readonly attempt: Attempt;
-  readonly refresh: RefreshFunction;
 }
 
 /** One look at the store during a renewal. */
@@ -43,29 +33,25 @@ interface Look {
   readonly interval: number;
 }
 
-type ClaimDecision = Decision & { readonly do: "claim" };
-
 /** The refresh protocol: look, claim, exchange, commit, and what to do about a lost answer. One run at a time. */
 export class RefreshProtocol {
   readonly #around: Surroundings;
   readonly #attempts: AttemptWatch;
+  readonly #claims: Claims;
   readonly #committer: Committer;
-  /** What stands for our last attempt, whatever the store says: the one before it, where it was never sent. */
-  #own: { readonly id: string; readonly attempt: Attempt | undefined } | undefined;
   #lastFailure: { readonly id: string; readonly error: Error } | undefined;
-  #slowClaims = 0;
+  #wake: (() => void) | undefined;
 
   constructor(around: Surroundings) {
     this.#around = around;
     this.#attempts = new AttemptWatch(around.clock, around.holder);
+    this.#claims = new Claims(around);
     this.#committer = new Committer(around);
   }
 
   /** The stored session, as far as the store knows what we know. */
   async load(): Promise<Stored | undefined> {
-    const stored = await this.#committer.load();
-    if (stored?.record.attempt === undefined || stored.record.attempt.id !== this.#own?.id) return stored;
-    return { ...stored, record: { ...stored.record, attempt: this.#own.attempt } };
+    return this.#claims.asKnown(await this.#committer.load());
   }
 
   /** Writes what the store has refused so far, if it takes it now. */
@@ -94,9 +80,24 @@ export class RefreshProtocol {
       if (await this.#act(decision, look)) return true;
       if (decision.do !== "wait") continue;
       if (!isUrgent()) return false;
-      await sleep(this.#around.clock, interval, true);
-      interval = Math.min(interval * 1.5, LONGEST_POLL);
+      await this.#pause(interval);
+      interval = Math.min(interval * 2, LONGEST_POLL);
     }
+  }
+
+  /** The store may have changed: whoever waits for another holder looks now. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  #pause(interval: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#around.clock.setTimer(resolve, interval, true);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   async #decide(goal: Goal, { stored, isChanged, interval }: Look): Promise<Decision> {
@@ -127,7 +128,7 @@ export class RefreshProtocol {
         await this.#restore(stored);
         return false;
       case "lose":
-        await this.#release({ ...decision.attempt, status: "lost" }, stored);
+        await this.#claims.release({ ...decision.attempt, status: "lost" }, stored);
         return false;
       case "back-off":
         throw this.#failureOf(decision.attempt, decision.retryAt);
@@ -135,7 +136,7 @@ export class RefreshProtocol {
         await this.#end(decision.digest, decision.reason);
         return true;
       case "claim": {
-        const claim = await this.#claim(decision, stored);
+        const claim = await this.#claims.claim(decision, stored);
         return claim !== undefined && (await this.#exchange(claim));
       }
     }
@@ -152,44 +153,11 @@ export class RefreshProtocol {
     const { session, records, announce } = this.#around;
     const { record } = session();
     const spent = [...new Set([...(stored?.record.spent ?? []), ...(record?.spent ?? [])])];
-    if (record && (await records.save({ ...record, attempt: undefined, spent }, stored))) {
+    const attempts = [stored?.record.attempt, record?.attempt]; // an exchange of ours may be in flight
+    const attempt = attempts.find((each) => each?.digest === currentDigest(record));
+    if (record && (await records.save({ ...record, attempt, spent }, stored))) {
       announce({ type: "restored", place: records.place });
     }
-  }
-
-  /** Step 3. `undefined`: somebody else was first, or so much time has passed that the claim may be over. */
-  async #claim({ digest, afterLoss, failures }: ClaimDecision, stored: Stored | undefined): Promise<Claim | undefined> {
-    const { clock, records, holder, refresh, see } = this.#around;
-    const tokens = stored?.record.tokens;
-    if (!refresh || !tokens) return undefined;
-    const id = randomId(clock);
-    const lease = deadlineOf(refresh) + LEASE_MARGIN;
-    const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
-    const fate = { status: "claimed", afterLoss, failures } as const;
-    const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...fate };
-    this.#own = { id, attempt: stored.record.attempt }; // not sent, also where the save's outcome is unknown
-    const claimed = await records.save({ ...stored.record, attempt }, stored);
-    if (!claimed) return undefined;
-    see(claimed.record, "store");
-    const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
-    if (passed >= LEASE_MARGIN / 2) return this.#giveUp(claimed, stored); // suspended in between
-    this.#slowClaims = 0;
-    this.#own = undefined;
-    return { stored: claimed, tokens, attempt, refresh };
-  }
-
-  /** Puts back what was there before a claim that came too late to be sure of. Twice in a row is no suspension. */
-  async #giveUp(claimed: Stored, before: Stored): Promise<undefined> {
-    const { records } = this.#around;
-    await records.save({ ...claimed.record, attempt: before.record.attempt }, claimed).catch(() => {}); // the lease ends it
-    this.#slowClaims++;
-    if (this.#slowClaims < 2) return;
-    this.#slowClaims = 0;
-    throw new StoreError("STORE_UNAVAILABLE", {
-      place: records.place,
-      problem: "is too slow: storing a claim took more than five seconds, twice",
-      advice: "Nothing was sent. See what delays it, and try again.",
-    });
   }
 
   /** Steps 4 to 6. Whether the renewal is over. */
@@ -249,27 +217,9 @@ export class RefreshProtocol {
     const retryIn = isGraceful ? 0 : backoff(failures, error.retryAfter, clock);
     const endedAt = clock.now();
     const status = kind === "lost" ? "lost" : "failed";
-    await this.#release({ ...attempt, status, failures, endedAt, retryIn }, stored);
+    await this.#claims.release({ ...attempt, status, failures, endedAt, retryIn }, stored);
     announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
     this.#lastFailure = { id: attempt.id, error: kind === "misconfigured" ? toConfigurationError(error) : error };
-  }
-
-  /**
-   * Says how an attempt ended. Best effort: where the store does not take it, the others wait for the lease, and we know
-   * it ourselves.
-   */
-  async #release(attempt: Attempt, known: Stored | undefined): Promise<void> {
-    const { records, see } = this.#around;
-    this.#own = { id: attempt.id, attempt };
-    let stored = known;
-    try {
-      for (; stored?.record.attempt?.id === attempt.id; stored = await records.load()) {
-        const saved = await records.save({ ...stored.record, attempt }, stored);
-        if (saved) return see(saved.record, "store");
-      }
-    } catch {
-      if (known) see({ ...known.record, attempt }, "store");
-    }
   }
 }
 

@@ -18,6 +18,8 @@ export class RecordStore {
   readonly #accountOf: (tokens: TokenSet) => string | undefined;
   /** Of the records that went through here last: no error may show them. */
   #secrets: readonly string[] = [];
+  /** What was parsed last: nearly every look finds the same string again. */
+  #parsed: { readonly value: string; readonly record: SessionRecord } | undefined;
 
   constructor(store: TokenStore, accountOf: (tokens: TokenSet) => string | undefined) {
     this.#store = store;
@@ -32,10 +34,8 @@ export class RecordStore {
   async load(): Promise<Stored | undefined> {
     const found = await this.#read();
     if (!found) return undefined;
-    const record = parseRecord(found.value, this.place);
-    this.#remember(record);
-    const account = record.account ?? (record.tokens && this.#accountOf(record.tokens));
-    return { record: { ...record, account }, version: found.version };
+    if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found.value) };
+    return { record: this.#parsed.record, version: found.version };
   }
 
   /**
@@ -57,6 +57,12 @@ export class RecordStore {
       if (found?.version === expected?.version) throw failure;
       return undefined;
     }
+  }
+
+  #parse(value: string): SessionRecord {
+    const record = parseRecord(value, this.place);
+    this.#remember(record);
+    return { ...record, account: record.account ?? (record.tokens && this.#accountOf(record.tokens)) };
   }
 
   #remember({ tokens }: SessionRecord): void {

@@ -16,18 +16,22 @@ export interface NewSession {
  * same refresh token that is in flight keeps its claim.
  */
 export async function saveSession(records: RecordStore, session: NewSession): Promise<SessionRecord> {
-  const digest = currentDigest(session);
-  for (let tries = 0; ; tries++) {
+  let ours: SessionRecord | undefined;
+  for (;;) {
     const stored = await records.load();
-    const known = stored?.record.spent ?? [];
-    // An earlier try was stored after all, and somebody has gone on from there.
-    if (stored && tries > 0 && digest !== undefined && known.includes(digest)) return stored.record;
-    const spent = spend(known, currentDigest(stored?.record), digest);
-    const attempt = stored?.record.attempt;
-    const isInFlight = attempt !== undefined && attempt.digest === digest;
-    const record: SessionRecord = { schema: 1, ...session, attempt: isInFlight ? attempt : undefined, spent };
-    if (await records.save(record, stored)) return record;
+    // An earlier try was stored after all, and somebody has gone on from there: with it, or with another account.
+    if (stored && ours && stored.record.spent.includes(currentDigest(ours) ?? "")) {
+      return isSameAccount(ours.account, stored.record) ? stored.record : ours;
+    }
+    ours = replacing(stored?.record, session);
+    if (await records.save(ours, stored)) return ours;
   }
+}
+
+function replacing(stored: SessionRecord | undefined, session: NewSession): SessionRecord {
+  const digest = currentDigest(session);
+  const attempt = stored?.attempt?.digest === digest ? stored?.attempt : undefined;
+  return { schema: 1, ...session, attempt, spent: spend(stored?.spent ?? [], currentDigest(stored), digest) };
 }
 
 /** What signing out left: the tombstone, and the tokens that it replaced. */
