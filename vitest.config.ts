@@ -12,6 +12,7 @@ export default defineConfig({
     reporters: ["default", new CountsReporter()],
     projects: [
       ...readdirSync(join(import.meta.dirname, "packages")).map((name) => project(name, `packages/${name}`)),
+      project("chaos", "chaos"),
       project("demo", "examples/demo"),
       project("scripts", "scripts"),
       project("simulation", "simulation"),

@@ -1,4 +1,13 @@
 import type { Repair } from "./repairs.ts";
+import type { ProfileName } from "./scene.ts";
+
+/** What happens to one of those that come after the first. */
+export interface SecondFault {
+  readonly at: string;
+  readonly fault: "kill" | "stop";
+  /** How its calls may end. */
+  readonly outcomes: readonly string[];
+}
 
 /** Where which fault happens, and what may come of it. */
 export interface FaultPoint {
@@ -20,7 +29,14 @@ export interface FaultPoint {
   readonly repair?: Repair;
   /** Whether the others can only go on once that is done: they wait for the one with the fault, which lives. */
   readonly isRepairedFirst?: boolean;
+  /** Another process meets a fault as well: the first one that comes there. */
+  readonly second?: SecondFault;
+  /** What kind of authorization server; the default is a generic one. */
+  readonly profile?: ProfileName;
 }
+
+/** Whether the others have to wait for a lease. */
+export const hasStop = ({ fault, second }: FaultPoint): boolean => fault === "stop" || second?.fault === "stop";
 
 export type Expected = Pick<FaultPoint, "others" | "victim" | "next" | "exchanges" | "revoked">;
 
@@ -37,4 +53,31 @@ export const lost: Expected = { others: LOST, victim: LOST, next: LOST, exchange
 export const points =
   (kind: FaultPoint["kind"], fault: string, expected: Expected & Partial<FaultPoint>) =>
   (...at: readonly string[]): FaultPoint[] =>
-    at.map((point) => ({ ...expected, name: `${fault}:${point}`, at: point, fault, kind }));
+    at.map((point) => ({ ...expected, name: nameOf(`${fault}:${point}`, expected), at: point, fault, kind }));
+
+const nameOf = (first: string, { second, profile }: Partial<FaultPoint>): string =>
+  `${first}${second ? `+${second.fault}:${second.at}` : ""}${profile ? `@${profile}` : ""}`;
+
+/** Expectations, and what else is particular. */
+export type Course = Expected & Partial<FaultPoint>;
+
+export const kill = (course: Course) => points("kill", "kill", { ...course, victim: ["gone"] });
+export const stop = (course: Course) => points("stop", "stop", course);
+
+/** Whoever wakes up with tokens of a grant that the server has revoked meanwhile is told so, in one way or another. */
+export const REVOKED = [
+  "401", // the token is too new for another exchange: the 401 is surfaced
+  "SIGN_IN_REQUIRED session_expired",
+  "SIGN_IN_REQUIRED revoked",
+  "REFRESH_FAILED",
+  ...LOST,
+];
+
+export const wokenTooLate: Expected = { ...lost, victim: REVOKED, next: REVOKED, exchanges: 3 };
+export const sentTooLate: Expected = {
+  others: OK,
+  victim: [...OK, ...REVOKED],
+  next: [...OK, ...REVOKED],
+  exchanges: 3,
+  revoked: 1,
+};

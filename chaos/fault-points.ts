@@ -1,5 +1,19 @@
-import { type Expected, type FaultPoint, fine, LOST, lost, OK, points } from "./expectations.ts";
+import {
+  type Expected,
+  type FaultPoint,
+  fine,
+  kill,
+  LOST,
+  lost,
+  OK,
+  points,
+  sentTooLate,
+  stop,
+  wokenTooLate,
+} from "./expectations.ts";
+import { PROFILE_POINTS } from "./profile-points.ts";
 import { STORAGE_POINTS } from "./storage-points.ts";
+import { TAKEOVER_POINTS } from "./takeover-points.ts";
 
 /** The steps of a save up to the moment that the new generation has its name. */
 const BEFORE_LINK = [
@@ -33,9 +47,6 @@ const in_ = (phase: string, steps: readonly string[]) => steps.map((step) => `${
 /** Whether the server still processes a request whose sender is gone is up to it. */
 const perhapsLost: Expected = { ...lost, others: [...OK, ...LOST], next: [...OK, ...LOST] };
 
-const kill = (expected: Expected) => points("kill", "kill", { ...expected, victim: ["gone"] });
-const stop = (expected: Expected) => points("stop", "stop", expected);
-
 const KILLS = [
   ...kill(fine)("look/before-load", "look/after-load"),
   ...kill(fine)(...in_("claim", [...BEFORE_LINK, ...AFTER_LINK])),
@@ -46,31 +57,22 @@ const KILLS = [
   ...kill(fine)(...in_("commit", AFTER_LINK)),
 ];
 
-/** Whoever wakes up with tokens of a grant that the server has revoked meanwhile is told so, in one way or another. */
-const REVOKED = [
-  "401", // the token is too new for another exchange: the 401 is surfaced
-  "SIGN_IN_REQUIRED session_expired",
-  "SIGN_IN_REQUIRED revoked",
-  "REFRESH_FAILED",
-  ...LOST,
-];
-
-const wokenTooLate: Expected = { ...lost, victim: REVOKED, next: REVOKED, exchanges: 3 };
-const sentTooLate: Expected = {
-  others: OK,
-  victim: [...OK, ...REVOKED],
-  next: [...OK, ...REVOKED],
-  exchanges: 3,
-  revoked: 1,
-};
-
 const STOPS = [
-  ...stop(fine)("claim/before-link", "claim/after-link", "claim/after-save"),
+  ...stop(fine)("look/after-load", ...in_("claim", ["after-lock", "before-draft", "after-draft", "before-link"])),
+  ...stop(fine)(...in_("claim", ["after-link", "before-rename", "before-unlock", "after-save"])),
   ...stop(sentTooLate)("exchange/before-send"),
-  ...stop(wokenTooLate)("exchange/request-written", "exchange/answer-arrived", "commit/before-link"),
-  ...stop(fine)("commit/after-link", "commit/before-rename", "commit/before-unlock"),
+  ...stop(wokenTooLate)("exchange/request-written", "exchange/answer-arrived"),
+  ...stop(wokenTooLate)(...in_("commit", ["after-lock", "before-draft", "after-draft", "before-link"])),
+  ...stop(fine)(...in_("commit", ["after-link", "before-rename", "before-unlock", "after-save"])),
 ];
 
 const LOCKS = points("lock", "none", fine)("claim/after-lock", "commit/after-lock");
 
-export const FAULT_POINTS: readonly FaultPoint[] = [...KILLS, ...STOPS, ...LOCKS, ...STORAGE_POINTS];
+export const FAULT_POINTS: readonly FaultPoint[] = [
+  ...KILLS,
+  ...STOPS,
+  ...LOCKS,
+  ...STORAGE_POINTS,
+  ...TAKEOVER_POINTS,
+  ...PROFILE_POINTS,
+];

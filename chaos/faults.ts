@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /** Something bad, done by the process itself to itself or to the files, before its next instruction. */
@@ -36,6 +36,13 @@ function fillDisk(sessionPath: string): void {
   }
 }
 
+/** What others put into a directory while it is emptied would keep it alive. */
+function removeAtOnce(directory: string, sessionPath: string): void {
+  const elsewhere = join(dirname(dirname(sessionPath)), "removed");
+  renameSync(directory, elsewhere);
+  rmSync(elsewhere, { recursive: true });
+}
+
 /** By name. */
 export const FAULTS: Readonly<Record<string, Fault>> = {
   kill: signal("SIGKILL"),
@@ -43,8 +50,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   none: () => {},
   "limit-files": limitFiles,
   "fill-disk": fillDisk,
-  "remove-directory": (path) => rmSync(dirname(path), { recursive: true }),
-  "remove-chain": (path) => rmSync(chainOf(path), { recursive: true }),
+  "remove-directory": (path) => removeAtOnce(dirname(path), path),
+  "remove-chain": (path) => removeAtOnce(chainOf(path), path),
   "remove-file": (path) => rmSync(path),
   "forbid-writing": (path) => chmodSync(chainOf(path), 0o500),
   "forbid-directory": (path) => chmodSync(dirname(path), 0o000),

@@ -1,6 +1,6 @@
 /** Kills, stops and starves real processes that share a session, and checks what is promised. */
 import { availableParallelism } from "node:os";
-import type { FaultPoint } from "./expectations.ts";
+import { type FaultPoint, hasStop } from "./expectations.ts";
 import { FAULT_POINTS } from "./fault-points.ts";
 import { parseOptions } from "./options.ts";
 import { seeded } from "./random.ts";
@@ -22,15 +22,16 @@ if (chosen.length === 0) throw new Error(`no fault point is called ${options.poi
 if (options.list) for (const { name } of chosen) console.log(name);
 else process.exitCode = report(await playAll(schedule(chosen, options.rounds)));
 
-/** Every fault point in turn, and what takes long first: a stopped process is waited for, and needs no processor. */
+/** All fault points, in an order of the seed's; and what takes long first: a stopped process needs no processor. */
 function schedule(points: readonly FaultPoint[], rounds: number): Round[] {
-  const inTurn = [...points.filter(({ kind }) => kind !== "stop"), ...points.filter(({ kind }) => kind === "stop")];
+  const rank = new Map(points.map((point) => [point, seeded(`${options.seed} ${point.name}`)()]));
+  const inTurn = points.toSorted((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
   const all = Array.from({ length: Math.ceil(rounds / inTurn.length) }, (_, repetition) =>
     inTurn.map((point) => ({ point, repetition })),
   ).flat();
-  const isStop = ({ point }: Round) => point.kind === "stop";
+  const isLong = ({ point }: Round) => hasStop(point);
   const chosenRounds = all.slice(0, rounds);
-  return [...chosenRounds.filter(isStop), ...chosenRounds.filter((round) => !isStop(round))];
+  return [...chosenRounds.filter(isLong), ...chosenRounds.filter((round) => !isLong(round))];
 }
 
 async function playAll(rounds: Round[]): Promise<RoundResult[]> {

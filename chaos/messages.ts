@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import type { ProviderProfile } from "@unexpired/core";
 
 /** Is in every line that a fault point writes. Published packages must not contain it: see `scripts/check-tarballs.ts`. */
 export const MARKER = "unexpired-chaos-point";
@@ -8,6 +9,8 @@ export interface TrapConfig {
   /** `<phase>/<step>`; see `fault-points.ts`. */
   readonly point: string;
   readonly fault: string;
+  /** Of all processes that share this path only the first one meets it. */
+  readonly once?: string;
 }
 
 /** What a process is started with. */
@@ -18,7 +21,7 @@ export interface WorkerConfig {
   readonly api: string;
   /** Deadline of an exchange, in milliseconds. The lease is ten seconds longer. */
   readonly timeout: number;
-  readonly graceSeconds: number;
+  readonly provider: Partial<ProviderProfile>;
   readonly trap?: TrapConfig | undefined;
   /** Every process gets the lock at once, whoever holds it. */
   readonly everyoneWinsTheLock: boolean;

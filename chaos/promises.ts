@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { OK } from "./expectations.ts";
 import { chainOf } from "./faults.ts";
 import type { Line } from "./messages.ts";
 import type { Facts } from "./round.ts";
@@ -14,25 +15,31 @@ export function violations(facts: Facts): string[] {
   ];
 }
 
-function outcomeViolations({ point, victim, others, next }: Facts): string[] {
+function outcomeViolations({ point, victim, others, next, signInAgain }: Facts): string[] {
   const judge = (who: string, outcomes: readonly string[], allowed: readonly string[]) =>
     outcomes.filter((outcome) => !allowed.includes(outcome)).map((outcome) => `${who}: ${outcome}`);
   const silent = (child: Facts["victim"], who: string) =>
     child.isLate || child.outcomes.length === 0 ? [`P15: ${who} got no answer in time`] : [];
+  const look = (child: Facts["victim"], who: string, allowed: readonly string[]) => [
+    ...judge(who, child.outcomes, allowed),
+    ...(allowed.includes("gone") ? [] : silent(child, who)),
+  ];
+  const calls = next.outcomes.slice(next.outcomes[0] === "401" ? 1 : 0, signInAgain === undefined ? undefined : -1);
   return [
-    ...others.flatMap((child, index) => judge(`process ${index + 2}`, child.outcomes, point.others)),
-    ...others.flatMap((child, index) => silent(child, `process ${index + 2}`)),
-    ...judge("the process with the fault", victim.outcomes, point.victim),
-    ...(point.victim.includes("gone") ? [] : silent(victim, "the process with the fault")),
-    ...judge("the next process", next.outcomes.slice(next.outcomes[0] === "401" ? 1 : 0), point.next),
+    ...look(victim, "the process with the fault", point.victim),
+    ...others.flatMap((child, index) =>
+      look(child, `process ${index + 2}`, (child.isHit ? point.second?.outcomes : undefined) ?? point.others),
+    ),
+    ...judge("the next process", calls, point.next),
+    ...judge("signing in again", signInAgain === undefined ? [] : [signInAgain], OK),
     ...silent(next, "the next process"),
   ];
 }
 
-/** The next process renews once more where the session lives. */
-function serverViolations({ point, scene, next }: Facts): string[] {
+/** The next process renews once more where the session lives, or else the first time after it signed in again. */
+function serverViolations({ point, scene, next, signInAgain }: Facts): string[] {
   const { tokenRequests, revokedGrants } = scene.server;
-  const allowed = point.exchanges + (next.outcomes[0] === "200" ? 1 : 0);
+  const allowed = point.exchanges + (next.outcomes[0] === "200" || signInAgain !== undefined ? 1 : 0);
   return [
     ...(tokenRequests > allowed ? [`P4: ${tokenRequests} exchanges, where ${allowed} would do`] : []),
     ...(revokedGrants > point.revoked ? [`P1: ${revokedGrants} grants revoked`] : []),
@@ -57,9 +64,10 @@ function leftOverViolations({ point, scene }: Facts): string[] {
   const temporary = names.filter((name) => /^(draft|projection)-/.test(name));
   const generations = names.filter((name) => /^\d+$/.test(name));
   const strange = names.filter((name) => !/^((draft|projection)-[0-9a-f]+|\d+|lock)$/.test(name));
+  const kills = [point.fault, point.second?.fault].filter((fault) => fault === "kill").length;
   const beside = listed(scene.root, "home").filter((name) => !/^\.?session\.json/.test(name) && name !== "filler");
   return [
-    ...(temporary.length > (point.kind === "kill" ? 2 : 0) ? [`left over: ${temporary.join(", ")}`] : []),
+    ...(temporary.length > 2 * kills ? [`left over: ${temporary.join(", ")}`] : []),
     ...(generations.length > 3 ? [`left over: generations ${generations.join(", ")}`] : []),
     ...[...strange, ...beside].map((name) => `left over: ${name}`),
   ];

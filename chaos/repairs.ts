@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { chainOf, headOf } from "./faults.ts";
 
@@ -14,7 +14,9 @@ export const REPAIRS = {
     chmodSync(headOf(path), 0o600);
   },
   "remove-file": (path) => rmSync(path, { force: true }),
-  "remove-head": (path) => rmSync(headOf(path)),
+  "put-away": (path) => {
+    for (const each of [path, chainOf(path)]) renameSync(each, `${each}.damaged`);
+  },
 } satisfies Record<string, RepairFunction>;
 
 export type Repair = keyof typeof REPAIRS;

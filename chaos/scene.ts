@@ -2,17 +2,29 @@ import { execFileSync } from "node:child_process";
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTokenManager } from "@unexpired/core";
+import { createTokenManager, type ProviderProfile } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { type Api, startApi } from "../examples/demo/api.ts";
 import { type AuthorizationServer, startAuthorizationServer } from "../examples/demo/authorization-server.ts";
+import { startGraceServer } from "../tests/support/grace-server.ts";
 import { NOBODY } from "./child.ts";
 
 const SMALL_DISK = "size=128k";
 
+/** What the processes know of the authorization server, which is like that. */
+export const PROFILES = {
+  generic: {},
+  grace: { graceSeconds: 30, replayReturns: "same" },
+  "sign-in": { afterLoss: "sign-in" },
+} as const satisfies Record<string, Partial<ProviderProfile>>;
+
+export type ProfileName = keyof typeof PROFILES;
+
+type Server = Omit<AuthorizationServer, "issuer">;
+
 /** One authorization server, one API, and one expired session in a directory of its own. */
 export interface Scene extends AsyncDisposable {
-  readonly server: AuthorizationServer;
+  readonly server: Server;
   readonly api: Api;
   /** The session's directory is in it. */
   readonly root: string;
@@ -26,6 +38,7 @@ export interface Scene extends AsyncDisposable {
 export interface SceneOptions {
   readonly latency: number;
   readonly accessTokenSeconds: number;
+  readonly profile: ProfileName;
   /** The session is on a small file system of its own. */
   readonly isSmallDisk: boolean;
   /** The session belongs to an account without rights. */
@@ -38,7 +51,7 @@ export async function setScene(options: SceneOptions): Promise<Scene> {
   if (isSmallDisk) execFileSync("mount", ["-t", "tmpfs", "-o", SMALL_DISK, "tmpfs", root]);
   const sessionPath = join(root, "home", "session.json");
   mkdirSync(join(root, "home"), { mode: 0o700 });
-  const server = await startAuthorizationServer(options);
+  const server = options.profile === "grace" ? await startLenientServer() : await startAuthorizationServer(options);
   const api = await startApi(server.verify);
   const tokens = await signInExpired(sessionPath, server);
   if (isNobodys) for (const path of [root, ...filesIn(root)]) chownSync(path, NOBODY, NOBODY);
@@ -57,7 +70,26 @@ export async function setScene(options: SceneOptions): Promise<Scene> {
   };
 }
 
-async function signInExpired(path: string, server: AuthorizationServer): Promise<Set<string>> {
+/** `oidc-provider` knows no grace. */
+async function startLenientServer(): Promise<Server> {
+  const { graceSeconds: seconds, replayReturns: answer } = PROFILES.grace;
+  const server = await startGraceServer({ seconds, answer });
+  return {
+    tokenEndpoint: server.tokenEndpoint,
+    clientId: "client",
+    get tokenRequests() {
+      return server.requests;
+    },
+    get revokedGrants() {
+      return Number(server.isRevoked);
+    },
+    mintRefreshToken: async () => server.mint(),
+    verify: (accessToken) => server.verify(accessToken),
+    close: async () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function signInExpired(path: string, server: Server): Promise<Set<string>> {
   const manager = createTokenManager({ store: fileStore({ path }) });
   const refreshToken = await server.mintRefreshToken();
   const accessToken = `expired-${refreshToken}`;

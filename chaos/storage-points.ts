@@ -45,16 +45,16 @@ const PERMISSIONS = [
   ),
 ];
 
+const beginsAnew = { ...unreadable, next: NO_SESSION, repair: "put-away" } as const;
+
 const CORRUPTION = [
   ...points("files", "corrupt-file", { ...unreadable, repair: "remove-file" })("look/after-load"),
   ...points("files", "corrupt-file", { ...unreadable, victim: OK, repair: "remove-file" })("exchange/before-send"),
   ...points("files", "corrupt-file", fine)("commit/before-rename"),
   ...points("files", "truncate-file", fine)("claim/after-save", "commit/before-link"),
-  ...points("files", "tear-file", fine)("claim/after-save"),
-  // a piece of what was true before the newest save: nobody can tell it from another program's mistake
-  ...points("files", "tear-file", { ...unreadable, victim: OK, repair: "remove-file" })("commit/before-link"),
-  ...points("files", "corrupt-head", { ...unreadable, repair: "remove-head" })("claim/before-draft"),
-  ...points("files", "corrupt-head", { ...unreadable, victim: OK, repair: "remove-head" })("exchange/before-send"),
+  ...points("files", "tear-file", fine)("claim/after-save", "commit/before-link"),
+  ...points("files", "corrupt-head", { ...beginsAnew, exchanges: 0 })("claim/before-draft"),
+  ...points("files", "corrupt-head", { ...beginsAnew, victim: OK })("exchange/before-send"),
 ];
 
 /** The disk, the directory, the rights and the contents of the files, while an exchange is about. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { FAULTS } from "./faults.ts";
 import { MARKER, type TrapConfig, tell } from "./messages.ts";
 
@@ -22,10 +23,14 @@ export class Trap {
   at(step: string): void {
     if (!this.#config || !this.isSetAt(step)) return;
     this.#isSprung = true;
-    tell({ type: MARKER, point: this.#config.point });
-    const fault = FAULTS[this.#config.fault];
-    if (!fault) throw new Error(`there is no fault ${this.#config.fault}`);
+    if (this.#config.once !== undefined && !isFirst(this.#config.once)) return;
+    const { point, fault: name } = this.#config;
+    const fault = FAULTS[name];
+    if (!fault) throw new Error(`there is no fault ${name}`);
+    const isLastWord = name === "kill" || name === "stop";
+    if (isLastWord) tell({ type: MARKER, point });
     fault(this.#sessionPath);
+    if (!isLastWord) tell({ type: MARKER, point }); // now the others may come
   }
 
   async around<T>(step: string, run: () => Promise<T>): Promise<T> {
@@ -43,5 +48,15 @@ export class Trap {
     } finally {
       this.phase = before;
     }
+  }
+}
+
+/** Whether no process has asked this before. */
+function isFirst(path: string): boolean {
+  try {
+    closeSync(openSync(path, "wx"));
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -10,7 +10,7 @@ import { trapFileHandles, trappedDisk, trappedLock } from "./trapped-disk.ts";
 import { trappedRefresh, trappedStore } from "./trapped-protocol.ts";
 
 const config: WorkerConfig = JSON.parse(process.argv[2] ?? "{}");
-const { sessionPath, tokenEndpoint, clientId, timeout, graceSeconds } = config;
+const { sessionPath, tokenEndpoint, clientId, timeout, provider } = config;
 const trap = new Trap(config.trap, sessionPath);
 await trapFileHandles(trap);
 const store = openFileStore(sessionPath, {
@@ -21,7 +21,7 @@ const store = openFileStore(sessionPath, {
 const tokens = createTokenManager({
   store: trappedStore(store, trap),
   refresh: trappedRefresh(oauth2Refresh({ tokenEndpoint, clientId, timeout }), trap),
-  provider: { graceSeconds },
+  provider,
 });
 tokens.subscribe((event) => {
   if (event.type !== "exchange-started") return;

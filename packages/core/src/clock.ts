@@ -16,10 +16,6 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves after `delay` milliseconds. */
-export const sleep = (clock: Clock, delay: number, keepAlive: boolean): Promise<void> =>
-  new Promise((resolve) => clock.setTimer(resolve, delay, keepAlive));
-
 /** A short random name, unique for our purposes. */
 export const randomId = (clock: Clock): string =>
   Array.from({ length: 2 }, () => Math.floor(clock.random() * 2 ** 52).toString(36)).join("");

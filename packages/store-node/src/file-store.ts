@@ -76,9 +76,11 @@ class FileStore implements TokenStore {
     return explaining(this.#path, "read", async () => {
       if (this.#seen && (await this.#observer.holds(this.#seen))) return this.#seen.stored;
       this.#seen = undefined;
-      const sight = await this.#repairUnlessBusy(await this.#observer.look(await this.#place()));
-      await this.#recogniseHome(sight);
-      if (!sight.stale) this.#seen = sight;
+      const place = await this.#place();
+      const home = await this.#fs.stat(place.parent); // from before the look: what is found is there, or was in here
+      const sight = await this.#repairUnlessBusy(await this.#observer.look(place));
+      await this.#recogniseHome(sight, home);
+      if (!sight.stale && sight.stored) this.#seen = sight;
       return sight.stored;
     });
   }
@@ -86,9 +88,10 @@ class FileStore implements TokenStore {
   save(value: string, expected: string | undefined): Promise<string> {
     return explaining(this.#path, "saved", async () => {
       const place = await this.#place();
-      this.#require(await this.#current(place), expected); // losers of a race need not queue for the lock
+      const check = async () => this.#require(await this.#current(place), expected); // a loser need not queue for the lock
+      await check();
       await this.#prepare(place, expected);
-      const release = await this.#lock(place.chain, { wait: true });
+      const release = await this.#lock(place.chain, { wait: check });
       try {
         return await this.#replace(place, value, expected);
       } catch (error) {
@@ -129,6 +132,7 @@ class FileStore implements TokenStore {
     const chain = new Chain(this.#fs, place.chain);
     const before = await this.#current(place);
     this.#require(before, expected);
+    const home = await this.#fs.stat(place.parent);
     const draft = await chain.draft(value, before);
     if (!draft) throw new StoreConflictError(this.#path);
     // A full disk must not keep a draft from being published that did find room.
@@ -139,6 +143,7 @@ class FileStore implements TokenStore {
       const sight = (await this.#observer.holds(before)) ? before : await this.#observer.look(place);
       this.#require(sight, expected);
       if (!(await chain.publish(draft))) throw new StoreConflictError(this.#path);
+      this.#home = home;
       await this.#finish(draft, staged, sight).catch(() => undefined);
       return versionOf(draft);
     } finally {
@@ -169,8 +174,8 @@ class FileStore implements TokenStore {
     const after: Sight = { place, head: draft, stored, file, foreign: undefined, stale: false, torn: false };
     // Somebody may have published and written the session file before we wrote it.
     const isLast = file !== undefined && (await this.#observer.holds(after));
-    this.#seen = isLast ? after : await this.#repair(await this.#observer.look(place));
-    await this.#recogniseHome(after);
+    const latest = isLast ? after : await this.#repair(await this.#observer.look(place));
+    this.#seen = latest.stored && latest; // nothing is for a load to tell, as in #current
     await new Chain(this.#fs, place.chain).collect(draft);
     if (draft.number === 1) await this.#fs.removeDirectory(place.removed);
   }
@@ -180,7 +185,7 @@ class FileStore implements TokenStore {
     const isConfirmed = !sight.torn || (this.#torn !== undefined && sameContent(this.#torn, sight.file));
     this.#torn = sight.torn ? sight.file : undefined;
     if (!sight.stale || !isConfirmed) return sight;
-    const release = await this.#lock(sight.place.chain, { wait: false });
+    const release = await this.#lock(sight.place.chain, { wait: undefined });
     if (!release) return sight; // the holder is about to write it
     try {
       return await this.#repair(await this.#observer.look(sight.place));
@@ -215,13 +220,10 @@ class FileStore implements TokenStore {
   }
 
   /** Tells "there is no session" from "its directory is gone", as when a disk was unmounted. */
-  async #recogniseHome({ place, stored }: Sight): Promise<void> {
-    if (!stored && !this.#home) return;
+  async #recogniseHome({ place, stored }: Sight, home: Stamp | undefined): Promise<void> {
+    if (stored) this.#home = home ?? this.#home;
+    if (stored || !this.#home) return;
     const parent = await this.#fs.stat(place.parent);
-    if (stored) {
-      this.#home = parent;
-      return;
-    }
     if (parent && parent.object === this.#home?.object) return;
     throw new StoreError("STORE_UNAVAILABLE", {
       place: this.#path,

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomInt } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { StoreError } from "@unexpired/core";
 import type { FileSystem, Stamp } from "./filesystem.ts";
 import { codeOf, explaining, unlessAbsent } from "./problems.ts";
@@ -78,6 +78,13 @@ export class Chain {
       problem: "changes faster than it can be read",
       advice: "Try again.",
     });
+  }
+
+  /** What was true before `head`, as far as it is kept and can be read. */
+  async before(head: Generation): Promise<readonly string[]> {
+    const numbers = Array.from({ length: KEPT - 1 }, (_, index) => head.number - 1 - index);
+    const found = await Promise.all(numbers.map((number) => this.#read(number).catch(() => undefined)));
+    return found.flatMap((generation) => (generation ? [generation.value] : []));
   }
 
   /** Writes `value` durably under a temporary name; `undefined` where the chain was removed meanwhile. */
@@ -159,10 +166,12 @@ const highest = (names: readonly string[]): number =>
 function parseEnvelope(text: string, place: string): Pick<Generation, "id" | "past" | "value"> {
   const envelope = tryJson(text);
   if (isEnvelope(envelope)) return { id: envelope.id, past: envelope.past, value: envelope.value };
+  const directory = dirname(place);
   throw new StoreError("STORE_UNREADABLE", {
     place,
     problem: "is damaged: it holds no complete generation of the session",
-    advice: "It was left as it is. Move it away to go back to the generation before, or sign in again.",
+    // An older generation may lack a claim, or hold a spent refresh token; so may the session file.
+    advice: `It was left as it is. Move the session file beside ${directory} and then that whole directory away, and sign in again.`,
   });
 }
 

@@ -1,34 +1,55 @@
+import { mkdir, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { codeOf } from "./problems.ts";
+
+type Release = () => Promise<void>;
 
 /**
  * Takes an advisory lock and returns what releases it; `undefined` while somebody else holds it. Where locking is not
  * possible at all the caller goes on without: the lock saves wasted work, and nothing depends on it.
+ *
+ * `wait` is called between two tries, and ends the waiting when it throws. Without it nobody waits.
  */
 export type Lock = (
   directory: string,
-  options: { readonly wait: boolean },
-) => Promise<(() => Promise<void>) | undefined>;
+  options: { readonly wait: (() => Promise<unknown>) | undefined },
+) => Promise<Release | undefined>;
 
-const STALE = 2000; // ms; the shortest that proper-lockfile accepts
-const WAIT = { retries: 15, factor: 1, minTimeout: 4, maxTimeout: 4, randomize: false }; // 60 ms at most
+const STALE = 2000; // ms by the clock that gives files their times; the shortest that proper-lockfile accepts
+const FIRST_WAIT = 4; // ms
+const LAST_WAIT = 32;
 
 /** The lock of a chain directory, a directory named `lock` within it. */
 export const directoryLock: Lock = async (directory, { wait }) => {
-  const { lock } = await import("proper-lockfile");
-  const options = {
-    lockfilePath: join(directory, "lock"),
-    realpath: false,
-    stale: STALE,
-    onCompromised: () => undefined, // the default throws from a timer
-  };
+  const path = join(directory, "lock");
+  for (let delay = FIRST_WAIT; ; delay *= 2) {
+    const release = await take(path);
+    if (release || !wait || delay > LAST_WAIT) return release;
+    await setTimeout(delay);
+    await wait();
+  }
+};
+
+async function take(path: string): Promise<Release | undefined> {
   try {
-    const release = await lock(directory, options).catch((error: unknown) => {
-      if (!wait || codeOf(error) !== "ELOCKED") throw error;
-      return lock(directory, { ...options, retries: WAIT });
-    });
+    await mkdir(path);
+    return () => rmdir(path).catch(() => undefined);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") return async () => undefined;
+  }
+  const held = await stat(path).catch(() => undefined);
+  return held && Date.now() - held.mtimeMs > STALE ? takeOver(path) : undefined;
+}
+
+/** Whoever held it has died, or stands still. Loaded only now: it takes longer than what the lock guards. */
+async function takeOver(path: string): Promise<Release | undefined> {
+  const { lock } = await import("proper-lockfile");
+  const onCompromised = () => undefined; // the default throws from a timer
+  try {
+    const release = await lock(path, { lockfilePath: path, realpath: false, stale: STALE, onCompromised });
     return () => release().catch(() => undefined);
   } catch (error) {
     return codeOf(error) === "ELOCKED" ? undefined : async () => undefined;
   }
-};
+}

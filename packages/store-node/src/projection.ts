@@ -34,7 +34,8 @@ export function judge(truth: Generation, found: string | undefined, reconcile: R
 const asWritten = (text: string): string => Buffer.from(text).toString();
 
 /** What a crash leaves of a text: a piece of its beginning, and zeros where blocks never reached the disk. */
-const isTorn = (text: string, found: string): boolean => asWritten(text).startsWith(found.replace(/[\0\uFFFD]+$/, ""));
+export const isTorn = (text: string, found: string): boolean =>
+  asWritten(text).startsWith(found.replace(/[\0\uFFFD]+$/, ""));
 
 /** A text that is ready to become the session file. */
 export interface Staged {

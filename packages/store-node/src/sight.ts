@@ -3,7 +3,7 @@ import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { Chain, digestOf, type Generation, type Parent, versionOf } from "./generations.ts";
 import type { Place } from "./paths.ts";
 import { unlessAbsent } from "./problems.ts";
-import { judge, type Reconcile } from "./projection.ts";
+import { isTorn, judge, type Reconcile } from "./projection.ts";
 
 /** What a look at the disk found, and the stamps that tell whether it still holds. */
 export interface Sight extends Parent {
@@ -13,7 +13,7 @@ export interface Sight extends Parent {
   readonly file: Stamp | undefined;
   /** Whether the session file has to be written again. */
   readonly stale: boolean;
-  /** Whether that is because it holds a piece of the truth only. */
+  /** Whether that is because it holds a piece of a truth only. */
   readonly torn: boolean;
 }
 
@@ -49,7 +49,7 @@ export class Observer {
     for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
       const head = await new Chain(this.#fs, place.chain).head();
       const file = await unlessAbsent(this.#fs.read(place.file));
-      const sight = head ? this.#compare(place, head, file) : await this.#adopt(place, file);
+      const sight = head ? await this.#compare(place, head, file) : await this.#adopt(place, file);
       const isPlain = !sight.stale && sight.foreign === undefined;
       // The two were read one after the other: a difference may only mean that somebody saved in between.
       if (isPlain || (await this.holds(sight))) return sight;
@@ -72,11 +72,14 @@ export class Observer {
     return !next && sameContent(current, head?.stamp) && sameContent(now, file);
   }
 
-  #compare(place: Place, head: Generation, found: Text | undefined): Sight {
+  async #compare(place: Place, head: Generation, found: Text | undefined): Promise<Sight> {
     const judgement = judge(head, found?.text, this.#reconcile);
     const version = versionOf(head);
     const sight = { ...nothing(place, found?.stamp), head, stored: { value: head.value, version } };
     if (judgement.kind === "foreign" && found) {
+      // Taken as it is, so nobody's session: perhaps a piece of what was true before.
+      const before = judgement.value === found.text ? await new Chain(this.#fs, place.chain).before(head) : [];
+      if (before.some((value) => isTorn(value, found.text))) return { ...sight, stale: true, torn: true };
       const foreign = digestOf(found.text);
       return { ...sight, stored: { value: judgement.value, version: `${version}-${foreign}` }, foreign };
     }

@@ -5,11 +5,13 @@ import { expect, test } from "vitest";
 import { directoryLock } from "../src/lock.ts";
 import { exit, freshDirectory, message, start } from "./support.ts";
 
+const wait = async () => {};
+
 test("one holds it, who does not wait goes without, and who waits gets it next", async () => {
   const directory = freshDirectory();
-  const release = await directoryLock(directory, { wait: false });
-  expect(await directoryLock(directory, { wait: false })).toBeUndefined();
-  const waiting = directoryLock(directory, { wait: true });
+  const release = await directoryLock(directory, { wait: undefined });
+  expect(await directoryLock(directory, { wait: undefined })).toBeUndefined();
+  const waiting = directoryLock(directory, { wait });
   await setTimeout(15); // it has found the lock taken by now
   await release?.();
   const releaseSecond = await waiting;
@@ -21,8 +23,8 @@ test("one holds it, who does not wait goes without, and who waits gets it next",
 
 test("nobody waits for ever", async () => {
   const directory = freshDirectory();
-  const release = await directoryLock(directory, { wait: false });
-  expect(await directoryLock(directory, { wait: true })).toBeUndefined();
+  const release = await directoryLock(directory, { wait: undefined });
+  expect(await directoryLock(directory, { wait })).toBeUndefined();
   await release?.();
 });
 
@@ -33,7 +35,7 @@ test("a lock that was lost does not end the process", async () => {
 });
 
 test("releasing what is gone is no error", async () => {
-  const release = await directoryLock(join(freshDirectory(), "missing"), { wait: true });
+  const release = await directoryLock(join(freshDirectory(), "missing"), { wait });
   await release?.();
   expect(release).toBeDefined();
 });

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { StoreConflictError, StoreError } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
@@ -31,6 +31,11 @@ const failure = async (task: Promise<unknown>): Promise<StoreError> => {
   return error;
 };
 
+const saveTwice = async (path: string, name: string): Promise<string> => {
+  const store = fileStore({ path });
+  return store.save(`${name} 2`, await store.save(`${name} 1`, undefined));
+};
+
 describe("the session file is repaired", () => {
   test("when it is missing", async () => {
     const path = freshPath();
@@ -59,6 +64,23 @@ describe("the session file is repaired", () => {
     expect(textOf(path)).toBe("a long");
     expect((await store.load())?.value).toBe("a long text");
     expect(textOf(path)).toBe("a long text");
+  });
+
+  test.each([
+    ["the truth before", 2, (text: string) => text.slice(0, 90)],
+    ["the truth before, with zeros", 2, (text: string) => `${text.slice(0, 90)}\0\0`],
+    ["the one before that", 1, (text: string) => text.slice(0, -1)],
+  ])("when it is a piece of %s, at second sight", async (_name, number, tear) => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    const [first, second, truth] = [record("R1", 1000), record("R2", 2000), record("R3", 3000)];
+    const version = await store.save(truth, await store.save(second, await store.save(first, undefined)));
+    const torn = tear([first, second][number - 1] ?? "");
+    writeFileSync(path, torn);
+    expect(await store.load()).toEqual({ value: truth, version });
+    expect(textOf(path)).toBe(torn);
+    expect(await store.load()).toEqual({ value: truth, version });
+    expect(textOf(path)).toBe(truth);
   });
 
   test("when its refresh token is spent", async () => {
@@ -176,6 +198,17 @@ describe("what cannot be read is an error that names it, and stays", () => {
     expect(textOf(path)).toBe("{ not JSON");
   });
 
+  test("a piece of what another program wrote, also where an older generation is damaged", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    await store.save(record("R2", 2000), await store.save(record("R1", 1000), undefined));
+    truncateSync(join(chainOf(path), "1"), 20);
+    const damaged = record("R9", 9000).slice(0, 90);
+    writeFileSync(path, damaged);
+    for (const each of [store, store, fileStore({ path })]) expect((await each.load())?.value).toBe(damaged);
+    expect(textOf(path)).toBe(damaged);
+  });
+
   test("a directory in the file's place", async () => {
     const path = freshPath();
     mkdirSync(path);
@@ -189,15 +222,31 @@ describe("what cannot be read is an error that names it, and stays", () => {
 
   test("a damaged generation", async () => {
     const path = freshPath();
-    await fileStore({ path }).save("secret-1", undefined);
-    const generation = join(chainOf(path), "1");
+    await saveTwice(path, "secret");
+    const generation = join(chainOf(path), "2");
     truncateSync(generation, 20);
     const store = fileStore({ path });
     expect(await failure(store.load())).toMatchObject({ code: "STORE_UNREADABLE", place: generation });
     const error = await failure(store.save("2", undefined));
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: generation });
     expect(error.message).not.toContain("secret");
-    expect(textOf(path)).toBe("secret-1");
+    expect(error.advice).toContain(`Move the session file beside ${chainOf(path)} and then that whole directory away`);
+    expect(textOf(path)).toBe("secret 2");
+    expect(statSync(generation).size).toBe(20);
+  });
+
+  test.each(["by hand", "by remove()"])("a damaged generation, until all is put away %s", async (how) => {
+    const path = freshPath();
+    const version = await saveTwice(path, "old");
+    truncateSync(join(chainOf(path), "2"), 20);
+    const store = fileStore({ path });
+    await failure(store.load());
+    if (how === "by hand") for (const name of [path, chainOf(path)]) renameSync(name, `${name}.bak`);
+    else await store.remove();
+    expect(await store.load()).toBeUndefined();
+    await expect(store.save("late", version)).rejects.toThrow(StoreConflictError);
+    await store.save("new", undefined);
+    expect((await fileStore({ path }).load())?.value).toBe("new");
   });
 
   test("something else in the chain's place", async () => {

@@ -1,0 +1,281 @@
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StoreError } from "@unexpired/core";
+import { describe, expect, test } from "vitest";
+import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
+import { Chain, digestOf, type Generation, isPast, temporaryName, versionOf } from "../src/generations.ts";
+import { errnoError } from "../src/problems.ts";
+import { freshDirectory, textOf } from "./support.ts";
+
+const MINUTE = 60_000_000_000n; // ns
+const HEX = /^[0-9a-f]{16}$/;
+
+const chainIn = (directory: string, calls: Partial<FileSystem> = {}): Chain =>
+  new Chain({ ...nodeFileSystem, ...calls }, directory);
+
+const failing = (code: string) => () => Promise.reject(errnoError(code));
+
+/** Publishes one value on top of another. */
+async function publish(chain: Chain, value: string, foreign?: string): Promise<Generation> {
+  const draft = await chain.draft(value, { head: await chain.head(), foreign });
+  if (!draft || !(await chain.publish(draft))) throw new Error("not published");
+  return draft;
+}
+
+async function publishTimes(chain: Chain, times: number): Promise<void> {
+  for (let time = 1; time <= times; time++) await publish(chain, `value ${time}`);
+}
+
+const failure = async (promise: Promise<unknown>): Promise<StoreError> => {
+  const error: unknown = await promise.catch((thrown: unknown) => thrown);
+  if (error instanceof StoreError) return error;
+  throw new Error("no StoreError");
+};
+
+describe("the truth", () => {
+  test("is nothing where there is no directory, or an empty one", async () => {
+    const directory = freshDirectory();
+    expect(await chainIn(join(directory, "absent")).head()).toBeUndefined();
+    expect(await chainIn(directory).head()).toBeUndefined();
+  });
+
+  test("is the highest number, and nothing that is no number of ours", async () => {
+    const directory = freshDirectory();
+    const envelope = (value: string) => JSON.stringify({ id: "i", past: [], value });
+    for (const name of ["2", "10", "9"]) writeFileSync(join(directory, name), envelope(name));
+    for (const name of ["011", "11x", "x11", "-11", "11.0", "0", "1234567890123456", "draft-11"]) {
+      writeFileSync(join(directory, name), envelope("wrong"));
+    }
+    expect(await chainIn(directory).head()).toMatchObject({ number: 10, id: "i", past: [], value: "10" });
+    writeFileSync(join(directory, "123456789012345"), envelope("longest"));
+    expect((await chainIn(directory).head())?.value).toBe("longest");
+  });
+
+  test("is looked for again where it was collected meanwhile, but not for ever", async () => {
+    const directory = freshDirectory();
+    await publish(chainIn(directory), "value");
+    const absentUntil = (last: number) => {
+      let lists = 0;
+      return chainIn(directory, { list: async () => [++lists < last ? "7" : "1"] });
+    };
+    expect((await absentUntil(50).head())?.number).toBe(1);
+    const error = await failure(absentUntil(51).head());
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: directory });
+    expect(error.message).toBe(`${directory} changes faster than it can be read. Try again.`);
+  });
+
+  test("is unknown where the directory cannot be read", async () => {
+    const error = await failure(chainIn(freshDirectory(), { list: failing("EACCES") }).head());
+    expect(error.message).toContain("may not be read (EACCES)");
+  });
+
+  test("is unknown where its file cannot be read", async () => {
+    const directory = freshDirectory();
+    await publish(chainIn(directory), "value");
+    const error = await failure(chainIn(directory, { read: failing("EACCES") }).head());
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: join(directory, "1") });
+    expect(error.message).toContain("may not be read (EACCES)");
+  });
+
+  test.each([
+    ["nothing", ""],
+    ["half of it", '{"id":"i","past":[],'],
+    ["null", "null"],
+    ["a number for the id", '{"id":1,"past":[],"value":"v"}'],
+    ["no value", '{"id":"i","past":[]}'],
+    ["no past", '{"id":"i","value":"v"}'],
+    ["a past that is no list", '{"id":"i","past":{},"value":"v"}'],
+    ["a past of numbers", '{"id":"i","past":["a.b",1],"value":"v"}'],
+  ])("is damaged where its file holds %s", async (_name, text) => {
+    const directory = freshDirectory();
+    const path = join(directory, "1");
+    writeFileSync(path, text);
+    const error = await failure(chainIn(directory).head());
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: path });
+    expect(error.message).toContain(
+      "is damaged: it holds no complete generation of the session. It was left as it is.",
+    );
+    expect(textOf(path)).toBe(text);
+  });
+});
+
+describe("a draft", () => {
+  test("remembers what was the truth before it, as digests, the newest 32", async () => {
+    const chain = chainIn(freshDirectory());
+    const first = await publish(chain, "first");
+    expect(first).toMatchObject({ number: 1, past: [], value: "first", id: expect.stringMatching(HEX) });
+    const second = await publish(chain, "second", "of another program");
+    expect(second).toMatchObject({ number: 2, past: [`${first.id}.${digestOf("first")}`, ".of another program"] });
+    const generation: Generation = { ...first, past: Array.from({ length: 32 }, (_, index) => `${index}.x`) };
+    const draft = await chain.draft("third", { head: generation, foreign: undefined });
+    expect(draft?.past).toEqual([...generation.past.slice(1), `${first.id}.${digestOf("first")}`]);
+    expect(await chain.head()).toMatchObject({ number: 2, past: second.past, value: "second" });
+  });
+
+  test("is written durably under a name that nobody reads, and of a length that nobody can tell", async () => {
+    const directory = freshDirectory();
+    const created: [string, string, object][] = [];
+    const create: FileSystem["create"] = (path, text, options) => {
+      created.push([path, text, options]);
+      return nodeFileSystem.create(path, text, options);
+    };
+    const chain = chainIn(directory, { create });
+    const drafts = Array.from({ length: 20 }, () => chain.draft("value", { head: undefined, foreign: undefined }));
+    const [draft] = await Promise.all(drafts);
+    const [[path, text, options] = ["", "", {}]] = created;
+    expect(path).toBe(draft?.temporary);
+    expect(path).toMatch(/\/draft-[0-9a-f]{16}$/);
+    expect(options).toEqual({ durable: true });
+    expect(text.trimEnd()).toBe(JSON.stringify({ id: draft?.id, past: [], value: "value" }));
+    expect(text.slice(text.trimEnd().length)).toMatch(/^ {0,255}$/);
+    expect(new Set(created.map((call) => call[1].length)).size).toBeGreaterThan(5);
+    expect(await chain.head()).toBeUndefined();
+  });
+
+  test("cannot be written where the chain was removed", async () => {
+    const chain = chainIn(join(freshDirectory(), "absent"));
+    expect(await chain.draft("value", { head: undefined, foreign: undefined })).toBeUndefined();
+  });
+});
+
+describe("publishing", () => {
+  const draftIn = async (directory: string, calls: Partial<FileSystem> = {}) => {
+    const chain = chainIn(directory, calls);
+    const draft = await chain.draft("mine", { head: await chainIn(directory).head(), foreign: undefined });
+    if (!draft) throw new Error("no draft");
+    return { chain, draft };
+  };
+
+  test("makes the name durable, and removes the other one", async () => {
+    const directory = freshDirectory();
+    const synced: string[] = [];
+    const { chain, draft } = await draftIn(directory, { syncDirectory: async (path) => void synced.push(path) });
+    expect(await chain.publish(draft)).toBe(true);
+    expect(synced).toEqual([directory]);
+    expect(readdirSync(directory)).toEqual(["1"]);
+  });
+
+  test("is done also where the other name stays", async () => {
+    const { chain, draft } = await draftIn(freshDirectory(), { unlink: failing("EIO") });
+    expect(await chain.publish(draft)).toBe(true);
+  });
+
+  test.each(["EEXIST", "ENOENT"])("is a conflict where linking fails with %s", async (code) => {
+    const { chain, draft } = await draftIn(freshDirectory(), { link: failing(code) });
+    expect(await chain.publish(draft)).toBe(false);
+  });
+
+  test("fails where linking fails otherwise", async () => {
+    const other = await draftIn(freshDirectory(), { link: failing("EIO") });
+    await expect(other.chain.publish(other.draft)).rejects.toThrow("EIO");
+    const strange = await draftIn(freshDirectory(), { link: () => Promise.reject(new Error("no code")) });
+    await expect(strange.chain.publish(strange.draft)).rejects.toThrow("no code");
+  });
+
+  const later = (past: readonly string[], number = 1, id = "theirs"): Partial<FileSystem> => ({
+    list: async () => [String(number)],
+    read: async () => ({ text: JSON.stringify({ id, past, value: "theirs" }), stamp: {} as Stamp }),
+  });
+
+  test.each<[string, Partial<FileSystem>, boolean]>([
+    ["everything was removed since", { list: async () => [] }, false],
+    ["another chain has begun since", later([], 1), false],
+    ["others were built on it", later(["a.b", "mine.x"], 4), true],
+    ["others were built on another one", later(["a.b"], 4), false],
+    ["others were built on one of nearly the same name", later(["mine2.x", "a.mine.x"], 4), false],
+    ["15 others were built on another one", later(["a.b"], 16), false],
+  ])("where %s: done %s", async (_name, calls, expected) => {
+    const directory = freshDirectory();
+    const { draft } = await draftIn(directory);
+    expect(await chainIn(directory, calls).publish({ ...draft, id: "mine" })).toBe(expected);
+  });
+
+  test("is a conflict where only older ones are left", async () => {
+    const directory = freshDirectory();
+    const { draft } = await draftIn(directory);
+    expect(await chainIn(directory, later([], 1, "mine")).publish({ ...draft, id: "mine", number: 2 })).toBe(false);
+  });
+
+  test("says so where nobody can tell any more", async () => {
+    const directory = freshDirectory();
+    const { draft } = await draftIn(directory);
+    const error = await failure(chainIn(directory, later(["a.b"], 17)).publish(draft));
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: directory });
+    expect(error.message).toContain(
+      "moved on so far meanwhile that nobody can tell whether our value was part of it. Load it again and look.",
+    );
+  });
+});
+
+describe("collecting", () => {
+  const namesAfter = async (directory: string, calls: Partial<FileSystem> = {}) => {
+    const newest = await chainIn(directory).head();
+    if (newest) await chainIn(directory, calls).collect(newest);
+    return readdirSync(directory).sort();
+  };
+
+  test("keeps the newest three", async () => {
+    const directory = freshDirectory();
+    await publishTimes(chainIn(directory), 5);
+    expect(await namesAfter(directory)).toEqual(["3", "4", "5"]);
+  });
+
+  test("removes what it can where something cannot be removed", async () => {
+    const directory = freshDirectory();
+    await publishTimes(chainIn(directory), 5);
+    const unlink = async (path: string) => (path.endsWith("1") ? failing("EIO")() : nodeFileSystem.unlink(path));
+    expect(await namesAfter(directory, { unlink })).toEqual(["1", "3", "4", "5"]);
+  });
+
+  test("leaves alone what is not ours", async () => {
+    const directory = freshDirectory();
+    const foreign = ["01", "draft", "draft-", "draft-0g", "draft-0a.txt", "my-draft-0a", "notes"];
+    for (const name of foreign) writeFileSync(join(directory, name), "");
+    await publishTimes(chainIn(directory), 4);
+    const stat = async () => ({ object: "", modified: 0n, size: 0n });
+    expect(await namesAfter(directory, { stat })).toEqual([...foreign, "2", "3", "4"].sort());
+  });
+
+  test.each<[string, bigint | undefined, boolean]>([
+    ["a minute older than the truth", MINUTE, true],
+    ["more than a minute older", MINUTE + 1n, false],
+    ["newer", -MINUTE * 2n, true],
+    ["gone already", undefined, true],
+  ])("of a temporary file %s", async (_name, age, stays) => {
+    const directory = freshDirectory();
+    const names = [temporaryName("draft"), temporaryName("projection"), "draft-0"];
+    for (const name of names) writeFileSync(join(directory, name), "");
+    const { stamp } = await publish(chainIn(directory), "value");
+    const stat = async () => (age === undefined ? undefined : { ...stamp, modified: stamp.modified - age });
+    expect(await namesAfter(directory, { stat })).toEqual(stays ? ["1", ...names].sort() : ["1"]);
+  });
+});
+
+describe("what was true before", () => {
+  test("is read from the generations that are kept", async () => {
+    const chain = chainIn(freshDirectory());
+    await publishTimes(chain, 4);
+    const head = await publish(chain, "head");
+    expect(await chain.before(head)).toEqual(["value 4", "value 3"]);
+  });
+
+  test("is left out where it cannot be read", async () => {
+    const directory = freshDirectory();
+    const chain = chainIn(directory);
+    await publish(chain, "first");
+    const head = await publish(chain, "second");
+    expect(await chain.before(head)).toEqual(["first"]);
+    writeFileSync(join(directory, "1"), "damaged");
+    expect(await chain.before(head)).toEqual([]);
+  });
+});
+
+test("names, versions and digests", () => {
+  const generation = { number: 7, id: "id", value: "v", past: [`a.${digestOf("x")}`, `.${digestOf("y")}`] };
+  const newest: Generation = { ...generation, stamp: {} as Stamp };
+  expect(versionOf(newest)).toBe("7-id");
+  expect(["x", "y", "v", ""].map((text) => isPast(newest, text))).toEqual([true, true, false, false]);
+  expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of nothing, base64url
+  expect(temporaryName("projection")).toMatch(/^projection-[0-9a-f]{16}$/);
+  expect(chainIn("/chain").path(7)).toBe(join("/chain", "7"));
+});
