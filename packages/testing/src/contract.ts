@@ -1,0 +1,48 @@
+/** What a store promises, in the words that a failure quotes. */
+const CONTRACT = {
+  load: "load() resolves to what is stored and its version, and to undefined where there is nothing.",
+  unreadable: "What cannot be read is a StoreError, never undefined: a session that is taken for absent is lost.",
+  save: "save(value, expected) stores the value only if the version is still `expected`, and rejects with StoreConflictError otherwise.",
+  whole: "A value is stored whole or not at all, also where the process dies.",
+  version: "A version is a non-empty string that never repeats, also not after remove() and a new save().",
+  remove: "remove() deletes everything, and is no error where there is nothing.",
+  watch: "watch(onChange) calls back when the record may have changed, until the function that it returned is called.",
+  supports: '`supports` says how far compare-and-set holds: "process", "host" or "cluster".',
+  holder: "holder.isGone(id) is true only where the holder with that id has certainly ended.",
+  describe: "describe() says where the session lives, for people.",
+  secrets: "No secret shows in describe(), in an error or in an inspection.",
+  idle: "Nothing idle keeps the process alive.",
+  separate: "A session is kept for itself: what is stored in another place never shows.",
+  session: "Any number of processes on one session: one exchange for each expiry, and everyone goes on.",
+} as const;
+
+/** A part of the store contract. */
+export type Clause = keyof typeof CONTRACT;
+
+/** A store does not do what the store contract says. */
+export class ConformanceError extends Error {
+  override readonly name = "ConformanceError";
+  /** The part of the contract that is broken. */
+  readonly clause: Clause;
+
+  constructor(clause: Clause, happened: string, options?: { readonly cause?: unknown }) {
+    super(`${happened}\nThe store contract: ${CONTRACT[clause]}\nSee docs/writing-a-store.md#${clause}`, options);
+    this.clause = clause;
+  }
+}
+
+/** Throws a {@link ConformanceError} unless `condition` holds. */
+export function hold(condition: boolean, clause: Clause, happened: string | (() => string)): asserts condition {
+  if (!condition) throw new ConformanceError(clause, typeof happened === "string" ? happened : happened());
+}
+
+/** What `promise` rejects with; a {@link ConformanceError} where it does not. */
+export async function rejection(promise: Promise<unknown>, clause: Clause, happened: string): Promise<unknown> {
+  let resolved: unknown;
+  try {
+    resolved = await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new ConformanceError(clause, `${happened} It resolved to ${JSON.stringify(resolved) ?? "undefined"}.`);
+}

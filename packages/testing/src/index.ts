@@ -1,0 +1,10 @@
+export type { Need, StoreCase } from "./cases/case.ts";
+export { type Clause, ConformanceError } from "./contract.ts";
+export { describeTokenStore, type Runner, runCase } from "./describe-token-store.ts";
+export { type ForkOptions, fork, type Remote } from "./fork.ts";
+export type { Backing, Elsewhere, OpenStore, StoreHarness } from "./harness.ts";
+export { type Fault, type Issuer, type IssuerOptions, type IssuerRequest, startIssuer } from "./issuer.ts";
+export type { Scene } from "./scene.ts";
+export { storeCases } from "./store-cases.ts";
+export type { Task } from "./tasks.ts";
+export { settle, VirtualClock } from "./virtual-clock.ts";

@@ -1,0 +1,19 @@
+import type { StoreCase } from "./cases/case.ts";
+import { namespaceCases } from "./cases/namespaces.ts";
+import { processCases } from "./cases/processes.ts";
+import { secretCases } from "./cases/secrets.ts";
+import { sessionCases } from "./cases/sessions.ts";
+import { valueCases } from "./cases/values.ts";
+import { versionCases } from "./cases/versions.ts";
+import { watchCases } from "./cases/watching.ts";
+
+/** Everything that the kit asks of a store, as data: to run it without a test runner, or a part of it. */
+export const storeCases: readonly StoreCase[] = [
+  ...valueCases,
+  ...versionCases,
+  ...secretCases,
+  ...watchCases,
+  ...processCases,
+  ...namespaceCases,
+  ...sessionCases,
+];

@@ -1,0 +1,96 @@
+/** A process that the kit starts: opens the author's store and does one task on it. */
+import { setTimeout } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { createTokenManager, type TokenStore, UnexpiredError } from "@unexpired/core";
+import type { OpenStore } from "./harness.ts";
+import { refreshAt } from "./refresh.ts";
+import { dispose } from "./scene.ts";
+import { longValue, numberOf, type Task } from "./tasks.ts";
+
+interface Order {
+  readonly module: string;
+  readonly argument: unknown;
+  readonly task: Task;
+}
+
+const { module, argument, task }: Order = JSON.parse(process.argv[2] ?? "");
+const url = module.startsWith("file:") ? module : pathToFileURL(module).href;
+const { openStore }: { openStore: OpenStore<unknown> } = await import(url);
+const store = await openStore(argument);
+const tell = (message: unknown) =>
+  new Promise<void>((resolve) => {
+    process.send?.(message, () => resolve());
+  });
+
+switch (task.do) {
+  case "increment":
+    await increment(task.times);
+    await tell("done");
+    await leave();
+    break;
+  case "save for ever":
+    await saveForEver();
+    break;
+  case "save":
+    await store.save(task.value, (await store.load())?.version);
+    await tell("saved");
+    await leave();
+    break;
+  case "hold":
+    await tell(store.holder?.id ?? null);
+    await setTimeout(2 ** 31 - 1);
+    break;
+  case "idle":
+    await store.load();
+    store.watch?.(() => {});
+    await tell("idle");
+    await leave();
+    break;
+  case "session":
+    await keepSession(task.tokenEndpoint);
+    break;
+}
+
+async function leave(): Promise<void> {
+  await dispose(store);
+  process.disconnect();
+}
+
+async function increment(times: number): Promise<void> {
+  for (let done = 0; done < times; ) {
+    const stored = await store.load();
+    const next = String(Number(stored?.value ?? 0) + 1);
+    if (await trySave(store, next, stored?.version)) done++;
+  }
+}
+
+async function trySave(to: TokenStore, value: string, expected: string | undefined): Promise<boolean> {
+  try {
+    await to.save(value, expected);
+    return true;
+  } catch (error) {
+    if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return false;
+    throw error;
+  }
+}
+
+async function saveForEver(): Promise<never> {
+  let stored = await store.load();
+  for (let number = (stored ? (numberOf(stored.value) ?? 0) : 0) + 1; ; number++) {
+    const value = longValue(number);
+    const version = await store.save(value, stored?.version);
+    stored = { value, version };
+    await tell(number);
+  }
+}
+
+async function keepSession(tokenEndpoint: string): Promise<void> {
+  let ahead = 0;
+  const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead };
+  const tokens = createTokenManager({ store, clock, refresh: refreshAt(tokenEndpoint) });
+  process.on("message", async (moment: number) => {
+    ahead = moment;
+    await tell(await tokens.getAccessToken().catch((error: unknown) => ({ error: String(error) })));
+  });
+  await tell("ready");
+}
