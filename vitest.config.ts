@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { CountsReporter } from "./scripts/counts-reporter.ts";
 
-const project = (name: string, root: string) => ({
-  test: { name, root, include: ["**/*.test.ts"], exclude: ["**/node_modules/**"], testTimeout: 30_000 },
+const project = (name: string, root: string, globalSetup: string[] = []) => ({
+  test: { name, root, include: ["**/*.test.ts"], exclude: ["**/node_modules/**"], testTimeout: 30_000, globalSetup },
 });
 
 export default defineConfig({
@@ -13,10 +13,11 @@ export default defineConfig({
     projects: [
       ...readdirSync(join(import.meta.dirname, "packages")).map((name) => project(name, `packages/${name}`)),
       project("chaos", "chaos"),
-      project("demo", "examples/demo"),
+      ...readdirSync(join(import.meta.dirname, "examples")).map((name) => project(name, `examples/${name}`)),
+      project("mutation", "mutation"),
       project("scripts", "scripts"),
       project("simulation", "simulation"),
-      project("whole", "tests"),
+      project("whole", "tests", ["support/pack.ts"]),
     ],
   },
 });

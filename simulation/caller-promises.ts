@@ -26,6 +26,7 @@ export class CallerPromises {
   readonly #signedIn = new Set<number>();
   readonly #refused = new Set<string>();
   readonly #appeared = new Map<string, number>();
+  readonly #served = new Set<SimulatedProcess>();
   readonly #unsaved = new Set<SimulatedProcess>();
   readonly #hasSignedIn = new Set<SimulatedProcess>();
   readonly #unsure = new Set<SimulatedProcess>();
@@ -52,6 +53,7 @@ export class CallerPromises {
     this.pending.delete(call);
     const { process, kind } = call;
     if (kind === "close") this.#checkClosed(process);
+    if (kind === "signIn" || accessToken !== undefined) this.#served.add(process);
     if (kind === "signIn" && call.accessToken) {
       this.#accounts.set(process, new Set([readToken(call.accessToken).account]));
       this.#unsure.delete(process);
@@ -76,6 +78,10 @@ export class CallerPromises {
     const text = () => `${call.process.name} got an error that is none of ours: ${inspect(error)}`;
     this.#promises.require(isOwn || isClosed || UnexpiredError.is(error), "P7", text);
     this.#checkSecrets(error, `${call.process.name}'s error`);
+    // P7 (I14): a session that somebody has seen ends by a verdict, and never by not being there.
+    const isNothing = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" && error.reason === "no_session";
+    const hasSeen = () => `${call.process.name} has had a token, and is told that there is no session`;
+    this.#promises.require(!isNothing || !this.#served.has(call.process), "P7", hasSeen);
   }
 
   onEvent(process: SimulatedProcess, event: SessionEvent): void {

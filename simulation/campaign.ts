@@ -1,11 +1,10 @@
-import { type RunOptions, type RunResult, run } from "./run.ts";
+import { type RunResult, run } from "./run.ts";
 
 /** Which seeds to run. Every `stride`-th from `first`, so that workers share them out. */
 export interface Share {
   readonly first: number;
   readonly stride: number;
   readonly end: number;
-  readonly meddles: boolean;
 }
 
 /** What many runs came to. Plain data: it crosses threads. */
@@ -20,11 +19,11 @@ export interface Totals {
 }
 
 /** Runs a share of the seeds, up to the first violation. */
-export async function campaign({ first, stride, end, meddles }: Share): Promise<Totals> {
+export async function campaign({ first, stride, end }: Share): Promise<Totals> {
   const totals: Totals = { runs: 0, steps: 0, exchanges: 0, injected: {}, states: [], failure: undefined };
   const states = new Set<string>();
   for (let seed = first; seed < end && !totals.failure; seed += stride) {
-    const result = await runSafely(seed, { meddles });
+    const result = await runSafely(seed);
     totals.runs++;
     totals.steps += result.steps;
     totals.exchanges += result.exchanges;
@@ -57,9 +56,9 @@ const add = (counts: Record<string, number>, kind: string, count: number): void 
 };
 
 /** A run; what escapes as an exception is named with its seed. */
-async function runSafely(seed: number, options: RunOptions): Promise<RunResult> {
+async function runSafely(seed: number): Promise<RunResult> {
   try {
-    return await run(seed, options);
+    return await run(seed);
   } catch (cause) {
     throw new Error(`seed ${seed} ended with an exception`, { cause });
   }

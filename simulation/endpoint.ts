@@ -50,8 +50,7 @@ export function refreshOf(world: World, process: SimulatedProcess): RefreshFunct
 /** I1, I16: what was handed over leaves only when its process, or its machine, is awake again. */
 function sleep(world: World, process: SimulatedProcess, fault: RequestFault | undefined): void {
   if (fault === "suspended before it is sent") world.suspend(process, 15_000);
-  if (fault !== "machine sleeps before it is sent") return;
-  for (const each of world.living) if (each.machine === process.machine) world.suspend(each, 15_000);
+  if (fault === "machine sleeps before it is sent") world.sleep(process.machine, 15_000);
 }
 
 function send(world: World, call: Call): void {

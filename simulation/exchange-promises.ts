@@ -103,10 +103,11 @@ export class ExchangePromises {
     this.#judged.add(handOver.digest);
   }
 
-  onTokens({ process }: HandOver, answer: Answer & { readonly kind: "tokens" }): void {
+  onTokens({ process, isSettled, at }: HandOver, answer: Answer & { readonly kind: "tokens" }): void {
     this.#received.push({ process, token: answer.token });
     this.#promises.book.digest(answer.refreshToken);
-    this.#obtained.set(`${process.name} ${answer.response.access_token}`, this.#world.scheduler.now);
+    const since = isSettled ? at : this.#world.scheduler.now; // after the deadline it is as old as its request
+    this.#obtained.set(`${process.name} ${answer.response.access_token}`, since);
   }
 
   /** Whether the server refused this token for good. */

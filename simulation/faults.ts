@@ -41,6 +41,9 @@ export type SaveFault = (typeof SAVE_FAULTS)[number];
 export const FILE_FAULTS = ["disk full", "I/O error", "no permission", "slow disk"] as const;
 export type FileFault = (typeof FILE_FAULTS)[number];
 
+/** What can happen to the publication of a file. */
+export const LINK_FAULTS = ["suspended before it is published", "suspended after it is published"] as const;
+
 /** What can happen to whether another process is gone. */
 export const HOLDER_FAULTS = ["nobody can tell who is gone"] as const;
 
@@ -52,6 +55,9 @@ const STEP_FAULTS = [
   "foreign write of the old session",
   "session file torn",
   "session file missing",
+  "power cut",
+  "directory vanishes",
+  "machine sleeps",
 ] as const;
 type StepFault = (typeof STEP_FAULTS)[number];
 
@@ -74,6 +80,7 @@ export class Faults {
   readonly #rate: number;
   readonly #stepRate: number;
   readonly #muted = new Set<string>();
+  #planned: RequestFault | SaveFault | undefined;
 
   constructor(chance: Chance) {
     this.#chance = chance;
@@ -81,7 +88,8 @@ export class Faults {
     const level = Math.abs(chance.seed * 7 + 3) % 5;
     this.#rate = [0, 0.02, 0.06, 0.15, 0.3][level] ?? 0;
     this.#stepRate = [0, 0.004, 0.01, 0.02, 0.01][level] ?? 0;
-    const all = [...REQUEST_FAULTS, ...LOAD_FAULTS, ...SAVE_FAULTS, ...FILE_FAULTS, ...STEP_FAULTS, ...HOLDER_FAULTS];
+    const calls = [...REQUEST_FAULTS, ...LOAD_FAULTS, ...SAVE_FAULTS, ...FILE_FAULTS, ...LINK_FAULTS];
+    const all = [...calls, ...STEP_FAULTS, ...HOLDER_FAULTS];
     let bits = Math.imul(chance.seed + 17, 0x9e3779b1);
     for (const fault of all) {
       bits = Math.imul(bits ^ (bits >>> 13), 0x85ebca6b);
@@ -89,17 +97,28 @@ export class Faults {
     }
   }
 
+  /** The next call that this can happen to has it, whatever chance says. */
+  plan(fault: RequestFault | SaveFault): void {
+    this.#planned = fault;
+  }
+
   /** The fault of one call, if any. */
   draw<T extends string>(kinds: readonly T[], boost = 1): T | undefined {
+    const planned = kinds.find((kind) => kind === this.#planned);
+    if (planned !== undefined) {
+      this.#planned = undefined;
+      this.injected[planned] = 1;
+      return planned;
+    }
     if (!this.isOn) return undefined;
     const drawn = this.#chance.rarely("fault", kinds.length + 1, this.#rate * boost);
     return this.#count(kinds[drawn - 1]);
   }
 
   /** The fault before a step, if any. */
-  strike(): StepStrike | undefined {
+  strike(boost: number): StepStrike | undefined {
     if (!this.isOn) return undefined;
-    const drawn = this.#chance.rarely("fault", 1 + STEP_FAULTS.length * WHO * SIZES, this.#stepRate) - 1;
+    const drawn = this.#chance.rarely("fault", 1 + STEP_FAULTS.length * WHO * SIZES, this.#stepRate * boost) - 1;
     const fault = drawn < 0 ? undefined : this.#count(STEP_FAULTS[Math.floor(drawn / (WHO * SIZES))]);
     return fault && { fault, who: Math.floor(drawn / SIZES) % WHO, size: drawn % SIZES };
   }

@@ -1,5 +1,6 @@
 import { UnexpiredError } from "@unexpired/core";
-import type { Program } from "./program.ts";
+import { FileWorld } from "./file-world.ts";
+import { Program } from "./program.ts";
 import type { World } from "./world.ts";
 
 const TRIES = 8;
@@ -16,9 +17,29 @@ export async function checkLiveness(
   await pass(SETTLING);
   world.promises.callers.checkEnd();
   const open = programs.filter(({ isClosed, process }) => !isClosed && process.state !== "dead");
-  for (const program of open) {
+  for (const program of [...open, new Program(world, 0)]) {
     if (!world.promises.violation) await serve(world, program, pass);
   }
+  if (world.store instanceof FileWorld) await checkRepair(world, world.store, pass);
+}
+
+/** P5: whatever happened to the session file, who looks twice repairs it. */
+async function checkRepair(world: World, store: FileWorld, pass: (span: number) => Promise<void>): Promise<void> {
+  const process = world.spawn(0);
+  const { load } = store.storeFor(process);
+  const look = () => load().catch(() => undefined);
+  let found: Awaited<ReturnType<typeof look>>;
+  process.later("look twice", () => {
+    void look()
+      .then(look)
+      .then((stored) => {
+        found = stored;
+      });
+  });
+  await pass(PATIENCE);
+  const isOurs = /^[1-9]\d*-[0-9a-f]+$/.test(found?.version ?? ""); // else another program's session stands there
+  const text = () => "nothing fails any more, and the session file is not repaired";
+  world.promises.require(!isOurs || store.isProjected, "P5", text);
 }
 
 async function serve(world: World, program: Program, pass: (span: number) => Promise<void>): Promise<void> {
@@ -47,7 +68,16 @@ async function askUntilAccepted(world: World, program: Program): Promise<boolean
   return replaced === undefined ? isExcused(world, program) : world.server.accepts(replaced);
 }
 
-const isExcused = (world: World, program: Program): boolean => isTorn(world, program) || mustSignIn(world, program);
+const isExcused = (world: World, program: Program): boolean =>
+  isTorn(world, program) || isHomeless(world, program) || mustSignIn(world, program);
+
+/** I14: whoever has seen a session that is lost together with its directory is told so, and not to sign in. */
+const isHomeless = ({ store }: World, { error }: Program): boolean =>
+  UnexpiredError.is(error) &&
+  error.code === "STORE_UNAVAILABLE" &&
+  store instanceof FileWorld &&
+  store.isLost &&
+  store.truth() === undefined;
 
 /** P7: a session file that holds no JSON is an error that names it, and stays as it is. */
 function isTorn(world: World, { error }: Program): boolean {
@@ -59,7 +89,9 @@ function mustSignIn(world: World, { error, process }: Program): boolean {
   if (!UnexpiredError.is(error) || error.code !== "SIGN_IN_REQUIRED") return false;
   const { records, exchanges } = world.promises;
   const record = records.current;
-  const isJudged = exchanges.wasJudged(records.digestOf(record)) || world.options.afterLoss === "sign-in";
+  const digest = records.digestOf(record);
+  const isSpent = record?.spent.includes(digest ?? "") === true; // put back by a foreign program
+  const isJudged = isSpent || exchanges.wasJudged(digest) || world.options.afterLoss === "sign-in";
   const isOver = !record || record.dead !== undefined || isJudged || error.reason === "account_changed";
   world.promises.require(
     isOver,

@@ -3,7 +3,8 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { merge } from "./campaign.ts";
 import { inParallel, runInWorker } from "./crew.ts";
-import { MUTANTS, type Mutant } from "./mutants.ts";
+import { MUTANTS } from "./mutants.ts";
+import type { Mutant } from "./mutate.ts";
 import { printFailure, printTotals } from "./report.ts";
 import { run } from "./run.ts";
 import { shrink } from "./shrink.ts";
@@ -14,7 +15,6 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     replay: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
-    meddle: { type: "boolean", default: false },
     only: { type: "string" },
   },
   allowPositionals: true, // pnpm passes a `--` on
@@ -22,7 +22,7 @@ const { values } = parseArgs({
 const seed = number("seed", values.seed);
 const runs = number("runs", values.runs);
 const workers = availableParallelism();
-const MUTANT_RUNS = 4_000;
+const MUTANT_RUNS = 10_000;
 
 if (values.replay) await replay(seed);
 else if (values.mutants) await findMutants();
@@ -37,12 +37,7 @@ function number(option: string, text: string): number {
 async function simulate(): Promise<void> {
   const started = performance.now();
   const end = seed + runs;
-  const shares = Array.from({ length: workers }, (_, index) => ({
-    first: seed + index,
-    stride: workers,
-    end,
-    meddles: values.meddle,
-  }));
+  const shares = Array.from({ length: workers }, (_, index) => ({ first: seed + index, stride: workers, end }));
   const totals = merge(await inParallel(shares, workers, (share) => runInWorker(share)));
   printTotals(totals, performance.now() - started);
   if (totals.failure) await replay(totals.failure.seed);
@@ -51,11 +46,10 @@ async function simulate(): Promise<void> {
 
 /** Runs a seed, and prints the shortest schedule found that breaks the same promise. */
 async function replay(failing: number): Promise<void> {
-  const rerun: typeof run = (again, options) => run(again, { ...options, meddles: values.meddle });
-  const first = await rerun(failing, {});
+  const first = await run(failing);
   if (!first.violation) return console.log(`Seed ${failing} breaks no promise (${first.steps} steps).`);
-  const shortest = await shrink(first, rerun);
-  printFailure(await rerun(failing, { choices: shortest.choices, trace: true }), values.meddle);
+  const shortest = await shrink(first, run);
+  printFailure(await run(failing, { choices: shortest.choices, trace: true }));
   process.exitCode = 1;
 }
 
@@ -70,13 +64,13 @@ async function findMutants(): Promise<void> {
 }
 
 /** A seed that breaks a promise without the mutant, too, says nothing about it. */
-async function findMutant({ name, edits, meddles = false }: Mutant): Promise<boolean> {
+async function findMutant({ name, edits }: Mutant): Promise<boolean> {
   const end = seed + MUTANT_RUNS;
   for (let first = seed; first < end; first++) {
-    const { failure } = await runInWorker({ first, stride: 1, end, meddles }, edits);
+    const { failure } = await runInWorker({ first, stride: 1, end }, edits);
     if (!failure) break;
     first = failure.seed;
-    if ((await run(first, { meddles })).violation) continue;
+    if ((await run(first)).violation) continue;
     console.log(
       `${name.padEnd(52)} ${failure.promise.padEnd(4)} after ${first - seed + 1} runs: ${failure.text.slice(0, 130)}`,
     );

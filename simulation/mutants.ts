@@ -1,26 +1,15 @@
-import type { Edit } from "./mutate.ts";
-
-/** A rule of the protocol, broken on purpose. */
-export interface Mutant {
-  readonly name: string;
-  readonly edits: readonly Edit[];
-  /** Whether it takes foreign programs that write into a shared store to see it. */
-  readonly meddles?: boolean;
-}
+import type { Edit, Mutant } from "./mutate.ts";
+import { STORE_MUTANTS } from "./store-mutants.ts";
 
 const core = (file: string, find: string, replace: string): Edit => ({
   file: `packages/core/src/${file}`,
   find,
   replace,
 });
-const node = (file: string, find: string, replace: string): Edit => ({
-  file: `packages/store-node/src/${file}`,
-  find,
-  replace,
-});
 
 /** Each breaks one rule; the simulator has to find every one. */
 export const MUTANTS: readonly Mutant[] = [
+  ...STORE_MUTANTS,
   {
     name: "no look before claiming",
     edits: [core("decide.ts", 'if (isGoodEnough(record.tokens, view)) return { do: "stop" };', "")],
@@ -29,7 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "claim without compare-and-set",
     edits: [
       core(
-        "protocol.ts",
+        "claim.ts",
         "const claimed = await records.save({ ...stored.record, attempt }, stored);",
         "const claimed = await records.save({ ...stored.record, attempt }, await records.load());",
       ),
@@ -120,16 +109,6 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "check-then-rename without the chain",
-    edits: [
-      node(
-        "generations.ts",
-        "await this.#fs.link(draft.temporary, this.path(draft.number));",
-        "await this.#fs.rename(draft.temporary, this.path(draft.number));",
-      ),
-    ],
-  },
-  {
     name: "a late answer thrown away",
     edits: [core("protocol.ts", 'if (result.kind === "lost") this.#commitLate(late, claim, sentAt);', "void late;")],
   },
@@ -161,7 +140,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an old claim used after a suspension",
-    edits: [core("protocol.ts", "if (passed >= LEASE_MARGIN / 2) return", "if (passed < 0) return")],
+    edits: [core("claim.ts", "if (passed >= LEASE_MARGIN / 2) return", "if (passed < 0) return")],
   },
   {
     name: "`Retry-After` and back-off ignored",
@@ -215,7 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "no claim before sending",
     edits: [
       core(
-        "protocol.ts",
+        "claim.ts",
         "const claimed = await records.save({ ...stored.record, attempt }, stored);",
         "const claimed = stored;",
       ),
@@ -228,6 +207,16 @@ export const MUTANTS: readonly Mutant[] = [
         "exchange.ts",
         "clock.setTimer(onDeadline, deadlineOf(refresh), true)",
         "clock.setTimer(onDeadline, 1e9, true)",
+      ),
+    ],
+  },
+  {
+    name: "the claim of an exchange in flight dropped by a restore",
+    edits: [
+      core(
+        "protocol.ts",
+        "const attempts = [stored?.record.attempt, record?.attempt];",
+        "const attempts: (Attempt | undefined)[] = [];",
       ),
     ],
   },

@@ -9,6 +9,12 @@ export interface Edit {
   readonly replace: string;
 }
 
+/** A rule of the protocol, broken on purpose. */
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /**

@@ -7,6 +7,8 @@ export interface Machine {
   readonly name: string;
   /** Milliseconds that its wall clock is off; may jump. */
   offset: number;
+  /** Counts its starts: who ran before the last one is not known to be gone. */
+  boots: number;
 }
 
 /** Where every simulated wall clock starts. */
@@ -54,7 +56,7 @@ export class SimulatedProcess implements Owner {
 
   /** Who it is to others: the machine tells whether a process of its own is gone. */
   get holder(): string {
-    return `${this.machine.name}/${this.name}`;
+    return `${this.machine.name}.${this.machine.boots}/${this.name}`;
   }
 
   suspend(): void {

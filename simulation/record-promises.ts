@@ -1,5 +1,5 @@
 import { parseRecord, type SessionRecord } from "../packages/core/src/record.ts";
-import { FOREIGN } from "./constants.ts";
+import { FOREIGN, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-promises.ts";
 import type { Promises } from "./promises.ts";
 import { readToken, shortRefresh, type Token } from "./tokens.ts";
@@ -46,6 +46,8 @@ export class RecordPromises {
     const text = this.#read();
     if (text === this.#text) return;
     this.#text = text;
+    // What is lost is in no list of what is spent: a foreign program that puts it back begins it anew.
+    if (text === undefined || author === POWER) this.past.length = 0;
     if (text !== undefined) this.past.push(text);
     const before = this.current;
     try {
@@ -57,8 +59,8 @@ export class RecordPromises {
     }
     if (this.current?.tokens?.refreshToken) this.#promises.book.digest(this.current.tokens.refreshToken);
     if (author === FOREIGN) this.isForeign = true;
-    else this.#compare(before, this.current, author);
-    this.#follow(before, this.current);
+    else if (author !== POWER) this.#compare(before, this.current, author);
+    this.#follow(before, this.current, author);
   }
 
   #read(): string | undefined {
@@ -141,8 +143,8 @@ export class RecordPromises {
     this.#promises.require(waited >= claim.lease - 500, "P1", text);
   }
 
-  #follow(before: SessionRecord | undefined, after: SessionRecord | undefined): void {
-    this.#followSession(this.tokenOf(before), after);
+  #follow(before: SessionRecord | undefined, after: SessionRecord | undefined, author: string): void {
+    this.#followSession(this.tokenOf(before), after, author);
     const attempt = after?.attempt;
     if (!attempt) return;
     const { id, digest, status, endedAt, retryIn } = attempt;
@@ -161,8 +163,10 @@ export class RecordPromises {
     return this.#promises.callers.signsIn(family) && !this.#seen.has(family);
   }
 
-  #followSession(old: Token | undefined, after: SessionRecord | undefined): void {
+  #followSession(old: Token | undefined, after: SessionRecord | undefined, author: string): void {
     const next = after && this.tokenOf(after);
+    // What is put back is brought back by the author itself; what that writes over is not over.
+    if (author === FOREIGN || author === POWER) return void (next && this.over.delete(next.family));
     const isReplaced = next !== undefined && next.family !== old?.family;
     if (old && (after?.dead?.reason === "signed_out" || isReplaced)) this.over.add(old.family);
     if (next) this.#seen.add(next.family);

@@ -45,9 +45,9 @@ export function printTotals({ runs, steps, exchanges, injected, states }: Totals
 }
 
 /** A broken promise, and the schedule that breaks it. */
-export function printFailure({ seed, violation, trace, steps }: RunResult, meddles: boolean): void {
+export function printFailure({ seed, violation, trace, steps }: RunResult): void {
   console.log(`\nBROKEN ${violation?.promise}: ${violation?.text}`);
   console.log(`The shortest schedule that was found, ${steps} steps (seconds, process, event; ! is a fault):\n`);
   console.log(readable(trace));
-  console.log(`\nAgain: pnpm simulate --seed ${seed} --replay${meddles ? " --meddle" : ""}`);
+  console.log(`\nAgain: pnpm simulate --seed ${seed} --replay`);
 }

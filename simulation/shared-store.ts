@@ -49,7 +49,7 @@ export class SharedStore {
   }
 
   #load(process: SimulatedProcess): Promise<StoredValue | undefined> {
-    const fault = this.#world.faults.draw(LOAD_FAULTS, 0.3);
+    const fault = this.#world.faults.draw(LOAD_FAULTS, 0.05);
     return this.#send(
       process,
       () => {
@@ -81,7 +81,7 @@ export class SharedStore {
       if (!process.isRunning) return;
       const run = () => {
         const answer = outcomeOf(effect);
-        if (fault === "suspended before the answer") this.#world.suspend(process, 15_000);
+        if (fault === "suspended before the answer") this.#world.suspend(process, 40_000);
         const isSlowBack = fault?.startsWith("slow") && this.#world.chance.choose("fault", 2) === 1;
         const back = isSlowBack ? chance.pick("fault", SLOW) : this.#world.latency();
         process.later(`answer of ${label}`, () => answer.settle(resolve, reject), back);

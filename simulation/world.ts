@@ -25,12 +25,12 @@ export interface WorldOptions {
   readonly graceSeconds: number;
   readonly revokesOnReuse: boolean;
   readonly afterLoss: ProviderProfile["afterLoss"];
-  /** Whether foreign programs write old sessions also into a shared store, which has no second place to tell by. */
-  readonly meddles: boolean;
+  /** Whether the session file is mounted on its own, so that it can only be written in place. */
+  readonly mounts: boolean;
 }
 
 /** Draws a world. */
-export function worldOptions(chance: Chance, meddles: boolean): WorldOptions {
+export function worldOptions(chance: Chance): WorldOptions {
   const pick = <T>(options: readonly T[]) => chance.pick("world", options);
   return {
     kind: pick(["shared", "shared", "file"] as const),
@@ -45,10 +45,12 @@ export function worldOptions(chance: Chance, meddles: boolean): WorldOptions {
     graceSeconds: pick([0, 0, 30, 120]),
     revokesOnReuse: pick([true, true, false]),
     afterLoss: pick(["retry", "retry", "retry", "sign-in"] as const),
-    meddles,
+    mounts: pick([false, false, false, true]),
   };
 }
 
+const LOOK = /^(timer|load|answer of load|stat|list|read|is )/;
+const WAKING = [0, 0, 10, 300];
 const LATENCIES = [0, 0, 0, 1, 2, 4, 9, 40];
 
 /** Processes, machines, a store, a server and a network, in virtual time. */
@@ -66,6 +68,8 @@ export class World {
   isTracing = false;
   /** Whose event was last. */
   lastAuthor = "";
+  /** Whether that was only a look, as whoever waits does by the hundred. */
+  isLooking = false;
   #isSkewed: boolean;
   readonly #processes = new Map<string, SimulatedProcess>();
 
@@ -76,7 +80,11 @@ export class World {
     this.faults = new Faults(chance);
     const { graceSeconds, revokesOnReuse, lifetime, machines, skew } = options;
     this.server = new AuthorizationServer({ graceSeconds, revokesOnReuse, lifetime }, () => this.scheduler.now);
-    this.machines = Array.from({ length: machines }, (_, index) => ({ name: `m${index}`, offset: index * skew }));
+    this.machines = Array.from({ length: machines }, (_, index) => ({
+      name: `m${index}`,
+      offset: index * skew,
+      boots: 1,
+    }));
     this.#isSkewed = skew !== 0;
     this.store = options.kind === "file" ? new FileWorld(this) : new SharedStore(this);
     this.promises = new Promises(this);
@@ -112,6 +120,12 @@ export class World {
     victim.suspend();
     const run = () => victim.resume();
     this.scheduler.add({ author: victim.name, label: "resumes", at: this.scheduler.now + span, run });
+  }
+
+  /** Suspends all that runs on a machine, and wakes one after the other. */
+  sleep(machine: Machine | undefined, span: number): void {
+    for (const each of this.living)
+      if (each.machine === machine) this.suspend(each, span + this.chance.pick("schedule", WAKING));
   }
 
   /** Virtual milliseconds of a moment by a clock that is right. */
@@ -151,8 +165,8 @@ export class World {
       const fault = this.faults.draw(HOLDER_FAULTS);
       return process.call(`is ${id} gone?`, () => {
         if (fault) throw new Error(fault);
-        const [machine, name = ""] = id.split("/");
-        return machine === process.machine.name && this.find(name)?.state === "dead";
+        const [where, name = ""] = id.split("/");
+        return process.holder.startsWith(`${where}/`) && this.find(name)?.state === "dead";
       });
     };
     return { holder: { id: process.holder, isGone } };
@@ -178,6 +192,7 @@ export class World {
       return false;
     }
     this.steps++;
+    this.isLooking = LOOK.test(event.label);
     this.note(event.author, event.label);
     event.run();
     await this.after(event.author);

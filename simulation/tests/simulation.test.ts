@@ -29,9 +29,7 @@ test("a run is replayed by its choices", async () => {
 test("broken rules are seen", async () => {
   const wanted = ["claim without compare-and-set", "lease by wall clock", "no claim before sending"];
   const mutants = MUTANTS.filter(({ name }) => wanted.includes(name));
-  const found = await inParallel(mutants, 2, ({ edits }) =>
-    runInWorker({ first: 1, stride: 1, end: 500, meddles: false }, edits),
-  );
+  const found = await inParallel(mutants, 2, ({ edits }) => runInWorker({ first: 1, stride: 1, end: 500 }, edits));
   expect(found.map(({ failure }) => failure?.promise)).not.toContain(undefined);
   expect(found).toHaveLength(wanted.length);
 });

@@ -77,15 +77,14 @@ export function readError(body: unknown): { error?: string | undefined; descript
   };
 }
 
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null ? { ...value } : {};
+const fieldsOf = (value: unknown) => Object(value) as Readonly<Record<string, unknown>>;
 
 /** A code, and not the prose ("Bad Gateway") of something that stands before the server. */
 const isCode = (code: string | undefined): boolean => code !== undefined && !code.includes(" ");
 
 /** The code alone does not tell; most servers say no more than `invalid_grant`. */
 function reasonOf({ error, description }: TokenEndpointError): DeadReason {
-  const said = `${error} ${description ?? ""}`;
+  const said = `${error} ${description}`;
   if (/reuse|already[ _](been[ _])?used/i.test(said)) return "refresh_token_reused";
   return /revoked/i.test(said) && !/expired/i.test(said) ? "revoked" : "session_expired";
 }

@@ -1,7 +1,7 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "./errors.ts";
 import { isOutdated, type SessionRecord } from "./record.ts";
 import { type Conditions, deathOf, isRenewable, isSameAccount, lifetimeOf, type Session, stateOf } from "./session.ts";
-import type { DeadReason, SessionEvent, SessionState } from "./types.ts";
+import type { DeadReason, SessionEvent, SessionState, TokenSet } from "./types.ts";
 
 /** What a caller has been through already, so that nobody goes in circles. */
 export interface Tried {
@@ -87,7 +87,7 @@ function onSeen(session: Session, { record, by: sighting }: Seen, by: Conditions
   if (sighting !== "sign-in" && isOld(session, record)) return { session, effects: [] };
   const account = sighting === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, loaded: true, account };
-  if (!record?.tokens || isKnown(session, record)) return { session: next, effects: [] };
+  if (!record?.tokens || isKnown(record.tokens, record.obtainedAt, session)) return { session: next, effects: [] };
   const age = sighting === "store" ? by.now - record.obtainedAt : 0;
   const isTheirs = sighting === "store" || sighting === "change";
   const isAdopted = isTheirs && session.record?.tokens !== undefined && isSameAccount(account, record);
@@ -101,10 +101,10 @@ function onSeen(session: Session, { record, by: sighting }: Seen, by: Conditions
 const isOld = (session: Session, record: SessionRecord | undefined): boolean =>
   record !== undefined && isSameAccount(session.account, record) && isOutdated(record, session.record);
 
-const isKnown = ({ record: known }: Session, { tokens, obtainedAt }: SessionRecord): boolean =>
-  known?.tokens?.accessToken === tokens?.accessToken &&
-  known?.tokens?.refreshToken === tokens?.refreshToken &&
-  known?.obtainedAt === obtainedAt;
+const isKnown = (tokens: TokenSet, obtainedAt: number, { record }: Session): boolean =>
+  record?.tokens?.accessToken === tokens.accessToken &&
+  record.tokens.refreshToken === tokens.refreshToken &&
+  record.obtainedAt === obtainedAt;
 
 /** Tokens that came from an exchange `age` milliseconds ago are not renewed by the clock, nor by a 401, for a while. */
 function brakes(record: SessionRecord, age: number, by: Conditions): Pick<Session, "quietUntil" | "freshUntil"> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
-import { classifyAnswer, classifyError, type Outcome } from "../src/classify.ts";
+import { classifyAnswer, classifyError, type Outcome, readError } from "../src/classify.ts";
 import { StoreConflictError, TokenEndpointError } from "../src/errors.ts";
 import { genericProvider } from "../src/providers.ts";
 import { printed } from "./support/leaks.ts";
@@ -31,6 +31,7 @@ describe("what the endpoint said", () => {
 
   it.each([
     "invalid_client",
+    "incorrect_client_credentials",
     "unauthorized_client",
     "unsupported_grant_type",
     "invalid_scope",
@@ -80,6 +81,11 @@ describe("what the endpoint said", () => {
     ["The refresh token has already been used.", "refresh_token_reused"],
     ["Refresh token reuse detected", "refresh_token_reused"],
     ["already used", "refresh_token_reused"],
+    ["already_been_used", "refresh_token_reused"],
+    ["ALREADY USED", "refresh_token_reused"],
+    ["already abused", "session_expired"],
+    ["REVOKED", "revoked"],
+    ["Revoked, or EXPIRED", "session_expired"],
     ["used up", "session_expired"],
   ])("invalid_grant, %j: %s", (description, reason) => {
     expect(told(thrown({ error: "invalid_grant", description }))).toBe(reason);
@@ -121,6 +127,30 @@ describe("an answer that was returned", () => {
   });
 });
 
+describe("an error body", () => {
+  it.each<[string, unknown, object]>([
+    ["of RFC 6749", { error: "a", error_description: "b" }, { error: "a", description: "b" }],
+    ["with an object: its code", { error: { code: "a", type: "b", message: "c" } }, { error: "a", description: "c" }],
+    ["with an object: its type", { error: { type: "b" }, error_code: "c" }, { error: "b" }],
+    [
+      "with error_code and msg",
+      { error_code: "a", code: "b", msg: "c", message: "d" },
+      { error: "a", description: "c" },
+    ],
+    ["with code and message", { code: "a", message: "b" }, { error: "a", description: "b" }],
+    [
+      "with empty and foreign values",
+      { error: "", error_code: 7, code: "a", msg: "", message: "b" },
+      { error: "a", description: "b" },
+    ],
+    ["that is text", "invalid_grant", {}],
+    ["that is null", null, {}],
+    ["with an error that is null", { error: null, code: "a" }, { error: "a" }],
+  ])("%s", (_name, body, expected) => {
+    expect(readError(body)).toEqual({ error: undefined, description: undefined, ...expected });
+  });
+});
+
 describe("anything else that was thrown counts as sent, answer lost", () => {
   it.each([new Error("x"), "x", undefined, null, 7, new DOMException("x", "AbortError"), new StoreConflictError("x")])(
     "%o",
@@ -131,6 +161,12 @@ describe("anything else that was thrown counts as sent, answer lost", () => {
       });
     },
   );
+
+  it("an error of ours, but of another kind, is what it was about", () => {
+    expect(classifyError(new StoreConflictError("here"), genericProvider, secrets)).toMatchObject({
+      error: { cause: { message: new StoreConflictError("here").message } },
+    });
+  });
 
   it("another copy's TokenEndpointError is as good as ours", async () => {
     const path = "../src/errors.ts?copy-for-classify";

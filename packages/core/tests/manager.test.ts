@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
+import { settle } from "../../testing/src/virtual-clock.ts";
 import { TokenEndpointError, tokenSetFromResponse } from "../src/index.ts";
 import { startSession, typesOf } from "./support/session.ts";
-import { settle } from "./support/virtual-clock.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
+import { VirtualClock } from "../../testing/src/virtual-clock.ts";
 import { createTokenManager, memoryStore, type TokenManagerOptions, type TokenSet } from "../src/index.ts";
 import { parseOptions, typeOf } from "../src/options.ts";
 import { genericProvider } from "../src/providers.ts";
-import { VirtualClock } from "./support/virtual-clock.ts";
 
 const refresh = async () => ({ access_token: "x" });
 const tokens: TokenSet = { accessToken: "opaque", tokenType: "Bearer", extra: {} };

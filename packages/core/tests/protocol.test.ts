@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
+import { settle } from "../../testing/src/virtual-clock.ts";
 import { TokenEndpointError } from "../src/index.ts";
 import { digestOf } from "../src/record.ts";
 import { attempt, disk, gate, LEASE, write } from "./support/interference.ts";
 import { startSession, typesOf } from "./support/session.ts";
-import { settle } from "./support/virtual-clock.ts";
 
 const HOUR = 3_600_000;
 

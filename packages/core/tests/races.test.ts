@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
+import { settle } from "../../testing/src/virtual-clock.ts";
 import { StoreConflictError, TokenEndpointError } from "../src/index.ts";
 import { attempt, disk, gate, LEASE, withoutWatch, write } from "./support/interference.ts";
 import { startSession, typesOf } from "./support/session.ts";
-import { settle } from "./support/virtual-clock.ts";
 
 const HOUR = 3_600_000;
 

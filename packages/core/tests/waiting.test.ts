@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
+import { settle } from "../../testing/src/virtual-clock.ts";
 import { attempt, withoutWatch, write } from "./support/interference.ts";
 import { startSession } from "./support/session.ts";
-import { settle } from "./support/virtual-clock.ts";
 
 /** Somebody else's exchange is in flight, one of ours waits for it, and at last it is over. */
 async function waitForTheirs({ watches }: { readonly watches: boolean }) {
@@ -17,7 +17,12 @@ async function waitForTheirs({ watches }: { readonly watches: boolean }) {
       token = given;
     });
   await clock.advance(1_000);
-  const tokens = { accessToken: canary("access", 7), refreshToken: canary("refresh", 7), tokenType: "Bearer", extra: {} };
+  const tokens = {
+    accessToken: canary("access", 7),
+    refreshToken: canary("refresh", 7),
+    tokenType: "Bearer",
+    extra: {},
+  };
   await write(store, (record) => ({ ...record, attempt: undefined, renewed: true, tokens }));
   await settle();
   return { clock, token: () => token };

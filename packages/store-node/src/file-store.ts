@@ -223,8 +223,8 @@ class FileStore implements TokenStore {
   async #recogniseHome({ place, stored }: Sight, home: Stamp | undefined): Promise<void> {
     if (stored) this.#home = home ?? this.#home;
     if (stored || !this.#home) return;
-    const parent = await this.#fs.stat(place.parent);
-    if (parent && parent.object === this.#home?.object) return;
+    const parent = home && (await this.#fs.stat(place.parent)); // there before the look, and after it
+    if (parent && [home, parent].every(({ object }) => object === this.#home?.object)) return;
     throw new StoreError("STORE_UNAVAILABLE", {
       place: this.#path,
       problem: `is gone together with its directory, ${parent ? "which is another one now" : "which does not exist any more"}`,

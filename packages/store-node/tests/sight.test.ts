@@ -55,6 +55,17 @@ describe("a look", () => {
     expect(sight.file).toEqual(await nodeFileSystem.stat(place.file));
   });
 
+  test("costs nothing more where both places agree", async () => {
+    const place = await placeWith("value");
+    const stats: string[] = [];
+    const stat: FileSystem["stat"] = (path) => {
+      stats.push(path);
+      return nodeFileSystem.stat(path);
+    };
+    await observer({ stat }).look(place);
+    expect(stats).toEqual([]);
+  });
+
   test("finds a session file that is missing, late or torn", async () => {
     const place = await placeWith("first", "second");
     const found = async (text: string) => {

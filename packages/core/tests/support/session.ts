@@ -1,3 +1,4 @@
+import { VirtualClock } from "../../../testing/src/virtual-clock.ts";
 import {
   createTokenManager,
   memoryStore,
@@ -7,7 +8,6 @@ import {
 } from "../../src/index.ts";
 import { parseRecord, type SessionRecord } from "../../src/record.ts";
 import { Issuer } from "./issuer.ts";
-import { VirtualClock } from "./virtual-clock.ts";
 
 const HOUR = 3_600_000;
 

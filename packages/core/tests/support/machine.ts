@@ -1,0 +1,46 @@
+import { canary } from "../../../../tests/support/canary.ts";
+import type { SessionRecord } from "../../src/record.ts";
+import { type Conditions, initialSession, type Session } from "../../src/session.ts";
+import type { TokenSet } from "../../src/types.ts";
+
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const NOW = Date.UTC(2026, 0, 1);
+
+/** The defaults, at a time when the clocks are far from zero. */
+export const conditions = (more: Partial<Conditions> = {}): Conditions => ({
+  canRefresh: true,
+  refreshWindow: 5 * MINUTE,
+  background: true,
+  staleAllowed: false,
+  place: "here",
+  now: NOW,
+  monotonic: HOUR,
+  ...more,
+});
+
+export const tokens = (more: Partial<TokenSet> = {}): TokenSet => ({
+  accessToken: canary("access", 1),
+  refreshToken: canary("refresh", 1),
+  expiresAt: NOW + HOUR,
+  tokenType: "Bearer",
+  extra: {},
+  ...more,
+});
+
+/** A session of an hour that was just signed in. */
+export const recordOf = (more: Partial<SessionRecord> = {}): SessionRecord => ({
+  schema: 1,
+  tokens: tokens(),
+  obtainedAt: NOW,
+  spent: [],
+  ...more,
+});
+
+export const loaded = (record: SessionRecord | undefined, more: Partial<Session> = {}): Session => ({
+  ...initialSession,
+  loaded: true,
+  record,
+  ...more,
+});
