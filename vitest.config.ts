@@ -17,7 +17,7 @@ export default defineConfig({
       project("mutation", "mutation"),
       project("scripts", "scripts"),
       project("simulation", "simulation"),
-      project("whole", "tests", ["support/pack.ts"]),
+      project("whole", "tests", [join(import.meta.dirname, "tests/support/pack.ts")]),
     ],
   },
 });

@@ -2,7 +2,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 
-/** Follows relative imports from `entry` through built files: the files reached, and all other modules imported. */
+/** A program beside the file that starts it: `new URL("./worker.js", import.meta.url)`. */
+const PROGRAM = /new URL\(.*?"(\.\/[\w-]+\.js)", import\.meta\.url\)/g;
+
+/**
+ * Follows relative imports, and programs that are started, from `entry` through built files: the files reached, and all
+ * other modules imported.
+ */
 export function reach(folder: string, entry: string, found = { files: new Set<string>(), modules: new Set<string>() }) {
   if (found.files.has(entry)) return found;
   found.files.add(entry);
@@ -12,6 +18,7 @@ export function reach(folder: string, entry: string, found = { files: new Set<st
     if (!specifier.startsWith(".")) found.modules.add(specifier);
     else reach(folder, join(entry, "..", entry.endsWith(".d.ts") ? declaration(specifier) : specifier), found);
   }
+  for (const [, program = ""] of text.matchAll(PROGRAM)) reach(folder, join(entry, "..", program), found);
   return found;
 }
 

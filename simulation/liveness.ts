@@ -69,7 +69,13 @@ async function askUntilAccepted(world: World, program: Program): Promise<boolean
 }
 
 const isExcused = (world: World, program: Program): boolean =>
-  isTorn(world, program) || isHomeless(world, program) || mustSignIn(world, program);
+  isTorn(world, program) || isHomeless(world, program) || isPutBack(world, program) || mustSignIn(world, program);
+
+/** A spent session that a foreign program put back, and over which nobody has a newer one to restore, is nobody's. */
+function isPutBack({ promises: { records } }: World, { error }: Program): boolean {
+  const digest = records.digestOf(records.current);
+  return UnexpiredError.is(error) && digest !== undefined && records.current?.spent.includes(digest) === true;
+}
 
 /** I14: whoever has seen a session that is lost together with its directory is told so, and not to sign in. */
 const isHomeless = ({ store }: World, { error }: Program): boolean =>
@@ -89,9 +95,7 @@ function mustSignIn(world: World, { error, process }: Program): boolean {
   if (!UnexpiredError.is(error) || error.code !== "SIGN_IN_REQUIRED") return false;
   const { records, exchanges } = world.promises;
   const record = records.current;
-  const digest = records.digestOf(record);
-  const isSpent = record?.spent.includes(digest ?? "") === true; // put back by a foreign program
-  const isJudged = isSpent || exchanges.wasJudged(digest) || world.options.afterLoss === "sign-in";
+  const isJudged = exchanges.wasJudged(records.digestOf(record)) || world.options.afterLoss === "sign-in";
   const isOver = !record || record.dead !== undefined || isJudged || error.reason === "account_changed";
   world.promises.require(
     isOver,

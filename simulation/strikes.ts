@@ -1,4 +1,4 @@
-import { parseRecord, type SessionRecord, serialiseRecord } from "../packages/core/src/record.ts";
+import { currentDigest, parseRecord, type SessionRecord, serialiseRecord } from "../packages/core/src/record.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import type { StepStrike } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
@@ -78,10 +78,10 @@ function putBack(world: World, back: number): void {
   else putBackTokens(store, record, current);
 }
 
-/** A store under compare-and-set keeps `spent` through that. */
+/** I9: in a store under compare-and-set, which keeps `spent` through that. What is not in there is a new session. */
 function putBackTokens(store: SharedStore, old: SessionRecord, current: SessionRecord | undefined): void {
   const { tokens, obtainedAt, account } = old;
-  if (!tokens || !current?.tokens || tokens.refreshToken === current.tokens.refreshToken) return;
+  if (!tokens || !current?.tokens || !current.spent.includes(currentDigest(old) ?? "")) return;
   store.put(serialiseRecord({ ...current, account, tokens, obtainedAt }));
 }
 

@@ -1,3 +1,4 @@
 import { library } from "../../tsup.config.ts";
 
-export default library("src/index.ts", "src/worker.ts");
+/** The worker is no entry point: the kit starts it as a process. */
+export default { ...library("src/index.ts", "src/worker.ts"), dts: { entry: "src/index.ts" } };

@@ -129,8 +129,10 @@ function whyDropped(ours: SessionRecord, presented: Digest, stored: SessionRecor
   if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
   if (!isSameAccount(ours.account, stored)) return "account_changed";
   const isNewer = currentDigest(ours) === presented && stored.obtainedAt > ours.obtainedAt; // of a reusable token
-  const digest = currentDigest(stored);
-  const isOurs = digest === presented || stored.dead?.digest === presented;
-  const isSpent = isOutdated(stored, ours) || (digest !== undefined && stored.spent.includes(digest)); // put back by others
-  return (isOurs || isSpent) && !isNewer ? undefined : "superseded";
+  const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;
+  return (isOurs || isPutBack(ours, presented, stored)) && !isNewer ? undefined : "superseded";
 }
+
+/** Whether a spent refresh token was put back over ours, and not over that of a session that replaced ours. */
+const isPutBack = (ours: SessionRecord, presented: Digest, stored: SessionRecord): boolean =>
+  (isOutdated(stored, ours) || stored.spent.includes(currentDigest(stored) ?? "")) && !stored.spent.includes(presented);

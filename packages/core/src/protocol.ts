@@ -137,7 +137,9 @@ export class RefreshProtocol {
         return true;
       case "claim": {
         const claim = await this.#claims.claim(decision, stored);
-        return claim !== undefined && (await this.#exchange(claim));
+        if (claim) return this.#exchange(claim);
+        await this.#pause(FIRST_POLL); // somebody else was first, unless the store never tells us who
+        return false;
       }
     }
   }

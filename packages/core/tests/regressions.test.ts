@@ -110,6 +110,27 @@ it.each([
   expect(issuer.presented).toHaveLength(2);
 });
 
+it("stores no rotation of a session that was replaced over one that was put back (P3)", async () => {
+  const { clock, issuer, manager, open, record, before, store } = await putBack();
+  await write(store, () => before);
+  const answered = gate<void>();
+  issuer.next((rotated) => answered.promise.then(() => rotated));
+  const renewed = manager.getAccessToken();
+  await settle();
+  const newer = open();
+  await newer.signIn({ accessToken: "n1", refreshToken: "new 1", expiresAt: clock.now() + HOUR });
+  const old = await record();
+  await write(store, (stored) => ({
+    ...stored,
+    tokens: old.tokens && { ...old.tokens, accessToken: "n2", refreshToken: "new 2" },
+    spent: [...stored.spent, digestOf("new 1")],
+  }));
+  await write(store, ({ spent }) => ({ ...old, spent }));
+  answered.open();
+  expect(await renewed).toBe("n1");
+  expect((await record()).tokens?.refreshToken).toBe("new 1");
+});
+
 it("tells that the account changed where another account's old session was put back (P14)", async () => {
   const { clock, open, record, store } = startSession({ account });
   withoutWatch(store);

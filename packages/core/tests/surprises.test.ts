@@ -297,8 +297,9 @@ it("claims no unsaved rotation over a sign-out (I13)", async () => {
     }
     return load();
   };
-  const result = await manager.getAccessToken().catch((e: unknown) => e);
-  expect.soft(result).toMatchObject({ reason: "signed_out" });
+  const result = manager.getAccessToken().catch((e: unknown) => e);
+  await clock.advance(5);
+  expect.soft(await result).toMatchObject({ reason: "signed_out" });
   expect((await record()).dead?.reason).toBe("signed_out");
 });
 

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
 import { settle } from "../../testing/src/virtual-clock.ts";
+import { StoreConflictError } from "../src/index.ts";
 import { attempt, withoutWatch, write } from "./support/interference.ts";
 import { startSession } from "./support/session.ts";
 
@@ -38,4 +39,19 @@ it("looks again every 25 ms where the store tells of none", async () => {
   expect(token()).toBeUndefined();
   await clock.advance(25);
   expect(token()).toBe(canary("access", 7));
+});
+
+it("leaves others their turn where the store refuses every claim and never says who was first (P15)", async () => {
+  const { open, signIn, store } = startSession();
+  withoutWatch(store);
+  await signIn(0);
+  let refusals = 0;
+  store.save = async () => {
+    refusals++;
+    if (refusals > 1_000) return new Promise(() => {}); // lets the test end where nothing else does
+    throw new StoreConflictError("The store");
+  };
+  void open().getAccessToken();
+  for (let turn = 0; turn < 50; turn++) await settle();
+  expect(refusals).toBe(1);
 });

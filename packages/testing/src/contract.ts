@@ -19,12 +19,13 @@ const CONTRACT = {
 /** A part of the store contract. */
 export type Clause = keyof typeof CONTRACT;
 
-/** A store does not do what the store contract says. */
+/** A store does not do what the store contract says. The message says what happened, and quotes the contract. */
 export class ConformanceError extends Error {
   override readonly name = "ConformanceError";
   /** The part of the contract that is broken. */
   readonly clause: Clause;
 
+  /** `happened` is one or more sentences; `cause` is what the store threw. */
   constructor(clause: Clause, happened: string, options?: { readonly cause?: unknown }) {
     super(`${happened}\nThe store contract: ${CONTRACT[clause]}\nSee docs/writing-a-store.md#${clause}`, options);
     this.clause = clause;
@@ -46,3 +47,11 @@ export async function rejection(promise: Promise<unknown>, clause: Clause, happe
   }
   throw new ConformanceError(clause, `${happened} It resolved to ${JSON.stringify(resolved) ?? "undefined"}.`);
 }
+
+/** What `promise` resolves to; a {@link ConformanceError} where it rejects. `what` it is: "save() of a text". */
+export const success = <T>(promise: Promise<T>, clause: Clause, what: string): Promise<T> =>
+  Promise.resolve(promise).catch((error: unknown) => {
+    if (error instanceof ConformanceError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ConformanceError(clause, `${what} failed: ${message}`, { cause: error });
+  });

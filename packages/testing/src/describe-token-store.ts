@@ -5,15 +5,18 @@ import { storeCases } from "./store-cases.ts";
 
 /** Of a test runner: what vitest, `node:test`, jest and mocha have in common. */
 export interface Runner {
+  /** Defines a group of tests. */
   describe(name: string, body: () => void): unknown;
+  /** Defines a test. `timeout` is in milliseconds; mocha is told of it in another way. */
   it(name: string, body: (this: unknown, ...context: unknown[]) => Promise<void>, timeout?: number): unknown;
 }
 
-const TIMEOUT = 120_000;
+const TIMEOUT = 120_000; // ms
 
 /**
  * Defines a test for everything that is asked of a store, in the caller's own test runner. What the store does not
- * promise, or the harness cannot do, is skipped, and printed with the reason.
+ * promise, or the harness cannot do, is skipped, and printed with the reason. A test may take two minutes; most take
+ * milliseconds.
  */
 export function describeTokenStore({ describe, it }: Runner, harness: StoreHarness): void {
   describe("a token store", () => {
@@ -34,12 +37,20 @@ export function describeTokenStore({ describe, it }: Runner, harness: StoreHarne
 /**
  * Runs one case in a place of its own. Resolves to why it could not be run, where that is so.
  *
- * @throws ConformanceError where the store does not do what the contract says
+ * @throws ConformanceError where the store does not do what the contract says, and whatever else the store or the
+ * harness throws
  */
 export async function runCase(each: StoreCase, harness: StoreHarness): Promise<string | undefined> {
-  await using scene = await Scene.create(harness);
-  const reason = reasonAgainst(each.needs, await scene.open(), scene.backing);
-  if (reason === undefined) await each.run(scene);
+  const scene = await Scene.create(harness);
+  let reason: string | undefined;
+  try {
+    reason = reasonAgainst(each.needs, await scene.open(), scene.backing);
+    if (reason === undefined) await each.run(scene);
+  } catch (error) {
+    await scene[Symbol.asyncDispose]().catch(() => {}); // what the case found matters more
+    throw error;
+  }
+  await scene[Symbol.asyncDispose]();
   return reason;
 }
 

@@ -1,86 +1,86 @@
 import type { TokenResponse, TokenSetInput } from "@unexpired/core";
 import type { IssuerOptions } from "./issuer.ts";
 
-/** What became of a refresh token: exchanged, answered within the grace period, presented twice, or never issued. */
-export type Verdict = "rotated" | "replayed" | "reused" | "unknown";
+/**
+ * What became of a refresh token: exchanged; answered once more within the grace period; presented twice, which revoked
+ * its session; of a session that had been revoked; or never issued.
+ */
+export type Verdict = "exchanged" | "replayed" | "reused" | "revoked" | "unknown";
 
 interface Family {
   readonly number: number;
   isRevoked: boolean;
   /** The number of its newest tokens. */
   newest: number;
-  /** When a refresh token was exchanged, and for which number. */
-  readonly exchanged: Map<number, { readonly at: number; readonly became: number }>;
+}
+
+interface RefreshToken {
+  readonly family: Family;
+  /** When it was exchanged, and for what. */
+  exchanged?: { readonly at: number; readonly tokens: TokenResponse };
 }
 
 /** The sessions of an issuer. */
 export class TokenFamilies {
   revoked = 0;
-  readonly #families: Family[] = [];
   readonly #options: IssuerOptions;
-  readonly #expiry = new Map<string, number>();
+  readonly #accessTokens = new Map<string, { readonly family: Family; readonly expiresAt: number }>();
+  readonly #refreshTokens = new Map<string, RefreshToken>();
+  #families = 0;
 
   constructor(options: IssuerOptions) {
     this.#options = options;
   }
 
   start(): TokenSetInput {
-    const family: Family = { number: this.#families.length + 1, isRevoked: false, newest: 1, exchanged: new Map() };
-    this.#families.push(family);
-    const { access_token: accessToken, refresh_token: refreshToken } = this.#issue(family, 1);
-    return { accessToken, refreshToken, expiresAt: this.#expiry.get(accessToken) };
+    const family: Family = { number: ++this.#families, isRevoked: false, newest: 0 };
+    const { access_token: accessToken, refresh_token: refreshToken } = this.#issue(family);
+    return { accessToken, refreshToken, expiresAt: this.#accessTokens.get(accessToken)?.expiresAt };
   }
 
   accepts(accessToken: string): boolean {
-    const family = this.#families.find(({ number }) => accessToken.startsWith(this.#name("access", number, "")));
-    return family !== undefined && !family.isRevoked && this.#now() < (this.#expiry.get(accessToken) ?? 0);
+    const found = this.#accessTokens.get(accessToken);
+    return found !== undefined && !found.family.isRevoked && this.#now() < found.expiresAt;
   }
 
   /** A refresh token comes in. */
   present(refreshToken: string): { readonly verdict: Verdict; readonly tokens?: TokenResponse } {
-    const found = this.#find(refreshToken);
-    if (!found || found.family.isRevoked) return { verdict: "unknown" };
-    const { family, number } = found;
-    const before = family.exchanged.get(number);
-    if (before === undefined) return { verdict: "rotated", tokens: this.#rotate(family, number) };
+    const found = this.#refreshTokens.get(refreshToken);
+    if (!found) return { verdict: "unknown" };
+    if (found.family.isRevoked) return { verdict: "revoked" };
+    if (!found.exchanged) return { verdict: "exchanged", tokens: this.#exchange(found) };
     const { graceSeconds = 0, replayReturns = "new" } = this.#options;
-    if (this.#now() < before.at + graceSeconds * 1000) {
-      const tokens = replayReturns === "same" ? this.#issue(family, before.became) : this.#rotate(family, number);
-      return { verdict: "replayed", tokens };
+    if (this.#now() < found.exchanged.at + graceSeconds * 1000) {
+      const isSame = replayReturns === "same";
+      return { verdict: "replayed", tokens: isSame ? this.#again(found.exchanged.tokens) : this.#issue(found.family) };
     }
-    family.isRevoked = true;
+    found.family.isRevoked = true;
     this.revoked++;
     return { verdict: "reused" };
   }
 
-  #rotate(family: Family, number: number): TokenResponse {
-    family.newest++;
-    const { rotation = true } = this.#options;
-    if (rotation && !family.exchanged.has(number))
-      family.exchanged.set(number, { at: this.#now(), became: family.newest });
-    const { refresh_token, ...rest } = this.#issue(family, family.newest);
-    return rotation ? { ...rest, refresh_token } : rest;
+  #exchange(token: RefreshToken): TokenResponse {
+    const tokens = this.#issue(token.family);
+    if (tokens.refresh_token !== undefined) token.exchanged = { at: this.#now(), tokens };
+    return tokens;
   }
 
-  #issue(family: Family, number: number): TokenResponse & { readonly refresh_token: string } {
-    const { expiresIn = 3600 } = this.#options;
-    const access_token = this.#name("access", family.number, number);
-    this.#expiry.set(access_token, this.#now() + expiresIn * 1000);
-    const refresh_token = this.#name("refresh", family.number, number);
-    return { access_token, refresh_token, token_type: "Bearer", expires_in: expiresIn };
+  /** The same tokens, of which less time is left. */
+  #again(tokens: TokenResponse): TokenResponse {
+    const left = (this.#accessTokens.get(tokens.access_token)?.expiresAt ?? 0) - this.#now();
+    return { ...tokens, expires_in: Math.max(0, Math.floor(left / 1000)) };
   }
 
-  #find(refreshToken: string) {
-    for (const family of this.#families) {
-      for (let number = 1; number <= family.newest; number++) {
-        if (refreshToken === this.#name("refresh", family.number, number)) return { family, number };
-      }
-    }
-    return undefined;
-  }
-
-  #name(kind: "access" | "refresh", family: number, number: number | ""): string {
-    return `${this.#options.prefix ?? "test-"}${kind}-${family}.${number}`;
+  #issue(family: Family): TokenResponse {
+    const { prefix = "test-", expiresIn = 3600, rotation = true } = this.#options;
+    const number = `${family.number}.${++family.newest}`;
+    const access_token = `${prefix}access-${number}`;
+    this.#accessTokens.set(access_token, { family, expiresAt: this.#now() + expiresIn * 1000 });
+    const tokens = { access_token, token_type: "Bearer", expires_in: expiresIn };
+    if (!rotation && family.newest > 1) return tokens;
+    const refresh_token = `${prefix}refresh-${number}`;
+    this.#refreshTokens.set(refresh_token, { family });
+    return { ...tokens, refresh_token };
   }
 
   #now(): number {

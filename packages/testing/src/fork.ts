@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Elsewhere } from "./harness.ts";
 import type { Task } from "./tasks.ts";
@@ -10,12 +9,17 @@ export interface ForkOptions {
   readonly within?: readonly string[] | undefined;
 }
 
-/** A process that does a task on a store. */
+/** A process that does a task on a store. To dispose of it kills it. */
 export interface Remote extends AsyncDisposable {
-  /** What it tells next, in its order; rejects where it has ended instead, with what it wrote to stderr. */
+  /**
+   * What it tells next, in its order. Ask again only after the answer.
+   *
+   * @throws Error where it has ended instead, with what it wrote to stderr
+   */
   next(): Promise<unknown>;
   /** Tells it something. */
   send(message: string | number): void;
+  /** Ends it, stops it or lets it go on. */
   kill(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
   /** Resolves to its exit code when it has ended; `null` where a signal ended it. */
   readonly ended: Promise<number | null>;
@@ -25,7 +29,7 @@ export interface Remote extends AsyncDisposable {
 
 const worker = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url));
 
-/** Starts a process which opens the store as `elsewhere` says, and does `task`. */
+/** Starts a process which opens the store as `elsewhere` says, and does `task`. What it prints goes to our stdout. */
 export function fork({ module, argument }: Elsewhere, task: Task, { within = [] }: ForkOptions = {}): Remote {
   const order = JSON.stringify({ module: String(module), argument, task });
   const [command = process.execPath, ...rest] = [...within, process.execPath, worker, order];
@@ -39,7 +43,8 @@ class ForkedProcess implements Remote {
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
   #complaint = "";
-  #arrived = () => {};
+  #hasEnded = false;
+  #wake = () => {};
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -48,33 +53,37 @@ class ForkedProcess implements Remote {
     });
     child.on("message", (message) => {
       this.unread.push(message);
-      this.#arrived();
+      this.#wake();
     });
     child.on("error", (error) => {
       this.#complaint += error.message;
     });
-    this.ended = once(child, "close").then(([code]) => {
-      this.#arrived();
-      return code as number | null;
+    this.ended = new Promise((resolve) => {
+      child.on("close", (code) => {
+        this.#hasEnded = true;
+        this.#wake();
+        resolve(code);
+      });
     });
   }
 
   async next(): Promise<unknown> {
     while (this.unread.length === 0) {
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
-        await this.ended;
-        if (this.unread.length > 0) break;
-        throw new Error(`A process on the store ended with ${this.#child.exitCode}: ${this.#complaint.trim()}`);
-      }
+      if (this.#hasEnded) throw new Error(this.#epitaph());
       await new Promise<void>((resolve) => {
-        this.#arrived = resolve;
+        this.#wake = resolve;
       });
     }
     return this.unread.shift();
   }
 
+  #epitaph(): string {
+    const { exitCode, signalCode } = this.#child;
+    return `A process on the store ended with ${signalCode ?? exitCode}: ${this.#complaint.trim() || "it said nothing"}`;
+  }
+
   send(message: string | number): void {
-    this.#child.send(message);
+    this.#child.send(message, () => {}); // one that has ended is not told
   }
 
   kill(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {

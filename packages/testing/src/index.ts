@@ -1,6 +1,7 @@
 export type { Need, StoreCase } from "./cases/case.ts";
 export { type Clause, ConformanceError } from "./contract.ts";
 export { describeTokenStore, type Runner, runCase } from "./describe-token-store.ts";
+export type { Verdict } from "./families.ts";
 export { type ForkOptions, fork, type Remote } from "./fork.ts";
 export type { Backing, Elsewhere, OpenStore, StoreHarness } from "./harness.ts";
 export { type Fault, type Issuer, type IssuerOptions, type IssuerRequest, startIssuer } from "./issuer.ts";

@@ -9,7 +9,7 @@ import { TokenFamilies, type Verdict } from "./families.ts";
 export interface IssuerOptions {
   /** Whether a refresh token may be used once (`true`, the default) or again and again. */
   readonly rotation?: boolean | undefined;
-  /** For how many seconds a rotated refresh token is still answered. Default 0: its replay revokes the session. */
+  /** For how many seconds an exchanged refresh token is still answered. Default 0: its replay revokes the session. */
   readonly graceSeconds?: number | undefined;
   /** What it is answered with meanwhile: the same tokens, or further ones. Default `"new"`. */
   readonly replayReturns?: "same" | "new" | undefined;
@@ -25,12 +25,13 @@ export interface IssuerOptions {
 
 /** What goes wrong with one request. What is absent goes well. */
 export interface Fault {
-  /** Answers this status, without processing the request unless it is 200. */
+  /** Answers this HTTP status, without processing the request unless it is 200. */
   readonly status?: number | undefined;
+  /** Answers with these headers besides `content-type` and `cache-control`, or in place of them: names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Answers this: an object as JSON, a string as it is. */
+  /** Answers this: an object as JSON, a string as it is. Default: the answer as it would have been; nothing where the request is not processed. */
   readonly body?: string | object | undefined;
-  /** Answers this much later, in milliseconds. */
+  /** Answers this much later, in milliseconds. The request is processed before that. */
   readonly delay?: number | undefined;
   /** Closes the connection without an answer, before the request was processed or after. */
   readonly drop?: "before" | "after" | undefined;
@@ -42,23 +43,25 @@ export interface Fault {
 export interface IssuerRequest {
   /** The form's fields. Holds the refresh token. */
   readonly form: Readonly<Record<string, string>>;
-  /** What became of it: `"faulty"` where a fault kept it from being processed. */
+  /** What became of its refresh token: `"faulty"` where a fault kept it from being processed. */
   readonly verdict: Verdict | "faulty";
 }
 
-/** A real authorization server on a port of this machine, for tests. */
+/** A real authorization server on a port of this machine, for tests. To dispose of it closes its connections. */
 export interface Issuer extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>`. */
   readonly origin: string;
+  /** Where refresh tokens are exchanged, with POST. */
   readonly tokenEndpoint: string;
-  /** Starts a session: its tokens are numbered, `access-1.1` and `refresh-1.1` first. */
+  /** Starts a session. Its tokens are numbered: `test-access-1.1` and `test-refresh-1.1`, after an exchange `…-1.2`. */
   signIn(): TokenSetInput;
   /** The next requests go wrong like this, one after the other. */
   next(...faults: readonly Fault[]): void;
   /** Whether a resource server would accept this access token now. */
   accepts(accessToken: string): boolean;
-  /** Everything that the token endpoint was sent. */
+  /** Everything that the token endpoint was sent, in the order in which it was processed. */
   readonly requests: readonly IssuerRequest[];
-  /** How many requests brought new tokens. */
+  /** How many requests brought new tokens, without those that were answered within the grace period. */
   readonly exchanges: number;
   /** How many sessions were revoked, because a refresh token was presented twice. */
   readonly revoked: number;
@@ -66,32 +69,35 @@ export interface Issuer extends AsyncDisposable {
 
 /** Starts an authorization server with the refresh grant ({@link https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC 6749 §6}). */
 export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
-  const endpoint = new TokenEndpoint(new TokenFamilies(options), options.latency ?? 0);
-  const server = createServer((request, response) => void endpoint.answer(request, response));
+  const endpoint = new TokenEndpoint(options);
+  const server = createServer((request, response) => void endpoint.answer(request, response).catch(() => {}));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { families, requests } = endpoint;
+  const { families, faults, requests } = endpoint;
   return {
     origin,
-    tokenEndpoint: `${origin}/token`,
+    tokenEndpoint: `${origin}${PATH}`,
     signIn: () => families.start(),
-    next: (...faults) => void endpoint.faults.push(...faults),
+    next: (...next) => void faults.push(...next),
     accepts: (accessToken) => families.accepts(accessToken),
     requests,
     get exchanges() {
-      return requests.filter(({ verdict }) => verdict === "rotated").length;
+      return requests.filter(({ verdict }) => verdict === "exchanged").length;
     },
     get revoked() {
       return families.revoked;
     },
     async [Symbol.asyncDispose]() {
+      endpoint.closing.abort();
+      const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
-      server.close();
-      await once(server, "close");
+      await closed;
     },
   };
 }
+
+const PATH = "/token";
 
 interface Answer {
   readonly status: number;
@@ -103,27 +109,32 @@ class TokenEndpoint {
   readonly families: TokenFamilies;
   readonly faults: Fault[] = [];
   readonly requests: IssuerRequest[] = [];
+  /** Ends what waits to be answered. */
+  readonly closing = new AbortController();
   readonly #latency: number;
 
-  constructor(families: TokenFamilies, latency: number) {
-    this.families = families;
-    this.#latency = latency;
+  constructor(options: IssuerOptions) {
+    this.families = new TokenFamilies(options);
+    this.#latency = options.latency ?? 0;
   }
 
+  /** Rejects where the client or the issuer is gone before the answer. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== "POST" || request.url !== PATH) return void response.writeHead(404).end();
     const form = Object.fromEntries(new URLSearchParams(await textOf(request)));
     const fault = this.faults.shift() ?? {};
     const isProcessed = fault.drop !== "before" && (fault.status ?? 200) === 200;
     const { verdict, answer } = isProcessed ? this.#process(form) : { verdict: "faulty" as const, answer: NOTHING };
     this.requests.push({ form, verdict });
-    await setTimeout(this.#latency + (fault.delay ?? 0));
+    await setTimeout(this.#latency + (fault.delay ?? 0), undefined, { signal: this.closing.signal });
     if (fault.drop) return void response.destroy();
-    send(response, { ...answer, ...toAnswer(fault) }, fault.truncate === true);
+    if (!response.destroyed) send(response, { ...answer, ...toAnswer(fault) }, fault.truncate === true);
   }
 
   #process(form: Readonly<Record<string, string>>): { verdict: Verdict; answer: Answer } {
     if (form.grant_type !== "refresh_token") return { verdict: "unknown", answer: refusal("unsupported_grant_type") };
-    const { verdict, tokens } = this.families.present(form.refresh_token ?? "");
+    if (!form.refresh_token) return { verdict: "unknown", answer: refusal("invalid_request") };
+    const { verdict, tokens } = this.families.present(form.refresh_token);
     return { verdict, answer: tokens ? { status: 200, body: JSON.stringify(tokens) } : refusal("invalid_grant") };
   }
 }
@@ -142,10 +153,15 @@ function toAnswer({ status, headers, body }: Fault): Partial<Answer> {
 }
 
 function send(response: ServerResponse, { status, headers, body }: Answer, isTruncated: boolean): void {
-  const length = Buffer.byteLength(body);
-  response.writeHead(status, { "content-type": "application/json", ...headers, "content-length": length });
-  if (!isTruncated) return void response.end(body);
-  response.write(body.slice(0, body.length / 2), () => response.destroy());
+  const bytes = Buffer.from(body);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    ...headers,
+    "content-length": bytes.length,
+  });
+  if (!isTruncated) return void response.end(bytes);
+  response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

@@ -1,4 +1,5 @@
 import type { StoreCase } from "./cases/case.ts";
+import { holderCases } from "./cases/holders.ts";
 import { namespaceCases } from "./cases/namespaces.ts";
 import { processCases } from "./cases/processes.ts";
 import { secretCases } from "./cases/secrets.ts";
@@ -7,13 +8,14 @@ import { valueCases } from "./cases/values.ts";
 import { versionCases } from "./cases/versions.ts";
 import { watchCases } from "./cases/watching.ts";
 
-/** Everything that the kit asks of a store, as data: to run it without a test runner, or a part of it. */
+/** Everything that the kit asks of a store, as data: to run it without a test runner, or a part of it (`runCase`). */
 export const storeCases: readonly StoreCase[] = [
   ...valueCases,
   ...versionCases,
   ...secretCases,
   ...watchCases,
   ...processCases,
+  ...holderCases,
   ...namespaceCases,
   ...sessionCases,
 ];

@@ -1,8 +1,8 @@
-/** What a process of the kit can be told to do with the author's store. */
+/** What a process of the kit can be told to do with the author's store, and what it tells then. */
 export type Task =
-  /** Adds one to the stored number, `times` times. */
+  /** Adds one to the stored number, `times` times, and tells so. */
   | { readonly do: "increment"; readonly times: number }
-  /** Saves one long value after the other until it is killed, and tells the number of each. */
+  /** Tells that it is ready. Once it is told something, saves one long value after the other, and tells each number. */
   | { readonly do: "save for ever" }
   /** Saves one value, and tells so. */
   | { readonly do: "save"; readonly value: string }

@@ -2,18 +2,21 @@ import type { Clock } from "@unexpired/core";
 
 type Timer = { readonly at: number; readonly callback: () => void; readonly keepAlive: boolean };
 
-/** Time that passes only when told to. `jump` moves the wall clock alone. */
+/** A clock for `createTokenManager` whose time passes only when told to. All times are in milliseconds. */
 export class VirtualClock implements Clock {
   #timers: Timer[] = [];
   #passed = 0;
   #wall: number;
   #seed = 1;
 
+  /** `start`: what the wall clock shows at first, in epoch milliseconds. Default: the beginning of 2026. */
   constructor(start = Date.UTC(2026, 0, 1)) {
     this.#wall = start;
   }
 
+  /** The wall clock, in epoch milliseconds. */
   now = () => this.#wall + this.#passed;
+  /** What has passed since the start. */
   monotonic = () => this.#passed;
   /** The same numbers in every run. */
   random = () => {
@@ -21,6 +24,7 @@ export class VirtualClock implements Clock {
     return this.#seed / 2147483647;
   };
 
+  /** Has `callback` called when `delay` has passed, and returns what cancels it. */
   setTimer = (callback: () => void, delay: number, keepAlive: boolean) => {
     const timer = { at: this.#passed + Math.max(0, delay), callback, keepAlive };
     this.#timers.push(timer);
@@ -29,11 +33,12 @@ export class VirtualClock implements Clock {
     };
   };
 
+  /** Moves the wall clock alone, forward or back. */
   jump(milliseconds: number): void {
     this.#wall += milliseconds;
   }
 
-  /** Timers that would keep a process alive. */
+  /** How many timers would keep a process alive. */
   get keepingAlive(): number {
     return this.#timers.filter((timer) => timer.keepAlive).length;
   }
@@ -44,6 +49,7 @@ export class VirtualClock implements Clock {
     await this.advance(0);
   }
 
+  /** Lets time pass: calls the timers that come due, each at its time, and lets what they cause settle. */
   async advance(milliseconds: number): Promise<void> {
     const until = this.#passed + milliseconds;
     await settle();
@@ -60,7 +66,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets every promise that can settle do so. */
+/** Lets every promise settle that waits for no timer and no I/O, up to a chain of 100. */
 export const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 100; turn++) await Promise.resolve();
 };

@@ -1,6 +1,8 @@
 /** A process that the kit starts: opens the author's store and does one task on it. */
+import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { inspect } from "node:util";
 import { createTokenManager, type TokenStore, UnexpiredError } from "@unexpired/core";
 import type { OpenStore } from "./harness.ts";
 import { refreshAt } from "./refresh.ts";
@@ -12,6 +14,11 @@ interface Order {
   readonly argument: unknown;
   readonly task: Task;
 }
+
+process.on("uncaughtException", (error) => {
+  process.stderr.write(inspect(error));
+  process.exit(1);
+});
 
 const { module, argument, task }: Order = JSON.parse(process.argv[2] ?? "");
 const url = module.startsWith("file:") ? module : pathToFileURL(module).href;
@@ -75,6 +82,9 @@ async function trySave(to: TokenStore, value: string, expected: string | undefin
 }
 
 async function saveForEver(): Promise<never> {
+  const go = once(process, "message");
+  await tell("ready");
+  await go;
   let stored = await store.load();
   for (let number = (stored ? (numberOf(stored.value) ?? 0) : 0) + 1; ; number++) {
     const value = longValue(number);

@@ -1,28 +1,6 @@
-import { spawnSync } from "node:child_process";
-import { hold } from "../contract.ts";
+import { apart } from "../apart.ts";
+import { hold, success } from "../contract.ts";
 import type { StoreCase } from "./case.ts";
-
-const UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] as const;
-
-/** Runs a command as the first of a PID namespace of its own, where it gets a pid that nobody has outside. */
-function apart(): readonly string[] {
-  const pid = Array.from({ length: 1000 }, (_, index) => 31_000 - index).find((candidate) => !isThere(candidate)) ?? 0;
-  const run = `echo ${pid - 1} > /proc/sys/kernel/ns_last_pid 2>/dev/null; "$@"; exit $?`;
-  return [...UNSHARE, "sh", "-c", run, "sh"];
-}
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether this user may make namespaces here. */
-export const hasNamespaces = (): boolean =>
-  process.platform === "linux" && spawnSync(UNSHARE[0], [...UNSHARE.slice(1), "true"]).status === 0;
 
 const elsewhere: StoreCase = {
   name: "takes no holder of another PID namespace for gone",
@@ -30,7 +8,7 @@ const elsewhere: StoreCase = {
   async run(scene) {
     const { holder } = await scene.open();
     const other = scene.start({ do: "hold" }, { within: apart() });
-    const id = await other.next();
+    const id = await success(other.next(), "holder", "To open the store in another PID namespace");
     hold(typeof id === "string", "holder", "A holder in another PID namespace has no id.");
     hold(!(await holder?.isGone(id)), "holder", "isGone() was true for a process that lives in another PID namespace.");
   },

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { TokenStore } from "@unexpired/core";
 import { ConformanceError, hold } from "../contract.ts";
-import type { StoreCase } from "./case.ts";
+import { begin, type StoreCase } from "./case.ts";
 
 const SECRET = "secret-of-the-conformance-kit";
 
@@ -29,7 +29,7 @@ const quiet: StoreCase = {
   needs: [],
   async run(scene) {
     const store = await scene.open();
-    const version = await store.save(SECRET, undefined);
+    const version = await begin(store, SECRET);
     await store.load();
     mustNotShow(store.describe(), "describe()");
     mustNotShow(store, "an inspection of the store");
@@ -52,7 +52,7 @@ const quietOnDamage: StoreCase = {
   needs: ["damage"],
   async run(scene) {
     const store = await scene.open();
-    const version = await store.save(SECRET, undefined);
+    const version = await begin(store, SECRET);
     await scene.backing.damage?.();
     mustNotShow(await store.load().catch((error: unknown) => error), "the error of a load");
     mustNotShow(await store.save(SECRET, version).catch((error: unknown) => error), "the error of a save");

@@ -1,18 +1,12 @@
 import { inspect } from "node:util";
 import { type TokenStore, UnexpiredError } from "@unexpired/core";
-import { hold, rejection } from "../contract.ts";
-import type { Scene } from "../scene.ts";
-import type { StoreCase } from "./case.ts";
-
-const shown = (found: unknown): string => {
-  const text = JSON.stringify(found) ?? "undefined";
-  return text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text;
-};
+import { hold, rejection, success } from "../contract.ts";
+import { begin, type StoreCase, shown } from "./case.ts";
 
 const CONTROL = Array.from({ length: 0x20 }, (_, code) => String.fromCharCode(code)).join("");
 
 const VALUES: Readonly<Record<string, string>> = {
-  "an ordinary text": '{"tokens":{"accessToken":"a"}}',
+  "an ordinary text": '{ "tokens": {"accessToken":"a"}, "schema":1 }',
   "the empty string": "",
   unicode: "é 漢字 🔑 \u{10FFFF} \uFEFF \u2028 e\u0301",
   "every control character": `${CONTROL}\u007F\u0080\u009F`,
@@ -27,10 +21,14 @@ const roundTrip = (name: string, value: string): StoreCase => ({
   needs: [],
   async run(scene) {
     const store = await scene.open();
-    const version = await store.save(value, undefined);
-    const found = await store.load();
-    hold(found?.value === value, "load", () => `After save(${shown(value)}) load() gave ${shown(found)}.`);
-    hold(found.version === version, "version", `save() gave the version ${version}, and load() then ${found.version}.`);
+    const version = await begin(store, value);
+    const found = await success(store.load(), "load", `load() after save(${shown(value)}, undefined)`);
+    hold(found?.value === value, "load", () => `After save(${shown(value)}) load() gave ${shown(found?.value)}.`);
+    hold(
+      found.version === version,
+      "version",
+      () => `save() gave the version ${shown(version)}, and load() then ${shown(found.version)}.`,
+    );
   },
 });
 
@@ -38,7 +36,8 @@ const absent: StoreCase = {
   name: "has nothing at first, and says so",
   needs: [],
   async run(scene) {
-    const found = await (await scene.open()).load();
+    const store = await scene.open();
+    const found = await success(store.load(), "load", "load() where nothing was saved");
     hold(found === undefined, "load", () => `Where nothing was saved, load() gave ${shown(found)}.`);
   },
 };
@@ -48,13 +47,14 @@ const removed: StoreCase = {
   needs: [],
   async run(scene) {
     const store = await scene.open();
-    await store.remove();
-    await store.save("value", undefined);
-    await store.remove();
+    const remove = (where: string) => success(store.remove(), "remove", `remove() where ${where}`);
+    await remove("nothing was saved");
+    await begin(store, "value");
+    await remove("there is something");
     const found = await store.load();
     hold(found === undefined, "remove", () => `After remove() load() gave ${shown(found)}.`);
-    await store.remove();
-    await store.save("another", undefined);
+    await remove("all was removed");
+    await success(store.save("another", undefined), "remove", "save() after remove()");
     const next = await store.load();
     hold(next?.value === "another", "remove", () => `After remove() and save("another") load() gave ${shown(next)}.`);
   },
@@ -68,17 +68,17 @@ const visible: StoreCase = {
     let version: string | undefined;
     for (const value of ["first", "second", "third"]) {
       await other.load();
-      version = await one.save(value, version);
+      version = await success(one.save(value, version), "save", `save("${value}") over the version that save() gave`);
       const found = await other.load();
       hold(
         found?.value === value,
         "load",
-        () => `After one store's save("${value}") another one loaded ${shown(found)}.`,
+        () => `After save("${value}") by one store load() of another one on the same place gave ${shown(found)}.`,
       );
       hold(
         found.version === version,
         "version",
-        `One store saved ${version}, and another one loaded ${found.version}.`,
+        `save() of one store gave the version ${version}, and load() of another one ${found.version}.`,
       );
     }
   },
@@ -90,14 +90,14 @@ const separate: StoreCase = {
   async run(scene) {
     const other = await scene.another();
     const [here, there] = [await scene.open(), await other.open()];
-    await here.save("here", undefined);
+    await begin(here, "here");
     const found = await there.load();
     hold(
       found === undefined,
       "separate",
       () => `A value that was saved in one place was loaded from another: ${shown(found)}.`,
     );
-    await there.save("there", undefined);
+    await begin(there, "there");
     await there.remove();
     const left = await here.load();
     hold(left?.value === "here", "separate", () => `After remove() in another place load() gave ${shown(left)}.`);
@@ -109,23 +109,35 @@ const damaged: StoreCase = {
   needs: ["damage"],
   async run(scene) {
     const store = await scene.open();
-    const version = await store.save("value", undefined);
+    const version = await begin(store, "value");
     await scene.backing.damage?.();
-    for (const each of [store, await scene.open()]) {
-      const error = await rejection(each.load(), "unreadable", "load() of what had been damaged did not reject.");
-      const isOurs = UnexpiredError.is(error) && error.code.startsWith("STORE_");
-      hold(isOurs, "unreadable", () => `load() of what had been damaged rejected with ${inspect(error)}.`);
-    }
-    await rejection(store.save("over it", version), "unreadable", "save() wrote over what had been damaged.");
+    const others = [undefined, version].map((expected) => ({
+      expected,
+      text: JSON.stringify(expected) ?? "undefined",
+    }));
+    await mustNotRead(await scene.open());
+    for (const { expected, text } of others)
+      await rejection(store.save("over it", expected), "unreadable", `save("over it", ${text}) wrote over the damage.`);
+    await mustNotRead(store);
   },
 };
+
+async function mustNotRead(store: TokenStore): Promise<void> {
+  const error = await rejection(store.load(), "unreadable", "load() of what had been damaged did not reject.");
+  const isOurs = UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE");
+  hold(
+    isOurs,
+    "unreadable",
+    () => `load() of what had been damaged rejected with what is no StoreError: ${inspect(error)}.`,
+  );
+}
 
 const wiped: StoreCase = {
   name: "keeps nothing in memory that was taken away",
   needs: ["wipe"],
   async run(scene) {
     const store = await scene.open();
-    const version = await store.save("value", undefined);
+    const version = await begin(store, "value");
     await store.load();
     await scene.backing.wipe?.();
     const found = await store.load().catch((error: unknown) => error);
@@ -139,27 +151,16 @@ const told: StoreCase = {
   name: "says what it supports and where it is",
   needs: [],
   async run(scene) {
-    const { supports, ...store }: Pick<TokenStore, "supports" | "describe"> = await plain(scene);
-    const reaches = ["process", "host", "cluster"];
-    hold(
-      reaches.includes(supports?.compareAndSet),
-      "supports",
-      () => `supports.compareAndSet is ${shown(supports?.compareAndSet)}.`,
-    );
-    hold(
-      typeof supports.durable === "boolean",
-      "supports",
-      () => `supports.durable is ${shown(supports.durable)}, and not true or false.`,
-    );
+    const store = await scene.open();
+    const supports: Partial<TokenStore["supports"]> = Object(store.supports);
+    const reaches: unknown[] = ["process", "host", "cluster"];
+    const { compareAndSet, durable } = supports;
+    hold(reaches.includes(compareAndSet), "supports", `supports.compareAndSet is ${inspect(compareAndSet)}.`);
+    hold(typeof durable === "boolean", "supports", `supports.durable is ${inspect(durable)}, and not true or false.`);
     const place: unknown = store.describe();
-    hold(typeof place === "string" && place.trim() !== "", "describe", () => `describe() gave ${shown(place)}.`);
+    hold(typeof place === "string" && place.trim() !== "", "describe", `describe() gave ${inspect(place)}.`);
   },
 };
-
-async function plain(scene: Scene) {
-  const store = await scene.open();
-  return { supports: store.supports, describe: () => store.describe() };
-}
 
 export const valueCases: readonly StoreCase[] = [
   absent,

@@ -1,18 +1,18 @@
 import { inspect } from "node:util";
 import { type TokenStore, UnexpiredError } from "@unexpired/core";
-import { ConformanceError, hold, rejection } from "../contract.ts";
-import type { StoreCase } from "./case.ts";
+import { ConformanceError, hold, rejection, success } from "../contract.ts";
+import { begin, type StoreCase } from "./case.ts";
 
-/** Saves what must be refused, and looks that nothing came of it. */
-async function mustConflict(store: TokenStore, expected: string | undefined, why: string): Promise<void> {
+/** Saves what must be refused, and looks that nothing came of it. `because` says what is wrong with the version. */
+async function mustConflict(store: TokenStore, expected: string | undefined, because: string): Promise<void> {
   const before = await store.load();
-  const what = `save("refused", ${JSON.stringify(expected)}) was accepted, although ${why}.`;
-  const error = await rejection(store.save("refused", expected), "save", what);
+  const call = `save("refused", ${JSON.stringify(expected) ?? "undefined"})`;
+  const error = await rejection(store.save("refused", expected), "save", `${call} was accepted, although ${because}.`);
   const isConflict = UnexpiredError.is(error) && error.code === "STORE_CONFLICT";
-  hold(isConflict, "save", () => `save() with a version that ${why} rejected with ${inspect(error)}.`);
+  hold(isConflict, "save", () => `${call} was refused with what is no StoreConflictError: ${inspect(error)}.`);
   const after = await store.load();
   const isSame = after?.value === before?.value && after?.version === before?.version;
-  hold(isSame, "save", "A save() that was refused changed what is stored.");
+  hold(isSame, "save", `${call} was refused, and changed what is stored all the same.`);
 }
 
 const changing: StoreCase = {
@@ -23,7 +23,7 @@ const changing: StoreCase = {
     const seen = new Set<string>();
     let version: string | undefined;
     for (const value of ["a", "a", "b", "a", "a"]) {
-      version = await store.save(value, version);
+      version = await success(store.save(value, version), "save", `save("${value}", ${inspect(version)})`);
       hold(
         typeof version === "string" && version !== "",
         "version",
@@ -42,26 +42,28 @@ const neverAgain: StoreCase = {
     const store = await scene.open();
     const seen = new Set<string>();
     for (let round = 1; round <= 4; round++) {
-      const version = await store.save("value", undefined);
+      const version = await success(store.save("value", undefined), "remove", "save() after remove()");
       hold(!seen.has(version), "version", `After remove() save() gave the version ${version} again.`);
       seen.add(version);
       await store.remove();
-      for (const old of seen) await mustConflict(store, old, "was removed");
+      for (const old of seen) await mustConflict(store, old, "what had that version was removed");
     }
   },
 };
+
+const SAVED_SINCE = "another save() has been accepted since that version";
 
 const stale: StoreCase = {
   name: "refuses a version that is not the current one any more",
   needs: [],
   async run(scene) {
     const [one, other] = [await scene.open(), await scene.open()];
-    const first = await one.save("first", undefined);
+    const first = await begin(one, "first");
     const second = await other.save("second", first);
-    await mustConflict(one, first, "was the current one before");
-    await mustConflict(other, first, "was the current one before");
+    await mustConflict(one, first, SAVED_SINCE);
+    await mustConflict(other, first, SAVED_SINCE);
     await one.save("third", second);
-    await mustConflict(other, second, "was the current one before");
+    await mustConflict(other, second, SAVED_SINCE);
   },
 };
 
@@ -70,10 +72,10 @@ const unexpected: StoreCase = {
   needs: [],
   async run(scene) {
     const store = await scene.open();
-    await mustConflict(store, "1", "was never given");
-    await store.save("value", undefined);
-    await mustConflict(store, undefined, "says that there is nothing, where there is something");
-    await mustConflict(store, "no version of this store", "was never given");
+    await mustConflict(store, "1", "save() never gave that version");
+    await begin(store, "value");
+    await mustConflict(store, undefined, "there is something: undefined stands for nothing");
+    await mustConflict(store, "no version of this store", "save() never gave that version");
   },
 };
 
@@ -103,6 +105,7 @@ async function race(stores: readonly TokenStore[], expected: string | undefined,
     throw new ConformanceError(
       "save",
       `Of ${stores.length} saves at once with one expected version, ${winners.length} were accepted.`,
+      { cause: outcomes.find((outcome) => outcome.status === "rejected")?.reason },
     );
   }
   for (const store of stores) {

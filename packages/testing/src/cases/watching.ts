@@ -1,34 +1,48 @@
-import { ConformanceError, hold } from "../contract.ts";
+import type { TokenStore } from "@unexpired/core";
+import { ConformanceError, hold, success } from "../contract.ts";
 import type { Scene } from "../scene.ts";
 import { within } from "../within.ts";
-import type { StoreCase } from "./case.ts";
+import { begin, type StoreCase } from "./case.ts";
 
 const BOUND = 5_000;
 
 /** Saves as another holder: in another process, where there can be one. */
 async function saveElsewhere(scene: Scene, value: string): Promise<void> {
   if (scene.backing.elsewhere) {
-    const writer = scene.start({ do: "save", value });
-    await writer.next();
+    await success(scene.start({ do: "save", value }).next(), "save", "save() in another process");
     return;
   }
   const store = await scene.open();
   await store.save(value, (await store.load())?.version);
 }
 
-/** A watch, and a promise of its next call. */
-function watching(store: { watch?(onChange: () => void): () => void }) {
+/** A watch that counts its calls, and a promise of the next one. */
+function watching(store: TokenStore) {
   let calls = 0;
   let notify = () => {};
-  const stop = store.watch?.(() => {
+  const stop: unknown = store.watch?.(() => {
     calls++;
     notify();
   });
+  hold(typeof stop === "function", "watch", "watch() returned no function that stops it.");
   const next = () =>
     new Promise<void>((resolve) => {
       notify = resolve;
     });
-  return { stop: () => stop?.(), next, calls: () => calls };
+  return { stop: () => void stop(), next, calls: () => calls };
+}
+
+type Watch = ReturnType<typeof watching>;
+
+/** Changes something, and waits until `watch` has told so. */
+async function mustTell(watch: Watch, change: () => Promise<void>, whose: string): Promise<void> {
+  const told = watch.next();
+  await change();
+  await within(
+    BOUND,
+    told,
+    () => new ConformanceError("watch", `watch() told nothing of ${whose} within ${BOUND} ms.`),
+  );
 }
 
 const tells: StoreCase = {
@@ -36,14 +50,10 @@ const tells: StoreCase = {
   needs: ["watching"],
   async run(scene) {
     const store = await scene.open();
-    await store.save("1", undefined);
-    const watch = watching(store);
-    const late = () =>
-      new ConformanceError("watch", `watch() told nothing of another holder's save within ${BOUND} ms.`);
+    await begin(store, "1");
+    const [watch, second] = [watching(store), watching(store)];
     for (const value of ["2", "3"]) {
-      const told = watch.next();
-      await saveElsewhere(scene, value);
-      await within(BOUND, told, late);
+      await mustTell(watch, () => saveElsewhere(scene, value), "another holder's save");
       const found = await store.load();
       hold(
         found?.value === value,
@@ -52,23 +62,17 @@ const tells: StoreCase = {
       );
     }
     watch.stop();
-    await stoppedTellsNothing(scene, watch.calls);
+    const before = watch.calls();
+    // Twice: one that were still to be told of the first is told before the second.
+    for (const value of ["4", "5"])
+      await mustTell(
+        second,
+        () => saveElsewhere(scene, value),
+        "another holder's save after another watch was stopped",
+      );
+    hold(watch.calls() === before, "watch", "watch() called back after it had been stopped.");
+    second.stop();
   },
 };
-
-/** Another watch tells when the change has been through. */
-async function stoppedTellsNothing(scene: Scene, calls: () => number): Promise<void> {
-  const before = calls();
-  const second = watching(await scene.open());
-  const told = second.next();
-  await saveElsewhere(scene, "4");
-  await within(
-    BOUND,
-    told,
-    () => new ConformanceError("watch", "A second watch() told nothing after the first was stopped."),
-  );
-  second.stop();
-  hold(calls() === before, "watch", "watch() called back after it had been stopped.");
-}
 
 export const watchCases: readonly StoreCase[] = [tells];

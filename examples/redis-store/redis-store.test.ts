@@ -1,0 +1,129 @@
+import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createTokenManager } from "@unexpired/core";
+import { describeTokenStore, fork, startIssuer } from "@unexpired/testing";
+import { createClient } from "redis";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasRedis, RedisServer } from "./redis-server.ts";
+import { redisStore } from "./redis-store.ts";
+
+const module = new URL("open-store.ts", import.meta.url);
+/** A process in it has the pid 1 and a name of its own for its host, as in a container. */
+const CONTAINER = ["unshare", "--pid", "--uts", "--fork", "--mount-proc", "--kill-child"];
+const hasContainers = () => spawnSync(CONTAINER[0] ?? "", [...CONTAINER.slice(1), "true"]).status === 0;
+const HOSTS = 4;
+const HOUR = 3_600_000;
+
+const server = new RedisServer();
+const place = () => ({ url: server.url, key: `session:${randomUUID()}`, durable: true });
+
+/** What somebody else does to the server's keys. */
+async function administer(...command: string[]): Promise<void> {
+  const client = await createClient({ url: server.url }).connect();
+  await client.sendCommand(command);
+  client.destroy();
+}
+
+function contract(): void {
+  describeTokenStore(
+    { describe, it },
+    {
+      create() {
+        const argument = place();
+        return {
+          open: () => redisStore(argument),
+          elsewhere: { module, argument },
+          damage: () => administer("SET", argument.key, "?"),
+          wipe: () => administer("DEL", argument.key),
+        };
+      },
+    },
+  );
+}
+
+function severalHosts(): void {
+  it(`carries one session through 3 expiries on ${HOSTS} hosts, with one exchange for each`, async (ctx) => {
+    if (!hasContainers()) ctx.skip("not applicable: this user cannot make namespaces here");
+    const argument = place();
+    await using issuer = await startIssuer();
+    await using store = redisStore(argument);
+    await using tokens = createTokenManager({ store });
+    await tokens.signIn(issuer.signIn());
+    const task = { do: "session", tokenEndpoint: issuer.tokenEndpoint } as const;
+    await using hosts = new AsyncDisposableStack();
+    const processes = Array.from({ length: HOSTS }, () =>
+      hosts.use(fork({ module, argument }, task, { within: CONTAINER })),
+    );
+    for (const each of processes) await each.next();
+    for (let expiry = 1; expiry <= 3; expiry++) {
+      for (const each of processes) each.send(expiry * 2 * HOUR);
+      const given = await Promise.all(processes.map((each) => each.next()));
+      expect(new Set(given).size, String(given)).toBe(1);
+      expect(issuer).toMatchObject({ exchanges: expiry, revoked: 0 });
+    }
+  });
+}
+
+function outages(): void {
+  it("keeps a save that was accepted before the server was killed, and is back when the server is", async () => {
+    await using store = redisStore(place());
+    const version = await store.save("value", undefined);
+    await server.kill();
+    await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await server.start();
+    expect(await store.load()).toEqual({ value: "value", version });
+  });
+
+  it("tells who watches of a save after the server was started again", async () => {
+    await using store = redisStore(place());
+    const changes = new EventTarget();
+    const change = () => changes.dispatchEvent(new Event("change"));
+    const subscribed = once(changes, "change");
+    const stop = store.watch?.(change);
+    await subscribed;
+    await server.kill();
+    const subscribedAgain = once(changes, "change");
+    await server.start();
+    await subscribedAgain;
+    const told = once(changes, "change");
+    await store.save("value", undefined);
+    await told;
+    stop?.();
+  });
+
+  it("takes a server that does not answer for one that is not there", async () => {
+    await using store = redisStore(place());
+    await store.load();
+    server.signal("SIGSTOP");
+    await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    server.signal("SIGCONT");
+    expect(await store.load()).toBeUndefined();
+  });
+}
+
+function errors(): void {
+  it("takes what another program keeps under the key for unreadable", async () => {
+    const { key, url } = place();
+    await administer("RPUSH", key, "a list");
+    await expect(redisStore({ key, url }).load()).rejects.toMatchObject({ code: "STORE_UNREADABLE" });
+  });
+
+  it("shows no password", async () => {
+    const store = redisStore({ url: "redis://somebody:secret@127.0.0.1:1", key: "session" });
+    expect(store.describe()).toBe('The Redis key "session" at 127.0.0.1:1');
+    const error = await store.load().catch((reason: Error) => `${reason.stack} ${reason.cause}`);
+    expect(error).toContain("127.0.0.1:1");
+    expect(error).not.toContain("secret");
+  });
+}
+
+describe("redisStore", () => {
+  if (!hasRedis()) return it("keeps the store contract", (ctx) => ctx.skip("needs redis-server"));
+  beforeAll(() => server.start());
+  afterAll(() => server[Symbol.asyncDispose]());
+  contract();
+  severalHosts();
+  outages();
+  errors();
+});

@@ -1,0 +1,50 @@
+import { randomUUID } from "node:crypto";
+import { StoreConflictError, StoreError, type TokenStore } from "@unexpired/core";
+import { RedisConnection, subscribe } from "./redis-connection.ts";
+
+/** The key holds the version, a space and the value. A script runs alone: nothing comes between its lines. */
+const SAVE = `
+  local stored = redis.call("GET", KEYS[1]) or "none "
+  if stored:match("^(%S*) ") ~= ARGV[1] then return "conflict" end
+  redis.call("SET", KEYS[1], ARGV[2] .. " " .. ARGV[3])
+  redis.call("PUBLISH", KEYS[1], "saved")
+  return "saved"
+`;
+
+export interface RedisStoreOptions {
+  /** `redis://`, `rediss://` or `unix://`. */
+  readonly url: string;
+  readonly key: string;
+  /** Whether the server syncs each write before it answers: `appendonly yes` with `appendfsync always`. Default `false`. */
+  readonly durable?: boolean;
+}
+
+/** Keeps a session under a key of a Redis server, which any number of hosts may share. */
+export function redisStore({ url, key, durable = false }: RedisStoreOptions): TokenStore & AsyncDisposable {
+  const { host, pathname } = new URL(url); // and not the password
+  const place = `The Redis key "${key}" at ${host}${pathname}`;
+  const redis = new RedisConnection(url, place);
+  return {
+    supports: { compareAndSet: "cluster", durable },
+    describe: () => place,
+    async load() {
+      const stored = await redis.run((client) => client.get(key));
+      if (stored === null) return undefined;
+      const [, version, value] = /^(\S+) (.*)$/s.exec(stored) ?? [];
+      if (version !== undefined && value !== undefined) return { version, value };
+      const problem = "holds something that this store did not save";
+      throw new StoreError("STORE_UNREADABLE", { place, problem, advice: "It was left as it is. Choose another key." });
+    },
+    async save(value, expected) {
+      const version = randomUUID(); // a counter would repeat where the server lost its data, or a replica took over
+      const request = { keys: [key], arguments: [expected ?? "none", version, value] };
+      if ((await redis.run((client) => client.eval(SAVE, request))) !== "saved") throw new StoreConflictError(place);
+      return version;
+    },
+    async remove() {
+      await redis.run((client) => client.multi().del(key).publish(key, "removed").exec());
+    },
+    watch: (onChange) => subscribe(url, key, onChange),
+    [Symbol.asyncDispose]: async () => redis.close(),
+  };
+}

@@ -1,0 +1,33 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { StoreHarness } from "../src/index.ts";
+import { openStore } from "./fixtures/mutant-store.ts";
+import { ReferenceStore } from "./reference-store.ts";
+
+const module = join(import.meta.dirname, "fixtures/mutant-store.ts");
+
+/** Places for the mutant of that name, or for the reference store, until it is disposed of. */
+export function harnessFor(mutant?: string): StoreHarness & Disposable {
+  const root = mkdtempSync(join(tmpdir(), "unexpired-kit-"));
+  let places = 0;
+  return {
+    create() {
+      const directory = join(root, String(++places));
+      mkdirSync(directory);
+      const path = join(directory, "session.db");
+      const argument = { path, ...(mutant === undefined ? {} : { mutant }) };
+      const tamper = async (sql: string) => {
+        await using store = new ReferenceStore(path);
+        store.run(sql);
+      };
+      return {
+        open: () => openStore(argument),
+        elsewhere: { module, argument },
+        damage: () => tamper("UPDATE session SET value = CAST(value || '?' AS BLOB)"),
+        wipe: () => tamper("DELETE FROM session"),
+      };
+    },
+    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import type { TokenStore } from "@unexpired/core";
+import { ReferenceStore, type Row } from "../reference-store.ts";
+import type { Mutant } from "./mutant.ts";
+
+type Holder = NonNullable<TokenStore["holder"]>;
+
+/** The reference store with another holder, made of its own one. */
+const holding = (change: (own: Holder) => Partial<Holder>) =>
+  class extends ReferenceStore {
+    declare readonly holder?: Holder;
+
+    constructor(path: string) {
+      super(path);
+      const { holder: own } = new ReferenceStore(path);
+      if (own) this.holder = { ...own, ...change(own) };
+    }
+  };
+
+const isAbsent = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+/** The id of a holder ends in its pid and its start time. */
+const isStopped = (id: string): boolean => {
+  const pid = id.split("/").at(-2);
+  return pid !== undefined && /\) T /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+};
+
+const GONE = "knows a holder that was killed from one that lives or stands still";
+
+const holders: readonly Mutant[] = [
+  {
+    name: "takes nobody for gone",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "isGone() was false for a process that had been killed.",
+    Store: holding(() => ({ isGone: async () => false })),
+  },
+  {
+    name: "takes everybody else for gone",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "isGone() was true for a process that lives.",
+    Store: holding((own) => ({ isGone: async (id) => id !== own.id })),
+  },
+  {
+    name: "takes a process that stands still for gone",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "isGone() was true for a process that stands still (SIGSTOP).",
+    Store: holding((own) => ({ isGone: async (id) => (await own.isGone(id)) || isStopped(id) })),
+  },
+  {
+    name: "takes an id that it does not understand for gone",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "isGone() was true for an id that is none of this store's, ''.",
+    Store: holding((own) => ({ isGone: async (id) => (await own.isGone(id)) || id.split("/").length < 6 })),
+  },
+  {
+    name: "throws at an id that it does not understand",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "isGone() for an id that is none of this store's, '' failed: Unexpected end of JSON input",
+    Store: holding((own) => ({
+      id: JSON.stringify([own.id]),
+      isGone: async (id) => own.isGone(JSON.parse(id)[0]),
+    })),
+  },
+  {
+    name: "gives every process one id",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "Two processes have the same holder id, 'this machine'.",
+    Store: holding(() => ({ id: "this machine" })),
+  },
+  {
+    name: "knows a process by its pid alone",
+    caughtBy: "takes no holder of another PID namespace for gone",
+    clause: "holder",
+    says: "isGone() was true for a process that lives in another PID namespace.",
+    Store: holding(() => ({
+      id: `${process.pid}`,
+      isGone: async (id) => /^\d+$/.test(id) && isAbsent(Number(id)),
+    })),
+  },
+];
+
+/** The fields that the core gives its record. */
+const isRecord = (text: unknown): text is string => typeof text === "string" && text.startsWith('{"schema"');
+
+const sessions: readonly Mutant[] = [
+  {
+    name: "keeps of a record what it knows, and knows no attempt",
+    caughtBy: "carries one session through 5 expiries in 8 processes, with one exchange for each",
+    clause: "session",
+    says: "After expiry ",
+    Store: class extends ReferenceStore {
+      override encode(value: string) {
+        return isRecord(value) ? JSON.stringify({ ...JSON.parse(value), attempt: undefined }) : value;
+      }
+    },
+  },
+  {
+    name: "takes a record without tokens for nothing",
+    caughtBy: "keeps a session that one manager refreshes and another one signs out",
+    clause: "session",
+    says: "After one manager had signed out, another one's refresh() ended with no_session.",
+    Store: class extends ReferenceStore {
+      override parse(row: Row | undefined) {
+        return isRecord(row?.value) && !JSON.parse(row.value).tokens ? undefined : super.parse(row);
+      }
+    },
+  },
+];
+
+export const holderMutants: readonly Mutant[] = [...holders, ...sessions];

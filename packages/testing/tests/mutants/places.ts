@@ -1,0 +1,117 @@
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { StoredValue } from "@unexpired/core";
+import { ReferenceStore, type Row } from "../reference-store.ts";
+import type { Mutant } from "./mutant.ts";
+
+const places: readonly Mutant[] = [
+  {
+    name: "reads once, and then answers from memory",
+    caughtBy: "shows a save to every other holder at once",
+    clause: "load",
+    says: 'After save("first") by one store load() of another one on the same place gave undefined.',
+    Store: class extends ReferenceStore {
+      #seen: { readonly found: StoredValue | undefined } | undefined;
+
+      override async load() {
+        this.#seen ??= { found: await super.load() };
+        return this.#seen.found;
+      }
+
+      override async save(value: string, expected: string | undefined) {
+        const version = await super.save(value, expected);
+        this.#seen = { found: { value, version } };
+        return version;
+      }
+
+      override async remove() {
+        this.#seen = undefined;
+        await super.remove();
+      }
+    },
+  },
+  {
+    name: "keeps every place under one key",
+    caughtBy: "does not mix with another place",
+    clause: "separate",
+    says: "A value that was saved in one place was loaded from another",
+    Store: class extends ReferenceStore {
+      constructor(path: string) {
+        super(join(dirname(dirname(path)), "shared.db"));
+      }
+    },
+  },
+  {
+    name: "removes every place",
+    caughtBy: "does not mix with another place",
+    clause: "separate",
+    says: "After remove() in another place load() gave undefined.",
+    Store: class extends ReferenceStore {
+      override async remove() {
+        const root = dirname(dirname(this.path));
+        for (const name of readdirSync(root)) {
+          await using place = new ReferenceStore(join(root, name, "session.db"));
+          await place.remove();
+        }
+      }
+    },
+  },
+  {
+    name: "keeps in memory what was taken away",
+    caughtBy: "keeps nothing in memory that was taken away",
+    clause: "load",
+    says: "After everything had been taken away load() gave {",
+    Store: class extends ReferenceStore {
+      #last: Row | undefined;
+
+      override row() {
+        this.#last = super.row() ?? this.#last;
+        return this.#last;
+      }
+
+      override async remove() {
+        this.#last = undefined;
+        await super.remove();
+      }
+    },
+  },
+];
+
+const damaged: readonly Mutant[] = [
+  {
+    name: "takes what is unreadable for nothing",
+    caughtBy: "takes what is unreadable for an error, not for nothing",
+    clause: "unreadable",
+    says: "load() of what had been damaged did not reject. It resolved to undefined.",
+    Store: class extends ReferenceStore {
+      override complain() {
+        return undefined;
+      }
+    },
+  },
+  {
+    name: "throws a plain error about what is unreadable",
+    caughtBy: "takes what is unreadable for an error, not for nothing",
+    clause: "unreadable",
+    says: "rejected with what is no StoreError: SyntaxError",
+    Store: class extends ReferenceStore {
+      override complain() {
+        return JSON.parse("{");
+      }
+    },
+  },
+  {
+    name: "saves over what is unreadable",
+    caughtBy: "takes what is unreadable for an error, not for nothing",
+    clause: "unreadable",
+    says: 'save("over it", undefined) wrote over the damage.',
+    Store: class extends ReferenceStore {
+      override replace(value: string, expected: string | undefined) {
+        if (typeof this.row()?.value !== "string") this.run("DELETE FROM session");
+        return super.replace(value, expected);
+      }
+    },
+  },
+];
+
+export const placeMutants: readonly Mutant[] = [...places, ...damaged];

@@ -1,0 +1,182 @@
+import { StoreConflictError, StoreError } from "@unexpired/core";
+import { ReferenceStore } from "../reference-store.ts";
+import type { Mutant } from "./mutant.ts";
+
+const textOf = (damaged: unknown): string => Buffer.from(damaged as Uint8Array).toString();
+
+const secrets: readonly Mutant[] = [
+  {
+    name: "quotes the value when it refuses it",
+    caughtBy: "shows the value in no description, inspection or conflict",
+    clause: "secrets",
+    says: "The stored value shows in the error of a save that was refused.",
+    Store: class extends ReferenceStore {
+      override refuse(value: string): never {
+        throw new StoreConflictError(`${this.describe()} (${value})`);
+      }
+    },
+  },
+  {
+    name: "describes itself by what it holds",
+    caughtBy: "shows the value in no description, inspection or conflict",
+    clause: "secrets",
+    says: "The stored value shows in describe().",
+    Store: class extends ReferenceStore {
+      override describe() {
+        return `${this.path}: ${this.row()?.value}`;
+      }
+    },
+  },
+  {
+    name: "has what it saved in a field",
+    caughtBy: "shows the value in no description, inspection or conflict",
+    clause: "secrets",
+    says: "The stored value shows in an inspection of the store.",
+    Store: class extends ReferenceStore {
+      last: string | undefined;
+
+      override encode(value: string) {
+        this.last = value;
+        return value;
+      }
+    },
+  },
+  {
+    name: "begins a version with the value",
+    caughtBy: "shows the value in no description, inspection or conflict",
+    clause: "secrets",
+    says: "The stored value shows in the version.",
+    Store: class extends ReferenceStore {
+      override nextVersion(value: string) {
+        return `${value.slice(0, 40)} ${super.nextVersion(value)}`;
+      }
+    },
+  },
+  {
+    name: "quotes what is unreadable",
+    caughtBy: "shows the value in no error about what is unreadable",
+    clause: "secrets",
+    says: "The stored value shows in the error of a load.",
+    Store: class extends ReferenceStore {
+      override complain(value: unknown): never {
+        const problem = `holds ${textOf(value)}`;
+        throw new StoreError("STORE_UNREADABLE", { place: this.path, problem, advice: "Remove it." });
+      }
+    },
+  },
+  {
+    name: "passes on an error that quotes what is unreadable",
+    caughtBy: "shows the value in no error about what is unreadable",
+    clause: "secrets",
+    says: "The stored value shows in the error of a load.",
+    Store: class extends ReferenceStore {
+      override complain(value: unknown): never {
+        const cause = new SyntaxError(`Unexpected token in ${textOf(value)}`);
+        throw new StoreError("STORE_UNREADABLE", { place: this.path, problem: "is damaged", advice: "", cause });
+      }
+    },
+  },
+];
+
+const TELLS = "tells who watches of another holder's save, until it is stopped";
+
+const watches: readonly Mutant[] = [
+  {
+    name: "never calls back",
+    caughtBy: TELLS,
+    clause: "watch",
+    says: "watch() told nothing of another holder's save within 5000 ms.",
+    Store: class extends ReferenceStore {
+      override changes() {
+        return 0;
+      }
+    },
+  },
+  {
+    name: "calls back for its own saves only",
+    caughtBy: TELLS,
+    clause: "watch",
+    says: "watch() told nothing of another holder's save within 5000 ms.",
+    Store: class extends ReferenceStore {
+      #saves = 0;
+
+      override nextVersion(value: string) {
+        this.#saves++;
+        return super.nextVersion(value);
+      }
+
+      override changes() {
+        return this.#saves;
+      }
+    },
+  },
+  {
+    name: "calls back once",
+    caughtBy: TELLS,
+    clause: "watch",
+    says: "watch() told nothing of another holder's save within 5000 ms.",
+    Store: class extends ReferenceStore {
+      override watch(onChange: () => void) {
+        const stop = super.watch(() => {
+          stop();
+          onChange();
+        });
+        return stop;
+      }
+    },
+  },
+  {
+    name: "returns nothing that stops a watch",
+    caughtBy: TELLS,
+    clause: "watch",
+    says: "watch() returned no function that stops it.",
+    Store: class extends ReferenceStore {
+      override watch(onChange: () => void) {
+        super.watch(onChange);
+        return undefined as never;
+      }
+    },
+  },
+  {
+    name: "goes on after it was stopped",
+    caughtBy: TELLS,
+    clause: "watch",
+    says: "watch() called back after it had been stopped.",
+    Store: class extends ReferenceStore {
+      override watch(onChange: () => void) {
+        super.watch(onChange);
+        return () => {};
+      }
+    },
+  },
+  {
+    name: "stops all watches with one",
+    caughtBy: TELLS,
+    clause: "watch",
+    says: "watch() told nothing of another holder's save after another watch was stopped within 5000 ms.",
+    Store: class extends ReferenceStore {
+      readonly #stops: (() => void)[] = [];
+
+      override watch(onChange: () => void) {
+        this.#stops.push(super.watch(onChange));
+        return () => {
+          for (const stop of this.#stops) stop();
+        };
+      }
+    },
+  },
+  {
+    name: "keeps the process alive with a timer",
+    caughtBy: "lets a process end that has closed what it opened, also while it watches",
+    clause: "idle",
+    says: "A process that had nothing left to do was still there after 5000 ms.",
+    Store: class extends ReferenceStore {
+      override watch(onChange: () => void) {
+        setInterval(() => {}, 60_000);
+        return super.watch(onChange);
+      }
+    },
+  },
+];
+
+export const quietMutants: readonly Mutant[] = [...secrets, ...watches];

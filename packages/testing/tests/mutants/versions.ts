@@ -1,0 +1,200 @@
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { StoreConflictError, type StoredValue } from "@unexpired/core";
+import { ReferenceStore } from "../reference-store.ts";
+import type { Mutant } from "./mutant.ts";
+
+const named: readonly Mutant[] = [
+  {
+    name: "gives no version",
+    caughtBy: "gives each save a version of its own",
+    clause: "version",
+    says: "save() gave the version undefined.",
+    Store: class extends ReferenceStore {
+      override async save(value: string, expected: string | undefined) {
+        await super.save(value, expected);
+        return undefined as unknown as string;
+      }
+    },
+  },
+  {
+    name: "takes a hash of the value for its version",
+    caughtBy: "gives each save a version of its own",
+    clause: "version",
+    says: "a second time.",
+    Store: class extends ReferenceStore {
+      override nextVersion(value: string) {
+        return createHash("sha256").update(value).digest("hex");
+      }
+    },
+  },
+  {
+    name: "takes the file's time in seconds for the version",
+    caughtBy: "gives each save a version of its own",
+    clause: "version",
+    says: "a second time.",
+    Store: class extends ReferenceStore {
+      override nextVersion() {
+        return String(Math.floor(statSync(this.path).mtimeMs / 1000));
+      }
+    },
+  },
+  {
+    name: "does not save what is there already",
+    caughtBy: "gives each save a version of its own",
+    clause: "version",
+    says: "a second time.",
+    Store: class extends ReferenceStore {
+      override nextVersion(value: string) {
+        const found = this.parse(this.row());
+        return found?.value === value ? found.version : super.nextVersion(value);
+      }
+    },
+  },
+  {
+    name: "counts from 1 again after a removal",
+    caughtBy: "repeats no version after remove and a new save",
+    clause: "version",
+    says: "After remove() save() gave the version 1 again.",
+    Store: class extends ReferenceStore {
+      override nextVersion() {
+        return String(Number(this.row()?.version ?? 0) + 1);
+      }
+    },
+  },
+  {
+    name: "loads another version than save() gave",
+    caughtBy: "shows a save to every other holder at once",
+    clause: "version",
+    says: "and load() of another one",
+    Store: class extends ReferenceStore {
+      #own = "";
+
+      override async load() {
+        const found = await super.load();
+        return found && found.version !== this.#own ? { ...found, version: `W/${found.version}` } : found;
+      }
+
+      override nextVersion(value: string) {
+        this.#own = super.nextVersion(value);
+        return this.#own;
+      }
+
+      override accepts(expected: string | undefined, found: StoredValue | undefined) {
+        return super.accepts(expected?.replace("W/", ""), found);
+      }
+    },
+  },
+];
+
+const compared: readonly Mutant[] = [
+  {
+    name: "saves whatever version is expected",
+    caughtBy: "refuses a version that is not the current one any more",
+    clause: "save",
+    says: "was accepted, although another save() has been accepted since that version. It resolved to ",
+    Store: class extends ReferenceStore {
+      override accepts() {
+        return true;
+      }
+    },
+  },
+  {
+    name: "compares the version with what it saw last itself",
+    caughtBy: "refuses a version that is not the current one any more",
+    clause: "save",
+    says: "was accepted, although another save() has been accepted since that version.",
+    Store: class extends ReferenceStore {
+      #own: string | undefined;
+
+      override nextVersion(value: string) {
+        this.#own = super.nextVersion(value);
+        return this.#own;
+      }
+
+      override accepts(expected: string | undefined, found: StoredValue | undefined) {
+        return super.accepts(expected, found) || (expected !== undefined && expected === this.#own);
+      }
+    },
+  },
+  {
+    name: "takes undefined for any version",
+    caughtBy: "refuses undefined where there is something, and a version where there is nothing",
+    clause: "save",
+    says: 'save("refused", undefined) was accepted, although there is something: undefined stands for nothing.',
+    Store: class extends ReferenceStore {
+      override accepts(expected: string | undefined, found: StoredValue | undefined) {
+        return expected === undefined || super.accepts(expected, found);
+      }
+    },
+  },
+  {
+    name: "takes any version where there is nothing",
+    caughtBy: "refuses undefined where there is something, and a version where there is nothing",
+    clause: "save",
+    says: 'save("refused", "1") was accepted, although save() never gave that version.',
+    Store: class extends ReferenceStore {
+      override accepts(expected: string | undefined, found: StoredValue | undefined) {
+        return found === undefined || super.accepts(expected, found);
+      }
+    },
+  },
+];
+
+const refused: readonly Mutant[] = [
+  {
+    name: "refuses with a plain error",
+    caughtBy: "refuses a version that is not the current one any more",
+    clause: "save",
+    says: "was refused with what is no StoreConflictError: Error: The version has changed.",
+    Store: class extends ReferenceStore {
+      override refuse(): never {
+        throw new Error("The version has changed.");
+      }
+    },
+  },
+  {
+    name: "refuses without a word",
+    caughtBy: "refuses a version that is not the current one any more",
+    clause: "save",
+    says: "was accepted, although another save() has been accepted since that version.",
+    Store: class extends ReferenceStore {
+      override refuse() {
+        return this.row()?.version ?? "";
+      }
+    },
+  },
+  {
+    name: "saves what it refuses",
+    caughtBy: "refuses a version that is not the current one any more",
+    clause: "save",
+    says: "was refused, and changed what is stored all the same.",
+    Store: class extends ReferenceStore {
+      override refuse(value: string): never {
+        this.write(value, this.nextVersion(value));
+        throw new StoreConflictError(this.describe());
+      }
+    },
+  },
+];
+
+const raced: readonly Mutant[] = [
+  {
+    name: "lets others in between comparing and setting",
+    caughtBy: "lets one of several racing savers win",
+    clause: "save",
+    says: "Of 4 saves at once with one expected version, 4 were accepted.",
+    Store: class extends ReferenceStore {
+      override async save(value: string, expected: string | undefined) {
+        if (!this.accepts(expected, await this.load())) return this.refuse(value);
+        await setImmediate();
+        const version = this.nextVersion(value);
+        this.write(value, version);
+        return version;
+      }
+    },
+  },
+];
+
+export const versionMutants: readonly Mutant[] = [...named, ...compared, ...refused, ...raced];

@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import { DatabaseSync } from "node:sqlite";
+import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
+import { fileStore } from "@unexpired/store-node";
+
+/** What is stored, as it is found: damage makes it no text. */
+export interface Row {
+  readonly value: unknown;
+  readonly version: string;
+}
+
+const SET_UP = `
+  PRAGMA busy_timeout = 10000;
+  PRAGMA synchronous = OFF;
+  CREATE TABLE IF NOT EXISTS session (id INTEGER PRIMARY KEY CHECK (id = 1), value, version TEXT);`;
+const POLL = 20; // ms
+
+/** A store that does all that is asked of it, in parts that a fault can replace. */
+export class ReferenceStore implements TokenStore, AsyncDisposable {
+  readonly supports: TokenStore["supports"] = { compareAndSet: "host", durable: false };
+  readonly holder?: NonNullable<TokenStore["holder"]>;
+  readonly path: string;
+  readonly #database: DatabaseSync;
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(path: string) {
+    this.path = path;
+    this.#database = new DatabaseSync(path);
+    this.#database.exec(SET_UP);
+    const { holder } = fileStore({ path });
+    if (holder) this.holder = holder;
+  }
+
+  async load(): Promise<StoredValue | undefined> {
+    return this.parse(this.row());
+  }
+
+  async save(value: string, expected: string | undefined): Promise<string> {
+    return this.transaction(() => this.replace(value, expected));
+  }
+
+  async remove(): Promise<void> {
+    this.run("DELETE FROM session");
+  }
+
+  watch(onChange: () => void): () => void {
+    let seen = this.changes();
+    const timer = setInterval(() => {
+      const before = seen;
+      seen = this.changes();
+      if (seen !== before) onChange();
+    }, POLL);
+    timer.unref();
+    this.#timers.add(timer);
+    return () => clearInterval(timer);
+  }
+
+  describe(): string {
+    return `The database ${this.path}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#database.close();
+  }
+
+  /** Compares and sets, within a transaction. */
+  replace(value: string, expected: string | undefined): string {
+    if (!this.accepts(expected, this.parse(this.row()))) return this.refuse(value);
+    const version = this.nextVersion(value);
+    this.write(this.encode(value), version);
+    return version;
+  }
+
+  accepts(expected: string | undefined, found: StoredValue | undefined): boolean {
+    return found?.version === expected;
+  }
+
+  refuse(_value: string): string {
+    throw new StoreConflictError(this.describe());
+  }
+
+  nextVersion(_value: string): string {
+    return randomUUID();
+  }
+
+  parse(row: Row | undefined): StoredValue | undefined {
+    if (row === undefined) return undefined;
+    if (typeof row.value !== "string") return this.complain(row.value);
+    return { value: this.decode(row.value), version: row.version };
+  }
+
+  complain(_value: unknown): StoredValue | undefined {
+    throw new StoreError("STORE_UNREADABLE", {
+      place: this.describe(),
+      problem: "holds something that is no text",
+      advice: "Restore it, or remove it and sign in again.",
+    });
+  }
+
+  encode(value: string): string {
+    return value;
+  }
+
+  decode(text: string): string {
+    return text;
+  }
+
+  row(): Row | undefined {
+    return this.get("SELECT value, version FROM session") as Row | undefined;
+  }
+
+  write(text: string, version: string): void {
+    this.run("INSERT OR REPLACE INTO session VALUES (1, ?, ?)", text, version);
+  }
+
+  /** Grows with each change that another connection makes. */
+  changes(): unknown {
+    return this.get("PRAGMA data_version")?.data_version;
+  }
+
+  get(sql: string) {
+    return this.#database.prepare(sql).get();
+  }
+
+  run(sql: string, ...values: string[]): void {
+    this.#database.prepare(sql).run(...values);
+  }
+
+  transaction<T>(body: () => T): T {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      return body();
+    } finally {
+      this.#database.exec("COMMIT");
+    }
+  }
+}
