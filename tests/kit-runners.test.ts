@@ -26,7 +26,7 @@ const tests = ["store", "first-try", "corrected"].flatMap((subject) =>
   Object.keys(commands).map((runner) => `${subject}.${runner}.test.ts`),
 );
 
-const consumer = mkdtempSync(join(tmpdir(), "unexpired-kit-"));
+const consumer = mkdtempSync(join(tmpdir(), "unexpired-runners-"));
 const write = (name: string, text: string) => writeFileSync(join(consumer, name), text);
 
 /** The exit code of a test run, and all that it printed. */

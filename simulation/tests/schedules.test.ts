@@ -166,6 +166,30 @@ schedule("I14: the directory vanishes while the claim's session file is written"
   expect(script.stored).toBe("A0R2");
 });
 
+schedule("I14: the directory is gone while a look goes on, and back after it", { kind: "file" }, async (script) => {
+  const [a] = await script.signedIn();
+  await script.detach(5_000);
+  const asked = a.get();
+  await script.before(a, "read session.json");
+  await script.world.step(Number.POSITIVE_INFINITY);
+  a.process.suspend();
+  await script.pass(5_000);
+  a.process.resume();
+  await script.pass(1_000);
+  expect(await script.outcome(a, asked)).toBe("STORE_UNAVAILABLE");
+  expect(await script.get(a)).toBe("A0a2");
+});
+
+schedule("I14: the directory vanishes when a sign-in was published", { kind: "file" }, async (script) => {
+  const a = script.start();
+  const signed = a.signIn("A");
+  await script.before(a, "syncDirectory .session.json");
+  await script.detach(0, { isEmpty: true });
+  await Promise.all([signed, script.pass(1_000)]);
+  expect(a.error).toMatchObject({ code: "STORE_UNAVAILABLE" });
+  expect(script.stored).toBeUndefined();
+});
+
 schedule("I15: the disk is full at the claim", { kind: "file" }, async (script) => {
   const [a] = await script.signedIn();
   script.files.disk.isFull = true;

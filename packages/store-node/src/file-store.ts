@@ -142,8 +142,9 @@ class FileStore implements TokenStore {
       // and could not be published over what came next.
       const sight = (await this.#observer.holds(before)) ? before : await this.#observer.look(place);
       this.#require(sight, expected);
-      if (!(await chain.publish(draft))) throw new StoreConflictError(this.#path);
-      this.#home = home;
+      const isPublished = await chain.publish(draft);
+      if (isPublished !== false) this.#home = home;
+      if (!isPublished) throw new StoreConflictError(this.#path);
       await this.#finish(draft, staged, sight).catch(() => undefined);
       return versionOf(draft);
     } finally {

@@ -102,9 +102,9 @@ export class Chain {
 
   /**
    * Gives a draft its number. `false`: the number is taken, or the chain is another one than the draft was written
-   * into, because it was removed meanwhile.
+   * into, because it was removed meanwhile. `undefined`: it was published, and is gone with all of the chain.
    */
-  async publish(draft: Draft): Promise<boolean> {
+  async publish(draft: Draft): Promise<boolean | undefined> {
     try {
       await this.#fs.link(draft.temporary, this.path(draft.number));
       await this.#fs.syncDirectory(this.directory);
@@ -120,9 +120,9 @@ export class Chain {
    * A number can be free because it was collected: while we were suspended, others had published it and more. Then
    * ours is no part of what came after it.
    */
-  async #isPartOfHistory(ours: Generation): Promise<boolean> {
+  async #isPartOfHistory(ours: Generation): Promise<boolean | undefined> {
     const newest = await this.head();
-    if (!newest || newest.number < ours.number) return false; // removed meanwhile
+    if (!newest || newest.number < ours.number) return undefined; // removed meanwhile
     if (newest.number === ours.number) return newest.id === ours.id;
     if (newest.past.some((entry) => entry.startsWith(`${ours.id}.`))) return true;
     if (newest.number - ours.number < PAST_KEPT / 2) return false;
