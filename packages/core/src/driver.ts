@@ -37,7 +37,8 @@ export class Driver {
   constructor(settings: Settings) {
     this.#settings = settings;
     const { store, refresh, profile, clock, account } = settings;
-    this.records = new RecordStore(store, account);
+    const onShared = () => this.#announce({ type: "degraded", place: this.records.place });
+    this.records = new RecordStore(store, account, onShared);
     this.#protocol = new RefreshProtocol({
       records: this.records,
       holder: store.holder,

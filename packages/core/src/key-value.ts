@@ -17,12 +17,19 @@ export interface KeyValueOptions {
   readonly key?: string | undefined;
 }
 
+const VERSIONS_KEPT = 100;
+const shared = new WeakSet<TokenStore>();
+
+/** Whether somebody was seen to write where a store of {@link fromKeyValue} keeps its session, past that store. */
+export const isShared = (store: TokenStore): boolean => shared.has(store);
+
 const PREFIX = "unexpired"; // not JSON, so that key-value libraries which parse what they read leave it alone
 
 /**
  * Makes a store of a key-value object. Such an object cannot compare and set, so `supports.compareAndSet` is
  * `"process"`, and holds for this one store: managers that share it are safe. Two stores made over one backing are not,
- * in one process or in several: each of them may overwrite what the other has just saved, and a session is lost.
+ * in one process or in several: each of them may overwrite what the other has just saved, and a session is lost. A
+ * manager that sees another's write says so with the event `degraded`.
  *
  * @throws TypeError where `get`, `set` or `delete` is missing, or `key` is no string
  */
@@ -37,8 +44,18 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     queue = turn.catch(() => {});
     return turn;
   };
-  const load = async (): Promise<StoredValue | undefined> => parse(await keyValue.get(key), place);
-  return {
+  const known = new Set<string>(); // versions that we wrote or have seen
+  const know = (version: string) => {
+    known.add(version);
+    if (known.size > VERSIONS_KEPT) known.delete([...known][0] ?? "");
+  };
+  const load = async (): Promise<StoredValue | undefined> => {
+    const stored = parse(await keyValue.get(key), place);
+    if (stored && known.size > 0 && !known.has(stored.version)) shared.add(store);
+    if (stored) know(stored.version);
+    return stored;
+  };
+  const store: TokenStore = {
     supports: { compareAndSet: "process", durable: false },
     describe: () => place,
     load,
@@ -46,11 +63,13 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
       inTurn(async () => {
         if ((await load())?.version !== expected) throw new StoreConflictError(place);
         const version = randomId(systemClock);
+        know(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
         return version;
       }),
     remove: () => inTurn(async () => void (await keyValue.delete(key))),
   };
+  return store;
 }
 
 const optionTable = {

@@ -1,4 +1,5 @@
 import { StoreError, UnexpiredError } from "./errors.ts";
+import { isShared } from "./key-value.ts";
 import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
 import { blank, redact } from "./redact.ts";
 import { secretsOf } from "./token-set.ts";
@@ -21,9 +22,14 @@ export class RecordStore {
   /** What was parsed last: nearly every look finds the same string again. */
   #parsed: { readonly value: string; readonly record: SessionRecord } | undefined;
 
-  constructor(store: TokenStore, accountOf: (tokens: TokenSet) => string | undefined) {
+  #isShared = false;
+  readonly #onShared: () => void;
+
+  /** `onShared` is called once, where others write past the store, whose compare-and-set does not reach them. */
+  constructor(store: TokenStore, accountOf: (tokens: TokenSet) => string | undefined, onShared = () => {}) {
     this.#store = store;
     this.#accountOf = accountOf;
+    this.#onShared = onShared;
   }
 
   get place(): string {
@@ -33,6 +39,10 @@ export class RecordStore {
   /** @throws StoreError */
   async load(): Promise<Stored | undefined> {
     const found = await this.#read();
+    if (!this.#isShared && isShared(this.#store)) {
+      this.#isShared = true;
+      this.#onShared();
+    }
     if (!found) return undefined;
     if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found.value) };
     return { record: this.#parsed.record, version: found.version };

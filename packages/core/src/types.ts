@@ -161,7 +161,12 @@ export type SessionEvent =
   /** Tokens told as `unsaved` are in the store now. */
   | { readonly type: "saved"; readonly place: string }
   /** A spent refresh token was found in the store; the current session was written back. */
-  | { readonly type: "restored"; readonly place: string };
+  | { readonly type: "restored"; readonly place: string }
+  /**
+   * Somebody writes where a store of `fromKeyValue` keeps its session, past that store: another process, or another
+   * store over the same object. Either may overwrite the other's tokens. Use a store that compares and sets for all.
+   */
+  | { readonly type: "degraded"; readonly place: string };
 
 /** Options of one call. */
 export interface CallOptions {

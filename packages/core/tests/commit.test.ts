@@ -116,6 +116,10 @@ describe("a rotation, and what is stored now", () => {
     ["a newer token", { because: "superseded", there: recordWith("n") }],
     ["a token that is not spent", { because: "superseded", there: recordWith("n", { obtainedAt: NOW - 1 }) }],
     ["a verdict about another token", { because: "superseded", there: ended(0) }],
+    [
+      "a spent token over a session that replaced ours",
+      { because: "superseded", there: recordWith(0, { spent: [digest(0), digest(1)] }) },
+    ],
     ["a newer access token", { because: "superseded", there: { obtainedAt: NOW + 11 }, ours: rotation(reusable) }],
   ])("is dropped where that is %s", async (_name, { because, there, ours = rotation() }) => {
     const revoked: (string | undefined)[] = [];

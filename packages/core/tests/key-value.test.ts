@@ -201,3 +201,37 @@ describe("options", () => {
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled"]); // why the documentation warns
   });
 });
+
+describe("a key-value object that others write to, too", () => {
+  const start = (object: KeyValue) => {
+    const events: string[] = [];
+    const manager = createTokenManager({ store: fromKeyValue(object) });
+    manager.subscribe((event) => event.type === "degraded" && events.push(event.place));
+    return { events, manager };
+  };
+
+  it("is told once as degraded, by who sees the other's write", async () => {
+    const object = new Map<string, string>();
+    const [one, other] = [start(object), start(object)];
+    await one.manager.signIn({ accessToken: canary("access", 1) });
+    await other.manager.signIn({ accessToken: canary("access", 2) });
+    expect(one.events).toEqual([]);
+    await one.manager.hasSession();
+    await one.manager.hasSession();
+    expect(one.events).toEqual(['The key "unexpired"']);
+    expect(other.events).toEqual([]); // what it found first may be of an earlier run
+  });
+
+  it("is none where managers share the store, or one comes after the other", async () => {
+    const object = new Map<string, string>();
+    const store = fromKeyValue(object);
+    const types: string[] = [];
+    for (let number = 1; number <= 120; number++) {
+      const manager = createTokenManager({ store: number > 100 ? fromKeyValue(object) : store });
+      manager.subscribe(({ type }) => types.push(type));
+      await Promise.all([manager.signIn({ accessToken: canary("access", number) }), manager.hasSession()]);
+      await manager.hasSession();
+    }
+    expect(types).not.toContain("degraded");
+  });
+});
