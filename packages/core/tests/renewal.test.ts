@@ -90,6 +90,22 @@ describe("a renewal that finds another holder's exchange", () => {
     expect(clock.keepingAlive).toBe(0);
   });
 
+  it("that was first with its claim, waits for what it brings", async () => {
+    const { clock, protocol, put, seen, store } = await start();
+    const { save } = store;
+    store.save = async (value, expected) => {
+      store.save = save;
+      await put(claimed);
+      return save(value, expected);
+    };
+    const renewed = protocol.renew(GOAL, urgent);
+    await clock.advance(50);
+    await put(recordWith(2));
+    await clock.advance(50);
+    expect(await renewed).toBe(true);
+    expect(seen.at(-1)).toEqual([canary("access", 2), "change"]);
+  });
+
   it("looks at once where the store tells of a change", async () => {
     const { clock, protocol, put, store } = await start(claimed);
     protocol.wake();
