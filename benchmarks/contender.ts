@@ -53,8 +53,9 @@ process.once("message", async (moment: number) => {
   const accessToken = await get();
   const { user, system } = process.cpuUsage(before);
   const finish: Finish = { at: now(), accessToken, work: (user + system) / 1000 };
-  process.send?.(finish, () => process.exit());
+  process.send?.(finish);
 });
+process.once("disconnect", () => process.exit()); // the other end has all that was told
 process.send?.("ready");
 
 function now(): number {

@@ -98,6 +98,7 @@ async function run(way: Way, { processes, isWarm }: Scene): Promise<Outcome> {
   const finishes = all.map((child) => nextMessage<Finish>(child));
   for (const child of all) child.send(moment);
   const finished = await Promise.all(finishes);
+  for (const child of all) child.disconnect();
   await Promise.all(all.map((child) => child.exitCode ?? once(child, "exit")));
   if (new Set(finished.map(({ accessToken }) => accessToken)).size !== 1) throw new Error(`${way}: not one token`);
   const settle = Math.max(...finished.map(({ at }) => at)) - moment;

@@ -9,7 +9,8 @@ test("skips are listed with their reasons", () => {
   const skips = [{ name: "a", reason: "needs a Secret Service", fails: false }];
   expect(report({ passed: 2, failed: 0, skips })).toEqual([
     "skipped: a (needs a Secret Service)",
-    "2 passed, 0 failed, 1 skipped",
+    "1 skipped",
+    "2 passed, 0 failed",
   ]);
 });
 

@@ -25,7 +25,8 @@ export function report({ passed, failed, skips }: Counts): string[] {
   const skipped = skips.length - failing;
   return [
     ...skips.map((skip) => `${skip.fails ? "failed, because skipped" : "skipped"}: ${skip.name} (${skip.reason})`),
-    `${passed} passed, ${failed + failing} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`,
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    `${passed} passed, ${failed + failing} failed`,
   ];
 }
 
