@@ -12,7 +12,7 @@ export {
   UnexpiredError,
 } from "./errors.ts";
 export { createFetch, type FetchOptions } from "./fetch.ts";
-export { fromKeyValue, type KeyValue, type KeyValueOptions } from "./key-value.ts";
+export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./key-value.ts";
 export { createTokenManager } from "./manager.ts";
 export { memoryStore } from "./memory-store.ts";
 export { providers } from "./providers.ts";

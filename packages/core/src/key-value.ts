@@ -18,10 +18,12 @@ export interface KeyValueOptions {
 }
 
 const VERSIONS_KEPT = 100;
-const shared = new WeakSet<TokenStore>();
 
-/** Whether somebody was seen to write where a store of {@link fromKeyValue} keeps its session, past that store. */
-export const isShared = (store: TokenStore): boolean => shared.has(store);
+/** A store over a key-value object. */
+export interface KeyValueStore extends TokenStore {
+  /** Whether somebody was seen to write the session past this store. */
+  readonly isShared: boolean;
+}
 
 const PREFIX = "unexpired"; // not JSON, so that key-value libraries which parse what they read leave it alone
 
@@ -33,7 +35,7 @@ const PREFIX = "unexpired"; // not JSON, so that key-value libraries which parse
  *
  * @throws TypeError where `get`, `set` or `delete` is missing, or `key` is no string
  */
-export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}): TokenStore {
+export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}): KeyValueStore {
   check(keyValue);
   checkOptions("fromKeyValue", optionTable, options);
   const { key = "unexpired" } = options;
@@ -44,6 +46,7 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     queue = turn.catch(() => {});
     return turn;
   };
+  let isShared = false;
   const known = new Set<string>(); // versions that we wrote or have seen
   const know = (version: string) => {
     known.add(version);
@@ -51,11 +54,14 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
   };
   const load = async (): Promise<StoredValue | undefined> => {
     const stored = parse(await keyValue.get(key), place);
-    if (stored && known.size > 0 && !known.has(stored.version)) shared.add(store);
+    isShared ||= stored !== undefined && known.size > 0 && !known.has(stored.version);
     if (stored) know(stored.version);
     return stored;
   };
-  const store: TokenStore = {
+  return {
+    get isShared() {
+      return isShared;
+    },
     supports: { compareAndSet: "process", durable: false },
     describe: () => place,
     load,
@@ -69,7 +75,6 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
       }),
     remove: () => inTurn(async () => void (await keyValue.delete(key))),
   };
-  return store;
 }
 
 const optionTable = {

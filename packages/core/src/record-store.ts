@@ -1,5 +1,5 @@
 import { StoreError, UnexpiredError } from "./errors.ts";
-import { isShared } from "./key-value.ts";
+import type { KeyValueStore } from "./key-value.ts";
 import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
 import { blank, redact } from "./redact.ts";
 import { secretsOf } from "./token-set.ts";
@@ -15,7 +15,7 @@ const SECRETS_KEPT = 12; // three for each token set: an error may be about the 
 
 /** A store of records over a store of strings, with every failure in our own terms. */
 export class RecordStore {
-  readonly #store: TokenStore;
+  readonly #store: TokenStore & Partial<Pick<KeyValueStore, "isShared">>;
   readonly #accountOf: (tokens: TokenSet) => string | undefined;
   /** Of the records that went through here last: no error may show them. */
   #secrets: readonly string[] = [];
@@ -39,7 +39,7 @@ export class RecordStore {
   /** @throws StoreError */
   async load(): Promise<Stored | undefined> {
     const found = await this.#read();
-    if (!this.#isShared && isShared(this.#store)) {
+    if (!this.#isShared && this.#store.isShared) {
       this.#isShared = true;
       this.#onShared();
     }

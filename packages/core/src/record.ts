@@ -84,16 +84,9 @@ export const digestOf = (refreshToken: string): Digest =>
     .replace(/\//g, "_")
     .replace(/=+$/, "");
 
-const digests = new WeakMap<TokenSet, Digest>();
-
-/** The digest of the record's refresh token, where it has one. Computed once for each token set. */
-export function currentDigest(record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined {
-  const tokens = record?.tokens;
-  if (tokens?.refreshToken === undefined) return undefined;
-  const digest = digests.get(tokens) ?? digestOf(tokens.refreshToken);
-  digests.set(tokens, digest);
-  return digest;
-}
+/** The digest of the record's refresh token, where it has one. */
+export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
+  record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
 /** Whether `record` is older than what is known: its refresh token was used up since. */
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {

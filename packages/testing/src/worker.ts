@@ -4,8 +4,8 @@ import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import { createTokenManager, type TokenStore, UnexpiredError } from "@unexpired/core";
+import { oauth2Refresh } from "@unexpired/core/oauth2";
 import type { OpenStore } from "./harness.ts";
-import { refreshAt } from "./refresh.ts";
 import { dispose } from "./scene.ts";
 import { longValue, numberOf, type Task } from "./tasks.ts";
 
@@ -97,7 +97,7 @@ async function saveForEver(): Promise<never> {
 async function keepSession(tokenEndpoint: string): Promise<void> {
   let ahead = 0;
   const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead };
-  const tokens = createTokenManager({ store, clock, refresh: refreshAt(tokenEndpoint) });
+  const tokens = createTokenManager({ store, clock, refresh: oauth2Refresh({ tokenEndpoint, clientId: "kit" }) });
   process.on("message", async (moment: number) => {
     ahead = moment;
     await tell(await tokens.getAccessToken().catch((error: unknown) => ({ error: String(error) })));

@@ -1,8 +1,8 @@
 import { createTokenManager, type TokenStore } from "@unexpired/core";
+import { oauth2Refresh } from "@unexpired/core/oauth2";
 import { ConformanceError, hold, success } from "../contract.ts";
 import type { Remote } from "../fork.ts";
 import { startIssuer } from "../issuer.ts";
-import { refreshAt } from "../refresh.ts";
 import { within } from "../within.ts";
 import type { StoreCase } from "./case.ts";
 
@@ -70,7 +70,7 @@ const signedOut: StoreCase = {
   needs: [],
   async run(scene) {
     await using issuer = await startIssuer();
-    const refresh = refreshAt(issuer.tokenEndpoint);
+    const refresh = oauth2Refresh({ tokenEndpoint: issuer.tokenEndpoint, clientId: "kit" });
     await using one = createTokenManager({ store: patient(await scene.open()), refresh });
     await using other = createTokenManager({ store: patient(await scene.open()), refresh });
     await one.signIn({ ...issuer.signIn(), expiresAt: 0 });
