@@ -1,23 +1,44 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { CountsReporter } from "./scripts/counts-reporter.ts";
 
-const project = (name: string, root: string, globalSetup: string[] = []) => ({
+interface Extra {
+  readonly globalSetup?: string[];
+  /** Other versions of a client in place of the one that is installed under its own name. */
+  readonly alias?: Readonly<Record<string, string>>;
+}
+
+const project = (name: string, root: string, { globalSetup = [], alias = {} }: Extra = {}) => ({
+  resolve: {
+    alias: Object.entries(alias).map(([find, replacement]) => ({ find: new RegExp(`^${find}$`), replacement })),
+  },
   test: { name, root, include: ["**/*.test.ts"], exclude: ["**/node_modules/**"], testTimeout: 30_000, globalSetup },
 });
+
+/** A package's tests, and once more for each other version of its client: `"axios-oldest": "npm:axios@1.0.0"`. */
+function projectsOf(name: string) {
+  const root = join("packages", name);
+  const { devDependencies = {} } = JSON.parse(readFileSync(join(import.meta.dirname, root, "package.json"), "utf8"));
+  const client = name.replace("adapter-", "");
+  const versions = Object.keys(devDependencies).filter((dependency) => dependency.startsWith(`${client}-`));
+  return [
+    project(name, root),
+    ...versions.map((version) => project(`${name} on ${version}`, root, { alias: { [client]: version } })),
+  ];
+}
 
 export default defineConfig({
   test: {
     reporters: ["default", new CountsReporter()],
     projects: [
-      ...readdirSync(join(import.meta.dirname, "packages")).map((name) => project(name, `packages/${name}`)),
+      ...readdirSync(join(import.meta.dirname, "packages")).flatMap(projectsOf),
       project("chaos", "chaos"),
       ...readdirSync(join(import.meta.dirname, "examples")).map((name) => project(name, `examples/${name}`)),
       project("mutation", "mutation"),
       project("scripts", "scripts"),
       project("simulation", "simulation"),
-      project("whole", "tests", [join(import.meta.dirname, "tests/support/pack.ts")]),
+      project("whole", "tests", { globalSetup: [join(import.meta.dirname, "tests/support/pack.ts")] }),
     ],
   },
 });

@@ -59,9 +59,12 @@ describe("says what is wrong and how to mend it", () => {
   });
 });
 
-test.each(["^1.0.0", "~1.0.0", "latest", "1.x", ">=1.0.0", "*", "workspace:^"])("%s is not exact", (version) => {
-  expect(inexactVersions({ devDependencies: { a: version } })).toHaveLength(1);
-});
+test.each(["^1.0.0", "~1.0.0", "latest", "1.x", ">=1.0.0", "*", "workspace:^", "npm:a@^1.0.0"])(
+  "%s is not exact",
+  (version) => {
+    expect(inexactVersions({ devDependencies: { a: version } })).toHaveLength(1);
+  },
+);
 
 describe("text", () => {
   const places = ["/Users/me"];

@@ -100,7 +100,7 @@ function exportProblems({ files, manifest }: PackageFacts): string[] {
 /** Versions of what we only develop with are exact, so that two machines install the same. */
 export const inexactVersions = (manifest: Readonly<Record<string, unknown>>): string[] =>
   Object.entries(record(manifest.devDependencies))
-    .filter(([, version]) => !/^(\d+\.\d+\.\d+\S*|workspace:\*)$/.test(String(version)))
+    .filter(([, version]) => !/^((npm:[\w@/.-]+@)?\d+\.\d+\.\d+\S*|workspace:\*)$/.test(String(version)))
     .map(([name, version]) => `pin ${name} in "devDependencies" exactly (it says "${version}")`);
 
 export const packageProblems = (facts: PackageFacts): string[] =>

@@ -4,12 +4,12 @@ import { withTokens as gotWithTokens } from "@unexpired/adapter-got";
 import { withTokens as ofetchWithTokens } from "@unexpired/adapter-ofetch";
 import { createFetch, createTokenManager, type TokenManager } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
+import { startResourceServer, UNAUTHORIZED } from "@unexpired/testing";
 import axios from "axios";
 import got from "got";
 import { ofetch } from "ofetch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AuthorizationServer, startAuthorizationServer } from "../examples/demo/authorization-server.ts";
-import { startApi, UNAUTHORIZED } from "./support/api-server.ts";
 import { canary } from "./support/canary.ts";
 
 const CALLERS = 1_000;
@@ -45,7 +45,7 @@ afterAll(() => server.close());
 
 /** Signs in with an access token that the API does not accept, and makes 1,000 concurrent calls. */
 async function callAtOnce(name: string, options: { readonly expiresAt: number; readonly spread: number }) {
-  await using api = await startApi();
+  await using api = await startResourceServer();
   api.respond = async ({ authorization = "" }, index) => {
     const isAccepted = await server.verify(authorization.replace("Bearer ", ""));
     if (!isAccepted) await sleep((index / CALLERS) * options.spread); // when the answer arrives is what the case is about

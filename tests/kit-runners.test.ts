@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { run } from "../scripts/workspace.ts";
-import { block, blocks, page, root } from "./support/store-page.ts";
+import { block, readPage, root } from "./support/pages.ts";
 
 const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const ours = ["typescript", "vitest", "@types/node"].map((name) => `${name}@${devDependencies[name]}`);
@@ -20,6 +20,8 @@ const commands: Readonly<Record<string, (file: string) => string[]>> = {
   jest: (file) => ["--experimental-vm-modules", "node_modules/jest/bin/jest.js", "--runTestsByPath", `${file}.js`],
   mocha: (file) => ["node_modules/mocha/bin/mocha.js", `${file}.ts`],
 };
+
+const page = readPage("docs/writing-a-store.md");
 
 /** The page has those of `store`; the others differ in what they import. */
 const tests = ["store", "first-try", "corrected"].flatMap((subject) =>
@@ -43,9 +45,9 @@ async function test(runner: string, subject: string): Promise<{ code: number; pr
 
 /** The first try of the page after the correction that it gives. */
 function corrected(): string {
-  const [signature = ""] = block("correction").split("\n");
+  const [signature = ""] = block(page, "correction").split("\n");
   const wrong = `${signature.replace(", expected", "")}\n`;
-  const fixed = block("first-try.ts").replace(wrong, block("correction"));
+  const fixed = block(page, "first-try.ts").replace(wrong, block(page, "correction"));
   return `import { StoreConflictError } from "@unexpired/core";\n${fixed}`;
 }
 
@@ -53,11 +55,11 @@ beforeAll(() => {
   write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
   const { "@unexpired/core": core = "", "@unexpired/testing": testing = "" } = inject("tarballs");
   run("npm", ["install", "--no-audit", "--no-fund", core, testing, ...ours, ...RUNNERS], { cwd: consumer });
-  for (const [name, code] of blocks) write(basename(name), code);
+  for (const [name, code] of page.blocks) write(basename(name), code);
   write("corrected.ts", corrected());
-  for (const name of tests.filter((test) => !blocks.has(test))) {
+  for (const name of tests.filter((test) => !page.blocks.has(test))) {
     const [subject = "", ...rest] = name.split(".");
-    write(name, block(["store", ...rest].join(".")).replace("./harness.ts", `./${subject}.ts`));
+    write(name, block(page, ["store", ...rest].join(".")).replace("./harness.ts", `./${subject}.ts`));
   }
   const options = ["--strict", "--rewriteRelativeImportExtensions", "--module", "nodenext", "--types", "node"];
   const tsc = "node_modules/typescript/bin/tsc";
@@ -75,7 +77,7 @@ describe.each(Object.keys(commands))("the kit under %s", (runner) => {
 
   it("says what is wrong with the first try, as the page has it", { timeout: MINUTE }, async () => {
     const { code, printed } = await test(runner, "first-try");
-    const [, message = ""] = /^```text\nConformanceError: (.*?)\n```/ms.exec(page) ?? []; // each shows the name its own way
+    const [, message = ""] = /^```text\nConformanceError: (.*?)\n```/ms.exec(page.text) ?? []; // each shows the name its own way
     for (const line of message.split("\n")) expect(printed).toContain(line);
     expect(code).not.toBe(0);
   });

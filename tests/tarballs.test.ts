@@ -1,18 +1,13 @@
 /** What is tested last is what people install: the packed tarballs, installed by npm alone into an empty folder. */
-import { execFile, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { entries, type Manifest, packages, root, run } from "../scripts/workspace.ts";
+import { entries, type Manifest, packages, root } from "../scripts/workspace.ts";
 import { asCommonJs, firstProgram, startServers } from "./readme.ts";
+import { bundler, Consumer, nodenext } from "./support/consumer.ts";
 
-const consumer = mkdtempSync(join(tmpdir(), "unexpired-consumer-"));
+let consumer: Consumer;
 const specifiers = packages.flatMap((pkg) => entries(pkg).map(([specifier]) => specifier));
-const write = (name: string, text: string) => writeFileSync(join(consumer, name), text);
-const node = (args: string[], cwd = consumer, env = {}) =>
-  promisify(execFile)(process.execPath, args, { cwd, env: { ...process.env, ...env } });
 
 /** The clients that the adapters are peers of, and the compiler, in the versions that we develop with. */
 function companions(): string[] {
@@ -25,57 +20,38 @@ function companions(): string[] {
     .map((name) => `${name}@${versions[name]}`);
 }
 
-/** The type errors in what we wrote. Those in other packages' declarations are theirs (ofetch's want undici). */
-function typeErrors(resolution: { module: string; moduleResolution: string; outDir: string }): string[] {
-  const options = { target: "es2023", types: "node", ...resolution };
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  const tsc = [
-    "node_modules/typescript/bin/tsc",
-    "--strict",
-    ...args,
-    ...programs.map(([name]) => `${name}.ts`),
-    "all.ts",
-  ];
-  const { stdout } = spawnSync(process.execPath, tsc, { cwd: consumer, encoding: "utf8" });
-  return stdout
-    .split("\n")
-    .filter((line) => line.includes("error TS") && !/^node_modules\/(?!@unexpired\/)/.test(line));
-}
-
 /** The first program of each README, under the name of the file that it is written to. */
 const programs = [["program", "README.md"], ...packages.map(({ folder }) => [folder, `packages/${folder}/README.md`])];
 
 beforeAll(() => {
-  write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
-  run("npm", ["install", "--no-audit", "--no-fund", ...Object.values(inject("tarballs")), ...companions()], {
-    cwd: consumer,
-  });
+  consumer = new Consumer([...Object.values(inject("tarballs")), ...companions()]);
   for (const [name, readme = ""] of programs) {
-    write(`${name}.ts`, firstProgram(readFileSync(join(root, readme), "utf8")));
+    consumer.write(`${name}.ts`, firstProgram(readFileSync(join(root, readme), "utf8")));
   }
-  write("all.ts", specifiers.map((specifier, index) => `export * as all${index} from "${specifier}";\n`).join(""));
+  consumer.write(
+    "all.ts",
+    specifiers.map((specifier, index) => `export * as all${index} from "${specifier}";\n`).join(""),
+  );
 }, 300_000);
 
-afterAll(() => rmSync(consumer, { recursive: true }));
-
-const nodenext = { module: "nodenext", moduleResolution: "nodenext", outDir: "nodenext" };
-const bundler = { module: "esnext", moduleResolution: "bundler", outDir: "bundler" };
+afterAll(() => consumer[Symbol.dispose]());
 
 test.each([nodenext, bundler])("everything type-checks under $moduleResolution", { timeout: 120_000 }, (resolution) => {
-  expect(typeErrors(resolution)).toEqual([]);
+  const files = ["all.ts", ...programs.map(([name]) => `${name}.ts`)];
+  expect(consumer.typeErrors(files, resolution)).toEqual([]);
 });
 
 describe.each(programs)("%s.ts of %s", (name) => {
-  const home = join(consumer, `${name}-home`);
+  const home = () => join(consumer.directory, `${name}-home`);
   const start = async (program: string) => {
     await using servers = await startServers();
-    const { stdout } = await node([program], consumer, { ...servers.env, HOME: home, LOCALAPPDATA: home });
+    const { stdout } = await consumer.node([program], { ...servers.env, HOME: home(), LOCALAPPDATA: home() });
     return stdout.includes(name === "testing" ? "\u2139 fail 0" : servers.secretOfTheApi); // that one is a test
   };
-  beforeEach(() => mkdirSync(home));
+  beforeEach(() => mkdirSync(home()));
   afterEach(() => {
-    rmSync(home, { recursive: true });
-    rmSync(join(consumer, "session.json"), { force: true });
+    rmSync(home(), { recursive: true });
+    rmSync(join(consumer.directory, "session.json"), { force: true });
   });
 
   test("runs by import", async () => {
@@ -83,17 +59,17 @@ describe.each(programs)("%s.ts of %s", (name) => {
   });
 
   test("runs by require", async () => {
-    write(`${name}.cjs`, asCommonJs(readFileSync(join(consumer, "nodenext", `${name}.js`), "utf8")));
+    consumer.write(`${name}.cjs`, asCommonJs(readFileSync(join(consumer.directory, "nodenext", `${name}.js`), "utf8")));
     expect(await start(`${name}.cjs`)).toBe(true);
   });
 });
 
 test.each(specifiers)('import "%s"', async (specifier) => {
-  write("import.js", `import * as all from "${specifier}"; console.log(Object.keys(all).length);`);
-  expect(Number((await node(["import.js"])).stdout)).toBeGreaterThan(0);
+  consumer.write("import.js", `import * as all from "${specifier}"; console.log(Object.keys(all).length);`);
+  expect(Number((await consumer.node(["import.js"])).stdout)).toBeGreaterThan(0);
 });
 
 test.each(specifiers)('require("%s")', async (specifier) => {
-  write("require.cjs", `console.log(Object.keys(require("${specifier}")).length);`);
-  expect(Number((await node(["require.cjs"])).stdout)).toBeGreaterThan(0);
+  consumer.write("require.cjs", `console.log(Object.keys(require("${specifier}")).length);`);
+  expect(Number((await consumer.node(["require.cjs"])).stdout)).toBeGreaterThan(0);
 });

@@ -1,6 +1,7 @@
-import { createAuthorizer, type Origins, type TokenSource } from "@unexpired/core";
-import { type AxiosInstance, getAdapter } from "axios";
-import { authorize } from "./authorizing-adapter.ts";
+import type { TokenSource } from "@unexpired/core";
+import { createAuthorizer, type Origins } from "@unexpired/core/adapter";
+import type { AxiosInstance, AxiosResponse } from "axios";
+import { type AsSeen, authorize } from "./authorizing-adapter.ts";
 
 /** Options of {@link attachTokens}. */
 export interface AttachOptions {
@@ -9,11 +10,16 @@ export interface AttachOptions {
    * the origin of the instance's own `baseURL` at this moment. A request's own `baseURL` never widens it.
    */
   readonly origins?: Origins | undefined;
+  /**
+   * Whether the server refused the token, where it says so in another way than with status 401. Gets the response to a
+   * request that had the token, also where axios throws for its status, with `data` as `transformResponse` makes it.
+   */
+  readonly isUnauthorized?: ((response: AxiosResponse) => boolean | Promise<boolean>) | undefined;
 }
 
 /**
  * Sends the session's access token with every request of an axios instance to one of `origins`, and sends a request
- * once more after a 401, with a newer token.
+ * once more after a 401, with a newer token. `perRequest` makes options for a single request.
  *
  * A request interceptor puts this around the instance's transport (axios calls it "adapter"). So it comes after every
  * interceptor, whatever the order, and those of others run once per call: a 401 that is repeated is not theirs to see.
@@ -24,18 +30,20 @@ export interface AttachOptions {
 export function attachTokens(
   instance: Pick<AxiosInstance, "defaults" | "interceptors">,
   tokens: TokenSource,
-  { origins = [originOf(instance.defaults.baseURL)] }: AttachOptions = {},
+  { origins, isUnauthorized }: AttachOptions = {},
 ): () => void {
-  const authorizer = createAuthorizer(tokens, { origins });
-  const mayFollow = (from: URL, to: URL) =>
-    from.origin === to.origin && (typeof origins !== "function" || origins(to) === true);
+  const authorizer = createAuthorizer<AsSeen>(tokens, {
+    origins,
+    baseURL: instance.defaults.baseURL,
+    isUnauthorized: isUnauthorized && ((asSeen) => asSeen().then(isUnauthorized, () => false)),
+  });
   const id = instance.interceptors.request.use(
     (config) => {
       const { adapter } = config;
       return Object.assign(config, {
         adapter: (final: typeof config) => {
           Object.assign(final, { adapter }); // whoever sends this config again does not wrap it twice
-          return authorize({ config: final, send: getAdapter(adapter, final), authorizer, mayFollow });
+          return authorize(final, authorizer);
         },
       });
     },
@@ -44,10 +52,3 @@ export function attachTokens(
   );
   return () => instance.interceptors.request.eject(id);
 }
-
-const originOf = (baseURL: string | undefined): string => {
-  if (URL.canParse(baseURL ?? "")) return new URL(baseURL ?? "").origin;
-  throw new TypeError(
-    `origins: needed, because the instance's baseURL is ${baseURL === undefined ? "undefined" : "not an absolute URL"}. Give the origins that may get the token, as in ["https://api.example.com"].`,
-  );
-};

@@ -1,121 +1,102 @@
-import type { Authorizer } from "@unexpired/core";
-import { Axios, type AxiosAdapter, type AxiosResponse, type InternalAxiosRequestConfig, isAxiosError } from "axios";
+import type { SettingsOfRequest } from "@unexpired/core";
+import { type Authorizer, printAs, requestView } from "@unexpired/core/adapter";
+import axios, {
+  type AxiosError,
+  type AxiosRequestConfig,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+} from "axios";
 
-/** One request on its way: after every interceptor, its body serialised. */
-interface Sending {
-  readonly config: InternalAxiosRequestConfig;
-  readonly send: AxiosAdapter;
-  readonly authorizer: Authorizer;
-  /** Whether the token may go along with a redirect. */
-  readonly mayFollow: (from: URL, to: URL) => boolean;
+/** Gives a response with the body as the caller would see it; rejects where `transformResponse` throws. */
+export type AsSeen = () => Promise<AxiosResponse>;
+
+/** A request on its way: after every interceptor, its body serialised. */
+type Config = InternalAxiosRequestConfig & Partial<SettingsOfRequest>;
+
+/** How a request ended. An error for a status has its response, too. */
+interface Ended {
+  readonly response?: AxiosResponse | undefined;
+  readonly error?: AxiosError;
 }
 
-/** Sends a request with the token, and once more after a 401. */
-export async function authorize(sending: Sending): Promise<AxiosResponse> {
-  const { config, send, authorizer } = sending;
-  const target = targetOf(config);
-  if (!target || hasOwnCredentials(config, target)) return send(config);
-  const options = { signal: signalOf(config) };
-  const accessToken = await authorizer.tokenFor(target, options);
-  if (accessToken === undefined) return send(config);
+/** Sends a request with the token, and once more after a 401. The config has the token only while it is under way. */
+export async function authorize(config: Config, authorizer: Authorizer<AsSeen>): Promise<AxiosResponse> {
+  const { beforeRedirect, cancelToken, headers, transformResponse = [], unexpired } = config;
+  const url = targetOf(config);
+  const signal = (config.signal ?? cancelToken?.toAbortSignal?.()) as AbortSignal | undefined;
+  const authorization = await authorizer.authorize({ url, signal, unexpired });
+  if (!url || !authorization) return dispatch(config, {});
 
-  const first = await sendWith(accessToken, target, sending);
-  const { response } = first;
-  const url = response && answeredBy(response, target);
-  if (!url || url.origin !== target.origin) return first.give(); // no answer, or one to a redirect that went without the token
-  const answer = {
-    status: response.status,
-    wwwAuthenticate: response.headers["www-authenticate"]?.toString(),
-    url,
-    accessToken,
-    replayable: isReplayable(config.data),
-  };
-  const newer = await authorizer.tokenAfter(answer, options).catch(async (error: unknown) => {
-    await discard(response);
-    throw error;
-  });
-  if (newer === undefined) return first.give();
-  await discard(response);
-  return (await sendWith(newer, target, sending)).give();
-}
-
-interface Outcome {
-  /** The response, also where axios makes an error of it. */
-  readonly response: AxiosResponse | undefined;
-  /** Returns or throws it in axios's own form. */
-  readonly give: () => AxiosResponse;
-}
-
-/** The config holds the token only as long as the request is under way, so that no error of axios shows it. */
-async function sendWith(accessToken: string, target: URL, { config, send, mayFollow }: Sending): Promise<Outcome> {
-  const { beforeRedirect } = config;
-  config.headers.set("Authorization", `Bearer ${accessToken}`);
-  config.beforeRedirect = (options, ...details) => {
-    if (!mayFollow(target, new URL(options.href))) removeAuthorization(options.headers);
-    beforeRedirect?.(options, ...details);
-  };
-  try {
-    const response = await send(config);
-    hideRequest(response);
-    return { response, give: () => response };
-  } catch (error) {
-    const response = isAxiosError(error) ? error.response : undefined;
-    for (const holder of [error, response]) hideRequest(holder);
-    return {
-      response,
-      give: () => {
-        throw error;
+  let answeredBy: string | undefined;
+  const sendWith = async (header: string): Promise<Ended> => {
+    headers.delete("Authorization"); // it may be there as `undefined`, and written otherwise
+    headers.set("Authorization", header);
+    const changes: AxiosRequestConfig = {
+      beforeRedirect(options, ...details) {
+        if (!authorizer.mayFollow(url, new URL(options.href))) delete options.headers.Authorization;
+        beforeRedirect?.(options, ...details);
       },
     };
-  } finally {
-    config.headers.delete("Authorization");
-    Object.assign(config, { beforeRedirect });
-  }
+    const ended: Ended = await dispatch(config, changes).then(
+      (response) => ({ response }),
+      (error) => ({ response: error?.response, error }),
+    );
+    headers.delete("Authorization");
+    answeredBy = conceal(config, url, ended);
+    return ended;
+  };
+  const first = await sendWith(authorization.header);
+  const { response } = first;
+  if (!response) return give(first);
+  const renewal = authorization.renew({
+    response: () => dispatch(config, { adapter: async () => ({ ...response }), transformResponse }),
+    url: answeredBy,
+    status: response.status,
+    headers: response.headers,
+    body: config.data,
+  });
+  if ((await renewal.catch(String)) === undefined) return give(first);
+  await response.data?.destroy?.(); // a stream that nobody will read keeps its connection
+  await response.data?.cancel?.();
+  return give(await sendWith((await renewal) as string));
 }
 
-/** Where axios will send it; `undefined` where axios will refuse, or connect to something that is no origin. */
-const targetOf = (config: InternalAxiosRequestConfig): URL | undefined => {
-  if (config.socketPath) return undefined;
+const give = ({ response, error }: Ended): AxiosResponse => {
+  if (response && !error) return response;
+  throw error;
+};
+
+/** What leads to the header does not print; errors have a view in its place. Returns who answered. */
+function conceal(config: Config, { href }: URL, { response, error }: Ended): string {
+  const request = error?.request ?? response?.request;
+  const url = request?.res?.responseUrl ?? request?.responseURL ?? href; // as far as the transport tells: Node, XMLHttpRequest
+  const view = requestView({ method: config.method, url, status: response?.status }, error);
+  printAs(request, () => view);
+  printAs(request?._redirectable, () => view); // of the package follow-redirects
+  // agents lead to other requests that are in flight
+  printAs(config, () => ({ ...config, httpAgent: undefined, httpsAgent: undefined, fetchOptions: undefined }));
+  return url;
+}
+
+/**
+ * Sends `config` with `changes`, which are gone afterwards. Its body is serialised already, and the response is not
+ * parsed yet. An instance without defaults finds the transport, in every version of axios.
+ */
+function dispatch(config: InternalAxiosRequestConfig, changes: AxiosRequestConfig): Promise<AxiosResponse> {
+  const before = { beforeRedirect: undefined, ...config };
+  const bare = new axios.Axios({});
+  bare.interceptors.request.use(() => Object.assign(config, { transformRequest: [], transformResponse: [] }, changes));
+  return bare.request({}).finally(() => Object.assign(config, before));
+}
+
+/** Where axios will send it; `undefined` where that is no origin, or axios will refuse, or the caller has credentials. */
+function targetOf(config: InternalAxiosRequestConfig): URL | undefined {
+  const { auth, headers, socketPath } = config;
+  // in axios 1.0, only `toJSON()` knows the instance's defaults
+  if (socketPath || auth || headers.has("Authorization") || headers.toJSON().Authorization) return undefined;
   try {
-    return new URL(new Axios({}).getUri(config), globalThis.location?.href);
+    return new URL(new axios.Axios({}).getUri(config), globalThis.location?.href);
   } catch {
     return undefined; // axios says what is wrong with it
   }
-};
-
-/** axios replaces any `Authorization` where there is a user name or a password. */
-const hasOwnCredentials = ({ headers, auth }: InternalAxiosRequestConfig, { username, password }: URL): boolean =>
-  headers.has("Authorization") || Boolean(auth || username || password);
-
-/** The last URL after redirects, as far as the transport tells (Node, XMLHttpRequest). */
-const answeredBy = ({ request }: AxiosResponse, asked: URL): URL => {
-  const url: unknown = request?.res?.responseUrl ?? request?.responseURL;
-  return typeof url === "string" && URL.canParse(url) ? new URL(url) : asked;
-};
-
-const isReplayable = (data: unknown): boolean =>
-  typeof data !== "object" || data === null || !("pipe" in data || "getReader" in data);
-
-const signalOf = ({ signal, cancelToken }: InternalAxiosRequestConfig): AbortSignal | undefined => {
-  const own = signal instanceof AbortSignal ? [signal] : [];
-  if (!cancelToken) return own[0];
-  const canceled = new AbortController();
-  void cancelToken.promise.then(() => canceled.abort());
-  return AbortSignal.any([...own, canceled.signal]);
-};
-
-/** A stream that nobody will read keeps its connection. */
-const discard = async ({ data }: AxiosResponse): Promise<void> => {
-  await (data?.destroy ?? data?.cancel)?.call(data);
-};
-
-/** Node's request prints its headers. It stays where it is, and does not show. */
-const hideRequest = (holder: unknown): void => {
-  if (typeof holder === "object" && holder !== null && "request" in holder) {
-    Object.defineProperty(holder, "request", { enumerable: false });
-  }
-};
-
-const removeAuthorization = (headers: Record<string, unknown>): void => {
-  for (const name of Object.keys(headers)) if (name.toLowerCase() === "authorization") delete headers[name];
-};
+}

@@ -1,1 +1,2 @@
 export { type AttachOptions, attachTokens } from "./attach-tokens.ts";
+export { perRequest } from "./per-request.ts";

@@ -1,34 +1,180 @@
-import { Readable } from "node:stream";
-import axios, { type AxiosInstance } from "axios";
-import type { Answer, Body, Call, Harness, Setup } from "../../../tests/support/adapter-scenarios.ts";
-import { attachTokens } from "../src/index.ts";
+import { Agent } from "node:http";
+import type { TokenSource } from "@unexpired/core";
+import type { AdapterHarness, BodyKind, Call, Client, ClientSetup, Outcome } from "@unexpired/testing";
+import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from "axios";
+import { attachTokens, perRequest } from "../src/index.ts";
 
-const dataOf = (body: Body): unknown => {
-  if ("json" in body) return body.json;
-  if ("form" in body) return new URLSearchParams(body.form);
-  if ("text" in body) return body.text;
-  return "bytes" in body ? body.bytes : Readable.from(body.stream);
+/** axios 1.0 loses the query of a URL and sends `/xy=1` for `/x?y=1`; it knows neither `FormData` nor `Blob` in Node. */
+const isOldest = axios.VERSION.startsWith("1.0.");
+
+/** axios makes a form of an object where the content type says so; of a `FormData` through `fetch`, only where it does. */
+const CONTENT_TYPES: { readonly [Kind in BodyKind]?: string } = {
+  form: "application/x-www-form-urlencoded",
+  formData: "multipart/form-data",
 };
 
-const sendWith =
-  (client: AxiosInstance) =>
-  async ({ body, ...call }: Call): Promise<Answer> => {
-    try {
-      const { status } = await client.request({ ...call, ...(body && { data: dataOf(body) }) });
-      return { status };
-    } catch (error) {
-      if (axios.isAxiosError(error) && error.response) return { status: error.response.status, error };
-      throw error;
-    }
-  };
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
-export const axiosHarness: Harness = {
-  retries: false,
-  isAbort: axios.isCancel,
-  ours: (error) => error,
-  connect({ tokens, baseURL, origins }: Setup) {
-    const client = axios.create({ baseURL });
-    if (tokens) attachTokens(client, tokens, { origins });
-    return sendWith(client);
+const defined = <T extends object>(options: T) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
+
+const toURL = (url: string) => {
+  const [path = url, query] = url.split("?");
+  return isOldest && query ? { url: path, params: new URLSearchParams(query) } : { url };
+};
+
+const toHeaders = ({ headers, body }: Call) => {
+  const contentType = body && CONTENT_TYPES[body.kind];
+  return contentType ? { "content-type": contentType, ...headers } : headers;
+};
+
+const READINGS = { text: "text", json: "json", bytes: "arraybuffer", stream: "stream" } as const;
+
+const toConfig = (call: Call): AxiosRequestConfig => {
+  const { method, url, baseURL, query, body, read, signal, timeout, settings } = call;
+  return {
+    ...toURL(url),
+    ...defined({
+      method,
+      baseURL,
+      params: query,
+      headers: toHeaders(call),
+      data: body?.value,
+      responseType: read && READINGS[read],
+      signal,
+      timeout,
+    }),
+    ...(settings && perRequest(settings)),
+  };
+};
+
+/** A status is an outcome, also where axios throws for it. */
+const send = (client: AxiosInstance, call: Call): Promise<Outcome> =>
+  client.request(toConfig(call)).then(
+    ({ status, data }) => ({ status, body: data }),
+    (error: unknown) => {
+      if (!axios.isAxiosError(error) || !error.response) throw error;
+      return { status: error.response.status, body: error.response.data, error };
+    },
+  );
+
+/** Tells of each request that it carries: without `keepAlive` there is a connection for each. */
+class TellingAgent extends Agent {
+  readonly #onConnect: () => void;
+
+  constructor(onConnect: () => void) {
+    super();
+    this.#onConnect = onConnect;
+  }
+
+  override createConnection(...parameters: Parameters<Agent["createConnection"]>) {
+    this.#onConnect();
+    return super.createConnection(...parameters);
+  }
+}
+
+/** axios 1.0 reads `hostname`, and not `host` as it documents. */
+const proxyOf = (given: string) => {
+  const { hostname, port } = new URL(given);
+  return { hostname, host: hostname, port: Number(port) };
+};
+
+const watch = ({ interceptors }: AxiosInstance, name: string, { onHook }: ClientSetup) => {
+  if (!onHook) return;
+  interceptors.request.use((config) => {
+    onHook(`request ${name}`);
+    return config;
+  });
+  interceptors.response.use((response) => {
+    onHook(`response ${name} ${response.status}`);
+    return response;
+  });
+};
+
+/** One transport of axios, which calls it "adapter". */
+interface Transport {
+  readonly config: (setup: ClientSetup) => AxiosRequestConfig;
+  readonly bodies: AdapterHarness["bodies"];
+  readonly lacks: AdapterHarness["lacks"];
+}
+
+const BODIES = {
+  json: "repeated",
+  form: "repeated",
+  searchParams: "repeated",
+  string: "repeated",
+  buffer: "repeated",
+  stream: "once",
+} as const;
+
+const http: Transport = {
+  config: ({ proxy, onConnect }) => ({
+    ...(proxy && { proxy: proxyOf(proxy) }),
+    ...(onConnect && { httpAgent: new TellingAgent(onConnect) }),
+  }),
+  bodies: isOldest ? BODIES : { ...BODIES, formData: "repeated", blob: "repeated" },
+  lacks: {},
+};
+
+const viaFetch: Transport = {
+  config: ({ onConnect }) => ({
+    adapter: "fetch",
+    ...(onConnect && {
+      env: {
+        fetch: (...parameters: Parameters<typeof fetch>) => {
+          onConnect();
+          return fetch(...parameters);
+        },
+      },
+    }),
+  }),
+  bodies: { ...BODIES, formData: "repeated", blob: "repeated", webStream: "once" },
+  lacks: {
+    proxy: "the fetch transport of axios takes none",
+    redirects: "the fetch transport of axios does not tell where they led",
   },
 };
+
+/** Puts an adapter on a client, and returns what takes it off again. */
+type Attach = (client: AxiosInstance, tokens: TokenSource, setup: ClientSetup) => () => void;
+
+const attachOurs: Attach = (client, tokens, { origins, isUnauthorized }) =>
+  attachTokens(client, tokens, {
+    origins,
+    isUnauthorized: isUnauthorized && (({ status, data }: AxiosResponse) => isUnauthorized(status, data)),
+  });
+
+/** axios with an adapter: ours, or another for comparison. */
+export const harnessWith = (attachTo: Attach, { config, bodies, lacks } = http): AdapterHarness => ({
+  connect(setup): Client {
+    const { tokens, baseURL, statusValues } = setup;
+    const client = axios.create({
+      baseURL,
+      ...(statusValues && { validateStatus: () => true }),
+      ...config(setup),
+    });
+    const attach = () => (tokens ? attachTo(client, tokens, setup) : () => {});
+    watch(client, "before", setup);
+    let detach = attach();
+    watch(client, "after", setup);
+    return {
+      send: (call) => send(client, call),
+      defaults: client.defaults,
+      detach: () => detach(),
+      attach() {
+        detach = attach();
+      },
+    };
+  },
+  bodies,
+  hooks: ["request after", "request before", "response before 200", "response after 200"],
+  lacks: { retries: "axios has none of its own", ...lacks },
+  isAbort: axios.isCancel,
+  isTimeout: (error) => axios.isAxiosError(error) && /^(ECONNABORTED|ETIMEDOUT)$/.test(error.code ?? ""),
+});
+
+/** axios through `node:http`, as it is unasked in Node. */
+export const httpHarness = harnessWith(attachOurs);
+
+/** axios through `fetch`. */
+export const fetchHarness = harnessWith(attachOurs, viaFetch);

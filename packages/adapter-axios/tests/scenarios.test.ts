@@ -1,6 +1,10 @@
-import { test } from "vitest";
-import { coreScenarios, inWorld } from "../../../tests/support/adapter-scenarios.ts";
-import { originScenarios } from "../../../tests/support/origin-scenarios.ts";
-import { axiosHarness } from "./harness.ts";
+import { describeAdapter } from "@unexpired/testing";
+import axios from "axios";
+import { describe, it } from "vitest";
+import { fetchHarness, httpHarness } from "./harness.ts";
 
-for (const { name, run } of [...coreScenarios, ...originScenarios]) test(name, inWorld(axiosHarness, run));
+describe("through node:http", () => describeAdapter({ describe, it }, httpHarness));
+
+const hasFetch = !(axios.defaults.adapter instanceof Function); // axios 1.0 has one transport, and no name for it
+if (hasFetch) describe("through fetch", () => describeAdapter({ describe, it }, fetchHarness));
+else it.skip("through fetch: this version of axios has no such transport", () => {});

@@ -1,49 +1,170 @@
-import { Readable } from "node:stream";
-import got, { type Got, HTTPError, type OptionsInit, RequestError, type Response } from "got";
-import type { Answer, Body, Call, Harness, Setup } from "../../../tests/support/adapter-scenarios.ts";
-import { withTokens } from "../src/index.ts";
+import { Agent, request } from "node:http";
+import type { TokenSource } from "@unexpired/core";
+import type { AdapterHarness, Body, Call, Client, ClientSetup, Outcome } from "@unexpired/testing";
+import got, {
+  type ExtendOptions,
+  type Got,
+  HTTPError,
+  Options,
+  type OptionsInit,
+  RequestError,
+  type Response,
+} from "got";
+import { perRequest, withTokens } from "../src/index.ts";
 
 const bodyOf = (body: Body): OptionsInit => {
-  if ("json" in body) return { json: body.json };
-  if ("form" in body) return { form: body.form };
-  if ("text" in body) return { body: body.text };
-  return { body: "bytes" in body ? body.bytes : Readable.from(body.stream) };
+  if (body.kind === "json") return { json: body.value };
+  if (body.kind === "form") return { form: body.value };
+  return { body: body.value as OptionsInit["body"] & object };
 };
+
+/** Of the kinds that not every version takes. */
+const takes = (body: unknown): boolean => {
+  try {
+    new Options({ body: body as OptionsInit["body"] & object });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const READINGS = { text: "text", json: "json", bytes: "buffer", stream: "text" } as const;
 
 /** got joins a base and a path without a slash at its front. */
 const targetOf = ({ url, baseURL }: Call): [string, OptionsInit] =>
   /^(\w+:)?\/\//.test(url) ? [url, { prefixUrl: "" }] : [url.slice(1), baseURL ? { prefixUrl: baseURL } : {}];
 
-const sendWith =
-  (client: Got) =>
-  async (call: Call): Promise<Answer> => {
-    const { method = "GET", headers = {}, body, signal } = call;
-    const [url, target] = targetOf(call);
-    try {
-      const answer = await client(url, {
-        ...target,
-        method,
-        headers,
-        ...(signal && { signal }),
-        ...(body && bodyOf(body)),
-      });
-      return { status: (answer as Response).statusCode };
-    } catch (error) {
-      if (error instanceof HTTPError) return { status: error.response.statusCode, error };
-      throw error;
-    }
+const toOptions = (call: Call): OptionsInit => {
+  const { method = "GET", headers = {}, query, body, read, signal, timeout, settings } = call;
+  return {
+    method,
+    headers,
+    ...(query && { searchParams: query }),
+    ...(read && { responseType: READINGS[read] }),
+    ...(timeout && { timeout: { request: timeout } }),
+    ...(signal && { signal }),
+    ...(body && bodyOf(body)),
+    ...(settings && perRequest(settings)),
   };
+};
 
-export const gotHarness: Harness = {
-  retries: true,
-  isAbort: (error) => error instanceof RequestError && error.name === "AbortError",
-  ours: (error) => (error instanceof RequestError ? error.cause : error),
-  connect({ tokens, baseURL, origins, retries = 0 }: Setup) {
+/** A status is an outcome, also where got throws for it. */
+const send = async (client: Got, call: Call): Promise<Outcome> => {
+  const [url, target] = targetOf(call);
+  try {
+    const { statusCode, body } = (await client(url, { ...target, ...toOptions(call) })) as Response;
+    return { status: statusCode, body };
+  } catch (error) {
+    if (error instanceof HTTPError) return { status: error.response.statusCode, body: error.response.body, error };
+    throw error;
+  }
+};
+
+/** Tells of each request that it carries: without `keepAlive` there is a connection for each. */
+class TellingAgent extends Agent {
+  readonly #onConnect: () => void;
+
+  constructor(onConnect: () => void) {
+    super();
+    this.#onConnect = onConnect;
+  }
+
+  override createConnection(...parameters: Parameters<Agent["createConnection"]>) {
+    this.#onConnect();
+    return super.createConnection(...parameters);
+  }
+}
+
+/** As agents for proxies do it, which is the way that got documents. */
+class ProxyAgent extends Agent {
+  readonly #proxy: string;
+
+  constructor(proxy: string) {
+    super();
+    this.#proxy = proxy;
+  }
+
+  override createConnection(...[{ host, port }, callback]: Parameters<Agent["createConnection"]>) {
+    request(this.#proxy, { method: "CONNECT", path: `${host}:${port}` })
+      .on("connect", (_, socket) => callback?.(null, socket))
+      .on("error", (error) => callback?.(error, undefined as never))
+      .end();
+    return undefined;
+  }
+}
+
+const agentOf = ({ proxy, onConnect }: ClientSetup): ExtendOptions => {
+  if (proxy) return { agent: { http: new ProxyAgent(proxy) } };
+  return onConnect ? { agent: { http: new TellingAgent(onConnect) } } : {};
+};
+
+const watch = (name: string, { onHook }: ClientSetup): ExtendOptions =>
+  onHook
+    ? {
+        hooks: {
+          beforeRequest: [() => void onHook(`request ${name}`)],
+          beforeRetry: [() => void onHook(`retry ${name}`)],
+          afterResponse: [
+            (response) => {
+              onHook(`response ${name} ${response.statusCode}`);
+              return response;
+            },
+          ],
+        },
+      }
+    : {};
+
+/** Puts an adapter on a client. */
+type Extend = (client: Got, tokens: TokenSource, setup: ClientSetup) => Got;
+
+const extendByOurs: Extend = (client, tokens, { origins, isUnauthorized }) =>
+  client.extend(
+    withTokens(tokens, {
+      origins,
+      isUnauthorized: isUnauthorized && ((response: Response) => isUnauthorized(response.statusCode, response.body)),
+    }),
+  );
+
+/** got with an adapter: ours, or another for comparison. */
+export const harnessWith = (extend: Extend): AdapterHarness => ({
+  connect(setup): Client {
+    const { tokens, baseURL, retries = 0, statusValues } = setup;
     const retry = {
       limit: retries,
       calculateDelay: ({ computedValue }: { computedValue: number }) => computedValue && 1,
     };
-    const client = got.extend({ prefixUrl: baseURL, retry });
-    return sendWith(tokens ? client.extend(withTokens(tokens, { origins: origins ?? [] })) : client);
+    const options = { prefixUrl: baseURL, retry, ...(statusValues && { throwHttpErrors: false }), ...agentOf(setup) };
+    const bare = got.extend(options, watch("before", setup));
+    const client = (tokens ? extend(bare, tokens, setup) : bare).extend(watch("after", setup));
+    return { send: (call) => send(client, call), defaults: client.defaults.options };
   },
-};
+  bodies: {
+    json: "repeated",
+    form: "repeated",
+    string: "repeated",
+    buffer: "repeated",
+    formData: "once",
+    stream: "once",
+    asyncIterable: "once",
+    ...(takes(new Blob([]).stream()) && { webStream: "once" }),
+  },
+  hooks: [
+    "request before",
+    "request after",
+    "retry before",
+    "retry after",
+    "request before",
+    "request after",
+    "response before 200",
+    "response after 200",
+  ],
+  lacks: {
+    detach: "got instances never change: the one that was extended is still without tokens",
+    stream: "got runs no afterResponse hooks for streams, so that their 401 is the caller's",
+  },
+  isAbort: (error) => error instanceof RequestError && error.name === "AbortError",
+  isTimeout: (error) => error instanceof RequestError && error.name === "TimeoutError",
+  ours: (error) => (error instanceof RequestError ? error.cause : error),
+});
+
+export const gotHarness = harnessWith(extendByOurs);

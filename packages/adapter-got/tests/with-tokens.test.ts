@@ -1,155 +1,172 @@
 import { Readable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
-import { inspect } from "node:util";
-import got, { type ExtendOptions, type Got, type HTTPError, type OptionsInit, type RequestError } from "got";
-import { expect, expectTypeOf, test } from "vitest";
-import { bearer, bearers, inWorld, printed, rejection, type World } from "../../../tests/support/adapter-scenarios.ts";
-import { accepting, UNAUTHORIZED } from "../../../tests/support/api-server.ts";
-import { CANARY, canary } from "../../../tests/support/canary.ts";
-import { withTokens } from "../src/index.ts";
-import { gotHarness } from "./harness.ts";
-
-const gotTest = (name: string, run: (world: World, make: (options?: ExtendOptions) => Got) => Promise<void>) =>
-  test(
-    name,
-    inWorld(gotHarness, ({ session, api, ...world }) =>
-      run({ session, api, ...world }, (options = {}) =>
-        got.extend({ retry: { limit: 0 } }, options, withTokens(session.tokens, { origins: [api.origin] })),
-      ),
-    ),
-  );
+import type { TokenSource } from "@unexpired/core";
+import { accepting, CANARY, startResourceServer, startSession, UNAUTHORIZED } from "@unexpired/testing";
+import got, { type ExtendOptions, type OptionsInit, type Response } from "got";
+import { expect, expectTypeOf } from "vitest";
+import { perRequest, withTokens } from "../src/index.ts";
+import { gotTest, rejection, sent } from "./world.ts";
 
 gotTest("origins are needed", async ({ session: { tokens } }) => {
   // @ts-expect-error: that is what is tested
   expect(() => withTokens(tokens)).toThrow(TypeError);
   // @ts-expect-error: that is what is tested
-  expect(() => withTokens(tokens, {})).toThrow(/^origins: .*undefined/);
+  expect(() => withTokens(tokens, {})).toThrow(/^origins: needed/);
   expect(() => withTokens(tokens, { origins: ["api.example.com"] })).toThrow(/^origins/);
 });
 
-gotTest(
-  "with throwHttpErrors: false a 401 is repeated all the same, and a second one handed out",
-  async ({ api }, make) => {
-    const client = make({ throwHttpErrors: false });
-    api.respond = accepting(canary("access", 2));
-    expect((await client(api.origin)).statusCode).toBe(200);
-    api.respond = () => UNAUTHORIZED;
-    expect((await client(api.origin)).statusCode).toBe(401);
-    expect(bearers(api)).toEqual([bearer(1), bearer(2), bearer(2)]);
-  },
-);
-
-gotTest("an instance keeps its types", async ({ api, session }) => {
+gotTest("an instance keeps its types, and so do the options of a request", async ({ api, session }) => {
   const client = got.extend(withTokens(session.tokens, { origins: [api.origin] }));
-  const { statusCode, body } = await client(api.origin);
+  const { statusCode, body } = await client(api.origin, {
+    ...perRequest({ retry: false }),
+    timeout: { request: 5000 },
+  });
   expectTypeOf(statusCode).toBeNumber();
   expectTypeOf(body).toBeString();
+  expectTypeOf(client.extend({ responseType: "json" })).not.toBeAny();
+  expectTypeOf(perRequest).returns.toExtend<OptionsInit>();
+  expect(await client.get(api.origin, perRequest({ tokens: false })).json()).toEqual({ ok: true });
+  expect(sent(api)).toEqual(["access-1", undefined]);
+  expect(() => perRequest({ retry: 1 as never })).toThrow(TypeError);
 });
 
-gotTest("nothing is left on the instance", async ({ api }, make) => {
-  const client = make();
-  const before = inspect(client.defaults.options, { depth: 4 });
-  api.respond = accepting(canary("access", 2));
-  await client(api.origin);
-  expect(inspect(client.defaults.options, { depth: 4 })).toBe(before);
+gotTest("perRequest of an instance holds for its requests, and leaves the rest of the context", async (world) => {
+  const seen: unknown[] = [];
+  const hooks = { beforeRequest: [({ context }: { context: object }) => void seen.push(Reflect.get(context, "mine"))] };
+  await world.make({ hooks }).extend(perRequest({ tokens: false }))(world.api.origin, { context: { mine: 1 } });
+  expect([sent(world.api), seen]).toEqual([[undefined], [1]]);
 });
 
-gotTest(
-  "hooks of others see the answer that the caller gets, whether they come before or after",
-  async ({ api }, make) => {
-    const seen: string[] = [];
-    const watch = (name: string): ExtendOptions => ({
-      hooks: {
-        afterResponse: [
-          (response) => {
-            seen.push(`${name} ${response.statusCode}`);
-            return response;
-          },
-        ],
-      },
-    });
-    api.respond = accepting(canary("access", 2));
-    await make(watch("before")).extend(watch("after"))(api.origin);
-    expect(seen).toEqual(["before 401", "before 200", "after 200"]);
-  },
-);
-
-gotTest("a retry rule of the caller's is not asked about our one more", async ({ api }, make) => {
+gotTest("a retry rule of the caller's is not asked about our one more, and counts without it", async (world) => {
+  const { api, make } = world;
   const asked: unknown[] = [];
   const client = make({
     retry: {
       limit: 1,
       calculateDelay: ({ error, attemptCount, computedValue }) => {
         asked.push([error.response?.statusCode, attemptCount]);
-        return computedValue && 1;
+        return error.response?.statusCode === 503 ? computedValue && 1 : 0;
       },
     },
   });
-  api.respond = ({ authorization }) => (authorization === bearer(1) ? UNAUTHORIZED : { status: 503 });
+  api.respond = ({ authorization }) => (authorization?.endsWith("1") ? UNAUTHORIZED : { status: 503 });
   await rejection(client(api.origin));
-  expect(api.received.length).toBe(3);
-  expect(asked).not.toContainEqual([401, 1]);
-  expect(asked[0]).toEqual([503, 1]);
+  expect(sent(api)).toEqual(["access-1", "access-2", "access-2"]);
+  expect(asked.at(0)).toEqual([503, 1]);
 });
 
-gotTest("a redirect that only changes the scheme goes without the token", async ({ session }) => {
-  const [hook] = withTokens(session.tokens, { origins: ["https://api.example.com"] }).hooks?.beforeRequest ?? [];
-  const request = { url: new URL("https://api.example.com/"), headers: {}, context: {} };
-  const attach = (options: object) => hook?.(options as Parameters<typeof hook>[0], { retryCount: 0 });
-  await attach(request);
-  expect(request.headers).toEqual({ authorization: bearer(1) });
-  const redirected = { ...request, url: new URL("http://api.example.com/"), headers: { ...request.headers } };
-  await attach(redirected);
-  expect(redirected.headers).toEqual({});
+gotTest(
+  "a redirect that comes back from another origin has the token again, which went nowhere else",
+  async (world) => {
+    const { api, make } = world;
+    await using other = await startResourceServer();
+    other.respond = () => ({ status: 302, headers: { location: `${api.origin}/back` } });
+    api.respond = ({ path }) => (path === "/" ? { status: 302, headers: { location: other.origin } } : { status: 200 });
+    await make()(api.origin);
+    expect([sent(other), sent(api)]).toEqual([[undefined], ["access-1", "access-1"]]);
+  },
+);
+
+gotTest("the caller's hooks decide where the request goes, wherever they come from", async ({ api, make }) => {
+  await using other = await startResourceServer();
+  const hooks: ExtendOptions["hooks"] = {
+    beforeRequest: [
+      (options) => {
+        options.url = new URL(other.origin);
+      },
+    ],
+  };
+  await make().extend({ hooks })(api.origin);
+  await make()(api.origin, { hooks });
+  expect([sent(api), sent(other)]).toEqual([[], [undefined, undefined]]);
 });
 
-const form = new FormData();
-form.set("a", "1");
-const once: [string, OptionsInit["body"]][] = [
-  ["generator", Readable.from(["x"]).iterator() as AsyncGenerator<string>],
-  ["FormData", form],
-  ["iterator", ["x"].values() as unknown as Generator<string>],
-];
-for (const [kind, body] of once) {
-  gotTest(`a ${kind} is not sent twice`, async ({ api, session }, make) => {
-    api.respond = () => UNAUTHORIZED;
-    const error = (await rejection(make().post(api.origin, { body }))) as HTTPError;
-    expect([error.name, error.response?.statusCode]).toEqual(["HTTPError", 401]);
-    await expect.poll(() => session.exchanges).toBe(1);
-    expect(api.received.length).toBe(1);
-  });
-}
-
-gotTest("options that got refuses are its own error", async ({ api }, make) => {
-  expect(await rejection(make()("no URL"))).toMatchObject({ code: "ERR_INVALID_URL" });
-  const refused = { nonsense: 1 } as OptionsInit;
-  expect(String(await rejection(make()(api.origin, refused)))).toContain("Unexpected option: nonsense");
-});
-
-gotTest("a stream gets the token; its 401 is the caller's", async ({ api, session }, make) => {
-  expect(await make().stream(api.origin).toArray()).not.toEqual([]);
+gotTest("a user name in the URL is left alone", async ({ api, session, make }) => {
   api.respond = () => UNAUTHORIZED;
-  const error = (await rejection(make().stream(api.origin).toArray())) as HTTPError;
-  expect(error.response.statusCode).toBe(401);
-  expect(bearers(api)).toEqual([bearer(1), bearer(1)]);
+  await rejection(make()(api.origin.replace("//", "//me:mine@")));
+  expect(api.received.map(({ authorization }) => authorization)).toEqual(["Basic bWU6bWluZQ=="]);
   expect(session.exchanges).toBe(0);
 });
 
-gotTest("no error holds the token, also where got does not ask its hooks", async ({ api }, make) => {
-  const client = make();
-  api.respond = () => ({ status: 500 });
-  const failed = (await rejection(client(api.origin))) as RequestError;
-  api.respond = () => delay(200, { status: 200 });
-  const slow = (await rejection(client(api.origin, { timeout: { response: 20 } }))) as RequestError;
-  const controller = new AbortController();
-  api.respond = () => {
-    controller.abort();
-    return { status: 200 };
+gotTest("two managers on one client get along", async ({ api, make }) => {
+  await using other = await startResourceServer();
+  await using second = await startSession({ owner: "second-" });
+  const client = make().extend(withTokens(second.tokens, { origins: [other.origin] }));
+  api.respond = accepting(`${CANARY}access-2`);
+  other.respond = accepting(second.accessToken(2));
+  await Promise.all([client(api.origin), client(other.origin)]);
+  expect([sent(api), sent(other)]).toEqual([
+    ["access-1", "access-2"],
+    ["access-second-1", "access-second-2"],
+  ]);
+});
+
+/** Each of its tokens is rejected once. */
+const numbered = (): TokenSource => {
+  let count = 1;
+  return {
+    getTokenSet: async () => ({ accessToken: `${CANARY}${count}`, tokenType: "Bearer", extra: {} }),
+    replaceRejected: async () => `${CANARY}${++count}`,
   };
-  const aborted = (await rejection(client(api.origin, { signal: controller.signal }))) as RequestError;
-  expect([failed, slow, aborted].map(({ name }) => name)).toEqual(["HTTPError", "TimeoutError", "AbortError"]);
-  for (const error of [failed, slow, aborted]) {
-    expect(error.options.headers.authorization).toBeUndefined();
-    expect(printed(error)).not.toContain(CANARY);
+};
+
+gotTest("each page is repeated after its 401, also with the options of the page before", async ({ api }) => {
+  api.respond = ({ path }, index) => (index % 2 ? { status: 200, body: JSON.stringify([path]) } : UNAUTHORIZED);
+  const client = got.extend(
+    { retry: { limit: 0 }, responseType: "json" },
+    withTokens(numbered(), { origins: [api.origin] }),
+  );
+  const pages = await client.paginate.all<string>(`${api.origin}/1`, {
+    pagination: {
+      paginate: ({ response }) => {
+        const { options } = response.request;
+        options.url = new URL(response.url.replace(/\d$/, (page) => String(Number(page) + 1)));
+        return response.url.endsWith("3") ? false : (options as OptionsInit);
+      },
+    },
+  });
+  expect(pages).toEqual(["/1", "/2", "/3"]);
+  expect(sent(api)).toEqual(["1", "2", "2", "3", "3", "4"]);
+});
+
+gotTest("a generator is not sent twice", async ({ api, session, make }) => {
+  api.respond = () => UNAUTHORIZED;
+  const body = (function* () {
+    yield "x";
+  })();
+  const error = await rejection(make().post(api.origin, { body }));
+  expect([error.name, error.response?.statusCode]).toEqual(["HTTPError", 401]);
+  await expect.poll(() => session.exchanges).toBe(1);
+  expect(api.received.length).toBe(1);
+});
+
+gotTest("options that got refuses are its own error", async ({ api, make }) => {
+  expect(await rejection(make()("no URL"))).toMatchObject({ code: "ERR_INVALID_URL" });
+  const refused = { nonsense: 1 } as OptionsInit;
+  expect(String(await rejection(make()(api.origin, refused)))).toContain("Unexpected option: nonsense");
+  const invalid = (client: typeof got) => rejection(Promise.resolve().then(() => client(1 as never))); // 14.0 throws
+  expect(String(await invalid(make()))).toBe(String(await invalid(got)));
+  expect(String(await rejection(make().stream(api.origin, refused).toArray()))).toContain("nonsense");
+});
+
+gotTest("with throwHttpErrors: false the response is got's own", async ({ api, make }) => {
+  api.respond = () => ({ status: 500 });
+  const retry = {
+    limit: 1,
+    calculateDelay: ({ attemptCount }: { attemptCount: number }) => (attemptCount > 1 ? 0 : 1),
+  };
+  const client = make({ throwHttpErrors: false, retry });
+  for (const body of [undefined, Readable.from(["x"])]) {
+    const response = await client(api.origin, { method: "PUT", ...(body && { body }) });
+    expect(response.statusCode).toBe(500);
+    expect(response.request.options.url?.toString()).toBe(`${api.origin}/`);
   }
+});
+
+gotTest("isUnauthorized sees the body as responseType makes it", async ({ api, session }) => {
+  const bodies: unknown[] = [];
+  const isUnauthorized = async ({ body }: Response) => bodies.push(body) === 0;
+  const client = got.extend(withTokens(session.tokens, { origins: [api.origin], isUnauthorized }));
+  await client(api.origin, { responseType: "json" });
+  await client(api.origin).json();
+  expect(bodies).toEqual([{ ok: true }, '{"ok":true}']);
 });

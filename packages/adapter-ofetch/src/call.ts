@@ -1,113 +1,117 @@
-import type { Authorizer } from "@unexpired/core";
-import { createFetch, type FetchContext, type FetchOptions, type FetchResponse } from "ofetch";
+import { type Authorization, type Authorizer, printAs, type SettingsOfRequest } from "@unexpired/core/adapter";
+import { createFetch } from "ofetch";
+import type { FetchContext, FetchOptions, FetchResponse } from "./ofetch-types.ts";
 
-/** What one call carries through all of its tries: ofetch hands `options` on from one to the next. */
-interface Call {
-  /** The token of the try that is under way, and where it went. */
-  sent?: { readonly accessToken: string; readonly url: URL } | undefined;
-  /** While the next try is ours: the caller's options, put back when it begins. */
-  granted?: { [Option in "retryStatusCodes" | "retryDelay" | "ignoreResponseError"]: FetchOptions[Option] } | undefined;
-  /** The call had its 401. */
-  asked?: boolean;
+/** What ofetch hands to hooks. */
+export type Context = FetchContext & { options: Partial<SettingsOfRequest> & { [key: symbol]: Call | undefined } };
+
+/** The caller's of one kind: one, several or none. */
+type Hooks = ((context: never) => unknown) | readonly ((context: never) => unknown)[] | undefined;
+
+/** One call through all of its tries: ofetch hands it on among the options. It does not print. */
+export class Call {
+  /** The caller's own: ofetch puts another there for `timeout`, whose time is running. */
+  readonly #signal: FetchOptions["signal"];
+  /** The token of the try that is under way. */
+  #authorization: Authorization<FetchResponse> | undefined;
+  /** While the next try is ours: the caller's options that it was arranged with, to be put back; `null` from then on. */
+  #aside: object | null | undefined;
+  /** What `retry` was when the last try ended. */
+  #left: unknown;
+
+  private constructor(signal: FetchOptions["signal"]) {
+    this.#signal = signal;
+  }
+
+  /** The call that a try belongs to. */
+  static of({ options }: Context, key: symbol): Call {
+    const last = options[key];
+    // ofetch counts `retry` down: where it is what it was, it is the caller who sends the options of an error again
+    const call = last && last.#left !== options.retry ? last : new Call(options.signal);
+    Object.assign(options, call.#aside);
+    call.#aside &&= null;
+    options[key] = call;
+    // a dispatcher leads to the requests that it carries, and their headers
+    printAs(options, () => ({ ...options, dispatcher: undefined }));
+    return call;
+  }
+
+  /** Puts the token on a try, and our hooks around the caller's. */
+  async begin(context: Context, authorizer: Authorizer<FetchResponse>): Promise<void> {
+    const { request, options } = context;
+    // here, because the hooks of a single request replace those of the instance
+    for (const kind of ["onRequestError", "onResponse", "onResponseError"] as const) {
+      const own: Hooks = options[kind];
+      (options as Record<typeof kind, Hooks>)[kind] = async (context: Context) => {
+        await this.#end(context);
+        if (!this.#aside) await run(own, context);
+        this.#left = context.options.retry;
+      };
+    }
+    // a copy: ofetch 1.0 hands out the caller's own headers, or none
+    const headers = new Headers(options.headers ?? (request as Request).headers);
+    const { signal, unexpired } = options;
+    const url = headers.has("authorization") ? undefined : await targetOf(context);
+    const authorization = await authorizer.authorize({ url, signal, unexpired }).catch((error: unknown) => {
+      if (!signal?.aborted) throw error; // else ofetch says so, in its own form
+    });
+    if (!authorization) return;
+    headers.set("authorization", authorization.header);
+    options.headers = headers;
+    this.#authorization = authorization;
+  }
+
+  /**
+   * Takes the token off a try that ended, so that no error of ofetch shows it. After a refusal has ofetch try once more,
+   * in addition to the caller's own retries.
+   */
+  async #end(context: Context): Promise<void> {
+    const { request, response, options } = context;
+    const authorization = this.#authorization;
+    if (!authorization) return;
+    options.headers.delete("authorization");
+    this.#authorization = undefined;
+    if (!response || this.#aside === null) return;
+    let isOver = false;
+    try {
+      const header = await authorization.renew({
+        response,
+        status: response.status,
+        headers: response.headers,
+        url: response.url,
+        body: options.body ?? (request as Request).body,
+      });
+      isOver = header === undefined;
+    } catch (error) {
+      if (!this.#signal?.aborted) throw error; // else the next try meets the abort, and ofetch says so in its own form
+    } finally {
+      if (!isOver) await response.body?.cancel().catch(() => {}); // where ofetch did not read it
+    }
+    if (!isOver) this.#repeat(context);
+  }
+
+  #repeat(context: Context): void {
+    const { retry, retryStatusCodes, retryDelay, ignoreResponseError } = context.options;
+    this.#aside = { retry, retryStatusCodes, retryDelay, ignoreResponseError, signal: this.#signal };
+    Object.assign(context.options, { retry: 1, retryStatusCodes: [408], retryDelay: 0, ignoreResponseError: false });
+    context.response = new Response(null, { status: 408 }); // which every version of ofetch tries again
+  }
 }
 
-const CALL = Symbol("unexpired.call");
-
-const callOf = ({ options }: FetchContext): Call => {
-  const carrier: FetchOptions & { [CALL]?: Call } = options;
-  carrier[CALL] ??= {};
-  return carrier[CALL];
-};
-
-/** Whether ofetch is about to repeat the call for us. */
-export const isGranted = (context: FetchContext): boolean => callOf(context).granted !== undefined;
-
-/** A try begins: the caller's own retries are what they were. */
-export function begin(context: FetchContext): void {
-  const call = callOf(context);
-  Object.assign(context.options, call.granted);
-  call.granted = undefined;
+/** One after the other. ofetch itself takes several since 1.4. */
+export async function run(hooks: Hooks, context: Context): Promise<void> {
+  for (const hook of [hooks].flat()) await hook?.(context as never);
 }
-
-/** Puts the token on a try. */
-export async function attach(context: FetchContext, authorizer: Authorizer): Promise<void> {
-  const { headers } = context.options;
-  const url = await targetOf(context);
-  if (!url || headers.has("authorization")) return;
-  const signal = context.options.signal ?? undefined;
-  const accessToken = await authorizer.tokenFor(url, { signal }).catch((error: unknown) => {
-    if (!signal?.aborted) throw error; // else ofetch says so, in its own form
-  });
-  if (accessToken === undefined) return;
-  headers.set("authorization", `Bearer ${accessToken}`);
-  callOf(context).sent = { accessToken, url };
-}
-
-/** Takes the token off again: the options hold it only while a try is under way, so that no error of ofetch shows it. */
-export function detach(context: FetchContext): Call["sent"] {
-  const call = callOf(context);
-  const { sent } = call;
-  if (sent) context.options.headers.delete("authorization");
-  call.sent = undefined;
-  return sent;
-}
-
-/** After a 401: lets ofetch try once more, in addition to the caller's own retries. */
-export async function grantRetry(
-  context: FetchContext & { response: FetchResponse<unknown> },
-  authorizer: Authorizer,
-): Promise<void> {
-  const sent = detach(context);
-  const call = callOf(context);
-  const { response, options } = context;
-  const url = response.url ? new URL(response.url) : sent?.url;
-  if (!sent || call.asked || url?.origin !== sent.url.origin) return; // a redirect elsewhere went without the token
-  call.asked = response.status === 401;
-  const answer = {
-    status: response.status,
-    wwwAuthenticate: response.headers.get("www-authenticate"),
-    url,
-    accessToken: sent.accessToken,
-    replayable: isReplayable(context),
-  };
-  const signal = options.signal ?? undefined;
-  const newer = await authorizer.tokenAfter(answer, { signal }).catch((error: unknown) => {
-    if (!signal?.aborted) throw error;
-    return ""; // the next try meets the abort, and ofetch says so in its own form
-  });
-  if (newer === undefined) return;
-  const { retryStatusCodes, retryDelay, ignoreResponseError } = options;
-  call.granted = { retryStatusCodes, retryDelay, ignoreResponseError };
-  Object.assign(options, {
-    retry: retriesOf(options) + 1,
-    retryStatusCodes: [401],
-    retryDelay: 0,
-    ignoreResponseError: false,
-  });
-}
-
-/** The caller's own retries that are left; the default is ofetch's. */
-const retriesOf = ({ retry, method = "GET" }: FetchOptions): number =>
-  typeof retry === "number" ? retry : retry === false || /^(PATCH|POST|PUT|DELETE)$/i.test(method) ? 0 : 1;
 
 /** Where ofetch will send it. ofetch itself is asked, with a transport that only listens. */
-async function targetOf({ request, options: { baseURL, query } }: FetchContext): Promise<URL | undefined> {
-  let target = typeof request === "object" && "url" in request ? request.url : String(request);
-  if (typeof request === "string") {
-    const listen = async (input: unknown) => {
-      target = String(input);
-      return new Response(null, { status: 204 });
-    };
-    await createFetch({ fetch: listen }).raw(request, Object.assign<FetchOptions, object>({}, { baseURL, query }));
-  }
-  const base = globalThis.location?.href;
-  return URL.canParse(target, base) ? new URL(target, base) : undefined;
+async function targetOf({ request, options: { baseURL, query, params } }: Context): Promise<URL | undefined> {
+  let target: URL | undefined;
+  const listen = async (input: RequestInfo | URL) => {
+    target = new URL((input as Request).url ?? input, globalThis.location?.href);
+    return new Response();
+  };
+  const listener = createFetch({ fetch: listen, Headers });
+  // where it is no URL, ofetch says so when it is its turn
+  await listener.raw(request, { baseURL, query, params } as FetchOptions).catch(() => {});
+  return target;
 }
-
-/** Streams, async iterables and the body of a `Request` can be read only once. */
-const isReplayable = ({ request, options: { body } }: FetchContext): boolean => {
-  if (typeof request === "object" && request.body) return false;
-  return (
-    typeof body !== "object" || body === null || !["pipe", "getReader", Symbol.asyncIterator].some((key) => key in body)
-  );
-};

@@ -1,1 +1,2 @@
-export { type TokenFetchOptions, withTokens } from "./with-tokens.ts";
+export { perRequest } from "./per-request.ts";
+export { type FetchOptionsWithTokens, type TokenFetchOptions, withTokens } from "./with-tokens.ts";

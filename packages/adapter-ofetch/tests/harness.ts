@@ -1,34 +1,142 @@
-import { Readable } from "node:stream";
-import { type $Fetch, FetchError, ofetch } from "ofetch";
-import type { Answer, Body, Call, Harness, Setup } from "../../../tests/support/adapter-scenarios.ts";
-import { withTokens } from "../src/index.ts";
+import type { TokenSource } from "@unexpired/core";
+import type { AdapterHarness, Body, Call, Client, ClientSetup, Outcome } from "@unexpired/testing";
+import { createFetch, FetchError, type FetchOptions, type FetchResponse, ofetch } from "ofetch";
+import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import { perRequest, withTokens } from "../src/index.ts";
 
-const bodyOf = (body: Body): BodyInit | Record<string, unknown> => {
-  if ("json" in body) return body.json as Record<string, unknown>;
-  if ("form" in body) return new URLSearchParams(body.form);
-  if ("text" in body) return body.text;
-  if ("bytes" in body) return new Uint8Array(body.bytes);
-  return Readable.toWeb(Readable.from(body.stream.map((chunk) => Buffer.from(chunk)))) as ReadableStream;
+/** 1.0.0, the one version whose `createFetch` cannot be called without options. */
+export const isOldest = createFetch.length > 0;
+
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
+
+const bodyOf = ({ kind, value }: Body): FetchOptions => {
+  if (kind === "form") return { body: value, headers: FORM };
+  const isRead = kind === "stream" || kind === "webStream" || kind === "asyncIterable";
+  return { body: value as BodyInit, ...(isRead && { duplex: "half" }) };
 };
 
-const sendWith =
-  (client: $Fetch) =>
-  async ({ url, body, ...options }: Call): Promise<Answer> => {
-    try {
-      const { status } = await client.raw(url, { ...options, ...(body && { body: bodyOf(body) }) });
-      return { status };
-    } catch (error) {
-      if (error instanceof FetchError && error.status) return { status: error.status, error };
-      throw error;
-    }
+const READ = { text: "text", json: "json", bytes: "arrayBuffer", stream: "stream" } as const;
+
+const optionsOf = ({ url: _, headers, body, read, settings, ...rest }: Call): FetchOptions => {
+  const { headers: type, ...content } = body ? bodyOf(body) : {};
+  return {
+    ...(rest as FetchOptions),
+    ...content,
+    headers: { ...type, ...headers } as Record<string, string>,
+    ...(read && { responseType: READ[read] }),
+    ...(settings && perRequest(settings)),
+  };
+};
+
+/** A dispatcher of the caller's own. */
+class CountingAgent extends Agent {
+  readonly #count: () => void;
+
+  constructor(count: () => void) {
+    super();
+    this.#count = count;
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    this.#count();
+    return super.dispatch(options, handler);
+  }
+}
+
+const transportOf = ({ proxy, onConnect }: ClientSetup): object => {
+  if (proxy) return { dispatcher: new ProxyAgent(proxy) };
+  return onConnect ? { dispatcher: new CountingAgent(onConnect) } : {};
+};
+
+const hooksOf = (onHook: (event: string) => void): FetchOptions => {
+  const request = (name: string) => () => onHook(`request ${name}`);
+  const response =
+    (name: string) =>
+    ({ response }: { response: FetchResponse<unknown> }) =>
+      onHook(`response ${name} ${response.status}`);
+  return {
+    onRequest: [request("before"), request("after")],
+    onResponse: [response("before"), response("after")],
+    onResponseError: () => onHook("response error"),
+  };
+};
+
+/** Puts an adapter among options. */
+type Complete = (options: FetchOptions, tokens: TokenSource, setup: ClientSetup) => FetchOptions;
+
+const completeByOurs: Complete = (options, tokens, { origins, isUnauthorized }) =>
+  withTokens(tokens, {
+    ...options,
+    origins,
+    ...(isUnauthorized && { isUnauthorized: ({ status, _data }) => isUnauthorized(status, _data) }),
+  });
+
+const connectWith =
+  (complete: Complete) =>
+  (setup: ClientSetup): Client => {
+    const { tokens, baseURL, retries = 0, statusValues = false, onHook } = setup;
+    const own: FetchOptions = {
+      baseURL,
+      retry: retries,
+      ...(statusValues && { ignoreResponseError: true }),
+      ...(onHook && hooksOf(onHook)),
+      ...transportOf(setup),
+    };
+    const defaults = tokens ? complete(own, tokens, setup) : own;
+    const client = ofetch.create(defaults);
+    return {
+      defaults,
+      async send(call): Promise<Outcome> {
+        try {
+          const { status, _data } = await client.raw(call.url, optionsOf(call));
+          return { status, body: _data };
+        } catch (error) {
+          if (error instanceof FetchError && error.status) return { status: error.status, body: error.data, error };
+          throw error;
+        }
+      },
+    };
   };
 
-export const ofetchHarness: Harness = {
-  retries: true,
-  isAbort: (error) => error instanceof FetchError && error.cause instanceof Error && error.cause.name === "AbortError",
-  ours: (error) => error,
-  connect({ tokens, baseURL, origins, retries }: Setup) {
-    const options = { baseURL, ...(retries !== undefined && { retry: retries }) };
-    return sendWith(ofetch.create(tokens ? withTokens(tokens, { ...options, origins }) : options));
-  },
+/** 1.0.0 keeps no cause, only the message. */
+const nameOf = (error: unknown): string => {
+  if (!(error instanceof FetchError)) return "";
+  if (error.cause instanceof Error) return error.cause.name;
+  return error.message.startsWith("This operation was aborted") ? "AbortError" : "";
 };
+
+/** ofetch with an adapter: ours, or another for comparison. */
+export const harnessWith = (complete: Complete): AdapterHarness => ({
+  connect: connectWith(complete),
+  bodies: {
+    json: "repeated",
+    searchParams: "repeated",
+    formData: "repeated",
+    string: "repeated",
+    blob: "repeated",
+    stream: "once",
+    webStream: "once",
+    asyncIterable: "once",
+    // 1.0.0 writes a form as JSON, and a Buffer as what its `toJSON` returns
+    ...(!isOldest && { form: "repeated", buffer: "repeated" }),
+  },
+  hooks: [
+    "request before",
+    "request after",
+    "request before",
+    "request after",
+    "response before 200",
+    "response after 200",
+  ],
+  lacks: {
+    detach: "an ofetch instance keeps the options that it was made with",
+    ...(isOldest && {
+      statusValues: "ofetch 1.0.0 has no ignoreResponseError",
+      timeout: "ofetch 1.0.0 has no timeout",
+    }),
+  },
+  isAbort: (error) => nameOf(error) === "AbortError",
+  isTimeout: (error) => nameOf(error) === "TimeoutError",
+});
+
+export const ofetchHarness = harnessWith(completeByOurs);

@@ -1,67 +1,156 @@
-import { type FetchError, type FetchOptions, ofetch } from "ofetch";
-import { expect, test } from "vitest";
-import { bearer, bearers, inWorld, rejection, type World } from "../../../tests/support/adapter-scenarios.ts";
-import { accepting, type Reply, UNAUTHORIZED } from "../../../tests/support/api-server.ts";
-import { canary } from "../../../tests/support/canary.ts";
-import { withTokens } from "../src/index.ts";
-import { ofetchHarness } from "./harness.ts";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
+import {
+  accepting,
+  CANARY,
+  type Reply,
+  type ResourceServer,
+  type Session,
+  startResourceServer,
+  startSession,
+  UNAUTHORIZED,
+} from "@unexpired/testing";
+import { createFetch, type FetchContext, FetchError, type FetchOptions, type FetchResponse, ofetch } from "ofetch";
+import { expect, expectTypeOf, test } from "vitest";
+import { perRequest, type TokenFetchOptions, withTokens } from "../src/index.ts";
+import { isOldest } from "./harness.ts";
 
-const ofetchTest = (
-  name: string,
-  run: (world: World, make: (options?: FetchOptions) => typeof ofetch) => Promise<void>,
-) =>
-  test(
-    name,
-    inWorld(ofetchHarness, (world) =>
-      run(world, (options) =>
-        ofetch.create(withTokens(world.session.tokens, { baseURL: world.api.origin, ...options })),
-      ),
-    ),
-  );
+interface World {
+  readonly api: ResourceServer;
+  readonly other: ResourceServer;
+  readonly session: Session;
+  make(options?: TokenFetchOptions): typeof ofetch;
+}
+
+const ofetchTest = (name: string, run: (world: World) => Promise<void>, lacks: string | false = false) =>
+  test(name, { timeout: 5_000 }, async ({ skip }) => {
+    if (lacks) skip(lacks);
+    await using api = await startResourceServer();
+    await using other = await startResourceServer();
+    await using session = await startSession();
+    const make = (options?: TokenFetchOptions) =>
+      ofetch.create(withTokens(session.tokens, { baseURL: api.origin, ...options }));
+    await run({ api, other, session, make });
+  });
+
+/** The numbers of the tokens that the server saw. */
+const tokensAt = ({ received }: ResourceServer) =>
+  received.map(({ authorization }) => (authorization ? Number(authorization.at(-1)) : undefined));
 
 /** Answers one after the other; the last one stays. */
 const inTurn =
   (...statuses: number[]) =>
   (_: unknown, index: number): Reply => ({ status: statuses[Math.min(index, statuses.length - 1)] ?? 0 });
 
-ofetchTest("the origins default to that of baseURL", async ({ api, other }, make) => {
+const rejection = async (promise: Promise<unknown>): Promise<FetchError> => {
+  const error = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (error instanceof FetchError) return error;
+  throw new Error("No FetchError", { cause: error });
+};
+
+ofetchTest("the origins default to that of baseURL", async ({ api, other, make }) => {
   const client = make();
   await client("/");
   await client("/", { baseURL: other.origin });
-  expect([bearers(api), bearers(other)]).toEqual([[bearer(1)], [undefined]]);
+  expect([tokensAt(api), tokensAt(other)]).toEqual([[1], [undefined]]);
 });
 
 ofetchTest("without origins, baseURL has to be absolute", async ({ session: { tokens } }) => {
-  expect(() => withTokens(tokens)).toThrow(/^origins: needed, because baseURL is undefined/);
+  expect(() => withTokens(tokens)).toThrow(/^origins: needed/);
   expect(() => withTokens(tokens, { baseURL: "/api" })).toThrow(TypeError);
   expect(() => withTokens(tokens, { origins: ["api.example.com"] })).toThrow(/^origins/);
 });
 
-ofetchTest(
-  "hooks of the caller's run in their order; those for responses do not see a 401 that is repeated",
-  async ({ api }, make) => {
-    const ran: unknown[] = [];
-    const watch = (name: string) => (context: { response?: { status: number } }) => {
-      ran.push(context.response ? `${name} ${context.response.status}` : name);
-    };
-    const client = make({
-      onRequest: [watch("request 1"), watch("request 2")],
-      onResponse: watch("response"),
-      onResponseError: [watch("error 1"), watch("error 2")],
-      onRequestError: watch("no answer"),
-    });
-    api.respond = accepting(canary("access", 2));
-    await client("/");
-    expect(ran.splice(0)).toEqual(["request 1", "request 2", "request 1", "request 2", "response 200"]);
-    api.respond = () => ({ status: 404 });
-    await rejection(client("/"));
-    expect(ran.splice(0)).toEqual(["request 1", "request 2", "response 404", "error 1 404", "error 2 404"]);
-    await rejection(client("http://127.0.0.1:1/", { retry: 0 }));
-    expect(ran.splice(0)).toEqual(["request 1", "request 2", "no answer"]);
-  },
-);
+/** Tells of each hook that runs, and of a token where it can be seen. */
+const watching = (events: string[], name: string): FetchOptions => {
+  const tell = (kind: string) => (context: FetchContext) => {
+    const shown = inspect(context, { depth: null, showHidden: true }).includes(CANARY);
+    events.push([kind, name, context.response?.status, shown && "with the token"].filter(Boolean).join(" "));
+  };
+  return {
+    onRequest: [tell("request")],
+    onRequestError: tell("no answer"),
+    onResponse: tell("response"),
+    onResponseError: [tell("error"), tell("last error")],
+  };
+};
 
-ofetchTest("a hook sees the caller's own options in every try", async ({ api }, make) => {
+ofetchTest("hooks of the instance run in their order, without the token and the hidden 401", async (world) => {
+  const { api, session, make } = world;
+  const events: string[] = [];
+  const client = make(watching(events, "mine"));
+  api.respond = accepting(session.accessToken(2));
+  await client("/");
+  expect(events.splice(0)).toEqual(["request mine", "request mine", "response mine 200"]);
+  api.respond = () => ({ status: 404 });
+  await rejection(client("/"));
+  expect(events.splice(0)).toEqual(["request mine", "response mine 404", "error mine 404", "last error mine 404"]);
+  await rejection(client("http://127.0.0.1:1/", { retry: 0 }));
+  expect(events.splice(0)).toEqual(["request mine", "no answer mine"]);
+});
+
+ofetchTest("hooks of a single request run in place of the instance's, and ours stay", async (world) => {
+  const { api, session, make } = world;
+  const events: string[] = [];
+  const client = make({ ...watching(events, "instance"), retry: 0 });
+  const { onRequest: _, ...own } = watching(events, "own");
+  api.respond = accepting(session.accessToken(2));
+  await client("/", own);
+  expect(events.splice(0)).toEqual(["request instance", "request instance", "response own 200"]);
+  api.respond = () => ({ status: 404 });
+  const { options } = await rejection(client("/", own));
+  expect(events.splice(0).slice(1)).toEqual(["response own 404", "error own 404", "last error own 404"]);
+  expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
+  await rejection(client("http://127.0.0.1:1/", own));
+  expect(events.splice(0)).toEqual(["request instance", "no answer own"]);
+});
+
+ofetchTest("hooks that onRequest sets for each try run, and ours stay", async ({ api, session, make }) => {
+  const statuses: number[] = [];
+  const client = make({
+    onRequest({ options }) {
+      options.onResponse = ({ response }) => void statuses.push(response.status);
+    },
+  });
+  api.respond = inTurn(401, 401);
+  const { options } = await rejection(client("/", { retry: 0 }));
+  expect([statuses, session.exchanges]).toEqual([[401], 1]);
+  expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
+});
+
+ofetchTest("an onRequest of a single request goes without the token, unless it calls ours", async (world) => {
+  const { api, session, make } = world;
+  const options = withTokens(session.tokens, { baseURL: api.origin });
+  await make()("/", { onRequest() {} });
+  expect(tokensAt(api)).toEqual([undefined]);
+  let tries = 0;
+  const onRequest = async (context: FetchContext) => {
+    context.options.headers = new Headers({ "x-try": `${++tries}` });
+    await options.onRequest(context);
+  };
+  api.respond = accepting(session.accessToken(2));
+  await ofetch.create(options)("/", { onRequest });
+  expect(tokensAt(api)).toEqual([undefined, 1, 2]);
+  expect(api.received.map(({ headers }) => headers["x-try"])).toEqual([undefined, "1", "2"]);
+});
+
+ofetchTest("an onRequest that runs twice changes nothing", async ({ api, session }) => {
+  const options = withTokens(session.tokens, { baseURL: api.origin });
+  const onRequest = async (context: FetchContext) => {
+    for (const _ of [1, 2]) await options.onRequest(context);
+  };
+  api.respond = () => UNAUTHORIZED;
+  const error = await rejection(ofetch.create({ ...options, onRequest })("/"));
+  expect(tokensAt(api)).toEqual([1, 2]);
+  expect(inspect(error.options, { depth: null, showHidden: true })).not.toContain(CANARY);
+});
+
+ofetchTest("a hook sees the caller's own options in every try", async ({ api, make }) => {
   const seen: unknown[] = [];
   const own = { retry: 1, retryStatusCodes: [503], retryDelay: 7 };
   const client = make({
@@ -76,85 +165,216 @@ ofetchTest("a hook sees the caller's own options in every try", async ({ api }, 
 });
 
 for (const retry of [undefined, false, 0] as const) {
-  ofetchTest(
-    `a POST with retry: ${retry} is repeated at once after a 401, and not after a 503`,
-    async ({ api }, make) => {
-      const client = make({
-        method: "POST",
-        body: { a: 1 },
-        retryDelay: 60_000,
-        ...(retry !== undefined && { retry }),
-      });
-      api.respond = inTurn(401, 503);
-      const error = (await rejection(client("/"))) as FetchError;
-      expect([error.status, api.received.length]).toEqual([503, 2]);
-    },
-  );
+  ofetchTest(`a POST with retry: ${retry} is repeated at once after a 401, and not after a 503`, async (world) => {
+    const { api, make } = world;
+    const client = make({ method: "post", body: { a: 1 }, retryDelay: 60_000, ...(retry !== undefined && { retry }) });
+    api.respond = inTurn(401, 503);
+    const { status } = await rejection(client("/"));
+    expect([status, ...api.received.map(({ body }) => `${body}`)]).toEqual([503, '{"a":1}', '{"a":1}']);
+  });
 }
 
-ofetchTest("a 401 after another failure is repeated, and only once", async ({ api, session }, make) => {
+ofetchTest("a GET has its one retry of ofetch's own, also after a 401", async ({ api, make }) => {
+  api.respond = inTurn(401, 503, 200);
+  await make()("/");
+  expect(api.received.length).toBe(3);
+});
+
+ofetchTest("a 401 after another failure is repeated, and only once", async ({ api, session, make }) => {
   api.respond = inTurn(503, 401, 503, 401, 200);
-  const error = (await rejection(make({ retry: 2, retryDelay: 1 })("/"))) as FetchError;
-  expect(error.status).toBe(401);
-  expect([api.received.length, session.exchanges]).toEqual([4, 1]);
+  const { status } = await rejection(make({ retry: 2, retryDelay: 1 })("/"));
+  expect([status, api.received.length, session.exchanges]).toEqual([401, 4, 1]);
 });
 
-ofetchTest("the caller's own retries of a 401 stay", async ({ api }, make) => {
-  api.respond = inTurn(401);
-  await rejection(make({ retry: 2, retryStatusCodes: [401] })("/"));
-  expect(bearers(api)).toEqual([bearer(1), bearer(2), bearer(2), bearer(2)]);
+ofetchTest("the caller's own retries of what is a refusal stay", async ({ api, make }) => {
+  api.respond = inTurn(503);
+  const isUnauthorized = async ({ status }: Response) => status === 503;
+  await rejection(make({ retry: 2, isUnauthorized })("/"));
+  expect(tokensAt(api)).toEqual([1, 2, 2, 2]);
 });
 
 ofetchTest(
-  "with ignoreResponseError a 401 is repeated all the same, and a second one handed out",
-  async ({ api }, make) => {
+  "the options of an error can be sent again, with the 401 of the new call repeated",
+  async (world) => {
+    const { api, session, make } = world;
+    api.respond = inTurn(401, 503);
+    const { request = "", options, response } = await rejection(make({ retry: 0 })("/"));
+    expect(response?.status).toBe(503);
+    expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
+    await using second = await startSession(); // the token of the first one was just obtained
+    api.received.length = 0;
     api.respond = () => UNAUTHORIZED;
-    expect((await make({ ignoreResponseError: true }).raw("/")).status).toBe(401);
-    expect(bearers(api)).toEqual([bearer(1), bearer(2)]);
+    await rejection(ofetch(request, { ...options, ...perRequest({ tokens: second.tokens }) }));
+    expect(tokensAt(api)).toEqual([1, 2]);
+    expect([session.exchanges, second.exchanges]).toEqual([1, 1]);
   },
+  isOldest && "ofetch 1.0.0 gives an error no options",
 );
 
-ofetchTest("a Request gets the token by its own URL, and is repeated", async ({ api, other }, make) => {
-  api.respond = accepting(canary("access", 2));
-  const client = make();
-  for (const { origin } of [api, other]) await client(new Request(origin, { headers: { accept: "x" } }));
-  expect([bearers(api), bearers(other)]).toEqual([[bearer(1), bearer(2)], [undefined]]);
+ofetchTest("the query and the params are part of the URL that a predicate sees", async ({ api, make }) => {
+  const client = make({ origins: (url) => url.searchParams.get("q") === "1" });
+  for (const q of ["1", "2"]) {
+    await client("/", { query: { q } });
+    await client("/", { params: { q } });
+  }
+  expect(tokensAt(api)).toEqual([1, 1, undefined, undefined]);
 });
 
-ofetchTest("a Request with a body is not repeated", async ({ api }, make) => {
-  api.respond = accepting(canary("access", 2));
-  const error = (await rejection(make()(new Request(api.origin, { method: "POST", body: "x" })))) as FetchError;
-  expect([error.status, api.received.length]).toEqual([401, 1]);
+ofetchTest("a relative URL is relative to the page, where there is one", async ({ api, session }) => {
+  const page = new URL("/page/", api.origin);
+  const asBrowser = (input: RequestInfo | URL, init?: RequestInit) => fetch(new URL(String(input), page), init);
+  const defaults = withTokens(session.tokens, { origins: (url) => url.pathname === "/page/x" });
+  using cleanUp = new DisposableStack();
+  cleanUp.defer(() => Reflect.deleteProperty(globalThis, "location"));
+  Object.defineProperty(globalThis, "location", { value: page, configurable: true });
+  await createFetch({ fetch: asBrowser, Headers, defaults })("x");
+  expect(tokensAt(api)).toEqual([1]);
 });
 
-ofetchTest(
-  "a redirect to another one of the origins goes without the token, and its 401 is left alone",
-  async (world, make) => {
-    const { api, other, session } = world;
-    const origins = [api.origin, other.origin];
-    api.respond = () => ({ status: 302, headers: { location: other.origin } });
-    other.respond = () => UNAUTHORIZED;
-    await rejection(make({ origins } as FetchOptions)("/"));
-    expect([bearers(other), api.received.length, session.exchanges]).toEqual([[undefined], 1, 0]);
-  },
-);
-
-ofetchTest("a predicate sees the query option", async ({ api }, make) => {
-  const client = make({ origins: (url: URL) => url.searchParams.get("q") === "1" } as FetchOptions);
-  for (const q of ["1", "2"]) await client("/", { query: { q } });
-  expect(bearers(api)).toEqual([bearer(1), undefined]);
-});
-
-ofetchTest("no error holds the token", async ({ api }, make) => {
+ofetchTest("what is no URL is ofetch's to refuse", async ({ make }) => {
   const client = make({ retry: 0 });
-  api.respond = () => ({ status: 500 });
-  const controller = new AbortController();
-  const failed = (await rejection(client("/"))) as FetchError;
+  expect((await rejection(client("http://"))).message).toContain("http://");
+});
+
+ofetchTest("a Request gets the token by its own URL, keeps its headers, and is repeated", async (world) => {
+  const { api, other, session, make } = world;
+  api.respond = accepting(session.accessToken(2));
+  const client = make();
+  for (const { origin } of [api, other]) await client(new Request(origin, { headers: { "x-own": "1" } }));
+  expect([tokensAt(api), tokensAt(other)]).toEqual([[1, 2], [undefined]]);
+  expect(api.received.map(({ headers }) => headers["x-own"])).toEqual(["1", "1"]);
+  await rejection(client(new Request(api.origin, { headers: { authorization: "Basic own" } })));
+  expect(api.received.at(-1)?.authorization).toBe("Basic own");
+});
+
+ofetchTest("a Request with a body is not repeated", async ({ api, session, make }) => {
+  api.respond = accepting(session.accessToken(2));
+  const { status } = await rejection(make()(new Request(api.origin, { method: "POST", body: "x" })));
+  expect([status, api.received.length]).toEqual([401, 1]);
+});
+
+ofetchTest("headers that the caller shares between requests never hold the token", async ({ api, make }) => {
+  const shared = [new Headers({ a: "1" }), new Headers({ b: "2" })] as const;
+  const seen: boolean[] = [];
   api.respond = () => {
-    controller.abort();
+    seen.push(...shared.map((headers) => headers.has("authorization")));
     return { status: 200 };
   };
-  const aborted = (await rejection(client("/", { signal: controller.signal }))) as FetchError;
-  for (const { options } of [failed, aborted]) expect(new Headers(options?.headers).has("authorization")).toBe(false);
-  expect(bearers(api)).toEqual([bearer(1), bearer(1)]);
+  const client = make({ headers: shared[0] });
+  await client("/");
+  await client("/", { headers: shared[1] });
+  expect(tokensAt(api)).toEqual([1, 1]);
+  expect(seen).toEqual([false, false, false, false]);
+});
+
+ofetchTest("an instance that is made of the instance has the tokens too, and so has raw", async ({ api, make }) => {
+  await make()
+    .create({ headers: { a: "1" } })
+    .raw("/");
+  expect(tokensAt(api)).toEqual([1]);
+});
+
+ofetchTest("an error of the caller's parser is the caller's", async ({ make }) => {
+  const own = new Error("not mine");
+  const parseResponse = () => {
+    throw own;
+  };
+  await expect(make()("/", { parseResponse })).rejects.toBe(own);
+  expect(inspect(own, { depth: null, showHidden: true })).not.toContain(CANARY);
+});
+
+/** Refuses everybody with a body that does not end, and says when the client let go of it: before garbage collection does. */
+async function startEndless() {
+  const server = createServer((_, response) => response.writeHead(401).write("…")).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const closed = once(server, "request").then(([, response]) => once(response, "close"));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    closed,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+ofetchTest("a refusal that is streamed is let go of", async ({ api, session, make }) => {
+  await using endless = await startEndless();
+  const origins = [api.origin, endless.origin];
+  let to = endless.origin;
+  const onRequest = (context: FetchContext) => {
+    context.request = to;
+    to = api.origin;
+  };
+  const { status } = await make({ origins, onRequest }).raw("/", { responseType: "stream" });
+  await endless.closed;
+  expect([status, tokensAt(api), session.exchanges]).toEqual([200, [2], 1]);
+});
+
+ofetchTest("a refusal that is streamed is let go of where the renewal fails", async ({ session, make }) => {
+  await using endless = await startEndless();
+  session.fail({ error: "invalid_grant", status: 400, sent: true });
+  const client = make({ baseURL: endless.origin });
+  await expect(client("/", { responseType: "stream" })).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
+  await endless.closed;
+});
+
+ofetchTest(
+  "the timeout is in force for the repeated try, also after a retry of ofetch's own",
+  async ({ api, make }) => {
+    api.respond = (received, index) => (index < 2 ? inTurn(503, 401)(received, index) : new Promise(() => {}));
+    const { cause } = await rejection(make({ timeout: 200, retry: 1 })("/"));
+    expect([(cause as Error).name, api.received.length]).toEqual(["TimeoutError", 3]);
+  },
+  isOldest && "ofetch 1.0.0 has no timeout",
+);
+
+ofetchTest("isUnauthorized gets what ofetch read of the body; what it throws is the caller's", async (world) => {
+  const { api, make } = world;
+  const seen: unknown[] = [];
+  const client = make({
+    isUnauthorized(response) {
+      expectTypeOf(response).toEqualTypeOf<FetchResponse<unknown>>();
+      seen.push([response.status, response._data]);
+      throw new RangeError("mine");
+    },
+  });
+  api.respond = (_, index) => ({ ...inTurn(200, 404, 401)(_, index), body: '{"a":1}' });
+  for (const status of [200, 404, 401]) {
+    await expect(client("/")).rejects.toThrow(RangeError);
+    expect(seen.pop()).toEqual([status, { a: 1 }]);
+  }
+});
+
+ofetchTest("isUnauthorized is asked once about each response", async ({ api, make }) => {
+  const seen: number[] = [];
+  const isUnauthorized = ({ status }: Response) => seen.push(status) < 0;
+  api.respond = inTurn(503, 404);
+  await rejection(make({ isUnauthorized, retry: 1 })("/"));
+  expect(seen).toEqual([503, 404]);
+});
+
+ofetchTest(
+  "with ignoreResponseError the second 401 is handed out, also after a repeated call",
+  async ({ api, make }) => {
+    api.respond = () => UNAUTHORIZED;
+    const { status } = await make({ ignoreResponseError: true }).raw("/");
+    expect([status, ...tokensAt(api)]).toEqual([401, 1, 2]);
+  },
+  isOldest && "ofetch 1.0.0 has no ignoreResponseError",
+);
+
+ofetchTest("options for one request are options of ofetch's", async ({ api, make }) => {
+  const client = make();
+  await client("/", perRequest({ tokens: false }));
+  await client("/", { ...perRequest({ retry: false }), timeout: 5_000 });
+  expect(tokensAt(api)).toEqual([undefined, 1]);
+  const answer = client<{ a: number }>("/", perRequest({}));
+  expectTypeOf(answer).resolves.toEqualTypeOf<{ a: number }>();
+  await answer;
+  const raw = client.raw("/", { ...perRequest({}), responseType: "text" });
+  expectTypeOf(raw).resolves.toEqualTypeOf<FetchResponse<string>>();
+  await raw;
+  // @ts-expect-error: that is what is tested
+  expect(() => perRequest({ retry: 1 })).toThrow(TypeError);
 });

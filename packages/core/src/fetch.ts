@@ -1,6 +1,8 @@
 import * as z from "zod/mini";
-import { createAuthorizer, ORIGINS, type Origins, type TokenSource } from "./authorize.ts";
+import { createAuthorizer, ORIGINS, type Origins } from "./authorize.ts";
 import { checkOptions, func, type OptionTable } from "./options.ts";
+import type { SettingsOfRequest } from "./per-request.ts";
+import type { TokenSource } from "./types.ts";
 
 /** Options of {@link createFetch}. */
 export interface FetchOptions {
@@ -8,6 +10,11 @@ export interface FetchOptions {
   readonly origins: Origins;
   /** The `fetch` to send with. Default: the global one. */
   readonly fetch?: typeof fetch | undefined;
+  /**
+   * Whether the server refused the token, where it says so in another way than with status 401. To read the body, read
+   * that of a clone.
+   */
+  readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
 
 /**
@@ -15,39 +22,45 @@ export interface FetchOptions {
  *
  * A request that carries its own `Authorization` is left alone. A stream body is not sent twice: its 401 is yours, and
  * the token is renewed for the next call. The body of a `Request` is kept in memory until it was answered. Rejects,
- * besides what `fetch` rejects with, as `getAccessToken` does.
+ * besides what `fetch` rejects with, as `getAccessToken` does. `perRequest` makes options for a single request.
  *
- * @throws TypeError where `origins` or `fetch` makes no sense
+ * @throws TypeError where an option makes no sense
  */
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
   checkOptions("createFetch", optionTable, options);
-  const send = options.fetch ?? fetch;
+  const { fetch: send = fetch } = options;
   const authorizer = createAuthorizer(tokens, options);
 
-  return async (input, init) => {
+  return async (input, init?: RequestInit & Partial<SettingsOfRequest>) => {
     const { target, url, headers, signal } = toCall(input, init);
-    const accessToken = url && (await authorizer.tokenFor(url, { signal }));
-    if (!url || accessToken === undefined) return send(target, init);
-    const sendWith = (what: typeof target, token: string) => {
-      headers.set("authorization", `Bearer ${token}`);
+    const authorization = await authorizer.authorize({ url, signal, unexpired: init?.unexpired });
+    if (!authorization) return send(target, init);
+    const sendWith = (what: typeof target, header: string) => {
+      headers.set("authorization", header);
       return send(what, { ...init, headers });
     };
-    const response = await sendWith(copy(target), accessToken);
-    if (isFromElsewhere(response, url)) return response;
-    const answer = { ...describe(response), url, accessToken, replayable: !isStream(init?.body) };
-    const next = await authorizer.tokenAfter(answer, { signal }).catch(async (error: unknown) => {
+    const response = await sendWith(copy(target), authorization.header);
+    const answer = {
+      response,
+      status: response.status,
+      headers: response.headers,
+      url: response.url,
+      body: init?.body,
+    };
+    const header = await authorization.renew(answer).catch(async (error: unknown) => {
       await discard(response);
       throw error;
     });
-    if (next === undefined) return response;
+    if (header === undefined) return response;
     await discard(response);
-    return sendWith(target, next);
+    return sendWith(target, header);
   };
 }
 
 const optionTable = {
   origins: [z.unknown(), ORIGINS, "required"],
   fetch: [func, "a function"],
+  isUnauthorized: [func, "a function from a Response to true or false"],
 } as const satisfies OptionTable & Record<keyof FetchOptions, unknown>;
 
 /** What `fetch` would take from its arguments at once. No `url`: the token is not asked for. */
@@ -70,21 +83,11 @@ const copy = (target: Request | string): Request | string =>
 /** By shape: the `fetch` that was given may come with a Request class of its own. */
 const isRequest = (input: RequestInfo | URL): input is Request => typeof input === "object" && "clone" in input;
 
-/** A redirect to another origin drops the token, so that the answer says nothing about it. */
-const isFromElsewhere = (response: Response, asked: URL): boolean =>
-  URL.canParse(response.url) && new URL(response.url).origin !== asked.origin;
-
 /** Relative to the page or worker, where there is one; undefined where fetch will complain itself. */
 const toUrl = (given: string): URL | undefined => {
   const base = globalThis.location?.href;
   return URL.canParse(given, base) ? new URL(given, base) : undefined;
 };
 
-const describe = ({ status, headers }: Response) => ({ status, wwwAuthenticate: headers.get("www-authenticate") });
-
 /** Frees the connection. Where that fails, it is free already. */
 const discard = async (response: Response): Promise<void> => response.body?.cancel().catch(() => {});
-
-/** Bodies that can be read only once: streams and async iterables. */
-const isStream = (body: unknown): boolean =>
-  typeof body === "object" && body !== null && (body instanceof ReadableStream || Symbol.asyncIterator in body);

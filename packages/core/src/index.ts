@@ -1,4 +1,4 @@
-export { type Answer, type Authorizer, createAuthorizer, type Origins, type TokenSource } from "./authorize.ts";
+export type { Origins } from "./authorize.ts";
 export {
   type AnyUnexpiredError,
   ConfigurationError,
@@ -15,6 +15,7 @@ export { createFetch, type FetchOptions } from "./fetch.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./key-value.ts";
 export { createTokenManager } from "./manager.ts";
 export { memoryStore } from "./memory-store.ts";
+export { perRequest, type RequestSettings, type SettingsOfRequest } from "./per-request.ts";
 export { providers } from "./providers.ts";
 export { reconcile } from "./record.ts";
 export { tokenSetFromResponse } from "./token-set.ts";
@@ -34,5 +35,6 @@ export type {
   TokenResponse,
   TokenSet,
   TokenSetInput,
+  TokenSource,
   TokenStore,
 } from "./types.ts";

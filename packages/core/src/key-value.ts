@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
 import { randomId, systemClock } from "./clock.ts";
 import { StoreConflictError, StoreError } from "./errors.ts";
-import { checkOptions, type OptionTable, typeOf } from "./options.ts";
+import { checkOptions, type OptionTable } from "./options.ts";
+import { typeOf } from "./type-of.ts";
 import type { StoredValue, TokenStore } from "./types.ts";
 
 /** A plain get/set/delete object over strings. Its methods may be asynchronous. */

@@ -1,9 +1,10 @@
 import { toEndpointError } from "./classify.ts";
 import { Driver } from "./driver.ts";
-import { parseOptions, type Settings, typeOf } from "./options.ts";
+import { parseOptions, type Settings } from "./options.ts";
 import { isSameAccount } from "./session.ts";
 import { saveSession, saveTombstone } from "./sign.ts";
 import { parseTokenSet, secretsOf } from "./token-set.ts";
+import { typeOf } from "./type-of.ts";
 import type {
   CallOptions,
   SessionEvent,

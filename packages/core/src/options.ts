@@ -5,6 +5,7 @@ import { genericProvider } from "./providers.ts";
 import { redact } from "./redact.ts";
 import type { Rules } from "./session.ts";
 import { accountOf, secretsOf } from "./token-set.ts";
+import { typeOf } from "./type-of.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "./types.ts";
 
 const DEFAULT_WINDOW = 5 * 60_000;
@@ -14,7 +15,8 @@ export type OptionTable = Readonly<Record<string, readonly [z.ZodMiniType, strin
 
 export const func = z.custom<(...parameters: never[]) => unknown>((value) => typeof value === "function");
 const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // also Infinity
-const functions = (...names: string[]) => z.looseObject(Object.fromEntries(names.map((name) => [name, func])));
+const methods = (names: readonly string[], schema: z.ZodMiniType) =>
+  z.looseObject(Object.fromEntries(names.map((name) => [name, schema])));
 
 /** A deadline in milliseconds: above 0, and finite. */
 export const deadline = z.number().check(z.gt(0));
@@ -24,7 +26,7 @@ const refreshFunction = z.custom<RefreshFunction>(
 
 const managerOptions = {
   store: [
-    functions("load", "save", "remove", "describe").check(
+    methods(["load", "save", "remove", "describe"], func).check(
       z.refine(({ watch, holder }) => z.optional(func).safeParse(watch).success && isHolder(holder)),
     ),
     "a TokenStore, such as fileStore({ path })",
@@ -48,7 +50,7 @@ const managerOptions = {
   account: [func, "a function from a TokenSet to a string"],
   whenUnreachable: [z.enum(["throw", "stale"]), '"throw" or "stale"'],
   clock: [
-    z.partial(functions("now", "monotonic", "setTimer", "random")),
+    methods(["now", "monotonic", "setTimer", "random"], z.optional(func)),
     "{ now?, monotonic?, setTimer?, random? }, functions all",
   ],
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
@@ -130,14 +132,3 @@ function callAccount(account: (tokens: TokenSet) => unknown, tokens: TokenSet): 
 
 const accountError = (cause: Error): TypeError =>
   new TypeError("account: the function threw; see the cause.", { cause });
-
-/** The type of a value, for messages: its contents might be a secret. */
-export const typeOf = (value: unknown): string => {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "number") return typeOfNumber(value);
-  return typeof value === "object" ? "an object of another shape" : `a ${typeof value}`;
-};
-
-const typeOfNumber = (value: number): string =>
-  Number.isNaN(value) ? "NaN" : value < 0 ? "a negative number" : "a number";

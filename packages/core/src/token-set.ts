@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { printAs } from "./print.ts";
 import type { TokenResponse, TokenSet, TokenSetInput } from "./types.ts";
 
 const text = z.string().check(z.minLength(1));
@@ -104,15 +105,7 @@ export function unprintable(tokens: TokenSet): TokenSet {
     tokenType: tokens.tokenType,
     scope: tokens.scope,
   });
-  return Object.freeze(
-    Object.defineProperties(
-      { ...tokens, extra: Object.freeze({ ...tokens.extra }) },
-      {
-        [Symbol.for("nodejs.util.inspect.custom")]: { value: view },
-        toJSON: { value: view },
-      },
-    ),
-  );
+  return Object.freeze(printAs({ ...tokens, extra: Object.freeze({ ...tokens.extra }) }, view));
 }
 
 /** Everything in the token set that must not be shown. */

@@ -242,3 +242,6 @@ export interface TokenManagerOptions {
   /** Time, timers and chance, for tests. What is absent is the system's. */
   readonly clock?: Partial<Clock> | undefined;
 }
+
+/** The part of a token manager that sending requests takes. */
+export type TokenSource = Pick<TokenManager, "getTokenSet" | "replaceRejected">;

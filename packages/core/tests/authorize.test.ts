@@ -1,6 +1,9 @@
+import { Readable } from "node:stream";
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
-import { type Answer, createAuthorizer, type Origins, RefreshFailedError, SignInRequiredError } from "../src/index.ts";
+import { type Answer, createAuthorizer, type Origins, type Outgoing } from "../src/adapter.ts";
+import { perRequest, RefreshFailedError, type RequestSettings, SignInRequiredError } from "../src/index.ts";
 import { printed } from "./support/leaks.ts";
 
 const token = canary("access", 1);
@@ -23,14 +26,20 @@ function source(given: { accessToken?: string; tokenType?: string; renewed?: str
 }
 
 const authorizer = (origins: Origins = [origin], tokens = source()) => createAuthorizer(tokens, { origins });
-const answer = (given: Partial<Answer> = {}): Answer => ({
-  status: 401,
-  wwwAuthenticate: null,
-  url: new URL(origin),
-  accessToken: token,
-  replayable: true,
-  ...given,
-});
+
+/** The token that a request to `url` gets. */
+const tokenFor = async (by: ReturnType<typeof authorizer>, url: string, options: Partial<Outgoing> = {}) =>
+  (await by.authorize({ url: new URL(url), ...options }))?.header.replace(/^Bearer /, "");
+
+/** The token that a request to `origin` is sent once more with. */
+async function tokenAfter(
+  by: ReturnType<typeof authorizer>,
+  answer: Partial<Answer<string>> = {},
+  settings?: RequestSettings,
+) {
+  const authorization = await by.authorize({ url: new URL(origin), ...(settings && perRequest(settings)) });
+  return (await authorization?.renew({ response: "", status: 401, headers: {}, ...answer }))?.replace(/^Bearer /, "");
+}
 
 describe("where tokens go (P9)", () => {
   it.each([
@@ -44,30 +53,32 @@ describe("where tokens go (P9)", () => {
     ["a suffix of it", "https://api.example.com.evil.example/", undefined],
     ["it as user information", "https://api.example.com@evil.example/", undefined],
     ["it as user information and password", "https://api.example.com:443@evil.example/", undefined],
+    ["a user name", "https://me@api.example.com/", undefined],
+    ["a password alone", "https://:mine@api.example.com/", undefined],
     ["it in a path", "https://evil.example/https://api.example.com", undefined],
     ["a trailing dot", "https://api.example.com./", undefined],
     ["a data URL", "data:text/plain,x", undefined],
   ])("%s: %s", async (_name, url, expected) => {
-    expect(await authorizer().tokenFor(new URL(url))).toBe(expected);
+    expect(await tokenFor(authorizer(), url)).toBe(expected);
   });
 
   it("is fixed when attached", async () => {
     const origins = [origin];
-    const { tokenFor } = authorizer(origins);
+    const fixed = authorizer(origins);
     origins.push("https://evil.example");
-    expect(await tokenFor(new URL("https://evil.example"))).toBeUndefined();
+    expect(await tokenFor(fixed, "https://evil.example")).toBeUndefined();
   });
 
   it("may be a predicate over the whole URL", async () => {
-    const { tokenFor } = authorizer((url) => url.pathname.startsWith("/api/"));
-    expect(await tokenFor(new URL("https://a.example/api/x"))).toBe(token);
-    expect(await tokenFor(new URL("https://a.example/other"))).toBeUndefined();
+    const predicate = authorizer((url) => url.pathname.startsWith("/api/"));
+    expect(await tokenFor(predicate, "https://a.example/api/x")).toBe(token);
+    expect(await tokenFor(predicate, "https://a.example/other")).toBeUndefined();
   });
 
   it.each([[() => Promise.resolve(false)], [() => "yes"], [() => 1], [() => undefined]])(
     "is nowhere where a predicate returns anything but true: %s",
     async (predicate) => {
-      expect(await authorizer(predicate as never).tokenFor(new URL(origin))).toBeUndefined();
+      expect(await tokenFor(authorizer(predicate as never), origin)).toBeUndefined();
     },
   );
 
@@ -94,18 +105,17 @@ describe("where tokens go (P9)", () => {
   });
 
   it("takes an origin with a trailing slash, and in capitals", async () => {
-    const { tokenFor } = authorizer(["HTTPS://API.example.com:443/"]);
-    expect(await tokenFor(new URL(origin))).toBe(token);
+    expect(await tokenFor(authorizer(["HTTPS://API.example.com:443/"]), origin)).toBe(token);
   });
 });
 
 describe("what is attached", () => {
   it.each(["Bearer", "bearer", "BEARER"])("a token of type %s", async (tokenType) => {
-    expect(await authorizer([origin], source({ tokenType })).tokenFor(new URL(origin))).toBe(token);
+    expect(await tokenFor(authorizer([origin], source({ tokenType })), origin)).toBe(token);
   });
 
   it("none of another type", async () => {
-    const pending = authorizer([origin], source({ tokenType: "DPoP" })).tokenFor(new URL(origin));
+    const pending = tokenFor(authorizer([origin], source({ tokenType: "DPoP" })), origin);
     await expect(pending).rejects.toMatchObject({ code: "CONFIGURATION", message: expect.stringContaining('"DPoP"') });
   });
 
@@ -113,12 +123,8 @@ describe("what is attached", () => {
     "none that a client would quote in an error: %j (P8)",
     async (bad) => {
       const accessToken = `${token}${bad}`;
-      const first = await authorizer([origin], source({ accessToken }))
-        .tokenFor(new URL(origin))
-        .catch((error) => error);
-      const again = await authorizer([origin], source({ renewed: accessToken }))
-        .tokenAfter(answer())
-        .catch((error) => error);
+      const first = await tokenFor(authorizer([origin], source({ accessToken })), origin).catch((error) => error);
+      const again = await tokenAfter(authorizer([origin], source({ renewed: accessToken }))).catch((error) => error);
       for (const error of [first, again]) {
         expect(error).toMatchObject({ code: "CONFIGURATION" });
         expect(printed(error)).not.toContain("canary");
@@ -128,39 +134,148 @@ describe("what is attached", () => {
 });
 
 describe("a 401 (P10, P11)", () => {
-  it.each<[string, Partial<Answer>, string | undefined, number]>([
+  it.each<[string, Partial<Answer<string>>, string | undefined, number]>([
     ["is replaced", {}, newer, 1],
-    ["about an invalid token is replaced", { wwwAuthenticate: 'Bearer error="invalid_token"' }, newer, 1],
-    ["without a header is replaced", { wwwAuthenticate: undefined }, newer, 1],
-    ["about scope is not", { wwwAuthenticate: 'Bearer realm="a", error="insufficient_scope"' }, undefined, 0],
     [
-      "that mentions scope in its description is replaced",
-      { wwwAuthenticate: 'Bearer error="invalid_token", error_description="no insufficient_scope"' },
+      "about an invalid token is replaced",
+      { headers: { "www-authenticate": 'Bearer error="invalid_token"' } },
       newer,
       1,
     ],
-    ["from elsewhere is not", { url: new URL("https://evil.example") }, undefined, 0],
-    ["for a body that is gone renews, for the next call", { replayable: false }, undefined, 1],
+    ["without a header is replaced", { headers: {} }, newer, 1],
+    [
+      "about scope is not",
+      { headers: { "www-authenticate": 'Bearer realm="a", error="insufficient_scope"' } },
+      undefined,
+      0,
+    ],
+    [
+      "about scope, in Headers, is not",
+      { headers: new Headers({ "WWW-Authenticate": "Bearer error=insufficient_scope" }) },
+      undefined,
+      0,
+    ],
+    [
+      "that mentions scope in its description is replaced",
+      { headers: { "www-authenticate": 'Bearer error="invalid_token", error_description="no insufficient_scope"' } },
+      newer,
+      1,
+    ],
+    ["from elsewhere is not", { url: "https://evil.example" }, undefined, 0],
+    ["from where the client does not tell is replaced", { url: "" }, newer, 1],
+    ["for a stream renews, for the next call", { body: Readable.from(["x"]) }, undefined, 1],
+    ["for a web stream renews, for the next call", { body: new Blob(["x"]).stream() }, undefined, 1],
+    ["for an iterator renews, for the next call", { body: ["x"].values() }, undefined, 1],
+    ["for a body that only has a field called pipe is replaced", { body: { pipe: "x", next: 1 } }, newer, 1],
+    ["for a form is replaced", { body: new FormData() }, newer, 1],
     ["that is none: 403", { status: 403 }, undefined, 0],
     ["that is none: 200", { status: 200 }, undefined, 0],
     ["that is none: 407", { status: 407 }, undefined, 0],
   ])("%s", async (_name, given, ...[expected, asked]) => {
     const tokens = source();
-    expect(await authorizer([origin], tokens).tokenAfter(answer(given))).toBe(expected);
+    expect(await tokenAfter(authorizer([origin], tokens), given)).toBe(expected);
     expect(tokens.asked).toEqual(Array(asked).fill(token));
   });
 
   it("is the caller's where the token was just obtained", async () => {
     const renewed = new RefreshFailedError(0, { because: "just_obtained" });
-    expect(await authorizer([origin], source({ renewed })).tokenAfter(answer())).toBeUndefined();
+    expect(await tokenAfter(authorizer([origin], source({ renewed })))).toBeUndefined();
   });
 
   it.each([new RefreshFailedError(0), new SignInRequiredError("revoked"), new Error("other")])(
     "throws %s",
     async (renewed) => {
-      const { tokenAfter } = authorizer([origin], source({ renewed }));
-      await expect(tokenAfter(answer())).rejects.toBe(renewed);
-      expect(await tokenAfter(answer({ replayable: false }))).toBeUndefined(); // and nothing is left unhandled
+      const failing = authorizer([origin], source({ renewed }));
+      await expect(tokenAfter(failing)).rejects.toBe(renewed);
+      expect(await tokenAfter(failing, {}, { retry: false })).toBeUndefined(); // and nothing is left unhandled
     },
   );
+});
+
+describe("isUnauthorized", () => {
+  const asking = (answer: Partial<Answer<string>>) => {
+    const isUnauthorized = async (response: string) => response === "refused";
+    const by = createAuthorizer(source(), { origins: [origin], isUnauthorized });
+    return by
+      .authorize({ url: new URL(origin) })
+      .then((authorization) => authorization?.renew({ response: "", status: 401, headers: {}, ...answer }));
+  };
+
+  it("decides in place of the status", async () => {
+    expect(await asking({})).toBeUndefined();
+    expect(await asking({ status: 200, response: "refused" })).toBe(`Bearer ${newer}`);
+    const headers = new Headers({ "www-authenticate": 'Bearer error="insufficient_scope"' });
+    expect(await asking({ headers, response: "refused" })).toBe(`Bearer ${newer}`);
+  });
+
+  it("is not asked about an answer from elsewhere", async () => {
+    expect(await asking({ url: "https://evil.example", response: "refused" })).toBeUndefined();
+  });
+});
+
+describe("where no origins are given", () => {
+  const make = (baseURL?: string) => createAuthorizer(source(), { baseURL });
+
+  it("the base URL's is the one", async () => {
+    expect(await tokenFor(make(`${origin}/v1`), `${origin}/v2`)).toBe(token);
+    expect(await tokenFor(make(`${origin}/v1`), "https://evil.example")).toBeUndefined();
+  });
+
+  it.each([undefined, "", "/api", "canary"])("a base URL of %j is a TypeError", (baseURL) => {
+    expect(() => make(baseURL)).toThrow(/^origins: needed, because the(re is no base URL| base URL is not absolute)\./);
+    expect(() => make(baseURL)).not.toThrow(/canary/);
+  });
+});
+
+describe("a redirect", () => {
+  it.each([
+    ["https://api.example.com/b", true],
+    ["https://api.example.com/not/b", false],
+    ["http://api.example.com/b", false],
+    ["https://other.example.com/b", false],
+  ])("to %s: %s", (to, expected) => {
+    const by = authorizer(({ pathname }) => !pathname.startsWith("/not"));
+    expect(by.mayFollow(new URL(`${origin}/a`), new URL(to))).toBe(expected);
+  });
+});
+
+describe("a single request", () => {
+  const other = source({ accessToken: canary("access", "other"), renewed: canary("access", "other-2") });
+
+  it("goes without the token", async () => {
+    expect(await tokenFor(authorizer(), origin, perRequest({ tokens: false }))).toBeUndefined();
+  });
+
+  it("has another manager's, to the same origins, which renews it", async () => {
+    const tokens = source();
+    const by = authorizer([origin], tokens);
+    expect(await tokenFor(by, origin, perRequest({ tokens: other }))).toBe(canary("access", "other"));
+    expect(await tokenFor(by, "https://evil.example", perRequest({ tokens: other }))).toBeUndefined();
+    expect(await tokenAfter(by, {}, { tokens: other })).toBe(canary("access", "other-2"));
+    expect([tokens.asked, other.asked]).toEqual([[], [canary("access", "other")]]);
+  });
+
+  it("is not sent again; the token is renewed for the next call", async () => {
+    const tokens = source();
+    expect(await tokenAfter(authorizer([origin], tokens), {}, { retry: false })).toBeUndefined();
+    expect(tokens.asked).toEqual([token]);
+    expect(await tokenAfter(authorizer([origin], tokens), {}, { retry: true })).toBe(newer);
+  });
+
+  it.each([
+    [{ tokens: "canary" }, /^tokens: expected a token manager or false, not a string\.$/],
+    [{ tokens: true }, /^tokens: /],
+    [{ tokens: {} }, /^tokens: .* not an object of another shape\.$/],
+    [{ retry: 3 }, /^retry: expected true or false, not a number\.$/],
+    [{ retry: null }, /^retry: /],
+  ])("has no setting %j", (settings, message) => {
+    expect(() => perRequest(settings as never)).toThrow(message);
+  });
+});
+
+it("an authorization does not print (P8)", async () => {
+  const authorization = await authorizer().authorize({ url: new URL(origin) });
+  expect(authorization?.header).toContain("canary");
+  const shown = inspect(authorization, { depth: null, showHidden: true }) + JSON.stringify(authorization);
+  expect(shown).not.toContain("canary");
 });

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../tests/support/canary.ts";
-import { createFetch, createTokenManager, type RefreshFunction, TokenEndpointError } from "../src/index.ts";
+import { createFetch, createTokenManager, perRequest, type RefreshFunction, TokenEndpointError } from "../src/index.ts";
 import { Issuer } from "./support/issuer.ts";
 import { answer, type Handler, listen, startServer } from "./support/server.ts";
 
@@ -334,12 +334,51 @@ describe("other places (P9)", () => {
   });
 });
 
+describe("an API that says it otherwise", () => {
+  const refused = answer(200, '{"errors":["UNAUTHENTICATED"]}');
+  const isUnauthorized = async (response: Response) => (await response.clone().text()).includes("UNAUTHENTICATED");
+
+  it("is believed, in place of the status", async () => {
+    await using api = await start([refused, ok, rejected]);
+    const send = createFetch(api.manager, { origins: [api.origin], isUnauthorized });
+    expect(await (await send(api.origin)).text()).toBe("fine");
+    const response = await send(api.origin);
+    expect([response.status, await response.text()]).toEqual([401, "no"]);
+    expect(api.authorizations()).toEqual([bearer(1), bearer(2), bearer(2)]);
+  });
+
+  it("throws what the function throws", async () => {
+    await using api = await start([ok]);
+    const isUnauthorized = () => {
+      throw new RangeError("mine");
+    };
+    const send = createFetch(api.manager, { origins: [api.origin], isUnauthorized });
+    await expect(send(api.origin)).rejects.toThrow("mine");
+  });
+});
+
+describe("a single request", () => {
+  it("goes without the token, or is not sent again", async () => {
+    await using api = await start([rejected, rejected]);
+    expect((await api.fetchWithTokens(api.origin, perRequest({ tokens: false }))).status).toBe(401);
+    expect(api.issuer.presented).toEqual([]);
+    const options = { method: "POST", ...perRequest({ retry: false }) };
+    expect((await api.fetchWithTokens(api.origin, options)).status).toBe(401);
+    expect(api.authorizations()).toEqual([undefined, bearer(1)]);
+  });
+});
+
 describe("options", () => {
   const source = createTokenManager();
   it.each<[string, unknown, RegExp]>([
     ["no options", undefined, /^createFetch: expected an object of options, not undefined/],
     ["no origins", {}, /^origins: expected an array of origins or a function, not undefined\.$/],
     ["fetch", { origins: [], fetch: "x" }, /^fetch: expected a function, not a string\.$/],
+    [
+      "isUnauthorized",
+      { origins: [], isUnauthorized: true },
+      /^isUnauthorized: expected a function from a Response to/,
+    ],
     ["a misspelt option", { origins: [], fetc: fetch }, /^fetc: there is no such option/],
   ])("%s", (_name, options, message) => {
     expect(() => createFetch(source, options as never)).toThrow(TypeError);

@@ -1,0 +1,9 @@
+/** Answers everything with the same JSON, in a process of its own: its work is not the client's. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+const server = createServer((_, response) => {
+  response.writeHead(200, { "content-type": "application/json" }).end('{"ok":true}');
+});
+server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
+process.once("disconnect", () => process.exit());

@@ -1,0 +1,18 @@
+import type { AxiosError, AxiosInstance } from "axios";
+import { createAuthRefresh } from "axios-auth-refresh";
+import type { StoredToken } from "./stored-token.ts";
+
+/** Its types are those of axios for CommonJS. */
+const asItsTypes = (api: AxiosInstance) => api as unknown as Parameters<typeof createAuthRefresh>[0];
+
+/** As its README says: an interceptor for the token, and the function that renews it. */
+export function useAuthRefresh(api: AxiosInstance, { read, renew }: StoredToken): void {
+  api.interceptors.request.use(async (config) => {
+    config.headers.Authorization ||= `Bearer ${await read()}`;
+    return config;
+  });
+  createAuthRefresh(asItsTypes(api), async (failed: AxiosError) => {
+    const token = await renew();
+    if (failed.config) failed.config.headers.Authorization = `Bearer ${token}`;
+  });
+}

@@ -1,0 +1,5 @@
+import { describeAdapter } from "@unexpired/testing";
+import { describe, it } from "vitest";
+import { harness } from "./harness.ts";
+
+describeAdapter({ describe, it }, harness);

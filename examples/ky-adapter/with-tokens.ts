@@ -1,0 +1,37 @@
+import type { SettingsOfRequest, TokenSource } from "@unexpired/core";
+import { createAuthorizer, type Origins, printAs } from "@unexpired/core/adapter";
+import type { Options } from "ky";
+
+export interface TokenOptions {
+  readonly origins: Origins;
+  readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
+}
+
+/** Options for `ky.create` or `ky.extend`. */
+export function withTokens(tokens: TokenSource, { origins, isUnauthorized }: TokenOptions): Options {
+  const authorizer = createAuthorizer<Response>(tokens, { origins, isUnauthorized });
+  return {
+    // a dispatcher among the options leads to other requests, and their headers
+    hooks: { beforeError: [({ error }) => Object.assign(error, { options: printAs({}, () => "[options]") })] },
+    async fetch(input, init?: RequestInit & Partial<SettingsOfRequest>) {
+      const request = new Request(input);
+      const { url, signal, headers } = request;
+      if (headers.has("authorization")) return fetch(request, init);
+      const authorization = await authorizer.authorize({ url: new URL(url), signal, unexpired: init?.unexpired });
+      if (!authorization) return fetch(request, init);
+
+      const send = (what: Request, authorization: string) =>
+        fetch(what, { ...init, headers: { ...Object.fromEntries(headers), authorization } });
+      const response = await send(request.clone(), authorization.header);
+      const newer = await authorization.renew({
+        response,
+        status: response.status,
+        headers: response.headers,
+        url: response.url,
+      });
+      if (newer === undefined) return response;
+      await response.body?.cancel();
+      return send(request, newer);
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import { once } from "node:events";
+import { Agent, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import axios, { type AxiosError, type AxiosResponse } from "axios";
+import { expect } from "vitest";
+import { attachTokens } from "../src/index.ts";
+import { axiosTest, expectQuiet, rejection, seen, since, viaHttp } from "./support.ts";
+
+axiosTest("the config of an error is the caller's own", async ({ api, client }) => {
+  const configs: unknown[] = [];
+  client.interceptors.request.use((config) => {
+    configs.push(config);
+    return config;
+  });
+  api.respond = () => ({ status: 500 });
+  const { config, response } = (await rejection(client.get("/"))) as AxiosError;
+  expect(config).toBe(configs[0]);
+  expect(response?.config).toBe(config);
+  expect(config?.headers.has("authorization")).toBe(false);
+  expect(config?.beforeRedirect).toBeUndefined();
+  expect(config?.adapter).toEqual(client.defaults.adapter);
+  expect(config?.transformRequest).toEqual(client.defaults.transformRequest);
+  expect(config?.transformResponse).toEqual(client.defaults.transformResponse);
+});
+
+since(1, 2)("the config of an error can be sent again", async ({ api, client, session }) => {
+  api.respond = () => ({ status: 500 });
+  const { config } = (await rejection(client.post("/", { a: 1 }))) as AxiosError;
+  api.respond = () => ({ status: 200 });
+  expect((await client.request(config ?? {})).data).toEqual({ ok: true });
+  expect(seen(api)).toEqual(Array(2).fill(`Bearer ${session.accessToken(1)}`));
+  expect(api.received.map(({ body }) => body.toString())).toEqual(Array(2).fill('{"a":1}'));
+});
+
+axiosTest("a body that is no JSON makes an error without the token", async ({ api, client }) => {
+  api.respond = () => ({ status: 200, body: "{" });
+  const strict = { responseType: "json", transitional: { silentJSONParsing: false } } as const;
+  expectQuiet(await rejection(client.get("/", strict)));
+});
+
+axiosTest("a response does not print the token, and its request can be used", async ({ client }) => {
+  const response = await client.get("/");
+  expectQuiet(response);
+  expect(response.request.path).toBe("/");
+});
+
+axiosTest("a streamed response does not print the token, nor does the error that ends it", async ({ api, client }) => {
+  api.respond = () => ({ status: 200, headers: { "content-length": "9" }, body: "1" });
+  const controller = new AbortController();
+  const response: AxiosResponse<Readable> = await client.get("/", {
+    responseType: "stream",
+    signal: controller.signal,
+  });
+  expectQuiet(response);
+  const error = rejection(response.data.toArray());
+  controller.abort();
+  expect(axios.isCancel(await error)).toBe(true);
+  expectQuiet(await error);
+});
+
+axiosTest("an upload that is cut off makes an error without the token", async ({ session }) => {
+  const arrived = createServer(() => {}).listen(0, "127.0.0.1"); // it does not read
+  await once(arrived, "listening");
+  const { port } = arrived.address() as AddressInfo;
+  const client = axios.create({ baseURL: `http://127.0.0.1:${port}` });
+  attachTokens(client, session.tokens);
+  const controller = new AbortController();
+  const unended = new Readable({ read: () => {} });
+  unended.push(Buffer.alloc(2 ** 22));
+  const call = rejection(client.post("/", unended, { signal: controller.signal }));
+  await once(arrived, "request");
+  controller.abort();
+  expectQuiet(await call);
+  arrived.closeAllConnections();
+  arrived.close();
+});
+
+axiosTest("a body that is longer than allowed makes an error without the token", async ({ client }) => {
+  expectQuiet(await rejection(client.post("/", "long", { maxBodyLength: 1 })));
+});
+
+axiosTest("a keep-alive agent with requests in flight does not print, and stays usable", async ({ api, client }) => {
+  const httpAgent = new Agent({ keepAlive: true, maxSockets: 2 });
+  const held: (() => void)[] = [];
+  api.respond = ({ path }) =>
+    path === "/bad" ? { status: 500 } : new Promise((resolve) => held.push(() => resolve({ status: 200 })));
+  const pending = ["/1", "/2", "/3"].map((url) =>
+    client.get(url, { httpAgent, ...(url === "/3" && { timeout: 5_000 }) }),
+  );
+  await expect.poll(() => held.length).toBe(2);
+  const queued = rejection(client.get("/bad", { httpAgent }));
+  for (const release of held.splice(0)) release();
+  const error = (await queued) as AxiosError;
+  expectQuiet(error);
+  expect(error.config?.httpAgent).toBe(httpAgent);
+  await expect.poll(() => held.length).toBe(1);
+  expectQuiet(error);
+  for (const release of held) release();
+  expect((await Promise.all(pending)).map(({ status }) => status)).toEqual([200, 200, 200]);
+  httpAgent.destroy();
+});
+
+since(1, 12)("a dispatcher of fetch does not print", async ({ client, session }) => {
+  const inFlight = { headers: session.accessToken(1) };
+  const options = {
+    adapter: "fetch",
+    env: { fetch: async () => new Response("", { status: 500 }) },
+    fetchOptions: {
+      dispatcher: new (class Pool {
+        readonly inFlight = inFlight;
+      })(),
+    },
+  } as const;
+  expectQuiet(await rejection(client.get("/", options)));
+});
+
+axiosTest("a transport of the caller's that fails with what it was given shows no token", async ({ client }) => {
+  const failing: typeof viaHttp = (config) =>
+    Promise.reject(Object.assign(new Error("mine"), { config, given: config }));
+  expectQuiet(await rejection(client.get("/", { adapter: failing })));
+  const after: typeof viaHttp = async (config) => {
+    const { request } = await viaHttp(config);
+    return Promise.reject({ request, response: { request, status: 500, data: "", headers: {}, config } });
+  };
+  expectQuiet(await rejection(client.get("/", { adapter: after })));
+  expect(await rejection(client.get("/", { adapter: () => Promise.reject(undefined) }))).toBeUndefined();
+});

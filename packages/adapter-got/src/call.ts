@@ -1,0 +1,82 @@
+import type { Authorization, Authorizer } from "@unexpired/core/adapter";
+import type { Options, OptionsInit, RequestError, Response } from "got";
+import { clean } from "./clean.ts";
+import type { SettingsInContext } from "./per-request.ts";
+
+type Sending = Pick<Options, "context" | "headers" | "signal" | "url">;
+
+/** One call, through its redirects and tries. Its functions are hooks of got's. */
+export class Call {
+  readonly #authorizer: Authorizer<Response>;
+  #authorization: Authorization<Response> | undefined;
+  #isRepeated = false;
+  #hasFailed = false;
+  #failure: unknown;
+
+  constructor(authorizer: Authorizer<Response>) {
+    this.#authorizer = authorizer;
+  }
+
+  /** Puts the token on a request; got calls this for each redirect and each try. */
+  readonly attach = async (options: Sending): Promise<void> => {
+    this.#takeOff(options); // got copied it into a redirect
+    const { context, headers, signal, url } = options as Sending & { url: URL };
+    this.#hasFailed = false;
+    if (headers.authorization) return;
+    const { unexpired } = context as Partial<SettingsInContext>;
+    const authorization = await this.#authorizer.authorize({ url, signal, unexpired }).catch(this.#note);
+    if (!authorization || this.#hasFailed) return;
+    headers.authorization = authorization.header;
+    this.#authorization = authorization;
+  };
+
+  /** After a 401: has got send the request once more, in addition to the caller's own retries. */
+  readonly repeat = async (
+    response: Response,
+    retry: (options: OptionsInit) => Promise<Response>,
+  ): Promise<Response> => {
+    const { request } = response;
+    const { options } = request;
+    const authorization = this.#takeOff(options);
+    const isRepeated = this.#isRepeated;
+    this.#isRepeated &&= !response.ok; // got may be given these options again, for a next page
+    if (!authorization || isRepeated) return response;
+    const { statusCode: status, headers } = response;
+    const { body, hooks } = options;
+    const header = await authorization.renew({ response, status, headers, body }).catch(this.#note);
+    if (!header) return response;
+    this.#isRepeated = true;
+    request.retryCount--; // it is not one of the caller's retries
+    const { afterResponse } = hooks;
+    const { calculateDelay } = options.retry as Required<Options["retry"]>;
+    const again = retry({
+      retry: {
+        // a rule of the caller's own is not asked about our one more
+        calculateDelay: (attempt) => (attempt.error.name === "RetryError" ? 1 : calculateDelay(attempt)),
+      },
+    });
+    hooks.afterResponse = afterResponse; // got takes them away from the response that the caller gets
+    return again;
+  };
+
+  /** Takes the token off an error. */
+  readonly complete = (error: RequestError): RequestError => {
+    if (!error.options) return error; // got could make nothing of them, or somebody's hook made an error of its own
+    this.#hasFailed = true;
+    this.#takeOff(error.options);
+    if (this.#failure) error.cause ??= this.#failure; // early versions drop it
+    return clean(error);
+  };
+
+  #takeOff({ headers }: Pick<Options, "headers">): Authorization<Response> | undefined {
+    const authorization = this.#authorization;
+    if (headers.authorization === authorization?.header) delete headers.authorization;
+    this.#authorization = undefined;
+    return authorization;
+  }
+
+  readonly #note = (failure: unknown): never => {
+    this.#failure = failure;
+    throw failure;
+  };
+}

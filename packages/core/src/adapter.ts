@@ -1,0 +1,13 @@
+/** What adapters for HTTP clients are made of. */
+export {
+  type Answer,
+  type Authorization,
+  type Authorizer,
+  type AuthorizerOptions,
+  createAuthorizer,
+  type Origins,
+  type Outgoing,
+  type ResponseHeaders,
+} from "./authorize.ts";
+export type { RequestSettings, SettingsOfRequest } from "./per-request.ts";
+export { printAs, type RequestView, requestView } from "./print.ts";

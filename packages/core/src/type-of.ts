@@ -1,0 +1,10 @@
+/** The type of a value, for messages: its contents might be a secret. */
+export const typeOf = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number") return typeOfNumber(value);
+  return typeof value === "object" ? "an object of another shape" : `a ${typeof value}`;
+};
+
+const typeOfNumber = (value: number): string =>
+  Number.isNaN(value) ? "NaN" : value < 0 ? "a negative number" : "a number";

@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A request as it arrived, byte for byte. */
+export interface Received {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly authorization: string | undefined;
+  readonly contentType: string | undefined;
+  /** All of them, their names in lower case. */
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** A response. */
+export interface Reply {
+  readonly status: number;
+  /** Besides `content-type: application/json`, or in its place. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Default `{"ok":true}`. */
+  readonly body?: string | undefined;
+  /** Closes the connection after the headers. */
+  readonly truncate?: boolean | undefined;
+}
+
+/** What a server answers to a request; `index` counts from 0. */
+export type Responder = (received: Received, index: number) => Reply | Promise<Reply>;
+
+/** A resource server on a port of this machine, for tests. To dispose of it closes its connections. */
+export interface ResourceServer extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>`. */
+  readonly origin: string;
+  /** What arrived, in its order. */
+  readonly received: Received[];
+  /** How it answers from now on. Default: 200 to everything. */
+  respond: Responder;
+}
+
+/** Starts a real HTTP server that keeps what it received. */
+export async function startResourceServer(): Promise<ResourceServer> {
+  const received: Received[] = [];
+  const server = createServer(async (request, response) => {
+    const arrived = await read(request);
+    const { status, headers, body = '{"ok":true}', truncate } = await api.respond(arrived, received.push(arrived) - 1);
+    response.writeHead(status, { "content-type": "application/json", ...headers });
+    if (!truncate) return void response.end(body);
+    response.flushHeaders();
+    response.write(body.slice(0, 1), () => response.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const api: ResourceServer = {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    received,
+    respond: () => ({ status: 200 }),
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+  return api;
+}
+
+async function read(request: IncomingMessage): Promise<Received> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return {
+    method: request.method ?? "",
+    path: request.url ?? "",
+    authorization: request.headers.authorization,
+    contentType: request.headers["content-type"],
+    headers: request.headers,
+    body: Buffer.concat(chunks),
+  };
+}
+
+/** A 401 as {@link https://www.rfc-editor.org/rfc/rfc6750#section-3 RFC 6750 §3} has it. */
+export const UNAUTHORIZED: Reply = {
+  status: 401,
+  headers: { "www-authenticate": 'Bearer error="invalid_token"' },
+  body: '{"error":"invalid_token"}',
+};
+
+/** 200 to requests with one of these access tokens, else 401. */
+export const accepting =
+  (...accessTokens: readonly string[]) =>
+  ({ authorization }: Pick<Received, "authorization">): Reply =>
+    accessTokens.some((token) => authorization === `Bearer ${token}`) ? { status: 200 } : UNAUTHORIZED;

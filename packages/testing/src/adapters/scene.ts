@@ -1,0 +1,74 @@
+import { ConformanceError } from "../contract.ts";
+import { within } from "../within.ts";
+import { type ForwardProxy, startForwardProxy } from "./forward-proxy.ts";
+import type { AdapterHarness, Call, Client, ClientSetup, Outcome } from "./harness.ts";
+import { type ResourceServer, startResourceServer } from "./resource-server.ts";
+import { type Session, startSession } from "./session.ts";
+
+const BOUND = 15_000; // ms, for what takes milliseconds
+
+/** What one case works with: a session, two servers, and a client with the adapter. */
+export class AdapterScene implements AsyncDisposable {
+  readonly harness: AdapterHarness;
+  /** The server whose origin gets tokens. */
+  readonly api: ResourceServer;
+  /** Another origin: the same host, another port. */
+  readonly other: ResourceServer;
+  readonly session: Session;
+  readonly #cleanUp: AsyncDisposable[];
+
+  private constructor(
+    harness: AdapterHarness,
+    [api, other]: readonly [ResourceServer, ResourceServer],
+    session: Session,
+  ) {
+    this.harness = harness;
+    this.api = api;
+    this.other = other;
+    this.session = session;
+    this.#cleanUp = [api, other, session];
+  }
+
+  /** Starts all of it. */
+  static async create(harness: AdapterHarness): Promise<AdapterScene> {
+    const servers = [await startResourceServer(), await startResourceServer()] as const;
+    return new AdapterScene(harness, servers, await startSession());
+  }
+
+  /** A client with the session's tokens for the origin of `api`, unless `setup` says otherwise. */
+  async connect(setup: Partial<ClientSetup> = {}): Promise<Client> {
+    const { origin } = this.api;
+    return this.harness.connect({ tokens: this.session.tokens, baseURL: origin, origins: [origin], ...setup });
+  }
+
+  /** Sends one request with a client of its own. */
+  async send(call: Call, setup: Partial<ClientSetup> = {}): Promise<Outcome> {
+    return sendWith(await this.connect(setup), call);
+  }
+
+  /** A forward proxy to `api`, whatever the host's name. */
+  async proxy(): Promise<ForwardProxy> {
+    return this.#keep(await startForwardProxy(this.api.origin));
+  }
+
+  /** A session that ends with the scene. */
+  async another(...parameters: Parameters<typeof startSession>): Promise<Session> {
+    return this.#keep(await startSession(...parameters));
+  }
+
+  #keep<T extends AsyncDisposable>(resource: T): T {
+    this.#cleanUp.push(resource);
+    return resource;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const resource of this.#cleanUp.reverse()) await resource[Symbol.asyncDispose]();
+  }
+}
+
+/** Sends a request; a ConformanceError where that takes too long. */
+export const sendWith = (client: Client, call: Call): Promise<Outcome> =>
+  within(BOUND, client.send(call), () => late(call));
+
+const late = ({ method = "GET", url }: Call) =>
+  new ConformanceError("manners", `${method} ${url} did not end within ${BOUND} ms.`);

@@ -1,0 +1,90 @@
+import { createFetch, perRequest } from "@unexpired/core";
+import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import type { AdapterHarness, Body, Call, Client, ClientSetup } from "../../src/index.ts";
+
+/** What `fetch` calls its body, and the content type that it does not know itself. */
+function bodyOf(body: Body): RequestInit {
+  switch (body.kind) {
+    case "json":
+      return { body: JSON.stringify(body.value) };
+    case "form":
+      return { body: new URLSearchParams(body.value) };
+    case "stream":
+    case "webStream":
+    case "asyncIterable":
+      return { body: body.value as ReadableStream, duplex: "half" } as RequestInit;
+    default:
+      return { body: body.value };
+  }
+}
+
+/** Node's own `fetch` takes a dispatcher, which its types do not know. */
+function dispatcherOf({ proxy, onConnect }: ClientSetup): Dispatcher | undefined {
+  if (proxy) return new ProxyAgent(proxy);
+  if (!onConnect) return undefined;
+  return new Agent().compose((dispatch) => (options, handler) => {
+    onConnect();
+    return dispatch(options, handler);
+  });
+}
+
+const readers = {
+  text: (response: Response) => response.text(),
+  json: (response: Response) => response.json(),
+  bytes: (response: Response) => response.arrayBuffer(),
+  stream: async (response: Response) => response.body,
+};
+
+const isAbsolute = (url: string) => /^(\w+:)?\/\//.test(url);
+
+function connect(setup: ClientSetup): Client {
+  const { tokens, baseURL, origins, isUnauthorized } = setup;
+  const dispatcher = dispatcherOf(setup);
+  const rule = isUnauthorized && {
+    isUnauthorized: async (response: Response) => {
+      const text = await response.clone().text();
+      return isUnauthorized(response.status, text ? JSON.parse(text) : undefined);
+    },
+  };
+  const send = tokens ? createFetch(tokens, { origins, ...rule }) : fetch;
+  return {
+    async send({ url, query, body, settings, read = "text", timeout, ...init }: Call) {
+      const target = `${isAbsolute(url) ? url : baseURL + url}${query ? `?${new URLSearchParams(query)}` : ""}`;
+      const response = await send(target, {
+        ...init,
+        ...(dispatcher && { dispatcher }),
+        ...(body && bodyOf(body)),
+        ...(settings && perRequest(settings)),
+        ...(timeout && { signal: AbortSignal.timeout(timeout) }),
+      } as RequestInit);
+      return { status: response.status, body: await readers[read](response) };
+    },
+  };
+}
+
+/** Node's `fetch` with the core's adapter. */
+export const fetchHarness: AdapterHarness = {
+  connect,
+  bodies: {
+    json: "repeated",
+    form: "repeated",
+    searchParams: "repeated",
+    formData: "repeated",
+    string: "repeated",
+    buffer: "repeated",
+    blob: "repeated",
+    stream: "once",
+    webStream: "once",
+    asyncIterable: "once",
+  },
+  lacks: {
+    baseURL: "fetch has no base URL",
+    defaults: "fetch has no instances",
+    detach: "createFetch makes a function of its own; there is nothing to take it off",
+    hooks: "fetch has no hooks",
+    retries: "fetch has no retries",
+    statusErrors: "fetch throws for no status",
+  },
+  isAbort: (error) => error instanceof DOMException && error.name === "AbortError",
+  isTimeout: (error) => error instanceof DOMException && error.name === "TimeoutError",
+};

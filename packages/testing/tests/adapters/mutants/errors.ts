@@ -1,0 +1,216 @@
+import { inspect } from "node:util";
+import { UnexpiredError } from "@unexpired/core";
+import type { Call, Outcome } from "../../../src/index.ts";
+import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import type { Mutant } from "./mutant.ts";
+
+const POOLED = "shows no token of another request in flight, through the caller's own transport";
+const USABLE = "leaves what the caller looks at in an error for a status";
+
+/** Puts what it sent into its errors of one kind. */
+const leaking = ({ is, leak }: Pick<Leaking, "is" | "leak">) =>
+  class extends ReferenceClient {
+    #headers: Readonly<Record<string, string>> = {};
+
+    protected override withHeader(sending: Sending, header: string) {
+      const changed = super.withHeader(sending, header);
+      this.#headers = Object.fromEntries(changed.headers);
+      return changed;
+    }
+
+    override async send(call: Call): Promise<Outcome> {
+      try {
+        const outcome = await super.send(call);
+        this.#leak(outcome.error);
+        return outcome;
+      } catch (error) {
+        this.#leak(error);
+        throw error;
+      }
+    }
+
+    #leak(error: unknown) {
+      if (error instanceof Error && is(error)) leak(error, this.#headers);
+    }
+  };
+
+interface Leaking {
+  /** What the call fails with. */
+  readonly failure: string;
+  readonly name: string;
+  /** Where the case finds it. */
+  readonly where?: string;
+  is(error: Error): boolean;
+  leak(error: Error, headers: Readonly<Record<string, string>>): unknown;
+}
+
+const define = (error: Error, key: PropertyKey, descriptor: PropertyDescriptor) =>
+  Object.defineProperty(error, key, { configurable: true, ...descriptor });
+
+/** Changes where the class of an error has a getter, and nothing that belongs to the error itself. */
+const inherit = (error: Error, get: () => unknown) => {
+  const parent: object = Object.create(Object.getPrototypeOf(error), { options: { get } });
+  Object.setPrototypeOf(error, parent);
+};
+
+const answered = (error: Error): Outcome | undefined => Reflect.get(error, "response");
+const isStream = ({ body }: Outcome) => body instanceof ReadableStream;
+const causedBy = ({ cause }: Error): string => String(Reflect.get(Object(cause), "code") ?? cause);
+
+const leaks: readonly Leaking[] = [
+  {
+    failure: "status 401",
+    is: (error) => answered(error)?.status === 401,
+    name: "the config with its headers",
+    leak: (error, headers) => Object.assign(error, { config: { headers } }),
+  },
+  {
+    failure: "status 403",
+    is: (error) => answered(error)?.status === 403,
+    name: "a property that cannot be enumerated",
+    leak: (error, headers) => define(error, "config", { value: { headers } }),
+  },
+  {
+    failure: "status 500",
+    is: (error) => answered(error)?.status === 500 && !isStream(answered(error) ?? { status: 0 }),
+    name: "what its JSON is made of",
+    where: "JSON.stringify",
+    leak: (error, headers) => define(error, "toJSON", { value: () => ({ headers }) }),
+  },
+  {
+    failure: "status 500 of a response that is streamed",
+    is: (error) => isStream(answered(error) ?? { status: 0 }),
+    name: "a getter of its class",
+    where: "its options",
+    leak: (error, headers) => inherit(error, () => ({ headers })),
+  },
+  {
+    failure: "a connection that is closed before the answer",
+    is: (error) => error.message === "fetch failed" && causedBy(error) === "UND_ERR_SOCKET",
+    name: "the text of the request",
+    leak: (error, headers) => Object.assign(error, { _header: `GET / HTTP/1.1\r\n${inspect(headers)}` }),
+  },
+  {
+    failure: "a connection that is closed in the middle of the answer",
+    is: (error) => error.message === "terminated",
+    name: "its cause",
+    leak: (error, headers) => define(error, "cause", { value: { request: { headers } } }),
+  },
+  {
+    failure: "a connection that is refused",
+    is: (error) => causedBy(error) === "ECONNREFUSED",
+    name: "its message",
+    leak: (error, headers) => define(error, "message", { value: `Failed with ${JSON.stringify(headers)}` }),
+  },
+  {
+    failure: "more redirects than the client follows",
+    is: (error) => causedBy(error).includes("redirect"),
+    name: "its stack",
+    leak: (error, headers) => define(error, "stack", { value: `${error.stack}\n${JSON.stringify(headers)}` }),
+  },
+  {
+    failure: "an abort",
+    is: (error) => error.name === "AbortError",
+    name: "a list of the headers",
+    leak: (error, headers) => Object.assign(error, { rawHeaders: Object.entries(headers).flat() }),
+  },
+  {
+    failure: "the client's timeout",
+    is: (error) => error.name === "TimeoutError",
+    name: "a Map of the headers, deep within",
+    leak: (error, headers) =>
+      Object.assign(error, { context: { request: { options: { headers: new Map(Object.entries(headers)) } } } }),
+  },
+  {
+    failure: "a renewal that ends the session",
+    is: (error) => UnexpiredError.is(error),
+    name: "the 401 that led to the renewal",
+    leak: (error, headers) => Object.assign(error, { response: { status: 401, request: { headers } } }),
+  },
+];
+
+const leaked = leaks.map(
+  ({ failure, name, where = "util.inspect", is, leak }): Mutant => ({
+    name: `shows the token in the error of ${failure}: in ${name}`,
+    caughtBy: `shows no token in the error of ${failure}`,
+    clause: "error",
+    says: `The call failed with ${failure}, and the error shows a token: ${where}.`,
+    Client: leaking({ is, leak }),
+  }),
+);
+
+/** The error for a status is another one. */
+const failingWith = (change: (outcome: Outcome) => Partial<Outcome>) =>
+  class extends ReferenceClient {
+    protected override async settle(sending: Sending, response: Response) {
+      const outcome = await super.settle(sending, response);
+      return { ...outcome, ...change(outcome) };
+    }
+  };
+
+const shown: readonly Mutant[] = [
+  {
+    name: "shows the transport in its errors, with all that is in flight",
+    caughtBy: POOLED,
+    clause: "error",
+    says: "while another one was in flight, and the error shows a token: util.inspect.",
+    Client: class extends ReferenceClient {
+      protected override errorOf(sending: Sending, outcome: Outcome) {
+        return Object.assign(super.errorOf(sending, outcome), { agent: this.dispatcher });
+      }
+    },
+  },
+  {
+    name: "keeps all that is in flight where its errors lead",
+    caughtBy: POOLED,
+    clause: "error",
+    says: "while another one was in flight, and the error shows a token: util.inspect.",
+    Client: class extends ReferenceClient {
+      readonly inFlight = new Set<string | undefined>();
+
+      protected override async renew(tried: Tried) {
+        this.inFlight.delete(tried.authorization.header + tried.sending.url);
+        return super.renew(tried);
+      }
+
+      protected override withHeader(sending: Sending, header: string) {
+        this.inFlight.add(header + sending.url);
+        return super.withHeader(sending, header);
+      }
+
+      protected override errorOf(sending: Sending, outcome: Outcome) {
+        return Object.assign(super.errorOf(sending, outcome), { client: this });
+      }
+    },
+  },
+  {
+    name: "takes the body out of the error for a status",
+    caughtBy: USABLE,
+    clause: "manners",
+    says: "The body of a 500 was not what was sent.",
+    Client: failingWith(() => ({ body: undefined })),
+  },
+  {
+    name: "throws no error for a status",
+    caughtBy: USABLE,
+    clause: "manners",
+    says: "The client did not throw for a 500.",
+    Client: failingWith(() => ({ error: undefined })),
+  },
+  {
+    name: "empties the request in the error for a status",
+    caughtBy: USABLE,
+    clause: "error",
+    says: "The error's request does not show the method, the URL and the status.",
+    Client: failingWith(({ error }) => ({ error: error && Object.assign(error, { request: {} }) })),
+  },
+  {
+    name: "empties the request in the response of the error for a status",
+    caughtBy: USABLE,
+    clause: "error",
+    says: "The error's response.request does not show the method, the URL and the status.",
+    Client: failingWith(({ error }) => ({ error: error && Object.assign(error, { response: { request: {} } }) })),
+  },
+];
+
+export const errorMutants: readonly Mutant[] = [...leaked, ...shown];

@@ -1,0 +1,27 @@
+import { abortMutants } from "./aborting.ts";
+import { attachingMutants } from "./attaching.ts";
+import { bodyMutants } from "./bodies.ts";
+import { errorMutants } from "./errors.ts";
+import { mannersMutants } from "./manners.ts";
+import type { Mutant } from "./mutant.ts";
+import { originMutants } from "./origins.ts";
+import { redirectMutants } from "./redirects.ts";
+import { renewingMutants } from "./renewing.ts";
+import { responseMutants } from "./responses.ts";
+import { retryingMutants } from "./retrying.ts";
+import { settingsMutants } from "./settings.ts";
+
+/** Clients whose adapters are broken in one way each. */
+export const mutants: readonly Mutant[] = [
+  ...attachingMutants,
+  ...retryingMutants,
+  ...renewingMutants,
+  ...bodyMutants,
+  ...originMutants,
+  ...redirectMutants,
+  ...abortMutants,
+  ...mannersMutants,
+  ...responseMutants,
+  ...settingsMutants,
+  ...errorMutants,
+];

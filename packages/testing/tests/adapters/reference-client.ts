@@ -1,0 +1,200 @@
+import { perRequest, type TokenSource } from "@unexpired/core";
+import {
+  type Answer,
+  type Authorization,
+  type Authorizer,
+  createAuthorizer,
+  requestView,
+} from "@unexpired/core/adapter";
+import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import type { Body, Call, Client, ClientSetup, Outcome } from "../../src/index.ts";
+
+/** A call as it is sent. */
+export interface Sending {
+  readonly call: Call;
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: BodyInit | undefined;
+  readonly signal: AbortSignal;
+  readonly dispatcher: Dispatcher | undefined;
+  readonly redirect: RequestRedirect;
+}
+
+/** A request that was answered. */
+export interface Tried {
+  readonly authorization: Authorization<Response>;
+  readonly sending: Sending;
+  readonly response: Response;
+}
+
+/** An HTTP client over Node's `fetch`, its adapter built in: all that is asked of one, in parts that a fault can replace. */
+export class ReferenceClient implements Client {
+  readonly defaults: { readonly baseURL: string; readonly headers: Record<string, string> };
+  protected readonly setup: ClientSetup;
+  protected readonly dispatcher: Dispatcher | undefined;
+  protected authorizer: Authorizer<Response> | undefined;
+
+  constructor(setup: ClientSetup) {
+    this.setup = setup;
+    this.defaults = { baseURL: setup.baseURL, headers: { accept: "*/*" } };
+    this.dispatcher = dispatcherOf(setup);
+    this.attach();
+  }
+
+  attach(): void {
+    const { tokens } = this.setup;
+    this.authorizer = tokens && this.authorizerFor(tokens);
+  }
+
+  detach(): void {
+    this.authorizer = undefined;
+  }
+
+  async send(call: Call): Promise<Outcome> {
+    this.runHooks("request");
+    const sending = this.prepare(call);
+    const response = await this.exchange(sending);
+    this.runHooks("response");
+    return this.settle(sending, response);
+  }
+
+  /** The adapter. */
+  protected async exchange(sending: Sending): Promise<Response> {
+    const authorization = await this.authorize(sending);
+    if (!authorization) return this.attempts(sending);
+    const response = await this.attempts(this.withHeader(sending, authorization.header));
+    const header = await this.renew({ authorization, sending, response }).catch(async (error: unknown) => {
+      await this.discard(response);
+      throw error;
+    });
+    if (header === undefined) return response;
+    await this.discard(response);
+    return this.again(sending, header);
+  }
+
+  protected authorizerFor(tokens: TokenSource): Authorizer<Response> {
+    const { origins, isUnauthorized } = this.setup;
+    return createAuthorizer(tokens, {
+      origins,
+      isUnauthorized: isUnauthorized && ((response) => this.isRefusal(response)),
+    });
+  }
+
+  /** The caller's own rule. */
+  protected async isRefusal(response: Response): Promise<boolean> {
+    return this.setup.isUnauthorized?.(response.status, await parse(response.clone())) ?? false;
+  }
+
+  protected async authorize({ url, headers, signal, call }: Sending): Promise<Authorization<Response> | undefined> {
+    if (headers.has("authorization")) return undefined;
+    return this.authorizer?.authorize({ url, signal, ...(call.settings && perRequest(call.settings)) });
+  }
+
+  protected withHeader(sending: Sending, header: string): Sending {
+    const headers = new Headers(sending.headers);
+    headers.set("authorization", header);
+    return { ...sending, headers };
+  }
+
+  protected async renew(tried: Tried): Promise<string | undefined> {
+    return tried.authorization.renew(this.answer(tried));
+  }
+
+  protected answer({ sending, response }: Tried): Answer<Response> {
+    const { status, headers, url } = response;
+    return { response, status, headers, url, body: sending.body };
+  }
+
+  protected async discard(response: Response): Promise<void> {
+    await response.body?.cancel().catch(() => {}); // an abort has closed it
+  }
+
+  protected again(sending: Sending, header: string): Promise<Response> {
+    return this.attempts(this.withHeader(sending, header));
+  }
+
+  /** The client's own retries. */
+  protected async attempts(sending: Sending): Promise<Response> {
+    let response = await this.transmit(sending);
+    for (let left = this.setup.retries ?? 0; left > 0 && response.status === 503; left--) {
+      await this.discard(response);
+      response = await this.transmit(sending);
+    }
+    return response;
+  }
+
+  protected transmit({ url, ...init }: Sending): Promise<Response> {
+    return fetch(url, { ...init, duplex: "half" } as RequestInit);
+  }
+
+  protected runHooks(event: "request" | "response"): void {
+    for (const place of ["before", "after"]) this.setup.onHook?.(`${event}, ${place} the adapter`);
+  }
+
+  protected prepare(call: Call): Sending {
+    const url = this.resolve(call);
+    const { body, type } = call.body ? write(call.body) : {};
+    const own = {
+      ...(type && { "content-type": type }),
+      ...(url.username && { authorization: `Basic ${btoa(`${url.username}:${url.password}`)}` }),
+    };
+    Object.assign(url, { username: "", password: "" });
+    const headers = new Headers({ ...this.defaults.headers, ...own, ...call.headers });
+    const { dispatcher } = this;
+    const { method = "GET" } = call;
+    return { call, url, method, headers, body, signal: this.signalOf(call), dispatcher, redirect: "follow" };
+  }
+
+  protected resolve({ url, baseURL = this.defaults.baseURL, query = {} }: Call): URL {
+    const resolved = /^(\w+:)?\/\//.test(url) ? new URL(url, baseURL) : new URL(baseURL + url);
+    for (const [name, value] of Object.entries(query)) resolved.searchParams.set(name, value);
+    return resolved;
+  }
+
+  protected signalOf({ signal, timeout }: Call): AbortSignal {
+    return AbortSignal.any([...(signal ? [signal] : []), ...(timeout ? [AbortSignal.timeout(timeout)] : [])]);
+  }
+
+  protected async settle(sending: Sending, response: Response): Promise<Outcome> {
+    const outcome = { status: response.status, body: await this.read(sending.call, response) };
+    if (response.ok || this.setup.statusValues) return outcome;
+    return { ...outcome, error: this.errorOf(sending, outcome) };
+  }
+
+  protected read({ read = "text" }: Call, response: Response): Promise<unknown> {
+    return readers[read](response);
+  }
+
+  protected errorOf({ method, url: { href: url } }: Sending, { status, body }: Outcome): Error {
+    const request = requestView({ method, url, status });
+    return Object.assign(new Error(`Status ${status}`), { request, response: { status, body, request } });
+  }
+}
+
+const readers = {
+  text: (response: Response) => response.text(),
+  json: (response: Response) => response.json(),
+  bytes: (response: Response) => response.arrayBuffer(),
+  stream: async (response: Response) => response.body,
+};
+
+async function parse(response: Response): Promise<unknown> {
+  const text = await response.text();
+  return text ? JSON.parse(text) : undefined;
+}
+
+function write(body: Body): { readonly body: BodyInit; readonly type?: string } {
+  if (body.kind === "json") return { body: JSON.stringify(body.value), type: "application/json" };
+  if (body.kind === "form") return { body: new URLSearchParams(body.value) };
+  return { body: body.value as BodyInit }; // Node's fetch takes every iterable
+}
+
+function dispatcherOf({ proxy, onConnect }: ClientSetup): Dispatcher | undefined {
+  if (proxy) return new ProxyAgent(proxy);
+  if (!onConnect) return undefined;
+  return new Agent().compose((dispatch) => (options, handler) => {
+    onConnect();
+    return dispatch(options, handler);
+  });
+}

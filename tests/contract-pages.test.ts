@@ -1,0 +1,49 @@
+/** The pages about writing a store and an adapter have a heading for every clause, and code that is what it says. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readPage, root } from "./support/pages.ts";
+
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+const contracts = read("packages/testing/src/contract.ts");
+
+/** Clause by clause, what a failure of the kit quotes. */
+function clausesOf(name: string) {
+  const [, contract = ""] = new RegExp(`^const ${name} = \\{$(.*?)^\\} as const;$`, "ms").exec(contracts) ?? [];
+  return [...contract.matchAll(/^ {2}(\w+): (?:"(.+)"|'(.+)'),$/gm)].map(([, clause = "", double, single]) => ({
+    clause,
+    text: double ?? single,
+  }));
+}
+
+describe.each([
+  ["docs/writing-a-store.md", "STORE"],
+  ["docs/writing-an-adapter.md", "ADAPTER"],
+])("%s", (file, contract) => {
+  const { text: page, blocks } = readPage(file);
+  const clauses = clausesOf(contract);
+
+  it("knows some clauses", () => {
+    expect(clauses.length).toBeGreaterThan(10);
+  });
+
+  it.each(clauses)("quotes the contract under #$clause", ({ clause, text }) => {
+    const [, section = ""] = page.split(`\n### ${clause}\n`);
+    const quote = section.trim().split("\n\n")[0] ?? "";
+    expect(quote.replace(/^> /gm, "").replaceAll("\n", " ")).toBe(text);
+  });
+
+  it("has no other heading with the name of a clause", () => {
+    const anchors = [...page.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title.toLowerCase());
+    expect(anchors.filter((anchor, index) => anchors.indexOf(anchor) !== index)).toEqual([]);
+  });
+
+  it("names all its TypeScript", () => {
+    expect(blocks.size).toBe(page.match(/^```ts$/gm)?.length);
+  });
+
+  it.each([...blocks].filter(([name]) => name.includes("/")))("shows %s as it is", (name, code) => {
+    expect(read(name)).toContain(code);
+    if (name.startsWith("examples/")) expect(code).toBe(read(name));
+  });
+});
