@@ -26,7 +26,7 @@ interface World {
 
 const ofetchTest = (name: string, run: (world: World) => Promise<void>, lacks: string | false = false) =>
   test(name, { timeout: 5_000 }, async ({ skip }) => {
-    if (lacks) skip(lacks);
+    if (lacks) skip(`not applicable: ${lacks}`);
     await using api = await startResourceServer();
     await using other = await startResourceServer();
     await using session = await startSession();

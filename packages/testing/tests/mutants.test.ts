@@ -1,12 +1,9 @@
 import "./compile-cache.ts";
-import { afterAll, describe, expect, it, test } from "vitest";
-import { ConformanceError, describeTokenStore, runCase, storeCases } from "../src/index.ts";
+import { afterAll, describe, it } from "vitest";
+import { describeTokenStore, runCase, storeCases } from "../src/index.ts";
+import { describeMutants } from "./describe-mutants.ts";
 import { harnessFor } from "./mutant-harness.ts";
 import { mutants } from "./mutants/index.ts";
-
-const caseOf = new Map(storeCases.map((each) => [each.name, each]));
-/** The first line of what each mutant's author is told. */
-const told = new Map<string, string>();
 
 describe("the unbroken store that all mutants are made of", () => {
   const harness = harnessFor();
@@ -14,41 +11,11 @@ describe("the unbroken store that all mutants are made of", () => {
   describeTokenStore({ describe, it }, harness);
 });
 
-describe.concurrent("each mutant is caught by the case named for it", () => {
-  for (const { name, caughtBy, clause, says } of mutants) {
-    test(name, { timeout: 120_000 }, async ({ skip }) => {
-      using harness = harnessFor(name);
-      const each = caseOf.get(caughtBy);
-      if (!each) throw new TypeError(`There is no case "${caughtBy}".`);
-      const caught: unknown = await runCase(each, harness).catch((error: unknown) => error);
-      if (typeof caught === "string") skip(caught);
-      expect(caught).toBeInstanceOf(ConformanceError);
-      const { message, clause: broken } = caught as ConformanceError;
-      const [first = ""] = message.split("\n");
-      expect(first).toContain(says);
-      expect(broken).toBe(clause);
-      told.set(name, first);
-    });
-  }
-});
+const caseOf = new Map(storeCases.map((each) => [each.name, each]));
 
-afterAll(() => {
-  const caught = mutants.filter(({ name }) => told.has(name));
-  const rows = caught.map(({ name, caughtBy }) => [name, caughtBy, shorten(told.get(name) ?? "")]);
-  const table = [["mutant", "caught by the case", "which says"], ...rows];
-  const widths = [0, 1].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
-  process.stdout.write(`${lines.join("\n")}\n${caught.length} of ${mutants.length} mutants were caught.\n`);
-});
-
-const shorten = (line: string): string => (line.length > 120 ? `${line.slice(0, 120)}…` : line);
-
-test("each case is needed by a mutant", () => {
-  const catching = new Set(mutants.map(({ caughtBy }) => caughtBy));
-  expect([...caseOf.keys()].filter((name) => !catching.has(name))).toEqual([]);
-});
-
-test("mutants have names of their own, and there are enough of them", () => {
-  expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
-  expect(mutants.length).toBeGreaterThanOrEqual(20);
+describeMutants(mutants, storeCases, async ({ name, caughtBy }) => {
+  using harness = harnessFor(name);
+  const each = caseOf.get(caughtBy);
+  if (!each) throw new TypeError(`There is no case "${caughtBy}".`);
+  return await runCase(each, harness).catch((error: unknown) => error);
 });

@@ -1,17 +1,11 @@
 import type { TokenManager } from "@unexpired/core";
 import type { Answer } from "@unexpired/core/adapter";
-import type { Clause, ClientSetup } from "../../../src/index.ts";
+import type { ClientSetup } from "../../../src/index.ts";
+import type { Faulty } from "../../describe-mutants.ts";
 import { ReferenceClient, type Tried } from "../reference-client.ts";
 
 /** A client whose adapter has one fault. */
-export interface Mutant {
-  /** The fault: what the adapter does. */
-  readonly name: string;
-  /** The name of the case that finds it. */
-  readonly caughtBy: string;
-  readonly clause: Clause;
-  /** A part of what the author is told. */
-  readonly says: string;
+export interface Mutant extends Faulty {
   readonly Client: new (setup: ClientSetup) => ReferenceClient;
 }
 
