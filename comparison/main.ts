@@ -9,8 +9,6 @@ import { ours, recipes, type Subject } from "./subjects.ts";
 const { values } = parseArgs({ options: { write: { type: "boolean", default: false } } });
 const PAGE = join(import.meta.dirname, "../docs/comparison.md");
 
-process.on("unhandledRejection", () => {}); // of recipes
-
 interface Column extends Subject {
   readonly results: readonly Result[];
 }
@@ -54,7 +52,9 @@ function explain({ name, results }: Column): void {
   });
 }
 
-const columns = await columnsOf([...ours, ...recipes]);
+const columnsOfOurs = await columnsOf(ours);
+process.on("unhandledRejection", () => {}); // of recipes
+const columns = [...columnsOfOurs, ...(await columnsOf(recipes))];
 for (const column of columns) explain(column);
 const text = [totals(columns), details(columns.slice(ours.length))].join("\n\n");
 console.log(`\n${text}`);

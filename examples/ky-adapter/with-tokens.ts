@@ -28,6 +28,7 @@ export function withTokens(tokens: TokenSource, { origins, isUnauthorized }: Tok
         status: response.status,
         headers: response.headers,
         url: response.url,
+        method: request.method,
       });
       if (newer === undefined) return response;
       await response.body?.cancel();

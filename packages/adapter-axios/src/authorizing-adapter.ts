@@ -17,17 +17,17 @@ type Config = InternalAxiosRequestConfig & Partial<SettingsOfRequest>;
 interface Ended {
   readonly response?: AxiosResponse | undefined;
   readonly error?: AxiosError;
+  /** The last URL. */
+  readonly answeredBy?: string;
 }
 
 /** Sends a request with the token, and once more after a 401. The config has the token only while it is under way. */
 export async function authorize(config: Config, authorizer: Authorizer<AsSeen>): Promise<AxiosResponse> {
-  const { beforeRedirect, cancelToken, headers, transformResponse = [], unexpired } = config;
+  const { beforeRedirect, headers, method, signal, transformResponse = [], unexpired } = config;
   const url = targetOf(config);
-  const signal = (config.signal ?? cancelToken?.toAbortSignal?.()) as AbortSignal | undefined;
-  const authorization = await authorizer.authorize({ url, signal, unexpired });
+  const authorization = await authorizer.authorize({ url, signal: signal as AbortSignal | undefined, unexpired });
   if (!url || !authorization) return dispatch(config, {});
 
-  let answeredBy: string | undefined;
   const sendWith = async (header: string): Promise<Ended> => {
     headers.delete("Authorization"); // it may be there as `undefined`, and written otherwise
     headers.set("Authorization", header);
@@ -42,17 +42,17 @@ export async function authorize(config: Config, authorizer: Authorizer<AsSeen>):
       (error) => ({ response: error?.response, error }),
     );
     headers.delete("Authorization");
-    answeredBy = conceal(config, url, ended);
-    return ended;
+    return { ...ended, answeredBy: conceal(config, url, ended) };
   };
   const first = await sendWith(authorization.header);
-  const { response } = first;
+  const { answeredBy, response } = first;
   if (!response) return give(first);
   const renewal = authorization.renew({
     response: () => dispatch(config, { adapter: async () => ({ ...response }), transformResponse }),
     url: answeredBy,
     status: response.status,
     headers: response.headers,
+    method,
     body: config.data,
   });
   if ((await renewal.catch(String)) === undefined) return give(first);

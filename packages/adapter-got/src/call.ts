@@ -9,8 +9,9 @@ type Sending = Pick<Options, "context" | "headers" | "signal" | "url">;
 export class Call {
   readonly #authorizer: Authorizer<Response>;
   #authorization: Authorization<Response> | undefined;
+  /** Where the first try began. */
+  #first: URL | undefined;
   #isRepeated = false;
-  #hasFailed = false;
   #failure: unknown;
 
   constructor(authorizer: Authorizer<Response>) {
@@ -21,11 +22,11 @@ export class Call {
   readonly attach = async (options: Sending): Promise<void> => {
     this.#takeOff(options); // got copied it into a redirect
     const { context, headers, signal, url } = options as Sending & { url: URL };
-    this.#hasFailed = false;
-    if (headers.authorization) return;
-    const { unexpired } = context as Partial<SettingsInContext>;
-    const authorization = await this.#authorizer.authorize({ url, signal, unexpired }).catch(this.#note);
-    if (!authorization || this.#hasFailed) return;
+    this.#first ??= url;
+    if (headers.authorization || !this.#authorizer.mayFollow(this.#first, url)) return;
+    const settings = context as Partial<SettingsInContext>;
+    const authorization = await this.#authorizer.authorize({ ...settings, url, signal }).catch(this.#note);
+    if (!authorization || signal?.aborted) return;
     headers.authorization = authorization.header;
     this.#authorization = authorization;
   };
@@ -41,9 +42,8 @@ export class Call {
     const isRepeated = this.#isRepeated;
     this.#isRepeated &&= !response.ok; // got may be given these options again, for a next page
     if (!authorization || isRepeated) return response;
-    const { statusCode: status, headers } = response;
     const { body, hooks } = options;
-    const header = await authorization.renew({ response, status, headers, body }).catch(this.#note);
+    const header = await renew(authorization, response, body).catch(this.#note);
     if (!header) return response;
     this.#isRepeated = true;
     request.retryCount--; // it is not one of the caller's retries
@@ -61,9 +61,11 @@ export class Call {
 
   /** Takes the token off an error. */
   readonly complete = (error: RequestError): RequestError => {
-    if (!error.options) return error; // got could make nothing of them, or somebody's hook made an error of its own
-    this.#hasFailed = true;
-    this.#takeOff(error.options);
+    const { options, request, response } = error;
+    if (!options?.headers) return error; // got could make nothing of them, or somebody's hook made an error of its own
+    const authorization = this.#takeOff(options);
+    // of a stream, which cannot be repeated: for the next call
+    if (authorization && response) renew(authorization, response as Response, request).catch(() => {});
     if (this.#failure) error.cause ??= this.#failure; // early versions drop it
     return clean(error);
   };
@@ -80,3 +82,6 @@ export class Call {
     throw failure;
   };
 }
+
+const renew = (authorization: Authorization<Response>, response: Response, body: unknown) =>
+  authorization.renew({ response, status: response.statusCode, headers: response.headers, body });

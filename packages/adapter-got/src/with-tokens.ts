@@ -29,7 +29,7 @@ export function withTokens(tokens: TokenSource, options: TokenOptions): { handle
     if (!hooks) return next(request); // got refused the options
     hooks.beforeRequest.push(attach); // the last, which sees where the request goes
     hooks.afterResponse.unshift(repeat); // the first: others need not see what is repeated
-    hooks.beforeRetry.unshift((error) => void complete(error));
+    hooks.beforeRetry.unshift(complete as never); // what it returns is ignored
     hooks.beforeError.unshift(complete);
     return watch(next(request), complete);
   };

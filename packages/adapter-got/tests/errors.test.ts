@@ -116,7 +116,8 @@ gotTest("errors of streams are clean, also where got does not ask its hooks; non
   const refused = await rejection(make().stream(api.origin).toArray());
   expect(refused.response?.statusCode).toBe(401);
   expectQuiet(refused);
-  expect([session.exchanges, sent(api)]).toEqual([0, ["access-1", "access-1"]]);
+  await expect.poll(() => session.exchanges).toBe(1); // for the next call
+  expect(sent(api)).toEqual(["access-1", "access-1"]);
   const controller = new AbortController();
   api.respond = () => {
     controller.abort();
@@ -153,10 +154,25 @@ gotTest("hooks of the caller's see clean errors, and the options that they know"
 
 gotTest("an error that a hook makes is left alone", async ({ api, make }) => {
   api.respond = () => ({ status: 500 });
-  const hooks: ExtendOptions["hooks"] = {
-    beforeError: [() => Object.assign(new Error("other"), { code: "OTHER" }) as RequestError],
-  };
-  expect(await rejection(make({ hooks })(api.origin))).toMatchObject({ message: "other", code: "OTHER" });
+  for (const own of [{ code: "OTHER" }, { code: "OTHER", options: { mine: true } }]) {
+    const hooks: ExtendOptions["hooks"] = {
+      beforeError: [() => Object.assign(new Error("other"), own) as unknown as RequestError],
+    };
+    expect(await rejection(make({ hooks })(api.origin))).toMatchObject({ message: "other", code: "OTHER" });
+  }
+});
+
+gotTest("a failure is handled where its events are listened to", async ({ api, make }) => {
+  api.respond = () => ({ status: 500 });
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on("unhandledRejection", note);
+  const error = await rejection(make()(api.origin).on("downloadProgress", () => {}));
+  expect(error.name).toBe("HTTPError");
+  expectQuiet(error);
+  await new Promise(setImmediate);
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([]);
 });
 
 gotTest("an agent with other requests in flight stays in the options, and does not print", async ({ api, make }) => {

@@ -135,8 +135,9 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     };
     const options = { prefixUrl: baseURL, retry, ...(statusValues && { throwHttpErrors: false }), ...agentOf(setup) };
     const bare = got.extend(options, watch("before", setup));
-    const client = (tokens ? extend(bare, tokens, setup) : bare).extend(watch("after", setup));
-    return { send: (call) => send(client, call), defaults: client.defaults.options };
+    const adapted = tokens ? extend(bare, tokens, setup) : bare;
+    const client = adapted.extend(watch("after", setup));
+    return { send: (call) => send(client, call), defaults: [adapted.defaults.options, client.defaults.options] };
   },
   bodies: {
     json: "repeated",

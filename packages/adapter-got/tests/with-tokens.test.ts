@@ -66,6 +66,13 @@ gotTest(
   },
 );
 
+gotTest("a redirect from another origin goes without the token", async ({ api, make }) => {
+  await using other = await startResourceServer();
+  other.respond = () => ({ status: 302, headers: { location: api.origin } });
+  await make()(other.origin);
+  expect([sent(other), sent(api)]).toEqual([[undefined], [undefined]]);
+});
+
 gotTest("the caller's hooks decide where the request goes, wherever they come from", async ({ api, make }) => {
   await using other = await startResourceServer();
   const hooks: ExtendOptions["hooks"] = {

@@ -24,10 +24,10 @@ export class Call {
   }
 
   /** The call that a try belongs to. */
-  static of({ options }: Context, key: symbol): Call {
+  static of({ request, options }: Context, key: symbol): Call {
     const last = options[key];
     // ofetch counts `retry` down: where it is what it was, it is the caller who sends the options of an error again
-    const call = last && last.#left !== options.retry ? last : new Call(options.signal);
+    const call = last && last.#left !== options.retry ? last : new Call(options.signal ?? (request as Request).signal);
     Object.assign(options, call.#aside);
     call.#aside &&= null;
     options[key] = call;
@@ -50,7 +50,8 @@ export class Call {
     }
     // a copy: ofetch 1.0 hands out the caller's own headers, or none
     const headers = new Headers(options.headers ?? (request as Request).headers);
-    const { signal, unexpired } = options;
+    const { unexpired } = options;
+    const signal = options.signal ?? this.#signal;
     const url = headers.has("authorization") ? undefined : await targetOf(context);
     const authorization = await authorizer.authorize({ url, signal, unexpired }).catch((error: unknown) => {
       if (!signal?.aborted) throw error; // else ofetch says so, in its own form
@@ -72,6 +73,7 @@ export class Call {
     options.headers.delete("authorization");
     this.#authorization = undefined;
     if (!response || this.#aside === null) return;
+    const { method = (request as Request).method, body = (request as Request).body } = options;
     let isOver = false;
     try {
       const header = await authorization.renew({
@@ -79,7 +81,8 @@ export class Call {
         status: response.status,
         headers: response.headers,
         url: response.url,
-        body: options.body ?? (request as Request).body,
+        method,
+        body,
       });
       isOver = header === undefined;
     } catch (error) {

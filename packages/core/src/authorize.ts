@@ -36,6 +36,8 @@ export interface Answer<Response> {
   readonly headers: ResponseHeaders;
   /** Who answered: the last URL, after redirects, as far as the client tells. */
   readonly url?: string | undefined;
+  /** The request's method, where redirects may have been followed: what they began is not begun again, unless by GET. */
+  readonly method?: string | undefined;
   /** What was sent, in whatever form the client keeps it. A stream or an iterator can be sent only once. */
   readonly body?: unknown;
 }
@@ -106,10 +108,11 @@ export function createAuthorizer<Response>(
         throw new ConfigurationError(`The session's token type is "${tokenType}"; only Bearer tokens can be attached.`);
       }
       return new Authorization(toHeader(accessToken), async (answer) => {
+        const by = new URL(answer.url ?? "", url);
         // a redirect to another origin went without the token, so that its answer says nothing about it
-        if (!mayFollow(url, new URL(answer.url ?? "", url)) || !(await isRejection(answer))) return undefined;
+        if (!mayFollow(url, by) || !(await isRejection(answer))) return undefined;
         const renewal = source.replaceRejected(accessToken, { signal });
-        if (settings.retry === false || !isReplayable(answer.body)) {
+        if (settings.retry === false || !isReplayable(answer.body) || (isRedirect(url, by) && !isSafe(answer))) {
           renewal.catch(() => {}); // the next call meets the same error, and throws it
           return undefined;
         }
@@ -158,6 +161,12 @@ const isInvalidToken = ({ status, headers }: Pick<Answer<unknown>, "status" | "h
 
 const headerOf = (headers: ResponseHeaders, name: string): unknown =>
   typeof headers.get === "function" ? headers.get(name) : Reflect.get(headers, name);
+
+/** But for the fragment, which servers do not see. */
+const isRedirect = (asked: URL, by: URL): boolean => asked.href.split("#")[0] !== by.href.split("#")[0];
+
+/** RFC 9110 §9.2.1, as far as it matters here. */
+const isSafe = ({ method = "GET" }: Pick<Answer<unknown>, "method">): boolean => /^(GET|HEAD)$/i.test(method);
 
 /** Streams, iterators and async iterables can be read only once. */
 const isReplayable = (body: unknown): boolean =>

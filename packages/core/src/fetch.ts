@@ -45,6 +45,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       status: response.status,
       headers: response.headers,
       url: response.url,
+      method: init?.method ?? (isRequest(target) ? target.method : undefined),
       body: init?.body,
     };
     const header = await authorization.renew(answer).catch(async (error: unknown) => {

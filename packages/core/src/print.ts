@@ -22,7 +22,7 @@ export function requestView(
   error?: Holder & { readonly response?: Holder | undefined },
 ): RequestView {
   const view = Object.freeze({ method: method.toUpperCase(), url: String(url), status });
-  for (const holder of [error, error?.response]) if (holder?.request) holder.request = view;
+  for (const holder of [error, error?.response]) if (holder?.request) Reflect.set(holder, "request", view);
   return view;
 }
 

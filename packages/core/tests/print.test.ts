@@ -14,6 +14,8 @@ it("takes the place of the request in an error and in its response", () => {
   const view = requestView({ url: "https://api.example.com/", status: 401 }, error);
   expect(error).toEqual({ request: view, response: { request: view, status: 401 } });
   expect(view.method).toBe("GET");
+  const frozen = Object.freeze({ request }); // of a transport of somebody's own
+  expect(() => requestView({ url: "https://api.example.com/" }, frozen)).not.toThrow();
   const without = { response: undefined };
   requestView({ url: "https://api.example.com/" }, without);
   expect(Object.keys(without)).toEqual(["response"]);

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** A request as it arrived, byte for byte. */
@@ -38,18 +38,22 @@ export interface ResourceServer extends AsyncDisposable {
   respond: Responder;
 }
 
+const BACKLOG = 4096; // connections at once
+
 /** Starts a real HTTP server that keeps what it received. */
 export async function startResourceServer(): Promise<ResourceServer> {
   const received: Received[] = [];
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const arrived = await read(request);
     const { status, headers, body = '{"ok":true}', truncate } = await api.respond(arrived, received.push(arrived) - 1);
     response.writeHead(status, { "content-type": "application/json", ...headers });
     if (!truncate) return void response.end(body);
     response.flushHeaders();
     response.write(body.slice(0, 1), () => response.destroy());
-  });
-  server.listen(0, "127.0.0.1");
+  };
+  // a client that is gone has no use for an answer; one that is there sees that there is none
+  const server = createServer((request, response) => answer(request, response).catch(() => response.destroy()));
+  server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG });
   await once(server, "listening");
   const api: ResourceServer = {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

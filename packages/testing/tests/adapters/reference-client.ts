@@ -103,7 +103,7 @@ export class ReferenceClient implements Client {
 
   protected answer({ sending, response }: Tried): Answer<Response> {
     const { status, headers, url } = response;
-    return { response, status, headers, url, body: sending.body };
+    return { response, status, headers, url, method: sending.method, body: sending.body };
   }
 
   protected async discard(response: Response): Promise<void> {

@@ -7,7 +7,7 @@ import { type AdapterScene, sendWith } from "../scene.ts";
 import type { AdapterCase } from "./case.ts";
 import { caught, eventually, holdExchanges, holdStatus, holdTokens, nameOf } from "./hold.ts";
 
-const SOON = 2_000; // ms
+const SOON = 5_000; // ms
 
 /** Holds where the call ends soon, with the client's own abort error. */
 async function holdAborted(scene: AdapterScene, call: Promise<Outcome>, when: string): Promise<void> {

@@ -1,10 +1,10 @@
-import { hold } from "../../contract.ts";
+import { ConformanceError, hold } from "../../contract.ts";
 import type { Call } from "../harness.ts";
 import { accepting, type ResourceServer, UNAUTHORIZED } from "../resource-server.ts";
 import { sendWith } from "../scene.ts";
 import { CANARY } from "../session.ts";
 import type { AdapterCase } from "./case.ts";
-import { holdExchanges, holdStatus, holdTokens } from "./hold.ts";
+import { eventually, holdExchanges, holdStatus, holdTokens } from "./hold.ts";
 
 const hostOf = ({ origin }: ResourceServer) => new URL(origin).host;
 
@@ -50,14 +50,19 @@ const port: AdapterCase = {
   },
 };
 
+/** Some clients refuse such a URL. */
+const ignoreRefusal = (error: unknown): void => {
+  if (error instanceof ConformanceError) throw error;
+};
+
 const userInformation: AdapterCase = {
   name: "is not led astray by user information in a URL",
   async run(scene) {
     const { api, other } = scene;
     for (const server of [api, other]) server.respond = () => UNAUTHORIZED;
-    const urls = [`http://me:mine@${hostOf(other)}/`, `http://${hostOf(api)}@${hostOf(other)}/`];
-    for (const url of urls) await scene.send({ url }).catch(() => {}); // some clients refuse them
-    holdNoToken(other, "A URL with user information");
+    const hosts = [`me:mine@${hostOf(other)}`, `${hostOf(api)}@${hostOf(other)}`, `me:mine@${hostOf(api)}`];
+    for (const host of hosts) await scene.send({ url: `http://${host}/` }).catch(ignoreRefusal);
+    for (const server of [api, other]) holdNoToken(server, "A URL with user information");
     holdExchanges(scene.session, 0, "origins");
   },
 };
@@ -65,7 +70,7 @@ const userInformation: AdapterCase = {
 const protocolRelative: AdapterCase = {
   name: "is not led astray by a protocol-relative URL",
   async run(scene) {
-    await scene.send({ url: `//${hostOf(scene.other)}/x` }).catch(() => {}); // some clients refuse it
+    await scene.send({ url: `//${hostOf(scene.other)}/x` }).catch(ignoreRefusal);
     holdNoToken(scene.other, "A protocol-relative URL");
   },
 };
@@ -99,19 +104,58 @@ const within: AdapterCase = {
   },
 };
 
+const notTwice: AdapterCase = {
+  name: "does not begin a POST again whose redirect led to a 401",
+  needs: ["redirects"],
+  async run(scene) {
+    const { api, session } = scene;
+    api.respond = (received) =>
+      received.path === "/orders"
+        ? { status: 303, headers: { location: "/orders/1" } }
+        : accepting(session.accessToken(2))(received);
+    const body = { kind: "json", value: { a: 1 } } as const;
+    await scene.send({ method: "POST", url: "/orders", body });
+    const posts = api.received.filter(({ method }) => method === "POST").length;
+    hold(posts === 1, "body", `The POST was answered with a redirect, and sent ${posts} times.`);
+    await eventually(() => session.exchanges === 1, "renewal", "The 401 after a redirect renewed nothing.");
+  },
+};
+
+const inbound: AdapterCase = {
+  name: "sends no token with a redirect from another origin",
+  needs: ["redirects"],
+  async run(scene) {
+    const { api, other } = scene;
+    other.respond = () => ({ status: 302, headers: { location: `${api.origin}/chosen` } });
+    await scene.send({ url: other.origin });
+    holdTokens(api, [undefined], "origins");
+  },
+};
+
 const elsewhere = (status: number): AdapterCase => ({
-  name: `drops the token at a ${status} to another origin, and leaves the 401 from there alone`,
+  name: `drops the token at a ${status} to another origin`,
   needs: ["redirects"],
   async run(scene) {
     const { api, other, session } = scene;
     api.respond = () => ({ status, headers: { location: `${other.origin}/elsewhere` } });
+    await scene.send({ url: "/" });
+    holdTokens(api, [session.accessToken(1)], "origins");
+    holdTokens(other, [undefined], "origins");
+  },
+});
+
+const foreign: AdapterCase = {
+  name: "leaves a 401 alone to which a redirect to another origin led",
+  needs: ["redirects"],
+  async run(scene) {
+    const { api, other, session } = scene;
+    api.respond = () => ({ status: 307, headers: { location: other.origin } });
     other.respond = () => UNAUTHORIZED;
     holdStatus(await scene.send({ url: "/" }), 401, "origins");
     holdTokens(api, [session.accessToken(1)], "origins");
-    holdTokens(other, [undefined], "origins");
     holdExchanges(session, 0, "origins");
   },
-});
+};
 
 export const originCases: readonly AdapterCase[] = [
   absolute,
@@ -122,5 +166,8 @@ export const originCases: readonly AdapterCase[] = [
   protocolRelative,
   predicate,
   within,
+  notTwice,
+  inbound,
+  foreign,
   ...[301, 302, 303, 307, 308].map(elsewhere),
 ];

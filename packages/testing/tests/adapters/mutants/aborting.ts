@@ -61,7 +61,7 @@ export const abortMutants: readonly Mutant[] = [
     name: "sends the first try without the caller's signal",
     caughtBy: `${DURING}the request`,
     clause: "abort",
-    says: "The caller aborted during the request, and the call had not ended 2000 ms later.",
+    says: "The caller aborted during the request, and the call had not ended 5000 ms later.",
     Client: class extends Deaf {
       protected override attempts(sending: Sending) {
         return super.attempts(this.deafen(sending));
@@ -76,7 +76,7 @@ export const abortMutants: readonly Mutant[] = [
     name: "waits for the renewal after a 401 without the caller's signal",
     caughtBy: `${DURING}the renewal after a 401; the renewal goes on`,
     clause: "abort",
-    says: "The caller aborted during the renewal, and the call had not ended 2000 ms later.",
+    says: "The caller aborted during the renewal, and the call had not ended 5000 ms later.",
     Client: class extends Deaf {
       protected override async authorize(sending: Sending) {
         await super.authorize(sending);
@@ -101,7 +101,7 @@ export const abortMutants: readonly Mutant[] = [
     name: "waits for the token before the request without the caller's signal",
     caughtBy: `${DURING}the renewal before the request; the renewal goes on`,
     clause: "abort",
-    says: "The caller aborted during the renewal, and the call had not ended 2000 ms later.",
+    says: "The caller aborted during the renewal, and the call had not ended 5000 ms later.",
     Client: class extends Deaf {
       protected override async authorize(sending: Sending) {
         await super.authorize(this.deafen(sending));
@@ -113,7 +113,7 @@ export const abortMutants: readonly Mutant[] = [
     name: "sends the second try without the caller's signal",
     caughtBy: `${DURING}the second try`,
     clause: "abort",
-    says: "The caller aborted during the second try, and the call had not ended 2000 ms later.",
+    says: "The caller aborted during the second try, and the call had not ended 5000 ms later.",
     Client: class extends Deaf {
       protected override again(sending: Sending, header: string) {
         return super.again(this.deafen(sending), header);

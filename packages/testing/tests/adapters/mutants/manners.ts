@@ -8,7 +8,7 @@ const RETRIES = "leaves the client's own retries as many as they are, also after
 const HOOKS = "runs the caller's hooks, before and after the adapter's, as often as the client does";
 const DEFAULTS = "leaves the instance's defaults as they are";
 const DETACHED = "can be taken off the client, and put on again";
-const TIMEOUT = "leaves the client's timeout in force, for the second try as well";
+const TIMEOUT = "leaves the client's timeout in force, also for the second try";
 
 const isProxy = (dispatcher: unknown) => dispatcher instanceof ProxyAgent;
 
@@ -155,7 +155,7 @@ const kept: readonly Mutant[] = [
     name: "takes the client's timeout for an abort",
     caughtBy: TIMEOUT,
     clause: "manners",
-    says: "Nothing answered the first try within the client's timeout, and the call threw AbortError: ",
+    says: "Nothing answered the second try within the client's timeout, and the call threw AbortError: ",
     Client: class extends ReferenceClient {
       protected override async exchange(sending: Sending) {
         return super.exchange(sending).catch((error: unknown) => {

@@ -2,8 +2,7 @@ import { ReferenceClient, type Sending, type Tried } from "../reference-client.t
 import { type Mutant, told } from "./mutant.ts";
 
 const WITHIN = "keeps the token through a redirect within the origin, and retries its 401";
-const caseOf = (status: number) =>
-  `drops the token at a ${status} to another origin, and leaves the 401 from there alone`;
+const caseOf = (status: number) => `drops the token at a ${status} to another origin`;
 
 const MOST = 20; // as fetch
 
@@ -40,10 +39,30 @@ export const redirectMutants: readonly Mutant[] = [
   ...[301, 302, 303, 307, 308].map(along),
   {
     name: "takes a 401 from another origin for one of its own, after a redirect",
-    caughtBy: caseOf(302),
+    caughtBy: "leaves a 401 alone to which a redirect to another origin led",
     clause: "origins",
     says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [Bearer canary-access-1].",
     Client: told(() => ({ url: undefined })),
+  },
+  {
+    name: "begins again what it cannot know to be undone",
+    caughtBy: "does not begin a POST again whose redirect led to a 401",
+    clause: "body",
+    says: "The POST was answered with a redirect, and sent 2 times.",
+    Client: told(() => ({ method: "GET" })),
+  },
+  {
+    name: "takes a redirect for a request of the caller's",
+    caughtBy: "sends no token with a redirect from another origin",
+    clause: "origins",
+    says: "were [Bearer canary-access-1], and not [none].",
+    Client: class extends ReferenceClient {
+      protected override async exchange(sending: Sending): Promise<Response> {
+        const response = await super.exchange({ ...sending, redirect: "manual" });
+        const location = response.headers.get("location");
+        return location ? this.exchange({ ...sending, url: new URL(location, sending.url) }) : response;
+      }
+    },
   },
   {
     name: "drops the token at every redirect",
