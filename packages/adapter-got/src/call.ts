@@ -1,6 +1,5 @@
-import type { Authorization, Authorizer } from "@unexpired/core/adapter";
+import { type Authorization, type Authorizer, printAs, requestView } from "@unexpired/core/adapter";
 import type { Options, OptionsInit, RequestError, Response } from "got";
-import { clean } from "./clean.ts";
 import type { SettingsInContext } from "./per-request.ts";
 
 type Sending = Pick<Options, "context" | "headers" | "signal" | "url">;
@@ -39,9 +38,10 @@ export class Call {
     const { request } = response;
     const { options } = request;
     const authorization = this.#takeOff(options);
-    const isRepeated = this.#isRepeated;
-    this.#isRepeated &&= !response.ok; // got may be given these options again, for a next page
-    if (!authorization || isRepeated) return response;
+    if (!authorization || this.#isRepeated) {
+      this.#isRepeated &&= !response.ok; // got may be given these options again, for a next page
+      return response;
+    }
     const { body, hooks } = options;
     const header = await renew(authorization, response, body).catch(this.#note);
     if (!header) return response;
@@ -59,15 +59,20 @@ export class Call {
     return again;
   };
 
-  /** Takes the token off an error. */
+  /** Takes the token off an error, and what leads to it. The caller's agent, for one, leads to others' and does not print. */
   readonly complete = (error: RequestError): RequestError => {
-    const { options, request, response } = error;
+    const { name, options, request, response } = error;
     if (!options?.headers) return error; // got could make nothing of them, or somebody's hook made an error of its own
     const authorization = this.#takeOff(options);
     // of a stream, which cannot be repeated: for the next call
     if (authorization && response) renew(authorization, response as Response, request).catch(() => {});
     if (this.#failure) error.cause ??= this.#failure; // early versions drop it
-    return clean(error);
+    const { method, throwHttpErrors, url } = options;
+    // else got takes the response out of the error, for the caller
+    const isThrown = throwHttpErrors || name !== "HTTPError";
+    const view = requestView({ method, url, status: response?.statusCode }, isThrown ? error : undefined);
+    for (const each of [options, response]) printAs(each, () => view);
+    return error;
   };
 
   #takeOff({ headers }: Pick<Options, "headers">): Authorization<Response> | undefined {

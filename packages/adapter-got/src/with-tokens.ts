@@ -2,7 +2,7 @@ import type { TokenSource } from "@unexpired/core";
 import { createAuthorizer, type Origins } from "@unexpired/core/adapter";
 import type { HandlerFunction, Response } from "got";
 import { Call } from "./call.ts";
-import { watch } from "./clean.ts";
+import { watch } from "./watch.ts";
 
 /** Options of {@link withTokens}. */
 export interface TokenOptions {

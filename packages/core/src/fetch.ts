@@ -21,7 +21,9 @@ export interface FetchOptions {
  * A `fetch` that attaches the access token to requests to `origins`, and sends a request once more after a 401.
  *
  * A request that carries its own `Authorization` is left alone. A stream body is not sent twice: its 401 is yours, and
- * the token is renewed for the next call. The body of a `Request` is kept in memory until it was answered. Rejects,
+ * the token is renewed for the next call, and so it is with a POST that was redirected. `fetch` follows redirects by
+ * itself: a function for `origins` is not asked about one within an origin. The body of a `Request` is kept in memory
+ * until it was answered. Rejects,
  * besides what `fetch` rejects with, as `getAccessToken` does. `perRequest` makes options for a single request.
  *
  * @throws TypeError where an option makes no sense

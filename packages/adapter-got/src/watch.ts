@@ -1,16 +1,5 @@
 import { errorMonitor } from "node:events";
-import { printAs, requestView } from "@unexpired/core/adapter";
 import type { GotReturn, Request, RequestError } from "got";
-
-/** Replaces what leads to the headers that were sent. What else leads there, the caller's agent for one, does not print. */
-export function clean(error: RequestError): RequestError {
-  const { options, response } = error;
-  const { method, url } = options;
-  const isKept = error.name === "HTTPError" && !options.throwHttpErrors; // got takes the response out of it for the caller
-  const view = requestView({ method, url, status: response?.statusCode }, isKept ? undefined : error);
-  for (const each of [options, response]) printAs(each, () => view);
-  return error;
-}
 
 /** What a promise of got has: shortcuts such as `json`, which return another one, `on` and its like; early ones `cancel`. */
 type GotPromise = Promise<unknown> & Record<string, (...given: unknown[]) => unknown>;
