@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { type Clause, ConformanceError } from "../src/index.ts";
+import { CANARY, type Clause, ConformanceError } from "../src/index.ts";
 
 /** Something with one fault. */
 export interface Faulty {
@@ -50,7 +50,11 @@ export function describeMutants<Mutant extends Faulty>(
 
 function print(mutants: readonly Faulty[], told: ReadonlyMap<string, string>): void {
   const caught = mutants.filter(({ name }) => told.has(name));
-  const rows = caught.map(({ name, caughtBy }) => [name, caughtBy, shorten(told.get(name) ?? "")]);
+  const rows = caught.map(({ name, caughtBy }) => [
+    name,
+    caughtBy,
+    shorten((told.get(name) ?? "").replaceAll(CANARY, "")),
+  ]);
   const table = [["mutant", "caught by the case", "which says"], ...rows];
   const widths = [0, 1].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
