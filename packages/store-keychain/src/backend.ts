@@ -1,0 +1,98 @@
+import { UnexpiredError } from "@unexpired/core";
+import { within } from "./deadline.ts";
+import { KeychainError, type KeychainProblem } from "./errors.ts";
+
+/**
+ * What talks to a keychain: one secret for each service and account. Implement it for a keychain that the built-in ones
+ * do not reach. Every call may throw anything; a `KeychainError` is passed on as it is.
+ */
+export interface KeychainBackend {
+  /** Its name. It is written beside the session, whose items only a backend of the same name reads again. */
+  readonly name: string;
+  /** How many ASCII characters one secret may have; nothing else is stored in it. Absent: as many as a session has. */
+  readonly limit?: number | undefined;
+  /** The secret; `undefined` or `null` where there is none. What cannot be read is an error. */
+  get(service: string, account: string): Promise<string | null | undefined>;
+  /** Stores a secret, in place of another one. */
+  set(service: string, account: string, secret: string): Promise<void>;
+  /** Deletes a secret; nothing happens where there is none. */
+  delete(service: string, account: string): Promise<unknown>;
+}
+
+/** The names of the backends that come with this package. */
+export type BuiltInBackend = "keytar" | "@napi-rs/keyring";
+
+/** One service of a keychain: every call ends by the deadline, with an error that says what to do. */
+export class Vault {
+  readonly name: string;
+  readonly limit: number | undefined;
+  readonly #backend: KeychainBackend;
+  readonly #service: string;
+  readonly #deadline: number;
+
+  constructor(
+    backend: KeychainBackend,
+    { service, deadline }: { readonly service: string; readonly deadline: number },
+  ) {
+    this.name = backend.name;
+    this.limit = backend.limit;
+    this.#backend = backend;
+    this.#service = service;
+    this.#deadline = deadline;
+  }
+
+  async get(account: string): Promise<string | undefined> {
+    const found = await this.#call(account, "", () => this.#backend.get(this.#service, account));
+    return found ?? undefined;
+  }
+
+  set(account: string, secret: string): Promise<void> {
+    return this.#call(account, secret, () => this.#backend.set(this.#service, account, secret));
+  }
+
+  async delete(account: string): Promise<void> {
+    await this.#call(account, "", () => this.#backend.delete(this.#service, account));
+  }
+
+  async #call<T>(account: string, secret: string, call: () => Promise<T>): Promise<T> {
+    const place = `The keychain item "${this.#service}" of "${account}" (${this.name})`;
+    const late = () =>
+      new KeychainError("timeout", {
+        place,
+        problem: `gave no answer within ${this.#deadline} ms`,
+        advice: "Unlock the keychain or restart its service, and try again. Nothing that was saved is lost.",
+      });
+    try {
+      return await within(this.#deadline, async () => call(), late);
+    } catch (error) {
+      throw UnexpiredError.is(error) ? error : refusal(place, error, secret);
+    }
+  }
+}
+
+const ADVICE: Partial<Record<KeychainProblem, string>> = {
+  locked: "Unlock it (over SSH: from a session that may ask for its password), and try again.",
+  no_service: "Start a Secret Service such as gnome-keyring in this session, or use another store.",
+};
+
+const KNOWN: readonly (readonly [RegExp, KeychainProblem, problem: string])[] = [
+  [/locked|dismissed|interaction is not allowed|-25308/i, "locked", "is in a keychain that is locked"],
+  [
+    /d-?bus|org\.freedesktop\.secrets|no result found|no keychain is available|-25307/i,
+    "no_service",
+    "cannot be reached: there is no keychain here",
+  ],
+];
+
+/** What a backend threw, in our own terms. Its message is kept, without the secret that it was given. */
+function refusal(place: string, error: unknown, secret: string): KeychainError {
+  const message = error instanceof Error ? error.message : "it threw what is no Error";
+  const text = secret === "" ? message : message.replaceAll(secret, "[secret]");
+  const [, reason, problem] = KNOWN.find(([pattern]) => pattern.test(text)) ?? [];
+  return new KeychainError(reason ?? "refused", {
+    place,
+    problem: problem ?? `cannot be used (${text})`,
+    advice: ADVICE[reason ?? "refused"] ?? "See what it says, and try again. Nothing that was saved is lost.",
+    cause: new Error(text),
+  });
+}

@@ -1,0 +1,18 @@
+import type { KeychainBackend } from "../backend.ts";
+import type { Conditions } from "./conditions.ts";
+
+const WINDOWS_LIMIT = 2_560; // bytes of UTF-8
+
+/** keytar: on Linux its items have the attributes `service` and `account`. */
+export async function loadKeytar({ platform, ready }: Conditions): Promise<KeychainBackend> {
+  const module = await import("keytar");
+  const keytar = module.default ?? module;
+  return {
+    name: "keytar",
+    limit: platform === "win32" ? WINDOWS_LIMIT : undefined,
+    // It says "none" of a locked keychain.
+    get: (service, account) => ready().then(() => keytar.getPassword(service, account)),
+    set: (service, account, secret) => ready().then(() => keytar.setPassword(service, account, secret)),
+    delete: (service, account) => ready().then(() => keytar.deletePassword(service, account)),
+  };
+}

@@ -1,0 +1,77 @@
+import { randomBytes } from "node:crypto";
+import { digestOf } from "@unexpired/store-node/chain";
+import { KeychainError } from "./errors.ts";
+
+/** What a generation of the chain says about the items that hold its session. No secret in it. */
+export interface Manifest {
+  /** The backend that wrote them. */
+  readonly backend: string;
+  /** Part of their names; never used twice. */
+  readonly id: string;
+  /** How many they are. */
+  readonly parts: number;
+  /** SHA-256 of the session. */
+  readonly digest: string;
+}
+
+/**
+ * A session as secrets. ASCII only: bytes, characters and UTF-16 units are then the same number, no backend ends a
+ * secret at a zero, and none of them is empty.
+ */
+export function split(value: string, limit = Number.POSITIVE_INFINITY): readonly string[] {
+  const text = JSON.stringify(value).replace(/[^ -~]/g, escaped);
+  const size = Math.min(limit, text.length);
+  return Array.from({ length: Math.ceil(text.length / size) }, (_, part) => text.slice(part * size, (part + 1) * size));
+}
+
+const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+/** The session of secrets; `undefined` where they are not all there, or not those of the manifest. */
+export function join(parts: readonly (string | undefined)[], { digest }: Manifest): string | undefined {
+  if (parts.includes(undefined)) return undefined;
+  const value = tryJson(parts.join(""));
+  return typeof value === "string" && digestOf(value) === digest ? value : undefined;
+}
+
+/** A manifest for a session that is about to be written. */
+export const manifestOf = (value: string, { backend, parts }: Pick<Manifest, "backend" | "parts">): Manifest => ({
+  backend,
+  id: randomBytes(8).toString("hex"),
+  parts,
+  digest: digestOf(value),
+});
+
+/** The accounts under which a manifest's items are. */
+export const accountsOf = (account: string, { id, parts }: Manifest): readonly string[] =>
+  Array.from({ length: parts }, (_, part) => `${account} [unexpired ${id} ${part + 1}/${parts}]`);
+
+/** The manifest in a text; `undefined` where there is none. */
+export function tryManifest(text: string): Manifest | undefined {
+  const { backend, id, parts, digest } = Object(tryJson(text)) as Partial<Record<keyof Manifest, unknown>>;
+  const isManifest = [backend, id, digest].every((each) => typeof each === "string") && Number.isInteger(parts);
+  if (!isManifest) return undefined;
+  return { backend, id, parts, digest } as Manifest;
+}
+
+/**
+ * The manifest of a generation.
+ *
+ * @throws KeychainError where there is none
+ */
+export function parseManifest(text: string, place: string): Manifest {
+  const manifest = tryManifest(text);
+  if (manifest) return manifest;
+  throw new KeychainError("damaged", {
+    place,
+    problem: "does not say which keychain items hold the session",
+    advice: "It was left as it is. Call remove() and sign in again.",
+  });
+}
+
+const tryJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};

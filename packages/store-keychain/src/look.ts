@@ -1,0 +1,89 @@
+import { type StoredValue, StoreError } from "@unexpired/core";
+import { Chain, digestOf, type FileSystem, type Generation, type Place, versionOf } from "@unexpired/store-node/chain";
+import { KeychainError } from "./errors.ts";
+import { accountsOf, join, parseManifest } from "./items.ts";
+import type { Settings } from "./options.ts";
+import type { Vaults } from "./vaults.ts";
+
+/** What a look at the chain and at the keychain found. */
+export interface Sight {
+  readonly head: Generation | undefined;
+  readonly stored: StoredValue | undefined;
+  /** The backend that the session is in. */
+  readonly backend: string | undefined;
+}
+
+const MAX_LOOKS = 50;
+/** How the version of an item begins that another program wrote. */
+const ADOPTED = "0-";
+
+/** Looks at the chain for the truth, and in the keychain for what it says. */
+export class Observer {
+  readonly #fs: FileSystem;
+  readonly #vaults: Vaults;
+  readonly #settings: Settings;
+
+  constructor(fs: FileSystem, { vaults, settings }: { readonly vaults: Vaults; readonly settings: Settings }) {
+    this.#fs = fs;
+    this.#vaults = vaults;
+    this.#settings = settings;
+  }
+
+  get #place(): Place {
+    return this.#settings.place;
+  }
+
+  async look(): Promise<Sight> {
+    const chain = new Chain(this.#fs, this.#place.chain);
+    for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
+      const head = await chain.head();
+      const sight = head ? await this.#read(head) : await this.#adopt();
+      // Items go only after a newer generation has come, or all of the chain has gone.
+      if (sight && (sight.stored || (await chain.head())?.id === head?.id)) return sight;
+      if (!sight && (await chain.head())?.id === head?.id) throw this.#damaged();
+    }
+    throw new StoreError("STORE_UNAVAILABLE", {
+      place: this.#name,
+      problem: "changes faster than it can be read",
+      advice: "Try again.",
+    });
+  }
+
+  get #name(): string {
+    return `The keychain item "${this.#settings.service}" of "${this.#settings.account}"`;
+  }
+
+  /** `undefined` where the items are not those that were saved. */
+  async #read(head: Generation): Promise<Sight | undefined> {
+    const manifest = parseManifest(head.value, this.#place.chain);
+    const { backend } = manifest;
+    const vault = await this.#vaults.named(backend);
+    const accounts = accountsOf(this.#settings.account, manifest);
+    const parts = await Promise.all(accounts.map((account) => vault.get(account)));
+    // Somebody deleted it with the system's own program: that is no session.
+    if (parts.every((part) => part === undefined)) return { head, stored: undefined, backend };
+    const value = join(parts, manifest);
+    return value === undefined ? undefined : { head, stored: { value, version: versionOf(head) }, backend };
+  }
+
+  /** Without a chain, an item under the plain account is another program's, or an earlier version's, session. */
+  async #adopt(): Promise<Sight> {
+    const nothing = { head: undefined, stored: undefined, backend: undefined };
+    const vaults = await this.#vaults.present();
+    for (const vault of vaults) {
+      const value = await vault.get(this.#settings.account);
+      // While a removal is under way it is only what is left to remove.
+      if (value === undefined || (await this.#fs.stat(this.#place.removed))) continue;
+      return { ...nothing, stored: { value, version: `${ADOPTED}${digestOf(value)}` }, backend: vault.name };
+    }
+    return nothing;
+  }
+
+  #damaged(): KeychainError {
+    return new KeychainError("damaged", {
+      place: this.#name,
+      problem: "does not hold what was saved: a part is missing, or another",
+      advice: "It was left as it is. Restore it, or call remove() and sign in again.",
+    });
+  }
+}
