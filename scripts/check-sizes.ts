@@ -1,4 +1,4 @@
-/** The size of every entry point against its budget: minified, gzipped, with its dependencies but without its peers. */
+/** The size of every entry point against its budget: minified, gzipped, with its dependencies but without what is optional and its peers. */
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -15,7 +15,7 @@ async function size({ path, manifest }: Package, code: string): Promise<number> 
     write: false,
     format: "esm",
     platform: "node",
-    external: ["@unexpired/*", ...Object.keys(manifest.peerDependencies ?? {})],
+    external: ["@unexpired/*", ...Object.keys({ ...manifest.optionalDependencies, ...manifest.peerDependencies })],
   });
   return gzipSync(outputFiles[0]?.contents ?? "").length;
 }

@@ -25,8 +25,8 @@ function contentProblems(pkg: Package, folder: string): string[] {
   const reached = builtFiles(pkg, folder);
   const expected = new Set([...ALWAYS, ...reached.flatMap(({ files }) => [...files])]);
   const actual = list(folder);
-  const { dependencies, peerDependencies } = pkg.manifest;
-  const installed = Object.keys({ ...dependencies, ...peerDependencies });
+  const { dependencies, optionalDependencies, peerDependencies } = pkg.manifest;
+  const installed = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
   const provided = (module: string) =>
     isBuiltin(module) ? pkg.folder !== "core" : installed.some((name) => `${module}/`.startsWith(`${name}/`));
   const modules = new Set(reached.flatMap((found) => [...found.modules]));

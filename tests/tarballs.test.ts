@@ -14,7 +14,9 @@ function companions(): string[] {
   const manifests: Partial<Manifest>[] = [JSON.parse(readFileSync(join(root, "package.json"), "utf8"))];
   manifests.push(...packages.map((pkg) => pkg.manifest));
   const versions: Record<string, string> = Object.assign({}, ...manifests.map((manifest) => manifest.devDependencies));
-  const peers = manifests.flatMap(({ peerDependencies = {} }) => Object.keys(peerDependencies));
+  const peers = manifests.flatMap(({ peerDependencies = {}, peerDependenciesMeta = {} }) =>
+    Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional),
+  );
   return ["typescript", "@types/node", ...peers]
     .filter((name) => !name.startsWith("@unexpired/"))
     .map((name) => `${name}@${versions[name]}`);

@@ -78,7 +78,7 @@ const ADVICE: Partial<Record<KeychainProblem, string>> = {
 const KNOWN: readonly (readonly [RegExp, KeychainProblem, problem: string])[] = [
   [/locked|dismissed|interaction is not allowed|-25308/i, "locked", "is in a keychain that is locked"],
   [
-    /d-?bus|org\.freedesktop\.secrets|no result found|no keychain is available|-25307/i,
+    /autolaunch|connect to socket|ServiceUnknown|not provided by any|no result found|no keychain is available|-25307/i,
     "no_service",
     "cannot be reached: there is no keychain here",
   ],

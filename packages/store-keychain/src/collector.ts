@@ -7,6 +7,7 @@ const GENERATION = /^[1-9]\d{0,14}$/;
 const DRAFT = /^draft-[0-9a-f]+$/;
 const WASTE = /^waste-/;
 const PROJECTION = /^projection-/;
+const EMPTY = "-"; // no part of a session
 const DRAFT_AGE = 60_000_000_000n; // ns
 
 interface Entry {
@@ -30,7 +31,12 @@ export class Collector {
   /** Deletes a manifest's items. */
   async discard(manifest: Manifest): Promise<void> {
     const vault = await this.#vaults.named(manifest.backend);
-    for (const account of accountsOf(this.#account, manifest)) await vault.delete(account);
+    for (const account of accountsOf(this.#account, manifest)) {
+      await vault.delete(account).catch(async (error: unknown) => {
+        // Somebody else deletes it as well.
+        if ((await vault.get(account)) !== undefined) throw error;
+      });
+    }
   }
 
   /** Collects what is older than `newest`, and what dead writers left. What fails is left for the next time. */
@@ -50,7 +56,7 @@ export class Collector {
   }
 
   async #collectOne(path: string, { name, newest }: { readonly name: string; readonly newest: Generation }) {
-    if (GENERATION.test(name)) return Number(name) < newest.number ? this.#waste(path) : undefined;
+    if (GENERATION.test(name)) return this.#collectGeneration(path, newest.number - Number(name));
     if (WASTE.test(name)) return this.#waste(path);
     if (!DRAFT.test(name) && !PROJECTION.test(name)) return;
     const stamp = await this.#fs.stat(path);
@@ -60,6 +66,15 @@ export class Collector {
     const waste = path.replace(/draft-(\w+)$/, "waste-$1");
     await this.#fs.rename(path, waste);
     await this.#waste(waste);
+  }
+
+  /** gnome-keyring dies when an item is deleted while somebody reads it: what was the truth a moment ago is emptied. */
+  async #collectGeneration(path: string, age: number): Promise<void> {
+    if (age > 1) return this.#waste(path);
+    const entry = age === 1 ? await this.#read(path) : undefined;
+    if (!entry) return;
+    const vault = await this.#vaults.named(entry.manifest.backend);
+    for (const account of accountsOf(this.#account, entry.manifest)) await vault.set(account, EMPTY);
   }
 
   async #waste(path: string): Promise<void> {

@@ -15,3 +15,6 @@ export async function within<T>(deadline: number, call: () => Promise<T>, late: 
     abort.abort();
   }
 }
+
+/** Waits. */
+export const pause = (delay: number): Promise<void> => setTimeout(delay);

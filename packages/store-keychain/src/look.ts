@@ -37,16 +37,23 @@ export class Observer {
     const chain = new Chain(this.#fs, this.#place.chain);
     for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
       const head = await chain.head();
-      const sight = head ? await this.#read(head) : await this.#adopt();
-      // Items go only after a newer generation has come, or all of the chain has gone.
-      if (sight && (sight.stored || (await chain.head())?.id === head?.id)) return sight;
-      if (!sight && (await chain.head())?.id === head?.id) throw this.#damaged();
+      const [found] = await Promise.allSettled([head ? this.#read(head) : this.#adopt()]);
+      // Items go only after a newer generation has come, or all of the chain has gone: who reads them meanwhile finds
+      // none, or others, or an error.
+      const isSettled = found.status === "fulfilled" && found.value?.stored;
+      if (isSettled || (await chain.head())?.id === head?.id) return this.#judge(found);
     }
     throw new StoreError("STORE_UNAVAILABLE", {
       place: this.#name,
       problem: "changes faster than it can be read",
       advice: "Try again.",
     });
+  }
+
+  #judge(found: PromiseSettledResult<Sight | undefined>): Sight {
+    if (found.status === "rejected") throw found.reason;
+    if (!found.value) throw this.#damaged();
+    return found.value;
   }
 
   get #name(): string {

@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { Bus, type Reply, socketOf } from "./dbus.ts";
-import { within } from "./deadline.ts";
+import { pause, within } from "./deadline.ts";
 import { KeychainError } from "./errors.ts";
 
 const SERVICE = "org.freedesktop.secrets";
+const LOOKS = 5;
+const PAUSE = 20; // ms
 const PLACE = "The Secret Service of this session";
 const START =
   "Start one, such as gnome-keyring or KWallet, or run the program in a desktop session; on a machine without one use another store, such as fileStore of @unexpired/store-node.";
@@ -37,15 +39,7 @@ async function ask(socket: string, signal: AbortSignal): Promise<void> {
   using bus = await Bus.open(socket, signal).catch((error: unknown) => {
     throw absent("its D-Bus cannot be reached", error);
   });
-  const alias = await bus.call({
-    destination: SERVICE,
-    path: "/org/freedesktop/secrets",
-    interface: "org.freedesktop.Secret.Service",
-    member: "ReadAlias",
-    arguments: ["default"],
-  });
-  const collection = pathIn(answer(alias));
-  if (collection === "/") throw absent("it has no default collection to save in");
+  const collection = await defaultCollection(bus);
   const locked = await bus.call({
     destination: SERVICE,
     path: collection,
@@ -54,6 +48,22 @@ async function ask(socket: string, signal: AbortSignal): Promise<void> {
     arguments: ["org.freedesktop.Secret.Collection", "Locked"],
   });
   if (isTrue(answer(locked))) throw isLocked();
+}
+
+async function defaultCollection(bus: Bus): Promise<string> {
+  for (let look = 0; look < LOOKS; look++) {
+    const alias = await bus.call({
+      destination: SERVICE,
+      path: "/org/freedesktop/secrets",
+      interface: "org.freedesktop.Secret.Service",
+      member: "ReadAlias",
+      arguments: ["default"],
+    });
+    const path = pathIn(answer(alias));
+    if (path !== "/") return path;
+    await pause(PAUSE); // gnome-keyring has none for a moment, now and then
+  }
+  throw absent("it has no default collection to save in");
 }
 
 function answer({ error, body }: Reply): Buffer {
