@@ -1,3 +1,4 @@
 import { library } from "../../tsup.config.ts";
 
-export default library("src/index.ts");
+// Loaded where they are installed.
+export default { ...library("src/index.ts"), external: ["keytar", "@napi-rs/keyring"] };

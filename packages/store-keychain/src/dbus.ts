@@ -52,7 +52,7 @@ class Writer {
 }
 
 /** A method call as it goes over the wire (D-Bus specification, "Message Format"). */
-export function encodeCall(call: MethodCall, serial: number): Buffer {
+function encodeCall(call: MethodCall, serial: number): Buffer {
   const body = new Writer();
   for (const text of call.arguments ?? []) body.text(text);
   const fields = new Writer()
@@ -72,7 +72,7 @@ export function encodeCall(call: MethodCall, serial: number): Buffer {
 }
 
 /** The first message in `bytes`: which call it answers, if any, and how long it is; `undefined` where it is not whole. */
-export function decodeReply(bytes: Buffer): (Reply & { readonly to: number; readonly length: number }) | undefined {
+function decodeReply(bytes: Buffer): (Reply & { readonly to: number; readonly length: number }) | undefined {
   if (bytes.length < 16) return undefined;
   const end = 16 + bytes.readUInt32LE(12);
   const start = align(end, 8);

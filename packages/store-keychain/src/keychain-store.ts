@@ -41,18 +41,9 @@ const FOREIGN_KEPT = 3;
  */
 export function keychainStore(options: KeychainStoreOptions): TokenStore {
   const settings = settingsOf(options);
-  return openKeychainStore(settings, { fs: nodeFileSystem, load: load(settings.deadline) });
+  const { deadline, place } = settings;
+  return new KeychainStore(settings, { fs: nodeFileSystem, load: load({ deadline, directory: place.parent }) });
 }
-
-/** What a store needs of the world around it. */
-export interface Environment {
-  readonly fs: FileSystem;
-  readonly load: Load;
-}
-
-/** {@link keychainStore} in a world of the caller's. */
-export const openKeychainStore = (settings: Settings, world: Environment): TokenStore =>
-  new KeychainStore(settings, world);
 
 class KeychainStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
@@ -63,7 +54,7 @@ class KeychainStore implements TokenStore {
   readonly #observer: Observer;
   readonly #collector: Collector;
 
-  constructor(settings: Settings, { fs, load }: Environment) {
+  constructor(settings: Settings, { fs, load }: { readonly fs: FileSystem; readonly load: Load }) {
     const { service, account, deadline, backend: chosen } = settings;
     this.#settings = settings;
     this.#fs = fs;

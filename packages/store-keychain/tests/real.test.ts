@@ -117,7 +117,7 @@ describe("a real Secret Service", () => {
     service = await SecretService.start();
     service.useMemory();
     process.env.DBUS_SESSION_BUS_ADDRESS = service.address;
-    for (const name of BUILT_IN) backends.set(name, await load(3_000)(name));
+    for (const name of BUILT_IN) backends.set(name, await load({ deadline: 3_000, directory: state })(name));
   });
   afterAll(async () => {
     await service?.[Symbol.asyncDispose]();
