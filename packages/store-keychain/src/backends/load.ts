@@ -23,5 +23,6 @@ export const load =
     const hasSecretService = platform !== "win32" && platform !== "darwin";
     const ready = async () => (hasSecretService ? mustAnswer(deadline) : undefined);
     const backend = await (name === "keytar" ? loadKeytar({ platform, ready }) : loadNapiRs({ platform, ready }));
-    return hasSecretService ? oneByOne(backend, directory) : backend;
+    // It makes a connection for each call, and many at once are what gnome-keyring does not bear.
+    return hasSecretService && name === "@napi-rs/keyring" ? oneByOne(backend, directory) : backend;
   };

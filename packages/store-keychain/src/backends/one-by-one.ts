@@ -2,7 +2,7 @@ import { directoryLock } from "@unexpired/store-node/chain";
 import type { KeychainBackend } from "../backend.ts";
 import { pause } from "../deadline.ts";
 
-const TRIES = 500;
+const TRIES = 100;
 const PAUSE = 2; // ms; a call takes some 5
 
 /**
