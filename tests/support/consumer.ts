@@ -19,7 +19,7 @@ export const bundler: Resolution = { module: "esnext", moduleResolution: "bundle
 export class Consumer implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), "unexpired-consumer-"));
 
-  /** `packages` is what is given to `npm install`. */
+  /** `packages` is what is given to `npm install`, options included. */
   constructor(packages: readonly string[]) {
     this.write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
     run("npm", ["install", "--no-audit", "--no-fund", ...packages], { cwd: this.directory });

@@ -70,29 +70,44 @@ export class Vault {
   }
 }
 
-const ADVICE: Partial<Record<KeychainProblem, string>> = {
-  locked: "Unlock it (over SSH: from a session that may ask for its password), and try again.",
-  no_service: "Start a Secret Service such as gnome-keyring in this session, or use another store.",
-};
+interface Refusal {
+  readonly pattern: RegExp;
+  readonly reason: KeychainProblem;
+  readonly problem: string;
+  readonly advice: string;
+}
 
-const KNOWN: readonly (readonly [RegExp, KeychainProblem, problem: string])[] = [
-  [/locked|dismissed|interaction is not allowed|-25308/i, "locked", "is in a keychain that is locked"],
-  [
-    /autolaunch|connect to socket|ServiceUnknown|not provided by any|no result found|no keychain is available|-25307/i,
-    "no_service",
-    "cannot be reached: there is no keychain here",
-  ],
+const KNOWN: readonly Refusal[] = [
+  {
+    pattern: /locked|dismissed|interaction is not allowed|-25308/i,
+    reason: "locked",
+    problem: "is in a keychain that is locked",
+    advice: "Unlock it (over SSH: from a session that may ask for its password), and try again.",
+  },
+  {
+    // keytar keeps to the process that answered first. The service is there: it is no "no_service".
+    pattern: /the name :\S+ was not provided|session wrapping the secret does not exist/i,
+    reason: "refused",
+    problem: "cannot be used: the Secret Service was restarted after this program had connected to it",
+    advice: "Restart this program. Nothing that was saved is lost.",
+  },
+  {
+    pattern:
+      /autolaunch|connect to socket|ServiceUnknown|not provided by any|no result found|no keychain is available|-25307/i,
+    reason: "no_service",
+    problem: "cannot be reached: there is no keychain here",
+    advice: "Start a Secret Service such as gnome-keyring in this session, or use another store.",
+  },
 ];
 
 /** What a backend threw, in our own terms. Its message is kept, without the secret that it was given. */
 function refusal(place: string, error: unknown, secret: string): KeychainError {
   const message = error instanceof Error ? error.message : "it threw what is no Error";
   const text = secret === "" ? message : message.replaceAll(secret, "[secret]");
-  const [, reason, problem] = KNOWN.find(([pattern]) => pattern.test(text)) ?? [];
-  return new KeychainError(reason ?? "refused", {
-    place,
-    problem: problem ?? `cannot be used (${text})`,
-    advice: ADVICE[reason ?? "refused"] ?? "See what it says, and try again. Nothing that was saved is lost.",
-    cause: new Error(text),
-  });
+  const { reason, problem, advice } = KNOWN.find(({ pattern }) => pattern.test(text)) ?? {
+    reason: "refused",
+    problem: `cannot be used (${text})`,
+    advice: "See what it says, and try again. Nothing that was saved is lost.",
+  };
+  return new KeychainError(reason, { place, problem, advice, cause: new Error(text) });
 }

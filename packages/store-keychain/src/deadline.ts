@@ -1,20 +1,20 @@
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as wait } from "node:timers/promises";
 
-const LATE = Symbol("late");
+const LONGEST = 2 ** 31 - 1; // ms; a longer timer would end at once
 
 /** What `call` gives, or what `late` makes of it when it takes longer than `deadline` milliseconds. */
 export async function within<T>(deadline: number, call: () => Promise<T>, late: () => Error): Promise<T> {
-  const abort = new AbortController();
-  // Keeps the process alive: what waits for a keychain gets an answer.
-  const timer = setTimeout(deadline, LATE, { signal: abort.signal }).catch(() => LATE);
+  let timer: NodeJS.Timeout | undefined;
+  const lateness = new Promise<never>((_, reject) => {
+    // Keeps the process alive: what waits for a keychain gets an answer.
+    timer = setTimeout(() => reject(late()), Math.min(deadline, LONGEST));
+  });
   try {
-    const first = await Promise.race([call(), timer]);
-    if (first === LATE) throw late();
-    return first as T;
+    return await Promise.race([call(), lateness]);
   } finally {
-    abort.abort();
+    clearTimeout(timer);
   }
 }
 
 /** Waits. */
-export const pause = (delay: number): Promise<void> => setTimeout(delay);
+export const pause = (delay: number): Promise<void> => wait(delay);

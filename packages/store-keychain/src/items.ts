@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { digestOf } from "@unexpired/store-node/chain";
 import { KeychainError } from "./errors.ts";
 
@@ -6,8 +5,8 @@ import { KeychainError } from "./errors.ts";
 export interface Manifest {
   /** The backend that wrote them. */
   readonly backend: string;
-  /** Part of their names; never used twice. */
-  readonly id: string;
+  /** The slot that they fill: see slots.ts. */
+  readonly slot: string;
   /** How many they are. */
   readonly parts: number;
   /** SHA-256 of the session. */
@@ -33,24 +32,19 @@ export function join(parts: readonly (string | undefined)[], { digest }: Manifes
   return typeof value === "string" && digestOf(value) === digest ? value : undefined;
 }
 
-/** A manifest for a session that is about to be written. */
-export const manifestOf = (value: string, { backend, parts }: Pick<Manifest, "backend" | "parts">): Manifest => ({
-  backend,
-  id: randomBytes(8).toString("hex"),
-  parts,
-  digest: digestOf(value),
-});
+/** The account of one item of a slot; parts count from 1. */
+export const accountOf = (account: string, slot: string, part: number): string =>
+  `${account} [unexpired ${slot} ${part}]`;
 
-/** The accounts under which a manifest's items are. */
-export const accountsOf = (account: string, { id, parts }: Manifest): readonly string[] =>
-  Array.from({ length: parts }, (_, part) => `${account} [unexpired ${id} ${part + 1}/${parts}]`);
+/** The accounts of a manifest's items. */
+export const accountsOf = (account: string, { slot, parts }: Manifest): readonly string[] =>
+  Array.from({ length: parts }, (_, index) => accountOf(account, slot, index + 1));
 
 /** The manifest in a text; `undefined` where there is none. */
 export function tryManifest(text: string): Manifest | undefined {
-  const { backend, id, parts, digest } = Object(tryJson(text)) as Partial<Record<keyof Manifest, unknown>>;
-  const isManifest = [backend, id, digest].every((each) => typeof each === "string") && Number.isInteger(parts);
-  if (!isManifest) return undefined;
-  return { backend, id, parts, digest } as Manifest;
+  const { backend, slot, parts, digest } = Object(tryJson(text)) as Partial<Record<keyof Manifest, unknown>>;
+  const isManifest = [backend, slot, digest].every((each) => typeof each === "string") && Number.isInteger(parts);
+  return isManifest ? ({ backend, slot, parts, digest } as Manifest) : undefined;
 }
 
 /**

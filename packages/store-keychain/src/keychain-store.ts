@@ -1,38 +1,42 @@
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import {
   Chain,
   codeOf,
-  type Draft,
   directoryLock,
   explaining,
   type FileSystem,
   type Generation,
   type Holder,
+  type Lock,
   nodeFileSystem,
   thisHolder,
   versionOf,
   watchPath,
 } from "@unexpired/store-node/chain";
-import type { Vault } from "./backend.ts";
 import { type Load, load } from "./backends/load.ts";
-import { Collector } from "./collector.ts";
-import { KeychainError } from "./errors.ts";
-import { accountsOf, type Manifest, manifestOf, parseManifest, split } from "./items.ts";
-import { Observer, type Sight } from "./look.ts";
+import { emptyRemoved } from "./collector.ts";
+import { Observer } from "./look.ts";
 import { type KeychainStoreOptions, type Settings, settingsOf } from "./options.ts";
+import { Slots } from "./slots.ts";
 import { Vaults } from "./vaults.ts";
+import { Writer } from "./writer.ts";
+
+/** What a store needs of the world around it. */
+export interface Environment {
+  readonly fs: FileSystem;
+  readonly lock: Lock;
+  readonly load: Load;
+}
 
 const MAX_RENAMES = 4;
-const FOREIGN_KEPT = 3;
-
 /**
  * A store that keeps one session in the system's keychain, for all processes of one user on one machine.
  *
  * Which version is the truth is kept in a directory beside (see `directory`), as write-once files that hold digests and
- * no secret; the session itself is in the keychain alone, in as many items as it needs. Each save writes new items, and
- * deletes the old ones when it is done: who reads sees the old session or the new one, whole. A session that another
- * program keeps under the same service and account is taken over.
+ * no secret; the session itself is in the keychain alone, in as many items as it needs. Saves overwrite two sets of items
+ * by turns: who reads sees the old session or the new one, whole. A session that another program keeps under the same
+ * service and account is taken over.
  *
  * `load`, `save` and `remove` throw `KeychainError`, a `StoreError` whose `reason` tells a keychain that is not there
  * from one that is locked, hangs or is damaged. An empty one is `undefined`.
@@ -41,33 +45,42 @@ const FOREIGN_KEPT = 3;
  */
 export function keychainStore(options: KeychainStoreOptions): TokenStore {
   const settings = settingsOf(options);
-  const { deadline, place } = settings;
-  return new KeychainStore(settings, { fs: nodeFileSystem, load: load({ deadline, directory: place.parent }) });
+  const { deadline } = settings;
+  return openKeychainStore(settings, { fs: nodeFileSystem, lock: directoryLock, load: load({ deadline }) });
 }
+
+/** {@link keychainStore} in a world of the caller's. */
+export const openKeychainStore = (settings: Settings, world: Environment): TokenStore =>
+  new KeychainStore(settings, world);
 
 class KeychainStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
   readonly holder?: Holder;
   readonly #settings: Settings;
   readonly #fs: FileSystem;
+  readonly #lock: Lock;
   readonly #vaults: Vaults;
   readonly #observer: Observer;
-  readonly #collector: Collector;
+  readonly #slots: Slots;
+  readonly #writer: Writer;
 
-  constructor(settings: Settings, { fs, load }: { readonly fs: FileSystem; readonly load: Load }) {
-    const { service, account, deadline, backend: chosen } = settings;
+  constructor(settings: Settings, { fs, lock, load }: Environment) {
+    const { service, account, deadline, backend: chosen, place } = settings;
     this.#settings = settings;
     this.#fs = fs;
+    this.#lock = lock;
     this.#vaults = new Vaults({ service, deadline, chosen, load });
-    this.#observer = new Observer(fs, { vaults: this.#vaults, settings });
-    this.#collector = new Collector(fs, { vaults: this.#vaults, account });
+    const vaults = this.#vaults;
+    this.#observer = new Observer(fs, { vaults, settings });
+    this.#slots = new Slots(fs, { vaults, account, directory: place.chain });
+    this.#writer = new Writer(fs, { settings, vaults, observer: this.#observer, slots: this.#slots });
     const holder = thisHolder();
     if (holder) this.holder = holder;
   }
 
   describe(): string {
-    const { service, account, place } = this.#settings;
-    return `The keychain item "${service}" of "${account}", with its versions in ${place.chain}`;
+    const { name, place } = this.#settings;
+    return `${name}, with its versions in ${place.chain}`;
   }
 
   watch(onChange: () => void): () => void {
@@ -83,9 +96,9 @@ class KeychainStore implements TokenStore {
     return explaining(this.#settings.path, "saved", async () => {
       const check = () => this.#mustNotHaveMoved(expected); // a loser need not queue for the lock
       if (!(await check())) await this.#prepare();
-      const release = await directoryLock(chain, { wait: check });
+      const release = await this.#lock(chain, { wait: check });
       try {
-        return await this.#replace(value, expected);
+        return await this.#writer.replace(value, expected);
       } finally {
         await release?.();
       }
@@ -93,14 +106,14 @@ class KeychainStore implements TokenStore {
   }
 
   remove(): Promise<void> {
-    const { place, path } = this.#settings;
+    const { path } = this.#settings;
     return explaining(path, "removed", async () => {
       // Asked first: where the keychain cannot be used nothing is taken apart.
       const vaults = await this.#vaults.present();
       for (const vault of vaults) await vault.get(this.#settings.account);
       await this.#retire();
       for (const vault of vaults) await vault.delete(this.#settings.account);
-      await this.#collector.empty(place);
+      await emptyRemoved(this.#fs, this.#slots, this.#settings.place);
       await this.#fs.unlink(path);
     });
   }
@@ -109,13 +122,8 @@ class KeychainStore implements TokenStore {
   async #mustNotHaveMoved(expected: string | undefined): Promise<Generation | undefined> {
     const head = await new Chain(this.#fs, this.#settings.place.chain).head();
     const hasMoved = head && expected !== undefined && versionOf(head) !== expected;
-    if (hasMoved) throw new StoreConflictError(this.describe());
+    if (hasMoved) throw new StoreConflictError(this.#settings.name);
     return head;
-  }
-
-  #require(sight: Sight, expected: string | undefined): Sight {
-    if (sight.stored?.version !== expected) throw new StoreConflictError(this.describe());
-    return sight;
   }
 
   async #prepare(): Promise<void> {
@@ -125,75 +133,6 @@ class KeychainStore implements TokenStore {
       await this.#fs.syncDirectory(directory);
       if (directory === topmost || directory === dirname(directory)) return;
     }
-  }
-
-  async #replace(value: string, expected: string | undefined): Promise<string> {
-    const chain = new Chain(this.#fs, this.#settings.place.chain);
-    const before = this.#require(await this.#observer.look(), expected);
-    const vault = await this.#vaults.writing(before.backend);
-    const parts = split(value, vault.limit);
-    const manifest = manifestOf(value, { backend: vault.name, parts: parts.length });
-    // Before the items: whoever finds it later knows what a dead writer has left in the keychain.
-    const draft = await chain.draft(JSON.stringify(manifest), { head: before.head, foreign: undefined });
-    if (!draft) throw new StoreConflictError(this.describe());
-    try {
-      await this.#write(parts, { manifest, vault });
-      // Looked at only now that the draft is in the chain: had the chain been removed meanwhile, the draft would be gone
-      // and could not be published over what came next.
-      if ((await chain.head())?.id !== before.head?.id) throw new StoreConflictError(this.describe());
-    } catch (error) {
-      await this.#withdraw(draft, { manifest, error });
-      throw error;
-    }
-    return this.#publish(draft, manifest);
-  }
-
-  async #write(parts: readonly string[], to: { readonly manifest: Manifest; readonly vault: Vault }): Promise<void> {
-    const accounts = accountsOf(this.#settings.account, to.manifest);
-    for (const [index, part] of parts.entries()) await to.vault.set(accounts[index] ?? "", part);
-  }
-
-  async #publish(draft: Draft, manifest: Manifest): Promise<string> {
-    const chain = new Chain(this.#fs, this.#settings.place.chain);
-    // Where it throws nobody knows whether it was published: the items stay, and are collected in time.
-    const isPublished = await chain.publish(draft);
-    if (!isPublished) {
-      await this.#withdraw(draft, { manifest, error: undefined });
-      throw new StoreConflictError(this.describe());
-    }
-    await this.#finish(draft).catch(() => undefined);
-    return versionOf(draft);
-  }
-
-  /** Takes back what was written. What the keychain does not answer for is left to the collector. */
-  async #withdraw(draft: Draft, { manifest, error }: { readonly manifest: Manifest; readonly error: unknown }) {
-    if (error instanceof KeychainError && error.reason === "timeout") return;
-    try {
-      await this.#collector.discard(manifest);
-      await this.#fs.unlink(draft.temporary);
-    } catch {
-      // as above
-    }
-  }
-
-  /** The session is stored; what is left to do can also be done by anyone later. */
-  async #finish(draft: Draft): Promise<void> {
-    const { place, account } = this.#settings;
-    await this.#tell(draft);
-    await this.#collector.collect(place.chain, draft);
-    if (draft.number > FOREIGN_KEPT) return;
-    // A copy of a token that is used up: whoever presented it again would end the session.
-    for (const vault of await this.#vaults.present()) await vault.delete(account);
-    if (draft.number === 1) await this.#collector.empty(place);
-  }
-
-  /** Those that watch hear of it, and people see it. */
-  async #tell(draft: Draft): Promise<void> {
-    const { place, path } = this.#settings;
-    const { backend } = parseManifest(draft.value, place.chain);
-    const temporary = join(place.chain, draft.temporary.replace(/^.*draft-/, "projection-"));
-    await this.#fs.create(temporary, `${JSON.stringify({ version: versionOf(draft), backend })}\n`, { durable: false });
-    await this.#fs.rename(temporary, path);
   }
 
   /** Renames the chain, which ends the session at once: drafts of suspended writers go with it. */
@@ -206,7 +145,7 @@ class KeychainStore implements TokenStore {
       } catch (error) {
         const isLeftOver = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
         if (!isLeftOver || attempt === MAX_RENAMES) throw error;
-        await this.#collector.empty(this.#settings.place);
+        await emptyRemoved(this.#fs, this.#slots, this.#settings.place);
       }
     }
   }

@@ -11,6 +11,8 @@ export interface Sight {
   readonly stored: StoredValue | undefined;
   /** The backend that the session is in. */
   readonly backend: string | undefined;
+  /** The slot that it is in, where we have written it. */
+  readonly slot: string | undefined;
 }
 
 const MAX_LOOKS = 50;
@@ -38,13 +40,13 @@ export class Observer {
     for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
       const head = await chain.head();
       const [found] = await Promise.allSettled([head ? this.#read(head) : this.#adopt()]);
-      // Items go only after a newer generation has come, or all of the chain has gone: who reads them meanwhile finds
-      // none, or others, or an error.
+      // Items are overwritten only after a newer generation has come, and deleted only after all of the chain has gone:
+      // who reads them meanwhile finds others, or none, or an error.
       const isSettled = found.status === "fulfilled" && found.value?.stored;
       if (isSettled || (await chain.head())?.id === head?.id) return this.#judge(found);
     }
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: this.#name,
+      place: this.#settings.name,
       problem: "changes faster than it can be read",
       advice: "Try again.",
     });
@@ -56,26 +58,22 @@ export class Observer {
     return found.value;
   }
 
-  get #name(): string {
-    return `The keychain item "${this.#settings.service}" of "${this.#settings.account}"`;
-  }
-
   /** `undefined` where the items are not those that were saved. */
   async #read(head: Generation): Promise<Sight | undefined> {
     const manifest = parseManifest(head.value, this.#place.chain);
-    const { backend } = manifest;
+    const { backend, slot } = manifest;
     const vault = await this.#vaults.named(backend);
     const accounts = accountsOf(this.#settings.account, manifest);
     const parts = await Promise.all(accounts.map((account) => vault.get(account)));
     // Somebody deleted it with the system's own program: that is no session.
-    if (parts.every((part) => part === undefined)) return { head, stored: undefined, backend };
+    if (parts.every((part) => part === undefined)) return { head, stored: undefined, backend, slot };
     const value = join(parts, manifest);
-    return value === undefined ? undefined : { head, stored: { value, version: versionOf(head) }, backend };
+    return value === undefined ? undefined : { head, stored: { value, version: versionOf(head) }, backend, slot };
   }
 
   /** Without a chain, an item under the plain account is another program's, or an earlier version's, session. */
   async #adopt(): Promise<Sight> {
-    const nothing = { head: undefined, stored: undefined, backend: undefined };
+    const nothing = { head: undefined, stored: undefined, backend: undefined, slot: undefined };
     const vaults = await this.#vaults.present();
     for (const vault of vaults) {
       const value = await vault.get(this.#settings.account);
@@ -88,7 +86,7 @@ export class Observer {
 
   #damaged(): KeychainError {
     return new KeychainError("damaged", {
-      place: this.#name,
+      place: this.#settings.name,
       problem: "does not hold what was saved: a part is missing, or another",
       advice: "It was left as it is. Restore it, or call remove() and sign in again.",
     });

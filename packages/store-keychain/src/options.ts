@@ -28,6 +28,8 @@ export interface KeychainStoreOptions {
 export interface Settings {
   readonly service: string;
   readonly account: string;
+  /** What errors call it. */
+  readonly name: string;
   readonly backend: BuiltInBackend | KeychainBackend | undefined;
   readonly deadline: number;
   /** Names nothing that exists: the names beside it do. */
@@ -54,7 +56,8 @@ export function settingsOf(options: KeychainStoreOptions): Settings {
     );
   }
   const path = join(resolve(directory ?? defaultDirectory()), nameOf(service, account));
-  return { service, account, backend, deadline, path, place: placeOf(path) };
+  const name = `The keychain item "${service}" of "${account}"`;
+  return { service, account, name, backend, deadline, path, place: placeOf(path) };
 }
 
 const isBackend = (backend: unknown): boolean => {

@@ -7,15 +7,16 @@ import { dirname, join } from "node:path";
 
 const require = createRequire(import.meta.url);
 const SECRETS = "/org/freedesktop/secrets";
-const OWNER =
-  "org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus.GetNameOwner string:org.freedesktop.secrets";
-const START = [
+const OWNED =
+  "dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus.GetNameOwner string:org.freedesktop.secrets >/dev/null";
+const DAEMON = [
   'printf "\\n" | gnome-keyring-daemon --unlock --components=secrets >/dev/null',
   // Whoever asks before it has its name makes D-Bus start another one, which is locked.
-  `until dbus-send --session --print-reply --dest=${OWNER} >/dev/null; do sleep 0.02; done`,
+  `until ${OWNED}; do sleep 0.02; done`,
   'echo "$DBUS_SESSION_BUS_ADDRESS"',
-  "exec cat",
 ].join(" && ");
+/** Starts the service, and once more in place of each process that it is told. */
+const START = `${DAEMON} && while read -r pid; do kill -9 "$pid"; while ${OWNED}; do sleep 0.02; done; ${DAEMON}; done`;
 
 const isInstalled = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
 
@@ -50,6 +51,15 @@ export function reasonAgainstKeytar(): string | undefined {
   return undefined;
 }
 
+async function nextLine({ stdout }: ChildProcess): Promise<string> {
+  let line = "";
+  while (!line.endsWith("\n")) {
+    const [text] = stdout ? await once(stdout.setEncoding("utf8"), "data") : [];
+    line += text;
+  }
+  return line.trim();
+}
+
 /** A Secret Service of the tests' own, with an unlocked collection in a home of its own. */
 export class SecretService implements AsyncDisposable {
   readonly address: string;
@@ -66,12 +76,13 @@ export class SecretService implements AsyncDisposable {
     const home = mkdtempSync(join(tmpdir(), "unexpired-secrets-"));
     const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home };
     const session = spawn("dbus-run-session", ["--", "sh", "-c", START], { env, stdio: ["pipe", "pipe", "ignore"] });
-    let printed = "";
-    for await (const text of session.stdout.setEncoding("utf8")) {
-      printed += text;
-      if (printed.includes("\n")) return new SecretService(printed.trim(), { home, session });
-    }
-    throw new Error("The Secret Service of the tests did not start");
+    return new SecretService(await nextLine(session), { home, session });
+  }
+
+  /** Ends the process that answers, and starts another one on the same bus, with the same items. */
+  async restart(): Promise<void> {
+    this.#session.stdin?.write(`${this.pid}\n`);
+    await nextLine(this.#session);
   }
 
   /** Whose items of `name` it has, whoever wrote them. (keytar's findCredentials ends the process where one is not its own.) */
@@ -91,7 +102,7 @@ export class SecretService implements AsyncDisposable {
     this.#send(SECRETS, "org.freedesktop.Secret.Service.Lock", [`array:objpath:${SECRETS}/collection/login`]);
   }
 
-  /** Makes the collection the default one that it keeps in memory: gnome-keyring's file does not bear hundreds of saves. */
+  /** Makes its collection in memory, which is never locked, the default one. */
   useMemory(): void {
     const args = ["string:default", `objpath:${SECRETS}/collection/session`];
     this.#send(SECRETS, "org.freedesktop.Secret.Service.SetAlias", args);

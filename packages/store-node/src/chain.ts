@@ -6,6 +6,6 @@ export { type FileSystem, nodeFileSystem, type Stamp } from "./filesystem.ts";
 export { Chain, type Draft, digestOf, type Generation, type Parent, versionOf } from "./generations.ts";
 export { type Holder, thisHolder } from "./holder.ts";
 export { directoryLock, type Lock } from "./lock.ts";
-export { type Place, placeOf, statePath } from "./paths.ts";
+export { type Place, placeOf, sessionPath, statePath } from "./paths.ts";
 export { codeOf, explaining, unlessAbsent } from "./problems.ts";
 export { watchPath } from "./watch.ts";

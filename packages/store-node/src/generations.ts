@@ -140,12 +140,14 @@ export class Chain {
   }
 
   async #collectOne(name: string, newest: Generation): Promise<void> {
+    const isOld = NAME.test(name) && Number(name) <= newest.number - KEPT;
+    if (!isOld && !TEMPORARY.test(name)) return;
     const path = join(this.directory, name);
-    if (NAME.test(name) && Number(name) <= newest.number - KEPT) return this.#fs.unlink(path);
-    if (!TEMPORARY.test(name)) return;
-    // Its writer may only be suspended. That is safe: its link or rename then fails, which it takes for a conflict.
     const stamp = await this.#fs.stat(path);
-    if (stamp && newest.stamp.modified - stamp.modified > TEMPORARY_AGE) await this.#fs.unlink(path);
+    const age = stamp ? newest.stamp.modified - stamp.modified : -1n;
+    // An old number that is younger is of a session that began since, after the one of `newest` was removed.
+    // A draft's writer may only be suspended. That is safe: its link or rename then fails, which it takes for a conflict.
+    if (age > (isOld ? -1n : TEMPORARY_AGE)) await this.#fs.unlink(path);
   }
 
   async #names(): Promise<readonly string[]> {

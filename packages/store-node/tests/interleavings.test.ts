@@ -2,77 +2,17 @@ import { existsSync } from "node:fs";
 import { reconcile, StoreConflictError, type TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { expect, test } from "vitest";
+import { chanceFrom, type Fate, Schedule } from "../../../tests/support/schedule.ts";
 import { openFileStore } from "../src/file-store.ts";
 import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
 import { chainOf, freshPath, textOf } from "./support.ts";
 
-/** Reproducible chance (mulberry32). */
-function chanceFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
-/** Lets one file system call at a time through, of whichever process chance picks; some processes die on the way. */
-class Schedule {
-  readonly #chance: (below: number) => number;
-  readonly #waiting: { readonly who: number; readonly call: () => Promise<unknown> }[] = [];
-  readonly #dead = new Set<number>();
-  readonly #deathOdds: number;
-
-  constructor(chance: (below: number) => number, deathOdds: number) {
-    this.#chance = chance;
-    this.#deathOdds = deathOdds;
-  }
-
-  fileSystem(who: number): FileSystem {
-    const calls = Object.entries({ ...nodeFileSystem, syncDirectory: async () => undefined, create: createFast });
-    const scheduled = calls.map(([name, call]) => {
-      const run = call as (...args: unknown[]) => Promise<unknown>;
-      return [name, (...args: unknown[]) => this.#queue(who, () => run(...args))];
-    });
-    return Object.fromEntries(scheduled) as unknown as FileSystem;
-  }
-
-  #queue(who: number, call: () => Promise<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ who, call: () => call().then(resolve, reject) });
-    });
-  }
-
-  async run(tasks: readonly Promise<unknown>[]): Promise<void> {
-    let isDone = false;
-    const all = tasks.map((task, who) => Promise.race([task, this.#death(who)]));
-    const settled = Promise.all(all).finally(() => {
-      isDone = true;
-    });
-    while (!isDone) {
-      await new Promise(setImmediate); // whoever can go on does, up to its next call
-      const candidates = this.#waiting.filter(({ who }) => !this.#dead.has(who));
-      const next = candidates[this.#chance(candidates.length)];
-      if (next) await this.#letThrough(next);
-    }
-    await settled;
-  }
-
-  readonly #mourners = new Map<number, () => void>();
-  #death(who: number): Promise<void> {
-    return new Promise((resolve) => this.#mourners.set(who, resolve));
-  }
-
-  async #letThrough(next: { readonly who: number; readonly call: () => Promise<unknown> }): Promise<void> {
-    this.#waiting.splice(this.#waiting.indexOf(next), 1);
-    if (this.#deathOdds === 0 || this.#chance(this.#deathOdds) > 0) return void (await next.call());
-    this.#dead.add(next.who);
-    this.#mourners.get(next.who)?.();
-  }
-}
-
-const createFast: FileSystem["create"] = (path, text) => nodeFileSystem.create(path, text, { durable: false });
+/** A disk that syncs nothing: nobody cuts the power. */
+const disk: FileSystem = {
+  ...nodeFileSystem,
+  syncDirectory: async () => undefined,
+  create: (path, text) => nodeFileSystem.create(path, text, { durable: false }),
+};
 
 /** What the processes were told. */
 interface History {
@@ -110,10 +50,13 @@ async function saveOver({ store, who, history }: Worker, turn: number, expected:
   }
 }
 
-async function play(seed: number, { deathOdds = 0, removes = false }): Promise<void> {
+async function play(
+  seed: number,
+  { deathOdds, removes = false }: Fate & { readonly removes?: boolean },
+): Promise<void> {
   const path = freshPath();
   const chance = chanceFrom(seed);
-  const schedule = new Schedule(chance, deathOdds);
+  const schedule = new Schedule(chance, { deathOdds });
   const history: History = { saved: [], values: new Map() };
   const isLockKept = chance(2) === 0;
   const locks = new Set<string>();
@@ -125,7 +68,7 @@ async function play(seed: number, { deathOdds = 0, removes = false }): Promise<v
     return async () => void locks.delete(directory);
   };
   const tasks = [0, 1, 2].map((who) => {
-    const store = openFileStore(path, { fs: schedule.fileSystem(who), lock, reconcile });
+    const store = openFileStore(path, { fs: schedule.of(who, disk), lock, reconcile });
     return work({ store, who, removes: removes && who === 0, history });
   });
   await schedule.run(tasks);

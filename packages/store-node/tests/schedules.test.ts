@@ -117,6 +117,18 @@ test("it is removed between publishing and writing the session file: it stays re
   expect(await suspended.load()).toBeUndefined();
 });
 
+test("published, suspended, removed, and another one began: its generations are not collected as old ones", async () => {
+  const path = freshPath();
+  await saveTimes(path, 6);
+  const suspended = suspendedBefore(path, "rename", async () => {
+    await fileStore({ path }).remove();
+    await saveTimes(path, 2);
+  });
+  await suspended.save("late", (await suspended.load())?.version).catch(() => undefined);
+  expect(generationsOf(path)).toEqual([1, 2]);
+  expect((await fileStore({ path }).load())?.value).toBe("other 2");
+});
+
 test("suspended before writing the session file while others save: the newest stays in it", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);

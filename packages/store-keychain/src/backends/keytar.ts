@@ -4,9 +4,10 @@ import type { Conditions } from "./conditions.ts";
 const WINDOWS_LIMIT = 2_560; // bytes of UTF-8
 
 /** keytar: on Linux its items have the attributes `service` and `account`. */
-export async function loadKeytar({ platform, ready }: Conditions): Promise<KeychainBackend> {
+export async function loadKeytar({ platform, secrets }: Conditions): Promise<KeychainBackend> {
   const module = await import("keytar");
   const keytar = module.default ?? module;
+  const ready = async () => secrets?.ready();
   return {
     name: "keytar",
     limit: platform === "win32" ? WINDOWS_LIMIT : undefined,

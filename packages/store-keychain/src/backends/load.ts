@@ -1,28 +1,42 @@
 import type { BuiltInBackend, KeychainBackend } from "../backend.ts";
-import { mustAnswer } from "../secret-service.ts";
+import { SecretService } from "../secret-service.ts";
+import type { Conditions } from "./conditions.ts";
 import { loadKeytar } from "./keytar.ts";
 import { loadNapiRs } from "./napi-rs.ts";
-import { oneByOne } from "./one-by-one.ts";
+import { withoutPackage } from "./without-package.ts";
 
-/** Loads the packages that talk to this system's keychain. */
-export type Load = (name: BuiltInBackend) => Promise<KeychainBackend>;
+/** What a backend is to do: items can be read and deleted without their package, where there is a Secret Service. */
+export type Use = "read" | "write";
+
+/** Gives what talks to this system's keychain; rejects where it cannot be loaded. */
+export type Load = (name: BuiltInBackend, use: Use) => Promise<KeychainBackend>;
 
 /** How the built-in backends are used. */
 export interface LoadOptions {
   readonly deadline: number;
-  /** Where the programs of one user meet. */
-  readonly directory: string;
   readonly platform?: NodeJS.Platform | undefined;
+  /** Loads the packages. Default: as they are installed. */
+  readonly packages?: Packages | undefined;
 }
 
-/** Loads them as they are installed. */
-export const load =
-  ({ deadline, directory, platform = process.platform }: LoadOptions): Load =>
-  async (name) => {
-    // Only there the libraries can block, and take one thing for another.
-    const hasSecretService = platform !== "win32" && platform !== "darwin";
-    const ready = async () => (hasSecretService ? mustAnswer(deadline) : undefined);
-    const backend = await (name === "keytar" ? loadKeytar({ platform, ready }) : loadNapiRs({ platform, ready }));
-    // It makes a connection for each call, and many at once are what gnome-keyring does not bear.
-    return hasSecretService && name === "@napi-rs/keyring" ? oneByOne(backend, directory) : backend;
+type Packages = Record<BuiltInBackend, (conditions: Conditions) => Promise<KeychainBackend>>;
+
+const INSTALLED: Packages = { keytar: loadKeytar, "@napi-rs/keyring": loadNapiRs };
+
+/** Loads the packages, each one once. */
+export function load({ deadline, platform = process.platform, packages = INSTALLED }: LoadOptions): Load {
+  const hasSecretService = platform !== "win32" && platform !== "darwin";
+  const secrets = hasSecretService ? new SecretService({ deadline }) : undefined;
+  const loaded = new Map<BuiltInBackend, Promise<KeychainBackend>>();
+  const installed = (name: BuiltInBackend): Promise<KeychainBackend> => {
+    const loading = loaded.get(name) ?? packages[name]({ platform, secrets });
+    loaded.set(name, loading);
+    loading.catch(() => loaded.delete(name));
+    return loading;
   };
+  return (name, use) =>
+    installed(name).catch((error: unknown) => {
+      if (use === "write" || !secrets) throw error;
+      return withoutPackage(name, secrets);
+    });
+}

@@ -1,20 +1,57 @@
+import type { AsyncEntry } from "@napi-rs/keyring";
 import type { KeychainBackend } from "../backend.ts";
 import type { Conditions } from "./conditions.ts";
 
 const WINDOWS_LIMIT = 1_280; // UTF-16 units: 2,560 bytes
 /** Otherwise it falls back to the kernel's keyring, which a reboot empties. */
 const OPTIONS = { linux: { store: "secret-service" } } as const;
+const KEPT = 8;
+
+type Use = <T>(service: string, account: string, call: (entry: AsyncEntry) => Promise<T>) => Promise<T>;
 
 /** @napi-rs/keyring: on Linux its items have the attributes `service` and `username`. */
-export async function loadNapiRs({ platform, ready }: Conditions): Promise<KeychainBackend> {
+export async function loadNapiRs({ platform, secrets }: Conditions): Promise<KeychainBackend> {
   const { AsyncEntry } = await import("@napi-rs/keyring");
-  // To make an entry connects, and holds up the whole program meanwhile: only where somebody answers.
-  const entry = (service: string, account: string) => ready().then(() => new AsyncEntry(service, account, OPTIONS));
+  const make = (service: string, account: string) => new AsyncEntry(service, account, OPTIONS);
+  const keeping = keepingEntries(make);
+  const use: Use = async (service, account, call) => {
+    if (!secrets) return call(make(service, account));
+    // To make an entry holds up the whole program: only where somebody answers.
+    await secrets.ready();
+    return keeping(service, account, call);
+  };
   return {
     name: "@napi-rs/keyring",
     limit: platform === "win32" ? WINDOWS_LIMIT : undefined,
-    get: async (service, account) => (await entry(service, account)).getPassword(),
-    set: async (service, account, secret) => (await entry(service, account)).setPassword(secret),
-    delete: async (service, account) => (await entry(service, account)).deletePassword(),
+    get: (service, account) => use(service, account, (entry) => entry.getPassword()),
+    set: (service, account, secret) => use(service, account, (entry) => entry.setPassword(secret)),
+    delete: (service, account) => use(service, account, (entry) => entry.deletePassword()),
+  };
+}
+
+/**
+ * An entry has a connection of its own to the Secret Service, which takes longer to make than to use, and gnome-keyring
+ * trips now and then over connections that come and go. So the last ones are kept. The service may be restarted meanwhile:
+ * what fails with an entry that was kept is tried with a new one.
+ */
+function keepingEntries(make: (service: string, account: string) => AsyncEntry): Use {
+  const entries = new Map<string, AsyncEntry>();
+  const keep = (key: string, entry: AsyncEntry) => {
+    entries.delete(key); // the last one used is the last one to go
+    entries.set(key, entry);
+    for (const oldest of entries.keys()) if (entries.size > KEPT) entries.delete(oldest);
+  };
+  return async (service, account, call) => {
+    const key = JSON.stringify([service, account]);
+    const kept = entries.get(key);
+    try {
+      const entry = kept ?? make(service, account);
+      keep(key, entry);
+      return await call(entry);
+    } catch (error) {
+      entries.delete(key);
+      if (kept === undefined) throw error;
+      return call(make(service, account));
+    }
   };
 }

@@ -1,0 +1,3 @@
+import { describeBackend } from "./real.ts";
+
+describeBackend("keytar");
