@@ -3,7 +3,6 @@ import { describe, it } from "vitest";
 import { fileBacking } from "./support.ts";
 
 const LIMITS = [
-  ["without a limit", undefined],
   ["limited to 2,560 bytes", { size: 2_560, unit: "bytes" }],
   ["limited to 1,280 UTF-16 units", { size: 1_280, unit: "utf16" }],
 ] as const;
