@@ -79,7 +79,8 @@ interface Refusal {
 
 const KNOWN: readonly Refusal[] = [
   {
-    pattern: /locked|dismissed|interaction is not allowed|-25308/i,
+    // macOS says the last one of a keychain that it may not ask to unlock, as over SSH.
+    pattern: /locked|dismissed|interaction is not allowed|-25308|passphrase you entered is not correct|-25293/i,
     reason: "locked",
     problem: "is in a keychain that is locked",
     advice: "Unlock it (over SSH: from a session that may ask for its password), and try again.",
@@ -92,11 +93,13 @@ const KNOWN: readonly Refusal[] = [
     advice: "Restart this program. Nothing that was saved is lost.",
   },
   {
+    // D-Bus, the Secret Service, macOS, and Windows where nobody has logged on, as over SSH.
     pattern:
-      /autolaunch|connect to socket|ServiceUnknown|not provided by any|no result found|no keychain is available|-25307/i,
+      /autolaunch|connect to socket|ServiceUnknown|not provided by any|no result found|no keychain is available|-25291|keychain could not be found|-25307|logon session does not exist/i,
     reason: "no_service",
     problem: "cannot be reached: there is no keychain here",
-    advice: "Start a Secret Service such as gnome-keyring in this session, or use another store.",
+    advice:
+      "Log in to the desktop, or on Linux start a Secret Service such as gnome-keyring in this session; or use another store.",
   },
 ];
 
