@@ -80,7 +80,7 @@ interface Refusal {
 const KNOWN: readonly Refusal[] = [
   {
     // macOS says the last one of a keychain that it may not ask to unlock, as over SSH.
-    pattern: /locked|dismissed|interaction is not allowed|-25308|passphrase you entered is not correct|-25293/i,
+    pattern: /\blocked|dismissed|interaction is not allowed|-25308|passphrase you entered is not correct|-25293/i,
     reason: "locked",
     problem: "is in a keychain that is locked",
     advice: "Unlock it (over SSH: from a session that may ask for its password), and try again.",

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { StoreError } from "@unexpired/core";
-import { codeOf, explaining, type FileSystem, unlessAbsent } from "@unexpired/store-node/chain";
+import { codeOf, explaining, type FileSystem, makeDurableDirectory, unlessAbsent } from "@unexpired/store-node/chain";
+import { tryJson } from "./items.ts";
 
 /** Where a session is kept that may be in a keychain or in a file. */
 export interface Choice {
@@ -86,19 +87,10 @@ export class ChoiceFile {
   }
 
   async #stage(choice: Choice): Promise<string> {
-    await this.#prepare(dirname(this.#path));
+    await makeDurableDirectory(this.#fs, dirname(this.#path));
     const draft = `${this.#path}-${randomBytes(8).toString("hex")}`;
     await this.#fs.create(draft, `${JSON.stringify(choice)}\n`, { durable: true });
     return draft;
-  }
-
-  async #prepare(directory: string): Promise<void> {
-    const topmost = await this.#fs.makeDirectory(directory);
-    if (topmost === undefined) return;
-    for (let each = directory; each !== dirname(each); each = dirname(each)) {
-      await this.#fs.syncDirectory(dirname(each));
-      if (each === topmost) return;
-    }
   }
 }
 
@@ -107,11 +99,3 @@ function parseChoice(text: string): Choice | undefined {
   if (place !== "keychain" && place !== "file") return undefined;
   return moved === undefined || typeof moved === "string" ? { place, moved } : undefined;
 }
-
-const tryJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};

@@ -43,14 +43,20 @@ async function collectFile(
   await (kind === "draft" || kind === "dead" ? slots.bury(id) : fs.unlink(path));
 }
 
-/** Deletes all items that the files of removed chains tell of, and then the files. */
+/** Deletes all items that the files of removed chains tell of, and then the files: of as many chains as possible. */
 export async function emptyRemoved(fs: FileSystem, slots: Slots, { parent, removed }: Place): Promise<void> {
   const names = (await unlessAbsent(fs.list(parent))) ?? [];
+  const failures: unknown[] = [];
   for (const name of names.filter((each) => each.startsWith(basename(removed)))) {
     // Under a name of its own: another removal, which comes meanwhile, has its own items to delete.
     const mine = slots.in(`${removed}-${newId()}`);
     await unlessAbsent(fs.rename(join(parent, name), mine.directory));
-    for (const file of await mine.list()) await unlessAbsent(mine.delete(file.name, file.slot));
-    await fs.removeDirectory(mine.directory);
+    await emptySlots(fs, mine).catch((error: unknown) => failures.push(error));
   }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function emptySlots(fs: FileSystem, slots: Slots): Promise<void> {
+  for (const file of await slots.list()) await unlessAbsent(slots.delete(file.name, file.slot));
+  await fs.removeDirectory(slots.directory);
 }

@@ -62,7 +62,8 @@ export function parseManifest(text: string, place: string): Manifest {
   });
 }
 
-const tryJson = (text: string): unknown => {
+/** `undefined` where it is none. */
+export const tryJson = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {

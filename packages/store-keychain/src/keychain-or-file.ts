@@ -108,14 +108,21 @@ class KeychainOrFile implements TokenStore {
   async remove(): Promise<void> {
     // Where it cannot be read it may have been the keychain.
     const choice = await this.#choice.read().catch((): Choice => ({ place: "keychain" }));
+    const left = await this.#file.store.load().catch(() => undefined);
+    await this.#removeFromKeychain(choice);
+    await this.#file.store.remove();
+    await this.#choice.forget();
+    // Who was moving what the file had may have saved it meanwhile; from here on it sees that nothing is chosen.
+    if (left && choice?.place === "keychain") await this.#removeFromKeychain(choice);
+    this.#place = undefined;
+    this.#hasCopy = false;
+  }
+
+  async #removeFromKeychain(choice: Choice | undefined): Promise<void> {
     await this.#keychain.remove().catch(async (error: unknown) => {
       const isNeeded = choice ? choice.place === "keychain" : !(await this.#isWithoutKeychain(error));
       if (isNeeded || !(error instanceof KeychainError)) throw error;
     });
-    await this.#file.store.remove();
-    await this.#choice.forget();
-    this.#place = undefined;
-    this.#hasCopy = false;
   }
 
   #at(place: Choice["place"]): TokenStore {
@@ -181,7 +188,11 @@ class KeychainOrFile implements TokenStore {
   async #move(moved: string | undefined): Promise<Found | undefined> {
     const left = await this.#file.store.load();
     if (!left?.value) return { place: "keychain", stored: undefined };
-    if (left.version !== moved) await this.#choice.replace({ place: "keychain", moved: left.version });
+    if (left.version !== moved) {
+      const now = await this.#choice.read();
+      if (now?.place !== "keychain") return undefined; // removed meanwhile
+      await this.#choice.replace({ place: "keychain", moved: left.version });
+    }
     await this.#begin("keychain", left.value).catch((error: unknown) => {
       if (!(error instanceof StoreConflictError)) throw error;
     });

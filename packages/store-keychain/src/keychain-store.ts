@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import {
   Chain,
@@ -9,6 +8,7 @@ import {
   type Generation,
   type Holder,
   type Lock,
+  makeDurableDirectory,
   nodeFileSystem,
   thisHolder,
   versionOf,
@@ -39,7 +39,8 @@ const MAX_RENAMES = 4;
  * service and account is taken over.
  *
  * `load`, `save` and `remove` throw `KeychainError`, a `StoreError` whose `reason` tells a keychain that is not there
- * from one that is locked, hangs or is damaged. An empty one is `undefined`.
+ * from one that is locked, hangs or is damaged, and a plain `StoreError` where the directory cannot be used. An empty
+ * keychain is `undefined`.
  *
  * @throws TypeError where an option is none of those accepted
  */
@@ -95,7 +96,7 @@ class KeychainStore implements TokenStore {
     const { chain } = this.#settings.place;
     return explaining(this.#settings.path, "saved", async () => {
       const check = () => this.#mustNotHaveMoved(expected); // a loser need not queue for the lock
-      if (!(await check())) await this.#prepare();
+      if (!(await check())) await makeDurableDirectory(this.#fs, chain);
       const release = await this.#lock(chain, { wait: check });
       try {
         return await this.#writer.replace(value, expected);
@@ -111,6 +112,7 @@ class KeychainStore implements TokenStore {
       // Asked first: where the keychain cannot be used nothing is taken apart.
       const vaults = await this.#vaults.present();
       for (const vault of vaults) await vault.get(this.#settings.account);
+      await this.#slots.mustBeReachable();
       await this.#retire();
       for (const vault of vaults) await vault.delete(this.#settings.account);
       await emptyRemoved(this.#fs, this.#slots, this.#settings.place);
@@ -126,15 +128,6 @@ class KeychainStore implements TokenStore {
     return head;
   }
 
-  async #prepare(): Promise<void> {
-    const { parent, chain } = this.#settings.place;
-    const topmost = dirname((await this.#fs.makeDirectory(chain)) ?? chain);
-    for (let directory = parent; ; directory = dirname(directory)) {
-      await this.#fs.syncDirectory(directory);
-      if (directory === topmost || directory === dirname(directory)) return;
-    }
-  }
-
   /** Renames the chain, which ends the session at once: drafts of suspended writers go with it. */
   async #retire(): Promise<void> {
     const { chain, removed } = this.#settings.place;
@@ -145,7 +138,8 @@ class KeychainStore implements TokenStore {
       } catch (error) {
         const isLeftOver = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
         if (!isLeftOver || attempt === MAX_RENAMES) throw error;
-        await emptyRemoved(this.#fs, this.#slots, this.#settings.place);
+        // What fails has another name now, and does not stand in the way.
+        await emptyRemoved(this.#fs, this.#slots, this.#settings.place).catch(() => undefined);
       }
     }
   }

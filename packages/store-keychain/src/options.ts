@@ -32,7 +32,7 @@ export interface Settings {
   readonly name: string;
   readonly backend: BuiltInBackend | KeychainBackend | undefined;
   readonly deadline: number;
-  /** Names nothing that exists: the names beside it do. */
+  /** The file that tells of the last save; the names beside it belong to it. */
   readonly path: string;
   readonly place: Place;
 }
@@ -62,7 +62,8 @@ export function settingsOf(options: KeychainStoreOptions): Settings {
 
 const isBackend = (backend: unknown): boolean => {
   if (typeof backend === "string") return BUILT_IN.some((name) => name === backend);
-  const { name, limit = 2, get, set, delete: remove } = Object(backend) as Partial<KeychainBackend>;
+  if (typeof backend !== "object" || backend === null) return false;
+  const { name, limit = 2, get, set, delete: remove } = backend as Partial<KeychainBackend>;
   const isLimit = Number.isInteger(limit) && limit > 1;
   return typeof name === "string" && isLimit && [get, set, remove].every((method) => typeof method === "function");
 };

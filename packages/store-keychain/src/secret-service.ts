@@ -9,6 +9,8 @@ const ROOT = "/org/freedesktop/secrets";
 const SECRET = "org.freedesktop.Secret";
 const LOOKS = 5;
 const PAUSE = 20; // ms
+/** Addresses that the native libraries can use, and Node cannot. */
+const ELSEWHERE = /(?:^|;)(?:unix|tcp|nonce-tcp|unixexec|autolaunch|launchd):/;
 const ABSENT =
   /\.(?:ServiceUnknown|NameHasNoOwner|AccessDenied|UnknownMethod|UnknownObject|UnknownInterface|Spawn\..*)$/;
 
@@ -45,6 +47,15 @@ export class SecretService {
     if (socket !== undefined) await this.#ask(socket, (bus) => this.#mustBeUnlocked(bus));
   }
 
+  /** `false` where its address is one that Node cannot connect to. */
+  get isReachable(): boolean {
+    try {
+      return this.#socket() !== undefined;
+    } catch {
+      return true; // there is none: who asks is told
+    }
+  }
+
   /** The secret of an item with these attributes; `undefined` where there is none. */
   async get(attributes: Attributes): Promise<string | undefined> {
     return this.#ask(this.#mustHaveSocket(), async (bus) => {
@@ -74,7 +85,9 @@ export class SecretService {
     const address = DBUS_SESSION_BUS_ADDRESS || (XDG_RUNTIME_DIR && `unix:path=${join(XDG_RUNTIME_DIR, "bus")}`);
     if (!address)
       throw failure("no_service", "is not there: there is no D-Bus session: DBUS_SESSION_BUS_ADDRESS is not set");
-    return socketOf(address);
+    const socket = socketOf(address);
+    if (socket !== undefined || ELSEWHERE.test(address)) return socket;
+    throw failure("no_service", "is not there: DBUS_SESSION_BUS_ADDRESS is no address of a bus");
   }
 
   #mustHaveSocket(): string {
@@ -84,18 +97,20 @@ export class SecretService {
   }
 
   async #ask<T>(socket: string, question: (bus: Bus) => Promise<T>): Promise<T> {
+    const kept = this.#bus?.isOpen ? this.#bus : undefined;
+    let asked = kept ?? this.#connect(socket);
     const asking = async () => {
-      const kept = this.#bus?.isOpen ? this.#bus : undefined;
       try {
-        return await question(kept ?? this.#connect(socket));
+        return await question(asked);
       } catch (error) {
         // It may have been closed, or the bus restarted, since it was used.
         if (kept === undefined || kept.isOpen) throw error;
-        return question(this.#connect(socket));
+        asked = this.#connect(socket);
+        return question(asked);
       }
     };
     const late = () => {
-      this.#bus?.close();
+      asked.close();
       return failure("timeout", `gave no answer within ${this.#deadline} ms`);
     };
     return within(this.#deadline, asking, late).catch((error: unknown) => {
@@ -154,7 +169,8 @@ async function readSecret(bus: Bus, item: string): Promise<string> {
 
 async function deleteItem(bus: Bus, { item, attributes }: { item: string; attributes: Attributes }): Promise<void> {
   try {
-    await call(bus, item, method("Item", "Delete"));
+    const [prompt] = await call(bus, item, method("Item", "Delete"));
+    if (prompt !== "/") throw failure("refused", "wants to be asked by a person before it deletes an item");
   } catch (error) {
     // Somebody else deletes it as well.
     if ((await find(bus, attributes)).includes(item)) throw error;

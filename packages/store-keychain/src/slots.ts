@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { basename, join } from "node:path";
 import { Chain, codeOf, type Draft, type FileSystem, type Generation, unlessAbsent } from "@unexpired/store-node/chain";
 import type { Vault } from "./backend.ts";
-import { accountOf, tryManifest } from "./items.ts";
+import { accountOf, type Manifest, tryJson, tryManifest } from "./items.ts";
 import type { Vaults } from "./vaults.ts";
 
 /**
@@ -27,8 +27,13 @@ export interface SlotFile {
 /** A slot that may be taken. */
 export interface FreeSlot {
   readonly slot: string;
-  readonly backend: string;
   readonly isNew: boolean;
+}
+
+/** Who takes a slot. */
+export interface Taker {
+  readonly draft: Draft;
+  readonly backend: string;
 }
 
 /** What is deleted of a slot. */
@@ -36,7 +41,7 @@ export interface Trim {
   readonly slot: string;
   /** How many items stay. */
   readonly parts: number;
-  /** Up to which there may be gaps. */
+  /** How many it had, where no generation says so. Default: 0. */
   readonly known?: number;
 }
 
@@ -98,15 +103,16 @@ export class Slots {
     for (const { name, slot, draft, isWaste } of await this.list()) {
       const isFree = draft === undefined && !isWaste && slot !== slotOf(head);
       const has = isFree ? await unlessAbsent(this.#backendOf(name)) : undefined;
-      if (has === backend) found.push({ slot, backend, isNew: false });
+      if (has === backend) found.push({ slot, isNew: false });
     }
-    return [...found, { slot: newId(), backend, isNew: true }];
+    return [...found, { slot: newId(), isNew: true }];
   }
 
   /** Whether the slot is the draft's now. */
-  async take({ slot, backend, isNew }: FreeSlot, draft: Draft): Promise<boolean> {
+  async take({ slot, isNew }: FreeSlot, { draft, backend }: Taker): Promise<boolean> {
     const taken = `slot-${slot}.${draftId(draft)}`;
-    if (!isNew) return this.#rename(`slot-${slot}`, taken);
+    // What Windows does not let us rename just now is as good as taken.
+    if (!isNew) return this.#rename(`slot-${slot}`, taken).catch(() => false);
     const created = await unlessAbsent(this.#fs.create(this.#path(taken), backend, { durable: true }));
     return created !== undefined;
   }
@@ -142,17 +148,46 @@ export class Slots {
     await this.#fs.unlink(this.#path(mine));
   }
 
+  /**
+   * Makes sure that all items can be reached.
+   *
+   * @throws KeychainError `no_backend`
+   */
+  async mustBeReachable(): Promise<void> {
+    for (const { name } of await this.list()) {
+      const backend = await unlessAbsent(this.#backendOf(name));
+      if (backend !== undefined) await this.#vaults.named(backend);
+    }
+  }
+
   /** Deletes the items of the slot that a file tells of. */
   async delete(name: string, slot: string): Promise<void> {
     await this.trim(await this.#vaults.named(await this.#backendOf(name)), { slot, parts: 0 });
   }
 
-  /** Deletes a slot's items but for the first `parts`, the last one first: what is left has no gap. */
-  async trim(vault: Vault, { slot, parts, known = parts }: Trim): Promise<void> {
+  /**
+   * Deletes a slot's items but for the first `parts`, the last one first: what is left has no gap, unless somebody made
+   * one with the system's own program.
+   */
+  async trim(vault: Vault, { slot, parts, known = 0 }: Trim): Promise<void> {
     const account = (part: number) => accountOf(this.#account, slot, part);
-    let last = known;
+    let last = Math.max(parts, known, await this.#partsTold(slot));
     while ((await vault.get(account(last + 1))) !== undefined) last++;
     for (; last > parts; last--) await vault.delete(account(last));
+  }
+
+  /** How many items the generations that are kept say the slot has. */
+  async #partsTold(slot: string): Promise<number> {
+    const names = (await unlessAbsent(this.#fs.list(this.directory))) ?? [];
+    const told = names.filter((name) => /^\d+$/.test(name)).map((name) => this.#manifestOf(name));
+    const parts = (await Promise.all(told)).map((manifest) => (manifest?.slot === slot ? manifest.parts : 0));
+    return Math.max(0, ...parts);
+  }
+
+  async #manifestOf(name: string): Promise<Manifest | undefined> {
+    const file = await unlessAbsent(this.#fs.read(this.#path(name)));
+    const { value } = Object(tryJson(file?.text ?? "")) as { value?: unknown };
+    return typeof value === "string" ? tryManifest(value) : undefined;
   }
 
   #path(name: string): string {

@@ -95,9 +95,7 @@ function missing(name: string, { use, cause }: { readonly use: Use; readonly cau
   return new KeychainError("no_backend", {
     place: `The keychain backend "${name}"`,
     problem: isBuiltIn ? "cannot be loaded" : "is not the one that this store was given",
-    advice: isBuiltIn
-      ? ADVICE[use](name)
-      : "The session is in it: give it as backend, or call remove() and sign in again.",
+    advice: isBuiltIn ? ADVICE[use](name) : "The session is in it: give it as backend.",
     cause,
   });
 }

@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { StoreConflictError } from "@unexpired/core";
-import { Chain, type Draft, digestOf, type FileSystem, versionOf } from "@unexpired/store-node/chain";
+import { Chain, type Draft, digestOf, type FileSystem, isPast, versionOf } from "@unexpired/store-node/chain";
 import type { Vault } from "./backend.ts";
 import { collect, emptyRemoved } from "./collector.ts";
 import { KeychainError } from "./errors.ts";
@@ -10,7 +10,7 @@ import type { Settings } from "./options.ts";
 import type { FreeSlot, Slots } from "./slots.ts";
 import type { Vaults } from "./vaults.ts";
 
-/** What is being saved: where, and by which draft. */
+/** Where it is being saved, and by which draft. */
 interface Claim {
   readonly draft: Draft;
   readonly free: FreeSlot;
@@ -64,6 +64,10 @@ export class Writer {
     const vault = await this.#vaults.writing(before.backend);
     const writing = { value, parts: split(value, vault.limit), vault, before };
     const claim = await this.#claim(writing);
+    if (!(await this.#isOurs(claim, before))) {
+      await this.#giveBack(claim);
+      throw this.#conflict();
+    }
     try {
       await this.#write(claim, writing);
     } catch (error) {
@@ -80,32 +84,41 @@ export class Writer {
   }
 
   /** Writes a draft, and takes a slot for it. */
-  async #claim({ value, parts, vault, before: { head } }: Writing): Promise<Claim> {
+  async #claim({ value, parts, vault, before: { head, stored } }: Writing): Promise<Claim> {
+    const adopted = head || !stored ? undefined : digestOf(stored.value);
     for (const free of await this.#slots.free(vault.name, head)) {
       const manifest: Manifest = { backend: vault.name, slot: free.slot, parts: parts.length, digest: digestOf(value) };
       // Before the slot is taken: how old the draft is tells whether the writer has died.
-      const draft = await this.#chain.draft(JSON.stringify(manifest), { head, foreign: undefined });
+      const draft = await this.#chain.draft(JSON.stringify(manifest), { head, foreign: adopted });
       if (!draft) break;
-      if (await this.#slots.take(free, draft)) return { draft, free };
+      if (await this.#slots.take(free, { draft, backend: vault.name })) return { draft, free };
       await this.#fs.unlink(draft.temporary); // somebody else has it now
     }
     throw this.#conflict();
   }
 
-  async #write({ draft, free: { slot, isNew } }: Claim, { parts, vault, before }: Writing): Promise<void> {
+  /**
+   * Asked once the slot is taken, and before anything is written: had the draft been buried before that, or something
+   * been published, the items could be somebody else's.
+   */
+  async #isOurs({ draft }: Claim, before: Sight): Promise<boolean> {
+    const isThere = await this.#fs.stat(draft.temporary);
+    return isThere !== undefined && (await this.#chain.head())?.id === before.head?.id;
+  }
+
+  async #write({ free: { slot, isNew } }: Claim, { parts, vault }: Writing): Promise<void> {
     const { account } = this.#settings;
-    // Only now that the slot is ours, and while the draft is there: had either been lost meanwhile, or the chain been
-    // removed, the items could be somebody else's.
-    const isOurs = await this.#fs.stat(draft.temporary);
-    const head = await this.#chain.head();
-    if (!isOurs || head?.id !== before.head?.id) throw this.#conflict();
     for (const [index, part] of parts.entries()) await vault.set(accountOf(account, slot, index + 1), part);
     if (!isNew) await this.#slots.trim(vault, { slot, parts: parts.length });
   }
 
   async #publish(claim: Claim, writing: Writing): Promise<string> {
-    // Where it throws nobody knows whether it was published: the slot stays taken, and is collected in time.
-    const isPublished = await this.#chain.publish(claim.draft);
+    const isPublished = await this.#chain.publish(claim.draft).catch(async (error: unknown) => {
+      // With a generation of that number nobody knows: the slot stays taken, and is collected in time.
+      const isKnown = !(await this.#fs.stat(this.#chain.path(claim.draft.number)));
+      if (isKnown) await this.#withdraw(claim, writing);
+      throw error;
+    });
     if (!isPublished) {
       await this.#withdraw(claim, writing);
       throw this.#conflict();
@@ -114,16 +127,22 @@ export class Writer {
     return versionOf(claim.draft);
   }
 
-  /** Gives the slot back. What cannot be done now is left to the collector. */
-  async #withdraw({ draft, free: { slot } }: Claim, { parts, vault }: Writing): Promise<void> {
-    try {
-      // Before the draft goes: until then only who has buried it can have taken the slot from it, and for good.
-      if (!(await this.#slots.release(slot, draft)))
-        await this.#slots.trim(vault, { slot, parts: 0, known: parts.length });
-      await this.#fs.unlink(draft.temporary);
-    } catch {
-      // as above
-    }
+  /** Gives back a slot that was written to. What cannot be done now is left to the collector. */
+  async #withdraw(claim: Claim, { parts, vault }: Writing): Promise<void> {
+    const { slot } = claim.free;
+    const giveBack = async () => {
+      // As the draft was there when the slot was ours, only who has buried it can have taken it, and for good.
+      const isGone = !(await this.#giveBack(claim));
+      if (isGone) await this.#slots.trim(vault, { slot, parts: 0, known: parts.length });
+    };
+    await giveBack().catch(() => undefined);
+  }
+
+  /** `false` where somebody else has it. The draft goes last: with it the slot is not taken for one that is finished. */
+  async #giveBack({ draft, free: { slot } }: Claim): Promise<boolean> {
+    const isReleased = await this.#slots.release(slot, draft);
+    await this.#fs.unlink(draft.temporary);
+    return isReleased;
   }
 
   /** The session is stored; what is left to do can also be done by anyone later. */
@@ -134,8 +153,11 @@ export class Writer {
     const last = before.backend === vault.name ? before.slot : undefined;
     await collect(this.#fs, this.#slots, { newest: draft, kept: [slot, last] });
     if (draft.number > FOREIGN_KEPT) return;
-    // A copy of a token that is used up: whoever presented it again would end the session.
-    for (const each of await this.#vaults.present()) await each.delete(account);
+    for (const each of await this.#vaults.present()) {
+      // A copy of a token that is used up: whoever presented it again would end the session.
+      const left = await each.get(account);
+      if (left !== undefined && isPast(draft, left)) await each.delete(account);
+    }
     if (draft.number === 1) await emptyRemoved(this.#fs, this.#slots, place);
   }
 

@@ -8,6 +8,7 @@ import { openKeychainOrFile } from "../src/keychain-or-file.ts";
 import { PlainFile } from "../src/plain-file.ts";
 import { Place } from "./either.ts";
 import type { EitherPlace } from "./fixtures/open-either.ts";
+import { newGate } from "./memory-world.ts";
 
 const PROCESSES = 8;
 const ROUNDS = 12;
@@ -141,5 +142,31 @@ describe("the removal of what was moved", () => {
     };
     expect(await plain.clean(version)).toBe(false);
     expect((await place.held()).file).toBe("canary-b");
+  });
+});
+
+describe("remove()", () => {
+  it("also removes what somebody moves to the keychain meanwhile", async () => {
+    using place = new Place();
+    await place.choose({ place: "keychain" });
+    await place.file.save("canary", undefined);
+    const reached = newGate();
+    const resumed = newGate();
+    const rename: typeof nodeFileSystem.rename = async (from, to) => {
+      reached.open();
+      await resumed.opened;
+      await nodeFileSystem.rename(from, to);
+    };
+    const moving = openKeychainOrFile(place.options, { fs: { ...nodeFileSystem, rename } }).load();
+    await reached.opened; // it has read what the file has
+    let moved: string | undefined;
+    const unlink: typeof nodeFileSystem.unlink = async (path) => {
+      resumed.open();
+      moved ??= (await moving)?.value;
+      await nodeFileSystem.unlink(path);
+    };
+    await openKeychainOrFile(place.options, { fs: { ...nodeFileSystem, unlink } }).remove();
+    expect(moved).toBe("canary");
+    expect(await place.held()).toEqual({ keychain: undefined, file: undefined });
   });
 });

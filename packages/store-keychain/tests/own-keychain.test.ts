@@ -4,23 +4,22 @@ import { Chain, nodeFileSystem } from "@unexpired/store-node/chain";
 import { type Backing, describeTokenStore } from "@unexpired/testing";
 import { describe, expect, it } from "vitest";
 import { load } from "../src/backends/load.ts";
-import { type KeychainBackend, keychainStore } from "../src/index.ts";
+import { type BuiltInBackend, type KeychainBackend, keychainStore } from "../src/index.ts";
 import { accountsOf, parseManifest } from "../src/items.ts";
 import { settingsOf } from "../src/options.ts";
+import { BUILT_IN } from "../src/vaults.ts";
 import { freshDirectory, module } from "./support.ts";
 
-const name = "@napi-rs/keyring";
-
-const newPlace = () =>
+const newPlace = (backend: BuiltInBackend) =>
   ({
     service: "unexpired tests",
     account: randomUUID(),
     directory: freshDirectory(),
-    backend: name,
+    backend,
   }) as const;
 
-function backing(): Backing {
-  const place = newPlace();
+function backing(name: BuiltInBackend): Backing {
+  const place = newPlace(name);
   const each = async (change: (backend: KeychainBackend, account: string) => Promise<unknown>) => {
     const { chain } = settingsOf(place).place;
     const head = await new Chain(nodeFileSystem, chain).head();
@@ -38,16 +37,23 @@ function backing(): Backing {
   };
 }
 
-describe("this user's keychain", () => {
+const isInstalled = new Set<string>();
+for (const name of BUILT_IN) await import(name).then(() => isInstalled.add(name)).catch(() => undefined);
+
+describe.each(BUILT_IN)("this user's keychain with %s", (name) => {
   if (process.env.UNEXPIRED_OWN_KEYCHAIN !== "1") {
     const reason = "not applicable: writes into this user's keychain, which UNEXPIRED_OWN_KEYCHAIN=1 allows";
     return it("keeps the store contract", (ctx) => ctx.skip(reason));
   }
+  if (!isInstalled.has(name)) {
+    const reason = "needs the binary of keytar: npx prebuild-install in its folder";
+    return it("keeps the store contract", (ctx) => ctx.skip(reason));
+  }
 
-  describeTokenStore({ describe, it }, { create: backing });
+  describeTokenStore({ describe, it }, { create: () => backing(name) });
 
   it("keeps a session of 64 kB", async () => {
-    const place = newPlace();
+    const place = newPlace(name);
     const value = "0123456789abcdef".repeat(4096);
     const version = await keychainStore(place).save(value, undefined);
     const found = await keychainStore(place).load();

@@ -93,7 +93,7 @@ function withoutOne(keychain: RealKeychain, { writer, reader }: (typeof PAIRS)[n
 
 /** The last one: nothing unlocks it again without a prompt. */
 function locked(keychain: RealKeychain): void {
-  it("says so of what is locked, without the package that wrote it", async () => {
+  it("says so of what is locked, with the package that wrote it and without", async () => {
     const places = PAIRS.map(({ writer }) => keychain.place(writer));
     for (const place of places) await keychainStore(place).save(SECRET, undefined);
     const expectLocked = async () => {
@@ -101,6 +101,8 @@ function locked(keychain: RealKeychain): void {
         const load = await callWithout(writer, { options, call: ["load"] });
         expect(load).toMatchObject({ code: "STORE_UNREADABLE", reason: "locked" });
         expect(load.text).not.toContain(SECRET);
+        // With it, too: keytar finds nothing in a collection that is locked.
+        await expect(keychainStore(options).load()).rejects.toMatchObject({ reason: "locked" });
       }
     };
     keychain.service.lock();

@@ -76,7 +76,7 @@ describe("the Secret Service, asked without a package", () => {
 
   it("has a new connection when the one that it had gave no answer", async () => {
     using relay = await relayTo(service.address);
-    const client = clientAt(relay.address, 200);
+    const client = clientAt(relay.address, 1_000);
     await client.ready();
     relay.hold();
     await expect(client.ready()).rejects.toMatchObject({ reason: "timeout" });
@@ -85,7 +85,7 @@ describe("the Secret Service, asked without a package", () => {
   });
 
   it("answers again when it has stood still past the deadline", async () => {
-    const client = clientAt(service.address, 200);
+    const client = clientAt(service.address, 1_000);
     await client.ready();
     const { pid } = service;
     process.kill(pid, "SIGSTOP");
@@ -100,6 +100,10 @@ describe("the Secret Service, asked without a package", () => {
   it("is not there where a bus has none, or lets nobody ask", async () => {
     await expect(clientAt("unix:path=/nonexistent").ready()).rejects.toMatchObject({ reason: "no_service" });
     await expect(clientAt("").ready()).rejects.toMatchObject({ reason: "no_service" });
+  });
+
+  it.each(["disabled:", "/dev/null"])("is not there where the address is %s", async (address) => {
+    await expect(clientAt(address).ready()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", reason: "no_service" });
   });
 
   it("is not known where Node cannot reach the bus, and has nothing to read", async () => {

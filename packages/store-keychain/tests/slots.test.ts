@@ -2,7 +2,9 @@
 import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { StoreConflictError, type TokenStore } from "@unexpired/core";
+import type { FileSystem } from "@unexpired/store-node/chain";
 import { expect, test } from "vitest";
+import type { KeychainBackend } from "../src/index.ts";
 import { age, disk, keychain, newGate, newWorld, openStore, slotsOf, type World } from "./memory-world.ts";
 
 /** The calls, of which the first that matches waits until others have done `meanwhile`. */
@@ -38,6 +40,19 @@ async function saveTimes(store: TokenStore, times: number): Promise<string> {
   return value;
 }
 
+/** The disk of a process that finds this slot first when it looks for one. */
+const preferring = (slot: string): FileSystem => ({
+  ...disk,
+  list: async (path) => (await disk.list(path)).toSorted((a) => (a.includes(slot) ? -1 : 1)),
+});
+
+/** The slot that a draft has. */
+function takenSlot(world: World): string {
+  const names = readdirSync(world.directory, { recursive: true, encoding: "utf8" });
+  const [, slot = ""] = names.map((name) => /slot-([0-9a-f]+)\.[0-9a-f]+$/.exec(name)).find((match) => match) ?? [];
+  return slot;
+}
+
 async function checkClean(world: World): Promise<void> {
   const store = openStore(world);
   age(world);
@@ -63,10 +78,8 @@ test("suspended between two items, and half buried by a process that died: nobod
     const names = readdirSync(world.directory, { recursive: true, encoding: "utf8" });
     const draft = names.find((name) => name.includes("draft-")) ?? "";
     renameSync(join(world.directory, draft), join(world.directory, draft.replace("draft-", "dead-")));
-    const [, taken = ""] = names.map((name) => /slot-([0-9a-f]+)\./.exec(name)).find((match) => match) ?? [];
-    // Whoever looks for a slot finds this one first.
-    const list = async (path: string) => (await disk.list(path)).toSorted((a) => (a.includes(taken) ? -1 : 1));
-    value = await saveTimes(openStore(world, { fs: { ...disk, list } }), 4);
+    const taken = takenSlot(world);
+    value = await saveTimes(openStore(world, { fs: preferring(taken) }), 4);
   });
   const suspended = openStore(world, { backend });
   await expect(suspended.save(mine, (await suspended.load())?.version)).rejects.toThrow(StoreConflictError);
@@ -100,11 +113,11 @@ test("a call that ends long after its deadline: nobody else gets the slot", asyn
 async function buriedAt(
   world: World,
   isThere: typeof isTaking,
-  backend = keychain(world.items),
+  { backend = keychain(world.items), around = disk }: { backend?: KeychainBackend; around?: FileSystem } = {},
 ): Promise<Promise<string>[]> {
   const reached = newGate();
   const collected = newGate();
-  const fs = suspendedBefore(disk, isThere, async () => {
+  const fs = suspendedBefore(around, isThere, async () => {
     age(world);
     reached.open();
     await collected.opened;
@@ -130,7 +143,7 @@ test("buried before it takes a slot: it writes nothing, and that is a conflict",
     writes += 1;
     return set(...args);
   };
-  const [saving] = await buriedAt(world, isTaking, { ...backend, set: counted });
+  const [saving] = await buriedAt(world, isTaking, { backend: { ...backend, set: counted } });
   await expect(saving).rejects.toThrow(StoreConflictError);
   expect(writes).toBe(0);
   await checkClean(world);
@@ -162,10 +175,10 @@ test("published, suspended, removed, and another one began: its generations are 
 
 test("removed while another process finishes a removal that was interrupted: no item stays", async () => {
   const world = newWorld();
-  const list = () => Promise.reject(new Error("a process that dies"));
   await saveTimes(openStore(world), 2);
-  await expect(openStore(world, { fs: { ...disk, list } }).remove()).rejects.toThrow();
   const isRetired = () => !readdirSync(world.directory).some((name) => name.endsWith(".unexpired"));
+  const list = (path: string) => (isRetired() ? Promise.reject(new Error("a process that dies")) : disk.list(path));
+  await expect(openStore(world, { fs: { ...disk, list } }).remove()).rejects.toThrow();
   const reached = newGate();
   const finished = newGate();
   const removing = openStore(world, {
@@ -194,4 +207,34 @@ test("removed while another process finishes a removal that was interrupted: no 
   await Promise.all(removed);
   expect(removed).toHaveLength(1);
   expect([...world.items.keys()]).toEqual([]);
+});
+
+test("buried before it takes a slot, which others use then: their session stays", async () => {
+  const world = newWorld();
+  await saveTimes(openStore(world), 3);
+  let value = "";
+  const isMakingSure = (name: string, [path = ""]: readonly string[]) => name === "stat" && path.includes("draft-");
+  const around = suspendedBefore(disk, isMakingSure, async () => {
+    value = await saveTimes(openStore(world, { fs: preferring(takenSlot(world)) }), 2);
+  });
+  const [saving] = await buriedAt(world, isTaking, { around });
+  await expect(saving).rejects.toThrow(StoreConflictError);
+  expect((await openStore(world).load())?.value).toBe(value);
+  await checkClean(world);
+});
+
+test("published too late, under a number that was collected, and others use its slot then: their session stays", async () => {
+  const world = newWorld();
+  await saveTimes(openStore(world), 1);
+  let value = "";
+  const isLink = (name: string) => name === "link";
+  const isRelease = (name: string, [from = ""]: readonly string[]) => name === "rename" && /slot-\w+\.\w+$/.test(from);
+  const late = suspendedBefore(disk, isLink, () => saveTimes(openStore(world), 5));
+  const fs = suspendedBefore(late, isRelease, async () => {
+    value = await saveTimes(openStore(world, { fs: preferring(takenSlot(world)) }), 2);
+  });
+  const suspended = openStore(world, { fs });
+  await expect(suspended.save(mine, (await suspended.load())?.version)).rejects.toThrow(StoreConflictError);
+  expect((await openStore(world).load())?.value).toBe(value);
+  await checkClean(world);
 });

@@ -1,6 +1,5 @@
-import { dirname } from "node:path";
 import { reconcile, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
-import { type FileSystem, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
+import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { Chain, type Draft, versionOf } from "./generations.ts";
 import { type Holder, thisHolder } from "./holder.ts";
 import { directoryLock, type Lock } from "./lock.ts";
@@ -121,11 +120,7 @@ class FileStore implements TokenStore {
   async #prepare(place: Place, expected: string | undefined): Promise<void> {
     // With a generation expected there is a chain: no need to ask and to sync every time.
     if (expected !== undefined && !expected.startsWith(ADOPTED)) return;
-    const topmost = dirname((await this.#fs.makeDirectory(place.chain)) ?? place.chain);
-    for (let directory = place.parent; ; directory = dirname(directory)) {
-      await this.#fs.syncDirectory(directory);
-      if (directory === topmost || directory === dirname(directory)) return;
-    }
+    await makeDurableDirectory(this.#fs, place.chain);
   }
 
   async #replace(place: Place, value: string, expected: string | undefined): Promise<string> {

@@ -38,6 +38,15 @@ export interface FileSystem {
   resolve(path: string): Promise<string>;
 }
 
+/** Creates a directory, and makes its name, and those of what was created above it, durable. */
+export async function makeDurableDirectory(fs: FileSystem, path: string): Promise<void> {
+  const topmost = dirname((await fs.makeDirectory(path)) ?? path);
+  for (let directory = dirname(path); ; directory = dirname(directory)) {
+    await fs.syncDirectory(directory);
+    if (directory === topmost || directory === dirname(directory)) return;
+  }
+}
+
 /** Whether two stamps are of the same unchanged content. Two absent ones are. */
 export const sameContent = (a: Stamp | undefined, b: Stamp | undefined): boolean =>
   a?.object === b?.object && a?.modified === b?.modified && a?.size === b?.size;

@@ -112,8 +112,10 @@ export class Chain {
       if (["EEXIST", "ENOENT"].includes(codeOf(error) ?? "")) return false;
       throw error;
     }
-    await this.#fs.unlink(draft.temporary).catch(() => undefined);
-    return this.#isPartOfHistory(draft);
+    const isPublished = await this.#isPartOfHistory(draft);
+    // What was not is still its writer's: for whoever looks, that has not ended.
+    if (isPublished !== false) await this.#fs.unlink(draft.temporary).catch(() => undefined);
+    return isPublished;
   }
 
   /**

@@ -34,9 +34,22 @@ export function load({ deadline, platform = process.platform, packages = INSTALL
     loading.catch(() => loaded.delete(name));
     return loading;
   };
-  return (name, use) =>
-    installed(name).catch((error: unknown) => {
-      if (use === "write" || !secrets) throw error;
+  return async (name, use) => {
+    try {
+      const backend = await installed(name);
+      return secrets ? lookingTwice(backend, withoutPackage(name, secrets), secrets) : backend;
+    } catch (error) {
+      if (use === "write" || !secrets?.isReachable) throw error;
       return withoutPackage(name, secrets);
-    });
+    }
+  };
 }
+
+/** What the package does not find may be in a collection that is locked: that is an error, and not nothing. */
+const lookingTwice = (backend: KeychainBackend, direct: KeychainBackend, secrets: SecretService): KeychainBackend => ({
+  ...backend,
+  get: async (service, account) => {
+    const found = await backend.get(service, account);
+    return typeof found === "string" || !secrets.isReachable ? found : direct.get(service, account);
+  },
+});
