@@ -32,7 +32,7 @@ export interface WriterOptions {
   readonly slots: Slots;
 }
 
-/** So many saves look for what another program has left: one that died has not. */
+/** So many saves look for what another program has left: the first one may have died before it did. */
 const FOREIGN_KEPT = 3;
 
 /** Writes a session into a slot that is free, and then says so in the chain. */
@@ -115,8 +115,8 @@ export class Writer {
   async #publish(claim: Claim, writing: Writing): Promise<string> {
     const isPublished = await this.#chain.publish(claim.draft).catch(async (error: unknown) => {
       // With a generation of that number nobody knows: the slot stays taken, and is collected in time.
-      const isKnown = !(await this.#fs.stat(this.#chain.path(claim.draft.number)));
-      if (isKnown) await this.#withdraw(claim, writing);
+      const isUnpublished = !(await this.#fs.stat(this.#chain.path(claim.draft.number)));
+      if (isUnpublished) await this.#withdraw(claim, writing);
       throw error;
     });
     if (!isPublished) {
