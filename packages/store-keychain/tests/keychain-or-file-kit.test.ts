@@ -1,11 +1,18 @@
-import { describeTokenStore } from "@unexpired/testing";
+import { runCase, storeCases } from "@unexpired/testing";
 import { describe, it } from "vitest";
 import { eitherBacking } from "./either.ts";
 
-describe("keychainOrFile with a keychain that works", () => {
-  describeTokenStore({ describe, it }, { create: () => eitherBacking("works") });
-});
+const KEYCHAINS = ["works", "no_service"] as const;
 
-describe("keychainOrFile without a keychain", () => {
-  describeTokenStore({ describe, it }, { create: () => eitherBacking("no_service") });
+/**
+ * But for what takes 50 processes or 800 saves: the two stores show that by themselves, and what this one adds to it is
+ * in keychain-or-file-crashes.test.ts and keychain-or-file-races.test.ts.
+ */
+const cases = storeCases.filter(({ name }) => !/increments|50 times/.test(name));
+
+describe.each(KEYCHAINS)("keychainOrFile with a keychain that says: %s", (keychain) => {
+  it.for(cases)("$name", async (each, ctx) => {
+    const reason = await runCase(each, { create: () => eitherBacking(keychain) });
+    if (reason !== undefined) ctx.skip(reason);
+  });
 });
