@@ -5,7 +5,11 @@ import { CANARY } from "../tests/support/canary.ts";
 import { root } from "./workspace.ts";
 
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
-const child = spawn(process.execPath, [vitest, "run", ...process.argv.slice(2)], { stdio: ["ignore", "pipe", "pipe"] });
+const child = spawn(process.execPath, [vitest, "run", ...process.argv.slice(2)], {
+  stdio: ["ignore", "pipe", "pipe"],
+  // The tests start hundreds of processes: with what others have compiled each starts in half the time.
+  env: { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compile") },
+});
 
 let printed = "";
 for (const [stream, out] of [
