@@ -5,9 +5,9 @@ import type { FileSystem } from "../packages/store-node/src/filesystem.ts";
 import type { Lock } from "../packages/store-node/src/lock.ts";
 import { placeOf } from "../packages/store-node/src/paths.ts";
 import { errnoError } from "../packages/store-node/src/problems.ts";
-import { FOREIGN } from "./constants.ts";
+import { FOREIGN, POWER } from "./constants.ts";
 import { Disk } from "./disk.ts";
-import { FILE_FAULTS, type FileFault, LINK_FAULTS } from "./faults.ts";
+import { FILE_FAULTS, type FileFault, LINK_FAULTS, SYNC_FAULTS } from "./faults.ts";
 import { fileSystemOver, type Perform } from "./filesystem.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { World } from "./world.ts";
@@ -63,9 +63,17 @@ export class FileWorld {
     return this.truth() === this.disk.textOf(this.place.file);
   }
 
-  /** What is kept of what was not synced, and in which state, is chance. A save that was told to be stored is stored. */
+  /**
+   * Ends every process, because the disk serves all machines. What is kept of what was not synced, and in which state, is
+   * chance. A save that was reported as stored is stored.
+   */
   cutPower(): void {
-    const { chance, promises } = this.#world;
+    const { chance, promises, living, machines } = this.#world;
+    for (const victim of living) {
+      this.#world.note("", `! ${victim.name} dies`);
+      victim.kill();
+    }
+    for (const machine of machines) machine.boots++;
     const resolved = this.#resolved.get(this.#directory ?? "");
     const lost = chance.choose("fault", this.disk.unsynced + 1);
     const [kept, filled] = [chance.pick("fault", [1, 0, 0.5, 0.9]), chance.pick("fault", ["", "\0"])];
@@ -77,6 +85,12 @@ export class FileWorld {
     const { highest, text } = this.#newest();
     const isKept = highest > Number.parseInt(resolved, 10) || text?.includes(resolved.replace(/^\d+-/, ""));
     promises.require(isKept === true, "P2", () => `save ${resolved} was told to be stored, and a power cut undid it`);
+  }
+
+  #cutPowerSoon(): void {
+    const { scheduler, chance } = this.#world;
+    const at = scheduler.now + chance.pick("fault", [0, 1, 10, 100, 1_000]);
+    scheduler.add({ author: POWER, label: "the power fails", at, run: () => this.cutPower() });
   }
 
   /** I14: takes the session's directory away. After so long it comes back with all that was in it, or empty. */
@@ -156,6 +170,10 @@ export class FileWorld {
   }
 
   #faultOf(call: keyof FileSystem): FileFault | undefined {
+    if (call === "syncDirectory" && this.#world.faults.draw(SYNC_FAULTS, 0.5)) {
+      this.#cutPowerSoon();
+      return "I/O error";
+    }
     const fault = this.#world.faults.draw(FILE_FAULTS, 0.02);
     const needsRoom = ["create", "overwrite", "makeDirectory"].includes(call);
     return fault === "disk full" && !needsRoom ? undefined : fault;

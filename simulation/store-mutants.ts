@@ -20,7 +20,13 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a collected number not noticed",
-    edits: [node("generations.ts", "return this.#isPartOfHistory(draft);", "return true;")],
+    edits: [
+      node(
+        "generations.ts",
+        "const isPublished = await this.#isPartOfHistory(draft);",
+        "const isPublished = true as boolean | undefined;",
+      ),
+    ],
   },
   {
     name: "a draft not synced",
@@ -29,6 +35,10 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: "a published number not synced",
     edits: [node("generations.ts", "await this.#fs.syncDirectory(this.directory);", "")],
+  },
+  {
+    name: "a publication that failed to sync believed",
+    edits: [node("file-store.ts", "if (this.#isUnconfirmed) await this.#confirm();", "")],
   },
   {
     name: "the chain's own name not synced",

@@ -4,7 +4,7 @@ import { Chain, type Draft, versionOf } from "./generations.ts";
 import { type Holder, thisHolder } from "./holder.ts";
 import { directoryLock, type Lock } from "./lock.ts";
 import { type FileStoreOptions, type Place, placeOf, sessionPath } from "./paths.ts";
-import { codeOf, explaining } from "./problems.ts";
+import { codeOf, explaining, unlessAbsent } from "./problems.ts";
 import { type Reconcile, type Staged, stage, swap } from "./projection.ts";
 import { ADOPTED, Observer, type Sight } from "./sight.ts";
 import { watchPath } from "./watch.ts";
@@ -49,6 +49,8 @@ class FileStore implements TokenStore {
   readonly #observer: Observer;
   /** Never trusted without a look at its stamps. */
   #seen: Sight | undefined;
+  /** Whether a save failed after it may have published: what is found then might not survive a power cut yet. */
+  #isUnconfirmed = false;
   /** The session file when a load found it torn. */
   #torn: Stamp | undefined;
   /** The session file's directory when it last held a session. */
@@ -73,6 +75,7 @@ class FileStore implements TokenStore {
 
   load(): Promise<StoredValue | undefined> {
     return explaining(this.#path, "read", async () => {
+      if (this.#isUnconfirmed) await this.#confirm();
       if (this.#seen && (await this.#observer.holds(this.#seen))) return this.#seen.stored;
       this.#seen = undefined;
       const place = await this.#place();
@@ -95,6 +98,7 @@ class FileStore implements TokenStore {
         return await this.#replace(place, value, expected);
       } catch (error) {
         this.#seen = undefined;
+        this.#isUnconfirmed ||= !(error instanceof StoreConflictError);
         throw error;
       } finally {
         await release?.();
@@ -111,6 +115,13 @@ class FileStore implements TokenStore {
       await this.#retire(place);
       await this.#discard(place);
     });
+  }
+
+  /** Makes durable what a failed save may have published. Its caller loads to learn the outcome, and relies on it. */
+  async #confirm(): Promise<void> {
+    const { chain } = await this.#place();
+    await unlessAbsent(this.#fs.syncDirectory(chain));
+    this.#isUnconfirmed = false;
   }
 
   async #place(): Promise<Place> {

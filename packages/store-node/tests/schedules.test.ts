@@ -326,3 +326,16 @@ test.each(["a directory that its dead owner left", "a plain file"])(
     expect(generationsOf(path)).toEqual([1, 2, 3]);
   },
 );
+
+test("a save that was published but not synced is believed only once it is synced", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  let isBroken = true;
+  const store = storeWith(path, {
+    syncDirectory: (directory) => (isBroken ? refuse() : nodeFileSystem.syncDirectory(directory)),
+  });
+  await expect(store.save("mine", version)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  isBroken = false;
+  expect((await store.load())?.value).toBe("mine");
+});
