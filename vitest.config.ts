@@ -16,6 +16,9 @@ const project = (name: string, root: string, { globalSetup = [], alias = {} }: E
   test: { name, root, include: ["**/*.test.ts"], exclude: ["**/node_modules/**"], testTimeout: 30_000, globalSetup },
 });
 
+/** Packs the packages once, for the tests that install the tarballs. */
+const PACK = "verification/end-to-end/support/pack.ts";
+
 /** A package's tests, and once more for each other version of its client: `"axios-oldest": "npm:axios@1.0.0"`. */
 function projectsOf(name: string) {
   const root = join("packages", name);
@@ -33,12 +36,12 @@ export default defineConfig({
     reporters: ["default", new CountsReporter()],
     projects: [
       ...readdirSync(join(import.meta.dirname, "packages")).flatMap(projectsOf),
-      project("chaos", "chaos"),
       ...readdirSync(join(import.meta.dirname, "examples")).map((name) => project(name, `examples/${name}`)),
-      project("mutation", "mutation"),
       project("scripts", "scripts"),
-      project("simulation", "simulation"),
-      project("whole", "tests", { globalSetup: [join(import.meta.dirname, "tests/support/pack.ts")] }),
+      project("fault-injection", "verification/fault-injection"),
+      project("mutation", "verification/mutation"),
+      project("simulation", "verification/simulation"),
+      project("end-to-end", "verification/end-to-end", { globalSetup: [join(import.meta.dirname, PACK)] }),
     ],
   },
 });

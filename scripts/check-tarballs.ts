@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { MARKER } from "../chaos/messages.ts";
+import { MARKER } from "../verification/fault-injection/messages.ts";
 import { reach } from "./imports.ts";
 import { packAll } from "./pack.ts";
 import { entries, finish, type Package, packages, run } from "./workspace.ts";
@@ -45,7 +45,7 @@ function contentProblems(pkg: Package, folder: string): string[] {
 const faultPoints = (folder: string) =>
   list(folder)
     .filter((file) => readFileSync(join(folder, file), "utf8").includes(MARKER))
-    .map((file) => `${file} holds a fault point of chaos/`);
+    .map((file) => `${file} holds a fault point of verification/fault-injection`);
 
 async function publintProblems(tarball: Uint8Array<ArrayBuffer>): Promise<string[]> {
   const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, strict: true });

@@ -1,7 +1,7 @@
 /** Runs all tests, and looks for their tokens in everything that is printed meanwhile. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { CANARY } from "../tests/support/canary.ts";
+import { CANARY } from "../verification/end-to-end/support/canary.ts";
 import { root } from "./workspace.ts";
 
 const vitest = join(root, "node_modules/vitest/vitest.mjs");

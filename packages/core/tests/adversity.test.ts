@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { StoreError, TokenEndpointError } from "../src/index.ts";
 import { attempt, LEASE, write } from "./support/interference.ts";
 import { printed } from "./support/leaks.ts";

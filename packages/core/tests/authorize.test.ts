@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { type Answer, createAuthorizer, type Origins, type Outgoing } from "../src/adapter.ts";
 import { perRequest, RefreshFailedError, type RequestSettings, SignInRequiredError } from "../src/index.ts";
 import { printed } from "./support/leaks.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { classifyAnswer, classifyError, type Outcome, readError } from "../src/classify.ts";
 import { StoreConflictError, TokenEndpointError } from "../src/errors.ts";
 import { genericProvider } from "../src/providers.ts";

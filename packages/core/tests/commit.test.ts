@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { VirtualClock } from "../../testing/src/virtual-clock.ts";
 import { Committer, type Rotation } from "../src/commit.ts";
 import { memoryStore } from "../src/memory-store.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { type Decision, decide, type View } from "../src/decide.ts";
 import { genericProvider } from "../src/providers.ts";
 import { digestOf, type SessionRecord } from "../src/record.ts";

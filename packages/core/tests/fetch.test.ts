@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { createFetch, createTokenManager, perRequest, type RefreshFunction, TokenEndpointError } from "../src/index.ts";
 import { Issuer } from "./support/issuer.ts";
 import { answer, type Handler, listen, startServer } from "./support/server.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { ConfigurationError, RefreshFailedError } from "../src/errors.ts";
 import { type Effect, type Event, LOOK_INTERVAL, type Sighting, type Tried, transition } from "../src/machine.ts";
 import { digestOf, type SessionRecord } from "../src/record.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { classifyError } from "../src/classify.ts";
 import { createTokenManager, type ProviderProfile, providers, TokenEndpointError } from "../src/index.ts";
 import { parseOptions } from "../src/options.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { createTokenManager, fromKeyValue, memoryStore, reconcile } from "../src/index.ts";
 import {
   digestOf,

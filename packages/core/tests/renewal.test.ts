@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { settle, VirtualClock } from "../../testing/src/virtual-clock.ts";
 import type { Goal } from "../src/decide.ts";
 import { TokenEndpointError } from "../src/errors.ts";

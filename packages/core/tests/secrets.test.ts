@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { StoreError, type TokenManager } from "../src/index.ts";
 import { disk } from "./support/interference.ts";
 import { printed } from "./support/leaks.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { memoryStore } from "../src/memory-store.ts";
 import { digestOf, type SessionRecord, serialiseRecord } from "../src/record.ts";
 import { RecordStore } from "../src/record-store.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { settle } from "../../testing/src/virtual-clock.ts";
 import { memoryStore, TokenEndpointError } from "../src/index.ts";
 import { attempt, disk, gate, LEASE, withoutWatch, write } from "./support/interference.ts";

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { tokenSetFromResponse } from "../src/index.ts";
 import { parseRecord, serialiseRecord } from "../src/record.ts";
 import { accountOf, parseTokenResponse, parseTokenSet, secretsOf, succeed } from "../src/token-set.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { canary } from "../../../tests/support/canary.ts";
+import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { settle } from "../../testing/src/virtual-clock.ts";
 import { StoreConflictError } from "../src/index.ts";
 import { attempt, withoutWatch, write } from "./support/interference.ts";

@@ -1,14 +1,14 @@
 /** Processes that share a keychain, in any order of their calls: some stand still for minutes, some die. */
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import { describe, expect, test } from "vitest";
-import { chanceFrom, type Fate, Schedule } from "../../../tests/support/schedule.ts";
+import { type Fate, randomFrom, Schedule } from "../../../verification/end-to-end/support/schedule.ts";
 import { age, disk, keychain, LIMIT, newWorld, openStore, slotsOf, type World } from "./memory-world.ts";
 
 const TURNS = [0, 1, 2];
 
 /** A test, and what its processes were told. */
 interface Play extends World {
-  readonly chance: (below: number) => number;
+  readonly random: (below: number) => number;
   readonly removes: boolean;
   /** What each version that is known was saved over. */
   readonly before: Map<string, string>;
@@ -25,12 +25,12 @@ async function work(store: TokenStore, who: number, world: Play): Promise<void> 
     if (found) note(world, found);
     if (world.removes && found && who === 0 && turn === 1) await store.remove();
     else await saveOver(store, found, world);
-    if (world.chance(4) === 0) age(world);
+    if (world.random(4) === 0) age(world);
   }
 }
 
 async function saveOver(store: TokenStore, found: StoredValue | undefined, world: Play): Promise<void> {
-  const filler = "x".repeat(world.chance(5) * LIMIT);
+  const filler = "x".repeat(world.random(5) * LIMIT);
   const value = `over ${found?.version ?? "none"} ${filler}`;
   try {
     const version = await store.save(value, found?.version);
@@ -52,9 +52,9 @@ async function checkLine(world: Play, found: StoredValue | undefined): Promise<v
 }
 
 async function play(seed: number, { removes = false, ...fate }: Fate & { readonly removes?: boolean }): Promise<void> {
-  const chance = chanceFrom(seed);
-  const world: Play = { ...newWorld(), chance, removes, before: new Map(), saved: [] };
-  const schedule = new Schedule(chance, { ...fate, burst: [1, 5, 60][chance(3)] });
+  const random = randomFrom(seed);
+  const world: Play = { ...newWorld(), random, removes, before: new Map(), saved: [] };
+  const schedule = new Schedule(random, { ...fate, burst: [1, 5, 60][random(3)] });
   const open = (who: number) =>
     openStore(world, { fs: schedule.of(who, disk), backend: schedule.of(who, keychain(world.items)) });
   await schedule.run([0, 1, 2].map((who) => work(open(who), who, world)));

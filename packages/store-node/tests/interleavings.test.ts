@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { reconcile, StoreConflictError, type TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { expect, test } from "vitest";
-import { chanceFrom, type Fate, Schedule } from "../../../tests/support/schedule.ts";
+import { type Fate, randomFrom, Schedule } from "../../../verification/end-to-end/support/schedule.ts";
 import { openFileStore } from "../src/file-store.ts";
 import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
 import { chainOf, freshPath, textOf } from "./support.ts";
@@ -55,10 +55,10 @@ async function play(
   { deathOdds, removes = false }: Fate & { readonly removes?: boolean },
 ): Promise<void> {
   const path = freshPath();
-  const chance = chanceFrom(seed);
-  const schedule = new Schedule(chance, { deathOdds });
+  const random = randomFrom(seed);
+  const schedule = new Schedule(random, { deathOdds });
   const history: History = { saved: [], values: new Map() };
-  const isLockKept = chance(2) === 0;
+  const isLockKept = random(2) === 0;
   const locks = new Set<string>();
   const lock = async (directory: string) => {
     if (isLockKept) {

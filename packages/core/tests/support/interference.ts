@@ -1,4 +1,4 @@
-import { canary } from "../../../../tests/support/canary.ts";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record.ts";
 import type { TokenStore } from "../../src/types.ts";
 

@@ -1,4 +1,4 @@
-import { canary } from "../../../../tests/support/canary.ts";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { TokenEndpointError } from "../../src/errors.ts";
 import type { RefreshContext, TokenResponse, TokenSet } from "../../src/types.ts";
 

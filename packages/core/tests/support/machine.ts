@@ -1,4 +1,4 @@
-import { canary } from "../../../../tests/support/canary.ts";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import type { SessionRecord } from "../../src/record.ts";
 import { type Conditions, initialSession, type Session } from "../../src/session.ts";
 import type { TokenSet } from "../../src/types.ts";

@@ -1,0 +1,70 @@
+/** Runs the kit's cases on our adapters and on the recipes that people paste, and prints what each fails. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { adapterCases } from "@unexpired/testing";
+import { type Result, runAll } from "./run.ts";
+import { ours, recipes, type Subject } from "./subjects.ts";
+
+const { values } = parseArgs({ options: { write: { type: "boolean", default: false } } });
+const PAGE = join(import.meta.dirname, "../../docs/comparison.md");
+
+interface Column extends Subject {
+  readonly results: readonly Result[];
+}
+
+async function columnsOf(subjects: readonly Subject[]): Promise<readonly Column[]> {
+  const columns: Column[] = [];
+  for (const subject of subjects) columns.push({ ...subject, results: await runAll(subject.harness) });
+  return columns;
+}
+
+const count = ({ results }: Column, what: Result["is"]): number => results.filter(({ is }) => is === what).length;
+
+const row = (cells: readonly unknown[]): string => `| ${cells.join(" | ")} |`;
+const table = (rows: readonly (readonly unknown[])[]): string => {
+  const [head = [], ...body] = rows;
+  return [row(head), row(head.map(() => "---")), ...body.map(row)].join("\n");
+};
+
+const totals = (columns: readonly Column[]): string =>
+  table([
+    ["", "passed", "failed", "does not have"],
+    ...columns.map((each) => [each.name, count(each, "passed"), count(each, "failed"), count(each, "lacking")]),
+  ]);
+
+const MARKS = { passed: "yes", failed: "**no**", lacking: "–" };
+
+/** The cases that one of them fails. */
+const details = (columns: readonly Column[]): string =>
+  table([
+    ["", ...columns.map(({ short }) => short)],
+    ...adapterCases.flatMap(({ name }, index) => {
+      const results = columns.flatMap(({ results }) => results[index] ?? []);
+      return results.some(({ is }) => is === "failed") ? [[name, ...results.map(({ is }) => MARKS[is])]] : [];
+    }),
+  ]);
+
+function explain({ name, results }: Column): void {
+  console.log(`\n${name}`);
+  results.forEach((result, index) => {
+    if (result.is !== "passed") console.log(`  ${result.is}: ${adapterCases[index]?.name}\n    ${result.why}`);
+  });
+}
+
+const columnsOfOurs = await columnsOf(ours);
+process.on("unhandledRejection", () => {}); // of recipes
+const columns = [...columnsOfOurs, ...(await columnsOf(recipes))];
+for (const column of columns) explain(column);
+const text = [totals(columns), details(columns.slice(ours.length))].join("\n\n");
+console.log(`\n${text}`);
+
+const [before = "", , after = ""] = readFileSync(PAGE, "utf8").split(/<!-- (?:begin|end) -->\n/);
+const page = `${before}<!-- begin -->\n\n${text}\n\n<!-- end -->\n${after}`;
+/** The formatter aligns tables. */
+const unaligned = (text: string) => text.replaceAll(/ *\| */g, "|").replaceAll(/-+/g, "-");
+const isSame = unaligned(page) === unaligned(readFileSync(PAGE, "utf8"));
+if (values.write) writeFileSync(PAGE, page);
+else if (!isSame) console.log("\ndocs/comparison.md has other tables: pnpm compare:adapters --write");
+const isWrong = columns.slice(0, ours.length).some((column) => count(column, "failed") > 0);
+process.exit(isWrong || (!isSame && !values.write) ? 1 : 0); // clients keep their connections

@@ -1,0 +1,80 @@
+import type { TokenManager, TokenSource } from "@unexpired/core";
+import type { AdapterHarness } from "@unexpired/testing";
+import type { FetchOptions } from "ofetch";
+import { httpHarness as axiosHarness, harnessWith as axiosWith } from "../../packages/adapter-axios/tests/harness.ts";
+import { gotHarness, harnessWith as gotWith } from "../../packages/adapter-got/tests/harness.ts";
+import { ofetchHarness, harnessWith as ofetchWith } from "../../packages/adapter-ofetch/tests/harness.ts";
+import { fetchHarness } from "../../packages/testing/tests/adapters/fetch-harness.ts";
+import { useAuthRefresh } from "./recipes/axios-auth-refresh.ts";
+import { useQueue } from "./recipes/axios-queue.ts";
+import { extendAsDocumented } from "./recipes/got-sample.ts";
+import { withRetry } from "./recipes/ofetch-retry.ts";
+import { type StoredToken, storedToken } from "./recipes/stored-token.ts";
+
+/** A client with an adapter, or with what people have in place of one. */
+export interface Subject {
+  readonly name: string;
+  /** For the head of a column. */
+  readonly short: string;
+  readonly harness: AdapterHarness;
+}
+
+export const ours: readonly Subject[] = [
+  { name: "`createFetch`", short: "fetch", harness: fetchHarness },
+  { name: "`@unexpired/adapter-axios`", short: "axios", harness: axiosHarness },
+  { name: "`@unexpired/adapter-ofetch`", short: "ofetch", harness: ofetchHarness },
+  { name: "`@unexpired/adapter-got`", short: "got", harness: gotHarness },
+];
+
+/** The kit's sessions have a whole manager. */
+const stored = (tokens: TokenSource): StoredToken => storedToken(tokens as TokenManager);
+
+/** A recipe has nothing to configure. */
+const asRecipe = (harness: AdapterHarness): AdapterHarness => ({
+  ...harness,
+  lacks: {
+    ...harness.lacks,
+    detach: "the recipe cannot be taken off",
+    isUnauthorized: "the recipe has a fixed rule",
+    perRequest: "the recipe has no settings for a request",
+  },
+});
+
+const nothing = () => {};
+
+/** The caller's hooks come before the recipe's. */
+const besides = (options: FetchOptions, recipe: FetchOptions): FetchOptions => ({
+  ...options,
+  ...recipe,
+  onRequest: [options.onRequest ?? [], recipe.onRequest ?? []].flat(),
+  onResponseError: [options.onResponseError ?? [], recipe.onResponseError ?? []].flat(),
+});
+
+export const recipes: readonly Subject[] = [
+  {
+    name: "axios, the queue",
+    short: "axios, the queue",
+    harness: axiosWith((client, tokens) => {
+      useQueue(client, stored(tokens));
+      return nothing;
+    }),
+  },
+  {
+    name: "axios-auth-refresh",
+    short: "axios-auth-refresh",
+    harness: axiosWith((client, tokens) => {
+      useAuthRefresh(client, stored(tokens));
+      return nothing;
+    }),
+  },
+  {
+    name: "ofetch, `retryStatusCodes`",
+    short: "ofetch, retryStatusCodes",
+    harness: ofetchWith((options, tokens) => besides(options, withRetry(stored(tokens)))),
+  },
+  {
+    name: "got, its sample",
+    short: "got, its sample",
+    harness: gotWith((client, tokens) => extendAsDocumented(client, stored(tokens))),
+  },
+].map((subject) => ({ ...subject, harness: asRecipe(subject.harness) }));

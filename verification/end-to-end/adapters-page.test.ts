@@ -1,0 +1,32 @@
+/** The page about the adapters says of bodies what their tests say. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { adapterCases } from "@unexpired/testing";
+import { expect, it } from "vitest";
+import { httpHarness } from "../../packages/adapter-axios/tests/harness.ts";
+import { gotHarness } from "../../packages/adapter-got/tests/harness.ts";
+import { ofetchHarness } from "../../packages/adapter-ofetch/tests/harness.ts";
+import { fetchHarness } from "../../packages/testing/tests/adapters/fetch-harness.ts";
+
+const page = readFileSync(join(import.meta.dirname, "../../docs/adapters.md"), "utf8");
+const [, section = ""] = page.split("\n## Bodies\n");
+
+const rows = section
+  .split("\n")
+  .filter((line) => line.startsWith("| `"))
+  .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")))
+  .map(([, kind = "", ...cells]) => [kind, ...cells.slice(0, 4)]);
+
+it("has a row for each kind of body, and says what becomes of it with each client", () => {
+  const kinds = adapterCases.flatMap(({ sends }) => sends ?? []);
+  const harnesses = [fetchHarness, httpHarness, ofetchHarness, gotHarness];
+  const words = { repeated: "yes", once: "no" };
+  const expected = kinds.map((kind) => [
+    kind,
+    ...harnesses.map(({ bodies }) => {
+      const outcome = bodies[kind];
+      return outcome ? words[outcome] : "";
+    }),
+  ]);
+  expect(rows).toEqual(expected);
+});

@@ -1,0 +1,144 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Line, MARKER, type Order, type WorkerConfig } from "./messages.ts";
+
+const LONGEST_LINE = 300;
+const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
+
+/** An account without any rights, for what a superuser is never refused. */
+export const NOBODY = 65_534;
+
+/** Those that live. A stopped one would not notice that its parent has gone. */
+const living = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const each of living) each.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
+/** One process as its round sees it. */
+export class Child {
+  /** All that it wrote. */
+  printed = "";
+  readonly lines: Line[] = [];
+  /** Whether its fault point was reached. */
+  isHit = false;
+  isGone = false;
+  /** Whether it once did not answer in time. */
+  isLate = false;
+  readonly #log: string[] = [];
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<unknown>;
+  #heard = () => {};
+
+  constructor(config: WorkerConfig, isNobody: boolean) {
+    const user = isNobody ? { uid: NOBODY, gid: NOBODY } : {};
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "unexpired-fault-injection-cache") }; // halves the start-up
+    const stdio = ["ignore", "pipe", "pipe", "ipc"] as const;
+    this.#process = fork(WORKER, [JSON.stringify(config)], { stdio: [...stdio], env, ...user });
+    living.add(this.#process);
+    this.#exited = once(this.#process, "exit").then(() => {
+      living.delete(this.#process);
+      this.isGone = true;
+      this.#heard();
+    });
+    let rest = "";
+    this.#process.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.printed += text;
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) this.#hear(line);
+    });
+    this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.printed += text;
+    });
+  }
+
+  /** Whether it has sent a refresh token, or is about to. */
+  get isPresenting(): boolean {
+    return this.lines.some(({ type }) => type === "presented");
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** How its calls ended, oldest first. */
+  get outcomes(): readonly string[] {
+    return this.lines.flatMap((line) => (line.type === "settled" ? [line.outcome] : []));
+  }
+
+  /** What it said, and when. */
+  get log(): string {
+    return this.#log.map((line) => `  ${line.slice(0, LONGEST_LINE)}`).join("\n");
+  }
+
+  order(order: Order): void {
+    if (this.#process.connected) this.#process.send(order, () => {}); // an error: it is gone
+  }
+
+  /** Orders, and waits for how it ended. */
+  async ask(order: Order, deadline: number): Promise<string> {
+    const before = this.outcomes.length;
+    this.order(order);
+    await this.until(() => this.outcomes.length > before, deadline);
+    this.isLate ||= this.outcomes.length === before && !this.isGone;
+    return this.outcomes[before] ?? (this.isGone ? "gone" : "silent");
+  }
+
+  /** Resolves when `isSo`, when the process is gone, or when the time is over. */
+  async until(isSo: () => boolean, deadline: number): Promise<void> {
+    const end = performance.now() + deadline;
+    while (!isSo() && !this.isGone && performance.now() < end) await this.#nextLine(end - performance.now());
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (!this.isGone) this.#process.kill(name);
+  }
+
+  get isStopped(): boolean {
+    return !this.isGone && / T /.test(readFileSync(`/proc/${this.pid}/stat`, "utf8").replace(/\(.*\)/, ""));
+  }
+
+  async end(): Promise<void> {
+    this.signal("SIGCONT");
+    this.order({ do: "end" });
+    const timer = setTimeout(() => this.signal("SIGKILL"), 5_000);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+
+  #nextLine(wait: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, wait);
+      const heard = this.#heard;
+      this.#heard = () => {
+        clearTimeout(timer);
+        heard();
+        resolve();
+      };
+    });
+  }
+
+  #hear(text: string): void {
+    const line = parse(text);
+    if (!line) return;
+    this.lines.push(line);
+    this.#log.push(`${(performance.now() / 1000).toFixed(3)} ${text}`);
+    if (line.type === MARKER) this.isHit = true;
+    const heard = this.#heard;
+    this.#heard = () => {};
+    heard();
+  }
+}
+
+function parse(text: string): Line | undefined {
+  try {
+    return JSON.parse(text) as Line;
+  } catch {
+    return undefined; // somebody else's words: kept in `printed`
+  }
+}

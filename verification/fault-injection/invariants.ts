@@ -1,0 +1,89 @@
+import { readdirSync } from "node:fs";
+import { OK } from "./expectations.ts";
+import { chainOf } from "./faults.ts";
+import type { Line } from "./messages.ts";
+import type { Facts } from "./round.ts";
+
+/** The invariants that did not hold, in words. */
+export function violations(facts: Facts): string[] {
+  return [
+    ...outcomeViolations(facts),
+    ...serverViolations(facts),
+    ...presentationViolations(facts),
+    ...leftOverViolations(facts),
+    ...secretViolations(facts),
+  ];
+}
+
+function outcomeViolations({ point, victim, others, next, signInAgain }: Facts): string[] {
+  const judge = (who: string, outcomes: readonly string[], allowed: readonly string[]) =>
+    outcomes.filter((outcome) => !allowed.includes(outcome)).map((outcome) => `${who}: ${outcome}`);
+  const silent = (child: Facts["victim"], who: string) =>
+    child.isLate || child.outcomes.length === 0 ? [`P15: ${who} got no answer in time`] : [];
+  const look = (child: Facts["victim"], who: string, allowed: readonly string[]) => [
+    ...judge(who, child.outcomes, allowed),
+    ...(allowed.includes("gone") ? [] : silent(child, who)),
+  ];
+  const calls = next.outcomes.slice(next.outcomes[0] === "401" ? 1 : 0, signInAgain === undefined ? undefined : -1);
+  return [
+    ...look(victim, "the process with the fault", point.victim),
+    ...others.flatMap((child, index) =>
+      look(child, `process ${index + 2}`, (child.isHit ? point.second?.outcomes : undefined) ?? point.others),
+    ),
+    ...judge("the next process", calls, point.next),
+    ...judge("signing in again", signInAgain === undefined ? [] : [signInAgain], OK),
+    ...silent(next, "the next process"),
+  ];
+}
+
+/** The next process renews once more where the session lives, or else the first time after it signed in again. */
+function serverViolations({ point, scene, next, signInAgain }: Facts): string[] {
+  const { tokenRequests, revokedGrants } = scene.server;
+  const allowed = point.exchanges + (next.outcomes[0] === "200" || signInAgain !== undefined ? 1 : 0);
+  return [
+    ...(tokenRequests > allowed ? [`P4: ${tokenRequests} exchanges, where ${allowed} would do`] : []),
+    ...(revokedGrants > point.revoked ? [`P1: ${revokedGrants} grants revoked`] : []),
+  ];
+}
+
+/** A refresh token is presented once; again only after an attempt recorded as lost (P1). */
+function presentationViolations({ victim, others, next }: Facts): string[] {
+  const lines = [victim, ...others, next].flatMap((child) => child.lines);
+  const takeovers = new Set(
+    lines.flatMap((line) => (line.type === "exchange" && line.afterLoss ? line.attemptId : [])),
+  );
+  const presented = lines.filter((line): line is Line & { type: "presented" } => line.type === "presented");
+  const first = presented.filter((line) => !takeovers.has(line.attemptId)).map((line) => line.digest);
+  const again = new Set(first.filter((digest, index) => first.indexOf(digest) !== index));
+  return [...again].map((digest) => `P1: the refresh token ${digest.slice(0, 8)}… was presented twice as new`);
+}
+
+/** Old generations are collected; a draft and a projection stay only where their writer was killed. */
+function leftOverViolations({ point, scene }: Facts): string[] {
+  const names = listed(chainOf(scene.sessionPath));
+  const temporary = names.filter((name) => /^(draft|projection)-/.test(name));
+  const generations = names.filter((name) => /^\d+$/.test(name));
+  const strange = names.filter((name) => !/^((draft|projection)-[0-9a-f]+|\d+|lock)$/.test(name));
+  const kills = [point.fault, point.second?.fault].filter((fault) => fault === "kill").length;
+  const beside = listed(scene.root, "home").filter((name) => !/^\.?session\.json/.test(name) && name !== "filler");
+  return [
+    ...(temporary.length > 2 * kills ? [`left over: ${temporary.join(", ")}`] : []),
+    ...(generations.length > 3 ? [`left over: generations ${generations.join(", ")}`] : []),
+    ...[...strange, ...beside].map((name) => `left over: ${name}`),
+  ];
+}
+
+function listed(...path: string[]): string[] {
+  try {
+    return readdirSync(path.join("/"));
+  } catch {
+    return []; // the fault took it away
+  }
+}
+
+/** No token in anything that any process wrote (P8). */
+function secretViolations({ scene, victim, others, next }: Facts): string[] {
+  const printed = [victim, ...others, next].map((child) => child.printed).join("\n");
+  const leaks = [...scene.tokens].filter((token) => printed.includes(token));
+  return leaks.map(() => "P8: a token was printed");
+}

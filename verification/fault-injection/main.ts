@@ -1,0 +1,64 @@
+/** Kills, stops and starves real processes that share a session, and checks the invariants. */
+import { availableParallelism } from "node:os";
+import { type FaultPoint, hasStop } from "./expectations.ts";
+import { FAULT_POINTS } from "./fault-points.ts";
+import { parseOptions } from "./options.ts";
+import { seeded } from "./random.ts";
+import { playRound, type RoundResult } from "./round.ts";
+import { canMount } from "./scene.ts";
+import { table } from "./table.ts";
+
+interface Round {
+  readonly point: FaultPoint;
+  readonly repetition: number;
+}
+
+const options = parseOptions(process.argv.slice(2));
+const possible = canMount() ? FAULT_POINTS : FAULT_POINTS.filter(({ fault }) => fault !== "fill-disk");
+const exact = possible.filter(({ name }) => name === options.point);
+const chosen = exact.length > 0 ? exact : possible.filter(({ name }) => name.includes(options.point ?? ""));
+if (chosen.length === 0) throw new Error(`no fault point is called ${options.point}: see --list`);
+
+if (options.list) for (const { name } of chosen) console.log(name);
+else process.exitCode = report(await playAll(schedule(chosen, options.rounds)));
+
+/** All fault points, in an order of the seed's; and what takes long first: a stopped process needs no processor. */
+function schedule(points: readonly FaultPoint[], rounds: number): Round[] {
+  const rank = new Map(points.map((point) => [point, seeded(`${options.seed} ${point.name}`)()]));
+  const inTurn = points.toSorted((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
+  const all = Array.from({ length: Math.ceil(rounds / inTurn.length) }, (_, repetition) =>
+    inTurn.map((point) => ({ point, repetition })),
+  ).flat();
+  const isLong = ({ point }: Round) => hasStop(point);
+  const chosenRounds = all.slice(0, rounds);
+  return [...chosenRounds.filter(isLong), ...chosenRounds.filter((round) => !isLong(round))];
+}
+
+async function playAll(rounds: Round[]): Promise<RoundResult[]> {
+  const results: RoundResult[] = [];
+  const queue = rounds.values();
+  const lane = async () => {
+    for (const round of queue) results.push(await play(round));
+  };
+  await Promise.all(Array.from({ length: availableParallelism() + 1 }, lane));
+  return results;
+}
+
+async function play({ point, repetition }: Round): Promise<RoundResult> {
+  const result = await playRound(point, repetition, seeded(`${options.seed} ${point.name} ${repetition}`));
+  if (result.violations.length > 0) {
+    console.log(`VIOLATED at ${point.name}:\n${result.violations.map((each) => `  - ${each}`).join("\n")}`);
+    console.log(result.log);
+    const again = `pnpm inject-faults --seed ${options.seed} --point ${point.name} --rounds ${repetition + 1}`;
+    console.log(`To see it again: ${again}\n`);
+  }
+  return result;
+}
+
+function report(results: readonly RoundResult[]): number {
+  if (possible.length < FAULT_POINTS.length) console.log("skipped, because nothing can be mounted here: fill-disk");
+  console.log(table(results));
+  const violations = results.flatMap((result) => result.violations);
+  console.log(`\n${results.length} rounds, ${violations.length} violations (seed ${options.seed})`);
+  return violations.length > 0 ? 1 : 0;
+}

@@ -1,0 +1,153 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Child } from "./child.ts";
+import { type FaultPoint, fine, hasStop } from "./expectations.ts";
+import { violations } from "./invariants.ts";
+import type { Order, TrapConfig, WorkerConfig } from "./messages.ts";
+import { between } from "./random.ts";
+import { REPAIRS } from "./repairs.ts";
+import { collectTokens, PROFILES, type Scene, setScene } from "./scene.ts";
+
+const READY = 60_000;
+const BOUND = 30_000;
+const BOUND_AFTER_DEATH = 15_000; // half the lease: the others do not wait for that
+const LATER = 1_500;
+const STOP = 3_000; // at least: longer than the lock takes to go stale
+const CALL: Order = { do: "call" };
+
+/** What there is to judge when a round is over. */
+export interface Facts {
+  readonly point: FaultPoint;
+  readonly scene: Scene;
+  readonly victim: Child;
+  readonly others: readonly Child[];
+  /** A process that came when all was over, and that had to renew once more where it could. */
+  readonly next: Child;
+  /** How it ended when that process signed in again; absent where it did not have to. */
+  readonly signInAgain: string | undefined;
+}
+
+export interface RoundResult {
+  readonly point: FaultPoint;
+  readonly exchanges: number;
+  readonly takeovers: number;
+  readonly typedErrors: number;
+  readonly violations: readonly string[];
+  /** What every process said, for the one who has to find out. */
+  readonly log: string;
+  /** Whether a fault point was not met. */
+  readonly isMissed: boolean;
+}
+
+/** Lets one of several processes meet its fault, and judges what becomes of all. */
+export async function playRound(point: FaultPoint, repetition: number, random: () => number): Promise<RoundResult> {
+  const count = between(random, 4, 8);
+  const latency = between(random, 20, 60);
+  // Who starts with the others may find the work done, and then misses its fault.
+  const isFirst = point.second !== undefined || point.kind === "files" || repetition === 0;
+  const cue = !isFirst && random() < 0.3 ? "ready" : cueOf(point, random);
+  await using scene = await setScene({
+    latency,
+    accessTokenSeconds: isRevoking(point) ? 15 : 300,
+    profile: point.profile ?? "generic",
+    isSmallDisk: point.fault === "fill-disk",
+    isNobodys: isSuperuser && point.fault.startsWith("forbid-"),
+  });
+  const facts = await play(point, scene, { cue, count });
+  return judge(facts.victim.isHit ? facts : { ...facts, point: { ...point, ...fine } });
+}
+
+/** Whether somebody may end up with new tokens of a revoked grant. Then they are short-lived, and soon asked again. */
+const isRevoking = (point: FaultPoint): boolean => hasStop(point) && point.revoked > 0;
+
+const isSuperuser = process.getuid?.() === 0;
+
+/** When the others begin: when the fault has happened, when the request goes out, or all at once. */
+type Cue = "hit" | "presented" | "ready";
+
+function cueOf({ at, kind }: FaultPoint, random: () => number): Cue {
+  if (kind === "lock") return "ready";
+  return /^(look|claim)/.test(at) || random() < 0.3 ? "hit" : "presented";
+}
+
+interface Plan {
+  readonly cue: Cue;
+  readonly count: number;
+}
+
+async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Promise<Facts> {
+  const start = (trap?: TrapConfig) => new Child(configOf(point, scene, trap), scene.isNobodys);
+  const victim = start({ point: point.at, fault: point.fault });
+  const others = Array.from({ length: count - 1 }, () => start(secondTrap(point, scene)));
+  const all = [victim, ...others];
+  await Promise.all(all.map((child) => child.until(() => child.lines.length > 0, READY)));
+  const settling = victim.ask(CALL, 2 * BOUND);
+  await victim.until(() => victim.isHit || cue === "ready" || (cue === "presented" && victim.isPresenting), BOUND);
+  const bound = point.kind === "kill" && !hasStop(point) ? BOUND_AFTER_DEATH : BOUND;
+  const calls = others.map((child) => child.ask(CALL, point.second?.fault === "stop" ? 2 * BOUND : bound));
+  if (point.isRepairedFirst) await repair(point, scene, victim);
+  await Promise.all(others.map((child) => child.until(() => child.isHit || child.outcomes.length > 0, bound)));
+  if (all.some((child) => child.isStopped)) await sleep(STOP);
+  collectTokens(scene);
+  for (const child of all) child.signal("SIGCONT");
+  await Promise.all([settling, ...calls]);
+  if (!point.isRepairedFirst) await repair(point, scene, victim);
+  const next = start();
+  const signInAgain = await comeLater(next, point, scene);
+  collectTokens(scene);
+  await Promise.all([...all, next].map((child) => child.end()));
+  return { point, scene, victim, others, next, signInAgain };
+}
+
+const secondTrap = ({ second }: FaultPoint, { root }: Scene): TrapConfig | undefined =>
+  second && { point: second.at, fault: second.fault, once: join(root, "second-fault") };
+
+async function repair(point: FaultPoint, { sessionPath }: Scene, victim: Child): Promise<void> {
+  if (!point.repair) return;
+  await victim.until(() => victim.isHit, BOUND);
+  await sleep(LATER);
+  if (victim.isHit) REPAIRS[point.repair](sessionPath, victim.pid);
+  await sleep(LATER); // what was received meanwhile is written again every second
+}
+
+/** Calls, and where that works renews once more: the session has to go on. Where it has ended another one begins. */
+async function comeLater(next: Child, point: FaultPoint, { server, tokens }: Scene): Promise<string | undefined> {
+  const outcome = await next.ask(CALL, BOUND);
+  if (outcome === "401" && isRevoking(point)) {
+    await sleep(15_000 / 5); // from then on a 401 is worth an exchange again
+    await next.ask(CALL, BOUND);
+  }
+  if (outcome === "200") await next.ask({ do: "refresh" }, BOUND);
+  if (!next.outcomes.at(-1)?.startsWith("SIGN_IN_REQUIRED")) return undefined;
+  const refreshToken = await server.mintRefreshToken();
+  tokens.add(refreshToken);
+  return next.ask({ do: "sign-in", refreshToken }, BOUND);
+}
+
+function configOf(point: FaultPoint, { server, api, sessionPath }: Scene, trap: TrapConfig | undefined): WorkerConfig {
+  return {
+    sessionPath,
+    tokenEndpoint: server.tokenEndpoint,
+    clientId: server.clientId,
+    api: api.origin,
+    timeout: hasStop(point) ? 4_000 : 20_000,
+    provider: PROFILES[point.profile ?? "generic"],
+    trap,
+    everyoneWinsTheLock: point.kind === "lock",
+  };
+}
+
+function judge(facts: Facts): RoundResult {
+  const { point, victim, others, next, scene } = facts;
+  const all = [victim, ...others, next];
+  const lines = all.flatMap((child) => child.lines);
+  return {
+    point,
+    isMissed: !victim.isHit || (point.second !== undefined && !others.some((child) => child.isHit)),
+    exchanges: scene.server.tokenRequests,
+    takeovers: lines.filter((line) => line.type === "exchange" && line.afterLoss).length,
+    typedErrors: all.flatMap((child) => child.outcomes).filter((outcome) => outcome !== "200").length,
+    violations: violations(facts),
+    log: all.map((child, index) => `process ${index + 1}\n${child.log}`).join("\n"),
+  };
+}

@@ -1,0 +1,55 @@
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
+import { directoryLock, type Lock } from "../../packages/store-node/src/lock.ts";
+import type { Trap } from "./trap.ts";
+
+/** Milliseconds in which several get past their comparison before the first of them publishes. */
+const HESITATION = 40;
+
+/** The real disk, with a fault point before and after every step of a write. */
+export function trappedDisk(disk: FileSystem, trap: Trap, hesitates: boolean): FileSystem {
+  return {
+    ...disk,
+    create: (path, text, options) => trap.around(kindOf(path), () => disk.create(path, text, options)),
+    async link(from, to) {
+      if (hesitates) await sleep(HESITATION);
+      await trap.around("link", () => disk.link(from, to));
+    },
+    rename: (from, to) => trap.around("rename", () => disk.rename(from, to)),
+    unlink: (path) => trap.around(`unlink-${kindOf(path)}`, () => disk.unlink(path)),
+    syncDirectory: (path) => trap.around("sync-directory", () => disk.syncDirectory(path)),
+  };
+}
+
+/** `draft`, `projection`, or `generation`. */
+const kindOf = (path: string): string => /^(draft|projection)-/.exec(basename(path))?.[1] ?? "generation";
+
+/** The real lock, or one that everybody wins, with fault points around taking and releasing it. */
+export function trappedLock(trap: Trap, everyoneWins: boolean): Lock {
+  const take: Lock = everyoneWins ? async () => async () => {} : directoryLock;
+  return async (directory, options) => {
+    const release = await trap.around("lock", () => take(directory, options));
+    return release && (() => trap.around("unlock", release));
+  };
+}
+
+type Writing = { writeFile(this: unknown, text: string): Promise<void>; sync(this: unknown): Promise<void> };
+
+/** Fault points within the writing of one file: empty, half written, written and not synced. */
+export async function trapFileHandles(trap: Trap): Promise<void> {
+  const handle = await open(process.execPath);
+  const prototype = Object.getPrototypeOf(handle) as Writing;
+  await handle.close();
+  const { writeFile, sync } = prototype;
+  prototype.writeFile = async function (text) {
+    trap.at("before-write");
+    if (trap.isSetAt("half-write")) await writeFile.call(this, text.slice(0, text.length / 2));
+    trap.at("half-write");
+    await writeFile.call(this, text);
+  };
+  prototype.sync = async function () {
+    await trap.around("fsync", () => sync.call(this));
+  };
+}

@@ -1,0 +1,59 @@
+/** One process that holds the session, over the real store and the real protocol, with fault points in between. */
+import { inspect } from "node:util";
+import { createFetch, createTokenManager, reconcile, UnexpiredError } from "@unexpired/core";
+import { oauth2Refresh } from "@unexpired/core/oauth2";
+import { openFileStore } from "../../packages/store-node/src/file-store.ts";
+import { nodeFileSystem } from "../../packages/store-node/src/filesystem.ts";
+import { type Order, tell, type WorkerConfig } from "./messages.ts";
+import { Trap } from "./trap.ts";
+import { trapFileHandles, trappedDisk, trappedLock } from "./trapped-disk.ts";
+import { trappedRefresh, trappedStore } from "./trapped-protocol.ts";
+
+const config: WorkerConfig = JSON.parse(process.argv[2] ?? "{}");
+const { sessionPath, tokenEndpoint, clientId, timeout, provider } = config;
+const trap = new Trap(config.trap, sessionPath);
+await trapFileHandles(trap);
+const store = openFileStore(sessionPath, {
+  fs: trappedDisk(nodeFileSystem, trap, config.everyoneWinsTheLock),
+  lock: trappedLock(trap, config.everyoneWinsTheLock),
+  reconcile,
+});
+const tokens = createTokenManager({
+  store: trappedStore(store, trap),
+  refresh: trappedRefresh(oauth2Refresh({ tokenEndpoint, clientId, timeout }), trap),
+  provider,
+});
+tokens.subscribe((event) => {
+  if (event.type !== "exchange-started") return;
+  tell({ type: "exchange", attemptId: event.attemptId, afterLoss: event.afterLoss });
+});
+const call = createFetch(tokens, { origins: [config.api] });
+
+process.on("message", (order: Order) => void obey(order));
+process.on("disconnect", () => process.exit());
+tell({ type: "ready" });
+
+async function obey(order: Order): Promise<void> {
+  if (order.do === "end") {
+    await tokens.close();
+    process.disconnect();
+    return;
+  }
+  try {
+    if (order.do === "refresh") await tokens.refresh();
+    if (order.do === "sign-in") await signIn(order.refreshToken);
+    const response = await call(config.api);
+    tell({ type: "settled", outcome: String(response.status), told: inspect(tokens) });
+  } catch (error) {
+    // Printed in full: the round looks for tokens in it.
+    tell({ type: "settled", outcome: nameOf(error), told: inspect(error, { depth: 9, showHidden: true }) });
+  }
+}
+
+const signIn = (refreshToken: string) =>
+  tokens.signIn({ accessToken: `at-${refreshToken}`, refreshToken, expiresAt: 0 });
+
+function nameOf(error: unknown): string {
+  if (!UnexpiredError.is(error)) return `untyped ${String(error)}`;
+  return error.code === "SIGN_IN_REQUIRED" ? `${error.code} ${error.reason}` : error.code;
+}

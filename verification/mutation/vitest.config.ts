@@ -1,0 +1,38 @@
+import { chmodSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+// Stryker's copy is for its owner alone, and a test becomes another user.
+chmodSync(join(import.meta.dirname, "../.."), 0o755);
+
+const { mutate } = JSON.parse(readFileSync(join(import.meta.dirname, "stryker.config.json"), "utf8")) as {
+  mutate: readonly string[];
+};
+const own = mutate.map((file) => basename(file, ".ts"));
+
+/** Modules' own tests first: the first failure ends the run. */
+class OwnTestsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isOther = ({ moduleId }: TestSpecification) => Number(!own.includes(basename(moduleId, ".test.ts")));
+    return files.sort((a, b) => isOther(a) - isOther(b));
+  }
+}
+
+/** Without the tests that start processes: those run the code that is not mutated. */
+const project = (name: string, exclude: readonly string[] = []) => ({
+  test: {
+    name,
+    root: `packages/${name}`,
+    include: ["tests/*.test.ts"],
+    exclude: exclude.map((file) => `tests/${file}.test.ts`),
+    isolate: false,
+  },
+});
+
+export default defineConfig({
+  test: {
+    sequence: { sequencer: OwnTestsFirst },
+    projects: [project("core"), project("store-node", ["holder", "interleavings", "lock", "processes"])],
+  },
+});

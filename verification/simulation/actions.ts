@@ -1,0 +1,40 @@
+import type { Program } from "./program.ts";
+import type { Random } from "./random.ts";
+
+type Act = (program: Program) => unknown;
+
+const get: Act = (program) => program.get();
+const replace: Act = (program) => (program.given ? program.replace(program.given) : program.get());
+const impatient =
+  (patience: number): Act =>
+  (program) =>
+    program.getImpatiently(patience);
+
+/** What programs do, as often as it stands here. */
+const ACTIONS: readonly Act[] = [
+  ...Array.from({ length: 18 }, () => get),
+  impatient(1),
+  impatient(10),
+  impatient(1_000),
+  replace,
+  replace,
+  replace,
+  replace,
+  (program) => program.refresh(),
+  (program) => program.refresh(),
+  (program) => program.refresh(),
+  (program) => program.signIn("A"),
+  (program) => program.signIn("B"),
+  (program) => program.signIn("B"),
+  (program) => program.signOut(),
+  (program) => program.signOut(),
+  (program) => program.signOut(),
+  (program) => program.close(),
+  (program) => program.close(),
+];
+
+/** What a program does next. */
+export const actionOf = (random: Random): ((program: Program) => void) => {
+  const act = random.pick("action", ACTIONS);
+  return (program) => void act(program);
+};

@@ -1,0 +1,65 @@
+import { type RunResult, run } from "./run.ts";
+
+/** Which seeds to run. Every `stride`-th from `first`, so that workers share them out. */
+export interface Share {
+  readonly first: number;
+  readonly stride: number;
+  readonly end: number;
+}
+
+/** What many runs came to. Plain data: it crosses threads. */
+export interface Totals {
+  runs: number;
+  steps: number;
+  exchanges: number;
+  readonly injected: Record<string, number>;
+  readonly states: string[];
+  /** The failing seed with the lowest number. */
+  failure: { readonly seed: number; readonly invariant: string; readonly text: string } | undefined;
+}
+
+/** Runs a share of the seeds, up to the first violation. */
+export async function campaign({ first, stride, end }: Share): Promise<Totals> {
+  const totals: Totals = { runs: 0, steps: 0, exchanges: 0, injected: {}, states: [], failure: undefined };
+  const states = new Set<string>();
+  for (let seed = first; seed < end && !totals.failure; seed += stride) {
+    const result = await runSafely(seed);
+    totals.runs++;
+    totals.steps += result.steps;
+    totals.exchanges += result.exchanges;
+    for (const [kind, count] of Object.entries(result.injected)) add(totals.injected, kind, count);
+    for (const state of result.states) states.add(state);
+    if (result.violation) totals.failure = { seed, ...result.violation };
+  }
+  totals.states.push(...states);
+  return totals;
+}
+
+/** As one total. */
+export function merge(all: readonly Totals[]): Totals {
+  const injected: Record<string, number> = {};
+  for (const totals of all) for (const [kind, count] of Object.entries(totals.injected)) add(injected, kind, count);
+  const sum = (of: (totals: Totals) => number) => all.reduce((total, each) => total + of(each), 0);
+  const failures = all.flatMap(({ failure }) => (failure ? [failure] : []));
+  return {
+    runs: sum(({ runs }) => runs),
+    steps: sum(({ steps }) => steps),
+    exchanges: sum(({ exchanges }) => exchanges),
+    injected,
+    states: [...new Set(all.flatMap(({ states }) => states))],
+    failure: failures.sort((a, b) => a.seed - b.seed)[0],
+  };
+}
+
+const add = (counts: Record<string, number>, kind: string, count: number): void => {
+  counts[kind] = (counts[kind] ?? 0) + count;
+};
+
+/** A run; what escapes as an exception is named with its seed. */
+async function runSafely(seed: number): Promise<RunResult> {
+  try {
+    return await run(seed);
+  } catch (cause) {
+    throw new Error(`seed ${seed} ended with an exception`, { cause });
+  }
+}

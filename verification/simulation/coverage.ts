@@ -1,0 +1,21 @@
+import type { Program } from "./program.ts";
+import type { World } from "./world.ts";
+
+/** The state of a world in so far as the protocol tells it apart: the record, and what each program thinks. */
+export function coverageOf({ invariants, options }: World, programs: readonly Program[]): string {
+  const record = invariants.records.current;
+  const stored = record?.dead?.reason ?? (record?.tokens ? "tokens" : "none");
+  const { attempt } = record ?? {};
+  const claim = attempt ? `${attempt.status}${attempt.afterLoss ? " again" : ""}` : "";
+  const views = programs.map(viewOf);
+  return `${options.kind}: ${stored} ${claim} | ${views.sort().join(" ")}`;
+}
+
+function viewOf({ manager, process, isClosed }: Program): string {
+  if (isClosed) return "closed";
+  if (process.state !== "running") return process.state;
+  const { state } = manager;
+  if (state?.status === "dead") return state.reason;
+  const isExpired = state !== undefined && "usable" in state && !state.usable;
+  return `${state?.status ?? "unknown"}${isExpired ? "!" : ""}`;
+}

@@ -1,0 +1,67 @@
+import { CallerInvariants } from "./caller-invariants.ts";
+import { ExchangeInvariants } from "./exchange-invariants.ts";
+import { RecordInvariants } from "./record-invariants.ts";
+import { TokenBook } from "./tokens.ts";
+import type { World } from "./world.ts";
+
+/** The invariants that a simulation can check: P1 to P15 of `docs/guarantees.md`. P9 and P11 concern HTTP clients and are tested elsewhere. */
+export type InvariantName =
+  | "P1"
+  | "P2"
+  | "P3"
+  | "P4"
+  | "P5"
+  | "P6"
+  | "P7"
+  | "P8"
+  | "P10"
+  | "P12"
+  | "P13"
+  | "P14"
+  | "P15";
+
+/** An invariant that did not hold. */
+export interface Violation {
+  readonly invariant: InvariantName;
+  readonly text: string;
+}
+
+/** All invariants, checked from outside: the server's log, the store's content, what callers were given. */
+export class Invariants {
+  readonly book = new TokenBook();
+  readonly exchanges: ExchangeInvariants;
+  readonly records: RecordInvariants;
+  readonly callers: CallerInvariants;
+  /** The first one; the run ends with it. */
+  violation: Violation | undefined;
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.exchanges = new ExchangeInvariants(world, this);
+    this.records = new RecordInvariants(world, this);
+    this.callers = new CallerInvariants(world, this);
+  }
+
+  /** Records a violation. */
+  break(invariant: InvariantName, text: string): void {
+    this.violation ??= { invariant, text };
+  }
+
+  /** Records a violation unless `holds`. */
+  require(holds: boolean, invariant: InvariantName, text: () => string): void {
+    if (!holds) this.break(invariant, text());
+  }
+
+  /** After every step. */
+  check(author: string): void {
+    this.records.check(author);
+    for (const process of this.#world.living) this.callers.checkIdle(process);
+  }
+
+  /** After the last step of a run whose faults have stopped. */
+  checkEnd(): void {
+    this.records.checkEnd();
+    this.callers.checkEnd();
+  }
+}

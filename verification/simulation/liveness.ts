@@ -1,0 +1,106 @@
+import { UnexpiredError } from "@unexpired/core";
+import { FileWorld } from "./file-world.ts";
+import { Program } from "./program.ts";
+import type { World } from "./world.ts";
+
+const TRIES = 8;
+const PATIENCE = 30_000;
+const SETTLING = 100_000; // a slow call that is still under way, a lease of 40 s, an exchange of 30 s
+
+/** P15: with all faults over, every caller is served, and everyone who asks now gets a token, or has to sign in. */
+export async function checkLiveness(
+  world: World,
+  programs: readonly Program[],
+  pass: (span: number) => Promise<void>,
+): Promise<void> {
+  world.note("", "--- no more faults");
+  await pass(SETTLING);
+  world.invariants.callers.checkEnd();
+  const open = programs.filter(({ isClosed, process }) => !isClosed && process.state !== "dead");
+  for (const program of [...open, new Program(world, 0)]) {
+    if (!world.invariants.violation) await serve(world, program, pass);
+  }
+  if (world.store instanceof FileWorld) await checkRepair(world, world.store, pass);
+}
+
+/** P5: whatever happened to the session file, who looks twice repairs it. */
+async function checkRepair(world: World, store: FileWorld, pass: (span: number) => Promise<void>): Promise<void> {
+  const process = world.spawn(0);
+  const { load } = store.storeFor(process);
+  const look = () => load().catch(() => undefined);
+  let found: Awaited<ReturnType<typeof look>>;
+  process.later("look twice", () => {
+    void look()
+      .then(look)
+      .then((stored) => {
+        found = stored;
+      });
+  });
+  await pass(PATIENCE);
+  const isOurs = /^[1-9]\d*-[0-9a-f]+$/.test(found?.version ?? ""); // else another program's session stands there
+  const text = () => "nothing fails any more, and the session file is not repaired";
+  world.invariants.require(!isOurs || store.isProjected, "P5", text);
+}
+
+async function serve(world: World, program: Program, pass: (span: number) => Promise<void>): Promise<void> {
+  const { process } = program;
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    let isServed = false;
+    process.later("ask in the end", () => {
+      void askUntilAccepted(world, program).then((served) => {
+        isServed = served;
+      });
+    });
+    await pass(PATIENCE);
+    if (world.invariants.violation) return;
+    world.invariants.callers.checkEnd();
+    if (isServed) return;
+  }
+  const text = program.error instanceof Error ? program.error.message : "tokens that the API refuses";
+  world.invariants.break("P15", `nothing fails any more, and ${process.name} still gets: ${text}`);
+}
+
+async function askUntilAccepted(world: World, program: Program): Promise<boolean> {
+  const given = await program.get();
+  if (given === undefined) return isExcused(world, program);
+  if (world.server.accepts(given)) return true;
+  const replaced = await program.replace(given);
+  return replaced === undefined ? isExcused(world, program) : world.server.accepts(replaced);
+}
+
+const isExcused = (world: World, program: Program): boolean =>
+  isTorn(world, program) || isHomeless(world, program) || isPutBack(world, program) || mustSignIn(world, program);
+
+/** A spent session that a foreign program put back, and over which nobody has a newer one to restore, is nobody's. */
+function isPutBack({ invariants: { records } }: World, { error }: Program): boolean {
+  const digest = records.digestOf(records.current);
+  return UnexpiredError.is(error) && digest !== undefined && records.current?.spent.includes(digest) === true;
+}
+
+/** I14: whoever has seen a session that is lost together with its directory is told so, and not to sign in. */
+const isHomeless = ({ store }: World, { error }: Program): boolean =>
+  UnexpiredError.is(error) &&
+  error.code === "STORE_UNAVAILABLE" &&
+  store instanceof FileWorld &&
+  store.isLost &&
+  store.truth() === undefined;
+
+/** P7: a session file that holds no JSON is an error that names it, and stays as it is. */
+function isTorn(world: World, { error }: Program): boolean {
+  return world.isTorn && UnexpiredError.is(error) && error.code === "STORE_UNREADABLE";
+}
+
+/** A sign-in is required of this program only where the record says so, or it belongs to another account. */
+function mustSignIn(world: World, { error, process }: Program): boolean {
+  if (!UnexpiredError.is(error) || error.code !== "SIGN_IN_REQUIRED") return false;
+  const { records, exchanges } = world.invariants;
+  const record = records.current;
+  const isJudged = exchanges.wasJudged(records.digestOf(record)) || world.options.afterLoss === "sign-in";
+  const isOver = !record || record.dead !== undefined || isJudged || error.reason === "account_changed";
+  world.invariants.require(
+    isOver,
+    "P15",
+    () => `${process.name} is told to sign in (${error.reason}), and the session is alive`,
+  );
+  return true;
+}

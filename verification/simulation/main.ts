@@ -1,0 +1,81 @@
+/** `pnpm simulate`: see README.md. */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { merge } from "./campaign.ts";
+import { MUTANTS } from "./mutants.ts";
+import type { Mutant } from "./mutate.ts";
+import { printFailure, printTotals } from "./report.ts";
+import { run } from "./run.ts";
+import { shrink } from "./shrink.ts";
+import { inParallel, runInWorker } from "./worker-pool.ts";
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "20000" },
+    seed: { type: "string", default: "1" },
+    replay: { type: "boolean", default: false },
+    mutants: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
+  allowPositionals: true, // pnpm passes a `--` on
+});
+const seed = number("seed", values.seed);
+const runs = number("runs", values.runs);
+const workers = availableParallelism();
+const MUTANT_RUNS = 10_000;
+
+if (values.replay) await replay(seed);
+else if (values.mutants) await findMutants();
+else await simulate();
+
+function number(option: string, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  console.error(`--${option}: expected a number, not ${text}.`);
+  process.exit(2);
+}
+
+async function simulate(): Promise<void> {
+  const started = performance.now();
+  const end = seed + runs;
+  const shares = Array.from({ length: workers }, (_, index) => ({ first: seed + index, stride: workers, end }));
+  const totals = merge(await inParallel(shares, workers, (share) => runInWorker(share)));
+  printTotals(totals, performance.now() - started);
+  if (totals.failure) await replay(totals.failure.seed);
+  else console.log("No invariant was violated.");
+}
+
+/** Runs a seed, and prints the shortest schedule found that violates the same invariant. */
+async function replay(failing: number): Promise<void> {
+  const first = await run(failing);
+  if (!first.violation) return console.log(`Seed ${failing} violates no invariant (${first.steps} steps).`);
+  const shortest = await shrink(first, run);
+  printFailure(await run(failing, { choices: shortest.choices, trace: true }));
+  process.exitCode = 1;
+}
+
+async function findMutants(): Promise<void> {
+  const wanted = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
+  const found = await inParallel(wanted, workers, findMutant);
+  const missed = found.filter((isFound) => !isFound).length;
+  console.log(
+    missed === 0 ? `All ${found.length} mutants were found.` : `${missed} of ${found.length} were not found.`,
+  );
+  if (missed > 0) process.exitCode = 1;
+}
+
+/** A seed that violates an invariant without the mutant, too, says nothing about it. */
+async function findMutant({ name, edits }: Mutant): Promise<boolean> {
+  const end = seed + MUTANT_RUNS;
+  for (let first = seed; first < end; first++) {
+    const { failure } = await runInWorker({ first, stride: 1, end }, edits);
+    if (!failure) break;
+    first = failure.seed;
+    if ((await run(first)).violation) continue;
+    console.log(
+      `${name.padEnd(52)} ${failure.invariant.padEnd(4)} after ${first - seed + 1} runs: ${failure.text.slice(0, 130)}`,
+    );
+    return true;
+  }
+  console.log(`${name.padEnd(52)} NOT FOUND in ${MUTANT_RUNS} runs`);
+  return false;
+}

@@ -1,0 +1,127 @@
+import { actionOf } from "./actions.ts";
+import { coverageOf } from "./coverage.ts";
+import { applyFault } from "./fault-effects.ts";
+import type { Violation } from "./invariants.ts";
+import { checkLiveness } from "./liveness.ts";
+import { Program } from "./program.ts";
+import { type Choices, Random } from "./random.ts";
+import { World, worldOptions } from "./world.ts";
+
+/** What came of one run. */
+export interface RunResult {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly steps: number;
+  readonly exchanges: number;
+  readonly injected: Readonly<Record<string, number>>;
+  readonly states: readonly string[];
+  readonly choices: Choices;
+  readonly trace: readonly string[];
+}
+
+/** How to run: with other choices than the seed's, and with a trace. */
+export interface RunOptions {
+  readonly choices?: Choices | undefined;
+  readonly trace?: boolean;
+}
+
+const MAX_STEPS = 40_000;
+const STEPS_PER_MILLISECOND = 0.01; // what the store refuses is tried again every second
+const ROUND = 45_000;
+
+/** One world from sign-in to the end: rounds of calls with faults, and a calm end in which everyone must be served. */
+export async function run(seed: number, { choices, trace = false }: RunOptions = {}): Promise<RunResult> {
+  const random = new Random(seed, choices);
+  const world = new World(worldOptions(random), random);
+  world.isTracing = trace;
+  const course = new Course(world);
+  await course.play();
+  return {
+    seed,
+    violation: world.invariants.violation,
+    steps: world.steps,
+    exchanges: world.invariants.exchanges.log.length,
+    injected: world.faults.injected,
+    states: [...course.states],
+    choices: random.made,
+    trace: world.trace,
+  };
+}
+
+/** The course of one run. */
+class Course {
+  readonly states = new Set<string>();
+  readonly #world: World;
+  readonly #programs: Program[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  async play(): Promise<void> {
+    const { random, options, invariants, faults } = this.#world;
+    for (let slot = 0; slot < options.processes; slot++) this.#programs.push(new Program(this.#world, slot));
+    void this.#programs[0]?.signIn("A");
+    await this.#until(1_000);
+    faults.isOn = true;
+    const rounds = 1 + random.choose("action", 3);
+    for (let round = 0; round < rounds && !invariants.violation; round++) await this.#round();
+    faults.isOn = false;
+    if (invariants.violation) return;
+    for (const process of this.#world.living) process.resume();
+    await checkLiveness(this.#world, this.#programs, (limit) => this.#until(limit));
+    if (!invariants.violation) invariants.checkEnd();
+  }
+
+  /** Everybody wants something at about the same time. */
+  async #round(): Promise<void> {
+    const { random, options, scheduler } = this.#world;
+    const pause = random.pick("action", [1.02, 0.85, 0.1, 0.9, 4]) * options.lifetime;
+    this.#world.note("", `--- ${Math.round(pause / 1000)} s later`);
+    const start = scheduler.now + pause;
+    for (let slot = 0; slot < options.processes; slot++) {
+      const count = 1 + random.choose("action", 2);
+      for (let each = 0; each < count; each++) this.#plan(slot, start);
+    }
+    await this.#until(pause + 1_000);
+    await this.#until(ROUND);
+  }
+
+  #plan(slot: number, start: number): void {
+    const { random, scheduler } = this.#world;
+    const at = start + random.pick("action", [0, 0, 1, 3, 10, 50, 900, 4_000, 20_000]);
+    const act = actionOf(random);
+    const run = () => {
+      const program = this.#programOf(slot);
+      if (program.process.isRunning) act(program);
+      else program.process.later("act", () => act(program));
+    };
+    scheduler.add({ author: `p?${slot}`, label: "act", at, run });
+  }
+
+  /** A program that ended is started again. */
+  #programOf(slot: number): Program {
+    const program = this.#programs[slot];
+    if (program && !program.isClosed && program.process.state !== "dead") return program;
+    const next = new Program(this.#world, slot);
+    this.#programs[slot] = next;
+    return next;
+  }
+
+  /** Lets things happen for so long, or until nobody waits for anything. */
+  async #until(span: number): Promise<void> {
+    const { scheduler, invariants, faults } = this.#world;
+    const end = scheduler.now + span;
+    while (!invariants.violation) {
+      if (this.#world.steps > MAX_STEPS + scheduler.now * STEPS_PER_MILLISECOND)
+        return invariants.break("P15", `no end after ${this.#world.steps} steps`);
+      const hit = faults.drawStepFault(this.#world.isLooking ? 0.2 : 2);
+      if (hit) {
+        applyFault(this.#world, hit);
+        await this.#world.after(this.#world.lastAuthor);
+      }
+      if (!(await this.#world.step(end))) return;
+      this.states.add(coverageOf(this.#world, this.#programs));
+    }
+  }
+}

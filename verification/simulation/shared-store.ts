@@ -1,0 +1,112 @@
+import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
+import { LOAD_FAULTS, SAVE_FAULTS, type SaveFault } from "./faults.ts";
+import type { SimulatedProcess } from "./process.ts";
+import type { World } from "./world.ts";
+
+const PLACE = "The simulated store";
+const SLOW = [800, 6_000, 20_000];
+
+/** One string under compare-and-set, that processes of several machines share over a network. */
+export class SharedStore {
+  current: StoredValue | undefined;
+  readonly #world: World;
+  #saves = 0;
+  readonly #watchers = new Map<object, { readonly process: SimulatedProcess; readonly onChange: () => void }>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** The truth, for those who look from outside. */
+  truth(): string | undefined {
+    return this.current?.value;
+  }
+
+  /** A write that asks nobody; also how a foreign program writes. */
+  put(value: string | undefined): string {
+    const version = `${++this.#saves}`;
+    this.current = value === undefined ? undefined : { value, version };
+    for (const { process, onChange } of this.#watchers.values()) {
+      if (this.#world.options.watches) process.later("notice a change", onChange, this.#world.latency());
+    }
+    return version;
+  }
+
+  storeFor(process: SimulatedProcess): TokenStore {
+    return {
+      supports: { compareAndSet: "cluster", durable: true },
+      describe: () => PLACE,
+      load: () => this.#load(process),
+      save: (value, expected) => this.#save(process, value, expected),
+      remove: () => this.#send(process, () => void this.put(undefined), { label: "remove" }),
+      watch: (onChange) => {
+        const key = {};
+        this.#watchers.set(key, { process, onChange });
+        return () => this.#watchers.delete(key);
+      },
+      ...this.#world.holderFor(process),
+    };
+  }
+
+  #load(process: SimulatedProcess): Promise<StoredValue | undefined> {
+    const fault = this.#world.faults.draw(LOAD_FAULTS, 0.05);
+    return this.#send(
+      process,
+      () => {
+        if (fault === "unreadable") throw new Error("cannot be read");
+        return this.current && { ...this.current };
+      },
+      { label: "load", fault },
+    );
+  }
+
+  #save(process: SimulatedProcess, value: string, expected: string | undefined): Promise<string> {
+    const fault = this.#world.faults.draw(SAVE_FAULTS);
+    return this.#send(process, () => this.#compareAndSet(value, expected, fault), { label: "save", fault });
+  }
+
+  #compareAndSet(value: string, expected: string | undefined, fault: SaveFault | undefined): string {
+    if (fault === "save fails" || fault === "outcome unknown: not saved") throw new Error(`failed to write ${value}`);
+    if (fault === "conflict" && this.current) this.put(this.current.value);
+    if (this.current?.version !== expected) throw new StoreConflictError(PLACE);
+    const version = this.put(value);
+    if (fault === "outcome unknown: saved") throw new Error(`no answer to the write of ${value}`);
+    return version;
+  }
+
+  /** A request over the network, whose effect and whose answer are two events: the caller may die in between. */
+  #send<T>(process: SimulatedProcess, effect: () => T, { label, fault }: Call): Promise<T> {
+    const { scheduler, random } = this.#world;
+    return new Promise((resolve, reject) => {
+      if (!process.isRunning) return;
+      const run = () => {
+        const answer = outcomeOf(effect);
+        if (fault === "suspended before the answer") this.#world.suspend(process, 40_000);
+        const isSlowBack = fault?.startsWith("slow") && this.#world.random.choose("fault", 2) === 1;
+        const back = isSlowBack ? random.pick("fault", SLOW) : this.#world.latency();
+        process.later(`answer of ${label}`, () => answer.settle(resolve, reject), back);
+      };
+      const delay = fault?.startsWith("slow") ? random.pick("fault", SLOW) : this.#world.latency();
+      const name = fault ? `${label} (${fault})` : label;
+      scheduler.add({ author: process.name, label: name, at: scheduler.now + delay, run });
+    });
+  }
+}
+
+interface Call {
+  readonly label: string;
+  readonly fault?: string | undefined;
+}
+
+interface Settled<T> {
+  settle(resolve: (value: T) => void, reject: (error: unknown) => void): void;
+}
+
+function outcomeOf<T>(effect: () => T): Settled<T> {
+  try {
+    const value = effect();
+    return { settle: (resolve) => resolve(value) };
+  } catch (error) {
+    return { settle: (_, reject) => reject(error) };
+  }
+}

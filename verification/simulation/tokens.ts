@@ -1,0 +1,46 @@
+import { digestOf } from "../../packages/core/src/record.ts";
+import { canary } from "../end-to-end/support/canary.ts";
+
+/** What a simulated token says of itself: `canary-refresh-<account>.<family>.<number>`. */
+export interface Token {
+  readonly account: string;
+  readonly family: number;
+  /** Counts the rotations of its family. */
+  readonly number: number;
+}
+
+export const refreshTokenOf = ({ account, family, number }: Token): string =>
+  canary("refresh", `${account}.${family}.${number}`);
+
+export const accessTokenOf = ({ account, family, number }: Token): string =>
+  canary("access", `${account}.${family}.${number}`);
+
+/** Reads a token of either kind. */
+export function readToken(text: string): Token {
+  const [account = "", family, number] = text.slice(text.lastIndexOf("-") + 1).split(".");
+  return { account, family: Number(family), number: Number(number) };
+}
+
+/** The refresh tokens of a world, by digest: how an invariant knows what a record is about. */
+export class TokenBook {
+  readonly #byDigest = new Map<string, Token>();
+  readonly #digests = new Map<string, string>();
+
+  digest(refreshToken: string): string {
+    let digest = this.#digests.get(refreshToken);
+    if (digest === undefined) {
+      digest = digestOf(refreshToken);
+      this.#digests.set(refreshToken, digest);
+      this.#byDigest.set(digest, readToken(refreshToken));
+    }
+    return digest;
+  }
+
+  find(digest: string | undefined): Token | undefined {
+    return digest === undefined ? undefined : this.#byDigest.get(digest);
+  }
+}
+
+/** Short for people: `A1R3` is the third refresh token of account A's session 1. */
+export const shortRefresh = (token: Token): string => `${token.account}${token.family}R${token.number}`;
+export const shortAccess = (token: Token): string => `${token.account}${token.family}a${token.number}`;

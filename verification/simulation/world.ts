@@ -1,0 +1,201 @@
+import type { ProviderProfile, TokenStore } from "@unexpired/core";
+import { Faults, HOLDER_FAULTS } from "./faults.ts";
+import { FileWorld } from "./file-world.ts";
+import { Invariants } from "./invariants.ts";
+import { EPOCH, type Machine, SimulatedProcess } from "./process.ts";
+import type { Random } from "./random.ts";
+import { Scheduler, settle } from "./scheduler.ts";
+import { AuthorizationServer } from "./server.ts";
+import { SharedStore } from "./shared-store.ts";
+
+/** How one world differs from the next. */
+export interface WorldOptions {
+  readonly kind: "shared" | "file";
+  readonly processes: number;
+  readonly machines: number;
+  /** Milliseconds between the machines' clocks. */
+  readonly skew: number;
+  readonly watches: boolean;
+  /** Whether processes can tell that one of their machine is gone. */
+  readonly knowsHolders: boolean;
+  /** Whether the HTTP client gives up when its signal fires. */
+  readonly aborts: boolean;
+  readonly background: boolean;
+  readonly lifetime: number;
+  readonly graceSeconds: number;
+  readonly revokesOnReuse: boolean;
+  readonly afterLoss: ProviderProfile["afterLoss"];
+  /** Whether the session file is mounted on its own, so that it can only be written in place. */
+  readonly mounts: boolean;
+}
+
+/** Draws a world. */
+export function worldOptions(random: Random): WorldOptions {
+  const pick = <T>(options: readonly T[]) => random.pick("world", options);
+  return {
+    kind: pick(["shared", "shared", "file"] as const),
+    processes: pick([1, 2, 3, 3, 4]),
+    machines: pick([1, 1, 2, 3]),
+    skew: pick([0, 0, 0, 600_000, -600_000, 7_200_000]),
+    watches: pick([false, true]),
+    knowsHolders: pick([true, true, false]),
+    aborts: pick([false, true]),
+    background: pick([true, true, false]),
+    lifetime: pick([60_000, 20_000, 600_000, 3_600_000]),
+    graceSeconds: pick([0, 0, 30, 120]),
+    revokesOnReuse: pick([true, true, false]),
+    afterLoss: pick(["retry", "retry", "retry", "sign-in"] as const),
+    mounts: pick([false, false, false, true]),
+  };
+}
+
+const LOOK = /^(timer|load|answer of load|stat|list|read|is )/;
+const WAKING = [0, 0, 10, 300];
+const LATENCIES = [0, 0, 0, 1, 2, 4, 9, 40];
+
+/** Processes, machines, a store, a server and a network, in virtual time. */
+export class World {
+  readonly options: WorldOptions;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly faults: Faults;
+  readonly server: AuthorizationServer;
+  readonly store: SharedStore | FileWorld;
+  readonly machines: readonly Machine[];
+  readonly invariants: Invariants;
+  readonly trace: string[] = [];
+  steps = 0;
+  isTracing = false;
+  /** Whose event was last. */
+  lastAuthor = "";
+  /** Whether that was only a look, as whoever waits does by the hundred. */
+  isLooking = false;
+  #isSkewed: boolean;
+  readonly #processes = new Map<string, SimulatedProcess>();
+
+  constructor(options: WorldOptions, random: Random) {
+    this.options = options;
+    this.random = random;
+    this.scheduler = new Scheduler(random);
+    this.faults = new Faults(random);
+    const { graceSeconds, revokesOnReuse, lifetime, machines, skew } = options;
+    this.server = new AuthorizationServer({ graceSeconds, revokesOnReuse, lifetime }, () => this.scheduler.now);
+    this.machines = Array.from({ length: machines }, (_, index) => ({
+      name: `m${index}`,
+      offset: index * skew,
+      boots: 1,
+    }));
+    this.#isSkewed = skew !== 0;
+    this.store = options.kind === "file" ? new FileWorld(this) : new SharedStore(this);
+    this.invariants = new Invariants(this);
+  }
+
+  get living(): readonly SimulatedProcess[] {
+    return [...this.#processes.values()].filter(({ state }) => state !== "dead");
+  }
+
+  find(name: string): SimulatedProcess | undefined {
+    return this.#processes.get(name);
+  }
+
+  /** Whether anything went wrong so far that a calm world does not have. */
+  get hasFaults(): boolean {
+    return this.isSkewed || Object.keys(this.faults.injected).length > 0;
+  }
+
+  /** Whether clocks differ, or have jumped. */
+  get isSkewed(): boolean {
+    return this.#isSkewed;
+  }
+
+  jump(machine: Machine, milliseconds: number): void {
+    machine.offset += milliseconds;
+    this.#isSkewed = true;
+  }
+
+  /** Withholds all that happens in a process for so long. */
+  suspend(victim: SimulatedProcess, span: number): void {
+    if (victim.state !== "running") return;
+    this.note("", `! ${victim.name} is suspended for ${span} ms`);
+    victim.suspend();
+    const run = () => victim.resume();
+    this.scheduler.add({ author: victim.name, label: "resumes", at: this.scheduler.now + span, run });
+  }
+
+  /** Suspends all that runs on a machine, and wakes one after the other. */
+  sleep(machine: Machine | undefined, span: number): void {
+    for (const each of this.living)
+      if (each.machine === machine) this.suspend(each, span + this.random.pick("schedule", WAKING));
+  }
+
+  /** Virtual milliseconds of a moment by a clock that is right. */
+  sinceStart(wall: number): number {
+    return wall - EPOCH;
+  }
+
+  spawn(slot: number): SimulatedProcess {
+    const machine = this.machines[slot % this.machines.length];
+    if (!machine) throw new Error("no machine");
+    const process = new SimulatedProcess(`p${this.#processes.size}`, machine, {
+      scheduler: this.scheduler,
+      seed: this.random.seed,
+    });
+    this.#processes.set(process.name, process);
+    return process;
+  }
+
+  /** Whether the session file holds what no program can read. */
+  get isTorn(): boolean {
+    return this.store instanceof FileWorld && this.store.isTorn;
+  }
+
+  /** The stored string, seen from outside; throws where it is damaged. */
+  truth(): string | undefined {
+    return this.store.truth();
+  }
+
+  latency(): number {
+    return this.random.pick("schedule", LATENCIES);
+  }
+
+  /** The holder of a store, where this world has them. */
+  holderFor(process: SimulatedProcess): Pick<TokenStore, "holder"> {
+    if (!this.options.knowsHolders) return {};
+    const isGone = (id: string) => {
+      const fault = this.faults.draw(HOLDER_FAULTS);
+      return process.call(`is ${id} gone?`, () => {
+        if (fault) throw new Error(fault);
+        const [where, name = ""] = id.split("/");
+        return process.holder.startsWith(`${where}/`) && this.find(name)?.state === "dead";
+      });
+    };
+    return { holder: { id: process.holder, isGone } };
+  }
+
+  note(author: string, text: string): void {
+    if (this.isTracing)
+      this.trace.push(`${(this.scheduler.now / 1000).toFixed(3).padStart(10)}  ${author.padEnd(4)} ${text}`);
+  }
+
+  /** Everything that an author just did: microtasks run, and the invariants are checked. */
+  async after(author: string): Promise<void> {
+    this.lastAuthor = author;
+    await settle();
+    this.invariants.check(author);
+  }
+
+  /** Lets one thing happen. `false`: nothing can happen before `until`, and it is that late now. */
+  async step(until: number): Promise<boolean> {
+    const event = this.scheduler.next(until);
+    if (!event) {
+      this.scheduler.now = Math.max(this.scheduler.now, until);
+      return false;
+    }
+    this.steps++;
+    this.isLooking = LOOK.test(event.label);
+    this.note(event.author, event.label);
+    event.run();
+    await this.after(event.author);
+    return true;
+  }
+}
