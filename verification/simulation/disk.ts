@@ -150,9 +150,11 @@ export class Disk {
     return { ...file, text: isKept ? file.text : spoil(file.text), isSynced: true };
   }
 
-  /** Takes a directory away with all that is in it, as when a disk is unmounted. */
+  /** Takes a directory away with all that is in it, as when a disk is unmounted, which writes everything back first. */
   detach(directory: string): readonly Entry[] {
     const taken = this.#below(directory);
+    const isWithin = (path: string) => path === directory || path.startsWith(`${directory}/`);
+    this.#changes = this.#changes.filter(({ directories }) => !directories.some(isWithin));
     this.#set(directory, undefined);
     return taken;
   }
