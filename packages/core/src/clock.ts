@@ -16,6 +16,16 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Fills in what a clock leaves out. Each function is bound to its clock, which may be an instance of a class.
+ */
+export const completeClock = (given: Partial<Clock>): Clock => ({
+  now: given.now?.bind(given) ?? systemClock.now,
+  monotonic: given.monotonic?.bind(given) ?? systemClock.monotonic,
+  setTimer: given.setTimer?.bind(given) ?? systemClock.setTimer,
+  random: given.random?.bind(given) ?? systemClock.random,
+});
+
 /** A short random name, unique for our purposes. */
 export const randomId = (clock: Clock): string =>
   Array.from({ length: 2 }, () => Math.floor(clock.random() * 2 ** 52).toString(36)).join("");

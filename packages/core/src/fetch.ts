@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { createAuthorizer, ORIGINS, type Origins } from "./authorize.ts";
-import { checkOptions, func, type OptionTable } from "./options.ts";
 import type { SettingsOfRequest } from "./per-request.ts";
 import type { TokenSource } from "./types.ts";
+import { checkOptions, func, type OptionTable } from "./util/check-options.ts";
 
 /** Options of {@link createFetch}. */
 export interface FetchOptions {

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 import { randomId, systemClock } from "./clock.ts";
 import { StoreConflictError, StoreError } from "./errors.ts";
-import { checkOptions, type OptionTable } from "./options.ts";
 import { typeOf } from "./type-of.ts";
 import type { StoredValue, TokenStore } from "./types.ts";
+import { checkOptions, type OptionTable } from "./util/check-options.ts";
 
 /** A plain get/set/delete object over strings. Its methods may be asynchronous. */
 export interface KeyValue {

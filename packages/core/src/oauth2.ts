@@ -3,9 +3,9 @@ import * as z from "zod/mini";
 import { readError, toEndpointError } from "./classify.ts";
 import { systemClock } from "./clock.ts";
 import { TokenEndpointError } from "./errors.ts";
-import { checkOptions, deadline, func, type OptionTable } from "./options.ts";
 import { expiryOf, secretsOf } from "./token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "./types.ts";
+import { checkOptions, deadline, func, type OptionTable } from "./util/check-options.ts";
 
 /** How the client proves who it is ({@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3 RFC 6749 §2.3}). */
 export type ClientAuth =

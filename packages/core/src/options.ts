@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { systemClock } from "./clock.ts";
+import { completeClock } from "./clock.ts";
 import { memoryStore } from "./memory-store.ts";
 import { genericProvider } from "./providers.ts";
 import { redact } from "./redact.ts";
@@ -7,19 +7,14 @@ import type { Rules } from "./session.ts";
 import { accountOf, secretsOf } from "./token-set.ts";
 import { typeOf } from "./type-of.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "./types.ts";
+import { checkOptions, deadline, func, type OptionTable } from "./util/check-options.ts";
 
 const DEFAULT_WINDOW = 5 * 60_000;
 
-/** For each option what it must be, and how to say that. */
-export type OptionTable = Readonly<Record<string, readonly [z.ZodMiniType, string, "required"?]>>;
-
-export const func = z.custom<(...parameters: never[]) => unknown>((value) => typeof value === "function");
 const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // also Infinity
 const methods = (names: readonly string[], schema: z.ZodMiniType) =>
   z.looseObject(Object.fromEntries(names.map((name) => [name, schema])));
 
-/** A deadline in milliseconds: above 0, and finite. */
-export const deadline = z.number().check(z.gt(0));
 const refreshFunction = z.custom<RefreshFunction>(
   (value) => typeof value === "function" && z.optional(deadline).safeParse(Reflect.get(value, "timeout")).success,
 );
@@ -86,32 +81,8 @@ export function parseOptions(given: TokenManagerOptions): Settings {
   };
 }
 
-/** @throws TypeError which names the option, the type of what was given, and what is accepted */
-export function checkOptions(what: string, table: OptionTable, given: object): void {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new TypeError(`${what}: expected an object of options, not ${typeOf(given)}.`);
-  }
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(table, name));
-  if (unknown !== undefined) {
-    throw new TypeError(`${unknown}: there is no such option. There are ${Object.keys(table).join(", ")}.`);
-  }
-  for (const [name, [schema, accepted, required]] of Object.entries(table)) {
-    const value: unknown = Reflect.get(given, name);
-    const isGood = value === undefined ? !required : schema.safeParse(value).success;
-    if (!isGood) throw new TypeError(`${name}: expected ${accepted}, not ${typeOf(value)}.`);
-  }
-}
-
 const withoutUndefined = <T extends object>(given: T | undefined): Partial<T> =>
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
-
-/** Each function bound to its clock, which may be an instance of a class. */
-const completeClock = (given: Partial<Clock>): Clock => ({
-  now: given.now?.bind(given) ?? systemClock.now,
-  monotonic: given.monotonic?.bind(given) ?? systemClock.monotonic,
-  setTimer: given.setTimer?.bind(given) ?? systemClock.setTimer,
-  random: given.random?.bind(given) ?? systemClock.random,
-});
 
 /** What it returns is stored, and compared with what was. */
 const checkedAccount =

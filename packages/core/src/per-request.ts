@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import { checkOptions, func, type OptionTable } from "./options.ts";
 import type { TokenSource } from "./types.ts";
+import { checkOptions, func, type OptionTable } from "./util/check-options.ts";
 
 /** What one request wants otherwise than the client's other requests. */
 export interface RequestSettings {
