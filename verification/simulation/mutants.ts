@@ -75,7 +75,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "`spent` ignored by the file store",
-    edits: [core("record.ts", "if (digest !== undefined && current.spent.includes(digest)) return false;", "")],
+    edits: [
+      core("record/reconcile.ts", "if (digest !== undefined && current.spent.includes(digest)) return false;", ""),
+    ],
   },
   {
     name: "lease by wall clock",
@@ -132,7 +134,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "other accounts adopted",
     edits: [
       core(
-        "session.ts",
+        "record.ts",
         "account === undefined || record.account === undefined || account === record.account",
         "account !== record.account || account === record.account",
       ),

@@ -1,5 +1,5 @@
-import { TokenEndpointError, UnexpiredError } from "./errors.ts";
-import { blank, redact } from "./redact.ts";
+import { TokenEndpointError } from "./errors.ts";
+import { readError, toEndpointError } from "./token-endpoint/error-response.ts";
 import { parseTokenResponse } from "./token-set.ts";
 import type { DeadReason, ProviderProfile, TokenSet } from "./types.ts";
 
@@ -66,19 +66,6 @@ export function classifyError(thrown: unknown, profile: ProviderProfile, secrets
   return { kind: isAnswered ? "transient" : "lost", error };
 }
 
-/** What an error answer's body says: RFC 6749 §5.2, or what some servers make of it. */
-export function readError(body: unknown): { error?: string | undefined; description?: string | undefined } {
-  const { error, error_code, error_description, msg, code: body_code, message: body_message } = fieldsOf(body);
-  const { code, type, message } = fieldsOf(error);
-  const text = (...values: unknown[]) => values.find((value) => typeof value === "string" && value !== "");
-  return {
-    error: text(error, code, type, error_code, body_code) as string | undefined,
-    description: text(error_description, message, msg, body_message) as string | undefined,
-  };
-}
-
-const fieldsOf = (value: unknown) => Object(value) as Readonly<Record<string, unknown>>;
-
 /** A code, and not the prose ("Bad Gateway") of something that stands before the server. */
 const isCode = (code: string | undefined): boolean => code !== undefined && !code.includes(" ");
 
@@ -88,33 +75,3 @@ function reasonOf({ error, description }: TokenEndpointError): DeadReason {
   if (/reuse|already[ _](been[ _])?used/i.test(said)) return "refresh_token_reused";
   return /revoked/i.test(said) && !/expired/i.test(said) ? "revoked" : "session_expired";
 }
-
-const LONGEST_TEXT = 200;
-const LONGEST_WAIT = 24 * 60 * 60_000;
-
-/** The error with nothing in it that might hold a token, or make no sense. */
-export function toEndpointError(thrown: unknown, secrets: readonly string[]): TokenEndpointError {
-  if (!UnexpiredError.is(thrown) || thrown.code !== "TOKEN_ENDPOINT") {
-    return new TokenEndpointError({ sent: true, cause: redact(thrown, secrets) });
-  }
-  const { error, description, status, retryAfter, sent, endpoint, cause } = thrown;
-  const text = (given: unknown) =>
-    typeof given === "string"
-      ? blank(given, secrets)
-          .replace(/\p{Cc}+/gu, " ")
-          .slice(0, LONGEST_TEXT) || undefined
-      : undefined;
-  return new TokenEndpointError({
-    error: text(error),
-    description: text(description),
-    status,
-    retryAfter: toWait(retryAfter),
-    sent: sent !== false,
-    endpoint: text(endpoint),
-    cause: cause === undefined ? undefined : redact(cause, secrets),
-  });
-}
-
-/** Milliseconds that make sense: it is stored, and nobody tries again before. */
-const toWait = (given: unknown): number | undefined =>
-  typeof given === "number" && given >= 0 ? Math.min(given, LONGEST_WAIT) : undefined;

@@ -1,6 +1,7 @@
 import type { Clock } from "./types.ts";
 
 const LONGEST_TIMER = 2 ** 31 - 1; // beyond it setTimeout fires at once
+const LAST_DATE = 8.64e15;
 
 /** The system's time, timers and chance. The one file that touches them. */
 export const systemClock: Clock = {
@@ -25,6 +26,9 @@ export const completeClock = (given: Partial<Clock>): Clock => ({
   setTimer: given.setTimer?.bind(given) ?? systemClock.setTimer,
   random: given.random?.bind(given) ?? systemClock.random,
 });
+
+/** Never later than a Date can be: JSON has no infinity, and a message may want to name the day. */
+export const toTime = (milliseconds: number): number => Math.min(milliseconds, LAST_DATE);
 
 /** A short random name, unique for our purposes. */
 export const randomId = (clock: Clock): string =>

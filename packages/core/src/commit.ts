@@ -1,8 +1,7 @@
 import { UnexpiredError } from "./errors.ts";
-import type { Sighting } from "./machine.ts";
-import { currentDigest, type Digest, isOutdated, type SessionRecord, spend } from "./record.ts";
+import { currentDigest, type Digest, isOutdated, isSameAccount, type SessionRecord, spend } from "./record.ts";
 import type { RecordStore, Stored } from "./record-store.ts";
-import { isSameAccount } from "./session.ts";
+import type { RecordSource } from "./refresh/renewal.ts";
 import type { Clock, RefreshFunction, SessionEvent, TokenSet } from "./types.ts";
 
 const SAVE_AGAIN = 1_000;
@@ -18,7 +17,7 @@ export interface CommitSurroundings {
   readonly records: RecordStore;
   readonly refresh: RefreshFunction | undefined;
   readonly clock: Clock;
-  readonly see: (record: SessionRecord | undefined, by: Sighting) => void;
+  readonly see: (record: SessionRecord | undefined, by: RecordSource) => void;
   readonly announce: (event: SessionEvent) => void;
 }
 

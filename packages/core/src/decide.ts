@@ -1,19 +1,11 @@
 import type { Judgement } from "./attempt-watch.ts";
-import type { Cause } from "./machine.ts";
-import { type Attempt, currentDigest, type Digest, isOutdated, type SessionRecord } from "./record.ts";
-import { isSameAccount } from "./session.ts";
+import { type Attempt, currentDigest, type Digest, isOutdated, isSameAccount, type SessionRecord } from "./record.ts";
+import type { RenewalGoal } from "./refresh/renewal.ts";
 import type { DeadReason, ProviderProfile, TokenSet } from "./types.ts";
-
-/** What a renewal is for. */
-export interface Goal {
-  /** The access token that is to be replaced. */
-  readonly replacing: string | undefined;
-  readonly because: Cause;
-}
 
 /** What a renewal knows when it looks at the stored record. */
 export interface View {
-  readonly goal: Goal;
+  readonly goal: RenewalGoal;
   readonly account: string | undefined;
   /** The record as this manager knows it. */
   readonly known: SessionRecord | undefined;

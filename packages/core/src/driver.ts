@@ -1,10 +1,11 @@
 import { abortable } from "./abortable.ts";
 import { UnexpiredError } from "./errors.ts";
-import { type Cause, type Effect, type Event, type Sighting, type Tried, transition } from "./machine.ts";
+import { type Effect, type Event, type Tried, transition } from "./machine.ts";
 import type { Settings } from "./options.ts";
 import { RefreshProtocol } from "./protocol.ts";
 import type { SessionRecord } from "./record.ts";
 import { RecordStore, type Stored } from "./record-store.ts";
+import type { RecordSource, RenewalReason } from "./refresh/renewal.ts";
 import { type Conditions, initialSession, isDue, isUsable, type Session, stateOf, validUntil } from "./session.ts";
 import type { CallOptions, SessionEvent, SessionState, TokenSet } from "./types.ts";
 
@@ -14,7 +15,7 @@ export type Question =
   | { readonly type: "rejected"; readonly accessToken: string };
 
 /** A renewal that runs, and what it is for. `done`: whether it changed something. */
-type Renewal = { readonly cause: Cause; readonly done: Promise<boolean> };
+type Renewal = { readonly cause: RenewalReason; readonly done: Promise<boolean> };
 
 /** Feeds events to the machine and runs its effects. Decides nothing itself. */
 export class Driver {
@@ -76,7 +77,7 @@ export class Driver {
   }
 
   /** The session is another one, or over: nothing of the old one is left to be written. */
-  replace(record: SessionRecord | undefined, by: Sighting): void {
+  replace(record: SessionRecord | undefined, by: RecordSource): void {
     this.#protocol.forget();
     this.see(record, by);
   }
@@ -129,7 +130,7 @@ export class Driver {
   }
 
   /** A renewal that brought nothing leaves the question as it was, and so does one that failed at something else. */
-  async #renewFirst(because: Cause, tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
+  async #renewFirst(because: RenewalReason, tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
     this.assertOpen();
     this.#waiting++;
     const { cause, done } = this.#renew(because);
@@ -150,7 +151,7 @@ export class Driver {
   }
 
   /** Starts a renewal, or joins the one that runs, whatever that is for. */
-  #renew(because: Cause): Renewal {
+  #renew(because: RenewalReason): Renewal {
     if (this.#renewal) return this.#renewal;
     const done = Promise.resolve().then(() => this.#runRenewal(because));
     done.catch(() => {}); // told as an event, and to whoever waits
@@ -158,7 +159,7 @@ export class Driver {
     return this.#renewal;
   }
 
-  async #runRenewal(because: Cause): Promise<boolean> {
+  async #runRenewal(because: RenewalReason): Promise<boolean> {
     const goal = { replacing: this.#session.record?.tokens?.accessToken, because };
     let brought = false;
     this.#dispatch({ type: "renewal-started" });
@@ -206,7 +207,7 @@ export class Driver {
     this.load().catch(() => {}); // the next call meets the same error
   }
 
-  see(record: SessionRecord | undefined, by: Sighting): void {
+  see(record: SessionRecord | undefined, by: RecordSource): void {
     this.#sightings++;
     this.#watch();
     this.#dispatch({ type: "seen", record, by });

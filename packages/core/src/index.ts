@@ -16,8 +16,8 @@ export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore }
 export { createTokenManager } from "./manager.ts";
 export { memoryStore } from "./memory-store.ts";
 export { perRequest, type RequestSettings, type SettingsOfRequest } from "./per-request.ts";
-export { providers } from "./providers.ts";
-export { reconcile } from "./record.ts";
+export { reconcile } from "./record/reconcile.ts";
+export { providers } from "./token-endpoint/providers.ts";
 export { tokenSetFromResponse } from "./token-set.ts";
 export type {
   CallOptions,

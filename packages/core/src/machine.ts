@@ -1,6 +1,7 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "./errors.ts";
-import { isOutdated, type SessionRecord } from "./record.ts";
-import { type Conditions, deathOf, isRenewable, isSameAccount, lifetimeOf, type Session, stateOf } from "./session.ts";
+import { isOutdated, isSameAccount, type SessionRecord } from "./record.ts";
+import { LOOK_INTERVAL, type RecordSource, type RenewalReason } from "./refresh/renewal.ts";
+import { type Conditions, deathOf, isRenewable, lifetimeOf, type Session, stateOf } from "./session.ts";
 import type { DeadReason, SessionEvent, SessionState, TokenSet } from "./types.ts";
 
 /** What a caller has been through already, so that nobody goes in circles. */
@@ -10,14 +11,8 @@ export interface Tried {
   readonly failure?: unknown;
 }
 
-/** How a record came to be seen: in the store, at some time or just after it had changed; by our exchange; by a sign-in. */
-export type Sighting = "store" | "change" | "exchange" | "sign-in";
-
-/** What a renewal is for. */
-export type Cause = "clock" | "call" | "rejection";
-
 /** `undefined`: there is no record. */
-type Seen = { readonly type: "seen"; readonly record: SessionRecord | undefined; readonly by: Sighting };
+type Seen = { readonly type: "seen"; readonly record: SessionRecord | undefined; readonly by: RecordSource };
 /** A caller wants a token; `refresh`: a newer one, whatever the clock says. */
 type Asked = { readonly type: "asked"; readonly refresh: boolean; readonly tried: Tried };
 /** A resource server refused this access token. */
@@ -35,7 +30,7 @@ export type Effect =
   /** Read the store, then ask again. */
   | { readonly do: "load" }
   /** Start a renewal, or join the one that runs; `wait` for it, then ask again. */
-  | { readonly do: "renew"; readonly because: Cause; readonly wait: boolean }
+  | { readonly do: "renew"; readonly because: RenewalReason; readonly wait: boolean }
   /** Hand the tokens to the caller. */
   | { readonly do: "give" }
   /** Reject the caller. */
@@ -46,9 +41,6 @@ export interface Step {
   readonly session: Session;
   readonly effects: readonly Effect[];
 }
-
-/** Milliseconds between two looks that nobody waits for. */
-export const LOOK_INTERVAL = 100;
 
 /** The whole state machine: what an event makes of a session, and what is to be done about it. Pure. */
 export function transition(session: Session, event: Event, by: Conditions): Step {
@@ -82,14 +74,14 @@ function react(session: Session, event: Event, by: Conditions): Step {
   }
 }
 
-function onSeen(session: Session, { record, by: sighting }: Seen, by: Conditions): Step {
+function onSeen(session: Session, { record, by: source }: Seen, by: Conditions): Step {
   // Seen late, or put back by a foreign program: the next renewal restores ours.
-  if (sighting !== "sign-in" && isOld(session, record)) return { session, effects: [] };
-  const account = sighting === "sign-in" ? record?.account : (session.account ?? record?.account);
+  if (source !== "sign-in" && isOld(session, record)) return { session, effects: [] };
+  const account = source === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, loaded: true, account };
   if (!record?.tokens || isKnown(record.tokens, record.obtainedAt, session)) return { session: next, effects: [] };
-  const age = sighting === "store" ? by.now - record.obtainedAt : 0;
-  const isTheirs = sighting === "store" || sighting === "change";
+  const age = source === "store" ? by.now - record.obtainedAt : 0;
+  const isTheirs = source === "store" || source === "change";
   const isAdopted = isTheirs && session.record?.tokens !== undefined && isSameAccount(account, record);
   return {
     session: { ...next, rejected: undefined, ...brakes(record, age, by) },
@@ -120,7 +112,7 @@ function brakes(record: SessionRecord, age: number, by: Conditions): Pick<Sessio
 const LOAD: readonly Effect[] = [{ do: "load" }];
 const GIVE: readonly Effect[] = [{ do: "give" }];
 const RENEW_BEHIND: readonly Effect[] = [{ do: "renew", because: "clock", wait: false }, ...GIVE];
-const renewFirst = (because: Cause): readonly Effect[] => [{ do: "renew", because, wait: true }];
+const renewFirst = (because: RenewalReason): readonly Effect[] => [{ do: "renew", because, wait: true }];
 const refuse = (error: unknown): readonly Effect[] => [{ do: "refuse", error }];
 
 function onAsk(session: Session, tried: Tried, by: Conditions): readonly Effect[] {

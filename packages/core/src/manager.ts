@@ -1,8 +1,8 @@
-import { toEndpointError } from "./classify.ts";
 import { Driver } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
-import { isSameAccount } from "./session.ts";
+import { isSameAccount } from "./record.ts";
 import { saveSession, saveTombstone } from "./sign.ts";
+import { toEndpointError } from "./token-endpoint/error-response.ts";
 import { parseTokenSet, secretsOf } from "./token-set.ts";
 import { typeOf } from "./type-of.ts";
 import type {

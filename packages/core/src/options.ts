@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 import { completeClock } from "./clock.ts";
 import { memoryStore } from "./memory-store.ts";
-import { genericProvider } from "./providers.ts";
 import { redact } from "./redact.ts";
 import type { Rules } from "./session.ts";
+import { genericProvider } from "./token-endpoint/providers.ts";
 import { accountOf, secretsOf } from "./token-set.ts";
 import { typeOf } from "./type-of.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "./types.ts";

@@ -3,13 +3,12 @@ import { backoff } from "./backoff.ts";
 import { type Claim, type ClaimSurroundings, Claims } from "./claim.ts";
 import type { Outcome } from "./classify.ts";
 import { type CommitSurroundings, Committer, type Rotation } from "./commit.ts";
-import { type Decision, decide, type Goal } from "./decide.ts";
+import { type Decision, decide } from "./decide.ts";
 import { ConfigurationError, RefreshFailedError } from "./errors.ts";
 import { exchange } from "./exchange.ts";
-import { LOOK_INTERVAL } from "./machine.ts";
 import { type Attempt, currentDigest, type Digest, endRecord, type SessionRecord } from "./record.ts";
 import type { Stored } from "./record-store.ts";
-import type { Session } from "./session.ts";
+import { type KnownSession, LOOK_INTERVAL, type RenewalGoal } from "./refresh/renewal.ts";
 import { succeed } from "./token-set.ts";
 import type { DeadReason, ProviderProfile, TokenSet } from "./types.ts";
 
@@ -19,7 +18,7 @@ const LONGEST_POLL = 25;
 /** What the protocol works with and reports to. */
 export interface Surroundings extends ClaimSurroundings, CommitSurroundings {
   readonly profile: ProviderProfile;
-  readonly session: () => Session;
+  readonly session: () => KnownSession;
   readonly isUsable: (record: SessionRecord) => boolean;
   readonly isDue: (record: SessionRecord) => boolean;
 }
@@ -70,7 +69,7 @@ export class RefreshProtocol {
    *
    * @throws RefreshFailedError, ConfigurationError, StoreError
    */
-  async renew(goal: Goal, isUrgent: () => boolean): Promise<boolean> {
+  async renew(goal: RenewalGoal, isUrgent: () => boolean): Promise<boolean> {
     const first = await this.load();
     let interval = isUrgent() ? FIRST_POLL : LOOK_INTERVAL;
     for (let stored = first; ; stored = await this.load()) {
@@ -100,7 +99,7 @@ export class RefreshProtocol {
     });
   }
 
-  async #decide(goal: Goal, { stored, isChanged, interval }: Look): Promise<Decision> {
+  async #decide(goal: RenewalGoal, { stored, isChanged, interval }: Look): Promise<Decision> {
     const { clock, profile, session, isUsable, isDue } = this.#around;
     const record = stored?.record;
     return decide(record, {

@@ -1,5 +1,4 @@
 import { StoreError, UnexpiredError } from "./errors.ts";
-import type { KeyValueStore } from "./key-value.ts";
 import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
 import { blank, redact } from "./redact.ts";
 import { secretsOf } from "./token-set.ts";
@@ -11,11 +10,16 @@ export interface Stored {
   readonly version: string;
 }
 
+/** A store that may notice that others write past it, as that of `fromKeyValue` does. */
+interface ObservedStore extends TokenStore {
+  readonly isShared?: boolean;
+}
+
 const SECRETS_KEPT = 12; // three for each token set: an error may be about the one before
 
 /** A store of records over a store of strings, with every failure in our own terms. */
 export class RecordStore {
-  readonly #store: TokenStore & Partial<Pick<KeyValueStore, "isShared">>;
+  readonly #store: ObservedStore;
   readonly #accountOf: (tokens: TokenSet) => string | undefined;
   /** Of the records that went through here last: no error may show them. */
   #secrets: readonly string[] = [];

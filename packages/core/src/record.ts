@@ -95,6 +95,10 @@ export function isOutdated(record: SessionRecord | undefined, known: SessionReco
   return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
 }
 
+/** Whether a record belongs to the account. Unknown accounts are not told apart. */
+export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
+  account === undefined || record.account === undefined || account === record.account;
+
 /** `spent` with one more, without `current`, cut to the newest. */
 export const spend = (
   spent: readonly Digest[],
@@ -138,6 +142,12 @@ export function parseRecord(value: string, place: string): SessionRecord {
   return { ...parsed.data, tokens: parsed.data.tokens && unprintable(parsed.data.tokens) };
 }
 
+/** The record in a stored string, or `undefined` if it holds none. */
+export const tryParseRecord = (value: string): SessionRecord | undefined => {
+  const parsed = recordSchema.safeParse(tryJson(value));
+  return parsed.success ? parsed.data : undefined;
+};
+
 const RECOVER = "It was left as it is. Put the right contents back, or move it away and sign in again.";
 
 const tryJson = (value: string): unknown => {
@@ -146,31 +156,4 @@ const tryJson = (value: string): unknown => {
   } catch {
     return undefined;
   }
-};
-
-/**
- * For stores that keep the session in two places: which string is the truth, where `truth` is the one under
- * compare-and-set and `found` stands in a place that other programs write to.
- *
- * Returns `truth` where `found` is older (its refresh token is spent, or its tokens were obtained earlier), a merged
- * string where it holds a newer session, and `found` where that is no session at all: loading it then says so.
- */
-export function reconcile(truth: string, found: string): string {
-  const [current, other] = [read(truth), read(found)];
-  if (!other || !current) return found;
-  if (!isNewer(other, current)) return truth;
-  const spent = spend([...current.spent, ...other.spent], currentDigest(current), currentDigest(other));
-  return serialiseRecord({ ...other, attempt: undefined, spent });
-}
-
-const isNewer = (other: SessionRecord, current: SessionRecord): boolean => {
-  const digest = currentDigest(other);
-  if (digest !== undefined && current.spent.includes(digest)) return false;
-  if (digest !== undefined && digest !== currentDigest(current)) return true;
-  return other.obtainedAt > current.obtainedAt && other.tokens?.accessToken !== current.tokens?.accessToken;
-};
-
-const read = (value: string): SessionRecord | undefined => {
-  const parsed = recordSchema.safeParse(tryJson(value));
-  return parsed.success ? parsed.data : undefined;
 };

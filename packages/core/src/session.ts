@@ -1,4 +1,4 @@
-import type { SessionRecord } from "./record.ts";
+import { isSameAccount, type SessionRecord } from "./record.ts";
 import type { DeadReason, SessionState } from "./types.ts";
 
 /** What one manager knows of its session. Never changed in place. */
@@ -80,10 +80,6 @@ export function deathOf(session: Session, by: Conditions): DeadReason | undefine
   if (!record.tokens) return "no_session";
   return isRenewable(session, by) || isUsable(session, record, by) ? undefined : "session_expired";
 }
-
-/** Whether a record belongs to the account that the manager keeps. Unknown accounts are not told apart. */
-export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
-  account === undefined || record.account === undefined || account === record.account;
 
 export const isRenewable = ({ record }: Session, by: Conditions): boolean =>
   by.canRefresh && record?.tokens?.refreshToken !== undefined;

@@ -1,6 +1,5 @@
-import { currentDigest, endRecord, type SessionRecord, spend } from "./record.ts";
+import { currentDigest, endRecord, isSameAccount, type SessionRecord, spend } from "./record.ts";
 import type { RecordStore, Stored } from "./record-store.ts";
-import { isSameAccount } from "./session.ts";
 import type { TokenSet } from "./types.ts";
 
 /** A session that starts now. */

@@ -1,5 +1,7 @@
 import * as z from "zod/mini";
+import { toTime } from "./clock.ts";
 import { printAs } from "./print.ts";
+import { claimsOf, expiryOf, expiryOnArrival } from "./tokens/jwt.ts";
 import type { TokenResponse, TokenSet, TokenSetInput } from "./types.ts";
 
 const text = z.string().check(z.minLength(1));
@@ -121,43 +123,7 @@ export function accountOf(tokens: TokenSet): string | undefined {
   return undefined;
 }
 
-/** A JWT's `exp`, in epoch milliseconds by its issuer's clock. */
-export const expiryOf = (accessToken: string): number | undefined => {
-  const exp = claimsOf(accessToken)?.exp;
-  return typeof exp === "number" && exp > 0 ? toTime(exp * 1000) : undefined;
-};
-
-/**
- * A token that just arrived has not expired: where its `exp` says so, the clocks disagree, and its lifetime counts from
- * now. Without `iat` nothing is known.
- */
-function expiryOnArrival(accessToken: string, sentAt: number): number | undefined {
-  const expiry = expiryOf(accessToken);
-  if (expiry === undefined || expiry > sentAt) return expiry;
-  const iat = claimsOf(accessToken)?.iat;
-  const lifetime = typeof iat === "number" ? expiry - iat * 1000 : 0;
-  return lifetime > 0 ? toTime(sentAt + lifetime) : undefined;
-}
-
-const LAST_DATE = 8.64e15;
-
-/** Never later than a Date can be: JSON has no infinity, and a message may want to name the day. */
-const toTime = (milliseconds: number): number => Math.min(milliseconds, LAST_DATE);
-
 const toSeconds = (value: unknown): number | undefined => {
   const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   return typeof seconds === "number" && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
 };
-
-/** A JWT's claims, unverified: the token is ours, and the resource server does the verifying. */
-function claimsOf(token: string): Record<string, unknown> | undefined {
-  const [, payload, signature] = token.split(".");
-  if (!payload || signature === undefined) return undefined;
-  try {
-    const bytes = Uint8Array.from(atob(payload.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof claims === "object" && claims !== null ? (claims as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined; // an opaque token that happens to hold dots
-  }
-}

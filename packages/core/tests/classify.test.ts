@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../verification/end-to-end/support/canary.ts";
-import { classifyAnswer, classifyError, type Outcome, readError } from "../src/classify.ts";
+import { classifyAnswer, classifyError, type Outcome } from "../src/classify.ts";
 import { StoreConflictError, TokenEndpointError } from "../src/errors.ts";
-import { genericProvider } from "../src/providers.ts";
+import { genericProvider } from "../src/token-endpoint/providers.ts";
 import { printed } from "./support/leaks.ts";
 
 type Details = ConstructorParameters<typeof TokenEndpointError>[0];
@@ -124,30 +124,6 @@ describe("an answer that was returned", () => {
       error: { status: 200, sent: true, cause: { message: "The answer holds no access_token." } },
     });
     expect(answered({ error: "x" })).not.toHaveProperty("error.cause");
-  });
-});
-
-describe("an error body", () => {
-  it.each<[string, unknown, object]>([
-    ["of RFC 6749", { error: "a", error_description: "b" }, { error: "a", description: "b" }],
-    ["with an object: its code", { error: { code: "a", type: "b", message: "c" } }, { error: "a", description: "c" }],
-    ["with an object: its type", { error: { type: "b" }, error_code: "c" }, { error: "b" }],
-    [
-      "with error_code and msg",
-      { error_code: "a", code: "b", msg: "c", message: "d" },
-      { error: "a", description: "c" },
-    ],
-    ["with code and message", { code: "a", message: "b" }, { error: "a", description: "b" }],
-    [
-      "with empty and foreign values",
-      { error: "", error_code: 7, code: "a", msg: "", message: "b" },
-      { error: "a", description: "b" },
-    ],
-    ["that is text", "invalid_grant", {}],
-    ["that is null", null, {}],
-    ["with an error that is null", { error: null, code: "a" }, { error: "a" }],
-  ])("%s", (_name, body, expected) => {
-    expect(readError(body)).toEqual({ error: undefined, description: undefined, ...expected });
   });
 });
 

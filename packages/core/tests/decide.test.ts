@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { type Decision, decide, type View } from "../src/decide.ts";
-import { genericProvider } from "../src/providers.ts";
 import { digestOf, type SessionRecord } from "../src/record.ts";
+import { genericProvider } from "../src/token-endpoint/providers.ts";
 import type { ProviderProfile } from "../src/types.ts";
 import { attempt } from "./support/interference.ts";
 import { HOUR, MINUTE, NOW, recordOf, SECOND, tokens } from "./support/machine.ts";

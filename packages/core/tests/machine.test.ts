@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { ConfigurationError, RefreshFailedError } from "../src/errors.ts";
-import { type Effect, type Event, LOOK_INTERVAL, type Sighting, type Tried, transition } from "../src/machine.ts";
+import { type Effect, type Event, type Tried, transition } from "../src/machine.ts";
 import { digestOf, type SessionRecord } from "../src/record.ts";
+import { LOOK_INTERVAL, type RecordSource } from "../src/refresh/renewal.ts";
 import { type Conditions, initialSession, type Session, stateOf } from "../src/session.ts";
 import { attempt } from "./support/interference.ts";
 import { conditions, HOUR, loaded, MINUTE, NOW, recordOf, SECOND, tokens } from "./support/machine.ts";
@@ -32,7 +33,7 @@ const step = (session: Session, event: Event, more: Partial<Conditions> = {}) =>
 const asked = (tried: Tried = {}): Event => ({ type: "asked", refresh: false, tried });
 const forced = (tried: Tried = {}): Event => ({ type: "asked", refresh: true, tried });
 const rejected = (tried: Tried = {}, accessToken = ACCESS): Event => ({ type: "rejected", accessToken, tried });
-const seen = (record: SessionRecord | undefined, by: Sighting): Event => ({ type: "seen", record, by });
+const seen = (record: SessionRecord | undefined, by: RecordSource): Event => ({ type: "seen", record, by });
 
 type Case = readonly [Session, Event, Partial<Conditions>?];
 const effectsOf = ([session, event, more]: Case): readonly Effect[] => step(session, event, more).effects;
@@ -152,15 +153,16 @@ describe("a record that is seen", () => {
     spent: [digestOf(canary("refresh", 1))],
   });
   const adopted = { do: "announce", event: { type: "adopted", expiresAt: END } };
-  const see = (session: Session, record: SessionRecord | undefined, by: Sighting) => step(session, seen(record, by));
+  const see = (session: Session, record: SessionRecord | undefined, by: RecordSource) =>
+    step(session, seen(record, by));
 
-  it.each<Sighting>(["store", "change"])("in the store (%s) is adopted, and that is told", (by) => {
+  it.each<RecordSource>(["store", "change"])("in the store (%s) is adopted, and that is told", (by) => {
     const { session, effects } = see(loaded(recordOf(), { rejected: ACCESS }), newer, by);
     expect(session).toMatchObject({ record: newer, loaded: true, rejected: undefined });
     expect(effects).toContainEqual(adopted);
   });
 
-  it.each<[string, readonly [Session, Sighting, SessionRecord?]]>([
+  it.each<[string, readonly [Session, RecordSource, SessionRecord?]]>([
     ["for the first time", [initialSession, "store"]],
     ["after a sign-out", [loaded(tombstone), "store"]],
     ["after our exchange", [loaded(recordOf()), "exchange"]],
@@ -212,7 +214,7 @@ describe("a record that is seen", () => {
 
 describe("tokens that an exchange brought", () => {
   const NONE = Number.NEGATIVE_INFINITY;
-  const brakes = (record: Partial<SessionRecord>, by: Sighting, now = NOW) => {
+  const brakes = (record: Partial<SessionRecord>, by: RecordSource, now = NOW) => {
     const { session } = step(initialSession, seen(recordOf({ renewed: true, ...record }), by), { now });
     return [session.quietUntil - HOUR, session.freshUntil - HOUR];
   };
@@ -220,7 +222,7 @@ describe("tokens that an exchange brought", () => {
     tokens: tokens({ expiresAt: lifetime === undefined ? undefined : NOW + lifetime }),
   });
 
-  it.each<[string, readonly [Partial<SessionRecord>, Sighting, number?], readonly [number, number]]>([
+  it.each<[string, readonly [Partial<SessionRecord>, RecordSource, number?], readonly [number, number]]>([
     ["are left alone for a fifth of their life, and 30 s after a 401", [{}, "exchange"], [12 * MINUTE, 30 * SECOND]],
     ["of a short life: a fifth of it", [lasting(MINUTE), "exchange"], [12 * SECOND, 12 * SECOND]],
     ["of a very short life: a second, and a fifth of it", [lasting(SECOND), "exchange"], [SECOND, SECOND / 5]],

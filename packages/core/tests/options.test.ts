@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { VirtualClock } from "../../testing/src/virtual-clock.ts";
 import { createTokenManager, memoryStore, type TokenManagerOptions, type TokenSet } from "../src/index.ts";
 import { parseOptions } from "../src/options.ts";
-import { genericProvider } from "../src/providers.ts";
+import { genericProvider } from "../src/token-endpoint/providers.ts";
 import { typeOf } from "../src/type-of.ts";
 
 const refresh = async () => ({ access_token: "x" });

@@ -4,7 +4,7 @@ import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { classifyError } from "../src/classify.ts";
 import { createTokenManager, type ProviderProfile, providers, TokenEndpointError } from "../src/index.ts";
 import { parseOptions } from "../src/options.ts";
-import { genericProvider } from "../src/providers.ts";
+import { genericProvider } from "../src/token-endpoint/providers.ts";
 import { attempt, write } from "./support/interference.ts";
 import { startSession } from "./support/session.ts";
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { settle, VirtualClock } from "../../testing/src/virtual-clock.ts";
-import type { Goal } from "../src/decide.ts";
 import { TokenEndpointError } from "../src/errors.ts";
 import { memoryStore } from "../src/memory-store.ts";
 import { RefreshProtocol } from "../src/protocol.ts";
-import { genericProvider } from "../src/providers.ts";
 import { type Attempt, digestOf, type SessionRecord, serialiseRecord } from "../src/record.ts";
 import { RecordStore } from "../src/record-store.ts";
+import type { RenewalGoal } from "../src/refresh/renewal.ts";
+import { genericProvider } from "../src/token-endpoint/providers.ts";
 import type { ProviderProfile, SessionEvent } from "../src/types.ts";
 import { attempt, disk, gate } from "./support/interference.ts";
 import { Issuer } from "./support/issuer.ts";
@@ -21,7 +21,7 @@ const recordWith = (generation: number, more: Partial<SessionRecord> = {}) =>
     tokens: tokens({ accessToken: canary("access", generation), refreshToken: canary("refresh", generation) }),
     ...more,
   });
-const GOAL: Goal = { replacing: canary("access", 1), because: "call" };
+const GOAL: RenewalGoal = { replacing: canary("access", 1), because: "call" };
 const urgent = () => true;
 const idle = () => false;
 

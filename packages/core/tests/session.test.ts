@@ -6,7 +6,6 @@ import {
   initialSession,
   isDue,
   isRenewable,
-  isSameAccount,
   lifetimeOf,
   type Session,
   stateOf,
@@ -95,15 +94,6 @@ describe("the time until which a token is handed out unseen", () => {
 });
 
 describe("what is told of a record", () => {
-  it.each<[string | undefined, string | undefined, boolean]>([
-    ["ada", "ada", true],
-    ["ada", "bob", false],
-    [undefined, "bob", true],
-    ["ada", undefined, true],
-  ])("the account %o and a record of %o: the same, %o (P14)", (account, other, expected) => {
-    expect(isSameAccount(account, recordOf({ account: other }))).toBe(expected);
-  });
-
   it("a lifetime, never negative, where the end is known", () => {
     expect(lifetimeOf(recordOf())).toBe(HOUR);
     expect(lifetimeOf(recordOf({ obtainedAt: END + 1 }))).toBe(0);

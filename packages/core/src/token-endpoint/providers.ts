@@ -1,4 +1,4 @@
-import type { ProviderProfile } from "./types.ts";
+import type { ProviderProfile } from "../types.ts";
 
 /** A server of which nothing is known: rotation and no grace, as RFC 9700 §4.14.2 describes it. */
 export const genericProvider: ProviderProfile = /* @__PURE__ */ Object.freeze({
