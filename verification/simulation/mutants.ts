@@ -64,8 +64,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "protocol.ts",
-        "if (!stored || currentDigest(stored.record) !== digest) return see",
-        "if (!stored) return see",
+        "if (!stored || currentDigest(stored.record) !== digest) return this",
+        "if (!stored) return this",
       ),
     ],
   },

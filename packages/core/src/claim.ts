@@ -1,11 +1,11 @@
 import { randomId } from "./clock.ts";
-import type { CommitSurroundings } from "./commit.ts";
 import type { Decision } from "./decide.ts";
 import { StoreError } from "./errors.ts";
 import { deadlineOf } from "./exchange.ts";
 import type { Attempt } from "./record.ts";
 import type { Stored } from "./record-store.ts";
-import type { RefreshFunction, TokenSet, TokenStore } from "./types.ts";
+import type { RefreshDeps, RefreshHost } from "./refresh/renewal.ts";
+import type { RefreshFunction, TokenSet } from "./types.ts";
 
 const LEASE_MARGIN = 10_000; // how much longer than its exchange a claim holds
 
@@ -19,20 +19,20 @@ export interface Claim {
 
 type ClaimDecision = Decision & { readonly do: "claim" };
 
-/** What a claim works with and reports to. */
-export interface ClaimSurroundings extends Pick<CommitSurroundings, "records" | "refresh" | "clock" | "see"> {
-  readonly holder: TokenStore["holder"];
-}
+type ClaimDeps = Pick<RefreshDeps, "records" | "holder" | "refresh" | "clock">;
+type ClaimHost = Pick<RefreshHost, "observe">;
 
 /** Step 3 of the protocol: the record says who presents its refresh token, and in the end what became of that. */
 export class Claims {
-  readonly #around: ClaimSurroundings;
+  readonly #deps: ClaimDeps;
+  readonly #host: ClaimHost;
   /** What stands for our last attempt, whatever the store says: the one before it, where it was never sent. */
   #own: { readonly id: string; readonly attempt: Attempt | undefined } | undefined;
   #slowClaims = 0;
 
-  constructor(around: ClaimSurroundings) {
-    this.#around = around;
+  constructor(deps: ClaimDeps, host: ClaimHost) {
+    this.#deps = deps;
+    this.#host = host;
   }
 
   /** The stored session, with what we know of our own attempt and the store does not. */
@@ -43,7 +43,7 @@ export class Claims {
 
   /** `undefined`: somebody else was first, or so much time has passed that the claim may be over. */
   async claim({ digest, afterLoss, failures }: ClaimDecision, stored: Stored | undefined): Promise<Claim | undefined> {
-    const { clock, records, holder, refresh, see } = this.#around;
+    const { clock, records, holder, refresh } = this.#deps;
     const tokens = stored?.record.tokens;
     if (!refresh || !tokens) return undefined;
     const id = randomId(clock);
@@ -54,7 +54,7 @@ export class Claims {
     this.#own = { id, attempt: stored.record.attempt }; // not sent, also where the save's outcome is unknown
     const claimed = await records.save({ ...stored.record, attempt }, stored);
     if (!claimed) return undefined;
-    see(claimed.record, "store");
+    this.#host.observe(claimed.record, "store");
     const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
     if (passed >= LEASE_MARGIN / 2) return this.#giveUp(claimed, stored); // suspended in between
     this.#slowClaims = 0;
@@ -64,7 +64,7 @@ export class Claims {
 
   /** Puts back what was there before a claim that came too late to be sure of. Twice in a row is no suspension. */
   async #giveUp(claimed: Stored, before: Stored): Promise<undefined> {
-    const { records } = this.#around;
+    const { records } = this.#deps;
     await records.save({ ...claimed.record, attempt: before.record.attempt }, claimed).catch(() => {}); // the lease ends it
     this.#slowClaims++;
     if (this.#slowClaims < 2) return;
@@ -81,16 +81,16 @@ export class Claims {
    * it ourselves.
    */
   async release(attempt: Attempt, known: Stored | undefined): Promise<void> {
-    const { records, see } = this.#around;
+    const { records } = this.#deps;
     this.#own = { id: attempt.id, attempt };
     let stored = known;
     try {
       for (; stored?.record.attempt?.id === attempt.id; stored = await records.load()) {
         const saved = await records.save({ ...stored.record, attempt }, stored);
-        if (saved) return see(saved.record, "store");
+        if (saved) return this.#host.observe(saved.record, "store");
       }
     } catch {
-      if (known) see({ ...known.record, attempt }, "store");
+      if (known) this.#host.observe({ ...known.record, attempt }, "store");
     }
   }
 }

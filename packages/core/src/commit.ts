@@ -1,8 +1,8 @@
 import { UnexpiredError } from "./errors.ts";
 import { currentDigest, type Digest, isOutdated, isSameAccount, type SessionRecord, spend } from "./record.ts";
-import type { RecordStore, Stored } from "./record-store.ts";
-import type { RecordSource } from "./refresh/renewal.ts";
-import type { Clock, RefreshFunction, SessionEvent, TokenSet } from "./types.ts";
+import type { Stored } from "./record-store.ts";
+import type { RefreshDeps, RefreshHost } from "./refresh/renewal.ts";
+import type { SessionEvent, TokenSet } from "./types.ts";
 
 const SAVE_AGAIN = 1_000;
 
@@ -12,29 +12,25 @@ export interface Rotation {
   readonly presented: Digest;
 }
 
-/** What a commit works with and reports to. */
-export interface CommitSurroundings {
-  readonly records: RecordStore;
-  readonly refresh: RefreshFunction | undefined;
-  readonly clock: Clock;
-  readonly see: (record: SessionRecord | undefined, by: RecordSource) => void;
-  readonly announce: (event: SessionEvent) => void;
-}
+type CommitDeps = Pick<RefreshDeps, "records" | "refresh" | "clock">;
+type CommitHost = Pick<RefreshHost, "observe" | "announce">;
 
 /** Step 5 of the protocol: a received rotation is stored, or kept until it is. */
 export class Committer {
-  readonly #around: CommitSurroundings;
+  readonly #deps: CommitDeps;
+  readonly #host: CommitHost;
   /** In use here, and not in the store, because it refused. */
   #unsaved: Rotation | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(around: CommitSurroundings) {
-    this.#around = around;
+  constructor(deps: CommitDeps, host: CommitHost) {
+    this.#deps = deps;
+    this.#host = host;
   }
 
   /** The stored session; a rotation that the store has refused so far is written first, and counts as stored anyway. */
   async load(): Promise<Stored | undefined> {
-    const { records } = this.#around;
+    const { records } = this.#deps;
     const stored = await records.load();
     if (!this.#unsaved) return stored;
     await this.commit(this.#unsaved, stored);
@@ -46,7 +42,7 @@ export class Committer {
    * `false`. Never throws.
    */
   async commit({ record, presented }: Rotation, base: Stored | undefined): Promise<boolean> {
-    const { records } = this.#around;
+    const { records } = this.#deps;
     let spent = record.spent;
     try {
       for (let stored = base; ; stored = await records.load()) {
@@ -76,19 +72,17 @@ export class Committer {
   }
 
   #settle(record: SessionRecord | undefined): true {
-    const { announce, records, see } = this.#around;
-    if (this.#unsaved) announce({ type: "saved", place: records.place });
+    if (this.#unsaved) this.#host.announce({ type: "saved", place: this.#deps.records.place });
     this.#unsaved = undefined;
-    see(record, "exchange");
+    this.#host.observe(record, "exchange");
     return true;
   }
 
   #keep(rotation: Rotation, error: unknown): true {
-    const { announce, records, see } = this.#around;
     const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
-    if (!this.#unsaved) announce({ type: "unsaved", place: records.place, code });
+    if (!this.#unsaved) this.#host.announce({ type: "unsaved", place: this.#deps.records.place, code });
     this.#unsaved = rotation;
-    see(rotation.record, "exchange");
+    this.#host.observe(rotation.record, "exchange");
     this.#retryLater();
     return true;
   }
@@ -96,21 +90,20 @@ export class Committer {
   #retryLater(): void {
     this.#cancelRetry?.();
     const retry = () => void this.load().catch(() => this.#retryLater());
-    this.#cancelRetry = this.#around.clock.setTimer(retry, SAVE_AGAIN, false);
+    this.#cancelRetry = this.#deps.clock.setTimer(retry, SAVE_AGAIN, false);
   }
 
   async #drop(because: Dropped, ours: SessionRecord, stored: SessionRecord | undefined): Promise<false> {
-    const { announce, see } = this.#around;
     this.#unsaved = undefined;
-    announce({ type: "rotation-dropped", because });
-    see(stored, "store");
+    this.#host.announce({ type: "rotation-dropped", because });
+    this.#host.observe(stored, "store");
     if (because !== "superseded" && ours.tokens) await this.#revoke(ours.tokens);
     return false;
   }
 
   async #revoke(tokens: TokenSet): Promise<void> {
     try {
-      await this.#around.refresh?.revoke?.(tokens);
+      await this.#deps.refresh?.revoke?.(tokens);
     } catch {
       // best effort: nobody waits for it
     }

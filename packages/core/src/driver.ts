@@ -5,7 +5,7 @@ import type { Settings } from "./options.ts";
 import { RefreshProtocol } from "./protocol.ts";
 import type { SessionRecord } from "./record.ts";
 import { RecordStore, type Stored } from "./record-store.ts";
-import type { RecordSource, RenewalReason } from "./refresh/renewal.ts";
+import type { RecordSource, RefreshHost, RenewalReason } from "./refresh/renewal.ts";
 import { type Conditions, initialSession, isDue, isUsable, type Session, stateOf, validUntil } from "./session.ts";
 import type { CallOptions, SessionEvent, SessionState, TokenSet } from "./types.ts";
 
@@ -18,7 +18,7 @@ export type Question =
 type Renewal = { readonly cause: RenewalReason; readonly done: Promise<boolean> };
 
 /** Feeds events to the machine and runs its effects. Decides nothing itself. */
-export class Driver {
+export class Driver implements RefreshHost {
   readonly records: RecordStore;
   readonly #settings: Settings;
   readonly #protocol: RefreshProtocol;
@@ -38,20 +38,12 @@ export class Driver {
   constructor(settings: Settings) {
     this.#settings = settings;
     const { store, refresh, profile, clock, account } = settings;
-    const onShared = () => this.#announce({ type: "degraded", place: this.records.place });
+    const onShared = () => this.announce({ type: "degraded", place: this.records.place });
     this.records = new RecordStore(store, account, onShared);
-    this.#protocol = new RefreshProtocol({
-      records: this.records,
-      holder: store.holder,
-      refresh,
-      profile,
-      clock,
-      session: () => this.#session,
-      isUsable: (record) => isUsable(this.#session, record, this.#conditions()),
-      isDue: (record) => isDue({ ...this.#session, record }, this.#conditions()),
-      see: (record, by) => this.see(record, by),
-      announce: (event) => this.#announce(event),
-    });
+    this.#protocol = new RefreshProtocol(
+      { records: this.records, holder: store.holder, refresh, profile, clock },
+      this,
+    );
   }
 
   get session(): Session {
@@ -77,9 +69,9 @@ export class Driver {
   }
 
   /** The session is another one, or over: nothing of the old one is left to be written. */
-  replace(record: SessionRecord | undefined, by: RecordSource): void {
+  replace(record: SessionRecord | undefined, source: RecordSource): void {
     this.#protocol.forget();
-    this.see(record, by);
+    this.observe(record, source);
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {
@@ -187,7 +179,7 @@ export class Driver {
   async #look(): Promise<void> {
     const before = this.#sightings;
     const stored = await this.#protocol.load();
-    if (this.#sightings === before) this.see(stored?.record, "store"); // else something newer was seen meanwhile
+    if (this.#sightings === before) this.observe(stored?.record, "store"); // else something newer was seen meanwhile
   }
 
   #watch(): void {
@@ -207,10 +199,18 @@ export class Driver {
     this.load().catch(() => {}); // the next call meets the same error
   }
 
-  see(record: SessionRecord | undefined, by: RecordSource): void {
+  observe(record: SessionRecord | undefined, source: RecordSource): void {
     this.#sightings++;
     this.#watch();
-    this.#dispatch({ type: "seen", record, by });
+    this.#dispatch({ type: "seen", record, by: source });
+  }
+
+  isUsable(record: SessionRecord): boolean {
+    return isUsable(this.#session, record, this.#conditions());
+  }
+
+  isDue(record: SessionRecord): boolean {
+    return isDue({ ...this.#session, record }, this.#conditions());
   }
 
   #conditions(): Conditions {
@@ -227,17 +227,17 @@ export class Driver {
     }
     this.#session = session;
     this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, conditions);
-    for (const effect of effects) if (effect.do === "announce") this.#announce(effect.event);
+    for (const effect of effects) if (effect.do === "announce") this.announce(effect.event);
     return effects;
   }
 
   /** What the token endpoint said was announced as it came. */
   #announceFailure(error: unknown): void {
     if (!UnexpiredError.is(error) || !error.code.startsWith("STORE_")) return;
-    this.#announce({ type: "refresh-failed", code: error.code, retryAt: undefined });
+    this.announce({ type: "refresh-failed", code: error.code, retryAt: undefined });
   }
 
-  #announce(event: SessionEvent): void {
+  announce(event: SessionEvent): void {
     for (const listener of this.#listeners) {
       // a listener's mistake is not the session's, also where it is asynchronous
       new Promise<void>((resolve) => resolve(listener(event))).catch(() => {});

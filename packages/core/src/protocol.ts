@@ -1,27 +1,19 @@
 import { AttemptWatch } from "./attempt-watch.ts";
 import { backoff } from "./backoff.ts";
-import { type Claim, type ClaimSurroundings, Claims } from "./claim.ts";
+import { type Claim, Claims } from "./claim.ts";
 import type { Outcome } from "./classify.ts";
-import { type CommitSurroundings, Committer, type Rotation } from "./commit.ts";
+import { Committer, type Rotation } from "./commit.ts";
 import { type Decision, decide } from "./decide.ts";
 import { ConfigurationError, RefreshFailedError } from "./errors.ts";
 import { exchange } from "./exchange.ts";
-import { type Attempt, currentDigest, type Digest, endRecord, type SessionRecord } from "./record.ts";
+import { type Attempt, currentDigest, type Digest, endRecord } from "./record.ts";
 import type { Stored } from "./record-store.ts";
-import { type KnownSession, LOOK_INTERVAL, type RenewalGoal } from "./refresh/renewal.ts";
+import { LOOK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./refresh/renewal.ts";
 import { succeed } from "./token-set.ts";
-import type { DeadReason, ProviderProfile, TokenSet } from "./types.ts";
+import type { DeadReason, TokenSet } from "./types.ts";
 
 const FIRST_POLL = 5;
 const LONGEST_POLL = 25;
-
-/** What the protocol works with and reports to. */
-export interface Surroundings extends ClaimSurroundings, CommitSurroundings {
-  readonly profile: ProviderProfile;
-  readonly session: () => KnownSession;
-  readonly isUsable: (record: SessionRecord) => boolean;
-  readonly isDue: (record: SessionRecord) => boolean;
-}
 
 /** One look at the store during a renewal. */
 interface Look {
@@ -34,18 +26,20 @@ interface Look {
 
 /** The refresh protocol: look, claim, exchange, commit, and what to do about a lost answer. One run at a time. */
 export class RefreshProtocol {
-  readonly #around: Surroundings;
+  readonly #deps: RefreshDeps;
+  readonly #host: RefreshHost;
   readonly #attempts: AttemptWatch;
   readonly #claims: Claims;
   readonly #committer: Committer;
   #lastFailure: { readonly id: string; readonly error: Error } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(around: Surroundings) {
-    this.#around = around;
-    this.#attempts = new AttemptWatch(around.clock, around.holder);
-    this.#claims = new Claims(around);
-    this.#committer = new Committer(around);
+  constructor(deps: RefreshDeps, host: RefreshHost) {
+    this.#deps = deps;
+    this.#host = host;
+    this.#attempts = new AttemptWatch(deps.clock, deps.holder);
+    this.#claims = new Claims(deps, host);
+    this.#committer = new Committer(deps, host);
   }
 
   /** The stored session, as far as the store knows what we know. */
@@ -91,7 +85,7 @@ export class RefreshProtocol {
 
   #pause(interval: number): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#around.clock.setTimer(resolve, interval, true);
+      const cancel = this.#deps.clock.setTimer(resolve, interval, true);
       this.#wake = () => {
         cancel();
         resolve();
@@ -100,14 +94,15 @@ export class RefreshProtocol {
   }
 
   async #decide(goal: RenewalGoal, { stored, isChanged, interval }: Look): Promise<Decision> {
-    const { clock, profile, session, isUsable, isDue } = this.#around;
+    const { clock, profile } = this.#deps;
+    const { account, record: known } = this.#host.session;
     const record = stored?.record;
     return decide(record, {
       goal,
-      account: session().account,
-      known: session().record,
-      isUsable: record !== undefined && (isChanged || isUsable(record)), // whatever our clock says, it is new
-      isDue: record !== undefined && isDue(record),
+      account,
+      known,
+      isUsable: record !== undefined && (isChanged || this.#host.isUsable(record)), // whatever our clock says, it is new
+      isDue: record !== undefined && this.#host.isDue(record),
       attempt: await this.#attempts.look(record?.attempt, interval),
       profile,
       now: clock.now(),
@@ -118,10 +113,10 @@ export class RefreshProtocol {
   async #act(decision: Decision, { stored, isChanged }: Look): Promise<boolean> {
     switch (decision.do) {
       case "stop":
-        this.#around.see(stored?.record, isChanged ? "change" : "store");
+        this.#host.observe(stored?.record, isChanged ? "change" : "store");
         return true;
       case "wait":
-        this.#around.see(stored?.record, "store");
+        this.#host.observe(stored?.record, "store");
         return false;
       case "restore":
         await this.#restore(stored);
@@ -151,28 +146,28 @@ export class RefreshProtocol {
 
   /** A spent refresh token stands over our newer one. */
   async #restore(stored: Stored | undefined): Promise<void> {
-    const { session, records, announce } = this.#around;
-    const { record } = session();
+    const { records } = this.#deps;
+    const { record } = this.#host.session;
     const spent = [...new Set([...(stored?.record.spent ?? []), ...(record?.spent ?? [])])];
     const attempts = [stored?.record.attempt, record?.attempt]; // an exchange of ours may be in flight
     const attempt = attempts.find((each) => each?.digest === currentDigest(record));
     if (record && (await records.save({ ...record, attempt, spent }, stored))) {
-      announce({ type: "restored", place: records.place });
+      this.#host.announce({ type: "restored", place: records.place });
     }
   }
 
   /** Steps 4 to 6. Whether the renewal is over. */
   async #exchange(claim: Claim): Promise<boolean> {
-    const { clock, profile, announce } = this.#around;
+    const { clock, profile } = this.#deps;
     const { id: attemptId, afterLoss, digest } = claim.attempt;
     const [sentAt, began] = [clock.now(), clock.monotonic()];
-    announce({ type: "exchange-started", attemptId, afterLoss });
+    this.#host.announce({ type: "exchange-started", attemptId, afterLoss });
     const { outcome, late } = exchange({ ...claim, attemptId, sentAt }, clock, profile);
     const result = await outcome;
     if (result.kind === "rotated") {
       const isKept = await this.#committer.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
       const { expiresAt } = result.tokens;
-      if (isKept) announce({ type: "refreshed", attemptId, expiresAt, duration: clock.monotonic() - began });
+      if (isKept) this.#host.announce({ type: "refreshed", attemptId, expiresAt, duration: clock.monotonic() - began });
       return true;
     }
     if (result.kind === "terminal") {
@@ -194,24 +189,24 @@ export class RefreshProtocol {
 
   /** Step 6, a terminal answer: by compare-and-set on the token that failed, so that it never hits a newer one. */
   async #end(digest: Digest, reason: DeadReason): Promise<void> {
-    const { records, see, session } = this.#around;
+    const { records } = this.#deps;
     const dead = { reason, digest };
     try {
       for (;;) {
         const stored = await records.load();
-        if (!stored || currentDigest(stored.record) !== digest) return see(stored?.record, "store");
+        if (!stored || currentDigest(stored.record) !== digest) return this.#host.observe(stored?.record, "store");
         const saved = await records.save(endRecord(stored.record, dead), stored);
-        if (saved) return see(saved.record, "store");
+        if (saved) return this.#host.observe(saved.record, "store");
       }
     } catch {
-      const { record } = session();
-      if (record && currentDigest(record) === digest) see(endRecord(record, dead), "store"); // known here, if nowhere else
+      const { record } = this.#host.session;
+      if (record && currentDigest(record) === digest) this.#host.observe(endRecord(record, dead), "store"); // known here, if nowhere else
     }
   }
 
   /** Step 6, no tokens and no verdict: the claim is given up, and everybody leaves the endpoint alone for a while. */
   async #fail({ stored, attempt }: Claim, result: Exclude<Outcome, { kind: "rotated" | "terminal" }>): Promise<void> {
-    const { clock, profile, announce } = this.#around;
+    const { clock, profile } = this.#deps;
     const { kind, error } = result;
     const failures = attempt.failures + 1;
     const isGraceful = kind === "lost" && profile.graceSeconds > 0 && !attempt.afterLoss;
@@ -219,7 +214,7 @@ export class RefreshProtocol {
     const endedAt = clock.now();
     const status = kind === "lost" ? "lost" : "failed";
     await this.#claims.release({ ...attempt, status, failures, endedAt, retryIn }, stored);
-    announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
+    this.#host.announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
     this.#lastFailure = { id: attempt.id, error: kind === "misconfigured" ? toConfigurationError(error) : error };
   }
 }

@@ -27,8 +27,8 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
   const base = await records.load();
   const seen: [Attempt | undefined, string][] = [];
   const refresh = "refresh" in options ? options.refresh : async () => ({ access_token: "" });
-  const see = (record: SessionRecord | undefined, by: string) => void seen.push([record?.attempt, by]);
-  const claims = new Claims({ records, clock, holder: options.holder, refresh, see });
+  const observe = (record: SessionRecord | undefined, source: string) => void seen.push([record?.attempt, source]);
+  const claims = new Claims({ records, clock, holder: options.holder, refresh }, { observe });
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;

@@ -32,13 +32,14 @@ async function start(first: SessionRecord | undefined = recordWith(1), revoke?: 
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
   const seen: [string | undefined, string][] = [];
   const told: SessionEvent[] = [];
-  const committer = new Committer({
-    records,
-    refresh: Object.assign(async () => ({ access_token: "" }), { revoke }),
-    clock,
-    see: (record, by) => seen.push([record?.tokens?.refreshToken, by]),
-    announce: (event) => told.push(event),
-  });
+  const refresh = Object.assign(async () => ({ access_token: "" }), { revoke });
+  const committer = new Committer(
+    { records, refresh, clock },
+    {
+      observe: (record, source) => seen.push([record?.tokens?.refreshToken, source]),
+      announce: (event) => told.push(event),
+    },
+  );
   const stored = async () => (await records.load())?.record;
   return { base, clock, committer, put, records, seen, store, stored, told };
 }

@@ -6,12 +6,12 @@ import { memoryStore } from "../src/memory-store.ts";
 import { RefreshProtocol } from "../src/protocol.ts";
 import { type Attempt, digestOf, type SessionRecord, serialiseRecord } from "../src/record.ts";
 import { RecordStore } from "../src/record-store.ts";
-import type { RenewalGoal } from "../src/refresh/renewal.ts";
+import type { RefreshHost, RenewalGoal } from "../src/refresh/renewal.ts";
 import { genericProvider } from "../src/token-endpoint/providers.ts";
 import type { ProviderProfile, SessionEvent } from "../src/types.ts";
 import { attempt, disk, gate } from "./support/interference.ts";
 import { Issuer } from "./support/issuer.ts";
-import { HOUR, loaded, NOW, recordOf, SECOND, tokens } from "./support/machine.ts";
+import { HOUR, NOW, recordOf, SECOND, tokens } from "./support/machine.ts";
 
 type EndpointError = ConstructorParameters<typeof TokenEndpointError>[0];
 
@@ -40,18 +40,19 @@ async function start(first = recordOf(), { profile = {}, account }: Options = {}
   const seen: [string | undefined, string][] = [];
   const told: SessionEvent[] = [];
   const known = { record: first as SessionRecord | undefined, isUsable: false, isDue: true };
-  const protocol = new RefreshProtocol({
-    records,
-    clock,
-    holder: undefined,
-    refresh: issuer.refresh,
-    profile: { ...genericProvider, ...profile },
-    session: () => loaded(known.record, { account }),
+  const host: RefreshHost = {
+    get session() {
+      return { record: known.record, account };
+    },
     isUsable: ({ tokens: set }) => set !== undefined && known.isUsable,
     isDue: ({ tokens: set }) => set !== undefined && known.isDue,
-    see: (record, by) => seen.push([record?.tokens?.accessToken ?? record?.dead?.reason, by]),
+    observe: (record, source) => seen.push([record?.tokens?.accessToken ?? record?.dead?.reason, source]),
     announce: (event) => told.push(event),
-  });
+  };
+  const protocol = new RefreshProtocol(
+    { records, clock, holder: undefined, refresh: issuer.refresh, profile: { ...genericProvider, ...profile } },
+    host,
+  );
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
