@@ -1,4 +1,4 @@
-import { currentDigest, type SessionRecord, serialiseRecord, spend, tryParseRecord } from "../record.ts";
+import { currentDigest, type SessionRecord, serialiseRecord, spend, tryParseRecord } from "./record.ts";
 
 /**
  * For stores that keep the session in two places: which string is the truth, where `truth` is the one under

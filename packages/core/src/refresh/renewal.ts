@@ -1,5 +1,5 @@
-import type { SessionRecord } from "../record.ts";
-import type { RecordStore } from "../record-store.ts";
+import type { SessionRecord } from "../record/record.ts";
+import type { RecordStore } from "../record/record-store.ts";
 import type { Clock, ProviderProfile, RefreshFunction, SessionEvent, TokenStore } from "../types.ts";
 
 /** Where the manager got a record from: the store, at some time or just after it changed; its own exchange; a sign-in. */

@@ -1,5 +1,5 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
-import { blank, redact } from "../redact.ts";
+import { blank, redact } from "../util/redact.ts";
 
 /** What an error answer's body says: RFC 6749 §5.2, or what some servers make of it. */
 export function readError(body: unknown): { error?: string | undefined; description?: string | undefined } {

@@ -1,11 +1,11 @@
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
-import { systemClock } from "../clock.ts";
 import { TokenEndpointError } from "../errors.ts";
-import { secretsOf } from "../token-set.ts";
 import { expiryOf } from "../tokens/jwt.ts";
+import { secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, deadline, func, type OptionTable } from "../util/check-options.ts";
+import { systemClock } from "../util/clock.ts";
 import { readError, toEndpointError } from "./error-response.ts";
 
 /** How the client proves who it is ({@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3 RFC 6749 §2.3}). */

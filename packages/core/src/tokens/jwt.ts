@@ -1,4 +1,4 @@
-import { toTime } from "../clock.ts";
+import { toTime } from "../util/clock.ts";
 
 /** A JWT's claims, unverified: the token is ours, and the resource server does the verifying. */
 export function claimsOf(token: string): Record<string, unknown> | undefined {

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { typeOf } from "../type-of.ts";
+import { typeOf } from "./describe-type.ts";
 
 /** For each option what it must be, and how to say that. */
 export type OptionTable = Readonly<Record<string, readonly [z.ZodMiniType, string, "required"?]>>;

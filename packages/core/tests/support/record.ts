@@ -1,6 +1,6 @@
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
-import { digestOf, type SessionRecord } from "../../src/record.ts";
-import { unprintable } from "../../src/token-set.ts";
+import { digestOf, type SessionRecord } from "../../src/record/record.ts";
+import { unprintable } from "../../src/tokens/token-set.ts";
 
 /** The record after so many refreshes. */
 export const record = (generation: number, more: Partial<SessionRecord> = {}): SessionRecord => ({
