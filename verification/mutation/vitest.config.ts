@@ -24,7 +24,7 @@ const project = (name: string, exclude: readonly string[] = []) => ({
   test: {
     name,
     root: `packages/${name}`,
-    include: ["tests/*.test.ts"],
+    include: ["tests/**/*.test.ts"],
     exclude: exclude.map((file) => `tests/${file}.test.ts`),
     isolate: false,
   },

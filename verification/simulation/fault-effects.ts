@@ -1,4 +1,9 @@
-import { currentDigest, parseRecord, type SessionRecord, serialiseRecord } from "../../packages/core/src/record.ts";
+import {
+  currentDigest,
+  parseRecord,
+  type SessionRecord,
+  serialiseRecord,
+} from "../../packages/core/src/record/record.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import type { StepFault } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
