@@ -1,11 +1,6 @@
 import { basename, join } from "node:path";
-import { type FileSystem, type Generation, type Place, unlessAbsent } from "@unexpired/store-node/chain";
-import { newId, parseSlotName, type SlotFile, type Slots } from "./slots.ts";
-
-const GENERATION = /^[1-9]\d{0,14}$/;
-const TEMPORARY = /^(draft|dead|projection)-([0-9a-f]+)$/;
-const KEPT = 3;
-const TEMPORARY_AGE = 60_000_000_000n; // ns
+import { Chain, type FileSystem, type Generation, type Place, unlessAbsent } from "@unexpired/store-node/chain";
+import { newId, type SlotFile, type Slots } from "./slots.ts";
 
 /** What is needed no more is all that is older than `newest`, but for the slots in `kept`. */
 export interface Need {
@@ -15,32 +10,16 @@ export interface Need {
 
 /** Removes what is needed no more, and what dead writers left. What fails is left for the next time. */
 export async function collect(fs: FileSystem, slots: Slots, { newest, kept }: Need): Promise<void> {
-  for (const name of await fs.list(slots.directory)) {
-    const file = parseSlotName(name);
-    const collecting = file ? collectSlot(slots, file, kept) : collectFile(fs, slots, { name, newest });
-    await collecting.catch(() => undefined);
-  }
+  const abandoned: string[] = [];
+  await new Chain(fs, slots.directory).collect(newest, async (draft) => void abandoned.push(draft));
+  // One after the other: each call of a keychain may be slow, and none likes many at once.
+  for (const draft of abandoned) await slots.bury(draft).catch(() => undefined);
+  for (const file of await slots.list()) await collectSlot(slots, file, kept).catch(() => undefined);
 }
 
 async function collectSlot(slots: Slots, file: SlotFile, kept: Need["kept"]): Promise<void> {
   if (file.draft !== undefined) return slots.freeFinished(file);
   if (file.isWaste || !kept.includes(file.slot)) await slots.waste(file);
-}
-
-async function collectFile(
-  fs: FileSystem,
-  slots: Slots,
-  { name, newest }: { readonly name: string; readonly newest: Generation },
-): Promise<void> {
-  const [, kind, id = ""] = TEMPORARY.exec(name) ?? [];
-  const isOld = GENERATION.test(name) && Number(name) <= newest.number - KEPT;
-  if (!isOld && kind === undefined) return;
-  const path = join(slots.directory, name);
-  const stamp = await fs.stat(path);
-  const age = stamp ? newest.stamp.modified - stamp.modified : -1n;
-  // An old number that is younger is of a session that began since, after the one of `newest` was removed.
-  if (age <= (isOld ? -1n : TEMPORARY_AGE)) return;
-  await (kind === "draft" || kind === "dead" ? slots.bury(id) : fs.unlink(path));
 }
 
 /** Deletes all items that the files of removed chains tell of, and then the files: of as many chains as possible. */

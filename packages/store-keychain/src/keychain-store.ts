@@ -1,7 +1,6 @@
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import {
   Chain,
-  codeOf,
   directoryLock,
   explaining,
   type FileSystem,
@@ -29,7 +28,6 @@ export interface Environment {
   readonly load: Load;
 }
 
-const MAX_RENAMES = 4;
 /**
  * A store that keeps one session in the system's keychain, for all processes of one user on one machine.
  *
@@ -113,9 +111,12 @@ class KeychainStore implements TokenStore {
       const vaults = await this.#vaults.present();
       for (const vault of vaults) await vault.get(this.#settings.account);
       await this.#slots.mustBeReachable();
-      await this.#retire();
+      const { chain, removed } = this.#settings.place;
+      // What cannot be emptied has another name then, and does not stand in the way.
+      const clearRemoved = () => this.#emptyRemoved().catch(() => undefined);
+      await new Chain(this.#fs, chain).retire(removed, clearRemoved);
       for (const vault of vaults) await vault.delete(this.#settings.account);
-      await emptyRemoved(this.#fs, this.#slots, this.#settings.place);
+      await this.#emptyRemoved();
       await this.#fs.unlink(path);
     });
   }
@@ -128,19 +129,7 @@ class KeychainStore implements TokenStore {
     return head;
   }
 
-  /** Renames the chain, which ends the session at once: drafts of suspended writers go with it. */
-  async #retire(): Promise<void> {
-    const { chain, removed } = this.#settings.place;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#fs.makeDirectory(chain);
-        return await this.#fs.rename(chain, removed);
-      } catch (error) {
-        const isLeftOver = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
-        if (!isLeftOver || attempt === MAX_RENAMES) throw error;
-        // What fails has another name now, and does not stand in the way.
-        await emptyRemoved(this.#fs, this.#slots, this.#settings.place).catch(() => undefined);
-      }
-    }
+  #emptyRemoved(): Promise<void> {
+    return emptyRemoved(this.#fs, this.#slots, this.#settings.place);
   }
 }

@@ -1,12 +1,12 @@
 import { reconcile, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
-import { Chain, type Draft, versionOf } from "./generations.ts";
+import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
 import { type Holder, thisHolder } from "./holder.ts";
 import { directoryLock, type Lock } from "./lock.ts";
 import { type FileStoreOptions, type Place, placeOf, sessionPath } from "./paths.ts";
 import { codeOf, explaining, unlessAbsent } from "./problems.ts";
 import { type Reconcile, type Staged, stage, swap } from "./projection.ts";
-import { ADOPTED, Observer, type Sight } from "./sight.ts";
+import { Observer, type Sight } from "./sight.ts";
 import { watchPath } from "./watch.ts";
 
 /** What a store needs of the world around it. */
@@ -17,7 +17,6 @@ export interface Environment {
 }
 
 const MAX_REPAIRS = 4;
-const MAX_RENAMES = 4;
 
 /**
  * A store that keeps one session in a file, for all processes of one machine.
@@ -112,7 +111,9 @@ class FileStore implements TokenStore {
       this.#seen = undefined;
       this.#home = undefined;
       if (!(await this.#fs.stat(place.parent))) return;
-      await this.#retire(place);
+      // Without a chain an empty one is renamed, too: while the removed one is there nobody takes the session file for
+      // another program's.
+      await new Chain(this.#fs, place.chain).retire(place.removed, () => this.#discard(place));
       await this.#discard(place);
     });
   }
@@ -130,7 +131,7 @@ class FileStore implements TokenStore {
 
   async #prepare(place: Place, expected: string | undefined): Promise<void> {
     // With a generation expected there is a chain: no need to ask and to sync every time.
-    if (expected !== undefined && !expected.startsWith(ADOPTED)) return;
+    if (expected !== undefined && !isAdoptedVersion(expected)) return;
     await makeDurableDirectory(this.#fs, place.chain);
   }
 
@@ -237,23 +238,6 @@ class FileStore implements TokenStore {
       problem: `is gone together with its directory, ${parent ? "which is another one now" : "which does not exist any more"}`,
       advice: "Bring the directory back, or restart the program to begin without a session.",
     });
-  }
-
-  /**
-   * Renames the chain, which ends the session at once: drafts of suspended writers go with it. Without a chain an empty
-   * one is renamed, because while the removed one is there nobody takes the session file for another program's.
-   */
-  async #retire(place: Place): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#fs.makeDirectory(place.chain);
-        return await this.#fs.rename(place.chain, place.removed);
-      } catch (error) {
-        const isLeftOver = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
-        if (!isLeftOver || attempt === MAX_RENAMES) throw error;
-        await this.#discard(place); // of a removal that was interrupted, or is under way elsewhere
-      }
-    }
   }
 
   async #discard(place: Place): Promise<void> {

@@ -27,12 +27,16 @@ export interface Parent {
 }
 
 const NAME = /^[1-9]\d{0,14}$/;
-const TEMPORARY = /^(draft|projection)-[0-9a-f]+$/;
+const TEMPORARY = /^(draft|dead|projection)-[0-9a-f]+$/;
+/** `dead`: a draft that was taken away from its writer, but not removed yet. */
+const DRAFT = /^(?:draft|dead)-(.+)$/;
 const KEPT = 3;
 const PAST_KEPT = 32;
 const TEMPORARY_AGE = 60_000_000_000n; // ns
 const MAX_READS = 50;
 const PADDING = 256;
+const MAX_RENAMES = 4;
+const ADOPTED = "0-";
 
 /** SHA-256, base64url: recognises a text without holding it. */
 export const digestOf = (text: string): string => createHash("sha256").update(text).digest("base64url");
@@ -48,6 +52,19 @@ export const isPast = (generation: Generation, text: string): boolean => {
 
 /** The version of a generation, as the store's callers see it. */
 export const versionOf = ({ number, id }: Generation): string => `${number}-${id}`;
+
+/** The version of a session that another program wrote, while no generation holds it. */
+export const adoptedVersion = (digest: string): string => `${ADOPTED}${digest}`;
+
+export const isAdoptedVersion = (version: string): boolean => version.startsWith(ADOPTED);
+
+/** What removes an abandoned draft, together with all that belongs to it. */
+type RevokeDraft = (id: string) => Promise<void>;
+
+interface Collection {
+  readonly newest: Generation;
+  readonly revokeDraft: RevokeDraft | undefined;
+}
 
 /** The directory of write-once files of which the highest is the truth. */
 export class Chain {
@@ -135,21 +152,49 @@ export class Chain {
     });
   }
 
-  /** Removes what nobody needs any more: old generations, which hold old secrets, and what dead writers left. */
-  async collect(newest: Generation): Promise<void> {
+  /**
+   * Removes old generations, which hold old secrets, and temporary files that their writers have abandoned. `revokeDraft`
+   * replaces the removal of a draft if more than its file belongs to it. A file that cannot be removed is left for the
+   * next time.
+   */
+  async collect(newest: Generation, revokeDraft?: RevokeDraft): Promise<void> {
     const names = await this.#names();
-    await Promise.all(names.map((name) => this.#collectOne(name, newest).catch(() => undefined)));
+    const collecting = names.map((name) => this.#collectOne(name, { newest, revokeDraft }).catch(() => undefined));
+    await Promise.all(collecting);
   }
 
-  async #collectOne(name: string, newest: Generation): Promise<void> {
+  async #collectOne(name: string, { newest, revokeDraft }: Collection): Promise<void> {
+    if (!(await this.#isObsolete(name, newest))) return;
+    const [, draft] = DRAFT.exec(name) ?? [];
+    await (revokeDraft && draft !== undefined ? revokeDraft(draft) : this.#fs.unlink(join(this.directory, name)));
+  }
+
+  async #isObsolete(name: string, newest: Generation): Promise<boolean> {
     const isOld = NAME.test(name) && Number(name) <= newest.number - KEPT;
-    if (!isOld && !TEMPORARY.test(name)) return;
-    const path = join(this.directory, name);
-    const stamp = await this.#fs.stat(path);
+    if (!isOld && !TEMPORARY.test(name)) return false;
+    const stamp = await this.#fs.stat(join(this.directory, name));
     const age = stamp ? newest.stamp.modified - stamp.modified : -1n;
     // An old number that is younger is of a session that began since, after the one of `newest` was removed.
     // A draft's writer may only be suspended. That is safe: its link or rename then fails, which it takes for a conflict.
-    if (age > (isOld ? -1n : TEMPORARY_AGE)) await this.#fs.unlink(path);
+    return age > (isOld ? -1n : TEMPORARY_AGE);
+  }
+
+  /**
+   * Renames the chain to `target`, which ends the session at once: drafts of suspended writers go with it. If there is no
+   * chain an empty one is renamed. `clearTarget` removes what a removal that was interrupted, or is under way in another
+   * process, has left at `target`.
+   */
+  async retire(target: string, clearTarget: () => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#fs.makeDirectory(this.directory);
+        return await this.#fs.rename(this.directory, target);
+      } catch (error) {
+        const isOccupied = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
+        if (!isOccupied || attempt === MAX_RENAMES) throw error;
+        await clearTarget();
+      }
+    }
   }
 
   async #names(): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import { type StoredValue, StoreError } from "@unexpired/core";
 import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
-import { Chain, digestOf, type Generation, type Parent, versionOf } from "./generations.ts";
+import { adoptedVersion, Chain, digestOf, type Generation, type Parent, versionOf } from "./generations.ts";
 import type { Place } from "./paths.ts";
 import { unlessAbsent } from "./problems.ts";
 import { isTorn, judge, type Reconcile } from "./projection.ts";
@@ -92,9 +92,6 @@ export class Observer {
     // Empty is what a mounted file starts as. While a removal is under way the file is only what is left to remove.
     if (!found?.text || (await this.#fs.stat(place.removed))) return empty;
     const foreign = digestOf(found.text);
-    return { ...empty, stored: { value: found.text, version: `${ADOPTED}${foreign}` }, foreign };
+    return { ...empty, stored: { value: found.text, version: adoptedVersion(foreign) }, foreign };
   }
 }
-
-/** How the version of a session file without a chain begins. */
-export const ADOPTED = "0-";

@@ -1,10 +1,19 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StoreError } from "@unexpired/core";
 import { describe, expect, test } from "vitest";
 import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
-import { Chain, digestOf, type Generation, isPast, temporaryName, versionOf } from "../src/generations.ts";
-import { errnoError } from "../src/problems.ts";
+import {
+  adoptedVersion,
+  Chain,
+  digestOf,
+  type Generation,
+  isAdoptedVersion,
+  isPast,
+  temporaryName,
+  versionOf,
+} from "../src/generations.ts";
+import { codeOf, errnoError } from "../src/problems.ts";
 import { freshDirectory, textOf } from "./support.ts";
 
 const MINUTE = 60_000_000_000n; // ns
@@ -251,6 +260,110 @@ describe("collecting", () => {
   });
 });
 
+describe("collecting with drafts that are more than a file", () => {
+  const collectIn = async (directory: string, names: readonly string[]) => {
+    for (const name of names) writeFileSync(join(directory, name), "");
+    const newest = await publish(chainIn(directory), "value");
+    const stat = async () => ({ ...newest.stamp, modified: newest.stamp.modified - MINUTE - 1n });
+    const revoked: string[] = [];
+    await chainIn(directory, { stat }).collect(newest, async (id) => {
+      revoked.push(id);
+      if (id === "0f") throw new Error("cannot be revoked");
+    });
+    return { revoked: revoked.sort(), left: readdirSync(directory).sort() };
+  };
+
+  test("leaves abandoned drafts to the caller, and removes the rest", async () => {
+    const names = ["draft-0a", "dead-0b", "projection-0c"];
+    const { revoked, left } = await collectIn(freshDirectory(), names);
+    expect(revoked).toEqual(["0a", "0b"]);
+    expect(left).toEqual(["1", "dead-0b", "draft-0a"]);
+  });
+
+  test("goes on if a draft cannot be revoked", async () => {
+    const { revoked, left } = await collectIn(freshDirectory(), ["draft-0f", "draft-0a", "projection-0c"]);
+    expect(revoked).toEqual(["0a", "0f"]);
+    expect(left).toEqual(["1", "draft-0a", "draft-0f"]);
+  });
+
+  test("removes them as files if the caller does not revoke them", async () => {
+    const directory = freshDirectory();
+    for (const name of ["draft-0a", "dead-0b"]) writeFileSync(join(directory, name), "");
+    const newest = await publish(chainIn(directory), "value");
+    const stat = async () => ({ ...newest.stamp, modified: newest.stamp.modified - MINUTE - 1n });
+    await chainIn(directory, { stat }).collect(newest);
+    expect(readdirSync(directory)).toEqual(["1"]);
+  });
+});
+
+describe("retiring", () => {
+  const freshChain = async () => {
+    const directory = join(freshDirectory(), "chain");
+    mkdirSync(directory);
+    await publish(chainIn(directory), "value");
+    return { directory, target: `${directory}-removed` };
+  };
+  const never = async () => {
+    throw new Error("not expected");
+  };
+
+  test("renames the chain with all that is in it", async () => {
+    const { directory, target } = await freshChain();
+    await chainIn(directory).retire(target, never);
+    expect(existsSync(directory)).toBe(false);
+    expect(readdirSync(target)).toEqual(["1"]);
+  });
+
+  test("renames an empty chain if there is none", async () => {
+    const { directory, target } = await freshChain();
+    rmSync(directory, { recursive: true });
+    await chainIn(directory).retire(target, never);
+    expect(readdirSync(target)).toEqual([]);
+  });
+
+  test("clears a target that is left from an interrupted removal", async () => {
+    const { directory, target } = await freshChain();
+    mkdirSync(target);
+    writeFileSync(join(target, "7"), "old");
+    let cleared = 0;
+    await chainIn(directory).retire(target, async () => {
+      cleared++;
+      rmSync(target, { recursive: true });
+    });
+    expect(cleared).toBe(1);
+    expect(readdirSync(target)).toEqual(["1"]);
+  });
+
+  test.each(["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"])("tries again after %s, four times in all", async (code) => {
+    const { directory, target } = await freshChain();
+    const attempt = async (failures: number) => {
+      const calls: string[] = [];
+      const rename = async (from: string, to: string) => {
+        calls.push("rename");
+        if (calls.filter((call) => call === "rename").length <= failures) throw errnoError(code);
+        renameSync(from, to);
+      };
+      const outcome = await chainIn(directory, { rename })
+        .retire(target, async () => void calls.push("clear"))
+        .catch(codeOf);
+      return { calls, outcome };
+    };
+    const round = ["rename", "clear"];
+    expect(await attempt(4)).toEqual({ calls: [...round, ...round, ...round, "rename"], outcome: code });
+    expect(await attempt(3)).toEqual({ calls: [...round, ...round, ...round, "rename"], outcome: undefined });
+  });
+
+  test("passes on any other failure", async () => {
+    const { directory, target } = await freshChain();
+    const strange = () => Promise.reject(new Error("no code"));
+    await expect(chainIn(directory, { rename: failing("EACCES") }).retire(target, never)).rejects.toThrow("EACCES");
+    await expect(chainIn(directory, { rename: strange }).retire(target, never)).rejects.toThrow("no code");
+    await expect(chainIn(directory, { makeDirectory: failing("EROFS") }).retire(target, never)).rejects.toThrow(
+      "EROFS",
+    );
+  });
+});
+
 describe("what was true before", () => {
   test("is read from the generations that are kept", async () => {
     const chain = chainIn(freshDirectory());
@@ -274,6 +387,8 @@ test("names, versions and digests", () => {
   const generation = { number: 7, id: "id", value: "v", past: [`a.${digestOf("x")}`, `.${digestOf("y")}`] };
   const newest: Generation = { ...generation, stamp: {} as Stamp };
   expect(versionOf(newest)).toBe("7-id");
+  expect(adoptedVersion("digest")).toBe("0-digest");
+  expect(["0-digest", "7-id", "70-id", "10-0-"].map(isAdoptedVersion)).toEqual([true, false, false, false]);
   expect(["x", "y", "v", ""].map((text) => isPast(newest, text))).toEqual([true, true, false, false]);
   expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of nothing, base64url
   expect(temporaryName("projection")).toMatch(/^projection-[0-9a-f]{16}$/);
