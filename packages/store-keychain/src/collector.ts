@@ -1,5 +1,11 @@
 import { basename, join } from "node:path";
-import { Chain, type FileSystem, type Generation, type Place, unlessAbsent } from "@unexpired/store-node/chain";
+import {
+  Chain,
+  type FileSystem,
+  type Generation,
+  ignoreNotFound,
+  type SessionPaths,
+} from "@unexpired/store-node/chain";
 import { newId, type SlotFile, type Slots } from "./slots.ts";
 
 /** What is needed no more is all that is older than `newest`, but for the slots in `kept`. */
@@ -23,19 +29,19 @@ async function collectSlot(slots: Slots, file: SlotFile, kept: Need["kept"]): Pr
 }
 
 /** Deletes all items that the files of removed chains tell of, and then the files: of as many chains as possible. */
-export async function emptyRemoved(fs: FileSystem, slots: Slots, { parent, removed }: Place): Promise<void> {
-  const names = (await unlessAbsent(fs.list(parent))) ?? [];
+export async function emptyRemoved(fs: FileSystem, slots: Slots, { parent, removed }: SessionPaths): Promise<void> {
+  const names = (await ignoreNotFound(fs.list(parent))) ?? [];
   const failures: unknown[] = [];
   for (const name of names.filter((each) => each.startsWith(basename(removed)))) {
     // Under a name of its own: another removal, which comes meanwhile, has its own items to delete.
     const mine = slots.in(`${removed}-${newId()}`);
-    await unlessAbsent(fs.rename(join(parent, name), mine.directory));
+    await ignoreNotFound(fs.rename(join(parent, name), mine.directory));
     await emptySlots(fs, mine).catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
 }
 
 async function emptySlots(fs: FileSystem, slots: Slots): Promise<void> {
-  for (const file of await slots.list()) await unlessAbsent(slots.delete(file.name, file.slot));
+  for (const file of await slots.list()) await ignoreNotFound(slots.delete(file.name, file.slot));
   await fs.removeDirectory(slots.directory);
 }

@@ -1,17 +1,17 @@
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import {
   Chain,
+  currentProcess,
   directoryLock,
-  explaining,
   type FileSystem,
   type Generation,
-  type Holder,
   type Lock,
   makeDurableDirectory,
   nodeFileSystem,
-  thisHolder,
+  type ProcessIdentity,
   versionOf,
   watchPath,
+  withStoreErrors,
 } from "@unexpired/store-node/chain";
 import { type Load, load } from "./backends/load.ts";
 import { emptyRemoved } from "./collector.ts";
@@ -54,7 +54,7 @@ export const openKeychainStore = (settings: Settings, world: Environment): Token
 
 class KeychainStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
-  readonly holder?: Holder;
+  readonly holder?: ProcessIdentity;
   readonly #settings: Settings;
   readonly #fs: FileSystem;
   readonly #lock: Lock;
@@ -73,7 +73,7 @@ class KeychainStore implements TokenStore {
     this.#observer = new Observer(fs, { vaults, settings });
     this.#slots = new Slots(fs, { vaults, account, directory: place.chain });
     this.#writer = new Writer(fs, { settings, vaults, observer: this.#observer, slots: this.#slots });
-    const holder = thisHolder();
+    const holder = currentProcess();
     if (holder) this.holder = holder;
   }
 
@@ -87,12 +87,12 @@ class KeychainStore implements TokenStore {
   }
 
   load(): Promise<StoredValue | undefined> {
-    return explaining(this.#settings.path, "read", async () => (await this.#observer.look()).stored);
+    return withStoreErrors(this.#settings.path, "read", async () => (await this.#observer.look()).stored);
   }
 
   save(value: string, expected: string | undefined): Promise<string> {
     const { chain } = this.#settings.place;
-    return explaining(this.#settings.path, "saved", async () => {
+    return withStoreErrors(this.#settings.path, "saved", async () => {
       const check = () => this.#mustNotHaveMoved(expected); // a loser need not queue for the lock
       if (!(await check())) await makeDurableDirectory(this.#fs, chain);
       const release = await this.#lock(chain, { wait: check });
@@ -106,7 +106,7 @@ class KeychainStore implements TokenStore {
 
   remove(): Promise<void> {
     const { path } = this.#settings;
-    return explaining(path, "removed", async () => {
+    return withStoreErrors(path, "removed", async () => {
       // Asked first: where the keychain cannot be used nothing is taken apart.
       const vaults = await this.#vaults.present();
       for (const vault of vaults) await vault.get(this.#settings.account);

@@ -5,7 +5,7 @@ import {
   digestOf,
   type FileSystem,
   type Generation,
-  type Place,
+  type SessionPaths,
   versionOf,
 } from "@unexpired/store-node/chain";
 import { KeychainError } from "./errors.ts";
@@ -37,7 +37,7 @@ export class Observer {
     this.#settings = settings;
   }
 
-  get #place(): Place {
+  get #place(): SessionPaths {
     return this.#settings.place;
   }
 

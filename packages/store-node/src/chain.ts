@@ -7,18 +7,23 @@
  * @module
  */
 export { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp } from "./filesystem.ts";
+export { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 export {
   adoptedVersion,
   Chain,
   type Draft,
   digestOf,
   type Generation,
-  isPast,
-  type Parent,
+  isAncestor,
+  type ParentRef,
   versionOf,
 } from "./generations.ts";
-export { type Holder, thisHolder } from "./holder.ts";
 export { directoryLock, type Lock } from "./lock.ts";
-export { type Place, placeOf, sessionPath, statePath } from "./paths.ts";
-export { codeOf, explaining, unlessAbsent } from "./problems.ts";
+export {
+  pathsOf,
+  type SessionPaths,
+  sessionFilePath,
+  stateFilePath,
+} from "./paths.ts";
+export { currentProcess, type ProcessIdentity } from "./process-identity.ts";
 export { watchPath } from "./watch.ts";
