@@ -33,6 +33,6 @@ const project = (name: string, exclude: readonly string[] = []) => ({
 export default defineConfig({
   test: {
     sequence: { sequencer: OwnTestsFirst },
-    projects: [project("core"), project("store-node", ["holder", "interleavings", "lock", "processes"])],
+    projects: [project("core"), project("store-node", ["interleavings", "lock", "process-identity", "processes"])],
   },
 });

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { reconcile, type TokenStore } from "@unexpired/core";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
+import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
 import type { Lock } from "../../packages/store-node/src/lock.ts";
-import { placeOf } from "../../packages/store-node/src/paths.ts";
-import { errnoError } from "../../packages/store-node/src/problems.ts";
+import { pathsOf } from "../../packages/store-node/src/paths.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import { Disk } from "./disk.ts";
 import { FILE_FAULTS, type FileFault, LINK_FAULTS, SYNC_FAULTS } from "./faults.ts";
@@ -22,7 +22,7 @@ const SUSPENSION = 50_000;
 /** The real file store of every process, over one simulated disk and one simulated lock. */
 export class FileWorld {
   readonly disk: Disk;
-  readonly place = placeOf(SESSION);
+  readonly place = pathsOf(SESSION);
   readonly #world: World;
   /** Whether the session was lost together with its directory, for good. */
   isLost = false;
@@ -115,7 +115,7 @@ export class FileWorld {
   }
 
   get #directory(): string | undefined {
-    return this.disk.stat(this.place.parent)?.object;
+    return this.disk.stat(this.place.parent)?.fileId;
   }
 
   /** Whether the session file holds something that is no JSON. */

@@ -245,7 +245,7 @@ test("a published generation is collected while its writer makes sure of it: sav
 
 test("where inodes and clock ticks are reused, the length tells a session from its successor", async () => {
   const path = freshPath();
-  const blur = <T extends Stamp | undefined>(stamp: T): T => stamp && { ...stamp, object: "reused", modified: 0n };
+  const blur = <T extends Stamp | undefined>(stamp: T): T => stamp && { ...stamp, fileId: "reused", modified: 0n };
   const store = storeWith(path, {
     stat: async (name) => blur(await nodeFileSystem.stat(name)),
     create: async (...args) => blur(await nodeFileSystem.create(...args)),

@@ -2,23 +2,23 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, test } from "vitest";
-import { parseStatus } from "../src/holder.ts";
+import { parseProcStat } from "../src/process-identity.ts";
 import { exit, message, start } from "./support.ts";
 
-const { holder = { id: "", isGone: async () => false } } = fileStore({ path: "/nowhere/session.json" });
-const parts = holder.id.split("/");
+const { holder: identity = { id: "", isGone: async () => false } } = fileStore({ path: "/nowhere/session.json" });
+const parts = identity.id.split("/");
 const idWith = (changes: Record<number, string>): string =>
   parts.map((part, index) => changes[index] ?? part).join("/");
 const [PLATFORM, BOOT, PID_NAMESPACE, TIME_NAMESPACE, PID, START] = [0, 1, 2, 3, 4, 5] as const;
 
 test("every store of one process is the same holder, and not gone", async () => {
-  expect(fileStore({ path: "/elsewhere/session.json" }).holder?.id).toBe(holder.id);
-  expect(await holder.isGone(holder.id)).toBe(false);
+  expect(fileStore({ path: "/elsewhere/session.json" }).holder?.id).toBe(identity.id);
+  expect(await identity.isGone(identity.id)).toBe(false);
 });
 
 describe.skipIf(process.platform !== "linux")("on Linux", () => {
   const idOf = (pid: number): string => {
-    const status = parseStatus(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    const status = parseProcStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
     return idWith({ [PID]: String(pid), [START]: status?.startedAt ?? "" });
   };
 
@@ -26,12 +26,12 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
     const child = start("idle");
     await message(child);
     const id = idOf(child.pid ?? 0);
-    expect(await holder.isGone(id)).toBe(false);
+    expect(await identity.isGone(id)).toBe(false);
     child.kill("SIGSTOP");
-    expect(await holder.isGone(id)).toBe(false);
+    expect(await identity.isGone(id)).toBe(false);
     child.kill("SIGKILL");
     await exit(child);
-    expect(await holder.isGone(id)).toBe(true);
+    expect(await identity.isGone(id)).toBe(true);
   });
 
   test("a process that ended is gone, also while nobody has taken note of it", async () => {
@@ -39,8 +39,8 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
     const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
     const pid = Number(String(await new Promise((resolve) => parent.stdout.once("data", resolve))));
     const id = idOf(pid);
-    await expect.poll(() => parseStatus(readFileSync(`/proc/${pid}/stat`, "utf8"))?.state).toBe("Z");
-    expect(await holder.isGone(id)).toBe(true);
+    await expect.poll(() => parseProcStat(readFileSync(`/proc/${pid}/stat`, "utf8"))?.state).toBe("Z");
+    expect(await identity.isGone(id)).toBe(true);
     parent.kill("SIGKILL");
   });
 
@@ -55,16 +55,16 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
     ["pid 0", { [PID]: "0" }, false],
     ["something after it", { [START]: "1/2" }, false],
   ])("%s", async (_name, changes, gone) => {
-    expect(await holder.isGone(idWith(changes))).toBe(gone);
+    expect(await identity.isGone(idWith(changes))).toBe(gone);
   });
 
-  test.each(["", "x", "linux", holder.id.slice(0, 20)])("an id that is none (%j) is not gone", async (id) => {
-    expect(await holder.isGone(id)).toBe(false);
+  test.each(["", "x", "linux", identity.id.slice(0, 20)])("an id that is none (%j) is not gone", async (id) => {
+    expect(await identity.isGone(id)).toBe(false);
   });
 
   test("a command's name does not confuse", () => {
     const fields = Array.from({ length: 30 }, (_, index) => index + 4).join(" ");
-    expect(parseStatus(`12 (a) Z (b c) S ${fields}`)).toEqual({ state: "S", startedAt: "22" });
-    expect(parseStatus("12 (a) S 1 2")).toBeUndefined();
+    expect(parseProcStat(`12 (a) Z (b c) S ${fields}`)).toEqual({ state: "S", startedAt: "22" });
+    expect(parseProcStat("12 (a) S 1 2")).toBeUndefined();
   });
 });

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { type FileStoreOptions, fileStore } from "@unexpired/store-node";
 import { expect, test } from "vitest";
-import { statePath } from "../src/paths.ts";
+import { stateFilePath } from "../src/paths.ts";
 
 test.each([
   [undefined, /exactly one of "path" and "appName", not neither/],
@@ -38,5 +38,5 @@ test.each([
   ["darwin", {}, join(homedir(), "Library/Application Support/my-tool/session.json")],
   ["win32", { LOCALAPPDATA: "C:\\Users\\a\\AppData\\Local" }, "C:\\Users\\a\\AppData\\Local\\my-tool\\session.json"],
 ] as const)("an app's session on %s with %j is in %s", (platform, env, path) => {
-  expect(statePath("my-tool", { platform, env })).toBe(path);
+  expect(stateFilePath("my-tool", { platform, env })).toBe(path);
 });

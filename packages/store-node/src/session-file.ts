@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import type { FileSystem, Stamp } from "./filesystem.ts";
-import { type Generation, isPast, temporaryName } from "./generations.ts";
-import type { Place } from "./paths.ts";
-import { codeOf } from "./problems.ts";
+import { codeOf } from "./fs-errors.ts";
+import { type Generation, isAncestor, temporaryName } from "./generations.ts";
+import type { SessionPaths } from "./paths.ts";
 
 /** How the session file's text relates to the truth. */
-export type Judgement =
+export type SessionFileStatus =
   /** It is the truth, or what is left of it in a file. */
   | { readonly kind: "current" }
   /** It is missing, or was the truth once: to be repaired. */
@@ -16,30 +16,34 @@ export type Judgement =
   | { readonly kind: "foreign"; readonly value: string };
 
 /** Two texts, one truth: see `reconcile` of `@unexpired/core`. */
-export type Reconcile = (truth: string, found: string) => string;
+export type Reconcile = (stored: string, found: string) => string;
 
-const RENAMES = 3;
+const MAX_RENAMES = 3;
 
 /** Judges `found`, the text of the session file; absent where there is no file. */
-export function judge(truth: Generation, found: string | undefined, reconcile: Reconcile): Judgement {
+export function classifySessionFile(
+  head: Generation,
+  found: string | undefined,
+  reconcile: Reconcile,
+): SessionFileStatus {
   if (found === undefined) return { kind: "stale" };
-  if (found === truth.value || found === asWritten(truth.value)) return { kind: "current" };
-  if (isPast(truth, found)) return { kind: "stale" };
-  if (isTorn(truth.value, found)) return { kind: "torn" };
-  const value = reconcile(truth.value, found);
-  return value === truth.value ? { kind: "stale" } : { kind: "foreign", value };
+  if (found === head.value || found === asUtf8(head.value)) return { kind: "current" };
+  if (isAncestor(head, found)) return { kind: "stale" };
+  if (isTornCopy(head.value, found)) return { kind: "torn" };
+  const value = reconcile(head.value, found);
+  return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
 }
 
 /** A file cannot hold a lone surrogate. */
-const asWritten = (text: string): string => Buffer.from(text).toString();
+const asUtf8 = (text: string): string => Buffer.from(text).toString();
 
 /** What a crash leaves of a text: a piece of its beginning, and zeros where blocks never reached the disk. */
-export const isTorn = (text: string, found: string): boolean =>
-  asWritten(text).startsWith(found.replace(/[\0\uFFFD]+$/, ""));
+export const isTornCopy = (text: string, found: string): boolean =>
+  asUtf8(text).startsWith(found.replace(/[\0\uFFFD]+$/, ""));
 
 /** A text that is ready to become the session file. */
-export interface Staged {
-  readonly temporary: string;
+export interface StagedFile {
+  readonly temporaryPath: string;
   readonly text: string;
   readonly stamp: Stamp;
 }
@@ -48,22 +52,26 @@ export interface Staged {
  * Writes `text` where it can be renamed over the session file. That is within the chain, so that a removal of the
  * session takes it along, and a writer that was suspended over the removal cannot bring the session back.
  */
-export async function stage(fs: FileSystem, place: Place, text: string): Promise<Staged> {
-  const temporary = join(place.chain, temporaryName("projection"));
+export async function stageSessionFile(fs: FileSystem, paths: SessionPaths, text: string): Promise<StagedFile> {
+  const temporaryPath = join(paths.chain, temporaryName("projection"));
   // Not synced: the chain repairs what a power cut does to it.
-  return { temporary, text, stamp: await fs.create(temporary, text, { durable: false }) };
+  return { temporaryPath, text, stamp: await fs.create(temporaryPath, text, { durable: false }) };
 }
 
 /** Puts a staged text in the session file's place; returns the file's stamp, `undefined` where that is not possible now. */
-export async function swap(fs: FileSystem, place: Place, staged: Staged): Promise<Stamp | undefined> {
-  for (let attempt = 0; attempt < RENAMES; attempt++) {
+export async function installSessionFile(
+  fs: FileSystem,
+  paths: SessionPaths,
+  staged: StagedFile,
+): Promise<Stamp | undefined> {
+  for (let attempt = 0; attempt < MAX_RENAMES; attempt++) {
     try {
-      await fs.rename(staged.temporary, place.file);
+      await fs.rename(staged.temporaryPath, paths.file);
       return staged.stamp;
     } catch (error) {
       if (codeOf(error) === "ENOENT") return undefined; // the session was removed meanwhile
     }
   }
   // A mounted file, or one that a scanner holds open, can only be written in place.
-  return fs.overwrite(place.file, staged.text).catch(() => undefined);
+  return fs.overwrite(paths.file, staged.text).catch(() => undefined);
 }

@@ -2,16 +2,16 @@ import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
-import { codeOf } from "./problems.ts";
+import { codeOf } from "./fs-errors.ts";
 
 /** This process, as other holders of a session see it. */
-export interface Holder {
+export interface ProcessIdentity {
   readonly id: string;
   /** True only where the process with that id has certainly ended; false for an id of elsewhere. */
   isGone(id: string): Promise<boolean>;
 }
 
-interface ProcessStatus {
+interface ProcStat {
   readonly state: string;
   /** Clock ticks from boot to the start of the process. */
   readonly startedAt: string;
@@ -21,26 +21,31 @@ interface ProcessStatus {
  * Who this process is. On Linux a process is named by boot, namespaces, pid and start time, and a pid that was given to
  * another process is told apart; elsewhere by machine and pid. `undefined` where Linux does not say.
  */
-export const thisHolder = (): Holder | undefined => (process.platform === "linux" ? linuxHolder() : machineHolder());
+export const currentProcess = (): ProcessIdentity | undefined =>
+  process.platform === "linux" ? linuxProcess() : machineProcess();
 
-const holder = (where: string, self: string, isGoneHere: (rest: string) => boolean | Promise<boolean>): Holder => ({
-  id: `${where}/${self}`,
-  isGone: async (id) => id.startsWith(`${where}/`) && isGoneHere(id.slice(where.length + 1)),
+const createIdentity = (
+  scope: string,
+  self: string,
+  isGoneInScope: (rest: string) => boolean | Promise<boolean>,
+): ProcessIdentity => ({
+  id: `${scope}/${self}`,
+  isGone: async (id) => id.startsWith(`${scope}/`) && isGoneInScope(id.slice(scope.length + 1)),
 });
 
-function linuxHolder(): Holder | undefined {
+function linuxProcess(): ProcessIdentity | undefined {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const where = `linux/${boot}/${namespace("pid")}/${namespace("time")}`;
-    const own = parseStatus(readFileSync(`/proc/${process.pid}/stat`, "utf8"));
-    return own && holder(where, `${process.pid}/${own.startedAt}`, isGoneOnLinux);
+    const scope = `linux/${boot}/${namespaceId("pid")}/${namespaceId("time")}`;
+    const own = parseProcStat(readFileSync(`/proc/${process.pid}/stat`, "utf8"));
+    return own && createIdentity(scope, `${process.pid}/${own.startedAt}`, isGoneOnLinux);
   } catch {
     return undefined;
   }
 }
 
 /** Start times differ between time namespaces, and a kernel may have none. */
-function namespace(kind: "pid" | "time"): string {
+function namespaceId(kind: "pid" | "time"): string {
   try {
     return readlinkSync(`/proc/self/ns/${kind}`).replace(/\D/g, "");
   } catch (error) {
@@ -54,14 +59,14 @@ async function isGoneOnLinux(self: string): Promise<boolean> {
   if (pid === undefined) return false;
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   // /proc may hide other users' processes; a signal does not overlook them.
-  if (text === undefined) return isAbsent(Number(pid));
-  const status = parseStatus(text);
+  if (text === undefined) return hasNoProcess(Number(pid));
+  const status = parseProcStat(text);
   if (!status) return false;
   return status.startedAt !== startedAt || status.state === "Z" || status.state === "X";
 }
 
 /** The fields after the command, which is in parentheses and may hold spaces and parentheses itself. */
-export function parseStatus(text: string): ProcessStatus | undefined {
+export function parseProcStat(text: string): ProcStat | undefined {
   const fields = text
     .slice(text.lastIndexOf(")") + 1)
     .trim()
@@ -70,14 +75,18 @@ export function parseStatus(text: string): ProcessStatus | undefined {
   return state && startedAt && /^\d+$/.test(startedAt) ? { state, startedAt } : undefined;
 }
 
-function machineHolder(): Holder {
+function machineProcess(): ProcessIdentity {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ mac }) => mac));
   const machine = [hostname(), ...[...new Set(addresses)].sort()].join(" ");
-  const where = `${process.platform}/${createHash("sha256").update(machine).digest("base64url")}`;
-  return holder(where, String(process.pid), (self) => /^[1-9]\d{0,9}$/.test(self) && isAbsent(Number(self)));
+  const scope = `${process.platform}/${createHash("sha256").update(machine).digest("base64url")}`;
+  return createIdentity(
+    scope,
+    String(process.pid),
+    (self) => /^[1-9]\d{0,9}$/.test(self) && hasNoProcess(Number(self)),
+  );
 }
 
-function isAbsent(pid: number): boolean {
+function hasNoProcess(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return false;
