@@ -20,7 +20,13 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a collected number not noticed",
-    edits: [node("generations.ts", "return this.#isPartOfHistory(draft);", "return true;")],
+    edits: [
+      node(
+        "generations.ts",
+        "const isPublished = await this.#isPartOfHistory(draft);",
+        "const isPublished = true as boolean | undefined;",
+      ),
+    ],
   },
   {
     name: "a draft not synced",
@@ -32,7 +38,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the chain's own name not synced",
-    edits: [node("file-store.ts", "await this.#fs.syncDirectory(directory);", "")],
+    edits: [node("filesystem.ts", "await fs.syncDirectory(directory);", "")],
   },
   {
     name: "a directory that is gone taken for no session",
