@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import type { Mutant } from "./mutate.ts";
 
 /** One of `of` parts of equal size, counted from 1. */
-export interface Part {
+interface Part {
   readonly part: number;
   readonly of: number;
 }
