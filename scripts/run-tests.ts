@@ -1,8 +1,16 @@
-/** Runs all tests, and looks for their tokens in everything that is printed meanwhile. */
+/**
+ * Runs all tests, and looks for their tokens in everything that they print. With `UNEXPIRED_EXHAUSTIVE=1` the proofs
+ * follow. The last line counts both: `N passed, N failed`.
+ */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { CANARY } from "../verification/end-to-end/support/canary.ts";
+import { ciProofs, prove } from "./proofs.ts";
 import { root } from "./workspace.ts";
+
+/** The last line of the tests. It is held back: only the last line of all is to look like this. */
+const COUNTS = /^(\d+) passed, (\d+) failed\n/m;
 
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
 const child = spawn(process.execPath, [vitest, "run", ...process.argv.slice(2)], {
@@ -18,15 +26,23 @@ for (const [stream, out] of [
 ] as const) {
   stream.setEncoding("utf8").on("data", (text: string) => {
     printed += text;
-    out.write(text);
+    out.write(text.replace(COUNTS, ""));
   });
 }
 
-child.once("close", (code) => {
-  process.exitCode = code ?? 1;
-  const leaks = printed.split("\n").filter((line) => line.includes(CANARY));
-  if (process.exitCode !== 0 || leaks.length === 0) return;
-  process.exitCode = 1;
-  const where = leaks.map((line) => `  ${line.replaceAll(new RegExp(`${CANARY}\\S*`, "g"), "[token]")}`).join("\n");
-  process.stdout.write(`\nTokens of the tests were printed:\n${where}\n0 passed, ${leaks.length} failed\n`);
-});
+/** The lines that show a token. Those of a test that fails may: its values are printed. */
+function leaksIn(output: string): string[] {
+  const leaks = output.split("\n").filter((line) => line.includes(CANARY));
+  return leaks.map((line) => `  ${line.replaceAll(new RegExp(`${CANARY}\\S*`, "g"), "[token]")}\n`);
+}
+
+const [code] = await once(child, "close");
+const [, passed = 0, failed = 0] = (COUNTS.exec(printed) ?? []).map(Number);
+const leaks = code === 0 ? leaksIn(printed) : [];
+if (leaks.length > 0) process.stdout.write(`\nTokens of the tests were printed:\n${leaks.join("")}`);
+
+const print = (text: string) => process.stdout.write(text);
+const proofs = prove(process.env.UNEXPIRED_EXHAUSTIVE === "1" ? ciProofs(Date.now()) : [], print);
+const allFailed = (code === 0 ? failed : Math.max(failed, 1)) + leaks.length + proofs.failed;
+print(`${passed + proofs.passed} passed, ${allFailed} failed\n`);
+process.exitCode = allFailed > 0 ? 1 : 0;

@@ -9,9 +9,6 @@ import { type Line, MARKER, type Order, type WorkerConfig } from "./messages.ts"
 const LONGEST_LINE = 300;
 const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 
-/** An account without any rights, for what a superuser is never refused. */
-export const NOBODY = 65_534;
-
 /** Those that live. A stopped one would not notice that its parent has gone. */
 const living = new Set<ChildProcess>();
 process.once("exit", () => {
@@ -34,11 +31,10 @@ export class Child {
   readonly #exited: Promise<unknown>;
   #heard = () => {};
 
-  constructor(config: WorkerConfig, isNobody: boolean) {
-    const user = isNobody ? { uid: NOBODY, gid: NOBODY } : {};
+  constructor(config: WorkerConfig) {
     const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "unexpired-fault-injection-cache") }; // halves the start-up
     const stdio = ["ignore", "pipe", "pipe", "ipc"] as const;
-    this.#process = fork(WORKER, [JSON.stringify(config)], { stdio: [...stdio], env, ...user });
+    this.#process = fork(WORKER, [JSON.stringify(config)], { stdio: [...stdio], env });
     living.add(this.#process);
     this.#exited = once(this.#process, "exit").then(() => {
       living.delete(this.#process);

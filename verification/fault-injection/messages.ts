@@ -4,6 +4,9 @@ import type { ProviderProfile } from "@unexpired/core";
 /** Is in every line that a fault point writes. Published packages must not contain it: see `scripts/check-tarballs.ts`. */
 export const MARKER = "unexpired-fault-point";
 
+/** The user and group ID of an account without any rights. */
+export const NOBODY = 65_534;
+
 /** Where a process meets which fault. */
 export interface TrapConfig {
   /** `<phase>/<step>`; see `fault-points.ts`. */
@@ -23,6 +26,8 @@ export interface WorkerConfig {
   readonly timeout: number;
   readonly provider: Partial<ProviderProfile>;
   readonly trap?: TrapConfig | undefined;
+  /** The process gives up its rights before it opens the session: a superuser is never refused anything. */
+  readonly isWithoutRights: boolean;
   /** Every process gets the lock at once, whoever holds it. */
   readonly everyoneWinsTheLock: boolean;
 }

@@ -51,7 +51,7 @@ export async function playRound(point: FaultPoint, repetition: number, random: (
     accessTokenSeconds: isRevoking(point) ? 15 : 300,
     profile: point.profile ?? "generic",
     isSmallDisk: point.fault === "fill-disk",
-    isNobodys: isSuperuser && point.fault.startsWith("forbid-"),
+    isWithoutRights: isSuperuser && point.fault.startsWith("forbid-"),
   });
   const facts = await play(point, scene, { cue, count });
   return judge(facts.victim.isHit ? facts : { ...facts, point: { ...point, ...fine } });
@@ -76,7 +76,7 @@ interface Plan {
 }
 
 async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Promise<Facts> {
-  const start = (trap?: TrapConfig) => new Child(configOf(point, scene, trap), scene.isNobodys);
+  const start = (trap?: TrapConfig) => new Child(configOf(point, scene, trap));
   const victim = start({ point: point.at, fault: point.fault });
   const others = Array.from({ length: count - 1 }, () => start(secondTrap(point, scene)));
   const all = [victim, ...others];
@@ -124,7 +124,11 @@ async function comeLater(next: Child, point: FaultPoint, { server, tokens }: Sce
   return next.ask({ do: "sign-in", refreshToken }, BOUND);
 }
 
-function configOf(point: FaultPoint, { server, api, sessionPath }: Scene, trap: TrapConfig | undefined): WorkerConfig {
+function configOf(
+  point: FaultPoint,
+  { server, api, sessionPath, isWithoutRights }: Scene,
+  trap: TrapConfig | undefined,
+): WorkerConfig {
   return {
     sessionPath,
     tokenEndpoint: server.tokenEndpoint,
@@ -133,6 +137,7 @@ function configOf(point: FaultPoint, { server, api, sessionPath }: Scene, trap: 
     timeout: hasStop(point) ? 4_000 : 20_000,
     provider: PROFILES[point.profile ?? "generic"],
     trap,
+    isWithoutRights,
     everyoneWinsTheLock: point.kind === "lock",
   };
 }

@@ -7,7 +7,7 @@ import { fileStore } from "@unexpired/store-node";
 import { type Api, startApi } from "../../examples/demo/api.ts";
 import { type AuthorizationServer, startAuthorizationServer } from "../../examples/demo/authorization-server.ts";
 import { startGraceServer } from "../end-to-end/support/grace-server.ts";
-import { NOBODY } from "./child.ts";
+import { NOBODY } from "./messages.ts";
 
 const SMALL_DISK = "size=128k";
 
@@ -30,7 +30,7 @@ export interface Scene extends AsyncDisposable {
   readonly root: string;
   readonly sessionPath: string;
   /** The processes run as an account without rights. */
-  readonly isNobodys: boolean;
+  readonly isWithoutRights: boolean;
   /** Tokens that nobody may print. */
   readonly tokens: Set<string>;
 }
@@ -42,11 +42,11 @@ export interface SceneOptions {
   /** The session is on a small file system of its own. */
   readonly isSmallDisk: boolean;
   /** The session belongs to an account without rights. */
-  readonly isNobodys: boolean;
+  readonly isWithoutRights: boolean;
 }
 
 export async function setScene(options: SceneOptions): Promise<Scene> {
-  const { isSmallDisk, isNobodys } = options;
+  const { isSmallDisk, isWithoutRights } = options;
   const root = mkdtempSync(join(tmpdir(), "unexpired-faults-"));
   if (isSmallDisk) execFileSync("mount", ["-t", "tmpfs", "-o", SMALL_DISK, "tmpfs", root]);
   const sessionPath = join(root, "home", "session.json");
@@ -54,14 +54,14 @@ export async function setScene(options: SceneOptions): Promise<Scene> {
   const server = options.profile === "grace" ? await startLenientServer() : await startAuthorizationServer(options);
   const api = await startApi(server.verify);
   const tokens = await signInExpired(sessionPath, server);
-  if (isNobodys) for (const path of [root, ...filesIn(root)]) chownSync(path, NOBODY, NOBODY);
+  if (isWithoutRights) for (const path of [root, ...filesIn(root)]) chownSync(path, NOBODY, NOBODY);
   return {
     server,
     api,
     root,
     sessionPath,
     tokens,
-    isNobodys,
+    isWithoutRights,
     async [Symbol.asyncDispose]() {
       await Promise.all([server.close(), api.close()]);
       if (isSmallDisk) execFileSync("umount", ["-l", root]);

@@ -1,10 +1,7 @@
-import { chmodSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-
-// Stryker's copy is for its owner alone, and a test becomes another user.
-chmodSync(join(import.meta.dirname, "../.."), 0o755);
 
 const { mutate } = JSON.parse(readFileSync(join(import.meta.dirname, "stryker.config.json"), "utf8")) as {
   mutate: readonly string[];

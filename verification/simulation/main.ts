@@ -1,38 +1,22 @@
 /** `pnpm simulate`: see README.md. */
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import { merge } from "./campaign.ts";
 import { MUTANTS } from "./mutants.ts";
 import type { Mutant } from "./mutate.ts";
+import { parseOptions, selectMutants } from "./options.ts";
 import { printFailure, printTotals } from "./report.ts";
 import { run } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { inParallel, runInWorker } from "./worker-pool.ts";
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: "string", default: "20000" },
-    seed: { type: "string", default: "1" },
-    replay: { type: "boolean", default: false },
-    mutants: { type: "boolean", default: false },
-    only: { type: "string" },
-  },
-  allowPositionals: true, // pnpm passes a `--` on
-});
-const seed = number("seed", values.seed);
-const runs = number("runs", values.runs);
+const options = parseOptions(process.argv.slice(2));
+const { seed, runs } = options;
 const workers = availableParallelism();
 const MUTANT_RUNS = 10_000;
 
-if (values.replay) await replay(seed);
-else if (values.mutants) await findMutants();
+if (options.replay) await replay(seed);
+else if (options.mutants) await findMutants();
 else await simulate();
-
-function number(option: string, text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  console.error(`--${option}: expected a number, not ${text}.`);
-  process.exit(2);
-}
 
 async function simulate(): Promise<void> {
   const started = performance.now();
@@ -54,8 +38,7 @@ async function replay(failing: number): Promise<void> {
 }
 
 async function findMutants(): Promise<void> {
-  const wanted = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
-  const found = await inParallel(wanted, workers, findMutant);
+  const found = await inParallel(selectMutants(MUTANTS, options), workers, findMutant);
   const missed = found.filter((isFound) => !isFound).length;
   console.log(
     missed === 0 ? `All ${found.length} mutants were found.` : `${missed} of ${found.length} were not found.`,

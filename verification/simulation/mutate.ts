@@ -15,19 +15,17 @@ export interface Mutant {
   readonly edits: readonly Edit[];
 }
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** The repository's root, from which edits name their files. */
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/**
- * Rewrites sources as they are loaded; only modules that are imported afterwards. Throws where an edit does not fit
- * exactly once, so that a mutant cannot rot.
- */
+/** Rewrites sources as they are loaded: only modules that are imported afterwards. */
 export function mutateOnLoad(edits: readonly Edit[]): void {
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       const fitting = edits.filter(({ file }) => url === new URL(file, `file://${ROOT}`).href);
       if (fitting.length === 0) return loaded;
-      const source = fitting.reduce(apply, sourceOf(loaded.source));
+      const source = fitting.reduce(applyEdit, sourceOf(loaded.source));
       return { ...loaded, source };
     },
   });
@@ -36,10 +34,11 @@ export function mutateOnLoad(edits: readonly Edit[]): void {
 const sourceOf = (source: string | ArrayBuffer | NodeJS.TypedArray | undefined | null): string =>
   typeof source === "string" ? source : new TextDecoder().decode(source ?? new Uint8Array());
 
-function apply(source: string, { file, find, replace }: Edit): string {
+/** Makes an edit; throws unless it fits exactly once. */
+export function applyEdit(source: string, { file, find, replace }: Edit): string {
   const [before, after, more] = source.split(find);
   if (before === undefined || after === undefined || more !== undefined) {
-    throw new Error(`a mutant does not fit any more: ${file} must hold exactly once: ${find}`);
+    throw new Error(`A mutant no longer fits its source: ${file} must contain exactly once: ${find}`);
   }
   return before + replace + after;
 }

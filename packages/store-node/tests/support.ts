@@ -58,16 +58,9 @@ export const record = (refreshToken: string, obtainedAt: number, spent: readonly
     spent,
   });
 
-interface ForkOptions {
-  readonly args?: readonly string[];
-  readonly nobody?: boolean;
-}
-
 /** Runs `fixtures/<name>.ts` in a process of its own. */
-export function start(name: string, { args = [], nobody = false }: ForkOptions = {}): ChildProcess {
-  const ids = nobody ? { uid: 65534, gid: 65534 } : {};
+export function start(name: string, { args = [] }: { readonly args?: readonly string[] } = {}): ChildProcess {
   const child = fork(join(import.meta.dirname, "fixtures", `${name}.ts`), [...args], {
-    ...ids,
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   onTestFinished(() => {

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { ciProofs, nightlyProofs, type Proof, prove } from "./proofs.ts";
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** Runs the proofs, and returns their counts and what they print. */
+function outcomeOf(proofs: readonly Proof[]) {
+  let printed = "";
+  const counts = prove(proofs, (text) => {
+    printed += text;
+  });
+  return { ...counts, printed };
+}
+
+test("three days in a row play all mutants", () => {
+  const shares = [0, 1, 2].map((days) => ciProofs(Date.now() + days * DAY)[2]?.at(-1));
+  expect(new Set(shares)).toEqual(new Set(["1/3", "2/3", "3/3"]));
+});
+
+test.each([
+  ["CI", () => ciProofs(Date.now())],
+  ["nightly", nightlyProofs],
+])("each %s run plays other fresh seeds", (_, proofsOf) => {
+  const seeds = [proofsOf(), proofsOf()].flat().flatMap((proof) => proof[proof.indexOf("--seed") + 1] ?? []);
+  const fresh = seeds.map(Number).filter((seed) => seed >= 1_000_000);
+  expect(fresh).toHaveLength(4);
+  expect(new Set(fresh).size).toBe(4);
+});
+
+test("a proof that holds is one line: the command that repeats it, and its outcome", () => {
+  const { passed, failed, printed } = outcomeOf([["simulate", "--seed", "7", "--runs", "1"]]);
+  expect({ passed, failed }).toEqual({ passed: 1, failed: 0 });
+  expect(printed).toMatch(/^proof: pnpm simulate --seed 7 --runs 1: No invariant was violated\. \(\d+ s\)\n$/);
+});
+
+test("a proof that fails is printed in full", () => {
+  const { passed, failed, printed } = outcomeOf([["simulate", "--mutants", "--only", "no such mutant"]]);
+  expect({ passed, failed }).toEqual({ passed: 0, failed: 1 });
+  expect(printed).toContain("FAILED\n");
+  expect(printed).toContain("no mutant of this share has no such mutant in its name");
+});

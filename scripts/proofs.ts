@@ -1,0 +1,53 @@
+import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { root } from "./workspace.ts";
+
+/** A script of package.json and its arguments: the command that repeats the proof. */
+export type Proof = readonly [script: keyof typeof PROGRAMS, ...args: string[]];
+
+const PROGRAMS = {
+  simulate: "verification/simulation/main.ts",
+  "inject-faults": "verification/fault-injection/main.ts",
+};
+
+/** The default campaign plays the first seeds; these are seeds that hardly any run has played before. */
+const freshSeed = (): string => String(randomInt(1_000_000, 2_000_000_000));
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** What every CI run proves. The mutants take turns by day, a third at a time. */
+export const ciProofs = (now: number): Proof[] => [
+  ["simulate"],
+  ["simulate", "--seed", freshSeed(), "--runs", "20000"],
+  ["simulate", "--mutants", "--share", `${1 + (Math.floor(now / DAY) % 3)}/3`],
+  ["inject-faults", "--seed", freshSeed(), "--rounds", "20"],
+];
+
+/** What the nightly workflow proves. */
+export const nightlyProofs = (): Proof[] => [
+  ["simulate", "--seed", freshSeed(), "--runs", "200000"],
+  ["simulate", "--mutants"],
+  ["inject-faults", "--seed", freshSeed(), "--rounds", "200"],
+];
+
+/** Runs the proofs one after another, and prints one line for each, or all of its output if it fails. */
+export function prove(proofs: readonly Proof[], print: (text: string) => unknown) {
+  const failed = proofs.filter((proof) => !holds(proof, print)).length;
+  return { passed: proofs.length - failed, failed };
+}
+
+function holds([script, ...args]: Proof, print: (text: string) => unknown): boolean {
+  print(`proof: pnpm ${[script, ...args].join(" ")}: `);
+  const started = performance.now();
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAMS[script], ...args], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: Number.POSITIVE_INFINITY,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const seconds = Math.round((performance.now() - started) / 1000);
+  const isProved = status === 0;
+  const output = isProved ? stdout.trimEnd().split("\n").at(-1) : `FAILED\n${stdout}${stderr}`;
+  print(`${output} (${seconds} s)\n`);
+  return isProved;
+}
