@@ -16,7 +16,7 @@ export interface RenewalGoal {
 }
 
 /** What the manager knows when a renewal starts to look at the store. */
-export interface KnownSession {
+interface KnownSession {
   /** Whose session the manager keeps. */
   readonly account?: string | undefined;
   /** The record that the manager saw last. */
