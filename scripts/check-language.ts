@@ -101,7 +101,7 @@ export function problemsOf(checked: readonly Checked[], listWhere: boolean): str
     ...(listWhere && rate > WHERE_LIMIT ? checked.flatMap((file) => file.where) : []),
     ...counts.map(([tell, found]) => `${tell} (${found.length}): ${insteadOf(tell)}`),
     ...(rate > WHERE_LIMIT
-      ? [`"where" stands ${where} times in ${words} words; write "if" for a condition, "when" for an event`]
+      ? [`"where" (${where} in ${words} words of comments and docs): write "if" for a condition, "when" for an event`]
       : []),
   ];
 }
