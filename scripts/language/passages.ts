@@ -5,8 +5,8 @@ import { typescriptPassages } from "./typescript.ts";
 const FENCE = /^( *)(```+|~~~+)([\w-]*)[^\n]*\n([\s\S]*?)^\1\2[^\n]*$/gm;
 
 const byLanguage: Readonly<Record<string, (code: string) => Passage[]>> = {
-  ts: typescriptPassages,
-  js: typescriptPassages,
+  ts: (code) => typescriptPassages(code),
+  js: (code) => typescriptPassages(code),
   sh: hashPassages,
   yaml: hashPassages,
   mermaid: (code) => [{ kind: "prose", start: 0, text: code }],
@@ -39,11 +39,14 @@ function hashPassages(code: string): Passage[] {
 
 const EXCLUDED = /(^|\/)(CHANGELOG\.md|LICENSE|pnpm-lock\.yaml)$|^docs\/contributing\/language\.md$/;
 
+/** Programs and libraries, as opposed to their tests: files that users run, or read as an example. */
+const PROGRAM = /^(packages\/[^/]+\/src|examples)\/(?!.*\.test\.ts$)/;
+
 /** The English of a file; nothing for kinds of files that hold none, such as JSON. */
 export function passagesOf(file: string, text: string): Passage[] {
   if (EXCLUDED.test(file)) return [];
   if (file.endsWith(".md")) return markdownPassages(text);
-  if (/\.[mc]?[tj]s$/.test(file)) return typescriptPassages(text);
+  if (/\.[mc]?[tj]s$/.test(file)) return typescriptPassages(text, PROGRAM.test(file));
   if (/\.(ya?ml|sh)$|^\.ci\//.test(file)) return hashPassages(text);
   return [];
 }

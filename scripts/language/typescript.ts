@@ -2,10 +2,13 @@
 import ts from "typescript";
 import { blank, type Kind, type Passage, withoutCode } from "./passage.ts";
 
-/** Comments, test names and messages, in the order of the file. */
-export function typescriptPassages(code: string): Passage[] {
+/**
+ * Comments, test names and messages, in the order of the file. With `isProgram` each string of three words or more
+ * counts as a message, since it may end up in one.
+ */
+export function typescriptPassages(code: string, isProgram = false): Passage[] {
   const file = ts.createSourceFile("file.ts", code, ts.ScriptTarget.Latest);
-  const reader = new Reader(file);
+  const reader = new Reader(file, isProgram);
   reader.read(file);
   return [...reader.passages.values()].sort((a, b) => a.start - b.start);
 }
@@ -18,11 +21,13 @@ class Reader {
   /** By their offset, because the strings of a nested property are met more than once. */
   readonly passages = new Map<number, Passage>();
   readonly #file: ts.SourceFile;
+  readonly #isProgram: boolean;
   /** The offsets of doc comments on booleans. */
   readonly #booleanDocs = new Set<number>();
 
-  constructor(file: ts.SourceFile) {
+  constructor(file: ts.SourceFile, isProgram: boolean) {
     this.#file = file;
+    this.#isProgram = isProgram;
   }
 
   read(node: ts.Node): void {
@@ -38,6 +43,9 @@ class Reader {
     if (ts.isCallExpression(node)) this.#readCall(node);
     else if (ts.isNewExpression(node)) this.#readError(node);
     else if (ts.isPropertyAssignment(node)) this.#readProperty(node);
+    else if (this.#isProgram && isString(node) && /\w \S+ \S/.test(node.getText(this.#file))) {
+      this.#readStrings(node, "message");
+    }
   }
 
   #readError(node: ts.NewExpression): void {
@@ -59,14 +67,16 @@ class Reader {
     }
   }
 
-  #readCall({ expression, arguments: [first] }: ts.CallExpression): void {
-    const callee = rootOf(expression).getText(this.#file);
-    if (!first || !/^(it|test|describe|ctx|context)$/.test(callee)) return;
-    const rows = ts.isArrayLiteralExpression(first) ? first.elements : [first];
-    for (const row of rows) {
-      const name = ts.isArrayLiteralExpression(row) ? row.elements[0] : row;
-      if (name && isString(name)) this.#readStrings(name, "test name");
-    }
+  /** A call is a test if it is named so, or if it takes a title and a function: `schedule("two processes", run)`. */
+  #readCall({ expression, arguments: [first, ...rest] }: ts.CallExpression): void {
+    if (!first) return;
+    const isNamedSo = /^(it|test|describe|ctx|context)$/.test(rootOf(expression).getText(this.#file));
+    if (!isNamedSo && !(this.#isTitle(first) && rest.some(ts.isFunctionLike))) return;
+    for (const name of titlesIn(first)) this.#readStrings(name, "test name");
+  }
+
+  #isTitle(node: ts.Node): boolean {
+    return isString(node) && /\w \S/.test(node.getText(this.#file));
   }
 
   #readProperty({ name, initializer }: ts.PropertyAssignment): void {
@@ -97,6 +107,13 @@ class Reader {
   #add(passage: Passage): void {
     this.passages.set(passage.start, { ...passage, text: withoutCode(passage.text) });
   }
+}
+
+/** The string itself, or the first strings in the rows of `it.each([["a title", 1], …])`. */
+function titlesIn(argument: ts.Expression): readonly StringNode[] {
+  const rows = ts.isArrayLiteralExpression(argument) ? argument.elements : [argument];
+  const titles = rows.map((row) => (ts.isArrayLiteralExpression(row) ? row.elements[0] : row));
+  return titles.filter((title) => title !== undefined && isString(title));
 }
 
 /** `it` in `it.skip.each(rows)(name, body)`. */
