@@ -19,7 +19,7 @@ export const LAYERED: readonly LayeredPackage[] = [
   {
     package: "core",
     layers: [
-      ["index", "adapter", "oauth2"],
+      ["index", "adapter", "oauth2", "session-record"],
       ["manager"],
       ["refresh"],
       ["record", "token-endpoint", "stores", "http"],

@@ -93,7 +93,7 @@ export const harness: AdapterHarness = {
     asyncIterable: "repeated",
   },
   hooks: ["request before", "request after", "response before 200", "response after 200"],
-  lacks: {
+  unsupported: {
     defaults: "ky shows nobody an instance's defaults",
     detach: "ky.create makes an instance of its own; there is nothing to take it off",
   },

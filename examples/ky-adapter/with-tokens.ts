@@ -1,5 +1,5 @@
-import type { SettingsOfRequest, TokenSource } from "@unexpired/core";
-import { createAuthorizer, type Origins, printAs } from "@unexpired/core/adapter";
+import type { TokenSource, WithRequestOptions } from "@unexpired/core";
+import { createAuthorizer, type Origins, setInspectView } from "@unexpired/core/adapter";
 import type { Options } from "ky";
 
 export interface TokenOptions {
@@ -12,8 +12,8 @@ export function withTokens(tokens: TokenSource, { origins, isUnauthorized }: Tok
   const authorizer = createAuthorizer<Response>(tokens, { origins, isUnauthorized });
   return {
     // a dispatcher among the options leads to other requests, and their headers
-    hooks: { beforeError: [({ error }) => Object.assign(error, { options: printAs({}, () => "[options]") })] },
-    async fetch(input, init?: RequestInit & Partial<SettingsOfRequest>) {
+    hooks: { beforeError: [({ error }) => Object.assign(error, { options: setInspectView({}, () => "[options]") })] },
+    async fetch(input, init?: RequestInit & Partial<WithRequestOptions>) {
       const request = new Request(input);
       const { url, signal, headers } = request;
       if (headers.has("authorization")) return fetch(request, init);

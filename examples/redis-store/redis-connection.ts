@@ -17,13 +17,13 @@ type Client = ReturnType<typeof open>;
 /** A connection for commands. It closes when nothing was heard for five seconds, so a server that hangs is an error. */
 export class RedisConnection {
   readonly #url: string;
-  readonly #place: string;
+  readonly #location: string;
   #client: Client | undefined;
   #opened: Promise<unknown> | undefined;
 
-  constructor(url: string, place: string) {
+  constructor(url: string, location: string) {
     this.#url = url;
-    this.#place = place;
+    this.#location = location;
   }
 
   async run<T>(command: (client: Client) => Promise<T>): Promise<T> {
@@ -36,7 +36,7 @@ export class RedisConnection {
       await this.#opened;
       return await command(this.#client);
     } catch (error) {
-      throw storeError(this.#place, error);
+      throw storeError(this.#location, error);
     } finally {
       clearInterval(alive);
     }
@@ -47,11 +47,11 @@ export class RedisConnection {
   }
 }
 
-function storeError(place: string, cause: unknown): StoreError {
-  const details = { place, problem: `cannot be used (${(cause as Error).message})`, cause };
+function storeError(location: string, cause: unknown): StoreError {
+  const details = { location, problem: `cannot be used (${(cause as Error).message})`, cause };
   return cause instanceof ErrorReply && cause.message.startsWith("WRONGTYPE")
-    ? new StoreError("STORE_UNREADABLE", { ...details, advice: "It was left as it is. Choose another key." })
-    : new StoreError("STORE_UNAVAILABLE", { ...details, advice: "See to the server, and try again." });
+    ? new StoreError("STORE_UNREADABLE", { ...details, hint: "It was left as it is. Choose another key." })
+    : new StoreError("STORE_UNAVAILABLE", { ...details, hint: "See to the server, and try again." });
 }
 
 /** Listens to a channel until the returned function is called, and again where the connection ended. */

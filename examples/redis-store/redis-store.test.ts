@@ -33,7 +33,7 @@ function contract(): void {
         const argument = place();
         return {
           open: () => redisStore(argument),
-          elsewhere: { module, argument },
+          childProcess: { module, argument },
           damage: () => administer("SET", argument.key, "?"),
           wipe: () => administer("DEL", argument.key),
         };

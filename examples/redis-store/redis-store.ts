@@ -22,23 +22,27 @@ export interface RedisStoreOptions {
 /** Keeps a session under a key of a Redis server, which any number of hosts may share. */
 export function redisStore({ url, key, durable = false }: RedisStoreOptions): TokenStore & AsyncDisposable {
   const { host, pathname } = new URL(url); // and not the password
-  const place = `The Redis key "${key}" at ${host}${pathname}`;
-  const redis = new RedisConnection(url, place);
+  const location = `The Redis key "${key}" at ${host}${pathname}`;
+  const redis = new RedisConnection(url, location);
   return {
     supports: { compareAndSet: "cluster", durable },
-    describe: () => place,
+    describe: () => location,
     async load() {
       const stored = await redis.run((client) => client.get(key));
       if (stored === null) return undefined;
       const [, version, value] = /^(\S+) (.*)$/s.exec(stored) ?? [];
       if (version !== undefined && value !== undefined) return { version, value };
       const problem = "holds something that this store did not save";
-      throw new StoreError("STORE_UNREADABLE", { place, problem, advice: "It was left as it is. Choose another key." });
+      throw new StoreError("STORE_UNREADABLE", {
+        location,
+        problem,
+        hint: "It was left as it is. Choose another key.",
+      });
     },
     async save(value, expected) {
       const version = randomUUID(); // a counter would repeat where the server lost its data, or a replica took over
       const request = { keys: [key], arguments: [expected ?? "none", version, value] };
-      if ((await redis.run((client) => client.eval(SAVE, request))) !== "saved") throw new StoreConflictError(place);
+      if ((await redis.run((client) => client.eval(SAVE, request))) !== "saved") throw new StoreConflictError(location);
       return version;
     },
     async remove() {

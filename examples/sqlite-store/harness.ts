@@ -10,7 +10,7 @@ export const harness: StoreHarness = {
     const path = join(directory, "sessions.db");
     return {
       open: () => openStore(path),
-      elsewhere: { module: new URL("open-store.ts", import.meta.url), argument: path },
+      childProcess: { module: new URL("open-store.ts", import.meta.url), argument: path },
       damage: () => writeFileSync(path, "this is no database"),
       wipe: () => rmSync(path),
       dispose: () => rmSync(directory, { recursive: true }),

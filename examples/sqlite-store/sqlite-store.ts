@@ -72,9 +72,9 @@ function createPrivately(file: string): void {
 
 const codeOf = (error: unknown): number => ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 
-function storeError(place: string, cause: unknown): StoreError {
-  const details = { place, problem: `cannot be used (${(cause as Error).message})`, cause };
+function storeError(location: string, cause: unknown): StoreError {
+  const details = { location, problem: `cannot be used (${(cause as Error).message})`, cause };
   return UNREADABLE.includes(codeOf(cause))
-    ? new StoreError("STORE_UNREADABLE", { ...details, advice: "Move the file away, and sign in again." })
-    : new StoreError("STORE_UNAVAILABLE", { ...details, advice: "Mend that, and try again." });
+    ? new StoreError("STORE_UNREADABLE", { ...details, hint: "Move the file away, and sign in again." })
+    : new StoreError("STORE_UNAVAILABLE", { ...details, hint: "Mend that, and try again." });
 }

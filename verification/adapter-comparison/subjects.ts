@@ -32,8 +32,8 @@ const stored = (tokens: TokenSource): StoredToken => storedToken(tokens as Token
 /** A recipe has nothing to configure. */
 const asRecipe = (harness: AdapterHarness): AdapterHarness => ({
   ...harness,
-  lacks: {
-    ...harness.lacks,
+  unsupported: {
+    ...harness.unsupported,
     detach: "the recipe cannot be taken off",
     isUnauthorized: "the recipe has a fixed rule",
     perRequest: "the recipe has no settings for a request",

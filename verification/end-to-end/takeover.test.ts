@@ -65,7 +65,7 @@ const cases: Case[] = [
     when: "after it, without grace",
     hold: "after",
     grace: { seconds: 0, answer: "same" },
-    report: "answer_lost",
+    report: "response_lost",
     requests: 2,
     isRevoked: true,
   },

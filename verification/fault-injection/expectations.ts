@@ -41,7 +41,7 @@ export const hasStop = ({ fault, second }: FaultPoint): boolean => fault === "st
 export type Expected = Pick<FaultPoint, "others" | "victim" | "next" | "exchanges" | "revoked">;
 
 export const OK = ["200"];
-export const LOST = ["SIGN_IN_REQUIRED answer_lost"];
+export const LOST = ["SIGN_IN_REQUIRED response_lost"];
 
 /** Nothing that cannot be made good: one exchange, everybody goes on. */
 export const fine: Expected = { others: OK, victim: OK, next: OK, exchanges: 1, revoked: 0 };

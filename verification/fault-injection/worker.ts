@@ -1,7 +1,8 @@
 /** One process that holds the session, over the real store and the real protocol, with fault points in between. */
 import { inspect } from "node:util";
-import { createFetch, createTokenManager, reconcile, UnexpiredError } from "@unexpired/core";
+import { createFetch, createTokenManager, UnexpiredError } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
+import { reconcileRecords } from "@unexpired/core/session-record";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import { nodeFileSystem } from "../../packages/store-node/src/filesystem.ts";
 import { NOBODY, type Order, tell, type WorkerConfig } from "./messages.ts";
@@ -17,7 +18,7 @@ if (config.isWithoutRights) dropRights();
 const store = openFileStore(sessionPath, {
   fs: trappedDisk(nodeFileSystem, trap, config.everyoneWinsTheLock),
   lock: trappedLock(trap, config.everyoneWinsTheLock),
-  reconcile,
+  reconcile: reconcileRecords,
 });
 const tokens = createTokenManager({
   store: trappedStore(store, trap),

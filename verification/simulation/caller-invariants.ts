@@ -85,8 +85,8 @@ export class CallerInvariants {
   }
 
   onEvent(process: SimulatedProcess, event: SessionEvent): void {
-    if (event.type === "unsaved") this.#unsaved.add(process);
-    if (event.type === "saved" || event.type === "rotation-dropped") this.#unsaved.delete(process);
+    if (event.type === "save-failed") this.#unsaved.add(process);
+    if (event.type === "save-recovered" || event.type === "rotation-dropped") this.#unsaved.delete(process);
     const printed = JSON.stringify(event);
     this.#invariants.require(
       !printed.includes(CANARY),

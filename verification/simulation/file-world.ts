@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { reconcile, type TokenStore } from "@unexpired/core";
+import type { TokenStore } from "@unexpired/core";
+import { reconcileRecords } from "@unexpired/core/session-record";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
 import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
@@ -130,7 +131,7 @@ export class FileWorld {
 
   storeFor(process: SimulatedProcess): TokenStore {
     const fs = fileSystemOver(this.disk, this.#performer(process));
-    const store = openFileStore(SESSION, { fs, lock: this.#lockFor(process), reconcile });
+    const store = openFileStore(SESSION, { fs, lock: this.#lockFor(process), reconcile: reconcileRecords });
     return {
       supports: store.supports,
       describe: () => store.describe(),

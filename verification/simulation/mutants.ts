@@ -12,7 +12,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STORE_MUTANTS,
   {
     name: "no look before claiming",
-    edits: [core("refresh/decide.ts", 'if (isGoodEnough(record.tokens, view)) return { do: "stop" };', "")],
+    edits: [core("refresh/decide.ts", 'if (isSatisfied(record.tokens, view)) return { do: "stop" };', "")],
   },
   {
     name: "claim without compare-and-set",
@@ -34,8 +34,8 @@ export const MUTANTS: readonly Mutant[] = [
       ),
       core(
         "manager/driver.ts",
-        "signal?.throwIfAborted();\n      return { ...tried, failure };",
-        "if (signal?.aborted) (this.#settings.clock as unknown as { cancel?: () => void }).cancel?.();\n      signal?.throwIfAborted();\n      return { ...tried, failure };",
+        "signal?.throwIfAborted();\n      return { ...progress, failure };",
+        "if (signal?.aborted) (this.#settings.clock as unknown as { cancel?: () => void }).cancel?.();\n      signal?.throwIfAborted();\n      return { ...progress, failure };",
       ),
     ],
   },
@@ -54,8 +54,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/commit.ts",
-        "if (saved) return this.#settle(saved.record);",
-        "return this.#settle(saved?.record ?? record);",
+        "if (saved) return this.#onSaved(saved.record);",
+        "return this.#onSaved(saved?.record ?? record);",
       ),
     ],
   },
@@ -92,12 +92,18 @@ export const MUTANTS: readonly Mutant[] = [
         "const now = this.#clock.monotonic();",
         "this.claimedAt = attempt?.claimedAt;\n    const now = this.#clock.monotonic();",
       ),
-      core("refresh/attempt-tracker.ts", "#lookedAt = Number", "claimedAt: number | undefined;\n  #lookedAt = Number"),
+      core(
+        "refresh/attempt-tracker.ts",
+        "#checkedAt = Number",
+        "claimedAt: number | undefined;\n  #checkedAt = Number",
+      ),
     ],
   },
   {
     name: "a late tick ages the lease by all of its lateness",
-    edits: [core("refresh/attempt-tracker.ts", "Math.min(now - this.#lookedAt, 2 * interval)", "now - this.#lookedAt")],
+    edits: [
+      core("refresh/attempt-tracker.ts", "Math.min(now - this.#checkedAt, 2 * interval)", "now - this.#checkedAt"),
+    ],
   },
   {
     name: "a tombstone removed instead of saved",
@@ -157,8 +163,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no rest after an exchange",
     edits: [
-      core("manager/session.ts", "if (by.monotonic < session.quietUntil) return false;", ""),
-      core("manager/state-machine.ts", "if (fresh <= 0 && !tried.renewed)", "if (!tried.renewed)"),
+      core("manager/session.ts", "if (ctx.monotonic < session.noClockRefreshUntil) return false;", ""),
+      core("manager/state-machine.ts", "if (fresh <= 0 && !progress.renewed)", "if (!progress.renewed)"),
     ],
   },
   {
@@ -169,11 +175,7 @@ export const MUTANTS: readonly Mutant[] = [
         "if (!tokens || tokens.accessToken === session.rejected) return false;",
         "if (!tokens) return false;",
       ),
-      core(
-        "manager/state-machine.ts",
-        "session.record?.tokens?.accessToken !== accessToken) return stay",
-        "true) return stay",
-      ),
+      core("manager/state-machine.ts", "session.record?.tokens?.accessToken !== accessToken)", "true)"),
     ],
   },
   {
@@ -189,7 +191,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "retries keep the process alive",
     edits: [
-      core("refresh/commit.ts", "clock.setTimer(retry, SAVE_AGAIN, false)", "clock.setTimer(retry, SAVE_AGAIN, true)"),
+      core(
+        "refresh/commit.ts",
+        "clock.setTimer(retry, SAVE_RETRY_INTERVAL, false)",
+        "clock.setTimer(retry, SAVE_RETRY_INTERVAL, true)",
+      ),
     ],
   },
   {
@@ -221,7 +227,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "an exchange without a deadline",
+    name: "an exchange without a timeoutSchema",
     edits: [
       core(
         "refresh/exchange.ts",

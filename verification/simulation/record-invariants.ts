@@ -89,7 +89,7 @@ export class RecordInvariants {
     const about = () => `${author} ended ${name(before)} with a verdict (${dead.reason}) about another token`;
     this.#invariants.require(dead.digest === digest, "P3", about);
     const isJustified =
-      dead.reason === "answer_lost" || this.#invariants.exchanges.wasJudged(dead.digest) || this.isForeign;
+      dead.reason === "response_lost" || this.#invariants.exchanges.wasJudged(dead.digest) || this.isForeign;
     this.#invariants.require(
       isJustified,
       "P3",

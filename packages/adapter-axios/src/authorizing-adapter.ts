@@ -1,5 +1,5 @@
-import type { SettingsOfRequest } from "@unexpired/core";
-import { type Authorizer, printAs, requestView } from "@unexpired/core/adapter";
+import type { WithRequestOptions } from "@unexpired/core";
+import { type Authorizer, redactRequest, setInspectView } from "@unexpired/core/adapter";
 import axios, {
   type AxiosError,
   type AxiosRequestConfig,
@@ -11,7 +11,7 @@ import axios, {
 export type AsSeen = () => Promise<AxiosResponse>;
 
 /** A request on its way: after every interceptor, its body serialised. */
-type Config = InternalAxiosRequestConfig & Partial<SettingsOfRequest>;
+type Config = InternalAxiosRequestConfig & Partial<WithRequestOptions>;
 
 /** How a request ended. An error for a status has its response, too. */
 interface Ended {
@@ -70,11 +70,11 @@ const give = ({ response, error }: Ended): AxiosResponse => {
 function conceal(config: Config, { href }: URL, { response, error }: Ended): string {
   const request = error?.request ?? response?.request;
   const url = request?.res?.responseUrl ?? request?.responseURL ?? href; // as far as the transport tells: Node, XMLHttpRequest
-  const view = requestView({ method: config.method, url, status: response?.status }, error);
-  printAs(request, () => view);
-  printAs(request?._redirectable, () => view); // of the package follow-redirects
+  const view = redactRequest({ method: config.method, url, status: response?.status }, error);
+  setInspectView(request, () => view);
+  setInspectView(request?._redirectable, () => view); // of the package follow-redirects
   // agents lead to other requests that are in flight
-  printAs(config, () => ({ ...config, httpAgent: undefined, httpsAgent: undefined, fetchOptions: undefined }));
+  setInspectView(config, () => ({ ...config, httpAgent: undefined, httpsAgent: undefined, fetchOptions: undefined }));
   return url;
 }
 

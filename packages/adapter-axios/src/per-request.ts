@@ -1,4 +1,4 @@
-import { type RequestSettings, type SettingsOfRequest, perRequest as settingsOf } from "@unexpired/core";
+import { type RequestTokenOptions, perRequest as settingsOf, type WithRequestOptions } from "@unexpired/core";
 import type { AxiosRequestConfig } from "axios";
 
 /**
@@ -7,6 +7,6 @@ import type { AxiosRequestConfig } from "axios";
  *
  * @throws TypeError where a setting makes no sense
  */
-export const perRequest: (settings: RequestSettings) => AxiosRequestConfig & SettingsOfRequest = settingsOf as (
-  settings: RequestSettings,
-) => SettingsOfRequest;
+export const perRequest: (settings: RequestTokenOptions) => AxiosRequestConfig & WithRequestOptions = settingsOf as (
+  settings: RequestTokenOptions,
+) => WithRequestOptions;

@@ -95,7 +95,7 @@ const watch = ({ interceptors }: AxiosInstance, name: string, { onHook }: Client
 interface Transport {
   readonly config: (setup: ClientSetup) => AxiosRequestConfig;
   readonly bodies: AdapterHarness["bodies"];
-  readonly lacks: AdapterHarness["lacks"];
+  readonly lacks: AdapterHarness["unsupported"];
 }
 
 const BODIES = {
@@ -168,7 +168,7 @@ export const harnessWith = (attachTo: Attach, { config, bodies, lacks } = http):
   },
   bodies,
   hooks: ["request after", "request before", "response before 200", "response after 200"],
-  lacks: { retries: "axios has none of its own", ...lacks },
+  unsupported: { retries: "axios has none of its own", ...lacks },
   isAbort: axios.isCancel,
   isTimeout: (error) => axios.isAxiosError(error) && /^(ECONNABORTED|ETIMEDOUT)$/.test(error.code ?? ""),
 });

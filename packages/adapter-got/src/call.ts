@@ -1,4 +1,4 @@
-import { type Authorization, type Authorizer, printAs, requestView } from "@unexpired/core/adapter";
+import { type Authorization, type Authorizer, redactRequest, setInspectView } from "@unexpired/core/adapter";
 import type { Options, OptionsInit, RequestError, Response } from "got";
 import type { SettingsInContext } from "./per-request.ts";
 
@@ -70,8 +70,8 @@ export class Call {
     const { method, throwHttpErrors, url } = options;
     // else got takes the response out of the error, for the caller
     const isThrown = throwHttpErrors || name !== "HTTPError";
-    const view = requestView({ method, url, status: response?.statusCode }, isThrown ? error : undefined);
-    for (const each of [options, response]) printAs(each, () => view);
+    const view = redactRequest({ method, url, status: response?.statusCode }, isThrown ? error : undefined);
+    for (const each of [options, response]) setInspectView(each, () => view);
     return error;
   };
 

@@ -1,8 +1,8 @@
 import { perRequest as settingsOf } from "@unexpired/core";
-import type { RequestSettings, SettingsOfRequest } from "@unexpired/core/adapter";
+import type { RequestTokenOptions, WithRequestOptions } from "@unexpired/core/adapter";
 
 /** A `type`, and not an interface: only that is a `Record<string, unknown>`. */
-export type SettingsInContext = Pick<SettingsOfRequest, "unexpired">;
+export type SettingsInContext = Pick<WithRequestOptions, "unexpired">;
 
 /**
  * Options for one request: `{ tokens: false }` sends it without the token, `{ tokens: another }` with that of another
@@ -10,6 +10,6 @@ export type SettingsInContext = Pick<SettingsOfRequest, "unexpired">;
  *
  * @throws TypeError where a setting makes no sense
  */
-export const perRequest = (settings: RequestSettings): { context: SettingsInContext } => ({
+export const perRequest = (settings: RequestTokenOptions): { context: SettingsInContext } => ({
   context: { ...settingsOf(settings) },
 });

@@ -159,13 +159,13 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     "response before 200",
     "response after 200",
   ],
-  lacks: {
+  unsupported: {
     detach: "got instances never change: the one that was extended is still without tokens",
     stream: "got runs no afterResponse hooks for streams, so that their 401 is the caller's",
   },
   isAbort: (error) => error instanceof RequestError && error.name === "AbortError",
   isTimeout: (error) => error instanceof RequestError && error.name === "TimeoutError",
-  ours: (error) => (error instanceof RequestError ? error.cause : error),
+  unwrapError: (error) => (error instanceof RequestError ? error.cause : error),
 });
 
 export const gotHarness = harnessWith(extendByOurs);

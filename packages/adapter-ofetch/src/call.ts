@@ -1,9 +1,9 @@
-import { type Authorization, type Authorizer, printAs, type SettingsOfRequest } from "@unexpired/core/adapter";
+import { type Authorization, type Authorizer, setInspectView, type WithRequestOptions } from "@unexpired/core/adapter";
 import { createFetch } from "ofetch";
 import type { FetchContext, FetchOptions, FetchResponse } from "./ofetch-types.ts";
 
 /** What ofetch hands to hooks. */
-export type Context = FetchContext & { options: Partial<SettingsOfRequest> & { [key: symbol]: Call | undefined } };
+export type Context = FetchContext & { options: Partial<WithRequestOptions> & { [key: symbol]: Call | undefined } };
 
 /** The caller's of one kind: one, several or none. */
 type Hooks = ((context: never) => unknown) | readonly ((context: never) => unknown)[] | undefined;
@@ -32,7 +32,7 @@ export class Call {
     call.#aside &&= null;
     options[key] = call;
     // a dispatcher leads to the requests that it carries, and their headers
-    printAs(options, () => ({ ...options, dispatcher: undefined }));
+    setInspectView(options, () => ({ ...options, dispatcher: undefined }));
     return call;
   }
 

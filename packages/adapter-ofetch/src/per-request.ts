@@ -1,5 +1,5 @@
 import { perRequest as check } from "@unexpired/core";
-import type { RequestSettings, SettingsOfRequest } from "@unexpired/core/adapter";
+import type { RequestTokenOptions, WithRequestOptions } from "@unexpired/core/adapter";
 import type { FetchOptions } from "./ofetch-types.ts";
 
 /**
@@ -8,4 +8,4 @@ import type { FetchOptions } from "./ofetch-types.ts";
  *
  * @throws TypeError where a setting makes no sense
  */
-export const perRequest: (settings: RequestSettings) => Pick<FetchOptions, "retry"> & SettingsOfRequest = check;
+export const perRequest: (settings: RequestTokenOptions) => Pick<FetchOptions, "retry"> & WithRequestOptions = check;

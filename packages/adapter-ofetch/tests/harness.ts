@@ -128,7 +128,7 @@ export const harnessWith = (complete: Complete): AdapterHarness => ({
     "response before 200",
     "response after 200",
   ],
-  lacks: {
+  unsupported: {
     detach: "an ofetch instance keeps the options that it was made with",
     ...(isOldest && {
       statusValues: "ofetch 1.0.0 has no ignoreResponseError",

@@ -1,13 +1,13 @@
 /** What adapters for HTTP clients are made of. */
 export {
-  type Answer,
   type Authorization,
   type Authorizer,
   type AuthorizerOptions,
   createAuthorizer,
   type Origins,
-  type Outgoing,
+  type OutgoingRequest,
   type ResponseHeaders,
+  type ResponseInfo,
 } from "./http/authorizer.ts";
-export type { RequestSettings, SettingsOfRequest } from "./http/per-request.ts";
-export { printAs, type RequestView, requestView } from "./util/inspect.ts";
+export type { RequestTokenOptions, WithRequestOptions } from "./http/per-request.ts";
+export { type RequestSummary, redactRequest, setInspectView } from "./util/inspect.ts";

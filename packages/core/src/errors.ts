@@ -27,7 +27,7 @@ const SIGN_IN_REASONS: Record<DeadReason, string> = {
   no_session: "there is no session",
   session_expired: "the session has ended",
   refresh_token_reused: "the refresh token had been used before, and the server ended the session",
-  answer_lost: "the answer to a token exchange was lost, and the server did not accept the old refresh token again",
+  response_lost: "the answer to a token exchange was lost, and the server did not accept the old refresh token again",
   revoked: "the session was revoked",
   signed_out: "the session was signed out",
   account_changed: "another account is signed in now",
@@ -55,11 +55,11 @@ export class RefreshFailedError extends UnexpiredError {
   /** When it will be tried again, in epoch milliseconds. */
   readonly retryAt: number;
   /** `"endpoint"`: the token endpoint gave no token. `"just_obtained"`: the rejected token is new, so its age is not what is wrong with it. */
-  readonly because: "endpoint" | "just_obtained";
+  readonly reason: "endpoint" | "just_obtained";
 
-  constructor(retryAt: number, options: { because?: "endpoint" | "just_obtained"; cause?: unknown } = {}) {
+  constructor(retryAt: number, options: { reason?: "endpoint" | "just_obtained"; cause?: unknown } = {}) {
     const when = Math.abs(retryAt) <= LAST_DATE ? ` Try again after ${new Date(retryAt).toISOString()}.` : "";
-    const because = options.because ?? "endpoint";
+    const because = options.reason ?? "endpoint";
     const cause = options.cause instanceof Error ? `: ${options.cause.message.replace(/\.$/, "")}` : "";
     super(
       because === "endpoint"
@@ -68,7 +68,7 @@ export class RefreshFailedError extends UnexpiredError {
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.retryAt = retryAt;
-    this.because = because;
+    this.reason = because;
   }
 }
 
@@ -83,25 +83,25 @@ export class StoreError extends UnexpiredError {
   override readonly name = "StoreError";
   readonly code: "STORE_UNREADABLE" | "STORE_UNAVAILABLE";
   /** The file, key or service that it is about. */
-  readonly place: string;
+  readonly location: string;
   /** What is wrong with it: a clause, such as "is a directory". */
   readonly problem: string;
   /** What to do about it: sentences. */
-  readonly advice: string;
+  readonly hint: string;
 
-  /** `problem` is a clause about the place, `advice` a sentence: "holds no JSON", "Move it away." */
+  /** `problem` is a clause about the location, `hint` a sentence: "holds no JSON", "Move it away." */
   constructor(
     code: "STORE_UNREADABLE" | "STORE_UNAVAILABLE",
-    details: { place: string; problem: string; advice: string; cause?: unknown },
+    details: { location: string; problem: string; hint: string; cause?: unknown },
   ) {
     super(
-      `${details.place} ${details.problem}. ${details.advice}`,
+      `${details.location} ${details.problem}. ${details.hint}`,
       details.cause === undefined ? undefined : { cause: details.cause },
     );
     this.code = code;
-    this.place = details.place;
+    this.location = details.location;
     this.problem = details.problem;
-    this.advice = details.advice;
+    this.hint = details.hint;
   }
 }
 
@@ -110,8 +110,8 @@ export class StoreConflictError extends UnexpiredError {
   override readonly name = "StoreConflictError";
   readonly code = "STORE_CONFLICT";
 
-  constructor(place: string) {
-    super(`${place} was changed by somebody else meanwhile. Load it again and decide anew.`);
+  constructor(location: string) {
+    super(`${location} was changed by somebody else meanwhile. Load it again and decide anew.`);
   }
 }
 
@@ -166,7 +166,7 @@ export type AnyUnexpiredError =
   | StoreConflictError
   | TokenEndpointError;
 
-const CAUSES = 5;
+const MAX_CAUSES = 5;
 
 /**
  * Whether the user has to authenticate: a sign-in that is required, or any HTTP client's 401. A client that wraps what
@@ -174,7 +174,7 @@ const CAUSES = 5;
  */
 export function isAuthError(error: unknown): boolean {
   let current = error;
-  for (let depth = 0; depth < CAUSES && typeof current === "object" && current !== null; depth++) {
+  for (let depth = 0; depth < MAX_CAUSES && typeof current === "object" && current !== null; depth++) {
     if (UnexpiredError.is(current)) return current.code === "SIGN_IN_REQUIRED";
     if (statusOf(current) === 401 || ("response" in current && statusOf(current.response) === 401)) return true;
     current = "cause" in current ? current.cause : undefined;

@@ -12,9 +12,8 @@ export {
 } from "./errors.ts";
 export type { Origins } from "./http/authorizer.ts";
 export { createFetch, type FetchOptions } from "./http/fetch.ts";
-export { perRequest, type RequestSettings, type SettingsOfRequest } from "./http/per-request.ts";
+export { perRequest, type RequestTokenOptions, type WithRequestOptions } from "./http/per-request.ts";
 export { createTokenManager } from "./manager/token-manager.ts";
-export { reconcile } from "./record/reconcile.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./stores/key-value-store.ts";
 export { memoryStore } from "./stores/memory-store.ts";
 export { providers } from "./token-endpoint/providers.ts";

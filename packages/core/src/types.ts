@@ -123,7 +123,7 @@ export type DeadReason =
   | "no_session"
   | "session_expired"
   | "refresh_token_reused"
-  | "answer_lost"
+  | "response_lost"
   | "revoked"
   | "signed_out"
   | "account_changed";
@@ -151,22 +151,22 @@ export type SessionEvent =
       readonly duration: number;
     }
   /** Another holder's tokens were taken over from the store. */
-  | { readonly type: "adopted"; readonly expiresAt: number | undefined }
+  | { readonly type: "tokens-adopted"; readonly expiresAt: number | undefined }
   /** A renewal brought nothing; the session lives. `retryAt` in epoch milliseconds. */
   | { readonly type: "refresh-failed"; readonly code: string; readonly retryAt: number | undefined }
   /** Our exchange's tokens were not kept, because the stored session had moved on. */
-  | { readonly type: "rotation-dropped"; readonly because: "superseded" | "signed_out" | "account_changed" }
+  | { readonly type: "rotation-dropped"; readonly reason: "superseded" | "signed_out" | "account_changed" }
   /** The store refuses the current tokens: they live in this process's memory only. */
-  | { readonly type: "unsaved"; readonly place: string; readonly code: string }
+  | { readonly type: "save-failed"; readonly location: string; readonly code: string }
   /** Tokens told as `unsaved` are in the store now. */
-  | { readonly type: "saved"; readonly place: string }
+  | { readonly type: "save-recovered"; readonly location: string }
   /** A spent refresh token was found in the store; the current session was written back. */
-  | { readonly type: "restored"; readonly place: string }
+  | { readonly type: "session-restored"; readonly location: string }
   /**
    * Somebody writes where a store of `fromKeyValue` keeps its session, past that store: another process, or another
    * store over the same object. Either may overwrite the other's tokens. Use a store that compares and sets for all.
    */
-  | { readonly type: "degraded"; readonly place: string };
+  | { readonly type: "store-shared"; readonly location: string };
 
 /** Options of one call. */
 export interface CallOptions {
@@ -237,8 +237,11 @@ export interface TokenManagerOptions {
   readonly provider?: Partial<ProviderProfile> | undefined;
   /** Tells accounts apart. Default: `iss` and `sub` of the ID token, or of the access token where that is a JWT. */
   readonly account?: ((tokens: TokenSet) => string | undefined) | undefined;
-  /** While the token endpoint is down: throw `RefreshFailedError`, or hand out the expired token. Default `"throw"`. */
-  readonly whenUnreachable?: "throw" | "stale" | undefined;
+  /**
+   * While the token endpoint cannot be reached: returns the expired access token instead of throwing `RefreshFailedError`
+   * (the term of {@link https://www.rfc-editor.org/rfc/rfc5861#section-4 RFC 5861 §4}). Default `false`.
+   */
+  readonly staleIfError?: boolean | undefined;
   /** Time, timers and chance, for tests. What is absent is the system's. */
   readonly clock?: Partial<Clock> | undefined;
 }

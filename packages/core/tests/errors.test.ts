@@ -14,7 +14,7 @@ import type { DeadReason } from "../src/types.ts";
 
 const AT = Date.UTC(2026, 0, 1);
 const cause = new Error("Underneath.");
-const store = { place: "/a/b.json", problem: "holds no JSON", advice: "Move it away." };
+const store = { location: "/a/b.json", problem: "holds no JSON", hint: "Move it away." };
 const endpoint = "https://a.example/token";
 
 const each: [string, UnexpiredError, string, string][] = [
@@ -45,7 +45,7 @@ const each: [string, UnexpiredError, string, string][] = [
   ],
   [
     "RefreshFailedError",
-    new RefreshFailedError(AT, { because: "just_obtained" }),
+    new RefreshFailedError(AT, { reason: "just_obtained" }),
     "REFRESH_FAILED",
     "The rejected access token was obtained a moment ago, so it is not renewed again: check its scope and audience. " +
       "Try again after 2026-01-01T00:00:00.000Z.",
@@ -105,7 +105,7 @@ describe("each error", () => {
     "no_session",
     "session_expired",
     "refresh_token_reused",
-    "answer_lost",
+    "response_lost",
     "revoked",
     "signed_out",
     "account_changed",

@@ -47,7 +47,7 @@ const mishaps: Record<string, (session: Session, manager: TokenManager) => Promi
     return open().getAccessToken();
   },
   "a store's own error": ({ store }, manager) => {
-    const details = { place: "The vault", problem: "is locked", advice: "Open it." };
+    const details = { location: "The vault", problem: "is locked", hint: "Open it." };
     store.load = async () => Promise.reject(new StoreError("STORE_UNAVAILABLE", { ...details, cause: careless() }));
     return manager.hasSession();
   },

@@ -1,4 +1,5 @@
-import { reconcile, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
+import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
+import { reconcileRecords } from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
@@ -32,7 +33,11 @@ const MAX_REPAIRS = 4;
  * @throws TypeError where the options are not exactly one of `path` and `appName`
  */
 export function fileStore(options: FileStoreOptions): TokenStore {
-  return openFileStore(sessionFilePath(options), { fs: nodeFileSystem, lock: directoryLock, reconcile });
+  return openFileStore(sessionFilePath(options), {
+    fs: nodeFileSystem,
+    lock: directoryLock,
+    reconcile: reconcileRecords,
+  });
 }
 
 /** {@link fileStore} for an absolute path, in a world of the caller's. */
@@ -246,9 +251,9 @@ class FileStore implements TokenStore {
     const parent = parentStamp && (await this.#fs.stat(paths.parent)); // there before the look, and after it
     if (parent && [parentStamp, parent].every(({ fileId }) => fileId === this.#parentStamp?.fileId)) return;
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: this.#path,
+      location: this.#path,
       problem: `is gone together with its directory, ${parent ? "which is another one now" : "which does not exist any more"}`,
-      advice: "Bring the directory back, or restart the program to begin without a session.",
+      hint: "Bring the directory back, or restart the program to begin without a session.",
     });
   }
 

@@ -19,7 +19,7 @@ export async function ignoreNotFound<T>(task: Promise<T>): Promise<T | undefined
 
 const DATA_UNCHANGED = "What is stored was left as it is.";
 
-const READ_ERRORS: Record<string, readonly [problem: string, advice: string]> = {
+const READ_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
   EISDIR: ["is a directory, not a file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   ENOTFILE: ["is not a regular file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   EACCES: [
@@ -35,7 +35,7 @@ const NO_HARD_LINKS = [
   `Choose a path on a local file system that has them. ${DATA_UNCHANGED}`,
 ] as const;
 
-const WRITE_ERRORS: Record<string, readonly [problem: string, advice: string]> = {
+const WRITE_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
   ENOSPC: ["cannot be saved: the disk is full (ENOSPC)", `Free some space and try again. ${DATA_UNCHANGED}`],
   EDQUOT: ["cannot be saved: the disk quota is used up (EDQUOT)", `Free some space and try again. ${DATA_UNCHANGED}`],
   EROFS: [
@@ -52,7 +52,7 @@ const WRITE_ERRORS: Record<string, readonly [problem: string, advice: string]> =
   ENOSYS: NO_HARD_LINKS,
 };
 
-const PATH_ERRORS: Record<string, readonly [problem: string, advice: string]> = {
+const PATH_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
   ENOTDIR: ["lies below something that is not a directory (ENOTDIR)", "Move that away or choose another path."],
   ENAMETOOLONG: ["has too long a name (ENAMETOOLONG)", "Choose a shorter path."],
   EMFILE: ["cannot be opened: this process has too many files open (EMFILE)", "Close some and try again."],
@@ -63,13 +63,13 @@ function toStoreError(error: unknown, path: string, action: "read" | "saved" | "
   if (UnexpiredError.is(error)) return error;
   const code = codeOf(error) ?? "no code";
   const unreadable = action === "read" ? READ_ERRORS[code] : undefined;
-  const [problem, advice] = unreadable ??
+  const [problem, hint] = unreadable ??
     (action === "read" ? undefined : WRITE_ERRORS[code]) ??
     PATH_ERRORS[code] ?? [`could not be ${action} (${code})`, `See the cause, and try again. ${DATA_UNCHANGED}`];
   return new StoreError(unreadable ? "STORE_UNREADABLE" : "STORE_UNAVAILABLE", {
-    place: path,
+    location: path,
     problem,
-    advice,
+    hint: hint,
     cause: error,
   });
 }

@@ -90,9 +90,9 @@ export class Chain {
       if (generation) return generation;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: this.directory,
+      location: this.directory,
       problem: "changes faster than it can be read",
-      advice: "Try again.",
+      hint: "Try again.",
     });
   }
 
@@ -146,9 +146,9 @@ export class Chain {
     if (newest.ancestors.some((entry) => entry.startsWith(`${draft.id}.`))) return true;
     if (newest.number - draft.number < MAX_ANCESTORS / 2) return false;
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: this.directory,
+      location: this.directory,
       problem: "moved on so far meanwhile that nobody can tell whether our value was part of it",
-      advice: "Load it again and look.",
+      hint: "Load it again and look.",
     });
   }
 
@@ -218,10 +218,10 @@ function parseEnvelope(text: string, path: string): Pick<Generation, "id" | "anc
   if (isEnvelope(envelope)) return { id: envelope.id, ancestors: envelope.past, value: envelope.value };
   const directory = dirname(path);
   throw new StoreError("STORE_UNREADABLE", {
-    place: path,
+    location: path,
     problem: "is damaged: it holds no complete generation of the session",
     // An older generation may lack a claim, or hold a spent refresh token; so may the session file.
-    advice: `It was left as it is. Move the session file beside ${directory} and then that whole directory away, and sign in again.`,
+    hint: `It was left as it is. Move the session file beside ${directory} and then that whole directory away, and sign in again.`,
   });
 }
 

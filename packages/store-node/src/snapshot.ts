@@ -55,9 +55,9 @@ export class SnapshotReader {
       if (isPlain || (await this.isCurrent(snapshot))) return snapshot;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: paths.file,
+      location: paths.file,
       problem: "changes faster than it can be read",
-      advice: "Try again.",
+      hint: "Try again.",
     });
   }
 

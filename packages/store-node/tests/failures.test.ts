@@ -50,7 +50,7 @@ describe("what cannot be read is an error that names it, and stays", () => {
     const path = freshPath();
     mkdirSync(path);
     const error = await failure(fileStore({ path }).load());
-    expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: path });
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path });
     expect(error.message).toBe(
       `${path} is a directory, not a file. Move it away or choose another path. What is stored was left as it is.`,
     );
@@ -67,7 +67,7 @@ describe("what cannot be read is an error that names it, and stays", () => {
     const error = await failure(store.save("2", undefined));
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: generation });
     expect(error.message).not.toContain("secret");
-    expect(error.advice).toContain(`Move the session file beside ${chainOf(path)} and then that whole directory away`);
+    expect(error.hint).toContain(`Move the session file beside ${chainOf(path)} and then that whole directory away`);
     expect(textOf(path)).toBe("secret 2");
     expect(statSync(generation).size).toBe(20);
   });
@@ -117,7 +117,7 @@ describe("what cannot be read is an error that names it, and stays", () => {
 test("a pipe in the file's place is an error, and nobody waits for its other end", async () => {
   const path = freshPath();
   run("mkfifo", path);
-  expect(await failure(fileStore({ path }).load())).toMatchObject({ code: "STORE_UNREADABLE", place: path });
+  expect(await failure(fileStore({ path }).load())).toMatchObject({ code: "STORE_UNREADABLE", location: path });
 });
 
 describe("a save that fails", () => {
@@ -129,7 +129,7 @@ describe("a save that fails", () => {
     const path = freshPath();
     const version = await fileStore({ path }).save("1", undefined);
     const error = await failure(storeFailing(path, { [call]: code }).save("2", version));
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: path });
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: path });
     expect(error.message).toContain(path);
     expect(error.message).toContain(text);
     expect(await fileStore({ path }).load()).toEqual({ value: "1", version });
@@ -157,7 +157,7 @@ test("a disk that is really full is an error that says so, and leaves no half of
   const error = await failure(store.save("2".repeat(40_000), version));
   expect(error).toMatchObject({
     code: "STORE_UNAVAILABLE",
-    place: path,
+    location: path,
     message: expect.stringContaining("disk is full"),
   });
   expect(await fileStore({ path }).load()).toEqual({ value: old, version });

@@ -193,7 +193,7 @@ describe("symbolic links", () => {
   test("in a circle are an error", async () => {
     const path = freshPath();
     symlinkSync("session.json", path);
-    await expect(fileStore({ path }).load()).rejects.toMatchObject({ code: "STORE_UNREADABLE", place: path });
+    await expect(fileStore({ path }).load()).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
   });
 });
 
@@ -225,7 +225,7 @@ describe("a directory that vanishes", () => {
     const store = fileStore({ path });
     await store.save("1", undefined);
     rmSync(dirname(path), { recursive: true });
-    await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", place: path });
+    await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", location: path });
     mkdirSync(dirname(path));
     await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     await expect(store.save("2", "1-abc")).rejects.toThrow(StoreConflictError);

@@ -100,7 +100,7 @@ describe("the truth", () => {
     const path = join(directory, "1");
     writeFileSync(path, text);
     const error = await failure(chainIn(directory).head());
-    expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: path });
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path });
     expect(error.message).toContain(
       "is damaged: it holds no complete generation of the session. It was left as it is.",
     );

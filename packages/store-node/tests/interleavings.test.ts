@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { reconcile, StoreConflictError, type TokenStore } from "@unexpired/core";
+import { StoreConflictError, type TokenStore } from "@unexpired/core";
+import { reconcileRecords } from "@unexpired/core/session-record";
 import { fileStore } from "@unexpired/store-node";
 import { expect, test } from "vitest";
 import { type Fate, randomFrom, Schedule } from "../../../verification/end-to-end/support/schedule.ts";
@@ -68,7 +69,7 @@ async function play(
     return async () => void locks.delete(directory);
   };
   const tasks = [0, 1, 2].map((who) => {
-    const store = openFileStore(path, { fs: schedule.of(who, disk), lock, reconcile });
+    const store = openFileStore(path, { fs: schedule.of(who, disk), lock, reconcile: reconcileRecords });
     return work({ store, who, removes: removes && who === 0, history });
   });
   await schedule.run(tasks);

@@ -154,7 +154,7 @@ describe("reading a snapshot while another process saves", () => {
       .read(paths)
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(StoreError);
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: paths.file });
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: paths.file });
     expect(String(error)).toContain(`${paths.file} changes faster than it can be read. Try again.`);
     expect((await new Chain(nodeFileSystem, paths.chain).head())?.number).toBe(51);
   });

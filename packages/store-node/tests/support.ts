@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { reconcile, type TokenStore } from "@unexpired/core";
+import type { TokenStore } from "@unexpired/core";
+import { reconcileRecords } from "@unexpired/core/session-record";
 import { onTestFinished } from "vitest";
 import { openFileStore } from "../src/file-store.ts";
 import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
@@ -35,7 +36,7 @@ export const textOf = (path: string): string => readFileSync(path, "utf8");
 
 /** A store over a file system of which some calls are replaced. */
 export const storeWith = (path: string, calls: Partial<FileSystem>, lock: Lock = directoryLock): TokenStore =>
-  openFileStore(path, { fs: { ...nodeFileSystem, ...calls }, lock, reconcile });
+  openFileStore(path, { fs: { ...nodeFileSystem, ...calls }, lock, reconcile: reconcileRecords });
 
 /** A store over a file system on which some calls fail. */
 export const storeFailing = (path: string, calls: Partial<Record<keyof FileSystem, string>>): TokenStore =>

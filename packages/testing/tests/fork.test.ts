@@ -4,14 +4,14 @@ import { join } from "node:path";
 import "./compile-cache.ts";
 import { fileStore } from "@unexpired/store-node";
 import { afterAll, expect, test } from "vitest";
-import { type Elsewhere, fork } from "../src/index.ts";
+import { fork, type StoreModule } from "../src/index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "unexpired-fork-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 let places = 0;
 const freshPath = () => join(directory, `${++places}.json`);
-const at = (path: string): Elsewhere => ({
+const at = (path: string): StoreModule => ({
   module: join(import.meta.dirname, "fixtures/file-store.ts"),
   argument: path,
 });

@@ -23,7 +23,7 @@ export function harnessFor(mutant?: string): StoreHarness & Disposable {
       };
       return {
         open: () => openStore(argument),
-        elsewhere: { module, argument },
+        childProcess: { module, argument },
         damage: () => tamper("UPDATE session SET value = CAST(value || '?' AS BLOB)"),
         wipe: () => tamper("DELETE FROM session"),
       };

@@ -92,9 +92,9 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
 
   complain(_value: unknown): StoredValue | undefined {
     throw new StoreError("STORE_UNREADABLE", {
-      place: this.describe(),
+      location: this.describe(),
       problem: "holds something that is no text",
-      advice: "Restore it, or remove it and sign in again.",
+      hint: "Restore it, or remove it and sign in again.",
     });
   }
 

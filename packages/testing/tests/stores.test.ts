@@ -42,7 +42,7 @@ describe("fileStore", () => {
         const chain = join(directory, ".session.json.unexpired");
         return {
           open: () => fileStore({ path }),
-          elsewhere: { module: join(import.meta.dirname, "fixtures/file-store.ts"), argument: path },
+          childProcess: { module: join(import.meta.dirname, "fixtures/file-store.ts"), argument: path },
           damage() {
             const head = Math.max(...readdirSync(chain).map(Number).filter(Number.isFinite));
             writeFileSync(join(chain, String(head)), "?");

@@ -45,9 +45,9 @@ schedule("I3: the owner dies before it reads the answer, without grace", {}, asy
   a.process.kill();
   for (let second = 0; second < 5; second++) expect(await script.get(b)).toBe("A0a1");
   expect(script.presented).toEqual(["p0 A0R1"]);
-  expect(await script.get(b)).toBe("answer_lost");
+  expect(await script.get(b)).toBe("response_lost");
   expect(script.presented).toEqual(["p0 A0R1", "p1 A0R1"]);
-  expect(script.stored).toBe("answer_lost");
+  expect(script.stored).toBe("response_lost");
 });
 
 schedule("I5: stalled before its commit, while another gets a verdict", { kind: "file" }, async (script) => {
@@ -56,8 +56,8 @@ schedule("I5: stalled before its commit, while another gets a verdict", { kind: 
   await script.before(a, "answer to A0R1");
   await script.before(a, "stat");
   a.process.suspend();
-  expect(await script.get(b, 13_000)).toBe("answer_lost");
-  expect(script.stored).toBe("answer_lost");
+  expect(await script.get(b, 13_000)).toBe("response_lost");
+  expect(script.stored).toBe("response_lost");
   a.process.resume();
   await script.pass(1_000);
   expect(await script.outcome(a, late)).toBe("A0a2");
@@ -194,7 +194,7 @@ schedule("I15: the disk is full at the claim", { kind: "file" }, async (script) 
   const [a] = await script.signedIn();
   script.files.disk.isFull = true;
   expect(await script.get(a)).toBe("STORE_UNAVAILABLE");
-  expect(a.error).toMatchObject({ place: script.files.place.file, cause: { message: "ENOSPC" } });
+  expect(a.error).toMatchObject({ location: script.files.place.file, cause: { message: "ENOSPC" } });
   expect(script.presented).toEqual([]);
 });
 
@@ -219,7 +219,7 @@ schedule("I15: a published claim fails to sync, is used, and the power fails", {
   script.world.faults.plan("I/O error");
   await script.before(a, "answer to A0R1");
   await script.cutPower();
-  expect(await script.get(script.start(), 60_000)).toBe("answer_lost");
+  expect(await script.get(script.start(), 60_000)).toBe("response_lost");
   expect(script.presented).toEqual(["p0 A0R1", "p3 A0R1"]);
 });
 

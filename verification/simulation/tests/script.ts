@@ -96,7 +96,7 @@ export class Script {
     const token = await call;
     if (token !== undefined) return shortAccess(readToken(token));
     const { reason, code } = Object(program.error) as { reason?: string; code?: string };
-    return reason ?? code ?? "nothing";
+    return (code === "SIGN_IN_REQUIRED" ? reason : code) ?? "nothing";
   }
 
   /** Who presented which refresh token, in order: `p0 A0R1`. */

@@ -1,7 +1,7 @@
 import { ConfigurationError, UnexpiredError } from "../errors.ts";
 import type { TokenSource } from "../types.ts";
-import { typeOf } from "../util/describe-type.ts";
-import type { RequestSettings, SettingsOfRequest } from "./per-request.ts";
+import { describeType } from "../util/describe-type.ts";
+import type { RequestTokenOptions, WithRequestOptions } from "./per-request.ts";
 
 /** Where tokens may go: origins such as `"https://api.example.com"`, or a predicate over the whole URL. */
 export type Origins = readonly string[] | ((url: URL) => boolean);
@@ -17,17 +17,17 @@ export interface AuthorizerOptions<Response> {
 }
 
 /** What the policy has to know of a request before it is sent. */
-export interface Outgoing {
+export interface OutgoingRequest {
   /** Where it goes; `undefined` where the client will refuse it, or connects to something that is no origin. */
   readonly url: URL | undefined;
   /** The caller's. Ends the wait for a token with its reason; the exchange goes on for others. */
   readonly signal?: AbortSignal | null | undefined;
   /** What `perRequest` put among the request's options. */
-  readonly unexpired?: SettingsOfRequest["unexpired"] | undefined;
+  readonly unexpired?: WithRequestOptions["unexpired"] | undefined;
 }
 
 /** What the policy has to know of a response. */
-export interface Answer<Response> {
+export interface ResponseInfo<Response> {
   /** The client's own response, for `isUnauthorized`. */
   readonly response: Response;
   /** The HTTP status. */
@@ -53,18 +53,18 @@ export interface Authorizer<Response> {
    *
    * @throws what `getAccessToken` throws; ConfigurationError where the token is not a Bearer token
    */
-  authorize(request: Outgoing): Promise<Authorization<Response> | undefined>;
+  authorize(request: OutgoingRequest): Promise<Authorization<Response> | undefined>;
   /** Whether a token may follow a redirect. */
   mayFollow(from: URL, to: URL): boolean;
 }
 
 /** The token of one request. It does not print. */
 export class Authorization<Response> {
-  readonly #renew: (answer: Answer<Response>) => Promise<string | undefined>;
+  readonly #renew: (answer: ResponseInfo<Response>) => Promise<string | undefined>;
   readonly #header: string;
 
   /** Adapters get theirs from {@link Authorizer.authorize}. */
-  constructor(header: string, renew: (answer: Answer<Response>) => Promise<string | undefined>) {
+  constructor(header: string, renew: (answer: ResponseInfo<Response>) => Promise<string | undefined>) {
     this.#header = header;
     this.#renew = renew;
   }
@@ -82,7 +82,7 @@ export class Authorization<Response> {
    * @throws SignInRequiredError, RefreshFailedError, ConfigurationError, StoreError where the renewal failed; what
    * `isUnauthorized` throws
    */
-  renew(answer: Answer<Response>): Promise<string | undefined> {
+  renew(answer: ResponseInfo<Response>): Promise<string | undefined> {
     return this.#renew(answer);
   }
 }
@@ -95,12 +95,12 @@ export function createAuthorizer<Response>(
   const { isUnauthorized } = options;
   const isAllowed = toPredicate(options.origins === undefined ? [originOf(options.baseURL)] : options.origins);
   const mayFollow = (from: URL, to: URL) => from.origin === to.origin && isAllowed(to);
-  const isRejection = (answer: Answer<Response>) =>
+  const isRejection = (answer: ResponseInfo<Response>) =>
     isUnauthorized ? isUnauthorized(answer.response) : isInvalidToken(answer);
   return {
     mayFollow,
     async authorize({ url, signal, unexpired }) {
-      const settings: RequestSettings = unexpired?.() ?? {};
+      const settings: RequestTokenOptions = unexpired?.() ?? {};
       const source = settings.tokens ?? tokens;
       if (!url || url.username || url.password || source === false || !isAllowed(url)) return undefined;
       const { accessToken, tokenType } = await source.getTokenSet({ signal });
@@ -136,7 +136,7 @@ const toOrigin = (given: unknown, index: number): string => {
   const isBare = url && url.origin !== "null" && `${url.origin}/` === url.href && !/[?#]/.test(String(given));
   if (isBare) return url.origin;
   throw new TypeError(
-    `origins[${index}]: expected scheme, host and port, as in "https://api.example.com", not ${typeOf(given)}${url ? " with more in it" : ""}.`,
+    `origins[${index}]: expected scheme, host and port, as in "https://api.example.com", not ${describeType(given)}${url ? " with more in it" : ""}.`,
   );
 };
 
@@ -144,7 +144,7 @@ const toOrigin = (given: unknown, index: number): string => {
 const toPredicate = (origins: Origins): ((url: URL) => boolean) => {
   // only `true`: a promise, as an asynchronous function returns it, would let every origin pass
   if (typeof origins === "function") return (url) => origins(url) === true;
-  if (!Array.isArray(origins)) throw new TypeError(`origins: expected ${ORIGINS}, not ${typeOf(origins)}.`);
+  if (!Array.isArray(origins)) throw new TypeError(`origins: expected ${ORIGINS}, not ${describeType(origins)}.`);
   const allowed = new Set(origins.map(toOrigin));
   return (url) => allowed.has(url.origin);
 };
@@ -156,7 +156,7 @@ const toHeader = (accessToken: string): string => {
 };
 
 /** RFC 6750 §3.1: `insufficient_scope` is about rights, which a new token would not change. */
-const isInvalidToken = ({ status, headers }: Pick<Answer<unknown>, "status" | "headers">): boolean =>
+const isInvalidToken = ({ status, headers }: Pick<ResponseInfo<unknown>, "status" | "headers">): boolean =>
   status === 401 && !/\berror\s*=\s*"?insufficient_scope\b/i.test(String(headerOf(headers, "www-authenticate")));
 
 const headerOf = (headers: ResponseHeaders, name: string): unknown =>
@@ -166,7 +166,7 @@ const headerOf = (headers: ResponseHeaders, name: string): unknown =>
 const isRedirect = (asked: URL, by: URL): boolean => asked.href.split("#")[0] !== by.href.split("#")[0];
 
 /** RFC 9110 §9.2.1, as far as it matters here. */
-const isSafe = ({ method = "GET" }: Pick<Answer<unknown>, "method">): boolean => /^(GET|HEAD)$/i.test(method);
+const isSafe = ({ method = "GET" }: Pick<ResponseInfo<unknown>, "method">): boolean => /^(GET|HEAD)$/i.test(method);
 
 /** Streams, iterators and async iterables can be read only once. */
 const isReplayable = (body: unknown): boolean =>
@@ -175,7 +175,6 @@ const isReplayable = (body: unknown): boolean =>
   !["pipe", "getReader", "next", Symbol.asyncIterator].some((key) => typeof Reflect.get(body, key) === "function");
 
 const ignoreJustObtained = (error: unknown): undefined => {
-  if (UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.because === "just_obtained")
-    return undefined;
+  if (UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.reason === "just_obtained") return undefined;
   throw error;
 };

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import type { TokenSource } from "../types.ts";
-import { checkOptions, func, type OptionTable } from "../util/check-options.ts";
+import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
 import { createAuthorizer, ORIGINS, type Origins } from "./authorizer.ts";
-import type { SettingsOfRequest } from "./per-request.ts";
+import type { WithRequestOptions } from "./per-request.ts";
 
 /** Options of {@link createFetch}. */
 export interface FetchOptions {
@@ -33,7 +33,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   const { fetch: send = fetch } = options;
   const authorizer = createAuthorizer(tokens, options);
 
-  return async (input, init?: RequestInit & Partial<SettingsOfRequest>) => {
+  return async (input, init?: RequestInit & Partial<WithRequestOptions>) => {
     const { target, url, headers, signal } = toCall(input, init);
     const authorization = await authorizer.authorize({ url, signal, unexpired: init?.unexpired });
     if (!authorization) return send(target, init);
@@ -62,8 +62,8 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
 
 const optionTable = {
   origins: [z.unknown(), ORIGINS, "required"],
-  fetch: [func, "a function"],
-  isUnauthorized: [func, "a function from a Response to true or false"],
+  fetch: [functionSchema, "a function"],
+  isUnauthorized: [functionSchema, "a function from a Response to true or false"],
 } as const satisfies OptionTable & Record<keyof FetchOptions, unknown>;
 
 /** What `fetch` would take from its arguments at once. No `url`: the token is not asked for. */

@@ -1,19 +1,19 @@
 import * as z from "zod/mini";
 import type { TokenSource } from "../types.ts";
-import { checkOptions, func, type OptionTable } from "../util/check-options.ts";
+import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
 
 /** What one request wants otherwise than the client's other requests. */
-export interface RequestSettings {
+export interface RequestTokenOptions {
   /** `false`: no token. Another manager: its token, to the same origins. */
   readonly tokens?: TokenSource | false | undefined;
   /** `false`: a 401 is the caller's at once; the token is renewed for the next call. Default: `true`. */
   readonly retry?: boolean | undefined;
 }
 
-/** {@link RequestSettings} among the options of a request. */
-export interface SettingsOfRequest {
+/** {@link RequestTokenOptions} among the options of a request. */
+export interface WithRequestOptions {
   /** Returns the settings: a function, because clients copy and print their options. */
-  readonly unexpired: () => RequestSettings;
+  readonly unexpired: () => RequestTokenOptions;
 }
 
 /**
@@ -22,15 +22,15 @@ export interface SettingsOfRequest {
  *
  * @throws TypeError where a setting makes no sense
  */
-export function perRequest(settings: RequestSettings): RequestInit & SettingsOfRequest {
-  checkOptions("perRequest", settingsTable, settings);
-  return { unexpired: () => settings };
+export function perRequest(options: RequestTokenOptions): RequestInit & WithRequestOptions {
+  checkOptions("perRequest", optionTable, options);
+  return { unexpired: () => options };
 }
 
-const settingsTable = {
+const optionTable = {
   tokens: [
-    z.custom((given) => given === false || func.safeParse(Object(given).replaceRejected).success),
+    z.custom((given) => given === false || functionSchema.safeParse(Object(given).replaceRejected).success),
     "a token manager or false",
   ],
   retry: [z.boolean(), "true or false"],
-} as const satisfies OptionTable & Record<keyof RequestSettings, unknown>;
+} as const satisfies OptionTable & Record<keyof RequestTokenOptions, unknown>;

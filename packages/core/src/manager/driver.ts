@@ -6,16 +6,16 @@ import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewa
 import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import type { Settings } from "./options.ts";
-import { type Conditions, initialSession, isDue, isUsable, type Session, stateOf, validUntil } from "./session.ts";
-import { type Effect, type Event, type Tried, transition } from "./state-machine.ts";
+import { type Context, initialSession, isDue, isUsable, type Session, stateOf, validUntil } from "./session.ts";
+import { type Effect, type Event, type Progress, transition } from "./state-machine.ts";
 
 /** What a caller wants. */
-export type Question =
-  | { readonly type: "asked"; readonly refresh: boolean }
-  | { readonly type: "rejected"; readonly accessToken: string };
+export type TokenRequest =
+  | { readonly type: "token-requested"; readonly refresh: boolean }
+  | { readonly type: "token-rejected"; readonly accessToken: string };
 
 /** A renewal that runs, and what it is for. `done`: whether it changed something. */
-type Renewal = { readonly cause: RenewalReason; readonly done: Promise<boolean> };
+type Renewal = { readonly reason: RenewalReason; readonly done: Promise<boolean> };
 
 /** Feeds events to the machine and runs its effects. Decides nothing itself. */
 export class Driver implements RefreshHost {
@@ -26,19 +26,19 @@ export class Driver implements RefreshHost {
   #session: Session = initialSession;
   #renewal: Renewal | undefined;
   #loading: Promise<void> | undefined;
-  #isChanged = false;
-  #sightings = 0;
+  #hasPendingChange = false;
+  #observations = 0;
   #waiting = 0;
   #isClosed = false;
   #stopWatching: (() => void) | undefined;
   /** What nearly every call gets: made once per token, handed out while the clock stands before `#validUntil`. */
-  #given: { readonly tokenSet: Promise<TokenSet>; readonly accessToken: Promise<string> } | undefined;
+  #resolved: { readonly tokenSet: Promise<TokenSet>; readonly accessToken: Promise<string> } | undefined;
   #validUntil = Number.NEGATIVE_INFINITY;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     const { store, refresh, profile, clock, account } = settings;
-    const onShared = () => this.announce({ type: "degraded", place: this.records.place });
+    const onShared = () => this.announce({ type: "store-shared", location: this.records.location });
     this.records = new RecordStore(store, account, onShared);
     this.#protocol = new RefreshProtocol(
       { records: this.records, holder: store.holder, refresh, profile, clock },
@@ -51,12 +51,12 @@ export class Driver implements RefreshHost {
   }
 
   get state(): SessionState | undefined {
-    return stateOf(this.#session, this.#conditions());
+    return stateOf(this.#session, this.#context());
   }
 
   /** The tokens, where they can be handed out without asking. */
-  ready(options: CallOptions | undefined) {
-    return this.#settings.clock.now() < this.#validUntil && !options?.signal?.aborted ? this.#given : undefined;
+  cached(options: CallOptions | undefined) {
+    return this.#settings.clock.now() < this.#validUntil && !options?.signal?.aborted ? this.#resolved : undefined;
   }
 
   assertOpen(): void {
@@ -69,8 +69,8 @@ export class Driver implements RefreshHost {
   }
 
   /** The session is another one, or over: nothing of the old one is left to be written. */
-  replace(record: SessionRecord | undefined, source: RecordSource): void {
-    this.#protocol.forget();
+  replaceSession(record: SessionRecord | undefined, source: RecordSource): void {
+    this.#protocol.discardPending();
     this.observe(record, source);
   }
 
@@ -88,98 +88,98 @@ export class Driver implements RefreshHost {
   }
 
   /** Asks the machine, does what it says, and asks again with what came of it, until it gives or refuses. */
-  async ask(question: Question, { signal }: CallOptions = {}): Promise<TokenSet> {
+  async resolveTokens(request: TokenRequest, { signal }: CallOptions = {}): Promise<TokenSet> {
     this.assertOpen();
-    let tried: Tried = {};
+    let progress: Progress = {};
     for (;;) {
       signal?.throwIfAborted();
-      const effects = this.#dispatch({ ...question, tried });
+      const effects = this.#dispatch({ ...request, progress: progress });
       const tokens = this.#session.record?.tokens; // of the session that was asked about
-      for (const effect of effects) tried = await this.#perform(effect, tried, signal);
-      if (tokens && effects.some((effect) => effect.do === "give")) return tokens;
+      for (const effect of effects) progress = await this.#perform(effect, progress, signal);
+      if (tokens && effects.some((effect) => effect.do === "resolve")) return tokens;
     }
   }
 
-  async #perform(effect: Effect, tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
+  async #perform(effect: Effect, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     switch (effect.do) {
       case "load":
         this.assertOpen();
-        return this.#try(
-          this.load().then(() => ({ ...tried, loaded: true })),
-          tried,
+        return this.#settle(
+          this.load().then(() => ({ ...progress, loaded: true })),
+          progress,
           signal,
         );
       case "renew":
-        if (effect.wait) return this.#renewFirst(effect.because, tried, signal);
-        this.#renew(effect.because);
-        return tried;
-      case "refuse":
+        if (effect.wait) return this.#waitForRenewal(effect.reason, progress, signal);
+        this.#renew(effect.reason);
+        return progress;
+      case "reject":
         throw effect.error;
-      case "give":
+      case "resolve":
       case "announce":
-        return tried;
+        return progress;
     }
   }
 
-  /** A renewal that brought nothing leaves the question as it was, and so does one that failed at something else. */
-  async #renewFirst(because: RenewalReason, tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
+  /** A renewal that changed nothing leaves the question as it was, and so does one that failed at something else. */
+  async #waitForRenewal(reason: RenewalReason, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     this.assertOpen();
     this.#waiting++;
-    const { cause, done } = this.#renew(because);
-    const next = done.then((brought) => (brought ? { loaded: true, renewed: true } : tried));
-    const judged = cause === because ? next : next.catch(() => tried);
-    return this.#try(judged, tried, signal).finally(() => {
+    const renewal = this.#renew(reason);
+    const next = renewal.done.then((changed) => (changed ? { loaded: true, renewed: true } : progress));
+    const judged = renewal.reason === reason ? next : next.catch(() => progress);
+    return this.#settle(judged, progress, signal).finally(() => {
       this.#waiting--;
     });
   }
 
-  async #try(step: Promise<Tried>, tried: Tried, signal: CallOptions["signal"]): Promise<Tried> {
+  async #settle(step: Promise<Progress>, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     try {
       return await abortable(step, signal);
     } catch (failure) {
       signal?.throwIfAborted();
-      return { ...tried, failure };
+      return { ...progress, failure };
     }
   }
 
   /** Starts a renewal, or joins the one that runs, whatever that is for. */
-  #renew(because: RenewalReason): Renewal {
+  #renew(reason: RenewalReason): Renewal {
     if (this.#renewal) return this.#renewal;
-    const done = Promise.resolve().then(() => this.#runRenewal(because));
+    const done = Promise.resolve().then(() => this.#runRenewal(reason));
     done.catch(() => {}); // told as an event, and to whoever waits
-    this.#renewal = { cause: because, done };
+    this.#renewal = { reason: reason, done };
     return this.#renewal;
   }
 
-  async #runRenewal(because: RenewalReason): Promise<boolean> {
-    const goal = { replacing: this.#session.record?.tokens?.accessToken, because };
-    let brought = false;
+  async #runRenewal(reason: RenewalReason): Promise<boolean> {
+    const goal = { replacing: this.#session.record?.tokens?.accessToken, reason };
+    let changed = false;
     this.#dispatch({ type: "renewal-started" });
     try {
-      brought = await this.#protocol.renew(goal, () => this.#waiting > 0 && !this.#isClosed);
-      return brought;
+      changed = await this.#protocol.renew(goal, () => this.#waiting > 0 && !this.#isClosed);
+      return changed;
     } catch (error) {
       this.#announceFailure(error);
       throw error;
     } finally {
       this.#renewal = undefined;
-      this.#dispatch({ type: "renewal-ended", brought });
-      if (this.#isChanged) this.#onChange();
+      this.#dispatch({ type: "renewal-ended", changed });
+      if (this.#hasPendingChange) this.#onChange();
     }
   }
 
   /** Looks at the store. */
   load(): Promise<void> {
-    this.#loading ??= this.#look().finally(() => {
+    this.#loading ??= this.#loadRecord().finally(() => {
       this.#loading = undefined;
     });
     return this.#loading;
   }
 
-  async #look(): Promise<void> {
-    const before = this.#sightings;
+  async #loadRecord(): Promise<void> {
+    const before = this.#observations;
     const stored = await this.#protocol.load();
-    if (this.#sightings === before) this.observe(stored?.record, "store"); // else something newer was seen meanwhile
+    if (this.#observations === before) this.observe(stored?.record, "store"); // else something newer was seen meanwhile
   }
 
   #watch(): void {
@@ -193,37 +193,37 @@ export class Driver implements RefreshHost {
 
   /** A renewal looks by itself, and what it may have missed is looked at when it has ended. */
   #onChange(): void {
-    this.#isChanged = this.#renewal !== undefined;
-    if (this.#isChanged) this.#protocol.wake();
-    if (this.#isClosed || this.#isChanged) return;
+    this.#hasPendingChange = this.#renewal !== undefined;
+    if (this.#hasPendingChange) this.#protocol.wake();
+    if (this.#isClosed || this.#hasPendingChange) return;
     this.load().catch(() => {}); // the next call meets the same error
   }
 
   observe(record: SessionRecord | undefined, source: RecordSource): void {
-    this.#sightings++;
+    this.#observations++;
     this.#watch();
-    this.#dispatch({ type: "seen", record, by: source });
+    this.#dispatch({ type: "record-observed", record, source });
   }
 
   isUsable(record: SessionRecord): boolean {
-    return isUsable(this.#session, record, this.#conditions());
+    return isUsable(this.#session, record, this.#context());
   }
 
   isDue(record: SessionRecord): boolean {
-    return isDue({ ...this.#session, record }, this.#conditions());
+    return isDue({ ...this.#session, record }, this.#context());
   }
 
-  #conditions(): Conditions {
+  #context(): Context {
     const { rules, clock } = this.#settings;
-    return { ...rules, place: this.records.place, now: clock.now(), monotonic: clock.monotonic() };
+    return { ...rules, location: this.records.location, now: clock.now(), monotonic: clock.monotonic() };
   }
 
   #dispatch(event: Event): readonly Effect[] {
-    const conditions = this.#conditions();
+    const conditions = this.#context();
     const { session, effects } = transition(this.#session, event, conditions);
     const tokens = session.record?.tokens;
     if (tokens && tokens !== this.#session.record?.tokens) {
-      this.#given = { tokenSet: Promise.resolve(tokens), accessToken: Promise.resolve(tokens.accessToken) };
+      this.#resolved = { tokenSet: Promise.resolve(tokens), accessToken: Promise.resolve(tokens.accessToken) };
     }
     this.#session = session;
     this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, conditions);

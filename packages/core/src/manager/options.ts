@@ -3,9 +3,9 @@ import { memoryStore } from "../stores/memory-store.ts";
 import { genericProvider } from "../token-endpoint/providers.ts";
 import { accountOf, secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "../types.ts";
-import { checkOptions, deadline, func, type OptionTable } from "../util/check-options.ts";
+import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
-import { typeOf } from "../util/describe-type.ts";
+import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
 import type { Rules } from "./session.ts";
 
@@ -16,13 +16,13 @@ const methods = (names: readonly string[], schema: z.ZodMiniType) =>
   z.looseObject(Object.fromEntries(names.map((name) => [name, schema])));
 
 const refreshFunction = z.custom<RefreshFunction>(
-  (value) => typeof value === "function" && z.optional(deadline).safeParse(Reflect.get(value, "timeout")).success,
+  (value) => typeof value === "function" && z.optional(timeoutSchema).safeParse(Reflect.get(value, "timeout")).success,
 );
 
 const managerOptions = {
   store: [
-    methods(["load", "save", "remove", "describe"], func).check(
-      z.refine(({ watch, holder }) => z.optional(func).safeParse(watch).success && isHolder(holder)),
+    methods(["load", "save", "remove", "describe"], functionSchema).check(
+      z.refine(({ watch, holder }) => z.optional(functionSchema).safeParse(watch).success && isHolder(holder)),
     ),
     "a TokenStore, such as fileStore({ path })",
   ],
@@ -42,16 +42,16 @@ const managerOptions = {
     }),
     '{ rotation?: boolean, graceSeconds?: number, replayReturns?: "same" | "new", afterLoss?: "retry" | "sign-in", terminalCodes?: string[] }',
   ],
-  account: [func, "a function from a TokenSet to a string"],
-  whenUnreachable: [z.enum(["throw", "stale"]), '"throw" or "stale"'],
+  account: [functionSchema, "a function from a TokenSet to a string"],
+  staleIfError: [z.boolean(), "true or false"],
   clock: [
-    methods(["now", "monotonic", "setTimer", "random"], z.optional(func)),
+    methods(["now", "monotonic", "setTimer", "random"], z.optional(functionSchema)),
     "{ now?, monotonic?, setTimer?, random? }, functions all",
   ],
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
 
 const isHolder = (holder: unknown): boolean =>
-  z.optional(z.looseObject({ id: z.string(), isGone: func })).safeParse(holder).success;
+  z.optional(z.looseObject({ id: z.string(), isGone: functionSchema })).safeParse(holder).success;
 
 /** The options of a manager, checked and completed. */
 export interface Settings {
@@ -73,7 +73,7 @@ export function parseOptions(given: TokenManagerOptions): Settings {
       canRefresh: given.refresh !== undefined,
       refreshWindow: given.refreshWindow ?? DEFAULT_WINDOW,
       background: given.background ?? true,
-      staleAllowed: given.whenUnreachable === "stale",
+      staleIfError: given.staleIfError ?? false,
     },
     profile: { ...genericProvider, ...withoutUndefined(given.provider) },
     account: given.account ? checkedAccount(given.account) : accountOf,
@@ -90,7 +90,7 @@ const checkedAccount =
   (tokens: TokenSet): string | undefined => {
     const name: unknown = callAccount(account, tokens);
     if (name === undefined || typeof name === "string") return name;
-    throw new TypeError(`account: expected to return a string or undefined, not ${typeOf(name)}.`);
+    throw new TypeError(`account: expected to return a string or undefined, not ${describeType(name)}.`);
   };
 
 function callAccount(account: (tokens: TokenSet) => unknown, tokens: TokenSet): unknown {

@@ -1,4 +1,4 @@
-import { currentDigest, endRecord, isSameAccount, type SessionRecord, spend } from "../record/record.ts";
+import { addSpent, currentDigest, endRecord, isSameAccount, type SessionRecord } from "../record/record.ts";
 import type { RecordStore, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 
@@ -22,19 +22,19 @@ export async function saveSession(records: RecordStore, session: NewSession): Pr
     if (stored && ours && stored.record.spent.includes(currentDigest(ours) ?? "")) {
       return isSameAccount(ours.account, stored.record) ? stored.record : ours;
     }
-    ours = replacing(stored?.record, session);
+    ours = replacementFor(stored?.record, session);
     if (await records.save(ours, stored)) return ours;
   }
 }
 
-function replacing(stored: SessionRecord | undefined, session: NewSession): SessionRecord {
+function replacementFor(stored: SessionRecord | undefined, session: NewSession): SessionRecord {
   const digest = currentDigest(session);
   const attempt = stored?.attempt?.digest === digest ? stored?.attempt : undefined;
-  return { schema: 1, ...session, attempt, spent: spend(stored?.spent ?? [], currentDigest(stored), digest) };
+  return { schema: 1, ...session, attempt, spent: addSpent(stored?.spent ?? [], currentDigest(stored), digest) };
 }
 
 /** What signing out left: the tombstone, and the tokens that it replaced. */
-export interface SignedOut {
+export interface SignOutResult {
   readonly record: SessionRecord | undefined;
   readonly tokens: TokenSet | undefined;
 }
@@ -44,7 +44,7 @@ export async function saveTombstone(
   records: RecordStore,
   load: () => Promise<Stored | undefined>,
   { account, now }: { readonly account: string | undefined; readonly now: number },
-): Promise<SignedOut> {
+): Promise<SignOutResult> {
   for (;;) {
     const stored = await load();
     const isOver = stored?.record.dead?.reason === "signed_out";

@@ -11,7 +11,7 @@ import type {
   TokenSet,
   TokenSetInput,
 } from "../types.ts";
-import { typeOf } from "../util/describe-type.ts";
+import { describeType } from "../util/describe-type.ts";
 import { Driver } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
@@ -34,25 +34,30 @@ class Manager implements TokenManager {
   }
 
   getAccessToken(options?: CallOptions): Promise<string> {
-    const ready = this.#driver.ready(options);
+    const ready = this.#driver.cached(options);
     if (ready) return ready.accessToken;
-    return this.#driver.ask({ type: "asked", refresh: false }, options).then(({ accessToken }) => accessToken);
+    return this.#driver
+      .resolveTokens({ type: "token-requested", refresh: false }, options)
+      .then(({ accessToken }) => accessToken);
   }
 
   getTokenSet(options?: CallOptions): Promise<TokenSet> {
-    return this.#driver.ready(options)?.tokenSet ?? this.#driver.ask({ type: "asked", refresh: false }, options);
+    return (
+      this.#driver.cached(options)?.tokenSet ??
+      this.#driver.resolveTokens({ type: "token-requested", refresh: false }, options)
+    );
   }
 
   async refresh(options?: CallOptions): Promise<TokenSet> {
     if (!this.#settings.refresh) throw new TypeError("refresh(): this manager was made without a refresh function.");
-    return this.#driver.ask({ type: "asked", refresh: true }, options);
+    return this.#driver.resolveTokens({ type: "token-requested", refresh: true }, options);
   }
 
   async replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
     if (typeof accessToken !== "string") {
-      throw new TypeError(`accessToken: expected a string, not ${typeOf(accessToken)}.`);
+      throw new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`);
     }
-    return (await this.#driver.ask({ type: "rejected", accessToken }, options)).accessToken;
+    return (await this.#driver.resolveTokens({ type: "token-rejected", accessToken }, options)).accessToken;
   }
 
   async signIn(input: TokenSetInput): Promise<void> {
@@ -60,7 +65,7 @@ class Manager implements TokenManager {
     const tokens = parseTokenSet(input);
     const { account, clock } = this.#settings;
     const session = { tokens, account: account(tokens), obtainedAt: clock.now() };
-    this.#driver.replace(await saveSession(this.#driver.records, session), "sign-in");
+    this.#driver.replaceSession(await saveSession(this.#driver.records, session), "sign-in");
   }
 
   async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {
@@ -69,7 +74,7 @@ class Manager implements TokenManager {
     const { account } = this.#driver.session;
     const load = () => this.#driver.stored();
     const { record, tokens } = await saveTombstone(this.#driver.records, load, { account, now: clock.now() });
-    this.#driver.replace(record, "store");
+    this.#driver.replaceSession(record, "store");
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;
     try {
@@ -91,7 +96,8 @@ class Manager implements TokenManager {
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {
-    if (typeof listener !== "function") throw new TypeError(`listener: expected a function, not ${typeOf(listener)}.`);
+    if (typeof listener !== "function")
+      throw new TypeError(`listener: expected a function, not ${describeType(listener)}.`);
     return this.#driver.subscribe(listener);
   }
 

@@ -1,4 +1,4 @@
-import { currentDigest, type SessionRecord, serialiseRecord, spend, tryParseRecord } from "./record.ts";
+import { addSpent, currentDigest, type SessionRecord, serialiseRecord, tryParseRecord } from "./record.ts";
 
 /**
  * For stores that keep the session in two places: which string is the truth, where `truth` is the one under
@@ -7,11 +7,11 @@ import { currentDigest, type SessionRecord, serialiseRecord, spend, tryParseReco
  * Returns `truth` where `found` is older (its refresh token is spent, or its tokens were obtained earlier), a merged
  * string where it holds a newer session, and `found` where that is no session at all: loading it then says so.
  */
-export function reconcile(truth: string, found: string): string {
-  const [current, other] = [tryParseRecord(truth), tryParseRecord(found)];
-  if (!other || !current) return found;
-  if (!isNewer(other, current)) return truth;
-  const spent = spend([...current.spent, ...other.spent], currentDigest(current), currentDigest(other));
+export function reconcileRecords(stored: string, external: string): string {
+  const [current, other] = [tryParseRecord(stored), tryParseRecord(external)];
+  if (!other || !current) return external;
+  if (!isNewer(other, current)) return stored;
+  const spent = addSpent([...current.spent, ...other.spent], currentDigest(current), currentDigest(other));
   return serialiseRecord({ ...other, attempt: undefined, spent });
 }
 

@@ -1,7 +1,7 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { StoredValue, TokenSet, TokenStore } from "../types.ts";
-import { blank, redact } from "../util/redact.ts";
+import { maskSecrets, redact } from "../util/redact.ts";
 import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
 
 /** A record and the version under which it is stored. */
@@ -36,7 +36,7 @@ export class RecordStore {
     this.#onShared = onShared;
   }
 
-  get place(): string {
+  get location(): string {
     return this.#store.describe();
   }
 
@@ -60,7 +60,7 @@ export class RecordStore {
    */
   async save(record: SessionRecord, expected: Stored | undefined): Promise<Stored | undefined> {
     const value = serialiseRecord(record);
-    this.#remember(record);
+    this.#rememberSecrets(record);
     try {
       return { record, version: await this.#store.save(value, expected?.version) };
     } catch (error) {
@@ -74,12 +74,12 @@ export class RecordStore {
   }
 
   #parse(value: string): SessionRecord {
-    const record = parseRecord(value, this.place);
-    this.#remember(record);
+    const record = parseRecord(value, this.location);
+    this.#rememberSecrets(record);
     return { ...record, account: record.account ?? (record.tokens && this.#accountOf(record.tokens)) };
   }
 
-  #remember({ tokens }: SessionRecord): void {
+  #rememberSecrets({ tokens }: SessionRecord): void {
     this.#secrets = [...new Set([...this.#secrets, ...secretsOf(tokens)])].slice(-SECRETS_KEPT);
   }
 
@@ -95,15 +95,15 @@ export class RecordStore {
   #toStoreError(error: unknown, problem: string): StoreError {
     const secrets = this.#secrets;
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
-      const { code, place, cause } = error;
-      const [told, advice] = [blank(error.problem, secrets), blank(error.advice, secrets)];
-      return new StoreError(code, { place, problem: told, advice, cause: cause && redact(cause, secrets) });
+      const { code, location, cause } = error;
+      const [told, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
+      return new StoreError(code, { location, problem: told, hint: hint, cause: cause && redact(cause, secrets) });
     }
     const cause = redact(error, secrets);
     return new StoreError("STORE_UNAVAILABLE", {
-      place: this.place,
+      location: this.location,
       problem: `${problem} (${cause.message})`,
-      advice: "Nothing was lost; see the cause, and try again.",
+      hint: "Nothing was lost; see the cause, and try again.",
       cause,
     });
   }

@@ -1,7 +1,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import * as z from "zod/mini";
 import { StoreError } from "../errors.ts";
-import { tokenSetSchema, unprintable } from "../tokens/token-set.ts";
+import { hideSecrets, tokenSetSchema } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
 
 /** SHA-256 of a refresh token, base64url: enough to recognise it, useless to present. */
@@ -37,7 +37,7 @@ const deadSchema = z.object({
     "no_session",
     "session_expired",
     "refresh_token_reused",
-    "answer_lost",
+    "response_lost",
     "revoked",
     "signed_out",
     "account_changed",
@@ -100,7 +100,7 @@ export const isSameAccount = (account: string | undefined, record: SessionRecord
   account === undefined || record.account === undefined || account === record.account;
 
 /** `spent` with one more, without `current`, cut to the newest. */
-export const spend = (
+export const addSpent = (
   spent: readonly Digest[],
   digest: Digest | undefined,
   current: Digest | undefined,
@@ -115,7 +115,7 @@ export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord =
   tokens: undefined,
   attempt: undefined,
   dead,
-  spent: spend(record.spent, dead.digest, undefined),
+  spent: addSpent(record.spent, dead.digest, undefined),
 });
 
 /** The string to store. Plain JSON; secrets included. */
@@ -128,18 +128,18 @@ export function serialiseRecord(record: SessionRecord): string {
  *
  * @throws StoreError `STORE_UNREADABLE`, naming `place`
  */
-export function parseRecord(value: string, place: string): SessionRecord {
+export function parseRecord(value: string, location: string): SessionRecord {
   const json = tryJson(value);
   if (json === undefined) {
-    throw new StoreError("STORE_UNREADABLE", { place, problem: "does not hold JSON", advice: RECOVER });
+    throw new StoreError("STORE_UNREADABLE", { location, problem: "does not hold JSON", hint: RECOVERY_HINT });
   }
   const parsed = recordSchema.safeParse(json);
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.join(".");
     const problem = `holds JSON that is not a session${field ? ` (see "${field}")` : ""}`;
-    throw new StoreError("STORE_UNREADABLE", { place, problem, advice: RECOVER });
+    throw new StoreError("STORE_UNREADABLE", { location, problem, hint: RECOVERY_HINT });
   }
-  return { ...parsed.data, tokens: parsed.data.tokens && unprintable(parsed.data.tokens) };
+  return { ...parsed.data, tokens: parsed.data.tokens && hideSecrets(parsed.data.tokens) };
 }
 
 /** The record in a stored string, or `undefined` if it holds none. */
@@ -148,7 +148,7 @@ export const tryParseRecord = (value: string): SessionRecord | undefined => {
   return parsed.success ? parsed.data : undefined;
 };
 
-const RECOVER = "It was left as it is. Put the right contents back, or move it away and sign in again.";
+const RECOVERY_HINT = "It was left as it is. Put the right contents back, or move it away and sign in again.";
 
 const tryJson = (value: string): unknown => {
   try {

@@ -1,10 +1,10 @@
 import type { Attempt } from "../record/record.ts";
 import type { Clock, TokenStore } from "../types.ts";
 
-const ASK_INTERVAL = 50;
+const HOLDER_CHECK_INTERVAL = 50;
 
 /** What an attempt in the record means for us now. */
-export interface Judgement {
+export interface AttemptStatus {
   /** A claim whose owner is gone, or whose lease is over. */
   readonly isAbandoned: boolean;
   /** Until when the token endpoint is left alone, in epoch milliseconds. */
@@ -21,8 +21,14 @@ export interface Judgement {
 export class AttemptTracker {
   readonly #clock: Clock;
   readonly #holder: TokenStore["holder"];
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  #seen = { key: "", lookedBefore: Number.NEGATIVE_INFINITY, age: 0, askedAt: Number.NEGATIVE_INFINITY, isGone: false };
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #tracked = {
+    key: "",
+    lookedBefore: Number.NEGATIVE_INFINITY,
+    age: 0,
+    askedAt: Number.NEGATIVE_INFINITY,
+    isGone: false,
+  };
 
   constructor(clock: Clock, holder: TokenStore["holder"]) {
     this.#clock = clock;
@@ -30,22 +36,22 @@ export class AttemptTracker {
   }
 
   /** `interval`: milliseconds since the last look, as planned. */
-  async look(attempt: Attempt | undefined, interval: number): Promise<Judgement> {
+  async check(attempt: Attempt | undefined, interval: number): Promise<AttemptStatus> {
     const now = this.#clock.monotonic();
-    const passed = Math.min(now - this.#lookedAt, 2 * interval);
-    const lookedBefore = this.#lookedAt;
-    this.#lookedAt = now;
+    const passed = Math.min(now - this.#checkedAt, 2 * interval);
+    const lookedBefore = this.#checkedAt;
+    this.#checkedAt = now;
     const key = `${attempt?.id} ${attempt?.status}`;
-    if (this.#seen.key === key) this.#seen.age += passed;
-    else this.#seen = { key, lookedBefore, age: 0, askedAt: Number.NEGATIVE_INFINITY, isGone: false };
+    if (this.#tracked.key === key) this.#tracked.age += passed;
+    else this.#tracked = { key, lookedBefore, age: 0, askedAt: Number.NEGATIVE_INFINITY, isGone: false };
     const isAbandoned = attempt?.status === "claimed" && (await this.#isAbandoned(attempt, now));
     return { isAbandoned, retryAt: attempt && this.#retryAt(attempt, now) };
   }
 
   async #isAbandoned({ lease, holder }: Attempt, now: number): Promise<boolean> {
-    const seen = this.#seen;
+    const seen = this.#tracked;
     if (seen.age >= lease || seen.isGone) return true;
-    if (holder === undefined || now - seen.askedAt < ASK_INTERVAL) return false;
+    if (holder === undefined || now - seen.askedAt < HOLDER_CHECK_INTERVAL) return false;
     seen.askedAt = now;
     seen.isGone = await this.#isGone(holder);
     return seen.isGone;
@@ -63,7 +69,7 @@ export class AttemptTracker {
     if (endedAt === undefined || retryIn === undefined) return undefined;
     const now = this.#clock.now();
     const byWallClock = now >= endedAt ? endedAt + retryIn - now : 0;
-    const left = Math.max(byWallClock, this.#seen.lookedBefore + retryIn - monotonic);
+    const left = Math.max(byWallClock, this.#tracked.lookedBefore + retryIn - monotonic);
     return left > 0 ? now + left : undefined;
   }
 }

@@ -27,7 +27,7 @@ export class Claims {
   readonly #deps: ClaimDeps;
   readonly #host: ClaimHost;
   /** What stands for our last attempt, whatever the store says: the one before it, where it was never sent. */
-  #own: { readonly id: string; readonly attempt: Attempt | undefined } | undefined;
+  #localAttempt: { readonly id: string; readonly attempt: Attempt | undefined } | undefined;
   #slowClaims = 0;
 
   constructor(deps: ClaimDeps, host: ClaimHost) {
@@ -36,9 +36,9 @@ export class Claims {
   }
 
   /** The stored session, with what we know of our own attempt and the store does not. */
-  asKnown(stored: Stored | undefined): Stored | undefined {
-    if (stored?.record.attempt === undefined || stored.record.attempt.id !== this.#own?.id) return stored;
-    return { ...stored, record: { ...stored.record, attempt: this.#own.attempt } };
+  withLocalAttempt(stored: Stored | undefined): Stored | undefined {
+    if (stored?.record.attempt === undefined || stored.record.attempt.id !== this.#localAttempt?.id) return stored;
+    return { ...stored, record: { ...stored.record, attempt: this.#localAttempt.attempt } };
   }
 
   /** `undefined`: somebody else was first, or so much time has passed that the claim may be over. */
@@ -51,14 +51,14 @@ export class Claims {
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
     const fate = { status: "claimed", afterLoss, failures } as const;
     const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...fate };
-    this.#own = { id, attempt: stored.record.attempt }; // not sent, also where the save's outcome is unknown
+    this.#localAttempt = { id, attempt: stored.record.attempt }; // not sent, also where the save's outcome is unknown
     const claimed = await records.save({ ...stored.record, attempt }, stored);
     if (!claimed) return undefined;
     this.#host.observe(claimed.record, "store");
     const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
     if (passed >= LEASE_MARGIN / 2) return this.#giveUp(claimed, stored); // suspended in between
     this.#slowClaims = 0;
-    this.#own = undefined;
+    this.#localAttempt = undefined;
     return { stored: claimed, tokens, attempt, refresh };
   }
 
@@ -70,9 +70,9 @@ export class Claims {
     if (this.#slowClaims < 2) return;
     this.#slowClaims = 0;
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: records.place,
+      location: records.location,
       problem: "is too slow: storing a claim took more than five seconds, twice",
-      advice: "Nothing was sent. See what delays it, and try again.",
+      hint: "Nothing was sent. See what delays it, and try again.",
     });
   }
 
@@ -82,7 +82,7 @@ export class Claims {
    */
   async release(attempt: Attempt, known: Stored | undefined): Promise<void> {
     const { records } = this.#deps;
-    this.#own = { id: attempt.id, attempt };
+    this.#localAttempt = { id: attempt.id, attempt };
     let stored = known;
     try {
       for (; stored?.record.attempt?.id === attempt.id; stored = await records.load()) {

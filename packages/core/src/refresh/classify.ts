@@ -35,7 +35,7 @@ const MISCONFIGURED = [
 ];
 
 /** What an answer is judged by. */
-export interface Judgement {
+export interface ClassifyContext {
   /** When the request was sent, in epoch milliseconds. */
   readonly sentAt: number;
   readonly profile: ProviderProfile;
@@ -44,7 +44,7 @@ export interface Judgement {
 }
 
 /** What a refresh function returned. The body comes first: some servers answer 200 with an error in it. */
-export function classifyAnswer(response: unknown, { sentAt, profile, secrets }: Judgement): Outcome {
+export function classifyResponse(response: unknown, { sentAt, profile, secrets }: ClassifyContext): Outcome {
   const tokens = parseTokenResponse(response, sentAt);
   if (tokens) return { kind: "rotated", tokens };
   const said = readError(response);
@@ -62,12 +62,12 @@ export function classifyError(thrown: unknown, profile: ProviderProfile, secrets
   if (code !== undefined && MISCONFIGURED.includes(code)) return { kind: "misconfigured", error };
   if (!sent) return { kind: "transient", error };
   const isFromGateway = status === 502 || status === 504;
-  const isAnswered = isCode(code) || (status !== undefined && !isFromGateway);
+  const isAnswered = isErrorCode(code) || (status !== undefined && !isFromGateway);
   return { kind: isAnswered ? "transient" : "lost", error };
 }
 
 /** A code, and not the prose ("Bad Gateway") of something that stands before the server. */
-const isCode = (code: string | undefined): boolean => code !== undefined && !code.includes(" ");
+const isErrorCode = (code: string | undefined): boolean => code !== undefined && !code.includes(" ");
 
 /** The code alone does not tell; most servers say no more than `invalid_grant`. */
 function reasonOf({ error, description }: TokenEndpointError): DeadReason {

@@ -1,10 +1,17 @@
 import { UnexpiredError } from "../errors.ts";
-import { currentDigest, type Digest, isOutdated, isSameAccount, type SessionRecord, spend } from "../record/record.ts";
+import {
+  addSpent,
+  currentDigest,
+  type Digest,
+  isOutdated,
+  isSameAccount,
+  type SessionRecord,
+} from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import type { SessionEvent, TokenSet } from "../types.ts";
 import type { RefreshDeps, RefreshHost } from "./renewal.ts";
 
-const SAVE_AGAIN = 1_000;
+const SAVE_RETRY_INTERVAL = 1_000;
 
 /** What an exchange brought: the session as it should be stored, and the refresh token that was presented for it. */
 export interface Rotation {
@@ -46,41 +53,41 @@ export class Committer {
     let spent = record.spent;
     try {
       for (let stored = base; ; stored = await records.load()) {
-        if (isThere(record, presented, stored?.record)) return this.#settle(stored?.record);
-        const because = whyDropped(record, presented, stored?.record);
-        if (because) return await this.#drop(because, record, stored?.record);
+        if (isAlreadyStored(record, presented, stored?.record)) return this.#onSaved(stored?.record);
+        const reason = dropReason(record, presented, stored?.record);
+        if (reason) return await this.#drop(reason, record, stored?.record);
         const known = new Set([...record.spent, ...(stored?.record.spent ?? [])]);
-        spent = spend([...known], presented, currentDigest(record));
+        spent = addSpent([...known], presented, currentDigest(record));
         const saved = await records.save({ ...record, spent }, stored);
-        if (saved) return this.#settle(saved.record);
+        if (saved) return this.#onSaved(saved.record);
       }
     } catch (error) {
-      return this.#keep({ record: { ...record, spent }, presented }, error);
+      return this.#keepUnsaved({ record: { ...record, spent }, presented }, error);
     }
   }
 
   /** Tries a last time to write what is not in the store, and stops. */
   async close(): Promise<void> {
     if (this.#unsaved) await this.load().catch(() => {}); // told as an event
-    this.forget();
+    this.discardPending();
   }
 
   /** What is not in the store belongs to a session that is over. */
-  forget(): void {
+  discardPending(): void {
     this.#unsaved = undefined;
     this.#cancelRetry?.();
   }
 
-  #settle(record: SessionRecord | undefined): true {
-    if (this.#unsaved) this.#host.announce({ type: "saved", place: this.#deps.records.place });
+  #onSaved(record: SessionRecord | undefined): true {
+    if (this.#unsaved) this.#host.announce({ type: "save-recovered", location: this.#deps.records.location });
     this.#unsaved = undefined;
     this.#host.observe(record, "exchange");
     return true;
   }
 
-  #keep(rotation: Rotation, error: unknown): true {
+  #keepUnsaved(rotation: Rotation, error: unknown): true {
     const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
-    if (!this.#unsaved) this.#host.announce({ type: "unsaved", place: this.#deps.records.place, code });
+    if (!this.#unsaved) this.#host.announce({ type: "save-failed", location: this.#deps.records.location, code });
     this.#unsaved = rotation;
     this.#host.observe(rotation.record, "exchange");
     this.#retryLater();
@@ -90,14 +97,14 @@ export class Committer {
   #retryLater(): void {
     this.#cancelRetry?.();
     const retry = () => void this.load().catch(() => this.#retryLater());
-    this.#cancelRetry = this.#deps.clock.setTimer(retry, SAVE_AGAIN, false);
+    this.#cancelRetry = this.#deps.clock.setTimer(retry, SAVE_RETRY_INTERVAL, false);
   }
 
-  async #drop(because: Dropped, ours: SessionRecord, stored: SessionRecord | undefined): Promise<false> {
+  async #drop(reason: DropReason, ours: SessionRecord, stored: SessionRecord | undefined): Promise<false> {
     this.#unsaved = undefined;
-    this.#host.announce({ type: "rotation-dropped", because });
+    this.#host.announce({ type: "rotation-dropped", reason });
     this.#host.observe(stored, "store");
-    if (because !== "superseded" && ours.tokens) await this.#revoke(ours.tokens);
+    if (reason !== "superseded" && ours.tokens) await this.#revoke(ours.tokens);
     return false;
   }
 
@@ -110,21 +117,21 @@ export class Committer {
   }
 }
 
-type Dropped = (SessionEvent & { type: "rotation-dropped" })["because"];
+type DropReason = (SessionEvent & { type: "rotation-dropped" })["reason"];
 
 /** Whether an earlier save, whose outcome nobody knew, has stored it. */
-const isThere = (ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): boolean =>
+const isAlreadyStored = (ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): boolean =>
   currentDigest(ours) !== presented && currentDigest(stored) === currentDigest(ours);
 
 /** Why a rotation must not be stored over what is there now. */
-function whyDropped(ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): Dropped | undefined {
+function dropReason(ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): DropReason | undefined {
   if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
   if (!isSameAccount(ours.account, stored)) return "account_changed";
   const isNewer = currentDigest(ours) === presented && stored.obtainedAt > ours.obtainedAt; // of a reusable token
   const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;
-  return (isOurs || isPutBack(ours, presented, stored)) && !isNewer ? undefined : "superseded";
+  return (isOurs || isSpentTokenRestored(ours, presented, stored)) && !isNewer ? undefined : "superseded";
 }
 
 /** Whether a spent refresh token was put back over ours, and not over that of a session that replaced ours. */
-const isPutBack = (ours: SessionRecord, presented: Digest, stored: SessionRecord): boolean =>
+const isSpentTokenRestored = (ours: SessionRecord, presented: Digest, stored: SessionRecord): boolean =>
   (isOutdated(stored, ours) || stored.spent.includes(currentDigest(stored) ?? "")) && !stored.spent.includes(presented);

@@ -1,7 +1,7 @@
 import { TokenEndpointError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenSet } from "../types.ts";
-import { classifyAnswer, classifyError, type Outcome } from "./classify.ts";
+import { classifyError, classifyResponse, type Outcome } from "./classify.ts";
 
 const DEADLINE = 30_000;
 
@@ -9,7 +9,7 @@ const DEADLINE = 30_000;
 export const deadlineOf = (refresh: RefreshFunction): number => refresh.timeout ?? DEADLINE;
 
 /** What is sent, and under which name. */
-export interface Request {
+export interface ExchangeRequest {
   readonly refresh: RefreshFunction;
   readonly tokens: TokenSet;
   readonly attemptId: string;
@@ -27,14 +27,14 @@ export interface Exchange {
 
 /** Step 4 of the protocol. Nothing but the deadline cancels it, and it keeps the process alive until then. */
 export function exchange(
-  { refresh, tokens, attemptId, sentAt }: Request,
+  { refresh, tokens, attemptId, sentAt }: ExchangeRequest,
   clock: Clock,
   profile: ProviderProfile,
 ): Exchange {
   const secrets = secretsOf(tokens);
   const controller = new AbortController();
   const late = (async () => refresh(tokens, { signal: controller.signal, attemptId }))()
-    .then((response) => classifyAnswer(response, { sentAt, profile, secrets }))
+    .then((response) => classifyResponse(response, { sentAt, profile, secrets }))
     .catch((error: unknown) => classifyError(error, profile, secrets));
   const outcome = new Promise<Outcome>((resolve) => {
     const onDeadline = () => {

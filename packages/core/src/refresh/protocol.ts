@@ -1,7 +1,7 @@
 import { ConfigurationError, RefreshFailedError } from "../errors.ts";
 import { type Attempt, currentDigest, type Digest, endRecord } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
-import { succeed } from "../tokens/token-set.ts";
+import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { DeadReason, TokenSet } from "../types.ts";
 import { AttemptTracker } from "./attempt-tracker.ts";
 import { backoff } from "./backoff.ts";
@@ -10,13 +10,13 @@ import type { Outcome } from "./classify.ts";
 import { Committer, type Rotation } from "./commit.ts";
 import { type Decision, decide } from "./decide.ts";
 import { exchange } from "./exchange.ts";
-import { LOOK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./renewal.ts";
+import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./renewal.ts";
 
-const FIRST_POLL = 5;
-const LONGEST_POLL = 25;
+const FIRST_POLL_INTERVAL = 5;
+const MAX_POLL_INTERVAL = 25;
 
 /** One look at the store during a renewal. */
-interface Look {
+interface Observation {
   readonly stored: Stored | undefined;
   /** Whether the tokens are other ones than at the renewal's first look. */
   readonly isChanged: boolean;
@@ -44,7 +44,7 @@ export class RefreshProtocol {
 
   /** The stored session, as far as the store knows what we know. */
   async load(): Promise<Stored | undefined> {
-    return this.#claims.asKnown(await this.#committer.load());
+    return this.#claims.withLocalAttempt(await this.#committer.load());
   }
 
   /** Writes what the store has refused so far, if it takes it now. */
@@ -53,8 +53,8 @@ export class RefreshProtocol {
   }
 
   /** Nothing is left to write: the session was signed out, or is another one. */
-  forget(): void {
-    this.#committer.forget();
+  discardPending(): void {
+    this.#committer.discardPending();
   }
 
   /**
@@ -65,7 +65,7 @@ export class RefreshProtocol {
    */
   async renew(goal: RenewalGoal, isUrgent: () => boolean): Promise<boolean> {
     const first = await this.load();
-    let interval = isUrgent() ? FIRST_POLL : LOOK_INTERVAL;
+    let interval = isUrgent() ? FIRST_POLL_INTERVAL : CHECK_INTERVAL;
     for (let stored = first; ; stored = await this.load()) {
       const isChanged = stored?.record.tokens?.accessToken !== first?.record.tokens?.accessToken;
       const look = { stored, isChanged, interval };
@@ -74,7 +74,7 @@ export class RefreshProtocol {
       if (decision.do !== "wait") continue;
       if (!isUrgent()) return false;
       await this.#pause(interval);
-      interval = Math.min(interval * 2, LONGEST_POLL);
+      interval = Math.min(interval * 2, MAX_POLL_INTERVAL);
     }
   }
 
@@ -93,7 +93,7 @@ export class RefreshProtocol {
     });
   }
 
-  async #decide(goal: RenewalGoal, { stored, isChanged, interval }: Look): Promise<Decision> {
+  async #decide(goal: RenewalGoal, { stored, isChanged, interval }: Observation): Promise<Decision> {
     const { clock, profile } = this.#deps;
     const { account, record: known } = this.#host.session;
     const record = stored?.record;
@@ -103,14 +103,14 @@ export class RefreshProtocol {
       known,
       isUsable: record !== undefined && (isChanged || this.#host.isUsable(record)), // whatever our clock says, it is new
       isDue: record !== undefined && this.#host.isDue(record),
-      attempt: await this.#attempts.look(record?.attempt, interval),
+      attempt: await this.#attempts.check(record?.attempt, interval),
       profile,
       now: clock.now(),
     });
   }
 
   /** Whether the renewal is over; else look again. */
-  async #act(decision: Decision, { stored, isChanged }: Look): Promise<boolean> {
+  async #act(decision: Decision, { stored, isChanged }: Observation): Promise<boolean> {
     switch (decision.do) {
       case "stop":
         this.#host.observe(stored?.record, isChanged ? "change" : "store");
@@ -121,18 +121,18 @@ export class RefreshProtocol {
       case "restore":
         await this.#restore(stored);
         return false;
-      case "lose":
+      case "mark-lost":
         await this.#claims.release({ ...decision.attempt, status: "lost" }, stored);
         return false;
       case "back-off":
         throw this.#failureOf(decision.attempt, decision.retryAt);
-      case "end":
+      case "end-session":
         await this.#end(decision.digest, decision.reason);
         return true;
       case "claim": {
         const claim = await this.#claims.claim(decision, stored);
         if (claim) return this.#exchange(claim);
-        await this.#pause(FIRST_POLL); // somebody else was first, unless the store never tells us who
+        await this.#pause(FIRST_POLL_INTERVAL); // somebody else was first, unless the store never tells us who
         return false;
       }
     }
@@ -152,7 +152,7 @@ export class RefreshProtocol {
     const attempts = [stored?.record.attempt, record?.attempt]; // an exchange of ours may be in flight
     const attempt = attempts.find((each) => each?.digest === currentDigest(record));
     if (record && (await records.save({ ...record, attempt, spent }, stored))) {
-      this.#host.announce({ type: "restored", place: records.place });
+      this.#host.announce({ type: "session-restored", location: records.location });
     }
   }
 
@@ -171,7 +171,7 @@ export class RefreshProtocol {
       return true;
     }
     if (result.kind === "terminal") {
-      await this.#end(digest, afterLoss ? "answer_lost" : result.reason);
+      await this.#end(digest, afterLoss ? "response_lost" : result.reason);
       return true;
     }
     if (result.kind === "lost") this.#commitLate(late, claim, sentAt);
@@ -209,8 +209,8 @@ export class RefreshProtocol {
     const { clock, profile } = this.#deps;
     const { kind, error } = result;
     const failures = attempt.failures + 1;
-    const isGraceful = kind === "lost" && profile.graceSeconds > 0 && !attempt.afterLoss;
-    const retryIn = isGraceful ? 0 : backoff(failures, error.retryAfter, clock);
+    const isWithinGrace = kind === "lost" && profile.graceSeconds > 0 && !attempt.afterLoss;
+    const retryIn = isWithinGrace ? 0 : backoff(failures, error.retryAfter, clock);
     const endedAt = clock.now();
     const status = kind === "lost" ? "lost" : "failed";
     await this.#claims.release({ ...attempt, status, failures, endedAt, retryIn }, stored);
@@ -220,8 +220,8 @@ export class RefreshProtocol {
 }
 
 const toConfigurationError = (cause: Error): ConfigurationError => {
-  const advice = "Check the client id, its authentication and the requested scope. The session is untouched.";
-  return new ConfigurationError(`${cause.message}. ${advice}`, { cause });
+  const hint = "Check the client id, its authentication and the requested scope. The session is untouched.";
+  return new ConfigurationError(`${cause.message}. ${hint}`, { cause });
 };
 
 const toRotation = ({ stored, tokens, attempt }: Claim, received: TokenSet, sentAt: number): Rotation => ({
@@ -229,7 +229,7 @@ const toRotation = ({ stored, tokens, attempt }: Claim, received: TokenSet, sent
   record: {
     schema: 1,
     account: stored.record.account,
-    tokens: succeed(tokens, received),
+    tokens: mergeTokenSets(tokens, received),
     obtainedAt: sentAt,
     renewed: true,
     spent: stored.record.spent,

@@ -12,7 +12,7 @@ export type RenewalReason = "clock" | "call" | "rejection";
 export interface RenewalGoal {
   /** The access token to replace. */
   readonly replacing: string | undefined;
-  readonly because: RenewalReason;
+  readonly reason: RenewalReason;
 }
 
 /** What the manager knows when a renewal starts to look at the store. */
@@ -46,4 +46,4 @@ export interface RefreshHost {
 }
 
 /** Milliseconds between two checks of the store that no caller waits for. */
-export const LOOK_INTERVAL = 100;
+export const CHECK_INTERVAL = 100;

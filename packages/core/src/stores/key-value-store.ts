@@ -3,7 +3,7 @@ import { StoreConflictError, StoreError } from "../errors.ts";
 import type { StoredValue, TokenStore } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { randomId, systemClock } from "../util/clock.ts";
-import { typeOf } from "../util/describe-type.ts";
+import { describeType } from "../util/describe-type.ts";
 
 /** A plain get/set/delete object over strings. Its methods may be asynchronous. */
 export interface KeyValue {
@@ -85,17 +85,17 @@ const optionTable = {
 function check(keyValue: KeyValue): void {
   const missing = (["get", "set", "delete"] as const).find((method) => typeof keyValue?.[method] !== "function");
   if (missing === undefined) return;
-  const type = typeOf(keyValue?.[missing]);
+  const type = describeType(keyValue?.[missing]);
   throw new TypeError(`fromKeyValue: expected an object with get, set and delete; ${missing} is ${type}.`);
 }
 
-function parse(found: unknown, place: string): StoredValue | undefined {
+function parse(found: unknown, location: string): StoredValue | undefined {
   if (found === undefined || found === null) return undefined;
   const [, version, value] = (typeof found === "string" && /^unexpired (\S+) (.*)$/s.exec(found)) || [];
   if (version !== undefined && value !== undefined) return { version, value };
   throw new StoreError("STORE_UNREADABLE", {
-    place,
+    location,
     problem: "holds something that was not saved by this library",
-    advice: "It was left as it is. Choose another key, or delete it and sign in again.",
+    hint: "It was left as it is. Choose another key, or delete it and sign in again.",
   });
 }

@@ -1,5 +1,5 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
-import { blank, redact } from "../util/redact.ts";
+import { maskSecrets, redact } from "../util/redact.ts";
 
 /** What an error answer's body says: RFC 6749 §5.2, or what some servers make of it. */
 export function readError(body: unknown): { error?: string | undefined; description?: string | undefined } {
@@ -14,8 +14,8 @@ export function readError(body: unknown): { error?: string | undefined; descript
 
 const fieldsOf = (value: unknown) => Object(value) as Readonly<Record<string, unknown>>;
 
-const LONGEST_TEXT = 200;
-const LONGEST_WAIT = 24 * 60 * 60_000;
+const MAX_TEXT_LENGTH = 200;
+const MAX_RETRY_AFTER = 24 * 60 * 60_000;
 
 /** The error with nothing in it that might hold a token, or make no sense. */
 export function toEndpointError(thrown: unknown, secrets: readonly string[]): TokenEndpointError {
@@ -25,15 +25,15 @@ export function toEndpointError(thrown: unknown, secrets: readonly string[]): To
   const { error, description, status, retryAfter, sent, endpoint, cause } = thrown;
   const text = (given: unknown) =>
     typeof given === "string"
-      ? blank(given, secrets)
+      ? maskSecrets(given, secrets)
           .replace(/\p{Cc}+/gu, " ")
-          .slice(0, LONGEST_TEXT) || undefined
+          .slice(0, MAX_TEXT_LENGTH) || undefined
       : undefined;
   return new TokenEndpointError({
     error: text(error),
     description: text(description),
     status,
-    retryAfter: toWait(retryAfter),
+    retryAfter: clampRetryAfter(retryAfter),
     sent: sent !== false,
     endpoint: text(endpoint),
     cause: cause === undefined ? undefined : redact(cause, secrets),
@@ -41,5 +41,5 @@ export function toEndpointError(thrown: unknown, secrets: readonly string[]): To
 }
 
 /** Milliseconds that make sense: it is stored, and nobody tries again before. */
-const toWait = (given: unknown): number | undefined =>
-  typeof given === "number" && given >= 0 ? Math.min(given, LONGEST_WAIT) : undefined;
+const clampRetryAfter = (given: unknown): number | undefined =>
+  typeof given === "number" && given >= 0 ? Math.min(given, MAX_RETRY_AFTER) : undefined;

@@ -4,7 +4,7 @@ import { TokenEndpointError } from "../errors.ts";
 import { expiryOf } from "../tokens/jwt.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
-import { checkOptions, deadline, func, type OptionTable } from "../util/check-options.ts";
+import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
 import { readError, toEndpointError } from "./error-response.ts";
 
@@ -47,15 +47,15 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
   const refresh = (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {
     const token = current.refreshToken;
     if (token === undefined) throw new TypeError("refresh: the token set holds no refresh token to present.");
-    return reporting([...secrets, ...secretsOf(current)], endpoint, async () => {
+    return withEndpointErrors([...secrets, ...secretsOf(current)], endpoint, async () => {
       const additionalParameters = parametersOf(options);
       const request = { ...send, signal, additionalParameters };
       return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
     });
   };
   const revoke = (tokens: TokenSet): Promise<void> =>
-    reporting([...secrets, ...secretsOf(tokens)], revocationEndpoint, () =>
-      within(timeout ?? DEADLINE, async (signal) => {
+    withEndpointErrors([...secrets, ...secretsOf(tokens)], revocationEndpoint, () =>
+      withTimeout(timeout ?? DEADLINE, async (signal) => {
         const token = tokens.refreshToken ?? tokens.accessToken;
         const response = await oauth.revocationRequest(server, client, auth, token, { ...send, signal });
         if (!response.ok) throw toError(response, tryJson(await response.text()), revocationEndpoint);
@@ -90,8 +90,8 @@ const optionTable = {
   scope: [text, "a non-empty string, space-separated"],
   resource: [z.union([text, z.array(text)]), "a non-empty string, or an array of them"],
   revocationEndpoint: [endpoint, ENDPOINT],
-  fetch: [func, "a function"],
-  timeout: [deadline, "milliseconds above 0"],
+  fetch: [functionSchema, "a function"],
+  timeout: [timeoutSchema, "milliseconds above 0"],
 } as const satisfies OptionTable & Record<keyof OAuth2RefreshOptions, unknown>;
 
 function toClient(options: OAuth2RefreshOptions) {
@@ -118,13 +118,13 @@ function toClient(options: OAuth2RefreshOptions) {
     auth,
     send,
     secrets,
-    endpoint: nameOf(tokenEndpoint),
-    revocationEndpoint: revocation && nameOf(revocation),
+    endpoint: withoutQuery(tokenEndpoint),
+    revocationEndpoint: revocation && withoutQuery(revocation),
   };
 }
 
 /** The address for messages. A query may hold keys. */
-const nameOf = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
+const withoutQuery = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
 function toClientAuth(given: ClientAuth): oauth.ClientAuth {
   switch (given.method) {
@@ -145,7 +145,7 @@ function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParam
 }
 
 /** Whatever goes wrong becomes a TokenEndpointError that holds none of the secrets. */
-async function reporting<T>(
+async function withEndpointErrors<T>(
   secrets: readonly string[],
   endpoint: string | undefined,
   run: () => Promise<T>,
@@ -158,7 +158,7 @@ async function reporting<T>(
   }
 }
 
-async function within<T>(milliseconds: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function withTimeout<T>(milliseconds: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const stop = () => controller.abort(new DOMException(`No answer within ${milliseconds} ms.`, "TimeoutError"));
   const cancel = systemClock.setTimer(stop, milliseconds, true);

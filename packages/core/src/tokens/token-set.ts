@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
 import { toTime } from "../util/clock.ts";
-import { printAs } from "../util/inspect.ts";
+import { setInspectView } from "../util/inspect.ts";
 import { claimsOf, expiryOf, expiryOnArrival } from "./jwt.ts";
 
 const text = z.string().check(z.minLength(1));
@@ -42,7 +42,7 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
   if (!parsed.success) return undefined;
   const { access_token, token_type, expires_in, refresh_token, scope, id_token, ...extra } = parsed.data;
   const seconds = toSeconds(expires_in);
-  return unprintable({
+  return hideSecrets({
     accessToken: access_token,
     refreshToken: textOf(refresh_token),
     expiresAt: seconds === undefined ? expiryOnArrival(access_token, sentAt) : toTime(sentAt + seconds * 1000),
@@ -77,7 +77,7 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
     throw new TypeError(`tokens: ${field} is not as a TokenSet has it: give at least { accessToken: string }.`);
   }
   const { accessToken, refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
-  return unprintable({
+  return hideSecrets({
     accessToken,
     refreshToken,
     expiresAt: expiresAt ?? expiryOf(accessToken),
@@ -89,8 +89,8 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
 }
 
 /** The successor of `previous`: what the server left out stays as it was (RFC 6749 §6). */
-export const succeed = (previous: TokenSet, next: TokenSet): TokenSet =>
-  unprintable({
+export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
+  hideSecrets({
     ...next,
     refreshToken: next.refreshToken ?? previous.refreshToken,
     scope: next.scope ?? previous.scope,
@@ -99,7 +99,7 @@ export const succeed = (previous: TokenSet, next: TokenSet): TokenSet =>
   });
 
 /** The token set with an `inspect` and a `toJSON` that leave the secrets out. Both are invisible otherwise. */
-export function unprintable(tokens: TokenSet): TokenSet {
+export function hideSecrets(tokens: TokenSet): TokenSet {
   const view = () => ({
     accessToken: "[secret]",
     refreshToken: tokens.refreshToken === undefined ? undefined : "[secret]",
@@ -107,7 +107,7 @@ export function unprintable(tokens: TokenSet): TokenSet {
     tokenType: tokens.tokenType,
     scope: tokens.scope,
   });
-  return Object.freeze(printAs({ ...tokens, extra: Object.freeze({ ...tokens.extra }) }, view));
+  return Object.freeze(setInspectView({ ...tokens, extra: Object.freeze({ ...tokens.extra }) }, view));
 }
 
 /** Everything in the token set that must not be shown. */

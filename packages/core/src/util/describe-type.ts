@@ -1,5 +1,5 @@
 /** The type of a value, for messages: its contents might be a secret. */
-export const typeOf = (value: unknown): string => {
+export const describeType = (value: unknown): string => {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
   if (typeof value === "number") return typeOfNumber(value);

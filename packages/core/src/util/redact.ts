@@ -1,25 +1,27 @@
-const DEPTH = 5;
-const ERRORS_KEPT = 5;
+const MAX_DEPTH = 5;
+const MAX_ERRORS = 5;
 
 /**
  * A copy of what foreign code threw that is safe to show: name, code, message, causes and an aggregate's errors, with
  * every known secret blanked. Its other properties (requests, configs, bodies) are left behind, because they hold
  * tokens.
  */
-export function redact(thrown: unknown, secrets: readonly string[], depth = DEPTH): Error {
-  const { name, message, code, frames, cause, errors } = read(thrown);
+export function redact(thrown: unknown, secrets: readonly string[], depth = MAX_DEPTH): Error {
+  const { name, message, code, frames, cause, errors } = readThrown(thrown);
   const inner = (value: unknown) => redact(value, secrets, depth - 1);
-  const text = blank(message, secrets);
+  const text = maskSecrets(message, secrets);
   const options = cause === undefined || depth === 0 ? undefined : { cause: inner(cause) };
   const isAggregate = errors !== undefined && depth > 0;
   const copy = isAggregate ? new AggregateError(errors.map(inner), text, options) : new Error(text, options);
-  copy.name = blank(name, secrets);
-  copy.stack = [text ? `${copy.name}: ${text}` : copy.name, ...frames.map((line) => blank(line, secrets))].join("\n");
-  return code === undefined ? copy : Object.assign(copy, { code: blank(code, secrets) });
+  copy.name = maskSecrets(name, secrets);
+  copy.stack = [text ? `${copy.name}: ${text}` : copy.name, ...frames.map((line) => maskSecrets(line, secrets))].join(
+    "\n",
+  );
+  return code === undefined ? copy : Object.assign(copy, { code: maskSecrets(code, secrets) });
 }
 
 /** What is kept of a thrown value. Each part of it may be of another type than it should be. */
-function read(thrown: unknown) {
+function readThrown(thrown: unknown) {
   const source = typeof thrown === "object" && thrown !== null ? thrown : { message: describe(thrown) };
   const part = (key: string): unknown => {
     try {
@@ -37,7 +39,7 @@ function read(thrown: unknown) {
     code: text("code"),
     frames: (text("stack") ?? "").split("\n").filter((line) => FRAME.test(line)),
     cause: part("cause"),
-    errors: Array.isArray(errors) ? errors.slice(0, ERRORS_KEPT) : undefined,
+    errors: Array.isArray(errors) ? errors.slice(0, MAX_ERRORS) : undefined,
   };
 }
 
@@ -53,7 +55,7 @@ const FRAME = /^ {4}at \S|^\S*@\S+:\d+:\d+$/;
  * `text` without the secrets: as they are, percent-encoded, form-encoded, or inside of a JSON string. What is shorter
  * than four characters is no secret, and stays.
  */
-export const blank = (text: string, secrets: readonly string[]): string =>
+export const maskSecrets = (text: string, secrets: readonly string[]): string =>
   secrets
     .filter((secret) => secret.length >= 4)
     .flatMap(spellings)

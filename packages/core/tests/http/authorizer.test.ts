@@ -2,8 +2,8 @@ import { Readable } from "node:stream";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
-import { type Answer, createAuthorizer, type Origins, type Outgoing } from "../../src/adapter.ts";
-import { perRequest, RefreshFailedError, type RequestSettings, SignInRequiredError } from "../../src/index.ts";
+import { createAuthorizer, type Origins, type OutgoingRequest, type ResponseInfo } from "../../src/adapter.ts";
+import { perRequest, RefreshFailedError, type RequestTokenOptions, SignInRequiredError } from "../../src/index.ts";
 import { printed } from "../support/leaks.ts";
 
 const token = canary("access", 1);
@@ -28,14 +28,14 @@ function source(given: { accessToken?: string; tokenType?: string; renewed?: str
 const authorizer = (origins: Origins = [origin], tokens = source()) => createAuthorizer(tokens, { origins });
 
 /** The token that a request to `url` gets. */
-const tokenFor = async (by: ReturnType<typeof authorizer>, url: string, options: Partial<Outgoing> = {}) =>
+const tokenFor = async (by: ReturnType<typeof authorizer>, url: string, options: Partial<OutgoingRequest> = {}) =>
   (await by.authorize({ url: new URL(url), ...options }))?.header.replace(/^Bearer /, "");
 
 /** The token that a request to `origin` is sent once more with. */
 async function tokenAfter(
   by: ReturnType<typeof authorizer>,
-  answer: Partial<Answer<string>> = {},
-  settings?: RequestSettings,
+  answer: Partial<ResponseInfo<string>> = {},
+  settings?: RequestTokenOptions,
 ) {
   const authorization = await by.authorize({ url: new URL(origin), ...(settings && perRequest(settings)) });
   return (await authorization?.renew({ response: "", status: 401, headers: {}, ...answer }))?.replace(/^Bearer /, "");
@@ -134,7 +134,7 @@ describe("what is attached", () => {
 });
 
 describe("a 401 (P10, P11)", () => {
-  it.each<[string, Partial<Answer<string>>, string | undefined, number]>([
+  it.each<[string, Partial<ResponseInfo<string>>, string | undefined, number]>([
     ["is replaced", {}, newer, 1],
     [
       "about an invalid token is replaced",
@@ -182,7 +182,7 @@ describe("a 401 (P10, P11)", () => {
   });
 
   it("is the caller's where the token was just obtained", async () => {
-    const renewed = new RefreshFailedError(0, { because: "just_obtained" });
+    const renewed = new RefreshFailedError(0, { reason: "just_obtained" });
     expect(await tokenAfter(authorizer([origin], source({ renewed })))).toBeUndefined();
   });
 
@@ -197,7 +197,7 @@ describe("a 401 (P10, P11)", () => {
 });
 
 describe("isUnauthorized", () => {
-  const asking = (answer: Partial<Answer<string>>) => {
+  const asking = (answer: Partial<ResponseInfo<string>>) => {
     const isUnauthorized = async (response: string) => response === "refused";
     const by = createAuthorizer(source(), { origins: [origin], isUnauthorized });
     return by

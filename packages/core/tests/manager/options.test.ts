@@ -3,7 +3,7 @@ import { VirtualClock } from "../../../testing/src/virtual-clock.ts";
 import { createTokenManager, memoryStore, type TokenManagerOptions, type TokenSet } from "../../src/index.ts";
 import { parseOptions } from "../../src/manager/options.ts";
 import { genericProvider } from "../../src/token-endpoint/providers.ts";
-import { typeOf } from "../../src/util/describe-type.ts";
+import { describeType } from "../../src/util/describe-type.ts";
 
 const refresh = async () => ({ access_token: "x" });
 const tokens: TokenSet = { accessToken: "opaque", tokenType: "Bearer", extra: {} };
@@ -46,7 +46,7 @@ describe("a bad option is a TypeError that names it and never shows its value", 
     ["provider", { terminalCodes: "canary" }, /terminalCodes\?: string\[\]/],
     ["provider", { canary: true }, /not an object of another shape\.$/],
     ["account", "canary", /a function from a TokenSet to a string, not a string\.$/],
-    ["whenUnreachable", "canary", /"throw" or "stale", not a string\.$/],
+    ["staleIfError", "canary", /true or false, not a string\.$/],
     ["clock", 7, /functions all, not a number\.$/],
     ["clock", { now: 7 }, /not an object of another shape\.$/],
     ["clock", { setTimer: "canary" }, /not an object of another shape\.$/],
@@ -108,13 +108,13 @@ describe("good options", () => {
 
   it("are completed", () => {
     const { rules, profile, refresh: none } = parseOptions({});
-    expect(rules).toEqual({ canRefresh: false, refreshWindow: 300_000, background: true, staleAllowed: false });
+    expect(rules).toEqual({ canRefresh: false, refreshWindow: 300_000, background: true, staleIfError: false });
     expect(profile).toEqual(genericProvider);
     expect(none).toBeUndefined();
-    expect(parseOptions({ refresh, whenUnreachable: "stale", background: false }).rules).toMatchObject({
+    expect(parseOptions({ refresh, staleIfError: true, background: false }).rules).toMatchObject({
       canRefresh: true,
       background: false,
-      staleAllowed: true,
+      staleIfError: true,
     });
   });
 
@@ -171,5 +171,5 @@ it.each<[unknown, string]>([
   [["canary"], "an array"],
   [new Date(), "an object of another shape"],
 ])("typeOf(%o) is %s", (value, expected) => {
-  expect(typeOf(value)).toBe(expected);
+  expect(describeType(value)).toBe(expected);
 });

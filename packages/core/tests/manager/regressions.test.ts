@@ -83,7 +83,7 @@ it("restores no token that the stored record knows as spent (P1, I9)", async () 
   const { events, issuer, manager, store } = await putBack();
   await write(store, (stored) => ({ ...stored, spent: [1, 2].map(spentToken) })); // another process went on to a third
   await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "refresh_token_reused" });
-  expect(typesOf(events)).not.toContain("restored");
+  expect(typesOf(events)).not.toContain("session-restored");
   expect(issuer.presented).toEqual([canary("refresh", 1)]);
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import {
-  type Conditions,
+  type Context,
   initialSession,
   isDue,
   isRenewable,
@@ -14,7 +14,7 @@ import type { SessionRecord } from "../../src/record/record.ts";
 import { attempt } from "../support/interference.ts";
 import { conditions, HOUR, loaded, MINUTE, NOW, recordOf, tokens } from "../support/machine.ts";
 
-type Case = readonly [Session, Partial<Conditions>?];
+type Case = readonly [Session, Partial<Context>?];
 
 const ACCESS = canary("access", 1);
 const END = NOW + HOUR;
@@ -56,13 +56,25 @@ describe("the state of a session", () => {
     ],
     ["of unknown end, renewed", [loaded(endless()), { now: END }], { status: "valid", expiresAt: undefined }],
     ["of unknown end, signed in", [loaded(endless({ renewed: undefined }))], { status: "near-expiry", usable: true }],
-    ["renewing here", [loaded(recordOf(), { renewing: true })], { status: "refreshing", expiresAt: END, usable: true }],
+    [
+      "renewing here",
+      [loaded(recordOf(), { isRenewing: true })],
+      { status: "refreshing", expiresAt: END, usable: true },
+    ],
     ["claimed elsewhere", [loaded(claimed)], { status: "refreshing", expiresAt: END, usable: true }],
     ["claimed elsewhere, ended", [loaded(claimed), { now: END }], { status: "refreshing", usable: false }],
     ["after a failed attempt", [loaded(recordOf({ attempt: attempt(1, { status: "failed" }) }))], { status: "valid" }],
     ["refused by a server", [loaded(recordOf(), { rejected: ACCESS })], { status: "near-expiry", usable: false }],
-    ["too new to be renewed", [loaded(recordOf(), { quietUntil: HOUR + 1 }), { now: WINDOW }], { status: "valid" }],
-    ["no longer too new", [loaded(recordOf(), { quietUntil: HOUR }), { now: WINDOW }], { status: "near-expiry" }],
+    [
+      "too new to be renewed",
+      [loaded(recordOf(), { noClockRefreshUntil: HOUR + 1 }), { now: WINDOW }],
+      { status: "valid" },
+    ],
+    [
+      "no longer too new",
+      [loaded(recordOf(), { noClockRefreshUntil: HOUR }), { now: WINDOW }],
+      { status: "near-expiry" },
+    ],
   ])("%s", (_name, [session, more], expected) => {
     const state = stateOf(session, conditions(more));
     if (expected) expect(state).toMatchObject(expected);
@@ -77,7 +89,7 @@ describe("the time until which a token is handed out unseen", () => {
     ["ends where the window begins", [loaded(recordOf())], WINDOW],
     [
       "ends so, whatever the time is",
-      [loaded(recordOf(), { quietUntil: 2 * HOUR }), { now: END, monotonic: 0 }],
+      [loaded(recordOf(), { noClockRefreshUntil: 2 * HOUR }), { now: END, monotonic: 0 }],
       WINDOW,
     ],
     ["ends with a token that cannot be renewed", [loaded(unrenewable)], END],
@@ -109,6 +121,6 @@ describe("what is told of a record", () => {
   });
 
   it("a refused token is due, however new it is", () => {
-    expect(isDue(loaded(recordOf(), { rejected: ACCESS, quietUntil: 2 * HOUR }), conditions())).toBe(true);
+    expect(isDue(loaded(recordOf(), { rejected: ACCESS, noClockRefreshUntil: 2 * HOUR }), conditions())).toBe(true);
   });
 });

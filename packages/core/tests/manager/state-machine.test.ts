@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { ConfigurationError, RefreshFailedError } from "../../src/errors.ts";
-import { type Conditions, initialSession, type Session, stateOf } from "../../src/manager/session.ts";
-import { type Effect, type Event, type Tried, transition } from "../../src/manager/state-machine.ts";
+import { type Context, initialSession, type Session, stateOf } from "../../src/manager/session.ts";
+import { type Effect, type Event, type Progress, transition } from "../../src/manager/state-machine.ts";
 import { digestOf, type SessionRecord } from "../../src/record/record.ts";
-import { LOOK_INTERVAL, type RecordSource } from "../../src/refresh/renewal.ts";
+import { CHECK_INTERVAL, type RecordSource } from "../../src/refresh/renewal.ts";
 import { attempt } from "../support/interference.ts";
 import { conditions, HOUR, loaded, MINUTE, NOW, recordOf, SECOND, tokens } from "../support/machine.ts";
 
@@ -17,25 +17,33 @@ const endless = recordOf({ tokens: tokens({ expiresAt: undefined }) });
 const claimed = recordOf({ attempt: attempt(1) });
 
 const LOAD = [{ do: "load" }];
-const GIVE = [{ do: "give" }];
-const RENEW_BEHIND = [{ do: "renew", because: "clock", wait: false }, ...GIVE];
-const renewFirst = (because: string) => [{ do: "renew", because, wait: true }];
-const refuse = (error: object) => [{ do: "refuse", error: expect.objectContaining(error) }];
+const GIVE = [{ do: "resolve" }];
+const RENEW_BEHIND = [{ do: "renew", reason: "clock", wait: false }, ...GIVE];
+const renewFirst = (reason: string) => [{ do: "renew", reason, wait: true }];
+const refuse = (error: object) => [{ do: "reject", error: expect.objectContaining(error) }];
 const signIn = (reason: string) =>
   refuse({ code: "SIGN_IN_REQUIRED", reason, message: expect.stringContaining("(here)") });
-const justObtained = (retryAt: number) => refuse({ code: "REFRESH_FAILED", because: "just_obtained", retryAt });
+const justObtained = (retryAt: number) => refuse({ code: "REFRESH_FAILED", reason: "just_obtained", retryAt });
 
 /** A step from a session whose state was told already. */
-const step = (session: Session, event: Event, more: Partial<Conditions> = {}) => {
+const step = (session: Session, event: Event, more: Partial<Context> = {}) => {
   const by = conditions(more);
   return transition({ ...session, announced: session.announced ?? stateOf(session, by) }, event, by);
 };
-const asked = (tried: Tried = {}): Event => ({ type: "asked", refresh: false, tried });
-const forced = (tried: Tried = {}): Event => ({ type: "asked", refresh: true, tried });
-const rejected = (tried: Tried = {}, accessToken = ACCESS): Event => ({ type: "rejected", accessToken, tried });
-const seen = (record: SessionRecord | undefined, by: RecordSource): Event => ({ type: "seen", record, by });
+const asked = (progress: Progress = {}): Event => ({ type: "token-requested", refresh: false, progress });
+const forced = (progress: Progress = {}): Event => ({ type: "token-requested", refresh: true, progress });
+const rejected = (progress: Progress = {}, accessToken = ACCESS): Event => ({
+  type: "token-rejected",
+  accessToken,
+  progress,
+});
+const seen = (record: SessionRecord | undefined, source: RecordSource): Event => ({
+  type: "record-observed",
+  record,
+  source,
+});
 
-type Case = readonly [Session, Event, Partial<Conditions>?];
+type Case = readonly [Session, Event, Partial<Context>?];
 const effectsOf = ([session, event, more]: Case): readonly Effect[] => step(session, event, more).effects;
 
 describe("a caller that asks for a token", () => {
@@ -62,23 +70,23 @@ describe("a caller that asks for a token", () => {
       [loaded({ ...endless, attempt: attempt(1), renewed: true }), asked()],
       RENEW_BEHIND,
     ],
-    ["joins no renewal that runs", [{ ...valid, renewing: true }, asked(), due], GIVE],
-    ["looks no oftener than allowed", [{ ...valid, lookAgainAt: HOUR + 1 }, asked(), due], GIVE],
-    ["looks as soon as allowed", [{ ...valid, lookAgainAt: HOUR }, asked(), due], RENEW_BEHIND],
+    ["joins no renewal that runs", [{ ...valid, isRenewing: true }, asked(), due], GIVE],
+    ["looks no oftener than allowed", [{ ...valid, nextCheckAt: HOUR + 1 }, asked(), due], GIVE],
+    ["looks as soon as allowed", [{ ...valid, nextCheckAt: HOUR }, asked(), due], RENEW_BEHIND],
     ["looks behind another holder's exchange", [loaded(claimed), asked()], RENEW_BEHIND],
     ["leaves it alone without a refresh function", [loaded(claimed), asked(), { canRefresh: false }], GIVE],
     ["waits where the token has ended", [valid, asked(), over], renewFirst("clock")],
     ["waits where the token has ended, also again", [valid, asked({ renewed: true }), over], renewFirst("clock")],
     ["is refused where the renewal failed", [valid, asked({ failure }), over], refuse(failure)],
-    ["gets the ended one where that is allowed", [valid, asked({ failure }), { ...over, staleAllowed: true }], GIVE],
+    ["gets the ended one where that is allowed", [valid, asked({ failure }), { ...over, staleIfError: true }], GIVE],
     [
       "is refused where something else failed, also then",
-      [valid, asked({ failure: new ConfigurationError("x") }), { ...over, staleAllowed: true }],
+      [valid, asked({ failure: new ConfigurationError("x") }), { ...over, staleIfError: true }],
       refuse({ code: "CONFIGURATION" }),
     ],
     [
       "is refused where a stranger's error came, also then",
-      [valid, asked({ failure: { code: "REFRESH_FAILED" } }), { ...over, staleAllowed: true }],
+      [valid, asked({ failure: { code: "REFRESH_FAILED" } }), { ...over, staleIfError: true }],
       refuse({ code: "REFRESH_FAILED" }),
     ],
   ])("%s", (_name, input, expected) => {
@@ -111,7 +119,7 @@ describe("a caller that wants a newer token", () => {
 describe("a caller whose token a server refused (P10)", () => {
   const valid = loaded(recordOf());
   const after = { loaded: true };
-  const fresh = { ...valid, freshUntil: HOUR + 1_500.4 };
+  const fresh = { ...valid, noRejectionRefreshUntil: HOUR + 1_500.4 };
 
   it.each<[string, Case, readonly object[]]>([
     ["gets another one that is known", [valid, rejected({}, canary("access", 0))], GIVE],
@@ -119,14 +127,14 @@ describe("a caller whose token a server refused (P10)", () => {
     ["looks whether it was replaced", [valid, rejected()], LOAD],
     ["is to sign in where there is nothing", [loaded(undefined), rejected(after)], signIn("no_session")],
     ["waits for its replacement", [valid, rejected(after)], renewFirst("rejection")],
-    ["joins the renewal that runs", [{ ...valid, renewing: true }, rejected()], renewFirst("rejection")],
+    ["joins the renewal that runs", [{ ...valid, isRenewing: true }, rejected()], renewFirst("rejection")],
     ["is refused where that failed", [valid, rejected({ failure })], refuse(failure)],
     ["is refused where a look failed before the first load", [initialSession, rejected({ failure })], refuse(failure)],
     ["is refused a renewal of one just obtained", [fresh, rejected(after)], justObtained(NOW + 1_500)],
     ["is refused a second renewal", [valid, rejected({ ...after, renewed: true })], justObtained(NOW)],
     [
       "gets a renewal of one obtained long enough ago",
-      [{ ...valid, freshUntil: HOUR }, rejected(after)],
+      [{ ...valid, noRejectionRefreshUntil: HOUR }, rejected(after)],
       renewFirst("rejection"),
     ],
     [
@@ -152,13 +160,13 @@ describe("a record that is seen", () => {
     obtainedAt: NOW + 1,
     spent: [digestOf(canary("refresh", 1))],
   });
-  const adopted = { do: "announce", event: { type: "adopted", expiresAt: END } };
-  const see = (session: Session, record: SessionRecord | undefined, by: RecordSource) =>
-    step(session, seen(record, by));
+  const adopted = { do: "announce", event: { type: "tokens-adopted", expiresAt: END } };
+  const see = (session: Session, record: SessionRecord | undefined, source: RecordSource) =>
+    step(session, seen(record, source));
 
   it.each<RecordSource>(["store", "change"])("in the store (%s) is adopted, and that is told", (by) => {
     const { session, effects } = see(loaded(recordOf(), { rejected: ACCESS }), newer, by);
-    expect(session).toMatchObject({ record: newer, loaded: true, rejected: undefined });
+    expect(session).toMatchObject({ record: newer, isLoaded: true, rejected: undefined });
     expect(effects).toContainEqual(adopted);
   });
 
@@ -205,7 +213,7 @@ describe("a record that is seen", () => {
     for (const change of changes) {
       expect(see(session, recordOf(change), "change").session.rejected).toBeUndefined();
     }
-    const known = step({ ...session, renewing: true }, seen(recordOf({ attempt: attempt(1) }), "change"));
+    const known = step({ ...session, isRenewing: true }, seen(recordOf({ attempt: attempt(1) }), "change"));
     expect(known.session).toMatchObject({ rejected: ACCESS, record: { attempt: { id: "theirs" } } });
     expect(known.effects).toEqual([]);
     expect(see(session, tombstone, "change").session.rejected).toBe(ACCESS);
@@ -216,7 +224,7 @@ describe("tokens that an exchange brought", () => {
   const NONE = Number.NEGATIVE_INFINITY;
   const brakes = (record: Partial<SessionRecord>, by: RecordSource, now = NOW) => {
     const { session } = step(initialSession, seen(recordOf({ renewed: true, ...record }), by), { now });
-    return [session.quietUntil - HOUR, session.freshUntil - HOUR];
+    return [session.noClockRefreshUntil - HOUR, session.noRejectionRefreshUntil - HOUR];
   };
   const lasting = (lifetime: number | undefined) => ({
     tokens: tokens({ expiresAt: lifetime === undefined ? undefined : NOW + lifetime }),
@@ -246,7 +254,7 @@ describe("tokens that an exchange brought", () => {
 describe("a renewal", () => {
   it("is known while it runs", () => {
     const { session, effects } = step(loaded(recordOf()), { type: "renewal-started" });
-    expect(session.renewing).toBe(true);
+    expect(session.isRenewing).toBe(true);
     expect(effects).toContainEqual({
       do: "announce",
       event: { type: "state-changed", state: { status: "refreshing", expiresAt: END, usable: true } },
@@ -256,17 +264,17 @@ describe("a renewal", () => {
 
   it.each([
     [true, Number.NEGATIVE_INFINITY],
-    [false, HOUR + LOOK_INTERVAL],
-  ])("that ends (it brought something: %o) lets the next one start at %d", (brought, lookAgainAt) => {
-    const before = loaded(recordOf(), { renewing: true, rejected: ACCESS });
-    const { session, effects } = step(before, { type: "renewal-ended", brought });
-    expect(session).toMatchObject({ record: before.record, renewing: false, rejected: undefined, lookAgainAt });
+    [false, HOUR + CHECK_INTERVAL],
+  ])("that ends (it brought something: %o) lets the next one start at %d", (changed, nextCheckAt) => {
+    const before = loaded(recordOf(), { isRenewing: true, rejected: ACCESS });
+    const { session, effects } = step(before, { type: "renewal-ended", changed });
+    expect(session).toMatchObject({ record: before.record, isRenewing: false, rejected: undefined, nextCheckAt });
     expect(effects.filter((effect) => effect.do !== "announce")).toEqual([]);
   });
 });
 
 describe("a change of state", () => {
-  const told = (session: Session, event: Event, more: Partial<Conditions> = {}) =>
+  const told = (session: Session, event: Event, more: Partial<Context> = {}) =>
     transition(session, event, conditions(more));
 
   it("is told once, and before all else", () => {

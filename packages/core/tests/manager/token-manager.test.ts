@@ -201,7 +201,7 @@ describe("getAccessToken", () => {
   });
 
   it("gives the expired token while the endpoint is down, if asked to", async () => {
-    const { clock, issuer, signIn } = startSession({ whenUnreachable: "stale" });
+    const { clock, issuer, signIn } = startSession({ staleIfError: true });
     const manager = await signIn();
     await clock.advance(2 * HOUR);
     issuer.next(() => new TokenEndpointError({ sent: false }), { before: true });
@@ -260,7 +260,7 @@ describe("replaceRejected (P10)", () => {
     await clock.advance(passed);
     const replaced = manager.replaceRejected(canary("access", 2));
     if (renews) expect(await replaced).toBe(canary("access", 3));
-    else await expect(replaced).rejects.toMatchObject({ code: "REFRESH_FAILED", because: "just_obtained" });
+    else await expect(replaced).rejects.toMatchObject({ code: "REFRESH_FAILED", reason: "just_obtained" });
     expect(issuer.presented).toHaveLength(renews ? 2 : 1);
   });
 
@@ -286,7 +286,7 @@ describe("replaceRejected (P10)", () => {
     const manager = await signIn();
     await clock.advance(MINUTE);
     issuer.next((rotated) => ({ ...rotated, access_token: canary("access", 1) }));
-    await expect(manager.replaceRejected(canary("access", 1))).rejects.toMatchObject({ because: "just_obtained" });
+    await expect(manager.replaceRejected(canary("access", 1))).rejects.toMatchObject({ reason: "just_obtained" });
     expect(issuer.presented).toHaveLength(1);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
-import { reconcile } from "../../src/index.ts";
+import { reconcileRecords } from "../../src/session-record.ts";
 import { endRecord, parseRecord, serialiseRecord } from "../../src/record/record.ts";
 import { record, spentOf } from "../support/record.ts";
 
@@ -24,22 +24,22 @@ describe("reconcile", () => {
     ],
     ["an earlier tombstone", endRecord(record(1), { reason: "signed_out" })],
   ])("keeps the truth over %s", (_name, found) => {
-    expect(reconcile(truth, serialiseRecord(found))).toBe(truth);
+    expect(reconcileRecords(truth, serialiseRecord(found))).toBe(truth);
   });
 
   it("takes a newer session, and remembers what was spent", () => {
-    const merged = parseRecord(reconcile(truth, serialiseRecord(record(4, { spent: spentOf(0) }))), "here");
+    const merged = parseRecord(reconcileRecords(truth, serialiseRecord(record(4, { spent: spentOf(0) }))), "here");
     expect(merged.tokens?.refreshToken).toBe(canary("refresh", 4));
     expect(merged.spent).toEqual(spentOf(1, 2, 0, 3));
   });
 
   it("takes a session that it does not know, whatever its date", () => {
-    const merged = reconcile(truth, serialiseRecord(record(4, { obtainedAt: 1 })));
+    const merged = reconcileRecords(truth, serialiseRecord(record(4, { obtainedAt: 1 })));
     expect(parseRecord(merged, "here").tokens?.refreshToken).toBe(canary("refresh", 4));
   });
 
   it("keeps a sign-out over a later one", () => {
-    expect(reconcile(serialiseRecord(ended(1)), serialiseRecord(ended(2)))).toBe(serialiseRecord(ended(1)));
+    expect(reconcileRecords(serialiseRecord(ended(1)), serialiseRecord(ended(2)))).toBe(serialiseRecord(ended(1)));
   });
 
   it("takes a newer access token of the same refresh token, and a later sign-out", () => {
@@ -47,13 +47,13 @@ describe("reconcile", () => {
       obtainedAt: 9_000,
       tokens: { ...record(3).tokens, accessToken: canary("access", 9) } as never,
     });
-    expect(parseRecord(reconcile(truth, serialiseRecord(renewed)), "here").tokens?.accessToken).toBe(
+    expect(parseRecord(reconcileRecords(truth, serialiseRecord(renewed)), "here").tokens?.accessToken).toBe(
       canary("access", 9),
     );
-    expect(parseRecord(reconcile(truth, serialiseRecord(ended(9_000))), "here").dead?.reason).toBe("signed_out");
+    expect(parseRecord(reconcileRecords(truth, serialiseRecord(ended(9_000))), "here").dead?.reason).toBe("signed_out");
   });
 
   it.each(["", "not json", "{}"])("leaves %j for whoever loads it to complain", (found) => {
-    expect(reconcile(truth, found)).toBe(found);
+    expect(reconcileRecords(truth, found)).toBe(found);
   });
 });

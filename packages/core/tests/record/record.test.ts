@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { createTokenManager, fromKeyValue, memoryStore } from "../../src/index.ts";
 import {
+  addSpent,
   digestOf,
   endRecord,
   isOutdated,
@@ -9,7 +10,6 @@ import {
   parseRecord,
   type SessionRecord,
   serialiseRecord,
-  spend,
 } from "../../src/record/record.ts";
 import type { DeadReason } from "../../src/types.ts";
 import { record, spentOf } from "../support/record.ts";
@@ -42,7 +42,7 @@ describe("the stored string", () => {
     ["an unknown verdict", '{"schema":1,"obtainedAt":0,"spent":[],"dead":{"reason":"tired"}}', 'see "dead.reason"'],
   ])("is refused by name where it is %s", (_name, value, problem) => {
     const parse = () => parseRecord(value, "/home/ada/session.json");
-    expect(parse).toThrow(expect.objectContaining({ code: "STORE_UNREADABLE", place: "/home/ada/session.json" }));
+    expect(parse).toThrow(expect.objectContaining({ code: "STORE_UNREADABLE", location: "/home/ada/session.json" }));
     expect(parse).toThrow(problem);
   });
 
@@ -56,7 +56,7 @@ describe("the stored string", () => {
     "no_session",
     "session_expired",
     "refresh_token_reused",
-    "answer_lost",
+    "response_lost",
     "revoked",
     "signed_out",
     "account_changed",
@@ -67,11 +67,11 @@ describe("the stored string", () => {
 
   it("keeps the newest 32 digests, and never the current one", () => {
     const spent = Array.from({ length: 40 }, (_, index) => index).reduce<readonly string[]>(
-      (known, generation) => spend(known, digestOf(canary("refresh", generation)), undefined),
+      (known, generation) => addSpent(known, digestOf(canary("refresh", generation)), undefined),
       [],
     );
     expect(spent).toEqual(spentOf(...Array.from({ length: 32 }, (_, index) => index + 8)));
-    expect(spend(spentOf(1, 2), spentOf(2)[0], spentOf(1)[0])).toEqual(spentOf(2));
+    expect(addSpent(spentOf(1, 2), spentOf(2)[0], spentOf(1)[0])).toEqual(spentOf(2));
   });
 
   it("takes what another program wrote by hand", async () => {

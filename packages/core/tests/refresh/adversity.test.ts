@@ -22,13 +22,13 @@ describe("a lost answer", () => {
     expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 1)]);
   });
 
-  it("ends the session as answer_lost where the server had rotated (I3)", async () => {
+  it("ends the session as response_lost where the server had rotated (I3)", async () => {
     const { clock, issuer, signIn } = startSession();
     const manager = await signIn(0);
     issuer.next(lose);
     await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
     await clock.advance(1_000);
-    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "answer_lost" });
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "response_lost" });
   });
 
   it("waits while the access token is usable, without grace", async () => {
@@ -78,7 +78,7 @@ describe("a lost answer", () => {
     const { issuer, signIn } = startSession({ provider: { afterLoss: "sign-in" } });
     const manager = await signIn(0);
     issuer.next(lose, { before: true });
-    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "answer_lost" });
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "response_lost" });
     expect(issuer.presented).toHaveLength(1);
   });
 
@@ -145,13 +145,16 @@ describe("foreign programs", () => {
     await clock.advance(60_000);
     expect(await manager.refresh()).toMatchObject({ accessToken: canary("access", 3) });
     expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 2)]);
-    expect(typesOf(events)).toContain("restored");
+    expect(typesOf(events)).toContain("session-restored");
   });
 
   it("tells an unreadable store from none", async () => {
     const { open, store } = startSession();
     await store.save("not json", undefined);
-    await expect(open().getAccessToken()).rejects.toMatchObject({ code: "STORE_UNREADABLE", place: store.describe() });
+    await expect(open().getAccessToken()).rejects.toMatchObject({
+      code: "STORE_UNREADABLE",
+      location: store.describe(),
+    });
     await expect(open().signIn({ accessToken: canary("access", 1) })).rejects.toBeInstanceOf(StoreError);
     expect((await store.load())?.value).toBe("not json");
   });
@@ -177,20 +180,23 @@ describe("foreign functions", () => {
     store.load = () => {
       throw new Error("down");
     };
-    await expect(open().getAccessToken()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", place: store.describe() });
+    await expect(open().getAccessToken()).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      location: store.describe(),
+    });
   });
 
   it("may save badly, and tell the record in what they throw (P8)", async () => {
     const { open, store } = startSession();
     store.save = async (value) => {
-      const details = { place: "The vault", problem: `has no room for ${value}`, advice: `Drop ${value}.` };
+      const details = { location: "The vault", problem: `has no room for ${value}`, hint: `Drop ${value}.` };
       throw new StoreError("STORE_UNAVAILABLE", { ...details, cause: new Error(value) });
     };
     const tokens = { accessToken: canary("access", 1), refreshToken: secret };
     const error: unknown = await open()
       .signIn(tokens)
       .catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: "The vault" });
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: "The vault" });
     expect(printed(error)).not.toContain("canary");
   });
 });

@@ -11,7 +11,7 @@ const claim = (more: Partial<Attempt> = {}): Attempt => attemptOn(1, { lease: 1_
 function startWatch(holder?: TokenStore["holder"]) {
   const clock = new VirtualClock();
   const watch = new AttemptTracker(clock, holder);
-  const look = (attempt?: Attempt, interval = INTERVAL) => watch.look(attempt, interval);
+  const look = (attempt?: Attempt, interval = INTERVAL) => watch.check(attempt, interval);
   /** How often one can look before the attempt is given up, with so much time in between. */
   const looksUntilAbandoned = async (attempt: Attempt, pause: number) => {
     for (let looks = 1; looks < 100; looks++) {

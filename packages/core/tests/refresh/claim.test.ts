@@ -144,8 +144,8 @@ describe("a claim that took long to store (P6)", () => {
       expect(await slow(session, 6 * SECOND)).toBeUndefined();
       await expect(slow(session, 6 * SECOND)).rejects.toMatchObject({
         code: "STORE_UNAVAILABLE",
-        place: session.records.place,
-        message: `${session.records.place} is too slow: storing a claim took more than five seconds, twice. Nothing was sent. See what delays it, and try again.`,
+        location: session.records.location,
+        message: `${session.records.location} is too slow: storing a claim took more than five seconds, twice. Nothing was sent. See what delays it, and try again.`,
       });
     }
   });
@@ -172,26 +172,26 @@ describe("what is known of our own attempt", () => {
     store.load = load;
     const stored = await records.load();
     expect(stored?.record.attempt?.status).toBe("claimed");
-    expect(claims.asKnown(stored)?.record).toEqual({ ...stored?.record, attempt: failed });
-    expect(claims.asKnown(stored)?.version).toBe(stored?.version);
+    expect(claims.withLocalAttempt(stored)?.record).toEqual({ ...stored?.record, attempt: failed });
+    expect(claims.withLocalAttempt(stored)?.version).toBe(stored?.version);
   });
 
   it("is what is stored, once the claim is", async () => {
     const { base, claims, records } = await start();
     await claims.claim(CLAIM, base);
     const stored = await records.load();
-    expect(claims.asKnown(stored)).toBe(stored);
+    expect(claims.withLocalAttempt(stored)).toBe(stored);
   });
 
   it("is nothing of another holder's, and nothing where there is none", async () => {
     const { base, claims, put, records } = await start();
     const claim = await claims.claim(CLAIM, base);
     if (claim) await claims.release({ ...claim.attempt, status: "failed" }, claim.stored);
-    expect(claims.asKnown(undefined)).toBeUndefined();
+    expect(claims.withLocalAttempt(undefined)).toBeUndefined();
     for (const theirs of [attempt(1), undefined]) {
       await put(recordOf({ attempt: theirs }));
       const stored = await records.load();
-      expect(claims.asKnown(stored)).toBe(stored);
+      expect(claims.withLocalAttempt(stored)).toBe(stored);
     }
   });
 });
@@ -246,7 +246,7 @@ describe("the end of an attempt", () => {
     store.save = () => Promise.reject(disk);
     await release();
     expect(seen).toEqual([[ended, "store"]]);
-    expect(claims.asKnown(await records.load())?.record.attempt).toEqual(ended);
+    expect(claims.withLocalAttempt(await records.load())?.record.attempt).toEqual(ended);
   });
 
   it("is nowhere where nothing is stored", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { StoreConflictError, TokenEndpointError } from "../../src/errors.ts";
-import { classifyAnswer, classifyError, type Outcome } from "../../src/refresh/classify.ts";
+import { classifyError, classifyResponse, type Outcome } from "../../src/refresh/classify.ts";
 import { genericProvider } from "../../src/token-endpoint/providers.ts";
 import { printed } from "../support/leaks.ts";
 
@@ -10,7 +10,7 @@ const secrets = [canary("access", 1), canary("refresh", 1)];
 const thrown = (details: Partial<Details>, profile = genericProvider): Outcome =>
   classifyError(new TokenEndpointError({ sent: true, ...details }), profile, secrets);
 const answered = (response: unknown): Outcome =>
-  classifyAnswer(response, { sentAt: 0, profile: genericProvider, secrets });
+  classifyResponse(response, { sentAt: 0, profile: genericProvider, secrets });
 const told = (outcome: Outcome) => (outcome.kind === "terminal" ? outcome.reason : outcome.kind);
 const STATUSES = [200, 400, 401, 403, 404, 429, 500, 502, 503, 504];
 

@@ -108,21 +108,21 @@ describe("a rotation, and what is stored now", () => {
     expect(told).toEqual([]);
   });
 
-  it.each<[string, { readonly because: string; readonly there: Partial<SessionRecord>; readonly ours?: Rotation }]>([
-    ["a sign-out", { because: "signed_out", there: { tokens: undefined, dead: { reason: "signed_out" } } }],
+  it.each<[string, { readonly reason: string; readonly there: Partial<SessionRecord>; readonly ours?: Rotation }]>([
+    ["a sign-out", { reason: "signed_out", there: { tokens: undefined, dead: { reason: "signed_out" } } }],
     [
       "another account's session",
-      { because: "account_changed", there: { account: "bob" }, ours: rotation({ account: "ada" }) },
+      { reason: "account_changed", there: { account: "bob" }, ours: rotation({ account: "ada" }) },
     ],
-    ["a newer token", { because: "superseded", there: recordWith("n") }],
-    ["a token that is not spent", { because: "superseded", there: recordWith("n", { obtainedAt: NOW - 1 }) }],
-    ["a verdict about another token", { because: "superseded", there: ended(0) }],
+    ["a newer token", { reason: "superseded", there: recordWith("n") }],
+    ["a token that is not spent", { reason: "superseded", there: recordWith("n", { obtainedAt: NOW - 1 }) }],
+    ["a verdict about another token", { reason: "superseded", there: ended(0) }],
     [
       "a spent token over a session that replaced ours",
-      { because: "superseded", there: recordWith(0, { spent: [digest(0), digest(1)] }) },
+      { reason: "superseded", there: recordWith(0, { spent: [digest(0), digest(1)] }) },
     ],
-    ["a newer access token", { because: "superseded", there: { obtainedAt: NOW + 11 }, ours: rotation(reusable) }],
-  ])("is dropped where that is %s", async (_name, { because, there, ours = rotation() }) => {
+    ["a newer access token", { reason: "superseded", there: { obtainedAt: NOW + 11 }, ours: rotation(reusable) }],
+  ])("is dropped where that is %s", async (_name, { reason, there, ours = rotation() }) => {
     const revoked: (string | undefined)[] = [];
     const { base, committer, seen, store, told } = await start(recordWith(1, there), async (set) => {
       revoked.push(set.accessToken);
@@ -130,9 +130,9 @@ describe("a rotation, and what is stored now", () => {
     const before = await store.load();
     expect(await committer.commit(ours, base)).toBe(false);
     expect(await store.load()).toEqual(before);
-    expect(told).toEqual([{ type: "rotation-dropped", because }]);
+    expect(told).toEqual([{ type: "rotation-dropped", reason }]);
     expect(seen).toEqual([[base?.record.tokens?.refreshToken, "store"]]);
-    expect(revoked).toEqual(because === "superseded" ? [] : [canary("access", 2)]);
+    expect(revoked).toEqual(reason === "superseded" ? [] : [canary("access", 2)]);
   });
 
   it("is dropped where everything was removed", async () => {
@@ -140,7 +140,7 @@ describe("a rotation, and what is stored now", () => {
     await store.remove();
     expect(await committer.commit(rotation(), base)).toBe(false);
     expect(await store.load()).toBeUndefined();
-    expect(told).toEqual([{ type: "rotation-dropped", because: "signed_out" }]);
+    expect(told).toEqual([{ type: "rotation-dropped", reason: "signed_out" }]);
     expect(seen).toEqual([[undefined, "store"]]);
   });
 
@@ -152,8 +152,8 @@ describe("a rotation, and what is stored now", () => {
 });
 
 describe("a rotation that the store refuses", () => {
-  const place = memoryStore().describe();
-  const unsaved = { type: "unsaved", place, code: "STORE_UNAVAILABLE" };
+  const location = memoryStore().describe();
+  const unsaved = { type: "save-failed", location, code: "STORE_UNAVAILABLE" };
 
   it("is used from memory, and written every second until it is stored", async () => {
     const { base, clock, committer, seen, store, stored, told } = await start();
@@ -169,7 +169,7 @@ describe("a rotation that the store refuses", () => {
     accept();
     await clock.advance(SECOND);
     expect(await stored()).toMatchObject({ tokens: { refreshToken: canary("refresh", 2) }, spent: [digest(1)] });
-    expect(told).toEqual([unsaved, { type: "saved", place }]);
+    expect(told).toEqual([unsaved, { type: "save-recovered", location }]);
     const after = await store.load();
     await clock.advance(10 * SECOND);
     expect(await store.load()).toEqual(after);
@@ -208,7 +208,7 @@ describe("a rotation that the store refuses", () => {
     accept();
     await put(recordOf({ tokens: undefined, dead: { reason: "signed_out" } }));
     expect((await committer.load())?.record.dead?.reason).toBe("signed_out");
-    expect(told).toEqual([unsaved, { type: "rotation-dropped", because: "signed_out" }]);
+    expect(told).toEqual([unsaved, { type: "rotation-dropped", reason: "signed_out" }]);
     await clock.advance(5 * SECOND);
     expect(told).toHaveLength(2);
   });
@@ -228,7 +228,7 @@ describe("a rotation that the store refuses", () => {
     refuse(store);
     store.load = () => load().then(() => ({ value: "not json", version: "x" }));
     await committer.commit(rotation(), base);
-    expect(told).toEqual([{ type: "unsaved", place, code: "STORE_UNREADABLE" }]);
+    expect(told).toEqual([{ type: "save-failed", location, code: "STORE_UNREADABLE" }]);
   });
 
   it("is written a last time at the end, and never again", async () => {
@@ -260,7 +260,7 @@ describe("a rotation that the store refuses", () => {
     const { base, clock, committer, store, stored } = await start();
     const { accept } = refuse(store);
     await committer.commit(rotation(), base);
-    committer.forget();
+    committer.discardPending();
     accept();
     await clock.advance(5 * SECOND);
     expect((await committer.load())?.record).toEqual(await stored());

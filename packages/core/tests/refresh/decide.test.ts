@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { digestOf, type SessionRecord } from "../../src/record/record.ts";
-import { type Decision, decide, type View } from "../../src/refresh/decide.ts";
+import { type Decision, type DecisionContext, decide } from "../../src/refresh/decide.ts";
 import { genericProvider } from "../../src/token-endpoint/providers.ts";
 import type { ProviderProfile } from "../../src/types.ts";
 import { attempt } from "../support/interference.ts";
 import { HOUR, MINUTE, NOW, recordOf, SECOND, tokens } from "../support/machine.ts";
 
-type Case = readonly [SessionRecord | undefined, Partial<View>?];
+type Case = readonly [SessionRecord | undefined, Partial<DecisionContext>?];
 
 const END = NOW + HOUR;
 const DIGEST = digestOf(canary("refresh", 1));
 const CLAIM = { do: "claim", digest: DIGEST, afterLoss: false, failures: 0 } as const;
 const STOP = { do: "stop" } as const;
-const ended = (reason: string) => ({ do: "end", reason, digest: DIGEST });
-const goal = (because: View["goal"]["because"], generation = 1) => ({
-  goal: { because, replacing: canary("access", generation) },
+const ended = (reason: string) => ({ do: "end-session", reason, digest: DIGEST });
+const goal = (reason: DecisionContext["goal"]["reason"], generation = 1) => ({
+  goal: { reason, replacing: canary("access", generation) },
 });
 const profile = (more: Partial<ProviderProfile>) => ({ profile: { ...genericProvider, ...more } });
 const withAttempt = (more: Parameters<typeof attempt>[1], record: Partial<SessionRecord> = {}) =>
@@ -86,7 +86,7 @@ describe("an attempt", () => {
     ["of another refresh token does not count", [recordOf({ attempt: attempt(0) }), abandoned], CLAIM],
     ["in flight is waited for", [claimed], { do: "wait" }],
     ["in flight is left alone where nothing is due", [claimed, { isDue: false }], STOP],
-    ["without an owner is lost, before all else", [claimed, { ...abandoned, isDue: false }], { do: "lose" }],
+    ["without an owner is lost, before all else", [claimed, { ...abandoned, isDue: false }], { do: "mark-lost" }],
     ["that has ended has no owner to miss", [failed, abandoned], { ...CLAIM, failures: 3 }],
     ["that failed is followed by another", [failed], { ...CLAIM, failures: 3 }],
     ["that failed just now is not, yet", [failed, waiting], { do: "back-off", retryAt: NOW + SECOND }],
@@ -126,11 +126,11 @@ describe("a lost answer", () => {
       [lost, { ...usable, attempt: { isAbandoned: false, retryAt: 5 } }],
       backOff(5),
     ],
-    ["ends the session where the profile says so", [lost, signIn], ended("answer_lost")],
+    ["ends the session where the profile says so", [lost, signIn], ended("response_lost")],
     [
       "ends it then where a server refused the access token",
       [lost, { ...signIn, ...usable, ...goal("rejection") }],
-      ended("answer_lost"),
+      ended("response_lost"),
     ],
     ["ends it no earlier than the access token", [lost, { ...signIn, ...usable }], backOff(END)],
     ["ends nothing that did not get lost", [withAttempt({ status: "failed" }), signIn], CLAIM],

@@ -158,7 +158,7 @@ describe("commit", () => {
       ...stored,
       tokens: undefined,
       attempt: undefined,
-      dead: { reason: "answer_lost", digest },
+      dead: { reason: "response_lost", digest },
     }));
     answer();
     expect(await token).toBe(canary("access", 2));
@@ -198,7 +198,7 @@ describe("commit", () => {
     answer();
     expect(await token).toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "account_changed" });
     expect((await record()).tokens?.accessToken).toBe(canary("access", "b"));
-    expect(events).toContainEqual({ type: "rotation-dropped", because: "account_changed" });
+    expect(events).toContainEqual({ type: "rotation-dropped", reason: "account_changed" });
     expect(issuer.revoked.map((set) => set.refreshToken)).toEqual([canary("refresh", 2)]);
     expect(await open().getAccessToken().then(String, String)).not.toContain("canary-access-2");
   });
@@ -219,7 +219,7 @@ describe("commit", () => {
     await write(store, (stored) => ({ ...stored, attempt: undefined, tokens: newer, renewed: true }));
     answer();
     expect(await token).toBe(canary("access", "n"));
-    expect(events).toContainEqual({ type: "rotation-dropped", because: "superseded" });
+    expect(events).toContainEqual({ type: "rotation-dropped", reason: "superseded" });
   });
 
   it("uses tokens from memory while the store refuses them, and writes them when it can (P2, I15)", async () => {
@@ -233,11 +233,11 @@ describe("commit", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 2));
     await clock.advance(5_000);
     expect((await record()).tokens?.accessToken).toBe(canary("access", 1));
-    expect(events).toContainEqual({ type: "unsaved", place: store.describe(), code: "STORE_UNAVAILABLE" });
+    expect(events).toContainEqual({ type: "save-failed", location: store.describe(), code: "STORE_UNAVAILABLE" });
     store.save = save;
     await clock.advance(5_000);
     expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
-    expect(typesOf(events).slice(-1)).toEqual(["saved"]);
+    expect(typesOf(events).slice(-1)).toEqual(["save-recovered"]);
     expect(clock.keepingAlive).toBe(0);
   });
 

@@ -21,7 +21,7 @@ const recordWith = (generation: number, more: Partial<SessionRecord> = {}) =>
     tokens: tokens({ accessToken: canary("access", generation), refreshToken: canary("refresh", generation) }),
     ...more,
   });
-const GOAL: RenewalGoal = { replacing: canary("access", 1), because: "call" };
+const GOAL: RenewalGoal = { replacing: canary("access", 1), reason: "call" };
 const urgent = () => true;
 const idle = () => false;
 
@@ -145,7 +145,7 @@ describe("a renewal that finds another holder's exchange", () => {
     const renewed = protocol.renew(GOAL, urgent);
     await clock.advance(2 * SECOND);
     expect(await renewed).toBe(true);
-    expect((await stored())?.dead).toEqual({ reason: "answer_lost", digest: digest(1) });
+    expect((await stored())?.dead).toEqual({ reason: "response_lost", digest: digest(1) });
     expect(told).toEqual([]);
   });
 });
@@ -166,7 +166,7 @@ describe("a renewal that finds nothing to exchange", () => {
   ])("ends there: %s", async (_name, first, more) => {
     const { issuer, known, protocol } = await start(first, { account: "ada" });
     Object.assign(known, more);
-    expect(await protocol.renew({ ...GOAL, because: "clock" }, urgent)).toBe(true);
+    expect(await protocol.renew({ ...GOAL, reason: "clock" }, urgent)).toBe(true);
     expect(issuer.presented).toEqual([]);
   });
 
@@ -215,7 +215,7 @@ describe("an exchange", () => {
 
   it.each<[string, (protocol: RefreshProtocol) => unknown, number]>([
     ["is written at the end", (protocol) => protocol.close(), 2],
-    ["is not written where the session is another one", (protocol) => protocol.forget(), 1],
+    ["is not written where the session is another one", (protocol) => protocol.discardPending(), 1],
   ])("whose tokens could not be stored %s", async (_name, end, generation) => {
     const { clock, issuer, protocol, store, stored } = await start();
     const { save } = store;
@@ -242,7 +242,7 @@ describe("an exchange", () => {
     fails({ error: "invalid_grant", status: 400, sent: true });
     expect(await protocol.renew(GOAL, urgent)).toBe(true);
     expect(told).toEqual([{ type: "exchange-started", attemptId: expect.any(String), afterLoss: true }]);
-    expect((await stored())?.dead).toEqual({ reason: "answer_lost", digest: digest(1) });
+    expect((await stored())?.dead).toEqual({ reason: "response_lost", digest: digest(1) });
   });
 });
 
@@ -402,10 +402,10 @@ describe("a spent refresh token over ours (I9)", () => {
     known.isUsable = true;
     known.isDue = false;
     await put(recordWith(1, { spent: ["y", "x"] }));
-    expect(await protocol.renew({ ...GOAL, because: "clock" }, urgent)).toBe(true);
+    expect(await protocol.renew({ ...GOAL, reason: "clock" }, urgent)).toBe(true);
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
     expect((await stored())?.spent).toEqual(["y", "x", digest(1)]);
-    expect(told).toEqual([{ type: "restored", place: memoryStore().describe() }]);
+    expect(told).toEqual([{ type: "session-restored", location: memoryStore().describe() }]);
   });
 
   it.each<[string, { readonly there: Attempt; readonly here?: Attempt; readonly left?: string }]>([
@@ -416,7 +416,7 @@ describe("a spent refresh token over ours (I9)", () => {
     const { known, protocol, put, stored } = await start({ ...ours, attempt: here });
     Object.assign(known, { isUsable: true, isDue: false });
     await put(recordWith(1, { attempt: there }));
-    await protocol.renew({ ...GOAL, because: "clock" }, idle);
+    await protocol.renew({ ...GOAL, reason: "clock" }, idle);
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
     expect((await stored())?.attempt?.id).toBe(left);
   });
@@ -431,7 +431,7 @@ describe("a spent refresh token over ours (I9)", () => {
       await put(recordWith(1, { spent: ["z"] }));
       return save(value, expected);
     };
-    expect(await protocol.renew({ ...GOAL, because: "clock" }, urgent)).toBe(true);
+    expect(await protocol.renew({ ...GOAL, reason: "clock" }, urgent)).toBe(true);
     expect(told).toHaveLength(1);
   });
 });

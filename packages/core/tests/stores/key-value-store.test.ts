@@ -123,7 +123,7 @@ describe("a value that is not ours", () => {
     const store = fromKeyValue(map as unknown as KeyValue, { key: "session" });
     for (const attempt of [() => store.load(), () => store.save("x", undefined)]) {
       const error: unknown = await attempt().catch((reason: unknown) => reason);
-      expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: 'The key "session"' });
+      expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: 'The key "session"' });
       expect(printed(error)).not.toContain("canary");
     }
     expect(map.get("session")).toBe(value);
@@ -165,7 +165,7 @@ describe("an object that throws", () => {
     const manager = createTokenManager({ store: fromKeyValue(object) });
     const tokens = { accessToken: canary("access", 1), refreshToken: canary("refresh", 1) };
     const error: unknown = await manager.signIn(tokens).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: 'The key "unexpired"' });
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: 'The key "unexpired"' });
     expect(printed(error)).not.toContain("canary");
   });
 });
@@ -206,7 +206,7 @@ describe("a key-value object that others write to, too", () => {
   const start = (object: KeyValue) => {
     const events: string[] = [];
     const manager = createTokenManager({ store: fromKeyValue(object) });
-    manager.subscribe((event) => event.type === "degraded" && events.push(event.place));
+    manager.subscribe((event) => event.type === "store-shared" && events.push(event.location));
     return { events, manager };
   };
 
@@ -232,6 +232,6 @@ describe("a key-value object that others write to, too", () => {
       await Promise.all([manager.signIn({ accessToken: canary("access", number) }), manager.hasSession()]);
       await manager.hasSession();
     }
-    expect(types).not.toContain("degraded");
+    expect(types).not.toContain("store-shared");
   });
 });

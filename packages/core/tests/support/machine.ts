@@ -1,5 +1,5 @@
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
-import { type Conditions, initialSession, type Session } from "../../src/manager/session.ts";
+import { type Context, initialSession, type Session } from "../../src/manager/session.ts";
 import type { SessionRecord } from "../../src/record/record.ts";
 import type { TokenSet } from "../../src/types.ts";
 
@@ -9,12 +9,12 @@ export const HOUR = 60 * MINUTE;
 export const NOW = Date.UTC(2026, 0, 1);
 
 /** The defaults, at a time when the clocks are far from zero. */
-export const conditions = (more: Partial<Conditions> = {}): Conditions => ({
+export const conditions = (more: Partial<Context> = {}): Context => ({
   canRefresh: true,
   refreshWindow: 5 * MINUTE,
   background: true,
-  staleAllowed: false,
-  place: "here",
+  staleIfError: false,
+  location: "here",
   now: NOW,
   monotonic: HOUR,
   ...more,
@@ -40,7 +40,7 @@ export const recordOf = (more: Partial<SessionRecord> = {}): SessionRecord => ({
 
 export const loaded = (record: SessionRecord | undefined, more: Partial<Session> = {}): Session => ({
   ...initialSession,
-  loaded: true,
+  isLoaded: true,
   record,
   ...more,
 });

@@ -1,12 +1,12 @@
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { digestOf, type SessionRecord } from "../../src/record/record.ts";
-import { unprintable } from "../../src/tokens/token-set.ts";
+import { hideSecrets } from "../../src/tokens/token-set.ts";
 
 /** The record after so many refreshes. */
 export const record = (generation: number, more: Partial<SessionRecord> = {}): SessionRecord => ({
   schema: 1,
   obtainedAt: generation * 1_000,
-  tokens: unprintable({
+  tokens: hideSecrets({
     accessToken: canary("access", generation),
     refreshToken: canary("refresh", generation),
     tokenType: "Bearer",

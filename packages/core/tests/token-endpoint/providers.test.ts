@@ -114,7 +114,7 @@ describe("an answer that was lost while the access token is usable", () => {
     await clock.advance(1);
     const token = manager.getAccessToken();
     if (profile.afterLoss === "retry") expect(await token).toBe(canary("access", 2));
-    else await expect(token).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "answer_lost" });
+    else await expect(token).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "response_lost" });
     expect(issuer.presented).toHaveLength(profile.afterLoss === "retry" ? 2 : 1);
   });
 
@@ -142,7 +142,7 @@ describe("an answer that was lost when the access token had ended", () => {
     const first = await manager.getAccessToken().catch((error: unknown) => error);
     await clock.advance(1_000);
     if (profile.afterLoss === "retry") expect(await manager.getAccessToken()).toBe(canary("access", 2));
-    else expect(first).toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "answer_lost" });
+    else expect(first).toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "response_lost" });
     expect(issuer.presented).toHaveLength(profile.afterLoss === "retry" ? 2 : 1);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { tokenSetFromResponse } from "../../src/index.ts";
 import { parseRecord, serialiseRecord } from "../../src/record/record.ts";
-import { accountOf, parseTokenResponse, parseTokenSet, secretsOf, succeed } from "../../src/tokens/token-set.ts";
+import { accountOf, mergeTokenSets, parseTokenResponse, parseTokenSet, secretsOf } from "../../src/tokens/token-set.ts";
 import type { TokenResponse, TokenSet } from "../../src/types.ts";
 import { printed } from "../support/leaks.ts";
 
@@ -155,7 +155,7 @@ describe("what a caller gives", () => {
 describe("a successor (RFC 6749 §6)", () => {
   const previous = parse({ refresh_token: "r1", scope: "s1", id_token: "i1", a: 1, b: 1, expires_in: 9 }) as TokenSet;
   it("keeps what the server left out, except the expiry", () => {
-    const next = succeed(previous, parse({ access_token: "a2", b: 2 }) as TokenSet);
+    const next = mergeTokenSets(previous, parse({ access_token: "a2", b: 2 }) as TokenSet);
     expect(next).toMatchObject({
       accessToken: "a2",
       refreshToken: "r1",
@@ -166,10 +166,10 @@ describe("a successor (RFC 6749 §6)", () => {
     expect(next.expiresAt).toBeUndefined();
   });
   it.each([null, "", undefined])("keeps the refresh token where the server says %o", (refresh_token) => {
-    expect(succeed(previous, parse({ refresh_token }) as TokenSet).refreshToken).toBe("r1");
+    expect(mergeTokenSets(previous, parse({ refresh_token }) as TokenSet).refreshToken).toBe("r1");
   });
   it("takes what the server sent", () => {
-    const next = succeed(previous, parse({ refresh_token: "r2", scope: "s2", id_token: "i2" }) as TokenSet);
+    const next = mergeTokenSets(previous, parse({ refresh_token: "r2", scope: "s2", id_token: "i2" }) as TokenSet);
     expect(next).toMatchObject({ refreshToken: "r2", scope: "s2", idToken: "i2" });
   });
 });
@@ -188,7 +188,7 @@ describe("printing (P8)", () => {
   const kinds: [string, TokenSet][] = [
     ["from an answer", tokens],
     ["from a caller", parseTokenSet(tokens)],
-    ["a successor", succeed(tokens, tokens)],
+    ["a successor", mergeTokenSets(tokens, tokens)],
     [
       "from a store",
       parseRecord(serialiseRecord({ schema: 1, tokens, obtainedAt: 0, spent: [] }), "x").tokens ?? tokens,

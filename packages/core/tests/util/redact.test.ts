@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { blank, redact } from "../../src/util/redact.ts";
+import { maskSecrets, redact } from "../../src/util/redact.ts";
 import { printed } from "../support/leaks.ts";
 
 const SECRET = 'canary ~+/é"\\x';
@@ -15,22 +15,22 @@ describe("what is blanked", () => {
     ["in JSON", JSON.stringify(SECRET).slice(1, -1)],
     ["twice", `${SECRET} ${SECRET}`],
   ])("%s", (_name, text) => {
-    expect(blank(`before ${text} after`, secrets)).toMatch(/^before (\[secret\] ?)+after$/);
+    expect(maskSecrets(`before ${text} after`, secrets)).toMatch(/^before (\[secret\] ?)+after$/);
   });
 
   it("the longer of two secrets first", () => {
-    expect(blank("canary-1-long canary-1", ["canary-1", "canary-1-long"])).toBe("[secret] [secret]");
+    expect(maskSecrets("canary-1-long canary-1", ["canary-1", "canary-1-long"])).toBe("[secret] [secret]");
   });
 
   it.each(["", "a", "abc"])("not what is too short to be a secret: %j", (short) => {
-    expect(blank("abc and a", [short])).toBe("abc and a");
+    expect(maskSecrets("abc and a", [short])).toBe("abc and a");
   });
 
-  it("from four characters on", () => expect(blank("abcd", ["abcd"])).toBe("[secret]"));
+  it("from four characters on", () => expect(maskSecrets("abcd", ["abcd"])).toBe("[secret]"));
 
   it.each(["x\ud800yz", "\udc00\udc00\udc00\udc00", "$&$1$`", ".*+?^(){}"])("%j without a crash", (secret) => {
-    expect(blank(`<${secret}>`, [secret])).toBe("<[secret]>");
-    expect(blank(`<${new URLSearchParams({ a: secret }).toString().slice(2)}>`, [secret])).toBe("<[secret]>");
+    expect(maskSecrets(`<${secret}>`, [secret])).toBe("<[secret]>");
+    expect(maskSecrets(`<${new URLSearchParams({ a: secret }).toString().slice(2)}>`, [secret])).toBe("<[secret]>");
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Origins, RequestSettings, TokenSource } from "@unexpired/core";
+import type { Origins, RequestTokenOptions, TokenSource } from "@unexpired/core";
 
 /** What an adapter's author says about the adapter and its client, for the kit to test them. */
 export interface AdapterHarness {
@@ -12,13 +12,13 @@ export interface AdapterHarness {
    */
   readonly hooks?: readonly string[] | undefined;
   /** What the client or the adapter lacks, with the reason. It is printed where a case is skipped for it. */
-  readonly lacks?: Partial<Readonly<Record<Feature, string>>> | undefined;
+  readonly unsupported?: Partial<Readonly<Record<Feature, string>>> | undefined;
   /** Whether this is how the client says that the caller aborted. */
   isAbort(error: unknown): boolean;
   /** Whether this is how the client says that its own timeout is over. */
   isTimeout(error: unknown): boolean;
   /** The token manager's error in what the client throws. Default: what it throws. */
-  ours?(error: unknown): unknown;
+  unwrapError?(error: unknown): unknown;
 }
 
 /** What clients and adapters have that the cases need. */
@@ -102,7 +102,7 @@ export interface Call {
   /** The client's own timeout, in milliseconds. */
   readonly timeout?: number | undefined;
   /** For the adapter's `perRequest`. */
-  readonly settings?: RequestSettings | undefined;
+  readonly settings?: RequestTokenOptions | undefined;
 }
 
 /** A request body, from which the client's own kind is made. */

@@ -52,7 +52,7 @@ export class AdapterScene implements AsyncDisposable {
   }
 
   /** A session that ends with the scene. */
-  async another(...parameters: Parameters<typeof startSession>): Promise<Session> {
+  async createSession(...parameters: Parameters<typeof startSession>): Promise<Session> {
     return this.#keep(await startSession(...parameters));
   }
 

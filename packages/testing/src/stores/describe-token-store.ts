@@ -1,7 +1,7 @@
 import { defineTests, type Runner } from "../runner.ts";
 import { reasonAgainst, type StoreCase } from "./cases/case.ts";
 import type { StoreHarness } from "./harness.ts";
-import { Scene } from "./scene.ts";
+import { StoreScene } from "./scene.ts";
 import { storeCases } from "./store-cases.ts";
 
 /**
@@ -20,10 +20,10 @@ export function describeTokenStore(runner: Runner, harness: StoreHarness): void 
  * harness throws
  */
 export async function runCase(each: StoreCase, harness: StoreHarness): Promise<string | undefined> {
-  const scene = await Scene.create(harness);
+  const scene = await StoreScene.create(harness);
   let reason: string | undefined;
   try {
-    reason = reasonAgainst(each.needs, await scene.open(), scene.backing);
+    reason = reasonAgainst(each.needs, await scene.open(), scene.fixture);
     if (reason === undefined) await each.run(scene);
   } catch (error) {
     await scene[Symbol.asyncDispose]().catch(() => {}); // what the case found matters more

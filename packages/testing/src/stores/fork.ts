@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Elsewhere } from "./harness.ts";
+import type { StoreModule } from "./harness.ts";
 import type { Task } from "./tasks.ts";
 
 /** How a process is started. */
@@ -30,7 +30,7 @@ export interface Remote extends AsyncDisposable {
 const worker = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url));
 
 /** Starts a process which opens the store as `elsewhere` says, and does `task`. What it prints goes to our stdout. */
-export function fork({ module, argument }: Elsewhere, task: Task, { within = [] }: ForkOptions = {}): Remote {
+export function fork({ module, argument }: StoreModule, task: Task, { within = [] }: ForkOptions = {}): Remote {
   const order = JSON.stringify({ module: String(module), argument, task });
   const [command = process.execPath, ...rest] = [...within, process.execPath, worker, order];
   const env = { ...process.env, NODE_OPTIONS: "" }; // a test runner's own loaders are not for it

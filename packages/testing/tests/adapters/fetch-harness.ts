@@ -77,7 +77,7 @@ export const fetchHarness: AdapterHarness = {
     webStream: "once",
     asyncIterable: "once",
   },
-  lacks: {
+  unsupported: {
     baseURL: "fetch has no base URL",
     defaults: "fetch has no instances",
     detach: "createFetch makes a function of its own; there is nothing to take it off",

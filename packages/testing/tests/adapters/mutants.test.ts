@@ -8,7 +8,7 @@ describe("the unbroken client that all mutants are made of", () => {
   describeAdapter({ describe, it }, harnessFor());
 
   test("lacks nothing, so that no case is skipped", () => {
-    expect(harnessFor().lacks).toEqual({});
+    expect(harnessFor().unsupported).toEqual({});
   });
 });
 

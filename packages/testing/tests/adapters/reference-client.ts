@@ -1,10 +1,10 @@
 import { perRequest, type TokenSource } from "@unexpired/core";
 import {
-  type Answer,
   type Authorization,
   type Authorizer,
   createAuthorizer,
-  requestView,
+  type ResponseInfo,
+  redactRequest,
 } from "@unexpired/core/adapter";
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import type { Body, Call, Client, ClientSetup, Outcome } from "../../src/index.ts";
@@ -101,7 +101,7 @@ export class ReferenceClient implements Client {
     return tried.authorization.renew(this.answer(tried));
   }
 
-  protected answer({ sending, response }: Tried): Answer<Response> {
+  protected answer({ sending, response }: Tried): ResponseInfo<Response> {
     const { status, headers, url } = response;
     return { response, status, headers, url, method: sending.method, body: sending.body };
   }
@@ -167,7 +167,7 @@ export class ReferenceClient implements Client {
   }
 
   protected errorOf({ method, url: { href: url } }: Sending, { status, body }: Outcome): Error {
-    const request = requestView({ method, url, status });
+    const request = redactRequest({ method, url, status });
     return Object.assign(new Error(`Status ${status}`), { request, response: { status, body, request } });
   }
 }

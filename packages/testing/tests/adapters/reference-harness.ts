@@ -9,5 +9,5 @@ export const harnessFor = (Client: new (setup: ClientSetup) => ReferenceClient =
   hooks: ["request", "response"].flatMap((event) =>
     ["before", "after"].map((place) => `${event}, ${place} the adapter`),
   ),
-  lacks: {},
+  unsupported: {},
 });

@@ -60,7 +60,7 @@ const secrets: readonly Mutant[] = [
     Store: class extends ReferenceStore {
       override complain(value: unknown): never {
         const problem = `holds ${textOf(value)}`;
-        throw new StoreError("STORE_UNREADABLE", { place: this.path, problem, advice: "Remove it." });
+        throw new StoreError("STORE_UNREADABLE", { location: this.path, problem, hint: "Remove it." });
       }
     },
   },
@@ -72,7 +72,7 @@ const secrets: readonly Mutant[] = [
     Store: class extends ReferenceStore {
       override complain(value: unknown): never {
         const cause = new SyntaxError(`Unexpected token in ${textOf(value)}`);
-        throw new StoreError("STORE_UNREADABLE", { place: this.path, problem: "is damaged", advice: "", cause });
+        throw new StoreError("STORE_UNREADABLE", { location: this.path, problem: "is damaged", hint: "", cause });
       }
     },
   },

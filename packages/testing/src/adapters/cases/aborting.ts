@@ -28,7 +28,7 @@ const before: AdapterCase = {
   async run(scene) {
     await holdAborted(scene, scene.send({ url: "/", signal: AbortSignal.abort() }), "before");
     holdTokens(scene.api, [], "abort");
-    const expired = await scene.another({ expired: true });
+    const expired = await scene.createSession({ expired: true });
     const call = scene.send({ url: "/", signal: AbortSignal.abort() }, { tokens: expired.tokens });
     await holdAborted(scene, call, "before, with an expired token");
     holdTokens(scene.api, [], "abort");
@@ -54,7 +54,7 @@ const inFlight: AdapterCase = {
 /** Aborts while the token is renewed, and looks what becomes of the renewal. */
 async function abortRenewal(scene: AdapterScene, expired: boolean): Promise<void> {
   const { api } = scene;
-  const session = await scene.another({ owner: "aborted-", expired });
+  const session = await scene.createSession({ owner: "aborted-", expired });
   const resume = session.pause();
   api.respond = accepting(session.accessToken(2));
   const controller = new AbortController();

@@ -15,7 +15,7 @@ const attached: AdapterCase = {
 const renewedBefore: AdapterCase = {
   name: "renews an expired token before it sends the request",
   async run(scene) {
-    const expired = await scene.another({ owner: "expired-", expired: true });
+    const expired = await scene.createSession({ owner: "expired-", expired: true });
     holdStatus(await scene.send({ url: "/" }, { tokens: expired.tokens }), 200, "attach");
     holdTokens(scene.api, [expired.accessToken(2)], "attach");
     holdExchanges(expired, 1, "attach");
@@ -50,7 +50,7 @@ const signedOut: AdapterCase = {
 const unreachable: AdapterCase = {
   name: "throws the token manager's error where an expired token cannot be renewed, and sends nothing",
   async run(scene) {
-    const expired = await scene.another({ expired: true });
+    const expired = await scene.createSession({ expired: true });
     expired.fail({ status: 503, sent: true });
     const call = scene.send({ url: "/" }, { tokens: expired.tokens });
     holdCode(
@@ -65,7 +65,7 @@ const unreachable: AdapterCase = {
 const separate: AdapterCase = {
   name: "keeps two managers on two clients apart",
   async run(scene) {
-    const second = await scene.another({ owner: "second-" });
+    const second = await scene.createSession({ owner: "second-" });
     const clients = [await scene.connect(), await scene.connect({ tokens: second.tokens })] as const;
     for (const client of [clients[0], clients[1], clients[0]]) await sendWith(client, { url: "/" });
     const [mine, theirs] = [scene.session.accessToken(1), second.accessToken(1)];

@@ -19,7 +19,7 @@ export interface AdapterCase {
 
 /** Why a case cannot be run on an adapter; `undefined` where it can. */
 export function reasonAgainst({ needs = [], sends }: AdapterCase, harness: AdapterHarness): string | undefined {
-  const lacking = needs.find((need) => harness.lacks?.[need] !== undefined);
-  if (lacking) return `not applicable: ${harness.lacks?.[lacking]}`;
+  const lacking = needs.find((need) => harness.unsupported?.[need] !== undefined);
+  if (lacking) return `not applicable: ${harness.unsupported?.[lacking]}`;
   return sends && !harness.bodies[sends] ? `not applicable: the client takes no body of kind ${sends}` : undefined;
 }

@@ -42,7 +42,7 @@ export function holdSame(
 /** What a call throws that must throw: the token manager's own error, where that is in it. */
 export async function thrown({ harness }: AdapterScene, call: Promise<Outcome>, expected: Expected): Promise<unknown> {
   const error = await caught(call, expected);
-  return harness.ours?.(error) ?? error;
+  return harness.unwrapError?.(error) ?? error;
 }
 
 interface Expected {

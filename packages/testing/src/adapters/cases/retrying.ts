@@ -152,7 +152,7 @@ const otherwise: AdapterCase = {
     const isUnauthorized = (status: number, body: unknown) => status === 419 || Reflect.has(Object(body), "errors");
     const refusals: readonly Reply[] = [{ status: 419 }, { status: 200, body: '{"errors":["UNAUTHENTICATED"]}' }];
     for (const [index, refusal] of refusals.entries()) {
-      const session = await scene.another({ owner: `${index}-` });
+      const session = await scene.createSession({ owner: `${index}-` });
       const [first, next] = [session.accessToken(1), session.accessToken(2)];
       api.received.length = 0;
       api.respond = ({ authorization }) => (authorization === `Bearer ${first}` ? refusal : { status: 200 });

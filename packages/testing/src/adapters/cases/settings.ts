@@ -24,7 +24,7 @@ const another: AdapterCase = {
   needs: ["perRequest"],
   async run(scene) {
     const { api, session } = scene;
-    const second = await scene.another({ owner: "second-" });
+    const second = await scene.createSession({ owner: "second-" });
     api.respond = accepting(second.accessToken(2));
     const client = await scene.connect();
     holdStatus(await sendWith(client, { url: "/", settings: { tokens: second.tokens } }), 200, "request");

@@ -4,7 +4,7 @@ import type { StoredValue } from "@unexpired/core";
 import { ConformanceError, hold, success } from "../../contract.ts";
 import { within } from "../../within.ts";
 import type { Remote } from "../fork.ts";
-import type { Scene } from "../scene.ts";
+import type { StoreScene } from "../scene.ts";
 import { numberOf } from "../tasks.ts";
 import { begin, type StoreCase } from "./case.ts";
 
@@ -78,7 +78,7 @@ function wholeNumber(found: StoredValue | undefined, when: string): number {
 const shown = (found: StoredValue | undefined): string =>
   found ? `${inspect(found.value.slice(0, 40))}… (${found.value.length} characters)` : "undefined";
 
-async function startWriter(scene: Scene): Promise<Remote> {
+async function startWriter(scene: StoreScene): Promise<Remote> {
   const writer = scene.start({ do: "save for ever" });
   await success(writer.next(), "save", "To open the store in another process");
   return writer;
@@ -107,7 +107,7 @@ const killed: StoreCase = {
   },
 };
 
-async function killOnce(scene: Scene, writer: Remote, delay: number): Promise<void> {
+async function killOnce(scene: StoreScene, writer: Remote, delay: number): Promise<void> {
   const first = await firstSave(writer);
   await setTimeout(delay);
   writer.kill("SIGKILL");

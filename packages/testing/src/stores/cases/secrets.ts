@@ -53,7 +53,7 @@ const quietOnDamage: StoreCase = {
   async run(scene) {
     const store = await scene.open();
     const version = await begin(store, SECRET);
-    await scene.backing.damage?.();
+    await scene.fixture.damage?.();
     mustNotShow(await store.load().catch((error: unknown) => error), "the error of a load");
     mustNotShow(await store.save(SECRET, version).catch((error: unknown) => error), "the error of a save");
     mustNotShow(await store.remove().catch((error: unknown) => error), "the error of a removal");

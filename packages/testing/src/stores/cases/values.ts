@@ -73,7 +73,7 @@ const visible: StoreCase = {
       hold(
         found?.value === value,
         "load",
-        () => `After save("${value}") by one store load() of another one on the same place gave ${shown(found)}.`,
+        () => `After save("${value}") by one store load() of another one on the same location gave ${shown(found)}.`,
       );
       hold(
         found.version === version,
@@ -88,19 +88,19 @@ const separate: StoreCase = {
   name: "does not mix with another place",
   needs: [],
   async run(scene) {
-    const other = await scene.another();
+    const other = await scene.createScene();
     const [here, there] = [await scene.open(), await other.open()];
     await begin(here, "here");
     const found = await there.load();
     hold(
       found === undefined,
       "separate",
-      () => `A value that was saved in one place was loaded from another: ${shown(found)}.`,
+      () => `A value that was saved in one location was loaded from another: ${shown(found)}.`,
     );
     await begin(there, "there");
     await there.remove();
     const left = await here.load();
-    hold(left?.value === "here", "separate", () => `After remove() in another place load() gave ${shown(left)}.`);
+    hold(left?.value === "here", "separate", () => `After remove() in another location load() gave ${shown(left)}.`);
   },
 };
 
@@ -110,7 +110,7 @@ const damaged: StoreCase = {
   async run(scene) {
     const store = await scene.open();
     const version = await begin(store, "value");
-    await scene.backing.damage?.();
+    await scene.fixture.damage?.();
     const others = [undefined, version].map((expected) => ({
       expected,
       text: JSON.stringify(expected) ?? "undefined",
@@ -139,7 +139,7 @@ const wiped: StoreCase = {
     const store = await scene.open();
     const version = await begin(store, "value");
     await store.load();
-    await scene.backing.wipe?.();
+    await scene.fixture.wipe?.();
     const found = await store.load().catch((error: unknown) => error);
     const isTold = found === undefined || UnexpiredError.is(found);
     hold(isTold, "load", () => `After everything had been taken away load() gave ${shown(found)}.`);
@@ -157,8 +157,8 @@ const told: StoreCase = {
     const { compareAndSet, durable } = supports;
     hold(reaches.includes(compareAndSet), "supports", `supports.compareAndSet is ${inspect(compareAndSet)}.`);
     hold(typeof durable === "boolean", "supports", `supports.durable is ${inspect(durable)}, and not true or false.`);
-    const place: unknown = store.describe();
-    hold(typeof place === "string" && place.trim() !== "", "describe", `describe() gave ${inspect(place)}.`);
+    const location: unknown = store.describe();
+    hold(typeof location === "string" && location.trim() !== "", "describe", `describe() gave ${inspect(location)}.`);
   },
 };
 

@@ -1,14 +1,14 @@
 import type { TokenStore } from "@unexpired/core";
 import { ConformanceError, hold, success } from "../../contract.ts";
 import { within } from "../../within.ts";
-import type { Scene } from "../scene.ts";
+import type { StoreScene } from "../scene.ts";
 import { begin, type StoreCase } from "./case.ts";
 
 const BOUND = 5_000;
 
 /** Saves as another holder: in another process, where there can be one. */
-async function saveElsewhere(scene: Scene, value: string): Promise<void> {
-  if (scene.backing.elsewhere) {
+async function saveElsewhere(scene: StoreScene, value: string): Promise<void> {
+  if (scene.fixture.childProcess) {
     await success(scene.start({ do: "save", value }).next(), "save", "save() in another process");
     return;
   }

@@ -1,5 +1,5 @@
 import type { TokenManager } from "@unexpired/core";
-import type { Answer } from "@unexpired/core/adapter";
+import type { ResponseInfo } from "@unexpired/core/adapter";
 import type { ClientSetup } from "../../../src/index.ts";
 import type { Faulty } from "../../describe-mutants.ts";
 import { ReferenceClient, type Tried } from "../reference-client.ts";
@@ -21,7 +21,7 @@ export class ManagedClient extends ReferenceClient {
 }
 
 /** The policy is told another answer. */
-export const told = (change: (answer: Answer<Response>) => Partial<Answer<Response>>) =>
+export const told = (change: (answer: ResponseInfo<Response>) => Partial<ResponseInfo<Response>>) =>
   class extends ReferenceClient {
     protected override answer(tried: Tried) {
       const answer = super.answer(tried);

@@ -1,0 +1,2 @@
+/** For stores that keep a session in two places and have to compare them. */
+export { reconcileRecords } from "./record/reconcile.ts";
