@@ -2,7 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
-import { reasonAgainstSecretService, SecretService } from "../../packages/store-keychain/tests/secret-service.ts";
+import {
+  reasonAgainstSecretService,
+  SecretService,
+} from "../../packages/store-keychain/tests/support/secret-service-daemon.ts";
 import { Consumer } from "./support/consumer.ts";
 
 const program = `

@@ -14,12 +14,12 @@ import {
   withStoreErrors,
 } from "@unexpired/store-node/chain";
 import { type Load, load } from "./backends/load.ts";
-import { emptyRemoved } from "./collector.ts";
-import { Observer } from "./look.ts";
+import { Vaults } from "./backends/registry.ts";
 import { type KeychainStoreOptions, type Settings, settingsOf } from "./options.ts";
-import { Slots } from "./slots.ts";
-import { Vaults } from "./vaults.ts";
-import { Writer } from "./writer.ts";
+import { emptyRemoved } from "./storage/garbage-collector.ts";
+import { Observer } from "./storage/reader.ts";
+import { Slots } from "./storage/slots.ts";
+import { Writer } from "./storage/writer.ts";
 
 /** What a store needs of the world around it. */
 export interface Environment {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { pathsOf, type SessionPaths, stateFilePath } from "@unexpired/store-node/chain";
-import type { BuiltInBackend, KeychainBackend } from "./backend.ts";
-import { BUILT_IN } from "./vaults.ts";
+import type { BuiltInBackend, KeychainBackend } from "./backends/keychain-client.ts";
+import { BUILT_IN } from "./backends/registry.ts";
 
 /** Which session, in which keychain. */
 export interface KeychainStoreOptions {

@@ -1,4 +1,4 @@
-import type { SecretService } from "../secret-service.ts";
+import type { SecretService } from "../secret-service/secret-service.ts";
 
 /** What the built-in backends go by. */
 export interface Conditions {

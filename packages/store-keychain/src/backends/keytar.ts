@@ -1,5 +1,5 @@
-import type { KeychainBackend } from "../backend.ts";
 import type { Conditions } from "./conditions.ts";
+import type { KeychainBackend } from "./keychain-client.ts";
 
 const WINDOWS_LIMIT = 2_560; // bytes of UTF-8
 

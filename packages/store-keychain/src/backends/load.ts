@@ -1,9 +1,9 @@
-import type { BuiltInBackend, KeychainBackend } from "../backend.ts";
-import { SecretService } from "../secret-service.ts";
+import { SecretService } from "../secret-service/secret-service.ts";
 import type { Conditions } from "./conditions.ts";
+import type { BuiltInBackend, KeychainBackend } from "./keychain-client.ts";
 import { loadKeytar } from "./keytar.ts";
 import { loadNapiRs } from "./napi-rs.ts";
-import { withoutPackage } from "./without-package.ts";
+import { withoutPackage } from "./secret-service-backend.ts";
 
 /** What a backend is to do: items can be read and deleted without their package, where there is a Secret Service. */
 export type Use = "read" | "write";

@@ -1,6 +1,6 @@
 import type { AsyncEntry } from "@napi-rs/keyring";
-import type { KeychainBackend } from "../backend.ts";
 import type { Conditions } from "./conditions.ts";
+import type { KeychainBackend } from "./keychain-client.ts";
 
 const WINDOWS_LIMIT = 1_280; // UTF-16 units: 2,560 bytes
 /** Otherwise it falls back to the kernel's keyring, which a reboot empties. */

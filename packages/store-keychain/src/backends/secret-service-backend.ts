@@ -1,0 +1,19 @@
+import type { Attributes, SecretService } from "../secret-service/secret-service.ts";
+import type { BuiltInBackend, KeychainBackend } from "./keychain-client.ts";
+
+/** How each package names its items. */
+const ATTRIBUTES: Record<BuiltInBackend, (service: string, account: string) => Attributes> = {
+  keytar: (service, account) => ({ "xdg:schema": "org.freedesktop.Secret.Generic", service, account }),
+  "@napi-rs/keyring": (service, account) => ({ service, username: account }),
+};
+
+/** Reads and deletes the items of a package that is not installed. To write them takes the package. */
+export function withoutPackage(name: BuiltInBackend, secrets: SecretService): KeychainBackend {
+  const attributes = ATTRIBUTES[name];
+  return {
+    name,
+    get: (service, account) => secrets.ready().then(() => secrets.get(attributes(service, account))),
+    set: () => Promise.reject(new Error(`${name} is not installed`)),
+    delete: (service, account) => secrets.ready().then(() => secrets.delete(attributes(service, account))),
+  };
+}

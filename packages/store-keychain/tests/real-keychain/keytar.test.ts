@@ -1,0 +1,3 @@
+import { describeBackend } from "../support/real-keychain.ts";
+
+describeBackend("keytar");
