@@ -1,20 +1,20 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-const LONGEST = 2 ** 31 - 1; // ms; a longer timer would end at once
+const MAX_TIMER = 2 ** 31 - 1; // ms; a longer timer would end at once
 
-/** What `call` gives, or what `late` makes of it when it takes longer than `deadline` milliseconds. */
-export async function within<T>(deadline: number, call: () => Promise<T>, late: () => Error): Promise<T> {
+/** What `call` gives, or `timeoutError` when it takes longer than `deadline` milliseconds. */
+export async function withTimeout<T>(deadline: number, call: () => Promise<T>, timeoutError: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const lateness = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     // Keeps the process alive: what waits for a keychain gets an answer.
-    timer = setTimeout(() => reject(late()), Math.min(deadline, LONGEST));
+    timer = setTimeout(() => reject(timeoutError()), Math.min(deadline, MAX_TIMER));
   });
   try {
-    return await Promise.race([call(), lateness]);
+    return await Promise.race([call(), timeout]);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** Waits. */
-export const pause = (delay: number): Promise<void> => wait(delay);
+export const sleep = (delay: number): Promise<void> => wait(delay);

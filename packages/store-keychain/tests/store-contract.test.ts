@@ -1,6 +1,6 @@
 import { describeTokenStore } from "@unexpired/testing";
 import { describe, it } from "vitest";
-import { fileBacking } from "./support/file-keychain-store.ts";
+import { fileKeychainFixture } from "./support/file-keychain-store.ts";
 
 const LIMITS = [
   ["limited to 2,560 bytes", { size: 2_560, unit: "bytes" }],
@@ -8,5 +8,5 @@ const LIMITS = [
 ] as const;
 
 describe.each(LIMITS)("a keychain %s", (_name, limit) => {
-  describeTokenStore({ describe, it }, { create: () => fileBacking(limit) });
+  describeTokenStore({ describe, it }, { create: () => fileKeychainFixture(limit) });
 });

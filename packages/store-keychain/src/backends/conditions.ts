@@ -4,5 +4,5 @@ import type { SecretService } from "../secret-service/secret-service.ts";
 export interface Conditions {
   readonly platform: NodeJS.Platform;
   /** What the keychain is where it is none of the system's own: asked before each call of a native library. */
-  readonly secrets: SecretService | undefined;
+  readonly secretService: SecretService | undefined;
 }

@@ -1,6 +1,6 @@
 import { UnexpiredError } from "@unexpired/core";
-import { KeychainError, type KeychainProblem } from "../errors.ts";
-import { within } from "../timeout.ts";
+import { KeychainError, type KeychainErrorReason } from "../errors.ts";
+import { withTimeout } from "../timeout.ts";
 
 /**
  * What talks to a keychain: one secret for each service and account. Implement it for a keychain that the built-in ones
@@ -23,7 +23,7 @@ export interface KeychainBackend {
 export type BuiltInBackend = "keytar" | "@napi-rs/keyring";
 
 /** One service of a keychain: every call ends by the deadline, with an error that says what to do. */
-export class Vault {
+export class KeychainClient {
   readonly name: string;
   readonly limit: number | undefined;
   readonly #backend: KeychainBackend;
@@ -55,29 +55,29 @@ export class Vault {
   }
 
   async #call<T>(account: string, secret: string, call: () => Promise<T>): Promise<T> {
-    const place = `The keychain item "${this.#service}" of "${account}" (${this.name})`;
-    const late = () =>
+    const item = `The keychain item "${this.#service}" of "${account}" (${this.name})`;
+    const timeoutError = () =>
       new KeychainError("timeout", {
-        place,
+        place: item,
         problem: `gave no answer within ${this.#deadline} ms`,
         advice: "Unlock the keychain or restart its service, and try again. Nothing that was saved is lost.",
       });
     try {
-      return await within(this.#deadline, async () => call(), late);
+      return await withTimeout(this.#deadline, async () => call(), timeoutError);
     } catch (error) {
-      throw UnexpiredError.is(error) ? error : refusal(place, error, secret);
+      throw UnexpiredError.is(error) ? error : toKeychainError(item, error, secret);
     }
   }
 }
 
-interface Refusal {
+interface KnownError {
   readonly pattern: RegExp;
-  readonly reason: KeychainProblem;
+  readonly reason: KeychainErrorReason;
   readonly problem: string;
   readonly advice: string;
 }
 
-const KNOWN: readonly Refusal[] = [
+const KNOWN_ERRORS: readonly KnownError[] = [
   {
     // macOS says the last one of a keychain that it may not ask to unlock, as over SSH.
     pattern: /\blocked|dismissed|interaction is not allowed|-25308|passphrase you entered is not correct|-25293/i,
@@ -104,13 +104,13 @@ const KNOWN: readonly Refusal[] = [
 ];
 
 /** What a backend threw, in our own terms. Its message is kept, without the secret that it was given. */
-function refusal(place: string, error: unknown, secret: string): KeychainError {
+function toKeychainError(item: string, error: unknown, secret: string): KeychainError {
   const message = error instanceof Error ? error.message : "it threw what is no Error";
   const text = secret === "" ? message : message.replaceAll(secret, "[secret]");
-  const { reason, problem, advice } = KNOWN.find(({ pattern }) => pattern.test(text)) ?? {
+  const { reason, problem, advice } = KNOWN_ERRORS.find(({ pattern }) => pattern.test(text)) ?? {
     reason: "refused",
     problem: `cannot be used (${text})`,
     advice: "See what it says, and try again. Nothing that was saved is lost.",
   };
-  return new KeychainError(reason, { place, problem, advice, cause: new Error(text) });
+  return new KeychainError(reason, { place: item, problem, advice, cause: new Error(text) });
 }

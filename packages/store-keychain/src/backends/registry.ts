@@ -1,25 +1,25 @@
 import { KeychainError } from "../errors.ts";
-import { type BuiltInBackend, type KeychainBackend, Vault } from "./keychain-client.ts";
-import type { Load, Use } from "./load.ts";
+import { type BuiltInBackend, type KeychainBackend, KeychainClient } from "./keychain-client.ts";
+import type { Access, LoadBackend } from "./load.ts";
 
 /** In the order in which they are chosen for a new session. */
-export const BUILT_IN: readonly BuiltInBackend[] = ["@napi-rs/keyring", "keytar"];
+export const BUILT_IN_BACKENDS: readonly BuiltInBackend[] = ["@napi-rs/keyring", "keytar"];
 
 /** What the backends of one store go by. */
-export interface VaultsOptions {
+export interface BackendRegistryOptions {
   readonly service: string;
   readonly deadline: number;
   /** What the caller chose; `undefined`: what the session is in, else the first that is there. */
   readonly chosen: BuiltInBackend | KeychainBackend | undefined;
-  readonly load: Load;
+  readonly loadBackend: LoadBackend;
 }
 
 /** The backends of one store, loaded when they are needed. */
-export class Vaults {
-  readonly #options: VaultsOptions;
-  readonly #vaults = new Map<string, Promise<Vault>>();
+export class BackendRegistry {
+  readonly #options: BackendRegistryOptions;
+  readonly #clients = new Map<string, Promise<KeychainClient>>();
 
-  constructor(options: VaultsOptions) {
+  constructor(options: BackendRegistryOptions) {
     this.#options = options;
   }
 
@@ -28,8 +28,8 @@ export class Vaults {
    *
    * @throws KeychainError `no_backend`
    */
-  named(name: string): Promise<Vault> {
-    return this.#vault(name, "read");
+  forName(name: string): Promise<KeychainClient> {
+    return this.#client(name, "read");
   }
 
   /**
@@ -38,12 +38,12 @@ export class Vaults {
    *
    * @throws KeychainError `no_backend` where no session could be written
    */
-  async present(): Promise<readonly Vault[]> {
-    const first = await this.writing(undefined);
+  async available(): Promise<readonly KeychainClient[]> {
+    const first = await this.forWriting(undefined);
     if (typeof this.#options.chosen === "object") return [first];
-    const others = BUILT_IN.filter((name) => name !== first.name);
-    const found = await Promise.all(others.map((name) => this.named(name).catch(() => undefined)));
-    return [first, ...found.filter((vault) => vault !== undefined)];
+    const others = BUILT_IN_BACKENDS.filter((name) => name !== first.name);
+    const found = await Promise.all(others.map((name) => this.forName(name).catch(() => undefined)));
+    return [first, ...found.filter((client) => client !== undefined)];
   }
 
   /**
@@ -51,17 +51,17 @@ export class Vaults {
    *
    * @throws KeychainError `no_backend`
    */
-  async writing(current: string | undefined): Promise<Vault> {
+  async forWriting(current: string | undefined): Promise<KeychainClient> {
     const { chosen } = this.#options;
     const name = typeof chosen === "object" ? chosen.name : (chosen ?? current);
-    return name === undefined ? this.#firstInstalled() : this.#vault(name, "write");
+    return name === undefined ? this.#firstWritable() : this.#client(name, "write");
   }
 
-  async #firstInstalled(): Promise<Vault> {
+  async #firstWritable(): Promise<KeychainClient> {
     const failures: unknown[] = [];
-    for (const name of BUILT_IN) {
+    for (const name of BUILT_IN_BACKENDS) {
       try {
-        return await this.#vault(name, "write");
+        return await this.#client(name, "write");
       } catch (error) {
         failures.push(error);
       }
@@ -70,37 +70,40 @@ export class Vaults {
   }
 
   /** Made once, but where that failed. */
-  #vault(name: string, use: Use): Promise<Vault> {
-    const key = `${use} ${name}`;
-    const vault = this.#vaults.get(key) ?? this.#make(name, use);
-    this.#vaults.set(key, vault);
-    vault.catch(() => this.#vaults.delete(key));
-    return vault;
+  #client(name: string, access: Access): Promise<KeychainClient> {
+    const key = `${access} ${name}`;
+    const client = this.#clients.get(key) ?? this.#createClient(name, access);
+    this.#clients.set(key, client);
+    client.catch(() => this.#clients.delete(key));
+    return client;
   }
 
-  async #make(name: string, use: Use): Promise<Vault> {
-    const { chosen, load, service, deadline } = this.#options;
-    if (typeof chosen === "object" && chosen.name === name) return new Vault(chosen, { service, deadline });
-    const builtIn = BUILT_IN.find((each) => each === name);
-    if (!builtIn) throw missing(name, { use });
-    const backend = await load(builtIn, use).catch((error: unknown) => {
-      throw missing(name, { use, cause: error });
+  async #createClient(name: string, access: Access): Promise<KeychainClient> {
+    const { chosen, loadBackend, service, deadline } = this.#options;
+    if (typeof chosen === "object" && chosen.name === name) return new KeychainClient(chosen, { service, deadline });
+    const builtIn = BUILT_IN_BACKENDS.find((each) => each === name);
+    if (!builtIn) throw missingBackend(name, { access });
+    const backend = await loadBackend(builtIn, access).catch((error: unknown) => {
+      throw missingBackend(name, { access, cause: error });
     });
-    return new Vault(backend, { service, deadline });
+    return new KeychainClient(backend, { service, deadline });
   }
 }
 
-function missing(name: string, { use, cause }: { readonly use: Use; readonly cause?: unknown }): KeychainError {
-  const isBuiltIn = BUILT_IN.some((each) => each === name);
+function missingBackend(
+  name: string,
+  { access, cause }: { readonly access: Access; readonly cause?: unknown },
+): KeychainError {
+  const isBuiltIn = BUILT_IN_BACKENDS.some((each) => each === name);
   return new KeychainError("no_backend", {
     place: `The keychain backend "${name}"`,
     problem: isBuiltIn ? "cannot be loaded" : "is not the one that this store was given",
-    advice: isBuiltIn ? ADVICE[use](name) : "The session is in it: give it as backend.",
+    advice: isBuiltIn ? ADVICE[access](name) : "The session is in it: give it as backend.",
     cause,
   });
 }
 
-const ADVICE: Record<Use, (name: string) => string> = {
+const ADVICE: Record<Access, (name: string) => string> = {
   read: (name) => `Install it (npm install ${name}): without it what it keeps cannot be read here.`,
   write: (name) =>
     `Install it (npm install ${name}), or name another one as backend: a session that can be read without it moves there with the next save.`,

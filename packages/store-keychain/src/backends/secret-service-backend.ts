@@ -8,12 +8,13 @@ const ATTRIBUTES: Record<BuiltInBackend, (service: string, account: string) => A
 };
 
 /** Reads and deletes the items of a package that is not installed. To write them takes the package. */
-export function withoutPackage(name: BuiltInBackend, secrets: SecretService): KeychainBackend {
+export function secretServiceBackend(name: BuiltInBackend, secretService: SecretService): KeychainBackend {
   const attributes = ATTRIBUTES[name];
   return {
     name,
-    get: (service, account) => secrets.ready().then(() => secrets.get(attributes(service, account))),
+    get: (service, account) => secretService.assertReady().then(() => secretService.get(attributes(service, account))),
     set: () => Promise.reject(new Error(`${name} is not installed`)),
-    delete: (service, account) => secrets.ready().then(() => secrets.delete(attributes(service, account))),
+    delete: (service, account) =>
+      secretService.assertReady().then(() => secretService.delete(attributes(service, account))),
   };
 }

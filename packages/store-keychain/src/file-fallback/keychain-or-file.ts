@@ -3,10 +3,10 @@ import type { FileStoreOptions } from "@unexpired/store-node";
 import { Chain, nodeFileSystem, type ProcessIdentity } from "@unexpired/store-node/chain";
 import { KeychainError } from "../errors.ts";
 import { keychainStore } from "../keychain-store.ts";
-import { type KeychainStoreOptions, settingsOf } from "../options.ts";
-import { type Choice, ChoiceFile } from "./location-file.ts";
-import { type Environment, PlainFile } from "./plain-file.ts";
-import { keepPrivate } from "./windows-acl.ts";
+import { type KeychainStoreOptions, resolveSettings } from "../options.ts";
+import { type Location, LocationFile, type StoreKind } from "./location-file.ts";
+import { PlainFile, type PlainFileDeps } from "./plain-file.ts";
+import { restrictToOwner } from "./windows-acl.ts";
 
 /** Which session, in which keychain, and in which file where there is none. */
 export interface KeychainOrFileOptions extends KeychainStoreOptions {
@@ -18,12 +18,12 @@ export interface KeychainOrFileOptions extends KeychainStoreOptions {
 }
 
 /** The session, and where it is; without one, where it would go. */
-interface Found {
-  readonly place: Choice["place"];
+interface LocatedSession {
+  readonly store: StoreKind;
   readonly stored: StoredValue | undefined;
 }
 
-const MAX_LOOKS = 50;
+const MAX_ATTEMPTS = 50;
 
 /**
  * A store that keeps one session in the system's keychain, and on a machine without one in a file that only its owner
@@ -46,40 +46,40 @@ const MAX_LOOKS = 50;
  */
 export function keychainOrFile(options: KeychainOrFileOptions): TokenStore {
   const isWindows = process.platform === "win32";
-  return openKeychainOrFile(options, { fs: nodeFileSystem, keepPrivate: isWindows ? keepPrivate : undefined });
+  return openKeychainOrFile(options, { fs: nodeFileSystem, restrictToOwner: isWindows ? restrictToOwner : undefined });
 }
 
-/** {@link keychainOrFile} in a world of the caller's. */
-export const openKeychainOrFile = (options: KeychainOrFileOptions, world: Environment): TokenStore =>
-  new KeychainOrFile(options, world);
+/** {@link keychainOrFile} with the caller's dependencies. */
+export const openKeychainOrFile = (options: KeychainOrFileOptions, deps: PlainFileDeps): TokenStore =>
+  new KeychainOrFile(options, deps);
 
 class KeychainOrFile implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
   readonly holder?: ProcessIdentity;
   readonly #keychain: TokenStore;
   readonly #file: PlainFile;
-  readonly #choice: ChoiceFile;
+  readonly #locationFile: LocationFile;
   /** What the keychain's own directory says of it. */
-  readonly #versions: Chain;
+  readonly #keychainChain: Chain;
   /** For people: what the last operation found. */
-  #place: Choice["place"] | undefined;
-  #hasCopy = false;
+  #lastStore: StoreKind | undefined;
+  #isCopyLeft = false;
 
-  constructor(options: KeychainOrFileOptions, world: Environment) {
-    const { path, place } = settingsOf(options);
+  constructor(options: KeychainOrFileOptions, deps: PlainFileDeps) {
+    const { statusFile, paths } = resolveSettings(options);
     this.#keychain = keychainStore(options);
-    this.#file = new PlainFile(options.plainTextFile, world);
-    this.#choice = new ChoiceFile(world.fs, `${path}.place`);
-    this.#versions = new Chain(world.fs, place.chain);
+    this.#file = new PlainFile(options.plainTextFile, deps);
+    this.#locationFile = new LocationFile(deps.fs, `${statusFile}.place`);
+    this.#keychainChain = new Chain(deps.fs, paths.chain);
     if (this.#keychain.holder) this.holder = this.#keychain.holder;
   }
 
   describe(): string {
     const file = `the file ${this.#file.path}, in plain text`;
-    if (this.#place === "file") return `T${file.slice(1)}`;
+    if (this.#lastStore === "file") return `T${file.slice(1)}`;
     const keychain = this.#keychain.describe();
-    if (this.#place === undefined) return `${keychain}; or, where there is no keychain, ${file}`;
-    return this.#hasCopy ? `${keychain}; and a copy that could not be removed in ${file}` : keychain;
+    if (this.#lastStore === undefined) return `${keychain}; or, where there is no keychain, ${file}`;
+    return this.#isCopyLeft ? `${keychain}; and a copy that could not be removed in ${file}` : keychain;
   }
 
   watch(onChange: () => void): () => void {
@@ -90,52 +90,52 @@ class KeychainOrFile implements TokenStore {
   }
 
   async load(): Promise<StoredValue | undefined> {
-    return (await this.#find()).stored;
+    return (await this.#locate()).stored;
   }
 
   async save(value: string, expected: string | undefined): Promise<string> {
-    const choice = await this.#choice.read();
+    const location = await this.#locationFile.read();
     // With a version of the chosen place, that is all to ask.
-    if (choice && expected !== undefined) return this.#saveIn(choice.place, value, expected);
-    const { place, stored } = await this.#find();
+    if (location && expected !== undefined) return this.#saveIn(location.store, value, expected);
+    const { store: kind, stored } = await this.#locate();
     if (stored?.version !== expected) throw new StoreConflictError(this.describe());
-    if (place === "file") await this.#file.protect({ isFirst: true });
-    const made = await this.#choice.make({ place });
-    if (made.place !== place) return this.save(value, expected); // somebody else chose at the same moment
-    return expected === undefined ? this.#begin(place, value) : this.#saveIn(place, value, expected);
+    if (kind === "file") await this.#file.protect({ isFirst: true });
+    const chosen = await this.#locationFile.createOrRead({ store: kind });
+    if (chosen.store !== kind) return this.save(value, expected); // somebody else chose at the same moment
+    return expected === undefined ? this.#saveFirst(kind, value) : this.#saveIn(kind, value, expected);
   }
 
   async remove(): Promise<void> {
     // Where it cannot be read it may have been the keychain.
-    const choice = await this.#choice.read().catch((): Choice => ({ place: "keychain" }));
+    const location = await this.#locationFile.read().catch((): Location => ({ store: "keychain" }));
     const left = await this.#file.store.load().catch(() => undefined);
-    await this.#removeFromKeychain(choice);
+    await this.#removeFromKeychain(location);
     await this.#file.store.remove();
-    await this.#choice.forget();
+    await this.#locationFile.remove();
     // Who was moving what the file had may have saved it meanwhile; from here on it sees that nothing is chosen.
-    if (left && choice?.place === "keychain") await this.#removeFromKeychain(choice);
-    this.#place = undefined;
-    this.#hasCopy = false;
+    if (left && location?.store === "keychain") await this.#removeFromKeychain(location);
+    this.#lastStore = undefined;
+    this.#isCopyLeft = false;
   }
 
-  async #removeFromKeychain(choice: Choice | undefined): Promise<void> {
+  async #removeFromKeychain(location: Location | undefined): Promise<void> {
     await this.#keychain.remove().catch(async (error: unknown) => {
-      const isNeeded = choice ? choice.place === "keychain" : !(await this.#isWithoutKeychain(error));
+      const isNeeded = location ? location.store === "keychain" : !(await this.#isKeychainAbsent(error));
       if (isNeeded || !(error instanceof KeychainError)) throw error;
     });
   }
 
-  #at(place: Choice["place"]): TokenStore {
-    return place === "keychain" ? this.#keychain : this.#file.store;
+  #storeFor(kind: StoreKind): TokenStore {
+    return kind === "keychain" ? this.#keychain : this.#file.store;
   }
 
   /** Finishes on the way what a dead process has left of a move. */
-  async #find(): Promise<Found> {
-    for (let look = 0; look < MAX_LOOKS; look++) {
-      const choice = await this.#choice.read();
-      const found = await this.#look(choice);
+  async #locate(): Promise<LocatedSession> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const location = await this.#locationFile.read();
+      const found = await this.#tryLocate(location);
       if (!found) continue;
-      this.#place = choice || found.stored ? found.place : undefined;
+      this.#lastStore = location || found.stored ? found.store : undefined;
       return found;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
@@ -146,86 +146,86 @@ class KeychainOrFile implements TokenStore {
   }
 
   /** `undefined`: something was changed, and it has to be looked at again. */
-  #look(choice: Choice | undefined): Promise<Found | undefined> {
-    if (!choice) return this.#lookAround();
-    return choice.place === "keychain" ? this.#lookInKeychain(choice) : this.#lookInFile();
+  #tryLocate(location: Location | undefined): Promise<LocatedSession | undefined> {
+    if (!location) return this.#locateAnywhere();
+    return location.store === "keychain" ? this.#locateInKeychain(location) : this.#locateInFile();
   }
 
-  async #lookAround(): Promise<Found | undefined> {
+  async #locateAnywhere(): Promise<LocatedSession | undefined> {
     const keychain = await this.#loadFromKeychain();
     if (keychain?.stored) return keychain;
     const left = await this.#file.store.load();
-    if (!keychain || !left) return { place: keychain ? "keychain" : "file", stored: left };
+    if (!keychain || !left) return { store: keychain ? "keychain" : "file", stored: left };
     // Chosen before anything is copied: nobody saves in the file any more.
-    await this.#choice.make({ place: "keychain", moved: left.version });
+    await this.#locationFile.createOrRead({ store: "keychain", migratedVersion: left.version });
     return undefined;
   }
 
   /** `undefined` where there is no keychain, and there was none before. */
-  async #loadFromKeychain(): Promise<Found | undefined> {
+  async #loadFromKeychain(): Promise<LocatedSession | undefined> {
     try {
-      return { place: "keychain", stored: await this.#keychain.load() };
+      return { store: "keychain", stored: await this.#keychain.load() };
     } catch (error) {
-      if (await this.#isWithoutKeychain(error)) return undefined;
+      if (await this.#isKeychainAbsent(error)) return undefined;
       throw error;
     }
   }
 
   /** With versions of a session in its directory the keychain is only away. */
-  async #isWithoutKeychain(error: unknown): Promise<boolean> {
+  async #isKeychainAbsent(error: unknown): Promise<boolean> {
     const isAbsent = error instanceof KeychainError && ["no_service", "no_backend"].includes(error.reason);
-    return isAbsent && (await this.#versions.head()) === undefined;
+    return isAbsent && (await this.#keychainChain.head()) === undefined;
   }
 
-  async #lookInKeychain({ moved }: Choice): Promise<Found | undefined> {
+  async #locateInKeychain({ migratedVersion }: Location): Promise<LocatedSession | undefined> {
     const stored = await this.#keychain.load();
-    if (!stored) return this.#move(moved);
-    if (moved !== undefined) this.#hasCopy = await this.#file.clean(moved);
-    return { place: "keychain", stored };
+    if (!stored) return this.#migrateFromFile(migratedVersion);
+    if (migratedVersion !== undefined) this.#isCopyLeft = await this.#file.removeMigrated(migratedVersion);
+    return { store: "keychain", stored };
   }
 
   /** Takes over what is in the file. Told first, then copied; it is removed when the copy is found. */
-  async #move(moved: string | undefined): Promise<Found | undefined> {
+  async #migrateFromFile(migratedVersion: string | undefined): Promise<LocatedSession | undefined> {
     const left = await this.#file.store.load();
-    if (!left?.value) return { place: "keychain", stored: undefined };
-    if (left.version !== moved) {
-      const now = await this.#choice.read();
-      if (now?.place !== "keychain") return undefined; // removed meanwhile
-      await this.#choice.replace({ place: "keychain", moved: left.version });
+    if (!left?.value) return { store: "keychain", stored: undefined };
+    if (left.version !== migratedVersion) {
+      const now = await this.#locationFile.read();
+      if (now?.store !== "keychain") return undefined; // removed meanwhile
+      await this.#locationFile.replace({ store: "keychain", migratedVersion: left.version });
     }
-    await this.#begin("keychain", left.value).catch((error: unknown) => {
+    await this.#saveFirst("keychain", left.value).catch((error: unknown) => {
       if (!(error instanceof StoreConflictError)) throw error;
     });
     return undefined;
   }
 
-  async #lookInFile(): Promise<Found | undefined> {
+  async #locateInFile(): Promise<LocatedSession | undefined> {
     const stored = await this.#file.store.load();
-    if (stored) return { place: "file", stored };
+    if (stored) return { store: "file", stored };
     const other = await this.#keychain.load().catch((error: unknown) => {
       if (!(error instanceof KeychainError)) throw error; // not the chosen place: whatever is wrong with it
     });
-    if (!other) return { place: "file", stored: undefined };
+    if (!other) return { store: "file", stored: undefined };
     // What is safe in a keychain is not put into a file: the choice moves.
-    await this.#choice.replace({ place: "keychain" });
+    await this.#locationFile.replace({ store: "keychain" });
     // Who saved in the file before that has not seen it; who saves after it will.
-    if (await this.#file.store.load()) await this.#choice.replace({ place: "file" });
+    if (await this.#file.store.load()) await this.#locationFile.replace({ store: "file" });
     return undefined;
   }
 
-  async #saveIn(place: Choice["place"], value: string, expected: string): Promise<string> {
-    if (place === "file") await this.#file.protect({ isFirst: false });
-    const version = await this.#at(place).save(value, expected);
-    this.#place = place;
+  async #saveIn(kind: StoreKind, value: string, expected: string): Promise<string> {
+    if (kind === "file") await this.#file.protect({ isFirst: false });
+    const version = await this.#storeFor(kind).save(value, expected);
+    this.#lastStore = kind;
     return version;
   }
 
   /** The first save in a place, which has to be the chosen one still when it is done. */
-  async #begin(place: Choice["place"], value: string): Promise<string> {
-    const store = this.#at(place);
+  async #saveFirst(kind: StoreKind, value: string): Promise<string> {
+    const store = this.#storeFor(kind);
     const version = await store.save(value, undefined);
-    this.#place = place;
-    if ((await this.#choice.read())?.place === place) return version;
+    this.#lastStore = kind;
+    if ((await this.#locationFile.read())?.store === kind) return version;
     // Removed meanwhile, or chosen anew: two places must not have a session.
     if ((await store.load())?.version === version) await store.remove();
     throw new StoreConflictError(this.describe());

@@ -10,17 +10,20 @@ import {
 } from "@unexpired/store-node/chain";
 import { tryJson } from "../storage/items.ts";
 
+/** One of the two stores that a session may be in. */
+export type StoreKind = "keychain" | "file";
+
 /** Where a session is kept that may be in a keychain or in a file. */
-export interface Choice {
-  readonly place: "keychain" | "file";
+export interface Location {
+  readonly store: StoreKind;
   /** The version of the session in the file that goes to the keychain, or went there: what is left of it is removed. */
-  readonly moved?: string | undefined;
+  readonly migratedVersion?: string | undefined;
 }
 
-const MAX_LOOKS = 50;
+const MAX_ATTEMPTS = 50;
 
-/** The file that remembers the choice, for all processes of a session. No secret in it. */
-export class ChoiceFile {
+/** The file that remembers the location, for all processes of a session. No secret in it. */
+export class LocationFile {
   readonly #fs: FileSystem;
   readonly #path: string;
 
@@ -30,11 +33,11 @@ export class ChoiceFile {
   }
 
   /** `undefined` where nothing is remembered. */
-  async read(): Promise<Choice | undefined> {
+  async read(): Promise<Location | undefined> {
     const file = await withStoreErrors(this.#path, "read", () => ignoreNotFound(this.#fs.read(this.#path)));
     if (file === undefined) return undefined;
-    const choice = parseChoice(file.text);
-    if (choice) return choice;
+    const location = parseLocation(file.text);
+    if (location) return location;
     throw new StoreError("STORE_UNREADABLE", {
       place: this.#path,
       problem: "does not say whether the session is in the keychain or in the file",
@@ -43,13 +46,13 @@ export class ChoiceFile {
     });
   }
 
-  /** Remembers a choice where there is none, and resolves to the one that is there then: one of all who try at once. */
-  make(choice: Choice): Promise<Choice> {
+  /** Remembers a location where there is none, and resolves to the one that is there then: one of all who try at once. */
+  createOrRead(location: Location): Promise<Location> {
     return withStoreErrors(this.#path, "saved", async () => {
-      for (let look = 0; look < MAX_LOOKS; look++) {
-        const made = await this.read();
-        if (made) return made;
-        if (await this.#tryMake(choice)) return choice;
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        const existing = await this.read();
+        if (existing) return existing;
+        if (await this.#tryCreate(location)) return location;
       }
       throw new StoreError("STORE_UNAVAILABLE", {
         place: this.#path,
@@ -59,16 +62,16 @@ export class ChoiceFile {
     });
   }
 
-  /** Remembers another choice. */
-  replace(choice: Choice): Promise<void> {
+  /** Remembers another location. */
+  replace(location: Location): Promise<void> {
     return withStoreErrors(this.#path, "saved", async () => {
-      await this.#fs.rename(await this.#stage(choice), this.#path);
+      await this.#fs.rename(await this.#writeDraft(location), this.#path);
       await this.#fs.syncDirectory(dirname(this.#path));
     });
   }
 
   /** Forgets it, and what processes left that died while they wrote it. */
-  forget(): Promise<void> {
+  remove(): Promise<void> {
     const directory = dirname(this.#path);
     return withStoreErrors(this.#path, "removed", async () => {
       const names = (await ignoreNotFound(this.#fs.list(directory))) ?? [];
@@ -78,8 +81,8 @@ export class ChoiceFile {
   }
 
   /** `false` where there is one. Linked, so that nobody reads half of it. */
-  async #tryMake(choice: Choice): Promise<boolean> {
-    const draft = await this.#stage(choice);
+  async #tryCreate(location: Location): Promise<boolean> {
+    const draft = await this.#writeDraft(location);
     try {
       await this.#fs.link(draft, this.#path);
       await this.#fs.syncDirectory(dirname(this.#path));
@@ -92,16 +95,17 @@ export class ChoiceFile {
     }
   }
 
-  async #stage(choice: Choice): Promise<string> {
+  async #writeDraft({ store, migratedVersion }: Location): Promise<string> {
     await makeDurableDirectory(this.#fs, dirname(this.#path));
     const draft = `${this.#path}-${randomBytes(8).toString("hex")}`;
-    await this.#fs.create(draft, `${JSON.stringify(choice)}\n`, { durable: true });
+    await this.#fs.create(draft, `${JSON.stringify({ place: store, moved: migratedVersion })}\n`, { durable: true });
     return draft;
   }
 }
 
-function parseChoice(text: string): Choice | undefined {
-  const { place, moved } = Object(tryJson(text)) as { place?: unknown; moved?: unknown };
-  if (place !== "keychain" && place !== "file") return undefined;
-  return moved === undefined || typeof moved === "string" ? { place, moved } : undefined;
+function parseLocation(text: string): Location | undefined {
+  const { place: store, moved: migratedVersion } = Object(tryJson(text)) as { place?: unknown; moved?: unknown };
+  if (store !== "keychain" && store !== "file") return undefined;
+  const isValid = migratedVersion === undefined || typeof migratedVersion === "string";
+  return isValid ? { store, migratedVersion } : undefined;
 }

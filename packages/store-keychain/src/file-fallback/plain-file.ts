@@ -2,25 +2,25 @@ import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpire
 import { type FileStoreOptions, fileStore } from "@unexpired/store-node";
 import { type FileSystem, pathsOf, type SessionPaths, sessionFilePath } from "@unexpired/store-node/chain";
 
-/** What the store needs of the world around it. */
-export interface Environment {
+/** What the file depends on. */
+export interface PlainFileDeps {
   readonly fs: FileSystem;
   /** Sees to it that what is created in a directory is for this user only. Absent where each file sees to it itself. */
-  readonly keepPrivate?: ((directory: string) => Promise<void>) | undefined;
+  readonly restrictToOwner?: ((directory: string) => Promise<void>) | undefined;
 }
 
 /** The file that a session may be in, in plain text. */
 export class PlainFile {
   readonly path: string;
   readonly store: TokenStore;
-  readonly #world: Environment;
-  #isPrivate = false;
+  readonly #deps: PlainFileDeps;
+  #isRestricted = false;
 
   /** @throws TypeError where the options are not those of `fileStore` */
-  constructor(options: FileStoreOptions, world: Environment) {
+  constructor(options: FileStoreOptions, deps: PlainFileDeps) {
     this.path = pathOf(options);
     this.store = fileStore({ path: this.path });
-    this.#world = world;
+    this.#deps = deps;
   }
 
   /**
@@ -29,19 +29,20 @@ export class PlainFile {
    * renamed from there, which keeps its rights.
    */
   async protect(options: { readonly isFirst: boolean }): Promise<void> {
-    const { fs, keepPrivate } = this.#world;
-    if (!keepPrivate || (this.#isPrivate && !options.isFirst)) return;
-    const { chain } = await this.#place();
+    const { fs, restrictToOwner } = this.#deps;
+    if (!restrictToOwner || (this.#isRestricted && !options.isFirst)) return;
+    const { chain } = await this.#resolvePaths();
     await fs.makeDirectory(chain);
-    await keepPrivate(chain);
-    this.#isPrivate = true;
+    await restrictToOwner(chain);
+    this.#isRestricted = true;
   }
 
   /** Removes what was moved from the file, and nothing newer. Resolves to whether it had to stay there. */
-  async clean(moved: string): Promise<boolean> {
+  async removeMigrated(migratedVersion: string): Promise<boolean> {
     try {
       const left = await this.store.load();
-      if (left ? await this.#blank(left, moved) : await this.#isHalfRemoved()) await this.store.remove();
+      if (left ? await this.#clearMigrated(left, migratedVersion) : await this.#isHalfRemoved())
+        await this.store.remove();
       return false;
     } catch (error) {
       return !(error instanceof StoreConflictError);
@@ -49,10 +50,10 @@ export class PlainFile {
   }
 
   /** Compared and set, so that nothing newer goes. `false`: it is another session, so another program's. */
-  async #blank(left: StoredValue, moved: string): Promise<boolean> {
+  async #clearMigrated(left: StoredValue, migratedVersion: string): Promise<boolean> {
     if (left.value === "") return true;
-    if (left.version !== moved) return false;
-    await this.store.save("", moved).catch((error: unknown) => {
+    if (left.version !== migratedVersion) return false;
+    await this.store.save("", migratedVersion).catch((error: unknown) => {
       if (error instanceof StoreConflictError) throw error; // else there is no room, perhaps: it can still be removed
     });
     return true;
@@ -60,11 +61,11 @@ export class PlainFile {
 
   /** A process died while it removed the file: nothing is found any more, and the text is still there. */
   async #isHalfRemoved(): Promise<boolean> {
-    return (await this.#world.fs.stat((await this.#place()).removed)) !== undefined;
+    return (await this.#deps.fs.stat((await this.#resolvePaths()).removed)) !== undefined;
   }
 
-  async #place(): Promise<SessionPaths> {
-    return pathsOf(await this.#world.fs.resolve(this.path));
+  async #resolvePaths(): Promise<SessionPaths> {
+    return pathsOf(await this.#deps.fs.resolve(this.path));
   }
 }
 

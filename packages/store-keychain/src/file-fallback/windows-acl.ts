@@ -6,14 +6,14 @@ import { promisify } from "node:util";
 import { StoreError } from "@unexpired/core";
 
 /** Runs one of Windows' own programs and resolves to what it prints. */
-export type Run = (program: "icacls" | "whoami", args: readonly string[]) => Promise<string>;
+export type RunProgram = (program: "icacls" | "whoami", args: readonly string[]) => Promise<string>;
 
-const TIMEOUT = 10_000; // ms; they take some 50
+const PROGRAM_TIMEOUT = 10_000; // ms; they take some 50
 
 /** Runs it where Windows has it: not through a shell, and not what lies in the working directory under that name. */
-export const runProgram: Run = async (program, args) => {
+export const runSystemProgram: RunProgram = async (program, args) => {
   const path = win32.join(process.env.SystemRoot || "C:\\Windows", "System32", `${program}.exe`);
-  const { stdout } = await promisify(execFile)(path, [...args], { timeout: TIMEOUT, windowsHide: true });
+  const { stdout } = await promisify(execFile)(path, [...args], { timeout: PROGRAM_TIMEOUT, windowsHide: true });
   return stdout;
 };
 
@@ -23,7 +23,7 @@ const ADMINISTRATORS = "S-1-5-32-544";
  * Who may read besides the user, as SDDL names them: SYSTEM, Administrators and the first of them (LA), who read
  * everything anyway, and the entries that stand for the owner (CREATOR OWNER, OWNER RIGHTS).
  */
-const ALLOWED: readonly string[] = ["SY", SYSTEM, "BA", ADMINISTRATORS, "LA", "CO", "S-1-3-0", "OW", "S-1-3-4"];
+const ALLOWED_SIDS: readonly string[] = ["SY", SYSTEM, "BA", ADMINISTRATORS, "LA", "CO", "S-1-3-0", "OW", "S-1-3-4"];
 
 /**
  * Sees to it that what is created in a directory is for this user only: looks at the list that it inherits, and where
@@ -31,14 +31,14 @@ const ALLOWED: readonly string[] = ["SY", SYSTEM, "BA", ADMINISTRATORS, "LA", "C
  *
  * @throws StoreError where that cannot be known or done
  */
-export async function keepPrivate(directory: string, run: Run = runProgram): Promise<void> {
+export async function restrictToOwner(directory: string, run: RunProgram = runSystemProgram): Promise<void> {
   try {
-    const own = parseOwnSid(await run("whoami", ["/user", "/fo", "csv", "/nh"]));
-    if ((await strangers(directory, { own, run })).length === 0) return;
-    const full = [own, SYSTEM, ADMINISTRATORS].map((sid) => `*${sid}:(OI)(CI)F`);
+    const ownSid = parseOwnSid(await run("whoami", ["/user", "/fo", "csv", "/nh"]));
+    if ((await unexpectedGrantees(directory, { ownSid, run })).length === 0) return;
+    const full = [ownSid, SYSTEM, ADMINISTRATORS].map((sid) => `*${sid}:(OI)(CI)F`);
     await run("icacls", [directory, "/reset"]); // takes away what is not inherited
     await run("icacls", [directory, "/inheritance:r", "/grant:r", ...full]);
-    const left = await strangers(directory, { own, run });
+    const left = await unexpectedGrantees(directory, { ownSid, run });
     if (left.length > 0) throw new Error(`it still lets in ${left.join(", ")}`);
   } catch (error) {
     throw new StoreError("STORE_UNAVAILABLE", {
@@ -58,16 +58,16 @@ function parseOwnSid(csv: string): string {
 }
 
 /** Whom the directory's list lets in and should not. */
-async function strangers(
+async function unexpectedGrantees(
   directory: string,
-  { own, run }: { readonly own: string; readonly run: Run },
+  { ownSid, run }: { readonly ownSid: string; readonly run: RunProgram },
 ): Promise<readonly string[]> {
   const scratch = await mkdtemp(join(tmpdir(), "unexpired-acl-"));
   try {
     // What icacls prints is in the user's language; what it saves is SDDL, in UTF-16.
     const path = join(scratch, "acl");
     await run("icacls", [directory, "/save", path]);
-    return grantees(await readFile(path, "utf16le")).filter((sid) => sid !== own && !ALLOWED.includes(sid));
+    return grantees(await readFile(path, "utf16le")).filter((sid) => sid !== ownSid && !ALLOWED_SIDS.includes(sid));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

@@ -1,17 +1,17 @@
 import { join } from "node:path";
-import { KeychainError, type KeychainProblem } from "../errors.ts";
-import { pause, within } from "../timeout.ts";
-import { Bus, ConnectionError, type MethodCall, MethodError, socketOf } from "./dbus-connection.ts";
-import type { Value } from "./dbus-message.ts";
+import { KeychainError, type KeychainErrorReason } from "../errors.ts";
+import { sleep, withTimeout } from "../timeout.ts";
+import { ConnectionError, DBusConnection, type MethodCall, MethodError, socketPathOf } from "./dbus-connection.ts";
+import type { DBusValue } from "./dbus-message.ts";
 
-const SERVICE = "org.freedesktop.secrets";
-const ROOT = "/org/freedesktop/secrets";
-const SECRET = "org.freedesktop.Secret";
-const LOOKS = 5;
-const PAUSE = 20; // ms
+const BUS_NAME = "org.freedesktop.secrets";
+const SERVICE_PATH = "/org/freedesktop/secrets";
+const INTERFACE_PREFIX = "org.freedesktop.Secret";
+const MAX_ATTEMPTS = 5;
+const RETRY_DELAY = 20; // ms
 /** Addresses that the native libraries can use, and Node cannot. */
-const ELSEWHERE = /(?:^|;)(?:unix|tcp|nonce-tcp|unixexec|autolaunch|launchd):/;
-const ABSENT =
+const NATIVE_ONLY_ADDRESS = /(?:^|;)(?:unix|tcp|nonce-tcp|unixexec|autolaunch|launchd):/;
+const ABSENT_SERVICE =
   /\.(?:ServiceUnknown|NameHasNoOwner|AccessDenied|UnknownMethod|UnknownObject|UnknownInterface|Spawn\..*)$/;
 
 /** The attributes by which items are found. */
@@ -32,9 +32,9 @@ export interface SecretServiceOptions {
 export class SecretService {
   readonly #deadline: number;
   readonly #env: NodeJS.ProcessEnv;
-  #bus: Bus | undefined;
+  #connection: DBusConnection | undefined;
   /** The default collection, as a connection has last heard. */
-  readonly #collections = new WeakMap<Bus, string>();
+  readonly #collections = new WeakMap<DBusConnection, string>();
 
   constructor({ deadline, env = process.env }: SecretServiceOptions) {
     this.#deadline = deadline;
@@ -42,15 +42,15 @@ export class SecretService {
   }
 
   /** Whether there is one, unlocked. Where Node cannot reach the bus nothing is known, and nothing is thrown. */
-  async ready(): Promise<void> {
-    const socket = this.#socket();
-    if (socket !== undefined) await this.#ask(socket, (bus) => this.#mustBeUnlocked(bus));
+  async assertReady(): Promise<void> {
+    const socketPath = this.#socketPath();
+    if (socketPath !== undefined) await this.#query(socketPath, (connection) => this.#assertUnlocked(connection));
   }
 
   /** `false` where its address is one that Node cannot connect to. */
   get isReachable(): boolean {
     try {
-      return this.#socket() !== undefined;
+      return this.#socketPath() !== undefined;
     } catch {
       return true; // there is none: who asks is told
     }
@@ -58,137 +58,152 @@ export class SecretService {
 
   /** The secret of an item with these attributes; `undefined` where there is none. */
   async get(attributes: Attributes): Promise<string | undefined> {
-    return this.#ask(this.#mustHaveSocket(), async (bus) => {
-      const [item] = await find(bus, attributes);
-      return item === undefined ? undefined : readSecret(bus, item);
+    return this.#query(this.#requireSocketPath(), async (connection) => {
+      const [item] = await findItems(connection, attributes);
+      return item === undefined ? undefined : readSecret(connection, item);
     });
   }
 
   /** Deletes all items with these attributes. */
   async delete(attributes: Attributes): Promise<void> {
-    return this.#ask(this.#mustHaveSocket(), async (bus) => {
-      for (const item of await find(bus, attributes)) await deleteItem(bus, { item, attributes });
+    return this.#query(this.#requireSocketPath(), async (connection) => {
+      for (const item of await findItems(connection, attributes)) await deleteItem(connection, { item, attributes });
     });
   }
 
-  async #mustBeUnlocked(bus: Bus): Promise<void> {
-    const known = this.#collections.get(bus);
+  async #assertUnlocked(connection: DBusConnection): Promise<void> {
+    const known = this.#collections.get(connection);
     // Another one may be the default by now, and this one gone.
-    const isFine = known !== undefined && (await isLocked(bus, known).catch(unlessRefused)) === false;
-    const collection = isFine ? known : await defaultCollection(bus);
-    if (!isFine && (await isLocked(bus, collection))) throw failure("locked", "is locked");
-    this.#collections.set(bus, collection);
+    const isFine = known !== undefined && (await isLocked(connection, known).catch(ignoreMethodError)) === false;
+    const collection = isFine ? known : await defaultCollection(connection);
+    if (!isFine && (await isLocked(connection, collection))) throw secretServiceError("locked", "is locked");
+    this.#collections.set(connection, collection);
   }
 
-  #socket(): string | undefined {
+  #socketPath(): string | undefined {
     const { DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR } = this.#env;
     const address = DBUS_SESSION_BUS_ADDRESS || (XDG_RUNTIME_DIR && `unix:path=${join(XDG_RUNTIME_DIR, "bus")}`);
     if (!address)
-      throw failure("no_service", "is not there: there is no D-Bus session: DBUS_SESSION_BUS_ADDRESS is not set");
-    const socket = socketOf(address);
-    if (socket !== undefined || ELSEWHERE.test(address)) return socket;
-    throw failure("no_service", "is not there: DBUS_SESSION_BUS_ADDRESS is no address of a bus");
+      throw secretServiceError(
+        "no_service",
+        "is not there: there is no D-Bus session: DBUS_SESSION_BUS_ADDRESS is not set",
+      );
+    const socketPath = socketPathOf(address);
+    if (socketPath !== undefined || NATIVE_ONLY_ADDRESS.test(address)) return socketPath;
+    throw secretServiceError("no_service", "is not there: DBUS_SESSION_BUS_ADDRESS is no address of a bus");
   }
 
-  #mustHaveSocket(): string {
-    const socket = this.#socket();
-    if (socket !== undefined) return socket;
-    throw failure("no_service", "cannot be asked: DBUS_SESSION_BUS_ADDRESS names no socket");
+  #requireSocketPath(): string {
+    const socketPath = this.#socketPath();
+    if (socketPath !== undefined) return socketPath;
+    throw secretServiceError("no_service", "cannot be asked: DBUS_SESSION_BUS_ADDRESS names no socket");
   }
 
-  async #ask<T>(socket: string, question: (bus: Bus) => Promise<T>): Promise<T> {
-    const kept = this.#bus?.isOpen ? this.#bus : undefined;
-    let asked = kept ?? this.#connect(socket);
-    const asking = async () => {
+  async #query<T>(socketPath: string, request: (connection: DBusConnection) => Promise<T>): Promise<T> {
+    const kept = this.#connection?.isOpen ? this.#connection : undefined;
+    let used = kept ?? this.#connect(socketPath);
+    const run = async () => {
       try {
-        return await question(asked);
+        return await request(used);
       } catch (error) {
         // It may have been closed, or the bus restarted, since it was used.
         if (kept === undefined || kept.isOpen) throw error;
-        asked = this.#connect(socket);
-        return question(asked);
+        used = this.#connect(socketPath);
+        return request(used);
       }
     };
-    const late = () => {
-      asked.close();
-      return failure("timeout", `gave no answer within ${this.#deadline} ms`);
+    const timeoutError = () => {
+      used.close();
+      return secretServiceError("timeout", `gave no answer within ${this.#deadline} ms`);
     };
-    return within(this.#deadline, asking, late).catch((error: unknown) => {
-      throw explained(error);
+    return withTimeout(this.#deadline, run, timeoutError).catch((error: unknown) => {
+      throw toKeychainError(error);
     });
   }
 
-  #connect(socket: string): Bus {
-    if (!this.#bus?.isOpen) this.#bus = new Bus(socket);
-    return this.#bus;
+  #connect(socketPath: string): DBusConnection {
+    if (!this.#connection?.isOpen) this.#connection = new DBusConnection(socketPath);
+    return this.#connection;
   }
 }
 
-async function isLocked(bus: Bus, collection: string): Promise<boolean> {
-  const [locked] = await call(bus, collection, {
+async function isLocked(connection: DBusConnection, collection: string): Promise<boolean> {
+  const [locked] = await call(connection, collection, {
     interface: "org.freedesktop.DBus.Properties",
     member: "Get",
-    arguments: ["ss", `${SECRET}.Collection`, "Locked"],
+    arguments: ["ss", `${INTERFACE_PREFIX}.Collection`, "Locked"],
   });
   const [, value] = locked as [string, boolean];
   return value;
 }
 
-async function defaultCollection(bus: Bus): Promise<string> {
-  for (let look = 0; look < LOOKS; look++) {
-    const [path] = await call(bus, ROOT, { ...method("Service", "ReadAlias"), arguments: ["s", "default"] });
+async function defaultCollection(connection: DBusConnection): Promise<string> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const [path] = await call(connection, SERVICE_PATH, {
+      ...method("Service", "ReadAlias"),
+      arguments: ["s", "default"],
+    });
     if (path !== "/") return `${path}`;
-    await pause(PAUSE); // gnome-keyring has none for a moment, now and then
+    await sleep(RETRY_DELAY); // gnome-keyring has none for a moment, now and then
   }
-  throw failure("no_service", "is not there: it has no default collection to save in");
+  throw secretServiceError("no_service", "is not there: it has no default collection to save in");
 }
 
 /** Nothing, where it is the other side that objects. */
-function unlessRefused(error: unknown): undefined {
+function ignoreMethodError(error: unknown): undefined {
   if (!(error instanceof MethodError)) throw error;
 }
 
 /** The items with these attributes, of the collections that are unlocked. */
-async function find(bus: Bus, attributes: Attributes): Promise<readonly string[]> {
+async function findItems(connection: DBusConnection, attributes: Attributes): Promise<readonly string[]> {
   const search = method("Service", "SearchItems");
-  const found = await call(bus, ROOT, { ...search, arguments: ["a{ss}", Object.entries(attributes)] });
+  const found = await call(connection, SERVICE_PATH, { ...search, arguments: ["a{ss}", Object.entries(attributes)] });
   const [unlocked, locked] = found as [string[], string[]];
   if (unlocked.length === 0 && locked.length > 0)
-    throw failure("locked", "has the item in a collection that is locked");
+    throw secretServiceError("locked", "has the item in a collection that is locked");
   return unlocked;
 }
 
-async function readSecret(bus: Bus, item: string): Promise<string> {
-  const opened = await call(bus, ROOT, { ...method("Service", "OpenSession"), arguments: ["sv", "plain", ["s", ""]] });
+async function readSecret(connection: DBusConnection, item: string): Promise<string> {
+  const opened = await call(connection, SERVICE_PATH, {
+    ...method("Service", "OpenSession"),
+    arguments: ["sv", "plain", ["s", ""]],
+  });
   const session = `${opened[1]}`;
-  const [secret] = await call(bus, item, { ...method("Item", "GetSecret"), arguments: ["o", session] });
-  await call(bus, session, method("Session", "Close"));
+  const [secret] = await call(connection, item, { ...method("Item", "GetSecret"), arguments: ["o", session] });
+  await call(connection, session, method("Session", "Close"));
   const [, , text] = secret as [string, Buffer, Buffer];
   return text.toString("utf8");
 }
 
-async function deleteItem(bus: Bus, { item, attributes }: { item: string; attributes: Attributes }): Promise<void> {
+async function deleteItem(
+  connection: DBusConnection,
+  { item, attributes }: { item: string; attributes: Attributes },
+): Promise<void> {
   try {
-    const [prompt] = await call(bus, item, method("Item", "Delete"));
-    if (prompt !== "/") throw failure("refused", "wants to be asked by a person before it deletes an item");
+    const [prompt] = await call(connection, item, method("Item", "Delete"));
+    if (prompt !== "/") throw secretServiceError("refused", "wants to be asked by a person before it deletes an item");
   } catch (error) {
     // Somebody else deletes it as well.
-    if ((await find(bus, attributes)).includes(item)) throw error;
+    if ((await findItems(connection, attributes)).includes(item)) throw error;
   }
 }
 
-const method = (of: string, member: string) => ({ interface: `${SECRET}.${of}`, member });
+const method = (of: string, member: string) => ({ interface: `${INTERFACE_PREFIX}.${of}`, member });
 
-const call = (bus: Bus, path: string, asked: Omit<MethodCall, "destination" | "path">): Promise<readonly Value[]> =>
-  bus.call({ destination: SERVICE, path, ...asked });
+const call = (
+  connection: DBusConnection,
+  path: string,
+  details: Omit<MethodCall, "destination" | "path">,
+): Promise<readonly DBusValue[]> => connection.call({ destination: BUS_NAME, path, ...details });
 
-const ADVICE: Partial<Record<KeychainProblem, string>> = {
+const ADVICE: Partial<Record<KeychainErrorReason, string>> = {
   no_service:
     "Start one, such as gnome-keyring or KWallet, or run the program in a desktop session; on a machine without one use another store, such as fileStore of @unexpired/store-node.",
   locked: "Unlock its default collection (log in to the desktop, or open a program such as Seahorse), and try again.",
 };
 
-const failure = (reason: KeychainProblem, problem: string, cause?: unknown): KeychainError =>
+const secretServiceError = (reason: KeychainErrorReason, problem: string, cause?: unknown): KeychainError =>
   new KeychainError(reason, {
     place: "The Secret Service of this session",
     problem,
@@ -197,13 +212,13 @@ const failure = (reason: KeychainProblem, problem: string, cause?: unknown): Key
   });
 
 /** What the bus or the service objected, in our own terms. */
-function explained(error: unknown): KeychainError {
+function toKeychainError(error: unknown): KeychainError {
   if (error instanceof KeychainError) return error;
   if (error instanceof ConnectionError)
-    return failure("no_service", "is not there: its D-Bus cannot be reached", error);
-  if (!(error instanceof MethodError)) return failure("refused", "answered with what cannot be read", error);
-  if (error.error === `${SECRET}.Error.IsLocked`) return failure("locked", "is locked", error);
-  if (ABSENT.test(error.error))
-    return failure("no_service", `is not there: D-Bus has none to offer (${error.error})`, error);
-  return failure("refused", `answered with an error (${error.error})`, error);
+    return secretServiceError("no_service", "is not there: its D-Bus cannot be reached", error);
+  if (!(error instanceof MethodError)) return secretServiceError("refused", "answered with what cannot be read", error);
+  if (error.errorName === `${INTERFACE_PREFIX}.Error.IsLocked`) return secretServiceError("locked", "is locked", error);
+  if (ABSENT_SERVICE.test(error.errorName))
+    return secretServiceError("no_service", `is not there: D-Bus has none to offer (${error.errorName})`, error);
+  return secretServiceError("refused", `answered with an error (${error.errorName})`, error);
 }

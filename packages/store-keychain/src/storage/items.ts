@@ -17,28 +17,28 @@ export interface Manifest {
  * A session as secrets. ASCII only: bytes, characters and UTF-16 units are then the same number, no backend ends a
  * secret at a zero, and none of them is empty.
  */
-export function split(value: string, limit = Number.POSITIVE_INFINITY): readonly string[] {
-  const text = JSON.stringify(value).replace(/[^ -~]/g, escaped);
+export function splitSession(value: string, limit = Number.POSITIVE_INFINITY): readonly string[] {
+  const text = JSON.stringify(value).replace(/[^ -~]/g, escapeUnit);
   const size = Math.min(limit, text.length);
   return Array.from({ length: Math.ceil(text.length / size) }, (_, part) => text.slice(part * size, (part + 1) * size));
 }
 
-const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** The session of secrets; `undefined` where they are not all there, or not those of the manifest. */
-export function join(parts: readonly (string | undefined)[], { digest }: Manifest): string | undefined {
+export function joinSession(parts: readonly (string | undefined)[], { digest }: Manifest): string | undefined {
   if (parts.includes(undefined)) return undefined;
   const value = tryJson(parts.join(""));
   return typeof value === "string" && digestOf(value) === digest ? value : undefined;
 }
 
 /** The account of one item of a slot; parts count from 1. */
-export const accountOf = (account: string, slot: string, part: number): string =>
+export const itemAccount = (account: string, slot: string, part: number): string =>
   `${account} [unexpired ${slot} ${part}]`;
 
 /** The accounts of a manifest's items. */
-export const accountsOf = (account: string, { slot, parts }: Manifest): readonly string[] =>
-  Array.from({ length: parts }, (_, index) => accountOf(account, slot, index + 1));
+export const itemAccounts = (account: string, { slot, parts }: Manifest): readonly string[] =>
+  Array.from({ length: parts }, (_, index) => itemAccount(account, slot, index + 1));
 
 /** The manifest in a text; `undefined` where there is none. */
 export function tryManifest(text: string): Manifest | undefined {
@@ -52,11 +52,11 @@ export function tryManifest(text: string): Manifest | undefined {
  *
  * @throws KeychainError where there is none
  */
-export function parseManifest(text: string, place: string): Manifest {
+export function parseManifest(text: string, path: string): Manifest {
   const manifest = tryManifest(text);
   if (manifest) return manifest;
   throw new KeychainError("damaged", {
-    place,
+    place: path,
     problem: "does not say which keychain items hold the session",
     advice: "It was left as it is. Call remove() and sign in again.",
   });

@@ -8,13 +8,13 @@ import {
   type SessionPaths,
   versionOf,
 } from "@unexpired/store-node/chain";
-import type { Vaults } from "../backends/registry.ts";
+import type { BackendRegistry } from "../backends/registry.ts";
 import { KeychainError } from "../errors.ts";
-import type { Settings } from "../options.ts";
-import { accountsOf, join, parseManifest } from "./items.ts";
+import type { KeychainSettings } from "../options.ts";
+import { itemAccounts, joinSession, parseManifest } from "./items.ts";
 
 /** What a look at the chain and at the keychain found. */
-export interface Sight {
+export interface KeychainSnapshot {
   readonly head: Generation | undefined;
   readonly stored: StoredValue | undefined;
   /** The backend that the session is in. */
@@ -23,76 +23,79 @@ export interface Sight {
   readonly slot: string | undefined;
 }
 
-const MAX_LOOKS = 50;
+const MAX_READS = 50;
 
 /** Looks at the chain for the truth, and in the keychain for what it says. */
-export class Observer {
+export class KeychainReader {
   readonly #fs: FileSystem;
-  readonly #vaults: Vaults;
-  readonly #settings: Settings;
+  readonly #backends: BackendRegistry;
+  readonly #settings: KeychainSettings;
 
-  constructor(fs: FileSystem, { vaults, settings }: { readonly vaults: Vaults; readonly settings: Settings }) {
+  constructor(
+    fs: FileSystem,
+    { backends, settings }: { readonly backends: BackendRegistry; readonly settings: KeychainSettings },
+  ) {
     this.#fs = fs;
-    this.#vaults = vaults;
+    this.#backends = backends;
     this.#settings = settings;
   }
 
-  get #place(): SessionPaths {
-    return this.#settings.place;
+  get #paths(): SessionPaths {
+    return this.#settings.paths;
   }
 
-  async look(): Promise<Sight> {
-    const chain = new Chain(this.#fs, this.#place.chain);
-    for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
+  async read(): Promise<KeychainSnapshot> {
+    const chain = new Chain(this.#fs, this.#paths.chain);
+    for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const head = await chain.head();
-      const [found] = await Promise.allSettled([head ? this.#read(head) : this.#adopt()]);
+      const [found] = await Promise.allSettled([head ? this.#readItems(head) : this.#adoptItem()]);
       // Items are overwritten only after a newer generation has come, and deleted only after all of the chain has gone:
       // who reads them meanwhile finds others, or none, or an error.
       const isSettled = found.status === "fulfilled" && found.value?.stored;
-      if (isSettled || (await chain.head())?.id === head?.id) return this.#judge(found);
+      if (isSettled || (await chain.head())?.id === head?.id) return this.#unwrap(found);
     }
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: this.#settings.name,
+      place: this.#settings.label,
       problem: "changes faster than it can be read",
       advice: "Try again.",
     });
   }
 
-  #judge(found: PromiseSettledResult<Sight | undefined>): Sight {
+  #unwrap(found: PromiseSettledResult<KeychainSnapshot | undefined>): KeychainSnapshot {
     if (found.status === "rejected") throw found.reason;
     if (!found.value) throw this.#damaged();
     return found.value;
   }
 
   /** `undefined` where the items are not those that were saved. */
-  async #read(head: Generation): Promise<Sight | undefined> {
-    const manifest = parseManifest(head.value, this.#place.chain);
+  async #readItems(head: Generation): Promise<KeychainSnapshot | undefined> {
+    const manifest = parseManifest(head.value, this.#paths.chain);
     const { backend, slot } = manifest;
-    const vault = await this.#vaults.named(backend);
-    const accounts = accountsOf(this.#settings.account, manifest);
-    const parts = await Promise.all(accounts.map((account) => vault.get(account)));
+    const client = await this.#backends.forName(backend);
+    const accounts = itemAccounts(this.#settings.account, manifest);
+    const parts = await Promise.all(accounts.map((account) => client.get(account)));
     // Somebody deleted it with the system's own program: that is no session.
     if (parts.every((part) => part === undefined)) return { head, stored: undefined, backend, slot };
-    const value = join(parts, manifest);
+    const value = joinSession(parts, manifest);
     return value === undefined ? undefined : { head, stored: { value, version: versionOf(head) }, backend, slot };
   }
 
   /** Without a chain, an item under the plain account is another program's, or an earlier version's, session. */
-  async #adopt(): Promise<Sight> {
+  async #adoptItem(): Promise<KeychainSnapshot> {
     const nothing = { head: undefined, stored: undefined, backend: undefined, slot: undefined };
-    const vaults = await this.#vaults.present();
-    for (const vault of vaults) {
-      const value = await vault.get(this.#settings.account);
+    const clients = await this.#backends.available();
+    for (const client of clients) {
+      const value = await client.get(this.#settings.account);
       // While a removal is under way it is only what is left to remove.
-      if (value === undefined || (await this.#fs.stat(this.#place.removed))) continue;
-      return { ...nothing, stored: { value, version: adoptedVersion(digestOf(value)) }, backend: vault.name };
+      if (value === undefined || (await this.#fs.stat(this.#paths.removed))) continue;
+      return { ...nothing, stored: { value, version: adoptedVersion(digestOf(value)) }, backend: client.name };
     }
     return nothing;
   }
 
   #damaged(): KeychainError {
     return new KeychainError("damaged", {
-      place: this.#settings.name,
+      place: this.#settings.label,
       problem: "does not hold what was saved: a part is missing, or another",
       advice: "It was left as it is. Restore it, or call remove() and sign in again.",
     });

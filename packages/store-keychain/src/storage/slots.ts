@@ -8,9 +8,9 @@ import {
   type Generation,
   ignoreNotFound,
 } from "@unexpired/store-node/chain";
-import type { Vault } from "../backends/keychain-client.ts";
-import type { Vaults } from "../backends/registry.ts";
-import { accountOf, type Manifest, tryJson, tryManifest } from "./items.ts";
+import type { KeychainClient } from "../backends/keychain-client.ts";
+import type { BackendRegistry } from "../backends/registry.ts";
+import { itemAccount, type Manifest, tryJson, tryManifest } from "./items.ts";
 
 /**
  * A slot is a set of keychain items that is overwritten in place, time and again; a session alternates between two. A
@@ -28,74 +28,74 @@ export interface SlotFile {
   readonly slot: string;
   /** Of `slot-<id>.<draft>`: which draft. */
   readonly draft: string | undefined;
-  readonly isWaste: boolean;
+  readonly isDiscarded: boolean;
 }
 
 /** A slot that may be taken. */
 export interface FreeSlot {
-  readonly slot: string;
+  readonly id: string;
   readonly isNew: boolean;
 }
 
 /** Who takes a slot. */
-export interface Taker {
+export interface SlotOwner {
   readonly draft: Draft;
   readonly backend: string;
 }
 
 /** What is deleted of a slot. */
-export interface Trim {
+export interface TrimOptions {
   readonly slot: string;
   /** How many items stay. */
-  readonly parts: number;
+  readonly keep: number;
   /** How many it had, where no generation says so. Default: 0. */
-  readonly known?: number;
+  readonly knownParts?: number;
 }
 
 /** Whose slots. */
 export interface SlotsOptions {
-  readonly vaults: Vaults;
+  readonly backends: BackendRegistry;
   readonly account: string;
   readonly directory: string;
 }
 
-const NAME = /^(slot|waste)-([0-9a-f]+)(?:\.([0-9a-f]+))?$/;
-const DRAFT = "draft-";
-const DEAD = "dead-";
+const SLOT_NAME = /^(slot|waste)-([0-9a-f]+)(?:\.([0-9a-f]+))?$/;
+const DRAFT_PREFIX = "draft-";
+const REVOKED_PREFIX = "dead-";
 
 /** A name that nobody else chooses. */
-export const newId = (): string => randomBytes(8).toString("hex");
+export const randomId = (): string => randomBytes(8).toString("hex");
 
 /** What a file's name says of a slot. */
-export function parseSlotName(name: string): SlotFile | undefined {
-  const [, kind, slot, owner] = NAME.exec(name) ?? [];
+function parseSlotName(name: string): SlotFile | undefined {
+  const [, kind, slot, owner] = SLOT_NAME.exec(name) ?? [];
   if (kind === undefined || slot === undefined) return undefined;
-  return { name, slot, draft: kind === "slot" ? owner : undefined, isWaste: kind === "waste" };
+  return { name, slot, draft: kind === "slot" ? owner : undefined, isDiscarded: kind === "waste" };
 }
 
 /** The slot that a generation says the session is in. */
 const slotOf = (generation: Generation | undefined): string | undefined =>
   generation && tryManifest(generation.value)?.slot;
 
-const draftId = ({ temporaryPath: temporary }: Draft): string => basename(temporary).slice(DRAFT.length);
+const draftIdOf = ({ temporaryPath }: Draft): string => basename(temporaryPath).slice(DRAFT_PREFIX.length);
 
 /** The slots of one session, as the files of a directory tell of them. */
 export class Slots {
   readonly #fs: FileSystem;
-  readonly #vaults: Vaults;
+  readonly #backends: BackendRegistry;
   readonly #account: string;
   readonly directory: string;
 
-  constructor(fs: FileSystem, { vaults, account, directory }: SlotsOptions) {
+  constructor(fs: FileSystem, { backends, account, directory }: SlotsOptions) {
     this.#fs = fs;
-    this.#vaults = vaults;
+    this.#backends = backends;
     this.#account = account;
     this.directory = directory;
   }
 
   /** Those that the files of another directory tell of. */
-  in(directory: string): Slots {
-    return new Slots(this.#fs, { vaults: this.#vaults, account: this.#account, directory });
+  inDirectory(directory: string): Slots {
+    return new Slots(this.#fs, { backends: this.#backends, account: this.#account, directory });
   }
 
   /** All that there are. */
@@ -105,54 +105,55 @@ export class Slots {
   }
 
   /** Those that a writer with this backend may try to take, the last of them new. Never the session's own. */
-  async free(backend: string, head: Generation | undefined): Promise<readonly FreeSlot[]> {
+  async listFree(backend: string, head: Generation | undefined): Promise<readonly FreeSlot[]> {
     const found: FreeSlot[] = [];
-    for (const { name, slot, draft, isWaste } of await this.list()) {
-      const isFree = draft === undefined && !isWaste && slot !== slotOf(head);
+    for (const { name, slot, draft, isDiscarded } of await this.list()) {
+      const isFree = draft === undefined && !isDiscarded && slot !== slotOf(head);
       const has = isFree ? await ignoreNotFound(this.#backendOf(name)) : undefined;
-      if (has === backend) found.push({ slot, isNew: false });
+      if (has === backend) found.push({ id: slot, isNew: false });
     }
-    return [...found, { slot: newId(), isNew: true }];
+    return [...found, { id: randomId(), isNew: true }];
   }
 
   /** Whether the slot is the draft's now. */
-  async take({ slot, isNew }: FreeSlot, { draft, backend }: Taker): Promise<boolean> {
-    const taken = `slot-${slot}.${draftId(draft)}`;
+  async claim({ id: slot, isNew }: FreeSlot, { draft, backend }: SlotOwner): Promise<boolean> {
+    const claimedName = `slot-${slot}.${draftIdOf(draft)}`;
     // What Windows does not let us rename just now is as good as taken.
-    if (!isNew) return this.#rename(`slot-${slot}`, taken).catch(() => false);
-    const created = await ignoreNotFound(this.#fs.create(this.#path(taken), backend, { durable: true }));
+    if (!isNew) return this.#rename(`slot-${slot}`, claimedName).catch(() => false);
+    const created = await ignoreNotFound(this.#fs.create(this.#path(claimedName), backend, { durable: true }));
     return created !== undefined;
   }
 
   /** Gives a slot back that was not published; `false` where it was taken away from this draft, or the session is removed. */
   release(slot: string, draft: Draft): Promise<boolean> {
-    return this.#rename(`slot-${slot}.${draftId(draft)}`, `slot-${slot}`);
+    return this.#rename(`slot-${slot}.${draftIdOf(draft)}`, `slot-${slot}`);
   }
 
   /** Takes a draft that nobody is at any more away from its writer, who may only be suspended, and the slot with it. */
-  async bury(id: string): Promise<void> {
-    await this.#rename(`${DRAFT}${id}`, `${DEAD}${id}`); // from here on it cannot be published
-    for (const file of await this.list()) if (file.draft === id) await this.waste(file);
-    await this.#fs.unlink(this.#path(`${DEAD}${id}`));
+  async revokeDraft(id: string): Promise<void> {
+    await this.#rename(`${DRAFT_PREFIX}${id}`, `${REVOKED_PREFIX}${id}`); // from here on it cannot be published
+    for (const file of await this.list()) if (file.draft === id) await this.discard(file);
+    await this.#fs.unlink(this.#path(`${REVOKED_PREFIX}${id}`));
   }
 
   /** Frees a slot whose writer has published. */
-  async freeFinished(file: SlotFile): Promise<void> {
+  async releaseFinished(file: SlotFile): Promise<void> {
     if (file.draft === undefined) return;
-    // In this order: a draft is there before its slot is taken, and buried only under the second name.
-    for (const prefix of [DRAFT, DEAD]) if (await this.#fs.stat(this.#path(`${prefix}${file.draft}`))) return;
+    // In this order: a draft is there before its slot is taken, and revoked only under the second name.
+    for (const prefix of [DRAFT_PREFIX, REVOKED_PREFIX])
+      if (await this.#fs.stat(this.#path(`${prefix}${file.draft}`))) return;
     await this.#rename(file.name, `slot-${file.slot}`);
   }
 
   /** Deletes a slot that nobody is to use again; the session's own becomes free. */
-  async waste({ name, slot }: SlotFile): Promise<void> {
-    const mine = `waste-${slot}.${newId()}`;
-    if (!(await this.#rename(name, mine))) return;
+  async discard({ name, slot }: SlotFile): Promise<void> {
+    const discardedName = `waste-${slot}.${randomId()}`;
+    if (!(await this.#rename(name, discardedName))) return;
     // Asked when nobody can take it, and so nobody can publish it, any more.
     const head = await new Chain(this.#fs, this.directory).head();
-    if (slotOf(head) === slot) return void (await this.#rename(mine, `slot-${slot}`));
-    await this.delete(mine, slot);
-    await this.#fs.unlink(this.#path(mine));
+    if (slotOf(head) === slot) return void (await this.#rename(discardedName, `slot-${slot}`));
+    await this.deleteItems(discardedName, slot);
+    await this.#fs.unlink(this.#path(discardedName));
   }
 
   /**
@@ -160,34 +161,34 @@ export class Slots {
    *
    * @throws KeychainError `no_backend`
    */
-  async mustBeReachable(): Promise<void> {
+  async assertReachable(): Promise<void> {
     for (const { name } of await this.list()) {
       const backend = await ignoreNotFound(this.#backendOf(name));
-      if (backend !== undefined) await this.#vaults.named(backend);
+      if (backend !== undefined) await this.#backends.forName(backend);
     }
   }
 
   /** Deletes the items of the slot that a file tells of. */
-  async delete(name: string, slot: string): Promise<void> {
-    await this.trim(await this.#vaults.named(await this.#backendOf(name)), { slot, parts: 0 });
+  async deleteItems(name: string, slot: string): Promise<void> {
+    await this.trim(await this.#backends.forName(await this.#backendOf(name)), { slot, keep: 0 });
   }
 
   /**
-   * Deletes a slot's items but for the first `parts`, the last one first: what is left has no gap, unless somebody made
+   * Deletes a slot's items but for the first `keep`, the last one first: what is left has no gap, unless somebody made
    * one with the system's own program.
    */
-  async trim(vault: Vault, { slot, parts, known = 0 }: Trim): Promise<void> {
-    const account = (part: number) => accountOf(this.#account, slot, part);
-    let last = Math.max(parts, known, await this.#partsTold(slot));
-    while ((await vault.get(account(last + 1))) !== undefined) last++;
-    for (; last > parts; last--) await vault.delete(account(last));
+  async trim(client: KeychainClient, { slot, keep, knownParts = 0 }: TrimOptions): Promise<void> {
+    const account = (part: number) => itemAccount(this.#account, slot, part);
+    let last = Math.max(keep, knownParts, await this.#recordedParts(slot));
+    while ((await client.get(account(last + 1))) !== undefined) last++;
+    for (; last > keep; last--) await client.delete(account(last));
   }
 
   /** How many items the generations that are kept say the slot has. */
-  async #partsTold(slot: string): Promise<number> {
+  async #recordedParts(slot: string): Promise<number> {
     const names = (await ignoreNotFound(this.#fs.list(this.directory))) ?? [];
-    const told = names.filter((name) => /^\d+$/.test(name)).map((name) => this.#manifestOf(name));
-    const parts = (await Promise.all(told)).map((manifest) => (manifest?.slot === slot ? manifest.parts : 0));
+    const manifests = names.filter((name) => /^\d+$/.test(name)).map((name) => this.#manifestOf(name));
+    const parts = (await Promise.all(manifests)).map((manifest) => (manifest?.slot === slot ? manifest.parts : 0));
     return Math.max(0, ...parts);
   }
 

@@ -1,7 +1,7 @@
 /** The limits of the packages, as they are installed. */
 import { expect, it } from "vitest";
-import { load } from "../../src/backends/load.ts";
-import { reasonAgainstKeytar } from "../support/secret-service-daemon.ts";
+import { createBackendLoader } from "../../src/backends/load.ts";
+import { keytarSkipReason } from "../support/secret-service-daemon.ts";
 
 const LIMITS = [
   { name: "@napi-rs/keyring", platform: "win32", limit: 1_280 }, // UTF-16 units
@@ -13,8 +13,8 @@ const LIMITS = [
 ] as const;
 
 it.for(LIMITS)("$name on $platform takes so much in an item: $limit", async ({ name, platform, limit }, ctx) => {
-  const reason = name === "keytar" ? reasonAgainstKeytar() : undefined;
-  if (reason !== undefined) ctx.skip(reason);
-  const { limit: actual } = await load({ deadline: 1_000, platform })(name, "write");
+  const skipReason = name === "keytar" ? keytarSkipReason() : undefined;
+  if (skipReason !== undefined) ctx.skip(skipReason);
+  const { limit: actual } = await createBackendLoader({ deadline: 1_000, platform })(name, "write");
   expect(actual).toBe(limit);
 });

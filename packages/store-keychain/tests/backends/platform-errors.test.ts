@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { type KeychainBackend, keychainStore } from "../../src/index.ts";
-import { freshDirectory } from "../support/file-keychain-store.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
 
 const ERRORS = [
   ["macOS, keytar: locked, over SSH", "User interaction is not allowed.", "locked"],

@@ -1,33 +1,33 @@
 /** Processes that end themselves before each change that they make to a disk, one after the other. */
 import type { TokenStore } from "@unexpired/core";
 import { describe, expect, it } from "vitest";
-import type { Order } from "../fixtures/run-task.ts";
-import { doOnce, Place } from "../support/sandbox.ts";
+import type { Task } from "../fixtures/run-task.ts";
+import { runTask, Sandbox } from "../support/sandbox.ts";
 
-const TOGETHER = 4;
+const CONCURRENCY = 4;
 
-interface Death {
-  readonly prepare: (place: Place) => Promise<unknown>;
-  readonly order: Omit<Order, "place" | "killAt"> & { readonly keychain: "works" | "no_service" };
-  readonly inspect: (place: Place) => Promise<unknown>;
+interface CrashScenario {
+  readonly prepare: (sandbox: Sandbox) => Promise<unknown>;
+  readonly task: Omit<Task, "sandbox" | "killAt"> & { readonly keychain: "works" | "no_service" };
+  readonly inspect: (sandbox: Sandbox) => Promise<unknown>;
 }
 
 /** Whether the process came through. */
-async function dieAt(killAt: number, { prepare, order, inspect }: Death): Promise<boolean> {
-  using place = new Place();
-  await prepare(place);
-  const { keychain, ...rest } = order;
-  const told = await doOnce({ ...rest, killAt, place: { directory: place.directory, keychain } });
-  expect(told?.text, `change ${killAt}`).toBeUndefined();
-  await inspect(place);
-  return told !== undefined;
+async function crashAt(killAt: number, { prepare, task, inspect }: CrashScenario): Promise<boolean> {
+  using sandbox = new Sandbox();
+  await prepare(sandbox);
+  const { keychain, ...rest } = task;
+  const result = await runTask({ ...rest, killAt, sandbox: { directory: sandbox.directory, keychain } });
+  expect(result?.text, `change ${killAt}`).toBeUndefined();
+  await inspect(sandbox);
+  return result !== undefined;
 }
 
 /** How many changes there were. */
-async function dieEverywhere(death: Death): Promise<number> {
-  for (let first = 1; ; first += TOGETHER) {
-    const numbers = Array.from({ length: TOGETHER }, (_, index) => first + index);
-    const ended = await Promise.all(numbers.map((number) => dieAt(number, death)));
+async function crashEverywhere(scenario: CrashScenario): Promise<number> {
+  for (let first = 1; ; first += CONCURRENCY) {
+    const numbers = Array.from({ length: CONCURRENCY }, (_, index) => first + index);
+    const ended = await Promise.all(numbers.map((number) => crashAt(number, scenario)));
     if (ended.includes(true)) return numbers[ended.indexOf(true)] ?? 0;
   }
 }
@@ -38,19 +38,21 @@ const reasonOf = (error: { reason?: unknown }) => error.reason;
 describe("a process that dies before any of its changes", { timeout: 300_000 }, () => {
   it("while it moves the session from the file leaves it to be found, once, and no plain text for long", async () => {
     const seen = new Set<string>();
-    const changes = await dieEverywhere({
-      prepare: (place) => place.file.save("canary-a", undefined),
-      order: { keychain: "works", task: "load" },
-      async inspect(place) {
-        const { keychain, file } = await place.held();
+    const changes = await crashEverywhere({
+      prepare: (sandbox) => sandbox.file.save("canary-a", undefined),
+      task: { keychain: "works", action: "load" },
+      async inspect(sandbox) {
+        const { keychain, file } = await sandbox.contents();
         seen.add(`${keychain} ${file}`);
-        const elsewhere = await place.open("no_service").load().catch(reasonOf);
-        expect(elsewhere).toEqual(place.choice ? "no_service" : expect.objectContaining({ value: "canary-a" }));
-        const store = place.open();
+        const elsewhere = await sandbox.open("no_service").load().catch(reasonOf);
+        expect(elsewhere).toEqual(
+          sandbox.rememberedLocation ? "no_service" : expect.objectContaining({ value: "canary-a" }),
+        );
+        const store = sandbox.open();
         const found = await store.load();
         expect(found?.value).toBe("canary-a");
-        expect(place.plain).toEqual([]);
-        expect((await place.held()).keychain).toBe(found?.value);
+        expect(sandbox.plainTextFiles).toEqual([]);
+        expect((await sandbox.contents()).keychain).toBe(found?.value);
         const version = await store.save("canary-c", found?.version);
         expect(await store.load()).toEqual({ value: "canary-c", version });
       },
@@ -64,20 +66,20 @@ describe("a process that dies before any of its changes", { timeout: 300_000 }, 
   it.each(["works", "no_service"] as const)(
     "of a first save (%s) leaves one place for all who come",
     async (keychain) => {
-      await dieEverywhere({
+      await crashEverywhere({
         prepare: async () => undefined,
-        order: { keychain, task: "save", value: "canary-a" },
-        async inspect(place) {
-          const other = place.open(keychain === "works" ? "no_service" : "works");
+        task: { keychain, action: "save", value: "canary-a" },
+        async inspect(sandbox) {
+          const other = sandbox.open(keychain === "works" ? "no_service" : "works");
           const refusal = await saveOver(other).then(() => undefined, reasonOf);
           expect(refusal).toBeOneOf([undefined, "no_service"]);
-          const store = place.open("works");
+          const store = sandbox.open("works");
           const found = await store.load();
           const version = await store.save("canary-c", found?.version);
           expect(await store.load()).toEqual({ value: "canary-c", version });
-          expect(Object.values(await place.held()).sort()).toEqual(["canary-c", undefined]);
+          expect(Object.values(await sandbox.contents()).sort()).toEqual(["canary-c", undefined]);
           await store.remove();
-          expect(place.outside).toEqual([]);
+          expect(sandbox.filesOutsideKeychain).toEqual([]);
         },
       });
     },
@@ -85,17 +87,17 @@ describe("a process that dies before any of its changes", { timeout: 300_000 }, 
 
   it("of a removal leaves the session, or nothing, and another removal the rest", async () => {
     const seen = new Set<unknown>();
-    await dieEverywhere({
-      async prepare(place) {
-        await place.keychain.save("canary-a", undefined);
-        await place.choose({ place: "keychain", moved: await place.file.save("canary-a", undefined) });
+    await crashEverywhere({
+      async prepare(sandbox) {
+        await sandbox.keychain.save("canary-a", undefined);
+        await sandbox.remember({ store: "keychain", migratedVersion: await sandbox.file.save("canary-a", undefined) });
       },
-      order: { keychain: "works", task: "remove" },
-      async inspect(place) {
-        seen.add((await place.open().load())?.value);
-        await place.open().remove();
-        expect(place.outside).toEqual([]);
-        expect(await place.held()).toEqual({ keychain: undefined, file: undefined });
+      task: { keychain: "works", action: "remove" },
+      async inspect(sandbox) {
+        seen.add((await sandbox.open().load())?.value);
+        await sandbox.open().remove();
+        expect(sandbox.filesOutsideKeychain).toEqual([]);
+        expect(await sandbox.contents()).toEqual({ keychain: undefined, file: undefined });
       },
     });
     expect(seen).toEqual(new Set(["canary-a", undefined]));

@@ -1,6 +1,6 @@
 import { runCase, storeCases } from "@unexpired/testing";
 import { describe, it } from "vitest";
-import { eitherBacking } from "../support/sandbox.ts";
+import { keychainOrFileFixture } from "../support/sandbox.ts";
 
 const KEYCHAINS = ["works", "no_service"] as const;
 
@@ -12,7 +12,7 @@ const cases = storeCases.filter(({ name }) => !/increments|50 times/.test(name))
 
 describe.each(KEYCHAINS)("keychainOrFile with a keychain that says: %s", (keychain) => {
   it.for(cases)("$name", async (each, ctx) => {
-    const reason = await runCase(each, { create: () => eitherBacking(keychain) });
+    const reason = await runCase(each, { create: () => keychainOrFileFixture(keychain) });
     if (reason !== undefined) ctx.skip(reason);
   });
 });

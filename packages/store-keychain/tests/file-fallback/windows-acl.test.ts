@@ -5,8 +5,8 @@ import { StoreError } from "@unexpired/core";
 import { nodeFileSystem } from "@unexpired/store-node/chain";
 import { describe, expect, it } from "vitest";
 import { openKeychainOrFile } from "../../src/file-fallback/keychain-or-file.ts";
-import { keepPrivate, type Run, runProgram } from "../../src/file-fallback/windows-acl.ts";
-import { Place } from "../support/sandbox.ts";
+import { type RunProgram, restrictToOwner, runSystemProgram } from "../../src/file-fallback/windows-acl.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const OWN = "S-1-5-21-3623811015-3361044348-30300820-1013";
 const OTHER = "S-1-5-21-3623811015-3361044348-30300820-1014";
@@ -21,7 +21,7 @@ const ROOT =
 function windows(...lists: readonly string[]) {
   const calls: string[] = [];
   const left = [...lists];
-  const run: Run = async (program, args) => {
+  const run: RunProgram = async (program, args) => {
     const path = args[1] === "/save" ? (args[2] ?? "") : "";
     calls.push([program, ...args.filter((arg) => arg !== path)].join(" "));
     if (program === "whoami") return WHOAMI;
@@ -49,7 +49,7 @@ describe("a list of Windows", () => {
     ["that lets nobody in", "D:P"],
   ])("%s is left as it is", async (_name, list) => {
     const { calls, run } = windows(list);
-    await keepPrivate(DIRECTORY, run);
+    await restrictToOwner(DIRECTORY, run);
     expect(calls).toEqual([whoami, look]);
   });
 
@@ -63,20 +63,20 @@ describe("a list of Windows", () => {
     ["that is none", "D:NO_ACCESS_CONTROL"],
   ])("%s is replaced by one for this user, and looked at again", async (_name, list) => {
     const { calls, run } = windows(list, NARROW);
-    await keepPrivate(DIRECTORY, run);
+    await restrictToOwner(DIRECTORY, run);
     expect(calls).toEqual([whoami, look, ...narrow, look]);
   });
 });
 
 describe("a directory that cannot be kept private", () => {
   const failing =
-    (program: string, argument: string, run: Run): Run =>
+    (program: string, argument: string, run: RunProgram): RunProgram =>
     async (called, args) => {
       if (called === program && args.some((arg) => arg.startsWith(argument))) throw new Error("exit code 5");
       return run(called, args);
     };
   const printing =
-    (text: string): Run =>
+    (text: string): RunProgram =>
     async (program, args) =>
       program === "whoami" ? text : windows(PROFILE).run(program, args);
 
@@ -84,26 +84,29 @@ describe("a directory that cannot be kept private", () => {
     ["whoami fails", failing("whoami", "/user", windows(PROFILE).run)],
     ["whoami tells no identifier", printing('"desktop-7k2\\ada"')],
     ["icacls cannot look", failing("icacls", "/save", windows(PROFILE).run)],
-    ["icacls saves nothing", (async (program) => (program === "whoami" ? WHOAMI : "")) satisfies Run],
+    ["icacls saves nothing", (async (program) => (program === "whoami" ? WHOAMI : "")) satisfies RunProgram],
     ["icacls saves no list", windows("").run],
     ["icacls cannot reset it", failing("icacls", "/reset", windows(ROOT, NARROW).run)],
     ["icacls cannot narrow it", failing("icacls", "/inheritance", windows(ROOT, NARROW).run)],
     ["it stays wide", windows(ROOT, ROOT).run],
   ])("is an error that says what to do: %s", async (_name, run) => {
-    const error = await keepPrivate(DIRECTORY, run).catch((thrown: unknown) => thrown);
+    const error = await restrictToOwner(DIRECTORY, run).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(StoreError);
     expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: DIRECTORY });
     expect(String(error)).toContain(`See what icacls "${DIRECTORY}" says`);
   });
 
   it("gets no session, and is not chosen", async () => {
-    using place = new Place();
-    const keepPrivate = () =>
+    using sandbox = new Sandbox();
+    const restrictToOwner = () =>
       Promise.reject(new StoreError("STORE_UNAVAILABLE", { place: "", problem: "", advice: "" }));
-    const store = openKeychainOrFile(place.optionsFor("no_service"), { fs: nodeFileSystem, keepPrivate });
+    const store = openKeychainOrFile(sandbox.optionsFor("no_service"), {
+      fs: nodeFileSystem,
+      restrictToOwner,
+    });
     await expect(store.save("canary-a", undefined)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
-    expect(place.outside).toEqual([]);
-    const version = await place.open("no_service").save("canary-a", undefined);
+    expect(sandbox.filesOutsideKeychain).toEqual([]);
+    const version = await sandbox.open("no_service").save("canary-a", undefined);
     await expect(store.save("canary-b", version)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     expect(await store.load()).toEqual({ value: "canary-a", version });
   });
@@ -111,28 +114,28 @@ describe("a directory that cannot be kept private", () => {
 
 describe("a store", () => {
   it("looks at the directory of all its files before a first save, and once in each process", async () => {
-    using place = new Place();
-    const looks: string[] = [];
-    const keepPrivate = async (directory: string) => {
+    using sandbox = new Sandbox();
+    const checked: string[] = [];
+    const restrictToOwner = async (directory: string) => {
       expect(existsSync(directory)).toBe(true);
-      looks.push(directory);
+      checked.push(directory);
     };
-    const open = () => openKeychainOrFile(place.optionsFor("no_service"), { fs: nodeFileSystem, keepPrivate });
+    const open = () => openKeychainOrFile(sandbox.optionsFor("no_service"), { fs: nodeFileSystem, restrictToOwner });
     const store = open();
     let version = await store.save("canary-a", undefined);
     for (const value of ["canary-b", "canary-c"]) version = await store.save(value, version);
-    expect(looks).toEqual([join(place.directory, "plain", ".session.json.unexpired")]);
+    expect(checked).toEqual([join(sandbox.directory, "plain", ".session.json.unexpired")]);
     await open().save("canary-d", version);
-    expect(looks).toHaveLength(2);
+    expect(checked).toHaveLength(2);
     await store.remove();
     await store.save("canary-e", undefined);
-    expect(looks).toHaveLength(3);
+    expect(checked).toHaveLength(3);
   });
 
   it("does not look where the keychain is", async () => {
-    using place = new Place();
-    const keepPrivate = () => Promise.reject(new Error("looked"));
-    const store = openKeychainOrFile(place.options, { fs: nodeFileSystem, keepPrivate });
+    using sandbox = new Sandbox();
+    const restrictToOwner = () => Promise.reject(new Error("looked"));
+    const store = openKeychainOrFile(sandbox.options, { fs: nodeFileSystem, restrictToOwner });
     await store.save("canary-b", await store.save("canary-a", undefined));
   });
 });
@@ -142,19 +145,19 @@ describe("a real Windows", () => {
     if (process.platform !== "win32") ctx.skip("not applicable: Windows only");
     const shared = mkdtempSync(join(tmpdir(), "unexpired-acl-test-"));
     try {
-      await runProgram("icacls", [shared, "/grant", "*S-1-1-0:(OI)(CI)R"]);
+      await runSystemProgram("icacls", [shared, "/grant", "*S-1-1-0:(OI)(CI)R"]);
       const directory = join(shared, "directory with a space");
       mkdirSync(directory);
       const sddl = async (path: string) => {
-        await runProgram("icacls", [path, "/save", join(shared, "acl")]);
+        await runSystemProgram("icacls", [path, "/save", join(shared, "acl")]);
         return readFileSync(join(shared, "acl"), "utf16le");
       };
       expect(await sddl(directory)).toContain(";;;WD)");
-      await keepPrivate(directory);
+      await restrictToOwner(directory);
       writeFileSync(join(directory, "file"), "");
       for (const path of [directory, join(directory, "file")]) expect(await sddl(path)).not.toContain(";;;WD)");
       const narrowed = await sddl(directory);
-      await keepPrivate(directory);
+      await restrictToOwner(directory);
       expect(await sddl(directory)).toBe(narrowed);
     } finally {
       rmSync(shared, { recursive: true, force: true });

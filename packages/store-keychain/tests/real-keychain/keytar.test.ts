@@ -1,3 +1,3 @@
-import { describeBackend } from "../support/real-keychain.ts";
+import { describeRealBackend } from "../support/real-keychain.ts";
 
-describeBackend("keytar");
+describeRealBackend("keytar");

@@ -1,3 +1,3 @@
-import { describeBackend } from "../support/real-keychain.ts";
+import { describeRealBackend } from "../support/real-keychain.ts";
 
-describeBackend("@napi-rs/keyring");
+describeRealBackend("@napi-rs/keyring");

@@ -5,15 +5,20 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Bus, ConnectionError, MethodError, socketOf } from "../../src/secret-service/dbus-connection.ts";
-import { freshDirectory } from "../support/file-keychain-store.ts";
-import { reasonAgainstSecretService } from "../support/secret-service-daemon.ts";
+import {
+  ConnectionError,
+  DBusConnection,
+  MethodError,
+  socketPathOf,
+} from "../../src/secret-service/dbus-connection.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
+import { secretServiceSkipReason } from "../support/secret-service-daemon.ts";
 
 const DBUS = "org.freedesktop.DBus";
 const PATH = "/org/freedesktop/DBus";
-const names = { destination: DBUS, path: PATH, interface: DBUS, member: "ListNames" };
+const listNames = { destination: DBUS, path: PATH, interface: DBUS, member: "ListNames" };
 
-const config = (
+const busConfig = (
   listen: string,
   policy: string,
 ) => `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -22,7 +27,7 @@ const config = (
 <policy context="default"><allow send_destination="*"/><allow eavesdrop="true"/><allow own="*"/>${policy}</policy></busconfig>`;
 
 /** A dbus-daemon of the test's own. Its address is how it tells it. */
-class Daemon implements AsyncDisposable {
+class BusDaemon implements AsyncDisposable {
   readonly address: string;
   readonly #process: ChildProcess;
 
@@ -31,13 +36,13 @@ class Daemon implements AsyncDisposable {
     this.#process = process;
   }
 
-  static async start(listen: string, policy = ""): Promise<Daemon> {
+  static async start(listen: string, policy = ""): Promise<BusDaemon> {
     const file = join(freshDirectory(), "bus.conf");
-    writeFileSync(file, config(listen, policy));
+    writeFileSync(file, busConfig(listen, policy));
     const args = [`--config-file=${file}`, "--nofork", "--print-address"];
     const daemon = spawn("dbus-daemon", args, { stdio: ["ignore", "pipe", "ignore"] });
     const [address] = await once(daemon.stdout.setEncoding("utf8"), "data");
-    return new Daemon(String(address).trim(), daemon);
+    return new BusDaemon(String(address).trim(), daemon);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -48,9 +53,9 @@ class Daemon implements AsyncDisposable {
 }
 
 /** Connects as a store does. */
-function busAt(address: string): Bus & Disposable {
-  const bus = new Bus(socketOf(address) ?? "");
-  return Object.assign(bus, { [Symbol.dispose]: () => bus.close() });
+function connectTo(address: string): DBusConnection & Disposable {
+  const connection = new DBusConnection(socketPathOf(address) ?? "");
+  return Object.assign(connection, { [Symbol.dispose]: () => connection.close() });
 }
 
 describe("the address of a bus", () => {
@@ -64,91 +69,91 @@ describe("the address of a bus", () => {
     ["an escape that is none", "unix:path=/tmp/%zz", undefined],
     ["nothing", "", undefined],
   ])("%s", (_name, address, socket) => {
-    expect(socketOf(address)).toBe(socket);
+    expect(socketPathOf(address)).toBe(socket);
   });
 });
 
 describe("a message bus", () => {
-  const reason = reasonAgainstSecretService();
+  const reason = secretServiceSkipReason();
   if (reason !== undefined) return it("answers", (ctx) => ctx.skip(reason));
 
   it("answers at a path with characters that are escaped", async () => {
     const directory = join(freshDirectory(), "é, %;=");
     mkdirSync(directory);
     const escaped = encodeURI(directory).replaceAll(",", "%2c").replaceAll(";", "%3b").replaceAll("=", "%3d");
-    await using daemon = await Daemon.start(`unix:path=${escaped}/bus`);
-    using bus = busAt(daemon.address);
-    const [found] = await bus.call(names);
+    await using daemon = await BusDaemon.start(`unix:path=${escaped}/bus`);
+    using connection = connectTo(daemon.address);
+    const [found] = await connection.call(listNames);
     expect(found).toContain(DBUS);
   });
 
   it("answers at an abstract address", async () => {
-    await using daemon = await Daemon.start(`unix:abstract=unexpired-${process.pid}`);
+    await using daemon = await BusDaemon.start(`unix:abstract=unexpired-${process.pid}`);
     expect(daemon.address).toContain("abstract=");
-    using bus = busAt(daemon.address);
-    const [found] = await bus.call(names);
+    using connection = connectTo(daemon.address);
+    const [found] = await connection.call(listNames);
     expect(found).toContain(DBUS);
   });
 
   it("answers many questions at once, each its own", async () => {
-    await using daemon = await Daemon.start("unix:tmpdir=/tmp");
-    using bus = busAt(daemon.address);
+    await using daemon = await BusDaemon.start("unix:tmpdir=/tmp");
+    using connection = connectTo(daemon.address);
     const ask = (name: string) =>
-      bus.call({ ...names, member: "NameHasOwner", arguments: ["s", name] }).then(([answer]) => answer);
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => ask(index % 2 ? DBUS : "no.such.Name")));
-    expect(answers).toEqual(Array.from({ length: 40 }, (_, index) => index % 2 === 1));
+      connection.call({ ...listNames, member: "NameHasOwner", arguments: ["s", name] }).then(([reply]) => reply);
+    const replies = await Promise.all(Array.from({ length: 40 }, (_, index) => ask(index % 2 ? DBUS : "no.such.Name")));
+    expect(replies).toEqual(Array.from({ length: 40 }, (_, index) => index % 2 === 1));
   });
 
   it("sends and gives back all types that are needed", async () => {
-    await using daemon = await Daemon.start("unix:tmpdir=/tmp");
-    using bus = busAt(daemon.address);
-    const properties = { ...names, interface: `${DBUS}.Properties` };
-    const [features] = await bus.call({ ...properties, member: "Get", arguments: ["ss", DBUS, "Features"] });
+    await using daemon = await BusDaemon.start("unix:tmpdir=/tmp");
+    using connection = connectTo(daemon.address);
+    const properties = { ...listNames, interface: `${DBUS}.Properties` };
+    const [features] = await connection.call({ ...properties, member: "Get", arguments: ["ss", DBUS, "Features"] });
     expect(features).toEqual(["as", expect.any(Array)]);
-    const [all] = await bus.call({ ...properties, member: "GetAll", arguments: ["s", DBUS] });
+    const [all] = await connection.call({ ...properties, member: "GetAll", arguments: ["s", DBUS] });
     expect(all).toContainEqual(["Features", features]);
     // The bus itself takes an a{ss}, and gives a dict of variants with numbers and bytes in it.
     const environment = [
       ["UNEXPIRED", "é"],
       ["TESTS", ""],
     ];
-    const set = { ...names, member: "UpdateActivationEnvironment", arguments: ["a{ss}", environment] } as const;
-    await expect(bus.call(set)).resolves.toEqual([]);
-    const [who] = await bus.call({ ...names, member: "GetConnectionCredentials", arguments: ["s", DBUS] });
+    const set = { ...listNames, member: "UpdateActivationEnvironment", arguments: ["a{ss}", environment] } as const;
+    await expect(connection.call(set)).resolves.toEqual([]);
+    const [who] = await connection.call({ ...listNames, member: "GetConnectionCredentials", arguments: ["s", DBUS] });
     expect(who).toContainEqual(["ProcessID", ["u", expect.any(Number)]]);
   });
 
   it("says what was objected, and goes on", async () => {
-    await using daemon = await Daemon.start("unix:tmpdir=/tmp");
-    using bus = busAt(daemon.address);
-    const wrong = bus.call({ ...names, destination: "no.such.Name" });
+    await using daemon = await BusDaemon.start("unix:tmpdir=/tmp");
+    using connection = connectTo(daemon.address);
+    const wrong = connection.call({ ...listNames, destination: "no.such.Name" });
     await expect(wrong).rejects.toBeInstanceOf(MethodError);
-    await expect(wrong).rejects.toMatchObject({ error: `${DBUS}.Error.ServiceUnknown` });
-    expect(bus.isOpen).toBe(true);
-    await expect(bus.call(names)).resolves.toHaveLength(1);
+    await expect(wrong).rejects.toMatchObject({ errorName: `${DBUS}.Error.ServiceUnknown` });
+    expect(connection.isOpen).toBe(true);
+    await expect(connection.call(listNames)).resolves.toHaveLength(1);
   });
 
   it("refuses a method by its policy", async () => {
     const policy = `<deny send_destination="${DBUS}" send_interface="${DBUS}" send_member="ListNames"/>`;
-    await using daemon = await Daemon.start("unix:tmpdir=/tmp", policy);
-    using bus = busAt(daemon.address);
-    await expect(bus.call(names)).rejects.toMatchObject({ error: `${DBUS}.Error.AccessDenied` });
+    await using daemon = await BusDaemon.start("unix:tmpdir=/tmp", policy);
+    using connection = connectTo(daemon.address);
+    await expect(connection.call(listNames)).rejects.toMatchObject({ errorName: `${DBUS}.Error.AccessDenied` });
   });
 
   it("does not let a user in", async () => {
-    await using daemon = await Daemon.start("unix:tmpdir=/tmp", '<deny user="*"/>');
-    using bus = busAt(daemon.address);
-    await expect(bus.call(names)).rejects.toBeInstanceOf(ConnectionError);
-    expect(bus.isOpen).toBe(false);
+    await using daemon = await BusDaemon.start("unix:tmpdir=/tmp", '<deny user="*"/>');
+    using connection = connectTo(daemon.address);
+    await expect(connection.call(listNames)).rejects.toBeInstanceOf(ConnectionError);
+    expect(connection.isOpen).toBe(false);
   });
 
   it("ends, and with it each question", async () => {
-    const daemon = await Daemon.start("unix:tmpdir=/tmp");
-    using bus = busAt(daemon.address);
-    await bus.call(names);
+    const daemon = await BusDaemon.start("unix:tmpdir=/tmp");
+    using connection = connectTo(daemon.address);
+    await connection.call(listNames);
     await daemon[Symbol.asyncDispose]();
-    await expect(bus.call(names)).rejects.toBeInstanceOf(ConnectionError);
-    expect(bus.isOpen).toBe(false);
+    await expect(connection.call(listNames)).rejects.toBeInstanceOf(ConnectionError);
+    expect(connection.isOpen).toBe(false);
   });
 
   it.each([
@@ -164,9 +169,9 @@ describe("a message bus", () => {
     });
     server.listen(path);
     await once(server, "listening");
-    using bus = busAt(`unix:path=${path}`);
-    await expect(bus.call(names)).rejects.toBeInstanceOf(Error);
-    expect(bus.isOpen).toBe(false);
+    using connection = connectTo(`unix:path=${path}`);
+    await expect(connection.call(listNames)).rejects.toBeInstanceOf(Error);
+    expect(connection.isOpen).toBe(false);
     server.close();
   });
 });

@@ -2,7 +2,16 @@
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import { describe, expect, test } from "vitest";
 import { type Fate, randomFrom, Schedule } from "../../../../verification/end-to-end/support/schedule.ts";
-import { age, disk, keychain, LIMIT, newWorld, openStore, slotsOf, type World } from "../support/memory-keychain.ts";
+import {
+  ageUnfinishedWrites,
+  ITEM_LIMIT,
+  memoryKeychain,
+  newWorld,
+  openStore,
+  slotsWithItems,
+  unsyncedFileSystem,
+  type World,
+} from "../support/memory-keychain.ts";
 
 const TURNS = [0, 1, 2];
 
@@ -25,12 +34,12 @@ async function work(store: TokenStore, who: number, world: Play): Promise<void> 
     if (found) note(world, found);
     if (world.removes && found && who === 0 && turn === 1) await store.remove();
     else await saveOver(store, found, world);
-    if (world.random(4) === 0) age(world);
+    if (world.random(4) === 0) ageUnfinishedWrites(world);
   }
 }
 
 async function saveOver(store: TokenStore, found: StoredValue | undefined, world: Play): Promise<void> {
-  const filler = "x".repeat(world.random(5) * LIMIT);
+  const filler = "x".repeat(world.random(5) * ITEM_LIMIT);
   const value = `over ${found?.version ?? "none"} ${filler}`;
   try {
     const version = await store.save(value, found?.version);
@@ -56,16 +65,19 @@ async function play(seed: number, { removes = false, ...fate }: Fate & { readonl
   const world: Play = { ...newWorld(), random, removes, before: new Map(), saved: [] };
   const schedule = new Schedule(random, { ...fate, burst: [1, 5, 60][random(3)] });
   const open = (who: number) =>
-    openStore(world, { fs: schedule.of(who, disk), backend: schedule.of(who, keychain(world.items)) });
+    openStore(world, {
+      fs: schedule.of(who, unsyncedFileSystem),
+      backend: schedule.of(who, memoryKeychain(world.items)),
+    });
   await schedule.run([0, 1, 2].map((who) => work(open(who), who, world)));
   const store = openStore(world);
   const found = await store.load();
   if (!removes) await checkLine(world, found);
-  age(world);
+  ageUnfinishedWrites(world);
   let version = found?.version;
   for (const value of ["last but one", "last"]) version = await store.save(value, version);
   expect(await store.load()).toEqual({ value: "last", version });
-  expect(slotsOf(world).size).toBe(2);
+  expect(slotsWithItems(world).size).toBe(2);
   await store.remove();
   expect([...world.items.keys()]).toEqual([]);
 }

@@ -2,15 +2,22 @@
 import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { disk, keychain, LIMIT, newWorld, openStore, slotsOf } from "../support/memory-keychain.ts";
+import {
+  ITEM_LIMIT,
+  memoryKeychain,
+  newWorld,
+  openStore,
+  slotsWithItems,
+  unsyncedFileSystem,
+} from "../support/memory-keychain.ts";
 
-const long = "x".repeat(4 * LIMIT);
+const longValue = "x".repeat(4 * ITEM_LIMIT);
 
 it("removes the items after a gap that somebody made with the system's own program", async () => {
   const world = newWorld();
   const store = openStore(world);
-  const version = await store.save(long, undefined);
-  await store.save(long, version);
+  const version = await store.save(longValue, undefined);
+  await store.save(longValue, version);
   for (const account of world.items.keys()) if (/ [12]\]$/.test(account)) world.items.delete(account);
   await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNREADABLE", reason: "damaged" });
   await store.remove();
@@ -20,17 +27,17 @@ it("removes the items after a gap that somebody made with the system's own progr
 it("uses one slot again and again where nothing can be published", async () => {
   const world = newWorld();
   const link = () => Promise.reject(Object.assign(new Error("EPERM"), { code: "EPERM" }));
-  const store = openStore(world, { fs: { ...disk, link } });
+  const store = openStore(world, { fs: { ...unsyncedFileSystem, link } });
   for (const value of ["a", "b", "c"]) {
     await expect(store.save(value, undefined)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   }
-  expect(slotsOf(world).size).toBe(1);
+  expect(slotsWithItems(world).size).toBe(1);
 });
 
 it("takes nothing apart where a backend that has items is not there", async () => {
   const world = newWorld();
   const version = await openStore(world).save("a session", undefined);
-  const other = openStore(world, { backend: { ...keychain(new Map()), name: "another" } });
+  const other = openStore(world, { backend: { ...memoryKeychain(new Map()), name: "another" } });
   await expect(other.remove()).rejects.toMatchObject({ reason: "no_backend" });
   expect(await openStore(world).load()).toEqual({ value: "a session", version });
 });
@@ -53,8 +60,11 @@ it("goes on where the items of a removal that was interrupted cannot be reached"
   renameSync(join(world.directory, chain), join(world.directory, `${chain}-removed`));
   const items = new Map<string, string>();
   // The one that was interrupted comes first.
-  const list = async (path: string) => (await disk.list(path)).toSorted((a, b) => b.length - a.length);
-  const other = openStore(world, { fs: { ...disk, list }, backend: { ...keychain(items), name: "another" } });
+  const list = async (path: string) => (await unsyncedFileSystem.list(path)).toSorted((a, b) => b.length - a.length);
+  const other = openStore(world, {
+    fs: { ...unsyncedFileSystem, list },
+    backend: { ...memoryKeychain(items), name: "another" },
+  });
   for (const value of ["another session", "and another"]) {
     await other.save(value, undefined);
     await expect(other.remove()).rejects.toMatchObject({ reason: "no_backend" });

@@ -6,17 +6,17 @@ import { join } from "node:path";
 import { createTokenManager } from "@unexpired/core";
 import { type Backing, describeTokenStore, fork, startIssuer } from "@unexpired/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { load } from "../../src/backends/load.ts";
+import { createBackendLoader } from "../../src/backends/load.ts";
 import { type BuiltInBackend, type KeychainBackend, keychainStore } from "../../src/index.ts";
-import { module } from "./file-keychain-store.ts";
-import { reasonAgainstKeytar, reasonAgainstSecretService, SecretService } from "./secret-service-daemon.ts";
+import { storeModule } from "./file-keychain-store.ts";
+import { keytarSkipReason, SecretServiceDaemon, secretServiceSkipReason } from "./secret-service-daemon.ts";
 
 const PROCESSES = 8;
 const HOUR = 3_600_000;
 const SERVICE = "unexpired tests";
 
 /** Options that start a session of its own. */
-export interface RealPlace<Backend = BuiltInBackend> {
+export interface SessionOptions<Backend = BuiltInBackend> {
   readonly service: string;
   readonly account: string;
   readonly directory: string;
@@ -26,11 +26,11 @@ export interface RealPlace<Backend = BuiltInBackend> {
 /** A Secret Service for the tests of one file, and what is in it. */
 export class RealKeychain {
   readonly directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
-  readonly #load = load({ deadline: 3_000 });
-  #service: SecretService | undefined;
+  readonly #load = createBackendLoader({ deadline: 3_000 });
+  #service: SecretServiceDaemon | undefined;
 
   async start(): Promise<void> {
-    this.#service = await SecretService.start();
+    this.#service = await SecretServiceDaemon.start();
     process.env.DBUS_SESSION_BUS_ADDRESS = this.service.address;
   }
 
@@ -39,12 +39,12 @@ export class RealKeychain {
     rmSync(this.directory, { recursive: true });
   }
 
-  get service(): SecretService {
+  get service(): SecretServiceDaemon {
     if (!this.#service) throw new Error("The Secret Service of the tests was not started");
     return this.#service;
   }
 
-  place<Backend>(backend: Backend): RealPlace<Backend> {
+  newSession<Backend>(backend: Backend): SessionOptions<Backend> {
     return { service: SERVICE, account: randomUUID(), directory: this.directory, backend };
   }
 
@@ -58,17 +58,17 @@ export class RealKeychain {
   }
 
   /** The secrets of a session's items that one package sees. */
-  async secretsOf(place: { readonly account: string }, name: BuiltInBackend): Promise<readonly string[]> {
+  async secretsOf(session: { readonly account: string }, name: BuiltInBackend): Promise<readonly string[]> {
     const backend = await this.backend(name);
-    const secrets = await Promise.all(this.accountsOf(place).map((account) => backend.get(SERVICE, account)));
+    const secrets = await Promise.all(this.accountsOf(session).map((account) => backend.get(SERVICE, account)));
     return secrets.filter((secret) => typeof secret === "string");
   }
 }
 
 /** Defines the tests with a keychain for them all, or one that is skipped and says why. */
-export function describeReal(name: string, define: (keychain: RealKeychain) => void): void {
+export function describeWithRealKeychain(name: string, define: (keychain: RealKeychain) => void): void {
   describe(name, () => {
-    const reason = reasonAgainstSecretService() ?? reasonAgainstKeytar();
+    const reason = secretServiceSkipReason() ?? keytarSkipReason();
     if (reason !== undefined) return it("needs a Secret Service", (ctx) => ctx.skip(reason));
     const keychain = new RealKeychain();
     beforeAll(() => keychain.start());
@@ -77,24 +77,24 @@ export function describeReal(name: string, define: (keychain: RealKeychain) => v
   });
 }
 
-function backing(keychain: RealKeychain, name: BuiltInBackend): Backing {
-  const place = keychain.place(name);
+function realKeychainFixture(keychain: RealKeychain, name: BuiltInBackend): Backing {
+  const session = keychain.newSession(name);
   const each = async (change: (backend: KeychainBackend, account: string) => Promise<unknown>) => {
     const backend = await keychain.backend(name);
-    for (const account of keychain.accountsOf(place)) await change(backend, account);
+    for (const account of keychain.accountsOf(session)) await change(backend, account);
   };
   return {
-    open: () => keychainStore(place),
-    elsewhere: { module, argument: place },
-    damage: () => each((backend, account) => backend.set(place.service, account, "damaged")),
-    wipe: () => each((backend, account) => backend.delete(place.service, account)),
+    open: () => keychainStore(session),
+    elsewhere: { module: storeModule, argument: session },
+    damage: () => each((backend, account) => backend.set(session.service, account, "damaged")),
+    wipe: () => each((backend, account) => backend.delete(session.service, account)),
   };
 }
 
 /** The store contract, and the promises about sessions, with one of the packages. */
-export function describeBackend(name: BuiltInBackend): void {
-  describeReal(`a real Secret Service with ${name}`, (keychain) => {
-    describeTokenStore({ describe, it }, { create: () => backing(keychain, name) });
+export function describeRealBackend(name: BuiltInBackend): void {
+  describeWithRealKeychain(`a real Secret Service with ${name}`, (keychain) => {
+    describeTokenStore({ describe, it }, { create: () => realKeychainFixture(keychain, name) });
     oneExchange(keychain, name);
     bigSession(keychain, name);
     takeover(keychain, name);
@@ -104,13 +104,15 @@ export function describeBackend(name: BuiltInBackend): void {
 
 function oneExchange(keychain: RealKeychain, name: BuiltInBackend): void {
   it(`makes one exchange for ${PROCESSES} processes on an expired session`, async () => {
-    const argument = keychain.place(name);
+    const argument = keychain.newSession(name);
     await using issuer = await startIssuer({ latency: 20 });
     await using tokens = createTokenManager({ store: keychainStore(argument) });
     await tokens.signIn(issuer.signIn());
     await using started = new AsyncDisposableStack();
     const task = { do: "session", tokenEndpoint: issuer.tokenEndpoint } as const;
-    const processes = Array.from({ length: PROCESSES }, () => started.use(fork({ module, argument }, task)));
+    const processes = Array.from({ length: PROCESSES }, () =>
+      started.use(fork({ module: storeModule, argument }, task)),
+    );
     for (const each of processes) await each.next();
     for (const each of processes) each.send(2 * HOUR);
     const given = await Promise.all(processes.map((each) => each.next()));
@@ -121,40 +123,40 @@ function oneExchange(keychain: RealKeychain, name: BuiltInBackend): void {
 
 function bigSession(keychain: RealKeychain, name: BuiltInBackend): void {
   it("keeps a session of 64 kB in one item, and none when it is removed", async () => {
-    const place = keychain.place(name);
+    const session = keychain.newSession(name);
     const value = "0123456789abcdef".repeat(4096);
-    const store = keychainStore(place);
+    const store = keychainStore(session);
     const version = await store.save("smaller", undefined);
     await store.save(value, version);
-    const again = await keychainStore(place).load();
+    const again = await keychainStore(session).load();
     expect(again?.value === value).toBe(true);
-    const secrets = await keychain.secretsOf(place, name);
+    const secrets = await keychain.secretsOf(session, name);
     expect(secrets.filter((secret) => secret === JSON.stringify(value))).toHaveLength(1);
     expect(secrets.length).toBeLessThanOrEqual(2);
     await store.remove();
-    expect(keychain.accountsOf(place)).toEqual([]);
+    expect(keychain.accountsOf(session)).toEqual([]);
   });
 }
 
 function takeover(keychain: RealKeychain, name: BuiltInBackend): void {
   it("takes over what a program without this package has written, and leaves no copy of it", async () => {
-    const { backend: _, ...place } = keychain.place(name);
+    const { backend: _, ...session } = keychain.newSession(name);
     const backend = await keychain.backend(name);
-    await backend.set(place.service, place.account, "from before");
-    const store = keychainStore(place); // names no backend
+    await backend.set(session.service, session.account, "from before");
+    const store = keychainStore(session); // names no backend
     const found = await store.load();
     expect(found?.value).toBe("from before");
     await store.save("ours", found?.version);
     // It stays in the package that it was in.
-    expect(await keychain.secretsOf(place, name)).toEqual(['"ours"']);
-    expect(keychain.accountsOf(place)).toHaveLength(1);
+    expect(await keychain.secretsOf(session, name)).toEqual(['"ours"']);
+    expect(keychain.accountsOf(session)).toHaveLength(1);
   });
 }
 
 function restart(keychain: RealKeychain, name: BuiltInBackend): void {
   it("goes on when the Secret Service was restarted; with keytar says that the program has to be", async () => {
-    const place = keychain.place(name);
-    const store = keychainStore(place);
+    const session = keychain.newSession(name);
+    const store = keychainStore(session);
     const version = await store.save("before", undefined);
     await keychain.service.restart();
     if (name === "keytar") {

@@ -7,13 +7,13 @@ import type { TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { nodeFileSystem } from "@unexpired/store-node/chain";
 import type { Backing } from "@unexpired/testing";
-import { type Choice, ChoiceFile } from "../../src/file-fallback/location-file.ts";
+import { type Location, LocationFile } from "../../src/file-fallback/location-file.ts";
 import { type KeychainOrFileOptions, keychainStore } from "../../src/index.ts";
-import { settingsOf } from "../../src/options.ts";
-import { type EitherPlace, openStore, optionsOf } from "../fixtures/open-keychain-or-file.ts";
-import type { Order, Told } from "../fixtures/run-task.ts";
+import { resolveSettings } from "../../src/options.ts";
+import { openStore, optionsOf, type SandboxArgument } from "../fixtures/open-keychain-or-file.ts";
+import type { Task, TaskResult } from "../fixtures/run-task.ts";
 
-const either = new URL("../fixtures/open-keychain-or-file.ts", import.meta.url);
+const storeModule = new URL("../fixtures/open-keychain-or-file.ts", import.meta.url);
 
 /** All files below a directory. */
 const filesIn = (directory: string): string[] =>
@@ -23,8 +23,8 @@ const filesIn = (directory: string): string[] =>
         .map((entry) => join(entry.parentPath, entry.name))
     : [];
 
-/** One place for a session, and what is below it. */
-export class Place {
+/** A directory for one session: a keychain of files, the session file, and the state beside. */
+export class Sandbox {
   readonly directory: string;
 
   constructor(directory = mkdtempSync(join(tmpdir(), "unexpired-either-"))) {
@@ -32,7 +32,7 @@ export class Place {
   }
 
   /** A process that sees such a keychain, as far as one process can be several. */
-  open(keychain?: EitherPlace["keychain"]): TokenStore {
+  open(keychain?: SandboxArgument["keychain"]): TokenStore {
     return openStore({ directory: this.directory, keychain });
   }
 
@@ -40,7 +40,7 @@ export class Place {
     return this.optionsFor("works");
   }
 
-  optionsFor(keychain: EitherPlace["keychain"]): KeychainOrFileOptions {
+  optionsFor(keychain: SandboxArgument["keychain"]): KeychainOrFileOptions {
     return optionsOf({ directory: this.directory, keychain });
   }
 
@@ -54,34 +54,34 @@ export class Place {
   }
 
   /** What is stored in each of the two. */
-  async held(): Promise<{ keychain: string | undefined; file: string | undefined }> {
+  async contents(): Promise<{ keychain: string | undefined; file: string | undefined }> {
     return { keychain: (await this.keychain.load())?.value, file: (await this.file.load())?.value };
   }
 
-  get #choicePath(): string {
-    return `${settingsOf(this.options).path}.place`;
+  get #locationPath(): string {
+    return `${resolveSettings(this.options).statusFile}.place`;
   }
 
   /** What is remembered. */
-  get choice(): unknown {
-    return existsSync(this.#choicePath) ? JSON.parse(readFileSync(this.#choicePath, "utf8")) : undefined;
+  get rememberedLocation(): unknown {
+    return existsSync(this.#locationPath) ? JSON.parse(readFileSync(this.#locationPath, "utf8")) : undefined;
   }
 
   /** Remembers something else, as a process would. */
-  choose(choice: Choice): Promise<void> {
-    return new ChoiceFile(nodeFileSystem, this.#choicePath).replace(choice);
+  remember(location: Location): Promise<void> {
+    return new LocationFile(nodeFileSystem, this.#locationPath).replace(location);
   }
 
-  damageChoice(text: string): void {
-    writeFileSync(this.#choicePath, text);
+  damageLocationFile(text: string): void {
+    writeFileSync(this.#locationPath, text);
   }
 
   /** The files that are not in the keychain of files. */
-  get outside(): readonly string[] {
+  get filesOutsideKeychain(): readonly string[] {
     return [...filesIn(join(this.directory, "state")), ...filesIn(join(this.directory, "plain"))];
   }
 
-  get plain(): readonly string[] {
+  get plainTextFiles(): readonly string[] {
     return filesIn(join(this.directory, "plain"));
   }
 
@@ -91,30 +91,30 @@ export class Place {
 }
 
 /** Does it in a process of its own. `undefined`: the process has killed itself. */
-export async function doOnce(order: Order, env: NodeJS.ProcessEnv = process.env): Promise<Told | undefined> {
+export async function runTask(task: Task, env: NodeJS.ProcessEnv = process.env): Promise<TaskResult | undefined> {
   const program = join(import.meta.dirname, "../fixtures/run-task.ts");
-  const child = fork(program, [JSON.stringify(order)], { env: { ...env, NODE_OPTIONS: "" } });
-  let told: Told | undefined;
-  child.on("message", (message: Told) => {
-    told = message;
+  const child = fork(program, [JSON.stringify(task)], { env: { ...env, NODE_OPTIONS: "" } });
+  let result: TaskResult | undefined;
+  child.on("message", (message: TaskResult) => {
+    result = message;
   });
   await Promise.all([once(child, "exit"), once(child, "disconnect")]);
-  return told;
+  return result;
 }
 
-/** A place for one case of the kit. */
-export function eitherBacking(keychain: "works" | "no_service"): Backing {
-  const place = new Place();
-  const session = () => filesIn(join(place.directory, keychain === "works" ? "keychain" : "plain"));
+/** A store for one case of the kit. */
+export function keychainOrFileFixture(keychain: "works" | "no_service"): Backing {
+  const sandbox = new Sandbox();
+  const sessionFiles = () => filesIn(join(sandbox.directory, keychain === "works" ? "keychain" : "plain"));
   return {
-    open: () => place.open(keychain),
-    elsewhere: { module: either, argument: { directory: place.directory, keychain } satisfies EitherPlace },
+    open: () => sandbox.open(keychain),
+    elsewhere: { module: storeModule, argument: { directory: sandbox.directory, keychain } satisfies SandboxArgument },
     damage: () => {
-      for (const file of session()) writeFileSync(file, "damaged");
+      for (const file of sessionFiles()) writeFileSync(file, "damaged");
     },
     wipe: () => {
-      for (const file of session()) rmSync(file);
+      for (const file of sessionFiles()) rmSync(file);
     },
-    dispose: () => place[Symbol.dispose](),
+    dispose: () => sandbox[Symbol.dispose](),
   };
 }

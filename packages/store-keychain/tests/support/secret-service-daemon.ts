@@ -6,22 +6,22 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const require = createRequire(import.meta.url);
-const SECRETS = "/org/freedesktop/secrets";
-const OWNED =
+const SERVICE_PATH = "/org/freedesktop/secrets";
+const IS_NAME_OWNED =
   "dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus.GetNameOwner string:org.freedesktop.secrets >/dev/null";
-const DAEMON = [
+const START_DAEMON = [
   'printf "\\n" | gnome-keyring-daemon --unlock --components=secrets >/dev/null',
   // Whoever asks before it has its name makes D-Bus start another one, which is locked.
-  `until ${OWNED}; do sleep 0.02; done`,
+  `until ${IS_NAME_OWNED}; do sleep 0.02; done`,
   'echo "$DBUS_SESSION_BUS_ADDRESS"',
 ].join(" && ");
 /** Starts the service, and once more in place of each process that it is told. */
-const START = `${DAEMON} && while read -r pid; do kill -9 "$pid"; while ${OWNED}; do sleep 0.02; done; ${DAEMON}; done`;
+const START_AND_RESTART = `${START_DAEMON} && while read -r pid; do kill -9 "$pid"; while ${IS_NAME_OWNED}; do sleep 0.02; done; ${START_DAEMON}; done`;
 
 const isInstalled = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
 
 /** Why the tests of a real Secret Service cannot run here; `undefined` where they can. */
-export function reasonAgainstSecretService(): string | undefined {
+export function secretServiceSkipReason(): string | undefined {
   if (process.platform !== "linux") return "not applicable: Linux only";
   if (!isInstalled("dbus-run-session", "--version")) return "needs dbus-run-session: apt-get install dbus";
   if (!isInstalled("gnome-keyring-daemon", "--version")) return "needs gnome-keyring: apt-get install gnome-keyring";
@@ -30,7 +30,7 @@ export function reasonAgainstSecretService(): string | undefined {
 }
 
 /** Why keytar cannot be used here; compiles it where that is possible. */
-export function reasonAgainstKeytar(): string | undefined {
+export function keytarSkipReason(): string | undefined {
   const folder = dirname(require.resolve("keytar/package.json"));
   const binary = join(folder, "build/Release/keytar.node");
   if (existsSync(binary)) return undefined;
@@ -61,7 +61,7 @@ async function nextLine({ stdout }: ChildProcess): Promise<string> {
 }
 
 /** A Secret Service of the tests' own, with an unlocked collection in a home of its own. */
-export class SecretService implements AsyncDisposable {
+export class SecretServiceDaemon implements AsyncDisposable {
   readonly address: string;
   readonly #home: string;
   readonly #session: ChildProcess;
@@ -72,11 +72,14 @@ export class SecretService implements AsyncDisposable {
     this.#session = session;
   }
 
-  static async start(): Promise<SecretService> {
+  static async start(): Promise<SecretServiceDaemon> {
     const home = mkdtempSync(join(tmpdir(), "unexpired-secrets-"));
     const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home };
-    const session = spawn("dbus-run-session", ["--", "sh", "-c", START], { env, stdio: ["pipe", "pipe", "ignore"] });
-    return new SecretService(await nextLine(session), { home, session });
+    const session = spawn("dbus-run-session", ["--", "sh", "-c", START_AND_RESTART], {
+      env,
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    return new SecretServiceDaemon(await nextLine(session), { home, session });
   }
 
   /** Ends the process that answers, and starts another one on the same bus, with the same items. */
@@ -99,13 +102,13 @@ export class SecretService implements AsyncDisposable {
 
   /** Locks its default collection. */
   lock(): void {
-    this.#send(SECRETS, "org.freedesktop.Secret.Service.Lock", [`array:objpath:${SECRETS}/collection/login`]);
+    this.#send(SERVICE_PATH, "org.freedesktop.Secret.Service.Lock", [`array:objpath:${SERVICE_PATH}/collection/login`]);
   }
 
   /** Makes its collection in memory, which is never locked, the default one. */
-  useMemory(): void {
-    const args = ["string:default", `objpath:${SECRETS}/collection/session`];
-    this.#send(SECRETS, "org.freedesktop.Secret.Service.SetAlias", args);
+  useMemoryCollection(): void {
+    const args = ["string:default", `objpath:${SERVICE_PATH}/collection/session`];
+    this.#send(SERVICE_PATH, "org.freedesktop.Secret.Service.SetAlias", args);
   }
 
   /** The process that answers. */
