@@ -2,7 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
-import { reasonAgainstSecretService, SecretService } from "../../packages/store-keychain/tests/secret-service.ts";
+import {
+  secretServiceSkipReason,
+  SecretServiceDaemon,
+} from "../../packages/store-keychain/tests/support/secret-service-daemon.ts";
 import { Consumer } from "./support/consumer.ts";
 
 const program = `
@@ -32,7 +35,7 @@ async function tell(...options: string[]): Promise<Told> {
   const names = ["core", "store-node", "store-keychain"].map((name) => tarballs[`@unexpired/${name}`] ?? "");
   using consumer = new Consumer([...names, ...options]);
   consumer.write("program.js", program);
-  await using service = await SecretService.start();
+  await using service = await SecretServiceDaemon.start();
   const env = { HOME: consumer.directory, DBUS_SESSION_BUS_ADDRESS: service.address, XDG_STATE_HOME: "" };
   const { stdout } = await consumer.node(["program.js"], env);
   const lock = readFileSync(join(consumer.directory, "package-lock.json"), "utf8");
@@ -41,7 +44,7 @@ async function tell(...options: string[]): Promise<Told> {
 
 describe("the packed keychain store", { timeout: 120_000 }, () => {
   it("works as installed, with nothing that is compiled or downloaded when installed", async (ctx) => {
-    const reason = reasonAgainstSecretService();
+    const reason = secretServiceSkipReason();
     if (reason !== undefined) ctx.skip(reason);
     const { told, found, where, packages } = await tell();
     expect({ told, found }).toEqual({ told: "a session", found: "another session" });
@@ -51,7 +54,7 @@ describe("the packed keychain store", { timeout: 120_000 }, () => {
   });
 
   it("says what is missing where no optional package was installed, and the file is used where that is allowed", async (ctx) => {
-    const reason = reasonAgainstSecretService();
+    const reason = secretServiceSkipReason();
     if (reason !== undefined) ctx.skip(reason);
     const { told, found, where } = await tell("--omit=optional");
     expect(told).toMatch(/^STORE_UNAVAILABLE no_backend .*npm install @napi-rs\/keyring/);

@@ -10,9 +10,9 @@ import { StoreError } from "@unexpired/core";
  * - `refused`: it answered with an error.
  * - `damaged`: what it holds is not what was saved.
  */
-export type KeychainProblem = "no_backend" | "no_service" | "locked" | "timeout" | "refused" | "damaged";
+export type KeychainErrorReason = "no_backend" | "no_service" | "locked" | "timeout" | "refused" | "damaged";
 
-const CODE = {
+const CODES = {
   no_backend: "STORE_UNAVAILABLE",
   no_service: "STORE_UNAVAILABLE",
   locked: "STORE_UNREADABLE",
@@ -24,11 +24,14 @@ const CODE = {
 /** A {@link StoreError} of the keychain; `reason` tells one from another. Holds no secret. */
 export class KeychainError extends StoreError {
   /** What is wrong. */
-  readonly reason: KeychainProblem;
+  readonly reason: KeychainErrorReason;
 
   /** `problem` is a clause about the place, `advice` sentences. */
-  constructor(reason: KeychainProblem, details: { place: string; problem: string; advice: string; cause?: unknown }) {
-    super(CODE[reason], details);
+  constructor(
+    reason: KeychainErrorReason,
+    details: { place: string; problem: string; advice: string; cause?: unknown },
+  ) {
+    super(CODES[reason], details);
     this.reason = reason;
   }
 }

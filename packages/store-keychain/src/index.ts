@@ -1,5 +1,5 @@
-export type { BuiltInBackend, KeychainBackend } from "./backend.ts";
-export { KeychainError, type KeychainProblem } from "./errors.ts";
-export { type KeychainOrFileOptions, keychainOrFile } from "./keychain-or-file.ts";
+export type { BuiltInBackend, KeychainBackend } from "./backends/keychain-client.ts";
+export { KeychainError, type KeychainErrorReason } from "./errors.ts";
+export { type KeychainOrFileOptions, keychainOrFile } from "./file-fallback/keychain-or-file.ts";
 export { keychainStore } from "./keychain-store.ts";
 export type { KeychainStoreOptions } from "./options.ts";

@@ -13,19 +13,19 @@ import {
   watchPath,
   withStoreErrors,
 } from "@unexpired/store-node/chain";
-import { type Load, load } from "./backends/load.ts";
-import { emptyRemoved } from "./collector.ts";
-import { Observer } from "./look.ts";
-import { type KeychainStoreOptions, type Settings, settingsOf } from "./options.ts";
-import { Slots } from "./slots.ts";
-import { Vaults } from "./vaults.ts";
-import { Writer } from "./writer.ts";
+import { createBackendLoader, type LoadBackend } from "./backends/load.ts";
+import { BackendRegistry } from "./backends/registry.ts";
+import { type KeychainSettings, type KeychainStoreOptions, resolveSettings } from "./options.ts";
+import { purgeRemovedChains } from "./storage/garbage-collector.ts";
+import { KeychainReader } from "./storage/reader.ts";
+import { Slots } from "./storage/slots.ts";
+import { KeychainWriter } from "./storage/writer.ts";
 
-/** What a store needs of the world around it. */
-export interface Environment {
+/** What a keychain store depends on. */
+export interface KeychainStoreDeps {
   readonly fs: FileSystem;
   readonly lock: Lock;
-  readonly load: Load;
+  readonly loadBackend: LoadBackend;
 }
 
 /**
@@ -43,61 +43,65 @@ export interface Environment {
  * @throws TypeError where an option is none of those accepted
  */
 export function keychainStore(options: KeychainStoreOptions): TokenStore {
-  const settings = settingsOf(options);
+  const settings = resolveSettings(options);
   const { deadline } = settings;
-  return openKeychainStore(settings, { fs: nodeFileSystem, lock: directoryLock, load: load({ deadline }) });
+  return openKeychainStore(settings, {
+    fs: nodeFileSystem,
+    lock: directoryLock,
+    loadBackend: createBackendLoader({ deadline }),
+  });
 }
 
-/** {@link keychainStore} in a world of the caller's. */
-export const openKeychainStore = (settings: Settings, world: Environment): TokenStore =>
-  new KeychainStore(settings, world);
+/** {@link keychainStore} with the caller's dependencies. */
+export const openKeychainStore = (settings: KeychainSettings, deps: KeychainStoreDeps): TokenStore =>
+  new KeychainStore(settings, deps);
 
 class KeychainStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
   readonly holder?: ProcessIdentity;
-  readonly #settings: Settings;
+  readonly #settings: KeychainSettings;
   readonly #fs: FileSystem;
   readonly #lock: Lock;
-  readonly #vaults: Vaults;
-  readonly #observer: Observer;
+  readonly #backends: BackendRegistry;
+  readonly #reader: KeychainReader;
   readonly #slots: Slots;
-  readonly #writer: Writer;
+  readonly #writer: KeychainWriter;
 
-  constructor(settings: Settings, { fs, lock, load }: Environment) {
-    const { service, account, deadline, backend: chosen, place } = settings;
+  constructor(settings: KeychainSettings, { fs, lock, loadBackend }: KeychainStoreDeps) {
+    const { service, account, deadline, backend: chosen, paths } = settings;
     this.#settings = settings;
     this.#fs = fs;
     this.#lock = lock;
-    this.#vaults = new Vaults({ service, deadline, chosen, load });
-    const vaults = this.#vaults;
-    this.#observer = new Observer(fs, { vaults, settings });
-    this.#slots = new Slots(fs, { vaults, account, directory: place.chain });
-    this.#writer = new Writer(fs, { settings, vaults, observer: this.#observer, slots: this.#slots });
+    this.#backends = new BackendRegistry({ service, deadline, chosen, loadBackend });
+    const backends = this.#backends;
+    this.#reader = new KeychainReader(fs, { backends, settings });
+    this.#slots = new Slots(fs, { backends, account, directory: paths.chain });
+    this.#writer = new KeychainWriter(fs, { settings, backends, reader: this.#reader, slots: this.#slots });
     const holder = currentProcess();
     if (holder) this.holder = holder;
   }
 
   describe(): string {
-    const { name, place } = this.#settings;
-    return `${name}, with its versions in ${place.chain}`;
+    const { label, paths } = this.#settings;
+    return `${label}, with its versions in ${paths.chain}`;
   }
 
   watch(onChange: () => void): () => void {
-    return watchPath(this.#settings.path, onChange);
+    return watchPath(this.#settings.statusFile, onChange);
   }
 
   load(): Promise<StoredValue | undefined> {
-    return withStoreErrors(this.#settings.path, "read", async () => (await this.#observer.look()).stored);
+    return withStoreErrors(this.#settings.statusFile, "read", async () => (await this.#reader.read()).stored);
   }
 
   save(value: string, expected: string | undefined): Promise<string> {
-    const { chain } = this.#settings.place;
-    return withStoreErrors(this.#settings.path, "saved", async () => {
-      const check = () => this.#mustNotHaveMoved(expected); // a loser need not queue for the lock
-      if (!(await check())) await makeDurableDirectory(this.#fs, chain);
-      const release = await this.#lock(chain, { wait: check });
+    const { chain } = this.#settings.paths;
+    return withStoreErrors(this.#settings.statusFile, "saved", async () => {
+      const assertCurrent = () => this.#assertNotSuperseded(expected); // a loser need not queue for the lock
+      if (!(await assertCurrent())) await makeDurableDirectory(this.#fs, chain);
+      const release = await this.#lock(chain, { wait: assertCurrent });
       try {
-        return await this.#writer.replace(value, expected);
+        return await this.#writer.save(value, expected);
       } finally {
         await release?.();
       }
@@ -105,31 +109,31 @@ class KeychainStore implements TokenStore {
   }
 
   remove(): Promise<void> {
-    const { path } = this.#settings;
-    return withStoreErrors(path, "removed", async () => {
+    const { statusFile } = this.#settings;
+    return withStoreErrors(statusFile, "removed", async () => {
       // Asked first: where the keychain cannot be used nothing is taken apart.
-      const vaults = await this.#vaults.present();
-      for (const vault of vaults) await vault.get(this.#settings.account);
-      await this.#slots.mustBeReachable();
-      const { chain, removed } = this.#settings.place;
+      const clients = await this.#backends.available();
+      for (const client of clients) await client.get(this.#settings.account);
+      await this.#slots.assertReachable();
+      const { chain, removed } = this.#settings.paths;
       // What cannot be emptied has another name then, and does not stand in the way.
-      const clearRemoved = () => this.#emptyRemoved().catch(() => undefined);
+      const clearRemoved = () => this.#purgeRemovedChains().catch(() => undefined);
       await new Chain(this.#fs, chain).retire(removed, clearRemoved);
-      for (const vault of vaults) await vault.delete(this.#settings.account);
-      await this.#emptyRemoved();
-      await this.#fs.unlink(path);
+      for (const client of clients) await client.delete(this.#settings.account);
+      await this.#purgeRemovedChains();
+      await this.#fs.unlink(statusFile);
     });
   }
 
   /** What the chain alone can tell, without the keychain. */
-  async #mustNotHaveMoved(expected: string | undefined): Promise<Generation | undefined> {
-    const head = await new Chain(this.#fs, this.#settings.place.chain).head();
-    const hasMoved = head && expected !== undefined && versionOf(head) !== expected;
-    if (hasMoved) throw new StoreConflictError(this.#settings.name);
+  async #assertNotSuperseded(expected: string | undefined): Promise<Generation | undefined> {
+    const head = await new Chain(this.#fs, this.#settings.paths.chain).head();
+    const isSuperseded = head && expected !== undefined && versionOf(head) !== expected;
+    if (isSuperseded) throw new StoreConflictError(this.#settings.label);
     return head;
   }
 
-  #emptyRemoved(): Promise<void> {
-    return emptyRemoved(this.#fs, this.#slots, this.#settings.place);
+  #purgeRemovedChains(): Promise<void> {
+    return purgeRemovedChains(this.#fs, this.#slots, this.#settings.paths);
   }
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { pathsOf, type SessionPaths, stateFilePath } from "@unexpired/store-node/chain";
-import type { BuiltInBackend, KeychainBackend } from "./backend.ts";
-import { BUILT_IN } from "./vaults.ts";
+import type { BuiltInBackend, KeychainBackend } from "./backends/keychain-client.ts";
+import { BUILT_IN_BACKENDS } from "./backends/registry.ts";
 
 /** Which session, in which keychain. */
 export interface KeychainStoreOptions {
@@ -25,23 +25,23 @@ export interface KeychainStoreOptions {
 }
 
 /** The options, checked, with their defaults. */
-export interface Settings {
+export interface KeychainSettings {
   readonly service: string;
   readonly account: string;
   /** What errors call it. */
-  readonly name: string;
+  readonly label: string;
   readonly backend: BuiltInBackend | KeychainBackend | undefined;
   readonly deadline: number;
   /** The file that tells of the last save; the names beside it belong to it. */
-  readonly path: string;
-  readonly place: SessionPaths;
+  readonly statusFile: string;
+  readonly paths: SessionPaths;
 }
 
-const DEADLINE = 3_000;
+const DEFAULT_DEADLINE = 3_000;
 
 /** @throws TypeError naming the option, and what is accepted */
-export function settingsOf(options: KeychainStoreOptions): Settings {
-  const { service, account, backend, deadline = DEADLINE, directory } = Object(options) as KeychainStoreOptions;
+export function resolveSettings(options: KeychainStoreOptions): KeychainSettings {
+  const { service, account, backend, deadline = DEFAULT_DEADLINE, directory } = Object(options) as KeychainStoreOptions;
   for (const [name, value] of Object.entries({ service, account, directory: directory ?? "default" })) {
     if (typeof value !== "string" || value === "" || value.includes("\0")) {
       throw new TypeError(`keychainStore: "${name}" must be a text that is not empty, without a zero in it.`);
@@ -50,18 +50,18 @@ export function settingsOf(options: KeychainStoreOptions): Settings {
   if (typeof deadline !== "number" || !(deadline > 0)) {
     throw new TypeError('keychainStore: "deadline" must be a number of milliseconds above 0.');
   }
-  if (backend !== undefined && !isBackend(backend)) {
+  if (backend !== undefined && !isValidBackend(backend)) {
     throw new TypeError(
-      `keychainStore: "backend" must be ${BUILT_IN.map((name) => `"${name}"`).join(", ")} or an object with name, get, set and delete; its limit must be above 1.`,
+      `keychainStore: "backend" must be ${BUILT_IN_BACKENDS.map((name) => `"${name}"`).join(", ")} or an object with name, get, set and delete; its limit must be above 1.`,
     );
   }
-  const path = join(resolve(directory ?? defaultDirectory()), nameOf(service, account));
-  const name = `The keychain item "${service}" of "${account}"`;
-  return { service, account, name, backend, deadline, path, place: pathsOf(path) };
+  const statusFile = join(resolve(directory ?? defaultDirectory()), statusFileName(service, account));
+  const label = `The keychain item "${service}" of "${account}"`;
+  return { service, account, label, backend, deadline, statusFile, paths: pathsOf(statusFile) };
 }
 
-const isBackend = (backend: unknown): boolean => {
-  if (typeof backend === "string") return BUILT_IN.some((name) => name === backend);
+const isValidBackend = (backend: unknown): boolean => {
+  if (typeof backend === "string") return BUILT_IN_BACKENDS.some((name) => name === backend);
   if (typeof backend !== "object" || backend === null) return false;
   const { name, limit = 2, get, set, delete: remove } = backend as Partial<KeychainBackend>;
   const isLimit = Number.isInteger(limit) && limit > 1;
@@ -71,7 +71,7 @@ const isBackend = (backend: unknown): boolean => {
 const defaultDirectory = (): string => join(dirname(stateFilePath("unexpired", process)), "keychain");
 
 /** A file's name that no service and account cannot be, and that does not tell whose session it is. */
-const nameOf = (service: string, account: string): string =>
+const statusFileName = (service: string, account: string): string =>
   createHash("sha256")
     .update(JSON.stringify([service, account]))
     .digest("hex")

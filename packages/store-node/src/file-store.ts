@@ -10,7 +10,7 @@ import { installSessionFile, type Reconcile, type StagedFile, stageSessionFile }
 import { type Snapshot, SnapshotReader } from "./snapshot.ts";
 import { watchPath } from "./watch.ts";
 
-/** What a store needs of the world around it. */
+/** What a file store depends on. */
 export interface FileStoreDeps {
   readonly fs: FileSystem;
   readonly lock: Lock;
@@ -40,7 +40,7 @@ export function fileStore(options: FileStoreOptions): TokenStore {
   });
 }
 
-/** {@link fileStore} for an absolute path, in a world of the caller's. */
+/** {@link fileStore} for an absolute path, with the dependencies of the caller. */
 export const openFileStore = (path: string, deps: FileStoreDeps): TokenStore => new FileStore(path, deps);
 
 class FileStore implements TokenStore {

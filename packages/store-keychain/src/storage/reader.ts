@@ -1,0 +1,103 @@
+import { type StoredValue, StoreError } from "@unexpired/core";
+import {
+  adoptedVersion,
+  Chain,
+  digestOf,
+  type FileSystem,
+  type Generation,
+  type SessionPaths,
+  versionOf,
+} from "@unexpired/store-node/chain";
+import type { BackendRegistry } from "../backends/registry.ts";
+import { KeychainError } from "../errors.ts";
+import type { KeychainSettings } from "../options.ts";
+import { itemAccounts, joinSession, parseManifest } from "./items.ts";
+
+/** What a look at the chain and at the keychain found. */
+export interface KeychainSnapshot {
+  readonly head: Generation | undefined;
+  readonly stored: StoredValue | undefined;
+  /** The backend that the session is in. */
+  readonly backend: string | undefined;
+  /** The slot that it is in, where we have written it. */
+  readonly slot: string | undefined;
+}
+
+const MAX_READS = 50;
+
+/** Looks at the chain for the truth, and in the keychain for what it says. */
+export class KeychainReader {
+  readonly #fs: FileSystem;
+  readonly #backends: BackendRegistry;
+  readonly #settings: KeychainSettings;
+
+  constructor(
+    fs: FileSystem,
+    { backends, settings }: { readonly backends: BackendRegistry; readonly settings: KeychainSettings },
+  ) {
+    this.#fs = fs;
+    this.#backends = backends;
+    this.#settings = settings;
+  }
+
+  get #paths(): SessionPaths {
+    return this.#settings.paths;
+  }
+
+  async read(): Promise<KeychainSnapshot> {
+    const chain = new Chain(this.#fs, this.#paths.chain);
+    for (let attempt = 0; attempt < MAX_READS; attempt++) {
+      const head = await chain.head();
+      const [found] = await Promise.allSettled([head ? this.#readItems(head) : this.#adoptItem()]);
+      // Items are overwritten only after a newer generation has come, and deleted only after all of the chain has gone:
+      // who reads them meanwhile finds others, or none, or an error.
+      const isSettled = found.status === "fulfilled" && found.value?.stored;
+      if (isSettled || (await chain.head())?.id === head?.id) return this.#unwrap(found);
+    }
+    throw new StoreError("STORE_UNAVAILABLE", {
+      place: this.#settings.label,
+      problem: "changes faster than it can be read",
+      advice: "Try again.",
+    });
+  }
+
+  #unwrap(found: PromiseSettledResult<KeychainSnapshot | undefined>): KeychainSnapshot {
+    if (found.status === "rejected") throw found.reason;
+    if (!found.value) throw this.#damaged();
+    return found.value;
+  }
+
+  /** `undefined` where the items are not those that were saved. */
+  async #readItems(head: Generation): Promise<KeychainSnapshot | undefined> {
+    const manifest = parseManifest(head.value, this.#paths.chain);
+    const { backend, slot } = manifest;
+    const client = await this.#backends.forName(backend);
+    const accounts = itemAccounts(this.#settings.account, manifest);
+    const parts = await Promise.all(accounts.map((account) => client.get(account)));
+    // Somebody deleted it with the system's own program: that is no session.
+    if (parts.every((part) => part === undefined)) return { head, stored: undefined, backend, slot };
+    const value = joinSession(parts, manifest);
+    return value === undefined ? undefined : { head, stored: { value, version: versionOf(head) }, backend, slot };
+  }
+
+  /** Without a chain, an item under the plain account is another program's, or an earlier version's, session. */
+  async #adoptItem(): Promise<KeychainSnapshot> {
+    const nothing = { head: undefined, stored: undefined, backend: undefined, slot: undefined };
+    const clients = await this.#backends.available();
+    for (const client of clients) {
+      const value = await client.get(this.#settings.account);
+      // While a removal is under way it is only what is left to remove.
+      if (value === undefined || (await this.#fs.stat(this.#paths.removed))) continue;
+      return { ...nothing, stored: { value, version: adoptedVersion(digestOf(value)) }, backend: client.name };
+    }
+    return nothing;
+  }
+
+  #damaged(): KeychainError {
+    return new KeychainError("damaged", {
+      place: this.#settings.label,
+      problem: "does not hold what was saved: a part is missing, or another",
+      advice: "It was left as it is. Restore it, or call remove() and sign in again.",
+    });
+  }
+}

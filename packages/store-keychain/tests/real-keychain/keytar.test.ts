@@ -1,0 +1,3 @@
+import { describeRealBackend } from "../support/real-keychain.ts";
+
+describeRealBackend("keytar");

@@ -1,0 +1,66 @@
+/** The keychain that this user has, on any system: only where a run may write into it, as in the workflow. */
+import { randomUUID } from "node:crypto";
+import { Chain, nodeFileSystem } from "@unexpired/store-node/chain";
+import { type Backing, describeTokenStore } from "@unexpired/testing";
+import { describe, expect, it } from "vitest";
+import { createBackendLoader } from "../../src/backends/load.ts";
+import { BUILT_IN_BACKENDS } from "../../src/backends/registry.ts";
+import { type BuiltInBackend, type KeychainBackend, keychainStore } from "../../src/index.ts";
+import { resolveSettings } from "../../src/options.ts";
+import { itemAccounts, parseManifest } from "../../src/storage/items.ts";
+import { storeModule } from "../support/file-keychain-store.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
+
+const newSession = (backend: BuiltInBackend) =>
+  ({
+    service: "unexpired tests",
+    account: randomUUID(),
+    directory: freshDirectory(),
+    backend,
+  }) as const;
+
+function ownKeychainFixture(name: BuiltInBackend): Backing {
+  const session = newSession(name);
+  const each = async (change: (backend: KeychainBackend, account: string) => Promise<unknown>) => {
+    const { chain } = resolveSettings(session).paths;
+    const head = await new Chain(nodeFileSystem, chain).head();
+    const backend = await createBackendLoader({ deadline: 3_000 })(name, "write");
+    for (const account of head ? itemAccounts(session.account, parseManifest(head.value, chain)) : []) {
+      await change(backend, account);
+    }
+  };
+  return {
+    open: () => keychainStore(session),
+    elsewhere: { module: storeModule, argument: session },
+    damage: () => each((backend, account) => backend.set(session.service, account, "damaged")),
+    wipe: () => each((backend, account) => backend.delete(session.service, account)),
+    dispose: () => keychainStore(session).remove(),
+  };
+}
+
+const isInstalled = new Set<string>();
+for (const name of BUILT_IN_BACKENDS) await import(name).then(() => isInstalled.add(name)).catch(() => undefined);
+
+describe.each(BUILT_IN_BACKENDS)("this user's keychain with %s", (name) => {
+  if (process.env.UNEXPIRED_OWN_KEYCHAIN !== "1") {
+    const reason = "not applicable: writes into this user's keychain, which UNEXPIRED_OWN_KEYCHAIN=1 allows";
+    return it("keeps the store contract", (ctx) => ctx.skip(reason));
+  }
+  if (!isInstalled.has(name)) {
+    const reason = "needs the binary of keytar: npx prebuild-install in its folder";
+    return it("keeps the store contract", (ctx) => ctx.skip(reason));
+  }
+
+  describeTokenStore({ describe, it }, { create: () => ownKeychainFixture(name) });
+
+  it("keeps a session of 64 kB", async () => {
+    const session = newSession(name);
+    const value = "0123456789abcdef".repeat(4096);
+    const version = await keychainStore(session).save(value, undefined);
+    const found = await keychainStore(session).load();
+    expect(found?.version).toBe(version);
+    expect(found?.value === value).toBe(true);
+    await keychainStore(session).remove();
+    expect(await keychainStore(session).load()).toBeUndefined();
+  });
+});

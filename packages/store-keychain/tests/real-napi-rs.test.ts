@@ -1,3 +1,0 @@
-import { describeBackend } from "./real.ts";
-
-describeBackend("@napi-rs/keyring");

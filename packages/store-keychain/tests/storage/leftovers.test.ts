@@ -1,0 +1,76 @@
+/** What must not stay in a keychain, and what is not ours to delete. */
+import { readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import {
+  ITEM_LIMIT,
+  memoryKeychain,
+  newWorld,
+  openStore,
+  slotsWithItems,
+  unsyncedFileSystem,
+} from "../support/memory-keychain.ts";
+
+const longValue = "x".repeat(4 * ITEM_LIMIT);
+
+it("removes the items after a gap that somebody made with the system's own program", async () => {
+  const world = newWorld();
+  const store = openStore(world);
+  const version = await store.save(longValue, undefined);
+  await store.save(longValue, version);
+  for (const account of world.items.keys()) if (/ [12]\]$/.test(account)) world.items.delete(account);
+  await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNREADABLE", reason: "damaged" });
+  await store.remove();
+  expect([...world.items.keys()]).toEqual([]);
+});
+
+it("uses one slot again and again where nothing can be published", async () => {
+  const world = newWorld();
+  const link = () => Promise.reject(Object.assign(new Error("EPERM"), { code: "EPERM" }));
+  const store = openStore(world, { fs: { ...unsyncedFileSystem, link } });
+  for (const value of ["a", "b", "c"]) {
+    await expect(store.save(value, undefined)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  }
+  expect(slotsWithItems(world).size).toBe(1);
+});
+
+it("takes nothing apart where a backend that has items is not there", async () => {
+  const world = newWorld();
+  const version = await openStore(world).save("a session", undefined);
+  const other = openStore(world, { backend: { ...memoryKeychain(new Map()), name: "another" } });
+  await expect(other.remove()).rejects.toMatchObject({ reason: "no_backend" });
+  expect(await openStore(world).load()).toEqual({ value: "a session", version });
+});
+
+it("deletes another program's item that it has taken over, and not what that program writes later", async () => {
+  const world = newWorld();
+  world.items.set("ada", "from before");
+  const store = openStore(world);
+  let version = await store.save("ours", (await store.load())?.version);
+  expect(world.items.has("ada")).toBe(false);
+  world.items.set("ada", "from later");
+  for (const value of ["again", "and again"]) version = await store.save(value, version);
+  expect(world.items.get("ada")).toBe("from later");
+});
+
+it("goes on where the items of a removal that was interrupted cannot be reached", async () => {
+  const world = newWorld();
+  await openStore(world).save("a session", undefined);
+  const [chain = ""] = readdirSync(world.directory).filter((name) => name.endsWith(".unexpired"));
+  renameSync(join(world.directory, chain), join(world.directory, `${chain}-removed`));
+  const items = new Map<string, string>();
+  // The one that was interrupted comes first.
+  const list = async (path: string) => (await unsyncedFileSystem.list(path)).toSorted((a, b) => b.length - a.length);
+  const other = openStore(world, {
+    fs: { ...unsyncedFileSystem, list },
+    backend: { ...memoryKeychain(items), name: "another" },
+  });
+  for (const value of ["another session", "and another"]) {
+    await other.save(value, undefined);
+    await expect(other.remove()).rejects.toMatchObject({ reason: "no_backend" });
+    expect(await other.load()).toBeUndefined();
+    expect([...items.keys()]).toEqual([]);
+  }
+  await openStore(world).remove();
+  expect([...world.items.keys()]).toEqual([]);
+});

@@ -1,0 +1,37 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Backing } from "@unexpired/testing";
+import type { Limit } from "../fixtures/file-keychain.ts";
+import { openStore, type StoreArgument } from "../fixtures/open-keychain-store.ts";
+
+export const storeModule = new URL("../fixtures/open-keychain-store.ts", import.meta.url);
+
+/** What opens a store over a keychain of files. */
+export const argumentIn = (directory: string, limit?: Limit): StoreArgument => ({
+  service: "unexpired tests",
+  account: "ada",
+  directory: join(directory, "state"),
+  backend: { directory: join(directory, "keychain"), limit },
+});
+
+/** The items of a keychain of files. */
+export const itemFilesIn = (directory: string): string[] => readdirSync(join(directory, "keychain")).sort();
+
+/** A store for one case of the kit, over a keychain of files. */
+export function fileKeychainFixture(limit?: Limit): Backing {
+  const directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
+  const argument = argumentIn(directory, limit);
+  const items = () => itemFilesIn(directory).map((name) => join(directory, "keychain", name));
+  return {
+    open: () => openStore(argument),
+    elsewhere: { module: storeModule, argument },
+    damage: () => {
+      for (const item of items()) writeFileSync(item, "damaged");
+    },
+    wipe: () => {
+      for (const item of items()) rmSync(item);
+    },
+    dispose: () => rmSync(directory, { recursive: true }),
+  };
+}

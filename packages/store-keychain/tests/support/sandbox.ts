@@ -1,0 +1,120 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TokenStore } from "@unexpired/core";
+import { fileStore } from "@unexpired/store-node";
+import { nodeFileSystem } from "@unexpired/store-node/chain";
+import type { Backing } from "@unexpired/testing";
+import { type Location, LocationFile } from "../../src/file-fallback/location-file.ts";
+import { type KeychainOrFileOptions, keychainStore } from "../../src/index.ts";
+import { resolveSettings } from "../../src/options.ts";
+import { openStore, optionsOf, type SandboxArgument } from "../fixtures/open-keychain-or-file.ts";
+import type { Task, TaskResult } from "../fixtures/run-task.ts";
+
+const storeModule = new URL("../fixtures/open-keychain-or-file.ts", import.meta.url);
+
+/** All files below a directory. */
+const filesIn = (directory: string): string[] =>
+  existsSync(directory)
+    ? readdirSync(directory, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+    : [];
+
+/** A directory for one session: a keychain of files, the session file, and the state beside. */
+export class Sandbox {
+  readonly directory: string;
+
+  constructor(directory = mkdtempSync(join(tmpdir(), "unexpired-either-"))) {
+    this.directory = directory;
+  }
+
+  /** A process that sees such a keychain, as far as one process can be several. */
+  open(keychain?: SandboxArgument["keychain"]): TokenStore {
+    return openStore({ directory: this.directory, keychain });
+  }
+
+  get options(): KeychainOrFileOptions {
+    return this.optionsFor("works");
+  }
+
+  optionsFor(keychain: SandboxArgument["keychain"]): KeychainOrFileOptions {
+    return optionsOf({ directory: this.directory, keychain });
+  }
+
+  /** The keychain's store alone, and the file's: another program's, or an earlier version's. */
+  get keychain(): TokenStore {
+    return keychainStore(this.options);
+  }
+
+  get file(): TokenStore {
+    return fileStore(this.options.plainTextFile);
+  }
+
+  /** What is stored in each of the two. */
+  async contents(): Promise<{ keychain: string | undefined; file: string | undefined }> {
+    return { keychain: (await this.keychain.load())?.value, file: (await this.file.load())?.value };
+  }
+
+  get #locationPath(): string {
+    return `${resolveSettings(this.options).statusFile}.place`;
+  }
+
+  /** What is remembered. */
+  get rememberedLocation(): unknown {
+    return existsSync(this.#locationPath) ? JSON.parse(readFileSync(this.#locationPath, "utf8")) : undefined;
+  }
+
+  /** Remembers something else, as a process would. */
+  remember(location: Location): Promise<void> {
+    return new LocationFile(nodeFileSystem, this.#locationPath).replace(location);
+  }
+
+  damageLocationFile(text: string): void {
+    writeFileSync(this.#locationPath, text);
+  }
+
+  /** The files that are not in the keychain of files. */
+  get filesOutsideKeychain(): readonly string[] {
+    return [...filesIn(join(this.directory, "state")), ...filesIn(join(this.directory, "plain"))];
+  }
+
+  get plainTextFiles(): readonly string[] {
+    return filesIn(join(this.directory, "plain"));
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Does it in a process of its own. `undefined`: the process has killed itself. */
+export async function runTask(task: Task, env: NodeJS.ProcessEnv = process.env): Promise<TaskResult | undefined> {
+  const program = join(import.meta.dirname, "../fixtures/run-task.ts");
+  const child = fork(program, [JSON.stringify(task)], { env: { ...env, NODE_OPTIONS: "" } });
+  let result: TaskResult | undefined;
+  child.on("message", (message: TaskResult) => {
+    result = message;
+  });
+  await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  return result;
+}
+
+/** A store for one case of the kit. */
+export function keychainOrFileFixture(keychain: "works" | "no_service"): Backing {
+  const sandbox = new Sandbox();
+  const sessionFiles = () => filesIn(join(sandbox.directory, keychain === "works" ? "keychain" : "plain"));
+  return {
+    open: () => sandbox.open(keychain),
+    elsewhere: { module: storeModule, argument: { directory: sandbox.directory, keychain } satisfies SandboxArgument },
+    damage: () => {
+      for (const file of sessionFiles()) writeFileSync(file, "damaged");
+    },
+    wipe: () => {
+      for (const file of sessionFiles()) rmSync(file);
+    },
+    dispose: () => sandbox[Symbol.dispose](),
+  };
+}
