@@ -44,6 +44,25 @@ describe("a good link", () => {
   });
 });
 
+describe("a path in inline code", () => {
+  it.each(["`packages/core/src/gone.ts`", "`packages/gone/`", "see `scripts/a.ts`, `docs/a.md`"])(
+    "is reported if it does not exist: %s",
+    (text) => {
+      expect(fromA(text)).toEqual([expect.stringMatching(/^docs\/a\.md:1: \S+ does not exist$/)]);
+    },
+  );
+
+  it.each([
+    "`packages/core/src/a.ts`",
+    "`packages/core/src/`",
+    "`packages/*/gone`",
+    "`packages/store-<name>`",
+    "`src/b.ts`",
+  ])("passes: %s", (text) => {
+    expect(fromA(text)).toEqual([]);
+  });
+});
+
 it("reports a page that the index does not list", () => {
   expect(problems({ "docs/README.md": index, "docs/a.md": "", "docs/decisions/b.md": "", "c.md": "" })).toEqual([
     "docs/decisions/b.md is not listed in docs/README.md; add a row for it",

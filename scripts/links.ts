@@ -1,4 +1,4 @@
-/** Finds links in Markdown that lead nowhere. Pure, so that it can be tested: texts in, problems out. */
+/** Finds links and paths in Markdown that lead nowhere. Pure, so that it can be tested: texts in, problems out. */
 import { posix } from "node:path";
 
 /** The files of a repository, by their paths relative to its root. */
@@ -9,7 +9,8 @@ export interface Repository {
   readonly pages: ReadonlyMap<string, string>;
 }
 
-interface Link {
+/** A link, or a path in inline code. */
+interface Reference {
   readonly line: number;
   readonly target: string;
 }
@@ -40,9 +41,17 @@ function proseOf(text: string, withInlineCode: boolean): readonly string[] {
 }
 
 /** Every link of a page. */
-export const linksOf = (text: string): readonly Link[] =>
+export const linksOf = (text: string): readonly Reference[] =>
   proseOf(text, false).flatMap((line, index) =>
     LINKS.flatMap((pattern) => [...line.matchAll(pattern)].map(([, target = ""]) => ({ line: index + 1, target }))),
+  );
+
+const PATH = /(?<!`)`((?:packages|verification|scripts|docs|examples|benchmarks)\/[\w.@/-]+)`(?!`)/g;
+
+/** Every path of this repository in inline code, such as `scripts/links.ts`. Patterns such as `docs/*` are left out. */
+const pathsOf = (text: string): readonly Reference[] =>
+  proseOf(text, true).flatMap((line, index) =>
+    [...line.matchAll(PATH)].map(([, target = ""]) => ({ line: index + 1, target })),
   );
 
 /** The anchor that GitHub gives a heading. */
@@ -113,15 +122,19 @@ const foldersOf = (file: string): readonly string[] => {
 
 const INDEX = "docs/README.md";
 
-/** Every link that leads nowhere, and every page under `docs` that its index does not list. */
+/** Every link or path that leads nowhere, and every page under `docs` that its index does not list. */
 export function linkProblems(repository: Repository): readonly string[] {
   const follower = new Follower(repository);
-  const broken = [...repository.pages].flatMap(([page, text]) =>
-    linksOf(text).flatMap(({ line, target }) => {
+  const broken = [...repository.pages].flatMap(([page, text]) => {
+    const links = linksOf(text).flatMap(({ line, target }) => {
       const problem = follower.problem(page, target);
       return problem === undefined ? [] : [`${page}:${line}: the link to ${target} is broken: ${problem}`];
-    }),
-  );
+    });
+    const paths = pathsOf(text)
+      .filter(({ target }) => follower.problem("README.md", target) !== undefined)
+      .map(({ line, target }) => `${page}:${line}: ${target} does not exist`);
+    return [...links, ...paths];
+  });
   return [...broken, ...unlisted(repository.pages)];
 }
 
