@@ -1,13 +1,11 @@
 /** Checks that the packages agree (package-rules.ts), and that no tracked file names a machine or a registry. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { inexactVersions, packageProblems, textProblems } from "./package-rules.ts";
-import { finish, packages, root, run } from "./workspace.ts";
+import { finish, packages, root, trackedFiles } from "./workspace.ts";
 
-const tracked = run("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"])
-  .split("\0")
-  .filter((file) => file !== "" && existsSync(join(root, file)));
+const tracked = trackedFiles();
 const read = (file: string) => readFileSync(join(root, file), "utf8");
 /** Where this machine keeps us; a home such as `/` names nothing. */
 const places = [root, homedir()].filter((place) => place.length > 6);

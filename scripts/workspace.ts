@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 export const root = resolve(import.meta.dirname, "..");
@@ -58,6 +58,12 @@ export function run(program: string, args: readonly string[], options: { cwd?: s
     throw new Error(`${program} ${args.join(" ")} failed:\n${stdout}${stderr}`, { cause: error });
   }
 }
+
+/** The repository's files, relative to its root, with new ones that are not ignored. */
+export const trackedFiles = (): readonly string[] =>
+  run("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"])
+    .split("\0")
+    .filter((file) => file !== "" && existsSync(join(root, file)));
 
 /** Prints what is wrong, or that nothing is, and sets the exit code. */
 export function finish(what: string, problems: readonly string[]): void {

@@ -1,0 +1,151 @@
+/** The cause and the remedy of every error code and reason. A new code without a note does not pass the type check. */
+import type { DeadReason, ErrorCode, RefreshFailedError, StoreError } from "../packages/core/src/index.ts";
+import type { KeychainError } from "../packages/store-keychain/src/index.ts";
+
+export interface Note {
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+export const codes = {
+  SIGN_IN_REQUIRED: {
+    error: "SignInRequiredError",
+    cause: "There is nothing to refresh with: the session has ended, or none was ever started. `reason` tells which.",
+    remedy: "Have the user sign in, then call `signIn(tokens)`. Retrying does not help.",
+  },
+  REFRESH_FAILED: {
+    error: "RefreshFailedError",
+    cause: "The access token could not be renewed now. The session is still alive. `reason` tells why.",
+    remedy:
+      "Try again after `retryAt`. If your API accepts a token that expired a short while ago, set `staleIfError: true` to receive it while the token endpoint is down.",
+  },
+  CONFIGURATION: {
+    error: "ConfigurationError",
+    cause:
+      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`), or the session holds a token that cannot be sent as a Bearer token. The session is kept.",
+    remedy:
+      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. `cause` holds the response of the token endpoint.",
+  },
+  STORE_UNREADABLE: {
+    error: "StoreError",
+    cause:
+      "Something is stored, but it cannot be read or is not a session: text that is not JSON, a damaged generation, a directory, a file without read permission, a locked keychain. It is never treated as signed out, and never overwritten.",
+    remedy:
+      "Follow `hint`, which is about `location`. As a last resort, move the stored data away and have the user sign in again.",
+  },
+  STORE_UNAVAILABLE: {
+    error: "StoreError",
+    cause:
+      "The store cannot be reached or written: a full disk, a read-only file system, a directory that was replaced, a machine without a keychain, a time-out.",
+    remedy:
+      "Follow `hint`, which is about `location`, and retry. If the store refuses tokens that were just received, the manager uses them from memory and saves them later; the events `save-failed` and `save-recovered` report that.",
+  },
+  STORE_CONFLICT: {
+    error: "StoreConflictError",
+    cause: "The stored version is no longer the expected one: another process saved or removed the session first.",
+    remedy:
+      "The token manager handles it. If you call a store yourself, load again, and save over the version that you find.",
+  },
+  TOKEN_ENDPOINT: {
+    error: "TokenEndpointError",
+    cause:
+      "The token endpoint returned an error, or no complete response. A refresh function throws it; applications see it as the `cause` of a `RefreshFailedError` or `ConfigurationError`, and directly if the revocation in `signOut()` fails.",
+    remedy:
+      "Read `error`, `description` and `status`. In a refresh function of your own, set `sent: false` only if the request has certainly not left the machine.",
+  },
+} as const satisfies Record<ErrorCode, Note & { readonly error: string }>;
+
+/** For `SignInRequiredError`. */
+export const signInReasons: Record<DeadReason, Note> = {
+  no_session: {
+    cause:
+      "The store is empty: no sign-in yet, a removed session, or a new process with a `memoryStore()`, which ends with its process.",
+    remedy:
+      "Sign in. If a session was expected, check that all programs name the same store: print `store.describe()`.",
+  },
+  session_expired: {
+    cause:
+      "The token endpoint rejects the refresh token (`invalid_grant` or one of its aliases), or the access token has expired and there is no refresh token or no refresh function.",
+    remedy:
+      "Sign in. If sessions end too early, check the lifetime of refresh tokens at the server, and whether the client may have one (often the scope `offline_access`).",
+  },
+  refresh_token_reused: {
+    cause:
+      "The server reports that the refresh token had been used before, or the store holds a refresh token that was used up, and no newer one is known.",
+    remedy:
+      "Sign in. Then make sure that every program that refreshes this session uses the same store, and that no backup or copied file brings an old session back.",
+  },
+  answer_lost: {
+    cause:
+      "A refresh was sent and its response never arrived: the process was killed, the connection broke, or the deadline passed. The server had rotated, and does not accept the old refresh token.",
+    remedy:
+      "Sign in. If your server has a grace period, give its profile as `provider`, and a `timeout` well below the grace period. Programs that end right after a call should set `background: false` or await `close()`.",
+  },
+  revoked: {
+    cause: "The server reports that the refresh token was revoked, for example by the user or an administrator.",
+    remedy: "Sign in.",
+  },
+  signed_out: {
+    cause: "`signOut()` was called, in this process or in another one that shares the store.",
+    remedy: "Sign in.",
+  },
+  account_changed: {
+    cause: "Another account has signed in to this store since this manager first saw its session.",
+    remedy:
+      "Create a new manager, which takes the account that is stored, or sign in again with this one. Give each account a store of its own.",
+  },
+};
+
+/** For `RefreshFailedError`. */
+export const refreshFailedReasons: Record<RefreshFailedError["because"], Note> = {
+  endpoint: {
+    cause:
+      "The token endpoint could not be reached, is overloaded or failing, or its response was lost. All processes that share the session leave it alone until `retryAt`.",
+    remedy:
+      "Wait. In the process that sent the request, `cause` is the `TokenEndpointError`; the event `refresh-failed` reports its code.",
+  },
+  just_obtained: {
+    cause:
+      "An API rejected an access token that came from an exchange less than 30 seconds ago (or less than a fifth of its lifetime, if that is shorter). A newer one would be rejected, too.",
+    remedy:
+      "Check the scope and audience of the token, and the clock of the API. Adapters return the 401 to the caller.",
+  },
+};
+
+/** For `KeychainError` of `@unexpired/store-keychain`. */
+export const keychainReasons: Record<KeychainError["reason"], Note & { readonly code: StoreError["code"] }> = {
+  no_backend: {
+    code: "STORE_UNAVAILABLE",
+    cause:
+      "No package that talks to the keychain can be loaded, or the one that wrote the session is missing in this installation.",
+    remedy: "Install the package that the message names: `npm install @napi-rs/keyring` or `npm install keytar`.",
+  },
+  no_service: {
+    code: "STORE_UNAVAILABLE",
+    cause:
+      "This machine has no keychain at the moment: no D-Bus, no Secret Service, no default collection, or on Windows no logon session.",
+    remedy:
+      "Log in to the desktop, or start a Secret Service such as gnome-keyring in this session. For machines without a keychain, use `keychainOrFile` or `fileStore`.",
+  },
+  locked: {
+    code: "STORE_UNREADABLE",
+    cause: "The keychain exists, but is locked, and this session may not ask for its password.",
+    remedy: "Unlock it and retry. Over SSH, unlock it from a session that can show a prompt.",
+  },
+  timeout: {
+    code: "STORE_UNAVAILABLE",
+    cause: "The keychain did not respond within `deadline` (3 seconds by default).",
+    remedy:
+      "Unlock it, close its prompt or restart its service, and retry. Raise `deadline` if users need time to confirm.",
+  },
+  refused: {
+    code: "STORE_UNAVAILABLE",
+    cause: "The keychain returned an error, which the message quotes.",
+    remedy: "Fix what it reports and retry. If the Secret Service was restarted, restart the program.",
+  },
+  damaged: {
+    code: "STORE_UNREADABLE",
+    cause: "The keychain's items are not the ones that were saved: one is missing, or was replaced.",
+    remedy: "Restore them, or call `remove()` on the store and have the user sign in again.",
+  },
+};
