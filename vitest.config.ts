@@ -1,19 +1,25 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { CountsReporter } from "./scripts/counts-reporter.ts";
 
 interface Extra {
+  /** Default: all tests below the root. */
+  readonly include?: string[];
   readonly globalSetup?: string[];
   /** Other versions of a client in place of the one that is installed under its own name. */
   readonly alias?: Readonly<Record<string, string>>;
 }
 
-const project = (name: string, root: string, { globalSetup = [], alias = {} }: Extra = {}) => ({
+const project = (
+  name: string,
+  root: string,
+  { include = ["**/*.test.ts"], globalSetup = [], alias = {} }: Extra = {},
+) => ({
   resolve: {
     alias: Object.entries(alias).map(([find, replacement]) => ({ find: new RegExp(`^${find}$`), replacement })),
   },
-  test: { name, root, include: ["**/*.test.ts"], exclude: ["**/node_modules/**"], testTimeout: 30_000, globalSetup },
+  test: { name, root, include, exclude: ["**/node_modules/**"], testTimeout: 30_000, globalSetup },
 });
 
 /** Packs the packages once, for the tests that install the tarballs. */
@@ -31,12 +37,18 @@ function projectsOf(name: string) {
   ];
 }
 
+/** The larger examples: a folder with a package.json each. */
+const examples = readdirSync(join(import.meta.dirname, "examples")).filter((name) =>
+  existsSync(join(import.meta.dirname, "examples", name, "package.json")),
+);
+
 export default defineConfig({
   test: {
     reporters: ["default", new CountsReporter()],
     projects: [
       ...readdirSync(join(import.meta.dirname, "packages")).flatMap(projectsOf),
-      ...readdirSync(join(import.meta.dirname, "examples")).map((name) => project(name, `examples/${name}`)),
+      project("examples", "examples", { include: ["*.test.ts"] }),
+      ...examples.map((name) => project(name, `examples/${name}`)),
       project("scripts", "scripts"),
       project("fault-injection", "verification/fault-injection"),
       project("mutation", "verification/mutation"),

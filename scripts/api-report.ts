@@ -1,6 +1,6 @@
 /** Compares every package's public API with its committed api.md, or writes that file (`--update`). */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { apiOf } from "./api.ts";
@@ -8,8 +8,16 @@ import { entries, finish, type Package, packages } from "./workspace.ts";
 
 const HEAD = "The public API, written by `pnpm api:update`. A change here is a change for users: review it as one.\n";
 
+/** Whether an entry point is for our own packages only: the comment at the top of its source is marked `@internal`. */
+function isInternal({ path, manifest }: Package, specifier: string): boolean {
+  const source = manifest.exports[`.${specifier.slice(manifest.name.length)}`] ?? "";
+  const [comment = ""] = readFileSync(join(path, source), "utf8").split("*/");
+  return comment.includes("@internal");
+}
+
 function report(pkg: Package): string {
-  const entryPoints = entries(pkg).map(([specifier, { types }]) => ({ specifier, types }));
+  const published = entries(pkg).filter(([specifier]) => !isInternal(pkg, specifier));
+  const entryPoints = published.map(([specifier, { types }]) => ({ specifier, types }));
   return `# ${pkg.manifest.name}\n\n${HEAD}${apiOf(pkg.path, entryPoints)}`;
 }
 

@@ -21,7 +21,7 @@ const project = (name: string, exclude: readonly string[] = []) => ({
   test: {
     name,
     root: `packages/${name}`,
-    include: ["tests/*.test.ts"],
+    include: ["tests/**/*.test.ts"],
     exclude: exclude.map((file) => `tests/${file}.test.ts`),
     isolate: false,
   },
@@ -30,6 +30,6 @@ const project = (name: string, exclude: readonly string[] = []) => ({
 export default defineConfig({
   test: {
     sequence: { sequencer: OwnTestsFirst },
-    projects: [project("core"), project("store-node", ["holder", "interleavings", "lock", "processes"])],
+    projects: [project("core"), project("store-node", ["interleavings", "lock", "process-identity", "processes"])],
   },
 });

@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import type { Stamp } from "../../packages/store-node/src/filesystem.ts";
-import { errnoError } from "../../packages/store-node/src/problems.ts";
+import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
 
 interface File {
-  readonly object: string;
+  readonly fileId: string;
   readonly text: string;
   readonly modified: bigint;
   /** Whether a power cut leaves the text as it is. */
@@ -29,7 +29,7 @@ export class Disk {
   mounted: string | undefined;
   readonly #entries = new Map<string, Content>();
   readonly #now: () => number;
-  #objects = 0;
+  #lastFileId = 0;
   #changes: Change[] = [];
 
   constructor(now: () => number) {
@@ -116,7 +116,7 @@ export class Disk {
   makeDirectory(path: string): string | undefined {
     if (this.#entries.has(path)) return undefined;
     const above = path === "/" ? undefined : this.makeDirectory(dirname(path));
-    const stamp = { object: `${++this.#objects}`, modified: 0n, size: 0n };
+    const stamp = { fileId: `${++this.#lastFileId}`, modified: 0n, size: 0n };
     this.#change([{ path, after: { kind: "directory", stamp } }]);
     return above ?? path;
   }
@@ -150,9 +150,11 @@ export class Disk {
     return { ...file, text: isKept ? file.text : spoil(file.text), isSynced: true };
   }
 
-  /** Takes a directory away with all that is in it, as when a disk is unmounted. */
+  /** Takes a directory away with all that is in it, as when a disk is unmounted, which writes everything back first. */
   detach(directory: string): readonly Entry[] {
     const taken = this.#below(directory);
+    const isWithin = (path: string) => path === directory || path.startsWith(`${directory}/`);
+    this.#changes = this.#changes.filter(({ directories }) => !directories.some(isWithin));
     this.#set(directory, undefined);
     return taken;
   }
@@ -169,8 +171,8 @@ export class Disk {
 
   #write(path: string, text: string, isSynced: boolean): Stamp {
     const found = this.#entries.get(path);
-    const object = found?.kind === "file" ? found.file.object : `${++this.#objects}`;
-    const file = { object, text, isSynced, modified: BigInt(Math.floor(this.#now() * 1e6)) };
+    const fileId = found?.kind === "file" ? found.file.fileId : `${++this.#lastFileId}`;
+    const file = { fileId, text, isSynced, modified: BigInt(Math.floor(this.#now() * 1e6)) };
     if (found) this.#entries.set(path, { kind: "file", file });
     else this.#change([{ path, after: { kind: "file", file } }]);
     return stampOf(file);
@@ -213,4 +215,4 @@ export class Disk {
   }
 }
 
-const stampOf = ({ object, text, modified }: File): Stamp => ({ object, modified, size: BigInt(text.length) });
+const stampOf = ({ fileId, text, modified }: File): Stamp => ({ fileId, modified, size: BigInt(text.length) });

@@ -1,4 +1,9 @@
-import { currentDigest, parseRecord, type SessionRecord, serialiseRecord } from "../../packages/core/src/record.ts";
+import {
+  currentDigest,
+  parseRecord,
+  type SessionRecord,
+  serialiseRecord,
+} from "../../packages/core/src/record/record.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import type { StepFault } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
@@ -49,14 +54,17 @@ export function applyFault(world: World, { fault, who, size }: StepFault): void 
   }
 }
 
-/** Ends every process of a machine; a disk is of all of them. */
+/** Ends every process of a machine, or, if they share a disk, of all machines. */
 function cutPower(world: World, who: number): void {
   const { machines, store } = world;
-  const dark = store instanceof FileWorld ? machines : [machines[who % machines.length]];
-  for (const victim of world.living) if (dark.includes(victim.machine)) crash(world, victim);
-  for (const machine of dark) if (machine) machine.boots++;
   world.lastAuthor = POWER;
-  if (store instanceof FileWorld) store.cutPower();
+  if (store instanceof FileWorld) {
+    store.cutPower();
+    return;
+  }
+  const dark = machines[who % machines.length];
+  for (const victim of world.living) if (victim.machine === dark) crash(world, victim);
+  if (dark) dark.boots++;
 }
 
 function crash(world: World, victim: SimulatedProcess): void {

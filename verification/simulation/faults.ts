@@ -44,6 +44,9 @@ export type FileFault = (typeof FILE_FAULTS)[number];
 /** What can happen to the publication of a file. */
 export const LINK_FAULTS = ["suspended before it is published", "suspended after it is published"] as const;
 
+/** What can happen when the names in a directory are made durable. */
+export const SYNC_FAULTS = ["fails, and soon the power does"] as const;
+
 /** What can happen to whether another process is gone. */
 export const HOLDER_FAULTS = ["nobody can tell who is gone"] as const;
 
@@ -80,7 +83,7 @@ export class Faults {
   readonly #rate: number;
   readonly #stepRate: number;
   readonly #muted = new Set<string>();
-  #planned: RequestFault | SaveFault | undefined;
+  #planned: RequestFault | SaveFault | FileFault | undefined;
 
   constructor(random: Random) {
     this.#random = random;
@@ -88,7 +91,7 @@ export class Faults {
     const level = Math.abs(random.seed * 7 + 3) % 5;
     this.#rate = [0, 0.02, 0.06, 0.15, 0.3][level] ?? 0;
     this.#stepRate = [0, 0.004, 0.01, 0.02, 0.01][level] ?? 0;
-    const calls = [...REQUEST_FAULTS, ...LOAD_FAULTS, ...SAVE_FAULTS, ...FILE_FAULTS, ...LINK_FAULTS];
+    const calls = [...REQUEST_FAULTS, ...LOAD_FAULTS, ...SAVE_FAULTS, ...FILE_FAULTS, ...LINK_FAULTS, ...SYNC_FAULTS];
     const all = [...calls, ...STEP_FAULTS, ...HOLDER_FAULTS];
     let bits = Math.imul(random.seed + 17, 0x9e3779b1);
     for (const fault of all) {
@@ -98,7 +101,7 @@ export class Faults {
   }
 
   /** The next call that this can happen to has it, whatever the random choices say. */
-  plan(fault: RequestFault | SaveFault): void {
+  plan(fault: RequestFault | SaveFault | FileFault): void {
     this.#planned = fault;
   }
 

@@ -2,12 +2,12 @@ import { join } from "node:path";
 import { reconcile, type TokenStore } from "@unexpired/core";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
+import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
 import type { Lock } from "../../packages/store-node/src/lock.ts";
-import { placeOf } from "../../packages/store-node/src/paths.ts";
-import { errnoError } from "../../packages/store-node/src/problems.ts";
-import { FOREIGN } from "./constants.ts";
+import { pathsOf } from "../../packages/store-node/src/paths.ts";
+import { FOREIGN, POWER } from "./constants.ts";
 import { Disk } from "./disk.ts";
-import { FILE_FAULTS, type FileFault, LINK_FAULTS } from "./faults.ts";
+import { FILE_FAULTS, type FileFault, LINK_FAULTS, SYNC_FAULTS } from "./faults.ts";
 import { fileSystemOver, type Perform } from "./filesystem.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { World } from "./world.ts";
@@ -22,7 +22,7 @@ const SUSPENSION = 50_000;
 /** The real file store of every process, over one simulated disk and one simulated lock. */
 export class FileWorld {
   readonly disk: Disk;
-  readonly place = placeOf(SESSION);
+  readonly place = pathsOf(SESSION);
   readonly #world: World;
   /** Whether the session was lost together with its directory, for good. */
   isLost = false;
@@ -63,9 +63,17 @@ export class FileWorld {
     return this.truth() === this.disk.textOf(this.place.file);
   }
 
-  /** What is kept of what was not synced, and in which state, is chosen at random. A save that was told to be stored is stored. */
+  /**
+   * Ends every process, because the disk serves all machines. What is kept of what was not synced, and in which state, is
+   * chosen at random. A save that was reported as stored is stored.
+   */
   cutPower(): void {
-    const { random, invariants } = this.#world;
+    const { random, invariants, living, machines } = this.#world;
+    for (const victim of living) {
+      this.#world.note("", `! ${victim.name} dies`);
+      victim.kill();
+    }
+    for (const machine of machines) machine.boots++;
     const resolved = this.#resolved.get(this.#directory ?? "");
     const lost = random.choose("fault", this.disk.unsynced + 1);
     const [kept, filled] = [random.pick("fault", [1, 0, 0.5, 0.9]), random.pick("fault", ["", "\0"])];
@@ -77,6 +85,12 @@ export class FileWorld {
     const { highest, text } = this.#newest();
     const isKept = highest > Number.parseInt(resolved, 10) || text?.includes(resolved.replace(/^\d+-/, ""));
     invariants.require(isKept === true, "P2", () => `save ${resolved} was told to be stored, and a power cut undid it`);
+  }
+
+  #cutPowerSoon(): void {
+    const { scheduler, random } = this.#world;
+    const at = scheduler.now + random.pick("fault", [0, 1, 10, 100, 1_000]);
+    scheduler.add({ author: POWER, label: "the power fails", at, run: () => this.cutPower() });
   }
 
   /** I14: takes the session's directory away. After so long it comes back with all that was in it, or empty. */
@@ -101,7 +115,7 @@ export class FileWorld {
   }
 
   get #directory(): string | undefined {
-    return this.disk.stat(this.place.parent)?.object;
+    return this.disk.stat(this.place.parent)?.fileId;
   }
 
   /** Whether the session file holds something that is no JSON. */
@@ -156,6 +170,10 @@ export class FileWorld {
   }
 
   #faultOf(call: keyof FileSystem): FileFault | undefined {
+    if (call === "syncDirectory" && this.#world.faults.draw(SYNC_FAULTS, 0.5)) {
+      this.#cutPowerSoon();
+      return "I/O error";
+    }
     const fault = this.#world.faults.draw(FILE_FAULTS, 0.02);
     const needsRoom = ["create", "overwrite", "makeDirectory"].includes(call);
     return fault === "disk full" && !needsRoom ? undefined : fault;

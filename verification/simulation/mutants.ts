@@ -12,13 +12,13 @@ export const MUTANTS: readonly Mutant[] = [
   ...STORE_MUTANTS,
   {
     name: "no look before claiming",
-    edits: [core("decide.ts", 'if (isGoodEnough(record.tokens, view)) return { do: "stop" };', "")],
+    edits: [core("refresh/decide.ts", 'if (isGoodEnough(record.tokens, view)) return { do: "stop" };', "")],
   },
   {
     name: "claim without compare-and-set",
     edits: [
       core(
-        "claim.ts",
+        "refresh/claim.ts",
         "const claimed = await records.save({ ...stored.record, attempt }, stored);",
         "const claimed = await records.save({ ...stored.record, attempt }, await records.load());",
       ),
@@ -28,12 +28,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "abort after send",
     edits: [
       core(
-        "exchange.ts",
+        "refresh/exchange.ts",
         "const controller = new AbortController();",
         'const controller = new AbortController();\n  Object.assign(clock, { cancel: () => controller.abort(new Error("the caller left")) });',
       ),
       core(
-        "driver.ts",
+        "manager/driver.ts",
         "signal?.throwIfAborted();\n      return { ...tried, failure };",
         "if (signal?.aborted) (this.#settings.clock as unknown as { cancel?: () => void }).cancel?.();\n      signal?.throwIfAborted();\n      return { ...tried, failure };",
       ),
@@ -43,7 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "commit without compare-and-set",
     edits: [
       core(
-        "commit.ts",
+        "refresh/commit.ts",
         "await records.save({ ...record, spent }, stored);",
         "await records.save({ ...record, spent }, await records.load());",
       ),
@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "no loop on conflict",
     edits: [
       core(
-        "commit.ts",
+        "refresh/commit.ts",
         "if (saved) return this.#settle(saved.record);",
         "return this.#settle(saved?.record ?? record);",
       ),
@@ -63,46 +63,52 @@ export const MUTANTS: readonly Mutant[] = [
     name: "verdict without compare-and-set",
     edits: [
       core(
-        "protocol.ts",
-        "if (!stored || currentDigest(stored.record) !== digest) return see",
-        "if (!stored) return see",
+        "refresh/protocol.ts",
+        "if (!stored || currentDigest(stored.record) !== digest) return this",
+        "if (!stored) return this",
       ),
     ],
   },
   {
     name: "old refresh token dropped",
-    edits: [core("token-set.ts", "next.refreshToken ?? previous.refreshToken", "next.refreshToken")],
+    edits: [core("tokens/token-set.ts", "next.refreshToken ?? previous.refreshToken", "next.refreshToken")],
   },
   {
     name: "`spent` ignored by the file store",
-    edits: [core("record.ts", "if (digest !== undefined && current.spent.includes(digest)) return false;", "")],
+    edits: [
+      core("record/reconcile.ts", "if (digest !== undefined && current.spent.includes(digest)) return false;", ""),
+    ],
   },
   {
     name: "lease by wall clock",
     edits: [
-      core("attempt-watch.ts", "seen.age >= lease ||", "this.#clock.now() >= (this.claimedAt ?? Infinity) + lease ||"),
       core(
-        "attempt-watch.ts",
+        "refresh/attempt-tracker.ts",
+        "seen.age >= lease ||",
+        "this.#clock.now() >= (this.claimedAt ?? Infinity) + lease ||",
+      ),
+      core(
+        "refresh/attempt-tracker.ts",
         "const now = this.#clock.monotonic();",
         "this.claimedAt = attempt?.claimedAt;\n    const now = this.#clock.monotonic();",
       ),
-      core("attempt-watch.ts", "#lookedAt = Number", "claimedAt: number | undefined;\n  #lookedAt = Number"),
+      core("refresh/attempt-tracker.ts", "#lookedAt = Number", "claimedAt: number | undefined;\n  #lookedAt = Number"),
     ],
   },
   {
     name: "a late tick ages the lease by all of its lateness",
-    edits: [core("attempt-watch.ts", "Math.min(now - this.#lookedAt, 2 * interval)", "now - this.#lookedAt")],
+    edits: [core("refresh/attempt-tracker.ts", "Math.min(now - this.#lookedAt, 2 * interval)", "now - this.#lookedAt")],
   },
   {
     name: "a tombstone removed instead of saved",
     edits: [
       core(
-        "sign.ts",
+        "manager/sign-in-out.ts",
         "if (await records.save(record, stored)) return { record, tokens };",
         "await records.remove();\n    return { record, tokens };",
       ),
       core(
-        "record-store.ts",
+        "record/record-store.ts",
         "  /** @throws StoreError */\n  async load()",
         "  remove = (): Promise<void> => this.#store.remove();\n\n  async load()",
       ),
@@ -110,29 +116,31 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a late answer thrown away",
-    edits: [core("protocol.ts", 'if (result.kind === "lost") this.#commitLate(late, claim, sentAt);', "void late;")],
+    edits: [
+      core("refresh/protocol.ts", 'if (result.kind === "lost") this.#commitLate(late, claim, sentAt);', "void late;"),
+    ],
   },
   {
     name: "a rotation that cannot be saved thrown away",
-    edits: [core("commit.ts", "this.#unsaved = rotation;", "")],
+    edits: [core("refresh/commit.ts", "this.#unsaved = rotation;", "")],
   },
   {
     name: "a save of unknown outcome taken for done",
-    edits: [core("record-store.ts", "if (found?.value === value)", "if (found)")],
+    edits: [core("record/record-store.ts", "if (found?.value === value)", "if (found)")],
   },
   {
     name: "a lost answer taken for a failure",
-    edits: [core("classify.ts", 'isAnswered ? "transient" : "lost"', '"transient"')],
+    edits: [core("refresh/classify.ts", 'isAnswered ? "transient" : "lost"', '"transient"')],
   },
   {
     name: "a gateway's answer taken for the server's",
-    edits: [core("classify.ts", "(status !== undefined && !isFromGateway)", "status !== undefined")],
+    edits: [core("refresh/classify.ts", "(status !== undefined && !isFromGateway)", "status !== undefined")],
   },
   {
     name: "other accounts adopted",
     edits: [
       core(
-        "session.ts",
+        "record/record.ts",
         "account === undefined || record.account === undefined || account === record.account",
         "account !== record.account || account === record.account",
       ),
@@ -140,35 +148,39 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an old claim used after a suspension",
-    edits: [core("claim.ts", "if (passed >= LEASE_MARGIN / 2) return", "if (passed < 0) return")],
+    edits: [core("refresh/claim.ts", "if (passed >= LEASE_MARGIN / 2) return", "if (passed < 0) return")],
   },
   {
     name: "`Retry-After` and back-off ignored",
-    edits: [core("decide.ts", "if (retryAt !== undefined) return", "if (retryAt === 0) return")],
+    edits: [core("refresh/decide.ts", "if (retryAt !== undefined) return", "if (retryAt === 0) return")],
   },
   {
     name: "no rest after an exchange",
     edits: [
-      core("session.ts", "if (by.monotonic < session.quietUntil) return false;", ""),
-      core("machine.ts", "if (fresh <= 0 && !tried.renewed)", "if (!tried.renewed)"),
+      core("manager/session.ts", "if (by.monotonic < session.quietUntil) return false;", ""),
+      core("manager/state-machine.ts", "if (fresh <= 0 && !tried.renewed)", "if (!tried.renewed)"),
     ],
   },
   {
     name: "the refused token given again",
     edits: [
       core(
-        "session.ts",
+        "manager/session.ts",
         "if (!tokens || tokens.accessToken === session.rejected) return false;",
         "if (!tokens) return false;",
       ),
-      core("machine.ts", "session.record?.tokens?.accessToken !== accessToken) return stay", "true) return stay"),
+      core(
+        "manager/state-machine.ts",
+        "session.record?.tokens?.accessToken !== accessToken) return stay",
+        "true) return stay",
+      ),
     ],
   },
   {
     name: "errors not redacted",
     edits: [
       core(
-        "redact.ts",
+        "util/redact.ts",
         '.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);',
         ".reduce((rest) => rest, text);",
       ),
@@ -176,25 +188,33 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "retries keep the process alive",
-    edits: [core("commit.ts", "clock.setTimer(retry, SAVE_AGAIN, false)", "clock.setTimer(retry, SAVE_AGAIN, true)")],
+    edits: [
+      core("refresh/commit.ts", "clock.setTimer(retry, SAVE_AGAIN, false)", "clock.setTimer(retry, SAVE_AGAIN, true)"),
+    ],
   },
   {
     name: "`close()` does not wait",
-    edits: [core("driver.ts", "await this.#renewal?.done.catch(() => {}); // whoever waits for it gets the error", "")],
+    edits: [
+      core(
+        "manager/driver.ts",
+        "await this.#renewal?.done.catch(() => {}); // whoever waits for it gets the error",
+        "",
+      ),
+    ],
   },
   {
     name: "holders that nobody knows about taken for gone",
-    edits: [core("attempt-watch.ts", "return false; // not certain: the lease decides", "return true;")],
+    edits: [core("refresh/attempt-tracker.ts", "return false; // not certain: the lease decides", "return true;")],
   },
   {
     name: "signed out does not win",
-    edits: [core("commit.ts", '!stored || stored.dead?.reason === "signed_out"', "!stored")],
+    edits: [core("refresh/commit.ts", '!stored || stored.dead?.reason === "signed_out"', "!stored")],
   },
   {
     name: "no claim before sending",
     edits: [
       core(
-        "claim.ts",
+        "refresh/claim.ts",
         "const claimed = await records.save({ ...stored.record, attempt }, stored);",
         "const claimed = stored;",
       ),
@@ -204,7 +224,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "an exchange without a deadline",
     edits: [
       core(
-        "exchange.ts",
+        "refresh/exchange.ts",
         "clock.setTimer(onDeadline, deadlineOf(refresh), true)",
         "clock.setTimer(onDeadline, 1e9, true)",
       ),
@@ -214,7 +234,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the claim of an exchange in flight dropped by a restore",
     edits: [
       core(
-        "protocol.ts",
+        "refresh/protocol.ts",
         "const attempts = [stored?.record.attempt, record?.attempt];",
         "const attempts: (Attempt | undefined)[] = [];",
       ),

@@ -1,4 +1,4 @@
-import { parseRecord, type SessionRecord } from "../../packages/core/src/record.ts";
+import { parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";

@@ -13,8 +13,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       node(
         "generations.ts",
-        "await this.#fs.link(draft.temporary, this.path(draft.number));",
-        "await this.#fs.rename(draft.temporary, this.path(draft.number));",
+        "await this.#fs.link(draft.temporaryPath, this.generationPath(draft.number));",
+        "await this.#fs.rename(draft.temporaryPath, this.generationPath(draft.number));",
       ),
     ],
   },
@@ -23,7 +23,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       node(
         "generations.ts",
-        "const isPublished = await this.#isPartOfHistory(draft);",
+        "const isPublished = await this.#isInHistory(draft);",
         "const isPublished = true as boolean | undefined;",
       ),
     ],
@@ -37,15 +37,25 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [node("generations.ts", "await this.#fs.syncDirectory(this.directory);", "")],
   },
   {
+    name: "a publication that failed to sync believed",
+    edits: [node("file-store.ts", "if (this.#isUnconfirmed) await this.#syncUnconfirmed();", "")],
+  },
+  {
     name: "the chain's own name not synced",
-    edits: [node("filesystem.ts", "await fs.syncDirectory(directory);", "")],
+    edits: [
+      node(
+        "file-store.ts",
+        "await makeDurableDirectory(this.#fs, paths.chain);",
+        "await this.#fs.makeDirectory(paths.chain);",
+      ),
+    ],
   },
   {
     name: "a directory that is gone taken for no session",
-    edits: [node("file-store.ts", "await this.#recogniseHome(sight, home);", "")],
+    edits: [node("file-store.ts", "await this.#checkParent(snapshot, parentStamp);", "")],
   },
   {
     name: "a mounted session file not written",
-    edits: [node("projection.ts", "return fs.overwrite(place.file, staged.text)", "return Promise.reject(staged)")],
+    edits: [node("session-file.ts", "return fs.overwrite(paths.file, staged.text)", "return Promise.reject(staged)")],
   },
 ];

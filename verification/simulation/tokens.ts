@@ -1,4 +1,4 @@
-import { digestOf } from "../../packages/core/src/record.ts";
+import { digestOf } from "../../packages/core/src/record/record.ts";
 import { canary } from "../end-to-end/support/canary.ts";
 
 /** What a simulated token says of itself: `canary-refresh-<account>.<family>.<number>`. */

@@ -8,6 +8,6 @@ export {
   type Origins,
   type Outgoing,
   type ResponseHeaders,
-} from "./authorize.ts";
-export type { RequestSettings, SettingsOfRequest } from "./per-request.ts";
-export { printAs, type RequestView, requestView } from "./print.ts";
+} from "./http/authorizer.ts";
+export type { RequestSettings, SettingsOfRequest } from "./http/per-request.ts";
+export { printAs, type RequestView, requestView } from "./util/inspect.ts";

@@ -1,4 +1,3 @@
-export type { Origins } from "./authorize.ts";
 export {
   type AnyUnexpiredError,
   ConfigurationError,
@@ -11,14 +10,15 @@ export {
   TokenEndpointError,
   UnexpiredError,
 } from "./errors.ts";
-export { createFetch, type FetchOptions } from "./fetch.ts";
-export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./key-value.ts";
-export { createTokenManager } from "./manager.ts";
-export { memoryStore } from "./memory-store.ts";
-export { perRequest, type RequestSettings, type SettingsOfRequest } from "./per-request.ts";
-export { providers } from "./providers.ts";
-export { reconcile } from "./record.ts";
-export { tokenSetFromResponse } from "./token-set.ts";
+export type { Origins } from "./http/authorizer.ts";
+export { createFetch, type FetchOptions } from "./http/fetch.ts";
+export { perRequest, type RequestSettings, type SettingsOfRequest } from "./http/per-request.ts";
+export { createTokenManager } from "./manager/token-manager.ts";
+export { reconcile } from "./record/reconcile.ts";
+export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./stores/key-value-store.ts";
+export { memoryStore } from "./stores/memory-store.ts";
+export { providers } from "./token-endpoint/providers.ts";
+export { tokenSetFromResponse } from "./tokens/token-set.ts";
 export type {
   CallOptions,
   Clock,

@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { StoreError } from "@unexpired/core";
-import { codeOf, explaining, type FileSystem, makeDurableDirectory, unlessAbsent } from "@unexpired/store-node/chain";
+import {
+  codeOf,
+  type FileSystem,
+  ignoreNotFound,
+  makeDurableDirectory,
+  withStoreErrors,
+} from "@unexpired/store-node/chain";
 import { tryJson } from "./items.ts";
 
 /** Where a session is kept that may be in a keychain or in a file. */
@@ -25,7 +31,7 @@ export class ChoiceFile {
 
   /** `undefined` where nothing is remembered. */
   async read(): Promise<Choice | undefined> {
-    const file = await explaining(this.#path, "read", () => unlessAbsent(this.#fs.read(this.#path)));
+    const file = await withStoreErrors(this.#path, "read", () => ignoreNotFound(this.#fs.read(this.#path)));
     if (file === undefined) return undefined;
     const choice = parseChoice(file.text);
     if (choice) return choice;
@@ -39,7 +45,7 @@ export class ChoiceFile {
 
   /** Remembers a choice where there is none, and resolves to the one that is there then: one of all who try at once. */
   make(choice: Choice): Promise<Choice> {
-    return explaining(this.#path, "saved", async () => {
+    return withStoreErrors(this.#path, "saved", async () => {
       for (let look = 0; look < MAX_LOOKS; look++) {
         const made = await this.read();
         if (made) return made;
@@ -55,7 +61,7 @@ export class ChoiceFile {
 
   /** Remembers another choice. */
   replace(choice: Choice): Promise<void> {
-    return explaining(this.#path, "saved", async () => {
+    return withStoreErrors(this.#path, "saved", async () => {
       await this.#fs.rename(await this.#stage(choice), this.#path);
       await this.#fs.syncDirectory(dirname(this.#path));
     });
@@ -64,8 +70,8 @@ export class ChoiceFile {
   /** Forgets it, and what processes left that died while they wrote it. */
   forget(): Promise<void> {
     const directory = dirname(this.#path);
-    return explaining(this.#path, "removed", async () => {
-      const names = (await unlessAbsent(this.#fs.list(directory))) ?? [];
+    return withStoreErrors(this.#path, "removed", async () => {
+      const names = (await ignoreNotFound(this.#fs.list(directory))) ?? [];
       const drafts = names.filter((name) => name.startsWith(`${basename(this.#path)}-`));
       for (const name of [basename(this.#path), ...drafts]) await this.#fs.unlink(join(directory, name));
     });

@@ -1,6 +1,6 @@
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import type { FileStoreOptions } from "@unexpired/store-node";
-import { Chain, type Holder, nodeFileSystem } from "@unexpired/store-node/chain";
+import { Chain, nodeFileSystem, type ProcessIdentity } from "@unexpired/store-node/chain";
 import { type Choice, ChoiceFile } from "./choice.ts";
 import { KeychainError } from "./errors.ts";
 import { keychainStore } from "./keychain-store.ts";
@@ -55,7 +55,7 @@ export const openKeychainOrFile = (options: KeychainOrFileOptions, world: Enviro
 
 class KeychainOrFile implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
-  readonly holder?: Holder;
+  readonly holder?: ProcessIdentity;
   readonly #keychain: TokenStore;
   readonly #file: PlainFile;
   readonly #choice: ChoiceFile;

@@ -1,18 +1,17 @@
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import {
   Chain,
-  codeOf,
+  currentProcess,
   directoryLock,
-  explaining,
   type FileSystem,
   type Generation,
-  type Holder,
   type Lock,
   makeDurableDirectory,
   nodeFileSystem,
-  thisHolder,
+  type ProcessIdentity,
   versionOf,
   watchPath,
+  withStoreErrors,
 } from "@unexpired/store-node/chain";
 import { type Load, load } from "./backends/load.ts";
 import { emptyRemoved } from "./collector.ts";
@@ -29,7 +28,6 @@ export interface Environment {
   readonly load: Load;
 }
 
-const MAX_RENAMES = 4;
 /**
  * A store that keeps one session in the system's keychain, for all processes of one user on one machine.
  *
@@ -56,7 +54,7 @@ export const openKeychainStore = (settings: Settings, world: Environment): Token
 
 class KeychainStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
-  readonly holder?: Holder;
+  readonly holder?: ProcessIdentity;
   readonly #settings: Settings;
   readonly #fs: FileSystem;
   readonly #lock: Lock;
@@ -75,7 +73,7 @@ class KeychainStore implements TokenStore {
     this.#observer = new Observer(fs, { vaults, settings });
     this.#slots = new Slots(fs, { vaults, account, directory: place.chain });
     this.#writer = new Writer(fs, { settings, vaults, observer: this.#observer, slots: this.#slots });
-    const holder = thisHolder();
+    const holder = currentProcess();
     if (holder) this.holder = holder;
   }
 
@@ -89,12 +87,12 @@ class KeychainStore implements TokenStore {
   }
 
   load(): Promise<StoredValue | undefined> {
-    return explaining(this.#settings.path, "read", async () => (await this.#observer.look()).stored);
+    return withStoreErrors(this.#settings.path, "read", async () => (await this.#observer.look()).stored);
   }
 
   save(value: string, expected: string | undefined): Promise<string> {
     const { chain } = this.#settings.place;
-    return explaining(this.#settings.path, "saved", async () => {
+    return withStoreErrors(this.#settings.path, "saved", async () => {
       const check = () => this.#mustNotHaveMoved(expected); // a loser need not queue for the lock
       if (!(await check())) await makeDurableDirectory(this.#fs, chain);
       const release = await this.#lock(chain, { wait: check });
@@ -108,14 +106,17 @@ class KeychainStore implements TokenStore {
 
   remove(): Promise<void> {
     const { path } = this.#settings;
-    return explaining(path, "removed", async () => {
+    return withStoreErrors(path, "removed", async () => {
       // Asked first: where the keychain cannot be used nothing is taken apart.
       const vaults = await this.#vaults.present();
       for (const vault of vaults) await vault.get(this.#settings.account);
       await this.#slots.mustBeReachable();
-      await this.#retire();
+      const { chain, removed } = this.#settings.place;
+      // What cannot be emptied has another name then, and does not stand in the way.
+      const clearRemoved = () => this.#emptyRemoved().catch(() => undefined);
+      await new Chain(this.#fs, chain).retire(removed, clearRemoved);
       for (const vault of vaults) await vault.delete(this.#settings.account);
-      await emptyRemoved(this.#fs, this.#slots, this.#settings.place);
+      await this.#emptyRemoved();
       await this.#fs.unlink(path);
     });
   }
@@ -128,19 +129,7 @@ class KeychainStore implements TokenStore {
     return head;
   }
 
-  /** Renames the chain, which ends the session at once: drafts of suspended writers go with it. */
-  async #retire(): Promise<void> {
-    const { chain, removed } = this.#settings.place;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#fs.makeDirectory(chain);
-        return await this.#fs.rename(chain, removed);
-      } catch (error) {
-        const isLeftOver = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
-        if (!isLeftOver || attempt === MAX_RENAMES) throw error;
-        // What fails has another name now, and does not stand in the way.
-        await emptyRemoved(this.#fs, this.#slots, this.#settings.place).catch(() => undefined);
-      }
-    }
+  #emptyRemoved(): Promise<void> {
+    return emptyRemoved(this.#fs, this.#slots, this.#settings.place);
   }
 }

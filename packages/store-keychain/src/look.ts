@@ -1,5 +1,13 @@
 import { type StoredValue, StoreError } from "@unexpired/core";
-import { Chain, digestOf, type FileSystem, type Generation, type Place, versionOf } from "@unexpired/store-node/chain";
+import {
+  adoptedVersion,
+  Chain,
+  digestOf,
+  type FileSystem,
+  type Generation,
+  type SessionPaths,
+  versionOf,
+} from "@unexpired/store-node/chain";
 import { KeychainError } from "./errors.ts";
 import { accountsOf, join, parseManifest } from "./items.ts";
 import type { Settings } from "./options.ts";
@@ -16,8 +24,6 @@ export interface Sight {
 }
 
 const MAX_LOOKS = 50;
-/** How the version of an item begins that another program wrote. */
-const ADOPTED = "0-";
 
 /** Looks at the chain for the truth, and in the keychain for what it says. */
 export class Observer {
@@ -31,7 +37,7 @@ export class Observer {
     this.#settings = settings;
   }
 
-  get #place(): Place {
+  get #place(): SessionPaths {
     return this.#settings.place;
   }
 
@@ -79,7 +85,7 @@ export class Observer {
       const value = await vault.get(this.#settings.account);
       // While a removal is under way it is only what is left to remove.
       if (value === undefined || (await this.#fs.stat(this.#place.removed))) continue;
-      return { ...nothing, stored: { value, version: `${ADOPTED}${digestOf(value)}` }, backend: vault.name };
+      return { ...nothing, stored: { value, version: adoptedVersion(digestOf(value)) }, backend: vault.name };
     }
     return nothing;
   }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
-import { type Place, placeOf, statePath } from "@unexpired/store-node/chain";
+import { pathsOf, type SessionPaths, stateFilePath } from "@unexpired/store-node/chain";
 import type { BuiltInBackend, KeychainBackend } from "./backend.ts";
 import { BUILT_IN } from "./vaults.ts";
 
@@ -34,7 +34,7 @@ export interface Settings {
   readonly deadline: number;
   /** The file that tells of the last save; the names beside it belong to it. */
   readonly path: string;
-  readonly place: Place;
+  readonly place: SessionPaths;
 }
 
 const DEADLINE = 3_000;
@@ -57,7 +57,7 @@ export function settingsOf(options: KeychainStoreOptions): Settings {
   }
   const path = join(resolve(directory ?? defaultDirectory()), nameOf(service, account));
   const name = `The keychain item "${service}" of "${account}"`;
-  return { service, account, name, backend, deadline, path, place: placeOf(path) };
+  return { service, account, name, backend, deadline, path, place: pathsOf(path) };
 }
 
 const isBackend = (backend: unknown): boolean => {
@@ -68,7 +68,7 @@ const isBackend = (backend: unknown): boolean => {
   return typeof name === "string" && isLimit && [get, set, remove].every((method) => typeof method === "function");
 };
 
-const defaultDirectory = (): string => join(dirname(statePath("unexpired", process)), "keychain");
+const defaultDirectory = (): string => join(dirname(stateFilePath("unexpired", process)), "keychain");
 
 /** A file's name that no service and account cannot be, and that does not tell whose session it is. */
 const nameOf = (service: string, account: string): string =>

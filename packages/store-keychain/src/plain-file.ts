@@ -1,6 +1,6 @@
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import { type FileStoreOptions, fileStore } from "@unexpired/store-node";
-import { type FileSystem, type Place, placeOf, sessionPath } from "@unexpired/store-node/chain";
+import { type FileSystem, pathsOf, type SessionPaths, sessionFilePath } from "@unexpired/store-node/chain";
 
 /** What the store needs of the world around it. */
 export interface Environment {
@@ -63,8 +63,8 @@ export class PlainFile {
     return (await this.#world.fs.stat((await this.#place()).removed)) !== undefined;
   }
 
-  async #place(): Promise<Place> {
-    return placeOf(await this.#world.fs.resolve(this.path));
+  async #place(): Promise<SessionPaths> {
+    return pathsOf(await this.#world.fs.resolve(this.path));
   }
 }
 
@@ -75,7 +75,7 @@ function pathOf(options: FileStoreOptions): string {
     );
   }
   try {
-    return sessionPath(options);
+    return sessionFilePath(options);
   } catch (error) {
     const reason = error instanceof Error ? error.message : "";
     throw new TypeError(`keychainOrFile: "plainTextFile" must be as for ${reason}`, { cause: error });

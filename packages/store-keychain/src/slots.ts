@@ -1,6 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { basename, join } from "node:path";
-import { Chain, codeOf, type Draft, type FileSystem, type Generation, unlessAbsent } from "@unexpired/store-node/chain";
+import {
+  Chain,
+  codeOf,
+  type Draft,
+  type FileSystem,
+  type Generation,
+  ignoreNotFound,
+} from "@unexpired/store-node/chain";
 import type { Vault } from "./backend.ts";
 import { accountOf, type Manifest, tryJson, tryManifest } from "./items.ts";
 import type { Vaults } from "./vaults.ts";
@@ -70,7 +77,7 @@ export function parseSlotName(name: string): SlotFile | undefined {
 const slotOf = (generation: Generation | undefined): string | undefined =>
   generation && tryManifest(generation.value)?.slot;
 
-const draftId = ({ temporary }: Draft): string => basename(temporary).slice(DRAFT.length);
+const draftId = ({ temporaryPath: temporary }: Draft): string => basename(temporary).slice(DRAFT.length);
 
 /** The slots of one session, as the files of a directory tell of them. */
 export class Slots {
@@ -93,7 +100,7 @@ export class Slots {
 
   /** All that there are. */
   async list(): Promise<readonly SlotFile[]> {
-    const names = await unlessAbsent(this.#fs.list(this.directory));
+    const names = await ignoreNotFound(this.#fs.list(this.directory));
     return (names ?? []).map(parseSlotName).filter((file) => file !== undefined);
   }
 
@@ -102,7 +109,7 @@ export class Slots {
     const found: FreeSlot[] = [];
     for (const { name, slot, draft, isWaste } of await this.list()) {
       const isFree = draft === undefined && !isWaste && slot !== slotOf(head);
-      const has = isFree ? await unlessAbsent(this.#backendOf(name)) : undefined;
+      const has = isFree ? await ignoreNotFound(this.#backendOf(name)) : undefined;
       if (has === backend) found.push({ slot, isNew: false });
     }
     return [...found, { slot: newId(), isNew: true }];
@@ -113,7 +120,7 @@ export class Slots {
     const taken = `slot-${slot}.${draftId(draft)}`;
     // What Windows does not let us rename just now is as good as taken.
     if (!isNew) return this.#rename(`slot-${slot}`, taken).catch(() => false);
-    const created = await unlessAbsent(this.#fs.create(this.#path(taken), backend, { durable: true }));
+    const created = await ignoreNotFound(this.#fs.create(this.#path(taken), backend, { durable: true }));
     return created !== undefined;
   }
 
@@ -155,7 +162,7 @@ export class Slots {
    */
   async mustBeReachable(): Promise<void> {
     for (const { name } of await this.list()) {
-      const backend = await unlessAbsent(this.#backendOf(name));
+      const backend = await ignoreNotFound(this.#backendOf(name));
       if (backend !== undefined) await this.#vaults.named(backend);
     }
   }
@@ -178,14 +185,14 @@ export class Slots {
 
   /** How many items the generations that are kept say the slot has. */
   async #partsTold(slot: string): Promise<number> {
-    const names = (await unlessAbsent(this.#fs.list(this.directory))) ?? [];
+    const names = (await ignoreNotFound(this.#fs.list(this.directory))) ?? [];
     const told = names.filter((name) => /^\d+$/.test(name)).map((name) => this.#manifestOf(name));
     const parts = (await Promise.all(told)).map((manifest) => (manifest?.slot === slot ? manifest.parts : 0));
     return Math.max(0, ...parts);
   }
 
   async #manifestOf(name: string): Promise<Manifest | undefined> {
-    const file = await unlessAbsent(this.#fs.read(this.#path(name)));
+    const file = await ignoreNotFound(this.#fs.read(this.#path(name)));
     const { value } = Object(tryJson(file?.text ?? "")) as { value?: unknown };
     return typeof value === "string" ? tryManifest(value) : undefined;
   }

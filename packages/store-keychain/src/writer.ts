@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { StoreConflictError } from "@unexpired/core";
-import { Chain, type Draft, digestOf, type FileSystem, isPast, versionOf } from "@unexpired/store-node/chain";
+import { Chain, type Draft, digestOf, type FileSystem, isAncestor, versionOf } from "@unexpired/store-node/chain";
 import type { Vault } from "./backend.ts";
 import { collect, emptyRemoved } from "./collector.ts";
 import { KeychainError } from "./errors.ts";
@@ -89,10 +89,10 @@ export class Writer {
     for (const free of await this.#slots.free(vault.name, head)) {
       const manifest: Manifest = { backend: vault.name, slot: free.slot, parts: parts.length, digest: digestOf(value) };
       // Before the slot is taken: how old the draft is tells whether the writer has died.
-      const draft = await this.#chain.draft(JSON.stringify(manifest), { head, foreign: adopted });
+      const draft = await this.#chain.draft(JSON.stringify(manifest), { head, foreignDigest: adopted });
       if (!draft) break;
       if (await this.#slots.take(free, { draft, backend: vault.name })) return { draft, free };
-      await this.#fs.unlink(draft.temporary); // somebody else has it now
+      await this.#fs.unlink(draft.temporaryPath); // somebody else has it now
     }
     throw this.#conflict();
   }
@@ -102,7 +102,7 @@ export class Writer {
    * been published, the items could be somebody else's.
    */
   async #isOurs({ draft }: Claim, before: Sight): Promise<boolean> {
-    const isThere = await this.#fs.stat(draft.temporary);
+    const isThere = await this.#fs.stat(draft.temporaryPath);
     return isThere !== undefined && (await this.#chain.head())?.id === before.head?.id;
   }
 
@@ -115,7 +115,7 @@ export class Writer {
   async #publish(claim: Claim, writing: Writing): Promise<string> {
     const isPublished = await this.#chain.publish(claim.draft).catch(async (error: unknown) => {
       // With a generation of that number nobody knows: the slot stays taken, and is collected in time.
-      const isUnpublished = !(await this.#fs.stat(this.#chain.path(claim.draft.number)));
+      const isUnpublished = !(await this.#fs.stat(this.#chain.generationPath(claim.draft.number)));
       if (isUnpublished) await this.#withdraw(claim, writing);
       throw error;
     });
@@ -141,7 +141,7 @@ export class Writer {
   /** `false` where somebody else has it. The draft goes last: with it the slot is not taken for one that is finished. */
   async #giveBack({ draft, free: { slot } }: Claim): Promise<boolean> {
     const isReleased = await this.#slots.release(slot, draft);
-    await this.#fs.unlink(draft.temporary);
+    await this.#fs.unlink(draft.temporaryPath);
     return isReleased;
   }
 
@@ -156,7 +156,7 @@ export class Writer {
     for (const each of await this.#vaults.present()) {
       // A copy of a token that is used up: whoever presented it again would end the session.
       const left = await each.get(account);
-      if (left !== undefined && isPast(draft, left)) await each.delete(account);
+      if (left !== undefined && isAncestor(draft, left)) await each.delete(account);
     }
     if (draft.number === 1) await emptyRemoved(this.#fs, this.#slots, place);
   }
@@ -164,7 +164,7 @@ export class Writer {
   /** Those that watch hear of it, and people see it. */
   async #tell(draft: Draft, backend: string): Promise<void> {
     const { place, path } = this.#settings;
-    const temporary = join(place.chain, basename(draft.temporary).replace("draft", "projection"));
+    const temporary = join(place.chain, basename(draft.temporaryPath).replace("draft", "projection"));
     await this.#fs.create(temporary, `${JSON.stringify({ version: versionOf(draft), backend })}\n`, { durable: false });
     await this.#fs.rename(temporary, path);
   }

@@ -1,11 +1,29 @@
 /**
- * What `@unexpired/store-keychain` builds on: the chain of write-once generations, without a session file. It follows
- * no semantic versioning; a store of your own is better off with the contract of `@unexpired/core`.
+ * The chain of write-once generations without a session file, for `@unexpired/store-keychain` alone. Not part of the
+ * public API: it follows no semantic versioning. To write a store of your own, implement `TokenStore` of
+ * `@unexpired/core`.
+ *
+ * @internal
+ * @module
  */
 export { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp } from "./filesystem.ts";
-export { Chain, type Draft, digestOf, type Generation, isPast, type Parent, versionOf } from "./generations.ts";
-export { type Holder, thisHolder } from "./holder.ts";
+export { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
+export {
+  adoptedVersion,
+  Chain,
+  type Draft,
+  digestOf,
+  type Generation,
+  isAncestor,
+  type ParentRef,
+  versionOf,
+} from "./generations.ts";
 export { directoryLock, type Lock } from "./lock.ts";
-export { type Place, placeOf, sessionPath, statePath } from "./paths.ts";
-export { codeOf, explaining, unlessAbsent } from "./problems.ts";
+export {
+  pathsOf,
+  type SessionPaths,
+  sessionFilePath,
+  stateFilePath,
+} from "./paths.ts";
+export { currentProcess, type ProcessIdentity } from "./process-identity.ts";
 export { watchPath } from "./watch.ts";

@@ -1,12 +1,12 @@
 import { type BigIntStats, constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { codeOf, errnoError, unlessAbsent } from "./problems.ts";
+import { codeOf, errnoError, ignoreNotFound } from "./fs-errors.ts";
 
 /** What tells one file, and one content of it, from another without reading it. */
 export interface Stamp {
   /** Device, inode and birth: which file or directory it is. */
-  readonly object: string;
+  readonly fileId: string;
   /** Nanoseconds since the epoch, by the file system's own clock. */
   readonly modified: bigint;
   readonly size: bigint;
@@ -49,21 +49,21 @@ export async function makeDurableDirectory(fs: FileSystem, path: string): Promis
 
 /** Whether two stamps are of the same unchanged content. Two absent ones are. */
 export const sameContent = (a: Stamp | undefined, b: Stamp | undefined): boolean =>
-  a?.object === b?.object && a?.modified === b?.modified && a?.size === b?.size;
+  a?.fileId === b?.fileId && a?.modified === b?.modified && a?.size === b?.size;
 
-const OWNER_FILE = 0o600;
-const OWNER_DIRECTORY = 0o700;
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
 const MAX_LINKS = 40; // as Linux does
-const NO_WAIT = constants.O_NONBLOCK ?? 0; // Windows has none
+const NON_BLOCKING = constants.O_NONBLOCK ?? 0; // Windows has none
 
 const stampOf = (stats: BigIntStats): Stamp => ({
-  object: `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`,
+  fileId: `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`,
   modified: stats.mtimeNs,
   size: stats.size,
 });
 
 async function read(path: string): Promise<{ text: string; stamp: Stamp }> {
-  const file = await fs.open(path, constants.O_RDONLY | NO_WAIT);
+  const file = await fs.open(path, constants.O_RDONLY | NON_BLOCKING);
   try {
     const stats = await file.stat({ bigint: true });
     if (!stats.isFile()) throw errnoError(stats.isDirectory() ? "EISDIR" : "ENOTFILE");
@@ -75,12 +75,12 @@ async function read(path: string): Promise<{ text: string; stamp: Stamp }> {
 
 async function stat(path: string): Promise<Stamp | undefined> {
   // Saves Node 24 an exception; Node 22 throws it all the same.
-  const stats = await unlessAbsent(fs.stat(path, { bigint: true, throwIfNoEntry: false }));
+  const stats = await ignoreNotFound(fs.stat(path, { bigint: true, throwIfNoEntry: false }));
   return stats && stampOf(stats);
 }
 
 async function create(path: string, text: string, { durable }: { readonly durable: boolean }): Promise<Stamp> {
-  const file = await fs.open(path, "wx", OWNER_FILE);
+  const file = await fs.open(path, "wx", FILE_MODE);
   try {
     await file.writeFile(text);
     if (durable) await file.sync();
@@ -96,7 +96,7 @@ async function create(path: string, text: string, { durable }: { readonly durabl
 async function overwrite(path: string, text: string): Promise<Stamp> {
   const file = await fs.open(path, "r+");
   try {
-    await file.chmod(OWNER_FILE).catch(() => undefined); // a mounted file may be somebody else's
+    await file.chmod(FILE_MODE).catch(() => undefined); // a mounted file may be somebody else's
     await file.truncate(0);
     await file.writeFile(text);
     await file.sync();
@@ -108,12 +108,12 @@ async function overwrite(path: string, text: string): Promise<Stamp> {
 
 async function syncDirectory(path: string): Promise<void> {
   // Windows and some network file systems cannot open or sync a directory.
-  const tolerated = ["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EBADF", "ENOSYS"];
+  const ignoredCodes = ["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EBADF", "ENOSYS"];
   try {
     const directory = await fs.open(path, "r");
     await directory.sync().finally(() => directory.close());
   } catch (error) {
-    if (!tolerated.includes(codeOf(error) ?? "")) throw error;
+    if (!ignoredCodes.includes(codeOf(error) ?? "")) throw error;
   }
 }
 
@@ -126,7 +126,7 @@ async function realDirectory(path: string): Promise<string> {
   }
 }
 
-async function follow(path: string): Promise<string> {
+async function resolveLinks(path: string): Promise<string> {
   let current = path;
   for (let links = 0; links < MAX_LINKS; links++) {
     const directory = await realDirectory(dirname(current));
@@ -151,9 +151,9 @@ export const nodeFileSystem: FileSystem = {
   overwrite,
   link: (from, to) => fs.link(from, to),
   rename: (from, to) => fs.rename(from, to),
-  unlink: (path) => unlessAbsent(fs.unlink(path)),
+  unlink: (path) => ignoreNotFound(fs.unlink(path)),
   removeDirectory: (path) => fs.rm(path, { recursive: true, force: true }),
-  makeDirectory: (path) => fs.mkdir(path, { recursive: true, mode: OWNER_DIRECTORY }),
+  makeDirectory: (path) => fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE }),
   syncDirectory,
-  resolve: follow,
+  resolve: resolveLinks,
 };

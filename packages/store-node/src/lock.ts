@@ -1,7 +1,7 @@
 import { mkdir, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { codeOf } from "./problems.ts";
+import { codeOf } from "./fs-errors.ts";
 
 type Release = () => Promise<void>;
 
@@ -16,22 +16,22 @@ export type Lock = (
   options: { readonly wait: (() => Promise<unknown>) | undefined },
 ) => Promise<Release | undefined>;
 
-const STALE = 2000; // ms by the clock that gives files their times; the shortest that proper-lockfile accepts
-const FIRST_WAIT = 4; // ms
-const LAST_WAIT = 32;
+const STALE_AFTER = 2000; // ms by the clock that gives files their times; the shortest that proper-lockfile accepts
+const FIRST_DELAY = 4; // ms
+const MAX_DELAY = 32;
 
 /** The lock of a chain directory, a directory named `lock` within it. */
 export const directoryLock: Lock = async (directory, { wait }) => {
   const path = join(directory, "lock");
-  for (let delay = FIRST_WAIT; ; delay *= 2) {
-    const release = await take(path);
-    if (release || !wait || delay > LAST_WAIT) return release;
+  for (let delay = FIRST_DELAY; ; delay *= 2) {
+    const release = await tryAcquire(path);
+    if (release || !wait || delay > MAX_DELAY) return release;
     await setTimeout(delay);
     await wait();
   }
 };
 
-async function take(path: string): Promise<Release | undefined> {
+async function tryAcquire(path: string): Promise<Release | undefined> {
   try {
     await mkdir(path);
     return () => rmdir(path).catch(() => undefined);
@@ -39,15 +39,15 @@ async function take(path: string): Promise<Release | undefined> {
     if (codeOf(error) !== "EEXIST") return async () => undefined;
   }
   const held = await stat(path).catch(() => undefined);
-  return held && Date.now() - held.mtimeMs > STALE ? takeOver(path) : undefined;
+  return held && Date.now() - held.mtimeMs > STALE_AFTER ? takeOverStale(path) : undefined;
 }
 
 /** Whoever held it has died, or stands still. Loaded only now: it takes longer than what the lock guards. */
-async function takeOver(path: string): Promise<Release | undefined> {
+async function takeOverStale(path: string): Promise<Release | undefined> {
   const { lock } = await import("proper-lockfile");
   const onCompromised = () => undefined; // the default throws from a timer
   try {
-    const release = await lock(path, { lockfilePath: path, realpath: false, stale: STALE, onCompromised });
+    const release = await lock(path, { lockfilePath: path, realpath: false, stale: STALE_AFTER, onCompromised });
     return () => release().catch(() => undefined);
   } catch (error) {
     return codeOf(error) === "ELOCKED" ? undefined : async () => undefined;

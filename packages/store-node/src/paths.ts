@@ -18,7 +18,7 @@ export type FileStoreOptions =
     };
 
 /** The names that belong to one session file. */
-export interface Place {
+export interface SessionPaths {
   readonly file: string;
   /** The directory of the session file. */
   readonly parent: string;
@@ -29,7 +29,7 @@ export interface Place {
 }
 
 /** The names that belong to `file`, which has its symbolic links followed. */
-export const placeOf = (file: string): Place => ({
+export const pathsOf = (file: string): SessionPaths => ({
   file,
   parent: dirname(file),
   chain: join(dirname(file), `.${basename(file)}.unexpired`),
@@ -41,13 +41,13 @@ export const placeOf = (file: string): Place => ({
  *
  * @throws TypeError naming the option, the type given and what is accepted
  */
-export function sessionPath(options: FileStoreOptions): string {
+export function sessionFilePath(options: FileStoreOptions): string {
   const { path, appName } = Object(options) as { path?: unknown; appName?: unknown };
   if ((path === undefined) === (appName === undefined)) {
     const given = path === undefined ? "neither" : "both";
     throw new TypeError(`fileStore: give exactly one of "path" and "appName", not ${given}.`);
   }
-  if (path === undefined) return statePath(segment(appName), process);
+  if (path === undefined) return stateFilePath(checkAppName(appName), process);
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`fileStore: "path" must be the path of a file, not ${describeType(path)}.`);
   }
@@ -62,7 +62,7 @@ const describeType = (value: unknown): string => {
   return typeof value === "object" ? "an object" : `of type ${typeof value}`;
 };
 
-function segment(appName: unknown): string {
+function checkAppName(appName: unknown): string {
   if (typeof appName !== "string" || appName === "") {
     throw new TypeError(`fileStore: "appName" must be a name such as "my-tool", not ${describeType(appName)}.`);
   }
@@ -76,7 +76,7 @@ function segment(appName: unknown): string {
 }
 
 /** Where each system keeps what programs of one user remember. */
-export function statePath(
+export function stateFilePath(
   appName: string,
   system: { readonly platform: NodeJS.Platform; readonly env: NodeJS.ProcessEnv },
 ): string {

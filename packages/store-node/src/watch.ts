@@ -1,8 +1,8 @@
 import { type FSWatcher, readlinkSync, realpathSync, unwatchFile, watch, watchFile } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { type Place, placeOf } from "./paths.ts";
+import { pathsOf, type SessionPaths } from "./paths.ts";
 
-const SLOW = 2000; // ms; for file systems that do not notify, and for directories that come and go
+const POLL_INTERVAL = 2000; // ms; for file systems that do not notify, and for directories that come and go
 const MAX_LINKS = 40;
 
 /**
@@ -10,25 +10,26 @@ const MAX_LINKS = 40;
  * throws nothing, and does not keep the process alive.
  */
 export function watchPath(path: string, onChange: () => void): () => void {
-  const watcher = new PlaceWatcher(placeOf(realPath(path)), onChange);
+  const watcher = new SessionWatcher(pathsOf(realPath(path)), onChange);
   return () => watcher.stop();
 }
 
-class PlaceWatcher {
-  readonly #place: Place;
+class SessionWatcher {
+  readonly #paths: SessionPaths;
   readonly #onChange: () => void;
-  #directory: FSWatcher | undefined;
+  #directoryWatcher: FSWatcher | undefined;
 
-  constructor(place: Place, onChange: () => void) {
-    this.#place = place;
+  constructor(paths: SessionPaths, onChange: () => void) {
+    this.#paths = paths;
     this.#onChange = onChange;
     this.#watchDirectory();
-    for (const path of [place.file, place.chain]) watchFile(path, { persistent: false, interval: SLOW }, this.#poll);
+    for (const path of [paths.file, paths.chain])
+      watchFile(path, { persistent: false, interval: POLL_INTERVAL }, this.#poll);
   }
 
   stop(): void {
-    this.#directory?.close();
-    for (const path of [this.#place.file, this.#place.chain]) unwatchFile(path, this.#poll);
+    this.#directoryWatcher?.close();
+    for (const path of [this.#paths.file, this.#paths.chain]) unwatchFile(path, this.#poll);
   }
 
   /** The directory may have come since, or be another one. */
@@ -38,15 +39,15 @@ class PlaceWatcher {
   };
 
   #watchDirectory(): void {
-    this.#directory?.close();
-    const names = [basename(this.#place.file), basename(this.#place.chain)];
+    this.#directoryWatcher?.close();
+    const names = [basename(this.#paths.file), basename(this.#paths.chain)];
     try {
-      this.#directory = watch(this.#place.parent, { persistent: false }, (_event, name) => {
+      this.#directoryWatcher = watch(this.#paths.parent, { persistent: false }, (_event, name) => {
         if (name === null || names.includes(name)) this.#onChange();
       });
-      this.#directory.on("error", () => this.#directory?.close());
+      this.#directoryWatcher.on("error", () => this.#directoryWatcher?.close());
     } catch {
-      this.#directory = undefined; // no such directory, or no notification here: the polling finds changes
+      this.#directoryWatcher = undefined; // no such directory, or no notification here: the polling finds changes
     }
   }
 }

@@ -1,10 +1,19 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StoreError } from "@unexpired/core";
 import { describe, expect, test } from "vitest";
 import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
-import { Chain, digestOf, type Generation, isPast, temporaryName, versionOf } from "../src/generations.ts";
-import { errnoError } from "../src/problems.ts";
+import { codeOf, errnoError } from "../src/fs-errors.ts";
+import {
+  adoptedVersion,
+  Chain,
+  digestOf,
+  type Generation,
+  isAdoptedVersion,
+  isAncestor,
+  temporaryName,
+  versionOf,
+} from "../src/generations.ts";
 import { freshDirectory, textOf } from "./support.ts";
 
 const MINUTE = 60_000_000_000n; // ns
@@ -17,7 +26,7 @@ const failing = (code: string) => () => Promise.reject(errnoError(code));
 
 /** Publishes one value on top of another. */
 async function publish(chain: Chain, value: string, foreign?: string): Promise<Generation> {
-  const draft = await chain.draft(value, { head: await chain.head(), foreign });
+  const draft = await chain.draft(value, { head: await chain.head(), foreignDigest: foreign });
   if (!draft || !(await chain.publish(draft))) throw new Error("not published");
   return draft;
 }
@@ -46,7 +55,7 @@ describe("the truth", () => {
     for (const name of ["011", "11x", "x11", "-11", "11.0", "0", "1234567890123456", "draft-11"]) {
       writeFileSync(join(directory, name), envelope("wrong"));
     }
-    expect(await chainIn(directory).head()).toMatchObject({ number: 10, id: "i", past: [], value: "10" });
+    expect(await chainIn(directory).head()).toMatchObject({ number: 10, id: "i", ancestors: [], value: "10" });
     writeFileSync(join(directory, "123456789012345"), envelope("longest"));
     expect((await chainIn(directory).head())?.value).toBe("longest");
   });
@@ -103,13 +112,13 @@ describe("a draft", () => {
   test("remembers what was the truth before it, as digests, the newest 32", async () => {
     const chain = chainIn(freshDirectory());
     const first = await publish(chain, "first");
-    expect(first).toMatchObject({ number: 1, past: [], value: "first", id: expect.stringMatching(HEX) });
+    expect(first).toMatchObject({ number: 1, ancestors: [], value: "first", id: expect.stringMatching(HEX) });
     const second = await publish(chain, "second", "of another program");
-    expect(second).toMatchObject({ number: 2, past: [`${first.id}.${digestOf("first")}`, ".of another program"] });
-    const generation: Generation = { ...first, past: Array.from({ length: 32 }, (_, index) => `${index}.x`) };
-    const draft = await chain.draft("third", { head: generation, foreign: undefined });
-    expect(draft?.past).toEqual([...generation.past.slice(1), `${first.id}.${digestOf("first")}`]);
-    expect(await chain.head()).toMatchObject({ number: 2, past: second.past, value: "second" });
+    expect(second).toMatchObject({ number: 2, ancestors: [`${first.id}.${digestOf("first")}`, ".of another program"] });
+    const generation: Generation = { ...first, ancestors: Array.from({ length: 32 }, (_, index) => `${index}.x`) };
+    const draft = await chain.draft("third", { head: generation, foreignDigest: undefined });
+    expect(draft?.ancestors).toEqual([...generation.ancestors.slice(1), `${first.id}.${digestOf("first")}`]);
+    expect(await chain.head()).toMatchObject({ number: 2, ancestors: second.ancestors, value: "second" });
   });
 
   test("is written durably under a name that nobody reads, and of a length that nobody can tell", async () => {
@@ -120,10 +129,12 @@ describe("a draft", () => {
       return nodeFileSystem.create(path, text, options);
     };
     const chain = chainIn(directory, { create });
-    const drafts = Array.from({ length: 20 }, () => chain.draft("value", { head: undefined, foreign: undefined }));
+    const drafts = Array.from({ length: 20 }, () =>
+      chain.draft("value", { head: undefined, foreignDigest: undefined }),
+    );
     const [draft] = await Promise.all(drafts);
     const [[path, text, options] = ["", "", {}]] = created;
-    expect(path).toBe(draft?.temporary);
+    expect(path).toBe(draft?.temporaryPath);
     expect(path).toMatch(/\/draft-[0-9a-f]{16}$/);
     expect(options).toEqual({ durable: true });
     expect(text.trimEnd()).toBe(JSON.stringify({ id: draft?.id, past: [], value: "value" }));
@@ -134,14 +145,14 @@ describe("a draft", () => {
 
   test("cannot be written where the chain was removed", async () => {
     const chain = chainIn(join(freshDirectory(), "absent"));
-    expect(await chain.draft("value", { head: undefined, foreign: undefined })).toBeUndefined();
+    expect(await chain.draft("value", { head: undefined, foreignDigest: undefined })).toBeUndefined();
   });
 });
 
 describe("publishing", () => {
   const draftIn = async (directory: string, calls: Partial<FileSystem> = {}) => {
     const chain = chainIn(directory, calls);
-    const draft = await chain.draft("mine", { head: await chainIn(directory).head(), foreign: undefined });
+    const draft = await chain.draft("mine", { head: await chainIn(directory).head(), foreignDigest: undefined });
     if (!draft) throw new Error("no draft");
     return { chain, draft };
   };
@@ -232,7 +243,7 @@ describe("collecting", () => {
     const foreign = ["01", "draft", "draft-", "draft-0g", "draft-0a.txt", "my-draft-0a", "notes"];
     for (const name of foreign) writeFileSync(join(directory, name), "");
     await publishTimes(chainIn(directory), 4);
-    const stat = async () => ({ object: "", modified: 0n, size: 0n });
+    const stat = async () => ({ fileId: "", modified: 0n, size: 0n });
     expect(await namesAfter(directory, { stat })).toEqual([...foreign, "2", "3", "4"].sort());
   });
 
@@ -251,12 +262,117 @@ describe("collecting", () => {
   });
 });
 
+describe("collecting with drafts that are more than a file", () => {
+  const collectIn = async (directory: string, names: readonly string[]) => {
+    for (const name of names) writeFileSync(join(directory, name), "");
+    await publishTimes(chainIn(directory), 3);
+    const newest = await publish(chainIn(directory), "value 4");
+    const stat = async () => ({ ...newest.stamp, modified: newest.stamp.modified - MINUTE - 1n });
+    const revoked: string[] = [];
+    await chainIn(directory, { stat }).collect(newest, async (id) => {
+      revoked.push(id);
+      if (id === "0f") throw new Error("cannot be revoked");
+    });
+    return { revoked: revoked.sort(), left: readdirSync(directory).sort() };
+  };
+
+  test("leaves abandoned drafts to the caller, and removes the rest", async () => {
+    const names = ["draft-0a", "dead-0b", "projection-0c"];
+    const { revoked, left } = await collectIn(freshDirectory(), names);
+    expect(revoked).toEqual(["0a", "0b"]);
+    expect(left).toEqual(["2", "3", "4", "dead-0b", "draft-0a"]);
+  });
+
+  test("goes on if a draft cannot be revoked", async () => {
+    const { revoked, left } = await collectIn(freshDirectory(), ["draft-0f", "draft-0a", "projection-0c"]);
+    expect(revoked).toEqual(["0a", "0f"]);
+    expect(left).toEqual(["2", "3", "4", "draft-0a", "draft-0f"]);
+  });
+
+  test("removes them as files if the caller does not revoke them", async () => {
+    const directory = freshDirectory();
+    for (const name of ["draft-0a", "dead-0b"]) writeFileSync(join(directory, name), "");
+    const newest = await publish(chainIn(directory), "value");
+    const stat = async () => ({ ...newest.stamp, modified: newest.stamp.modified - MINUTE - 1n });
+    await chainIn(directory, { stat }).collect(newest);
+    expect(readdirSync(directory)).toEqual(["1"]);
+  });
+});
+
+describe("retiring", () => {
+  const freshChain = async () => {
+    const directory = join(freshDirectory(), "chain");
+    mkdirSync(directory);
+    await publish(chainIn(directory), "value");
+    return { directory, target: `${directory}-removed` };
+  };
+  const never = async () => {
+    throw new Error("not expected");
+  };
+
+  test("renames the chain with all that is in it", async () => {
+    const { directory, target } = await freshChain();
+    await chainIn(directory).retire(target, never);
+    expect(existsSync(directory)).toBe(false);
+    expect(readdirSync(target)).toEqual(["1"]);
+  });
+
+  test("renames an empty chain if there is none", async () => {
+    const { directory, target } = await freshChain();
+    rmSync(directory, { recursive: true });
+    await chainIn(directory).retire(target, never);
+    expect(readdirSync(target)).toEqual([]);
+  });
+
+  test("clears a target that is left from an interrupted removal", async () => {
+    const { directory, target } = await freshChain();
+    mkdirSync(target);
+    writeFileSync(join(target, "7"), "old");
+    let cleared = 0;
+    await chainIn(directory).retire(target, async () => {
+      cleared++;
+      rmSync(target, { recursive: true });
+    });
+    expect(cleared).toBe(1);
+    expect(readdirSync(target)).toEqual(["1"]);
+  });
+
+  test.each(["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"])("tries again after %s, four times in all", async (code) => {
+    const { directory, target } = await freshChain();
+    const attempt = async (failures: number) => {
+      const calls: string[] = [];
+      const rename = async (from: string, to: string) => {
+        calls.push("rename");
+        if (calls.filter((call) => call === "rename").length <= failures) throw errnoError(code);
+        renameSync(from, to);
+      };
+      const outcome = await chainIn(directory, { rename })
+        .retire(target, async () => void calls.push("clear"))
+        .catch(codeOf);
+      return { calls, outcome };
+    };
+    const round = ["rename", "clear"];
+    expect(await attempt(4)).toEqual({ calls: [...round, ...round, ...round, "rename"], outcome: code });
+    expect(await attempt(3)).toEqual({ calls: [...round, ...round, ...round, "rename"], outcome: undefined });
+  });
+
+  test("passes on any other failure", async () => {
+    const { directory, target } = await freshChain();
+    const strange = () => Promise.reject(new Error("no code"));
+    await expect(chainIn(directory, { rename: failing("EACCES") }).retire(target, never)).rejects.toThrow("EACCES");
+    await expect(chainIn(directory, { rename: strange }).retire(target, never)).rejects.toThrow("no code");
+    await expect(chainIn(directory, { makeDirectory: failing("EROFS") }).retire(target, never)).rejects.toThrow(
+      "EROFS",
+    );
+  });
+});
+
 describe("what was true before", () => {
   test("is read from the generations that are kept", async () => {
     const chain = chainIn(freshDirectory());
     await publishTimes(chain, 4);
     const head = await publish(chain, "head");
-    expect(await chain.before(head)).toEqual(["value 4", "value 3"]);
+    expect(await chain.previousValues(head)).toEqual(["value 4", "value 3"]);
   });
 
   test("is left out where it cannot be read", async () => {
@@ -264,18 +380,20 @@ describe("what was true before", () => {
     const chain = chainIn(directory);
     await publish(chain, "first");
     const head = await publish(chain, "second");
-    expect(await chain.before(head)).toEqual(["first"]);
+    expect(await chain.previousValues(head)).toEqual(["first"]);
     writeFileSync(join(directory, "1"), "damaged");
-    expect(await chain.before(head)).toEqual([]);
+    expect(await chain.previousValues(head)).toEqual([]);
   });
 });
 
 test("names, versions and digests", () => {
-  const generation = { number: 7, id: "id", value: "v", past: [`a.${digestOf("x")}`, `.${digestOf("y")}`] };
+  const generation = { number: 7, id: "id", value: "v", ancestors: [`a.${digestOf("x")}`, `.${digestOf("y")}`] };
   const newest: Generation = { ...generation, stamp: {} as Stamp };
   expect(versionOf(newest)).toBe("7-id");
-  expect(["x", "y", "v", ""].map((text) => isPast(newest, text))).toEqual([true, true, false, false]);
+  expect(adoptedVersion("digest")).toBe("0-digest");
+  expect(["0-digest", "7-id", "70-id", "10-0-"].map(isAdoptedVersion)).toEqual([true, false, false, false]);
+  expect(["x", "y", "v", ""].map((text) => isAncestor(newest, text))).toEqual([true, true, false, false]);
   expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of nothing, base64url
   expect(temporaryName("projection")).toMatch(/^projection-[0-9a-f]{16}$/);
-  expect(chainIn("/chain").path(7)).toBe(join("/chain", "7"));
+  expect(chainIn("/chain").generationPath(7)).toBe(join("/chain", "7"));
 });

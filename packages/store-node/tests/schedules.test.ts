@@ -245,7 +245,7 @@ test("a published generation is collected while its writer makes sure of it: sav
 
 test("where inodes and clock ticks are reused, the length tells a session from its successor", async () => {
   const path = freshPath();
-  const blur = <T extends Stamp | undefined>(stamp: T): T => stamp && { ...stamp, object: "reused", modified: 0n };
+  const blur = <T extends Stamp | undefined>(stamp: T): T => stamp && { ...stamp, fileId: "reused", modified: 0n };
   const store = storeWith(path, {
     stat: async (name) => blur(await nodeFileSystem.stat(name)),
     create: async (...args) => blur(await nodeFileSystem.create(...args)),
@@ -326,3 +326,16 @@ test.each(["a directory that its dead owner left", "a plain file"])(
     expect(generationsOf(path)).toEqual([1, 2, 3]);
   },
 );
+
+test("a save that was published but not synced is believed only once it is synced", async () => {
+  const path = freshPath();
+  const version = await fileStore({ path }).save("start", undefined);
+  let isBroken = true;
+  const store = storeWith(path, {
+    syncDirectory: (directory) => (isBroken ? refuse() : nodeFileSystem.syncDirectory(directory)),
+  });
+  await expect(store.save("mine", version)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  isBroken = false;
+  expect((await store.load())?.value).toBe("mine");
+});

@@ -212,6 +212,17 @@ schedule("I15: the disk is full at the commit", { kind: "file" }, async (script)
   expect(script.presented).toEqual(["p0 A0R1"]);
 });
 
+schedule("I15: a published claim fails to sync, is used, and the power fails", { kind: "file" }, async (script) => {
+  const [a] = await script.signedIn();
+  void a.get();
+  await script.before(a, "link");
+  script.world.faults.plan("I/O error");
+  await script.before(a, "answer to A0R1");
+  await script.cutPower();
+  expect(await script.get(script.start(), 60_000)).toBe("answer_lost");
+  expect(script.presented).toEqual(["p0 A0R1", "p3 A0R1"]);
+});
+
 schedule("I15: the disk is full at the projection", { kind: "file" }, async (script) => {
   const a = script.start();
   const signed = a.signIn("A");

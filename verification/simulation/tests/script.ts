@@ -1,4 +1,4 @@
-import { FOREIGN } from "../constants.ts";
+import { FOREIGN, POWER } from "../constants.ts";
 import { FileWorld } from "../file-world.ts";
 import { Program } from "../program.ts";
 import { Random } from "../random.ts";
@@ -45,6 +45,15 @@ export class Script {
   async detach(span: number, { isEmpty = false } = {}): Promise<void> {
     this.files.detach(span, isEmpty);
     await this.world.after(FOREIGN);
+  }
+
+  /** Ends every program, and undoes all changes of names that were not synced. */
+  async cutPower(): Promise<void> {
+    const { disk } = this.files;
+    for (const process of this.world.living) process.kill();
+    for (const machine of this.world.machines) machine.boots++;
+    disk.cutPower(disk.unsynced, (text) => text);
+    await this.world.after(POWER);
   }
 
   /** A new program; on each machine in turn. */

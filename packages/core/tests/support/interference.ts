@@ -1,5 +1,5 @@
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
-import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record.ts";
+import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import type { TokenStore } from "../../src/types.ts";
 
 /** Longer than an exchange's default deadline, in milliseconds. */

@@ -1,6 +1,6 @@
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
-import type { SessionRecord } from "../../src/record.ts";
-import { type Conditions, initialSession, type Session } from "../../src/session.ts";
+import { type Conditions, initialSession, type Session } from "../../src/manager/session.ts";
+import type { SessionRecord } from "../../src/record/record.ts";
 import type { TokenSet } from "../../src/types.ts";
 
 export const SECOND = 1_000;

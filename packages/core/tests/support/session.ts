@@ -6,7 +6,7 @@ import {
   type TokenManagerOptions,
   type TokenStore,
 } from "../../src/index.ts";
-import { parseRecord, type SessionRecord } from "../../src/record.ts";
+import { parseRecord, type SessionRecord } from "../../src/record/record.ts";
 import { Issuer } from "./issuer.ts";
 
 const HOUR = 3_600_000;

@@ -1,0 +1,28 @@
+/** Calls an API through axios. All processes that run this share one session file. */
+import { attachTokens } from "@unexpired/adapter-axios";
+import { createTokenManager, isAuthError } from "@unexpired/core";
+import { oauth2Refresh } from "@unexpired/core/oauth2";
+import { fileStore } from "@unexpired/store-node";
+import axios from "axios";
+
+const { TOKEN_ENDPOINT = "https://auth.example/token", API = "https://api.example/me", REFRESH_TOKEN } = process.env;
+
+const tokens = createTokenManager({
+  store: fileStore({ path: "session.json" }),
+  refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "my-app" }),
+});
+if (!(await tokens.hasSession())) {
+  await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: REFRESH_TOKEN });
+}
+
+const api = axios.create({ baseURL: new URL(API).origin });
+attachTokens(api, tokens);
+try {
+  const { status, data } = await api.get(API);
+  console.log(status, data);
+} catch (error) {
+  if (!isAuthError(error)) throw error;
+  console.error("Please sign in again.");
+  process.exitCode = 1;
+}
+await tokens.close();

@@ -1,0 +1,105 @@
+import { isSameAccount } from "../record/record.ts";
+import { toEndpointError } from "../token-endpoint/error-response.ts";
+import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
+import type {
+  CallOptions,
+  SessionEvent,
+  SessionState,
+  SignOutOptions,
+  TokenManager,
+  TokenManagerOptions,
+  TokenSet,
+  TokenSetInput,
+} from "../types.ts";
+import { typeOf } from "../util/describe-type.ts";
+import { Driver } from "./driver.ts";
+import { parseOptions, type Settings } from "./options.ts";
+import { saveSession, saveTombstone } from "./sign-in-out.ts";
+
+/**
+ * Makes a manager that keeps one session alive.
+ *
+ * @throws TypeError for an option that makes no sense; it names the option and what is accepted
+ */
+export const createTokenManager = (options: TokenManagerOptions = {}): TokenManager =>
+  new Manager(parseOptions(options));
+
+class Manager implements TokenManager {
+  readonly #settings: Settings;
+  readonly #driver: Driver;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#driver = new Driver(settings);
+  }
+
+  getAccessToken(options?: CallOptions): Promise<string> {
+    const ready = this.#driver.ready(options);
+    if (ready) return ready.accessToken;
+    return this.#driver.ask({ type: "asked", refresh: false }, options).then(({ accessToken }) => accessToken);
+  }
+
+  getTokenSet(options?: CallOptions): Promise<TokenSet> {
+    return this.#driver.ready(options)?.tokenSet ?? this.#driver.ask({ type: "asked", refresh: false }, options);
+  }
+
+  async refresh(options?: CallOptions): Promise<TokenSet> {
+    if (!this.#settings.refresh) throw new TypeError("refresh(): this manager was made without a refresh function.");
+    return this.#driver.ask({ type: "asked", refresh: true }, options);
+  }
+
+  async replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
+    if (typeof accessToken !== "string") {
+      throw new TypeError(`accessToken: expected a string, not ${typeOf(accessToken)}.`);
+    }
+    return (await this.#driver.ask({ type: "rejected", accessToken }, options)).accessToken;
+  }
+
+  async signIn(input: TokenSetInput): Promise<void> {
+    this.#driver.assertOpen();
+    const tokens = parseTokenSet(input);
+    const { account, clock } = this.#settings;
+    const session = { tokens, account: account(tokens), obtainedAt: clock.now() };
+    this.#driver.replace(await saveSession(this.#driver.records, session), "sign-in");
+  }
+
+  async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {
+    this.#driver.assertOpen();
+    const { clock, refresh } = this.#settings;
+    const { account } = this.#driver.session;
+    const load = () => this.#driver.stored();
+    const { record, tokens } = await saveTombstone(this.#driver.records, load, { account, now: clock.now() });
+    this.#driver.replace(record, "store");
+    const run = revoke === true ? refresh?.revoke : revoke || undefined;
+    if (!tokens || !run) return;
+    try {
+      await run(tokens);
+    } catch (error) {
+      throw toEndpointError(error, secretsOf(tokens));
+    }
+  }
+
+  async hasSession(): Promise<boolean> {
+    this.#driver.assertOpen();
+    await this.#driver.load();
+    const { record, account } = this.#driver.session;
+    return record?.tokens !== undefined && !record.dead && isSameAccount(account, record);
+  }
+
+  get state(): SessionState | undefined {
+    return this.#driver.state;
+  }
+
+  subscribe(listener: (event: SessionEvent) => void): () => void {
+    if (typeof listener !== "function") throw new TypeError(`listener: expected a function, not ${typeOf(listener)}.`);
+    return this.#driver.subscribe(listener);
+  }
+
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

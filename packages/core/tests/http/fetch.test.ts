@@ -1,0 +1,393 @@
+import { createServer } from "node:net";
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import {
+  createFetch,
+  createTokenManager,
+  perRequest,
+  type RefreshFunction,
+  TokenEndpointError,
+} from "../../src/index.ts";
+import { Issuer } from "../support/issuer.ts";
+import { answer, type Handler, listen, startServer } from "../support/server.ts";
+
+const ok = answer(200, "fine");
+const rejected = answer(401, "no", { "www-authenticate": 'Bearer error="invalid_token"' });
+const bearer = (number: number) => `Bearer ${canary("access", number)}`;
+
+async function start(script: readonly Handler[], refresh?: RefreshFunction) {
+  const issuer = new Issuer();
+  const server = await startServer(...script);
+  const manager = createTokenManager({ refresh: refresh ?? issuer.refresh });
+  await manager.signIn({ ...issuer.tokens(), expiresAt: Date.now() + 3_600_000 });
+  const fetchWithTokens = createFetch(manager, { origins: [server.origin] });
+  const dispose = async () => {
+    await manager.close();
+    await server.close();
+  };
+  const authorizations = () => server.received.map(({ headers }) => headers.authorization);
+  return { ...server, issuer, manager, fetchWithTokens, authorizations, [Symbol.asyncDispose]: dispose };
+}
+
+describe("attaching", () => {
+  it.each<[string, (url: string) => [RequestInfo | URL, RequestInit?]]>([
+    ["a string", (url) => [url]],
+    ["a URL", (url) => [new URL(url)]],
+    ["a Request", (url) => [new Request(url, { headers: { "x-own": "1" } })]],
+    ["headers as an object", (url) => [url, { headers: { "x-own": "1" } }]],
+    ["headers as an array", (url) => [url, { headers: [["x-own", "1"]] }]],
+    ["Headers", (url) => [url, { headers: new Headers({ "x-own": "1" }) }]],
+    [
+      "a Request and init",
+      (url) => [new Request(url, { method: "PUT" }), { method: "POST", headers: { "x-own": "1" } }],
+    ],
+  ])("to %s", async (_name, toArguments) => {
+    await using api = await start([ok]);
+    const [input, init] = toArguments(`${api.origin}/path?q=1`);
+    expect((await api.fetchWithTokens(input, init)).status).toBe(200);
+    expect(api.authorizations()).toEqual([bearer(1)]);
+    expect(api.received[0]).toMatchObject({ path: "/path?q=1", method: init?.method ?? "GET" });
+    if (init?.headers || input instanceof Request) expect(api.received[0]?.headers["x-own"]).toBe("1");
+  });
+
+  it("leaves the caller's headers as they were", async () => {
+    await using api = await start([ok]);
+    const headers = new Headers();
+    const request = new Request(api.origin);
+    await api.fetchWithTokens(api.origin, { headers });
+    await api.fetchWithTokens(request);
+    expect([...headers, ...request.headers]).toEqual([]);
+  });
+
+  it.each<[string, HeadersInit]>([
+    ["object", { AUTHORIZATION: "Basic own" }],
+    ["array", [["authorization", "Basic own"]]],
+    ["Headers", new Headers({ Authorization: "Basic own" })],
+  ])("not to a request with an Authorization of its own (%s), whose 401 is the caller's", async (_name, headers) => {
+    await using api = await start([rejected]);
+    for (const call of [
+      () => api.fetchWithTokens(api.origin, { headers }),
+      () => api.fetchWithTokens(new Request(api.origin, { headers })),
+    ]) {
+      const response = await call();
+      expect([response.status, await response.text()]).toEqual([401, "no"]);
+    }
+    expect(api.authorizations()).toEqual(["Basic own", "Basic own"]);
+    expect(api.issuer.presented).toEqual([]);
+  });
+
+  it("where init's headers replace a Request's own Authorization", async () => {
+    await using api = await start([ok]);
+    await api.fetchWithTokens(new Request(api.origin, { headers: { authorization: "Basic own" } }), { headers: {} });
+    expect(api.authorizations()).toEqual([bearer(1)]);
+  });
+
+  it("asks for no token, and gives fetch's own error, for a relative URL", async () => {
+    await using api = await start([ok]);
+    const own = await fetch("/relative").catch((error: unknown) => error);
+    const ours = await api.fetchWithTokens("/relative").catch((error: unknown) => error);
+    expect(ours).toBeInstanceOf(TypeError);
+    expect(String(ours)).toBe(String(own));
+  });
+
+  it("is not misled by a URL object that changes while the token is fetched (P9)", async () => {
+    await using api = await start([ok]);
+    await using other = await startServer(ok);
+    const url = new URL(api.origin);
+    const pending = api.fetchWithTokens(url);
+    url.port = `${other.port}`;
+    await pending;
+    expect(api.authorizations()).toEqual([bearer(1)]);
+    expect(other.received).toEqual([]);
+  });
+
+  it("takes signal: null for none, also over a Request's own", async () => {
+    await using api = await start([ok]);
+    const aborted = AbortSignal.abort();
+    expect((await api.fetchWithTokens(api.origin, { signal: null })).status).toBe(200);
+    expect((await api.fetchWithTokens(new Request(api.origin, { signal: aborted }), { signal: null })).status).toBe(
+      200,
+    );
+    await expect(api.fetchWithTokens(new Request(api.origin, { signal: aborted }))).rejects.toMatchObject({
+      name: "AbortError",
+    });
+  });
+});
+
+describe("a 401 (P10)", () => {
+  it("costs one exchange and one more request, with the newer token", async () => {
+    await using api = await start([rejected, ok]);
+    const response = await api.fetchWithTokens(api.origin);
+    expect([response.status, await response.text()]).toEqual([200, "fine"]);
+    expect(api.authorizations()).toEqual([bearer(1), bearer(2)]);
+    expect(api.issuer.presented).toEqual([canary("refresh", 1)]);
+  });
+
+  it("twice is the caller's", async () => {
+    await using api = await start([rejected]);
+    const response = await api.fetchWithTokens(api.origin);
+    expect([response.status, await response.text()]).toEqual([401, "no"]);
+    expect(api.authorizations()).toEqual([bearer(1), bearer(2)]);
+    expect(api.issuer.presented).toHaveLength(1);
+  });
+
+  it("for a token that was just obtained is the caller's: sent once, nothing exchanged", async () => {
+    await using api = await start([rejected]);
+    await api.manager.refresh();
+    const response = await api.fetchWithTokens(api.origin);
+    expect([response.status, await response.text()]).toEqual([401, "no"]);
+    expect(api.authorizations()).toEqual([bearer(2)]);
+    expect(api.issuer.presented).toHaveLength(1);
+  });
+
+  it.each([
+    'Bearer error="insufficient_scope"',
+    "Bearer realm=x, error=insufficient_scope",
+    'bearer ERROR = "insufficient_scope"',
+  ])("%s is the caller's", async (challenge) => {
+    await using api = await start([answer(401, "no", { "www-authenticate": challenge })]);
+    expect((await api.fetchWithTokens(api.origin)).status).toBe(401);
+    expect(api.received).toHaveLength(1);
+    expect(api.issuer.presented).toEqual([]);
+  });
+
+  it("that comes late is answered with the token that came meanwhile, and no exchange", async () => {
+    let release = () => {};
+    const late: Handler = (response, received) => {
+      release = () => rejected(response, received);
+    };
+    await using api = await start([late, ok]);
+    const pending = api.fetchWithTokens(api.origin);
+    while (api.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await api.manager.refresh();
+    release();
+    expect((await pending).status).toBe(200);
+    expect(api.authorizations()).toEqual([bearer(1), bearer(2)]);
+    expect(api.issuer.presented).toHaveLength(1);
+  });
+
+  it("a hundred times at once costs one exchange", async () => {
+    const onlyNewer: Handler = (response, received) =>
+      (received.headers.authorization === bearer(1) ? rejected : ok)(response, received);
+    await using api = await start([onlyNewer]);
+    const responses = await Promise.all(Array.from({ length: 100 }, () => api.fetchWithTokens(api.origin)));
+    expect(responses.map(({ status }) => status)).toEqual(Array(100).fill(200));
+    expect(api.issuer.presented).toHaveLength(1);
+    expect(api.authorizations().filter((each) => each === bearer(1)).length).toBeGreaterThan(1);
+    expect(api.received.length).toBeLessThanOrEqual(200);
+  });
+
+  it("ends the wait, and not the exchange, of a caller who aborts", async () => {
+    let finish = () => {};
+    const issuer = new Issuer();
+    const gate = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const refresh: RefreshFunction = async (current, context) => {
+      await gate;
+      return issuer.refresh(current, context);
+    };
+    await using api = await start([rejected, ok], refresh);
+    const controller = new AbortController();
+    const pending = api.fetchWithTokens(api.origin, { signal: controller.signal });
+    while (api.manager.state?.status !== "refreshing") await new Promise((resolve) => setTimeout(resolve, 1));
+    controller.abort(new Error("enough"));
+    await expect(pending).rejects.toThrow("enough");
+    finish();
+    expect((await api.fetchWithTokens(api.origin)).status).toBe(200);
+    expect(api.authorizations()).toEqual([bearer(1), bearer(2)]);
+    expect(issuer.presented).toHaveLength(1);
+  });
+
+  it.each([
+    ["REFRESH_FAILED", { status: 503, sent: true }],
+    ["REFRESH_FAILED", { sent: false }],
+    ["CONFIGURATION", { error: "invalid_client", status: 401, sent: true }],
+    ["SIGN_IN_REQUIRED", { error: "invalid_grant", status: 400, sent: true }],
+  ])("rejects with %s where the endpoint said %o", async (code, details) => {
+    await using api = await start([rejected], async () => {
+      throw new TokenEndpointError(details);
+    });
+    await expect(api.fetchWithTokens(api.origin)).rejects.toMatchObject({ code });
+    expect(api.received).toHaveLength(1);
+  });
+
+  it("frees the connection of an answer that nobody gets to see", async () => {
+    await using api = await start([rejected], async () => {
+      throw new TokenEndpointError({ sent: false });
+    });
+    const seen: Response[] = [];
+    const keep: typeof fetch = async (...call) => {
+      seen.push(await fetch(...call));
+      return seen.at(-1) as Response;
+    };
+    const fetchWithTokens = createFetch(api.manager, { origins: [api.origin], fetch: keep });
+    await expect(fetchWithTokens(api.origin)).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    expect(await seen[0]?.body?.getReader().closed).toBeUndefined(); // cancelled, hence closed
+  });
+
+  it("without a session rejects before anything is sent", async () => {
+    await using api = await start([ok]);
+    await api.manager.signOut({ revoke: false });
+    await expect(api.fetchWithTokens(api.origin)).rejects.toMatchObject({
+      code: "SIGN_IN_REQUIRED",
+      reason: "signed_out",
+    });
+    expect(api.received).toEqual([]);
+  });
+});
+
+describe("bodies (P11)", () => {
+  const form = new FormData();
+  form.set("field", "body");
+  const bytes = new TextEncoder().encode("body");
+  it.each<[string, (url: string) => [RequestInfo | URL, RequestInit?]]>([
+    ["string", (url) => [url, { method: "POST", body: "body" }]],
+    ["URLSearchParams", (url) => [url, { method: "POST", body: new URLSearchParams({ a: "body" }) }]],
+    ["FormData", (url) => [url, { method: "POST", body: form }]],
+    ["Blob", (url) => [url, { method: "POST", body: new Blob(["body"]) }]],
+    ["ArrayBuffer", (url) => [url, { method: "POST", body: bytes.buffer }]],
+    ["Uint8Array", (url) => [url, { method: "POST", body: bytes }]],
+    ["Request", (url) => [new Request(url, { method: "POST", body: "body" })]],
+    ["Request over a stream", (url) => [streaming(url)]],
+    ["Request with init's body", (url) => [new Request(url, { method: "POST", body: "other" }), { body: "body" }]],
+    ["none", (url) => [url, { method: "DELETE" }]],
+  ])("%s is sent twice, the same", async (name, toArguments) => {
+    await using api = await start([rejected, ok]);
+    expect((await api.fetchWithTokens(...toArguments(api.origin))).status).toBe(200);
+    const plain = api.received.map(({ body }) => body.replaceAll(/formdata-\S+/g, ""));
+    expect(plain).toHaveLength(2);
+    expect(plain[0]).toBe(plain[1]);
+    if (name !== "none") expect(plain[0]).toContain("body");
+  });
+
+  const streaming = (url: string) =>
+    new Request(url, { method: "POST", body: stream(), duplex: "half" } as RequestInit);
+  const stream = () => new Blob(["body"]).stream();
+  async function* iterate() {
+    yield bytes;
+  }
+
+  it.each<[string, () => unknown]>([
+    ["ReadableStream", stream],
+    ["async iterable", iterate],
+  ])("%s is sent once; the 401 is the caller's, and the next call has a new token", async (_name, toBody) => {
+    await using api = await start([rejected, ok]);
+    const init = { method: "POST", body: toBody(), duplex: "half" } as RequestInit;
+    const response = await api.fetchWithTokens(api.origin, init);
+    expect([response.status, await response.text()]).toEqual([401, "no"]);
+    expect(api.received.map(({ body }) => body)).toEqual(["body"]);
+    await api.fetchWithTokens(api.origin);
+    expect(api.authorizations()).toEqual([bearer(1), bearer(2)]);
+    expect(api.issuer.presented).toHaveLength(1);
+  });
+
+  it("a stream's 401 is the caller's also where the renewal fails", async () => {
+    await using api = await start([rejected], async () => {
+      throw new TokenEndpointError({ error: "invalid_grant", sent: true });
+    });
+    const init = { method: "POST", body: stream(), duplex: "half" } as RequestInit;
+    expect((await api.fetchWithTokens(api.origin, init)).status).toBe(401);
+    await expect(api.fetchWithTokens(api.origin)).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
+  });
+});
+
+describe("other places (P9)", () => {
+  it("get no token, and their 401 costs no exchange", async () => {
+    await using api = await start([ok]);
+    await using other = await startServer(rejected);
+    const fetchWithTokens = createFetch(api.manager, { origins: [api.origin, "https://api.example.com"] });
+    for (const url of [
+      other.origin,
+      `http://localhost:${other.port}`,
+      `http://localhost:${other.port}/${api.origin}`,
+    ]) {
+      expect((await fetchWithTokens(url)).status).toBe(401);
+      expect((await fetchWithTokens(new Request(url))).status).toBe(401);
+    }
+    expect(other.received.map(({ headers }) => headers.authorization)).toEqual(Array(6).fill(undefined));
+    expect(api.issuer.presented).toEqual([]);
+  });
+
+  it.each([302, 307, 308])("get none after a %s, and their 401 costs no exchange", async (status) => {
+    await using other = await startServer(rejected);
+    const redirect: Handler = (response) => response.writeHead(status, { location: other.origin }).end();
+    await using api = await start([redirect]);
+    const wide = createFetch(api.manager, { origins: [api.origin, other.origin] }); // allowed, and yet without the token
+    for (const send of [api.fetchWithTokens, wide]) {
+      const response = await send(api.origin, { method: "POST", body: "body" });
+      expect([response.status, await response.text()]).toEqual([401, "no"]);
+    }
+    expect(api.authorizations()).toEqual([bearer(1), bearer(1)]);
+    expect(other.received.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
+    expect(api.issuer.presented).toEqual([]);
+  });
+
+  it("a redirect within the origin keeps the token and the 401 rule", async () => {
+    const redirect: Handler = (response) => response.writeHead(307, { location: "/next" }).end();
+    await using api = await start([redirect, rejected, redirect, ok]);
+    expect((await api.fetchWithTokens(api.origin)).status).toBe(200);
+    expect(api.authorizations()).toEqual([bearer(1), bearer(1), bearer(2), bearer(2)]);
+  });
+
+  it("a URL with user information is fetch's own error, which holds no token", async () => {
+    await using api = await start([ok]);
+    await using trap = await listen(createServer());
+    const url = `http://${new URL(api.origin).host}@127.0.0.1:${trap.port}`;
+    const error: unknown = await api.fetchWithTokens(url).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).not.toContain("canary");
+  });
+});
+
+describe("an API that says it otherwise", () => {
+  const refused = answer(200, '{"errors":["UNAUTHENTICATED"]}');
+  const isUnauthorized = async (response: Response) => (await response.clone().text()).includes("UNAUTHENTICATED");
+
+  it("is believed, in place of the status", async () => {
+    await using api = await start([refused, ok, rejected]);
+    const send = createFetch(api.manager, { origins: [api.origin], isUnauthorized });
+    expect(await (await send(api.origin)).text()).toBe("fine");
+    const response = await send(api.origin);
+    expect([response.status, await response.text()]).toEqual([401, "no"]);
+    expect(api.authorizations()).toEqual([bearer(1), bearer(2), bearer(2)]);
+  });
+
+  it("throws what the function throws", async () => {
+    await using api = await start([ok]);
+    const isUnauthorized = () => {
+      throw new RangeError("mine");
+    };
+    const send = createFetch(api.manager, { origins: [api.origin], isUnauthorized });
+    await expect(send(api.origin)).rejects.toThrow("mine");
+  });
+});
+
+describe("a single request", () => {
+  it("goes without the token, or is not sent again", async () => {
+    await using api = await start([rejected, rejected]);
+    expect((await api.fetchWithTokens(api.origin, perRequest({ tokens: false }))).status).toBe(401);
+    expect(api.issuer.presented).toEqual([]);
+    const options = { method: "POST", ...perRequest({ retry: false }) };
+    expect((await api.fetchWithTokens(api.origin, options)).status).toBe(401);
+    expect(api.authorizations()).toEqual([undefined, bearer(1)]);
+  });
+});
+
+describe("options", () => {
+  const source = createTokenManager();
+  it.each<[string, unknown, RegExp]>([
+    ["no options", undefined, /^createFetch: expected an object of options, not undefined/],
+    ["no origins", {}, /^origins: expected an array of origins or a function, not undefined\.$/],
+    ["fetch", { origins: [], fetch: "x" }, /^fetch: expected a function, not a string\.$/],
+    [
+      "isUnauthorized",
+      { origins: [], isUnauthorized: true },
+      /^isUnauthorized: expected a function from a Response to/,
+    ],
+    ["a misspelt option", { origins: [], fetc: fetch }, /^fetc: there is no such option/],
+  ])("%s", (_name, options, message) => {
+    expect(() => createFetch(source, options as never)).toThrow(TypeError);
+    expect(() => createFetch(source, options as never)).toThrow(message);
+  });
+});

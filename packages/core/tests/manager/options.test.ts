@@ -1,0 +1,175 @@
+import { describe, expect, it, vi } from "vitest";
+import { VirtualClock } from "../../../testing/src/virtual-clock.ts";
+import { createTokenManager, memoryStore, type TokenManagerOptions, type TokenSet } from "../../src/index.ts";
+import { parseOptions } from "../../src/manager/options.ts";
+import { genericProvider } from "../../src/token-endpoint/providers.ts";
+import { typeOf } from "../../src/util/describe-type.ts";
+
+const refresh = async () => ({ access_token: "x" });
+const tokens: TokenSet = { accessToken: "opaque", tokenType: "Bearer", extra: {} };
+
+describe("a bad option is a TypeError that names it and never shows its value", () => {
+  const store = memoryStore();
+  it.each<[string, unknown, RegExp]>([
+    ["store", "canary", /a TokenStore, such as fileStore\(\{ path \}\), not a string\.$/],
+    ["store", null, /not null\.$/],
+    ["store", {}, /not an object of another shape\.$/],
+    ["store", new Map([["canary", "canary"]]), /not an object of another shape\.$/],
+    ["store", { ...store, save: undefined }, /not an object of another shape\.$/],
+    ["store", { ...store, describe: "canary" }, /not an object of another shape\.$/],
+    ["store", { ...store, watch: "canary" }, /not an object of another shape\.$/],
+    ["store", { ...store, holder: { id: "canary" } }, /not an object of another shape\.$/],
+    ["refresh", "canary", /a function, such as .*, not a string\.$/],
+    ["refresh", {}, /not an object of another shape\.$/],
+    [
+      "refresh",
+      Object.assign(async () => refresh(), { timeout: Number.NaN }),
+      /timeout, if any, in milliseconds above 0/,
+    ],
+    ["refresh", Object.assign(async () => refresh(), { timeout: Number.POSITIVE_INFINITY }), /timeout/],
+    ["refresh", Object.assign(async () => refresh(), { timeout: 0 }), /timeout/],
+    ["refresh", Object.assign(async () => refresh(), { timeout: "30" }), /timeout/],
+    ["refreshWindow", -1, /milliseconds, 0 or more, not a negative number\.$/],
+    ["refreshWindow", -0.001, /not a negative number\.$/],
+    ["refreshWindow", Number.NEGATIVE_INFINITY, /not a negative number\.$/],
+    ["refreshWindow", Number.NaN, /not NaN\.$/],
+    ["refreshWindow", "canary", /not a string\.$/],
+    ["refreshWindow", 1n, /not a bigint\.$/],
+    ["refreshWindow", null, /not null\.$/],
+    ["background", "canary", /true or false, not a string\.$/],
+    ["background", 1, /not a number\.$/],
+    ["provider", "canary", /\{ rotation\?: boolean, .* \}, not a string\.$/],
+    ["provider", { graceSeconds: -1 }, /graceSeconds\?: number/],
+    ["provider", { graceSeconds: Number.NaN }, /graceSeconds/],
+    ["provider", { replayReturns: "canary" }, /replayReturns\?: "same" \| "new"/],
+    ["provider", { afterLoss: "canary" }, /"retry" \| "sign-in"/],
+    ["provider", { terminalCodes: "canary" }, /terminalCodes\?: string\[\]/],
+    ["provider", { canary: true }, /not an object of another shape\.$/],
+    ["account", "canary", /a function from a TokenSet to a string, not a string\.$/],
+    ["whenUnreachable", "canary", /"throw" or "stale", not a string\.$/],
+    ["clock", 7, /functions all, not a number\.$/],
+    ["clock", { now: 7 }, /not an object of another shape\.$/],
+    ["clock", { setTimer: "canary" }, /not an object of another shape\.$/],
+    ["refreshwindow", 1, /there is no such option\. There are store, refresh, /],
+    ["constructor", 1, /there is no such option/],
+    ["toString", () => "canary", /there is no such option/],
+  ])("%s: %o", (name, value, message) => {
+    const make = () => createTokenManager({ [name]: value } as TokenManagerOptions);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(message);
+    expect(make).toThrow(new RegExp(`^${name}: `));
+    expect(make).not.toThrow(/canary/);
+  });
+
+  it.each<[unknown, string]>([
+    [null, "null"],
+    ["canary", "a string"],
+    [[], "an array"],
+    [() => {}, "a function"],
+  ])("options that are %s", (given, type) => {
+    expect(() => createTokenManager(given as TokenManagerOptions)).toThrow(
+      new TypeError(`createTokenManager: expected an object of options, not ${type}.`),
+    );
+  });
+});
+
+describe("good options", () => {
+  class Store {
+    readonly #inner = memoryStore();
+    readonly supports = this.#inner.supports;
+    load = () => this.#inner.load();
+    save(value: string, expected: string | undefined) {
+      return this.#inner.save(value, expected);
+    }
+    remove() {
+      return this.#inner.remove();
+    }
+    describe() {
+      return "a class";
+    }
+  }
+
+  it.each<[string, TokenManagerOptions]>([
+    ["none", {}],
+    [
+      "all undefined",
+      { store: undefined, refresh: undefined, refreshWindow: undefined, clock: undefined, account: undefined },
+    ],
+    ["an instance of a class for a store", { store: new Store() }],
+    ["a store with watch and holder", { store: { ...memoryStore(), holder: { id: "1", isGone: async () => false } } }],
+    ["window 0", { refreshWindow: 0 }],
+    ["window Infinity: a fifth of each lifetime", { refreshWindow: Number.POSITIVE_INFINITY }],
+    ["no profile fields", { provider: {} }],
+    ["a deadline", { refresh: Object.assign(async () => refresh(), { timeout: 1 }) }],
+    ["no deadline", { refresh: Object.assign(async () => refresh(), { timeout: undefined }) }],
+  ])("%s", (_name, given) => {
+    expect(() => createTokenManager(given)).not.toThrow();
+  });
+
+  it("are completed", () => {
+    const { rules, profile, refresh: none } = parseOptions({});
+    expect(rules).toEqual({ canRefresh: false, refreshWindow: 300_000, background: true, staleAllowed: false });
+    expect(profile).toEqual(genericProvider);
+    expect(none).toBeUndefined();
+    expect(parseOptions({ refresh, whenUnreachable: "stale", background: false }).rules).toMatchObject({
+      canRefresh: true,
+      background: false,
+      staleAllowed: true,
+    });
+  });
+
+  it("keep the defaults for what is undefined in a profile or a clock", () => {
+    const given = { provider: { graceSeconds: 30, terminalCodes: undefined }, clock: { now: undefined } };
+    const { profile, clock } = parseOptions(given as unknown as TokenManagerOptions);
+    expect(profile).toEqual({ ...genericProvider, graceSeconds: 30 });
+    expect(clock.now()).toBeTypeOf("number");
+  });
+
+  it("take a clock whose functions belong to a class and need their this", () => {
+    class Clock {
+      #time = 42;
+      now() {
+        return this.#time;
+      }
+    }
+    const { clock } = parseOptions({ clock: new Clock() });
+    expect(clock.now()).toBe(42);
+    expect(clock.random()).toBeLessThan(1);
+    const virtual = new VirtualClock();
+    const callback = vi.fn();
+    parseOptions({ clock: virtual }).clock.setTimer(callback, 5, false)();
+    expect(virtual.keepingAlive).toBe(0);
+  });
+
+  it.each([[7], [null], [{}], [Promise.resolve("x")]])("an account of %o is the caller's mistake", (name) => {
+    const { account } = parseOptions({ account: (() => name) as never });
+    expect(() => account(tokens)).toThrow(/^account: expected to return a string or undefined, not /);
+  });
+
+  it("an account may be unknown", () => {
+    expect(parseOptions({ account: () => undefined }).account(tokens)).toBeUndefined();
+    expect(parseOptions({ account: ({ accessToken }) => accessToken }).account(tokens)).toBe("opaque");
+  });
+
+  it("are read once", async () => {
+    const given: { store: ReturnType<typeof memoryStore> | undefined } = { store: memoryStore() };
+    const first = given.store;
+    const manager = createTokenManager(given);
+    given.store = undefined;
+    await manager.signIn({ accessToken: "x" });
+    expect(await first?.load()).toBeDefined();
+  });
+});
+
+it.each<[unknown, string]>([
+  [undefined, "undefined"],
+  [null, "null"],
+  [Number.NaN, "NaN"],
+  [-1, "a negative number"],
+  [1, "a number"],
+  [Symbol("canary"), "a symbol"],
+  [["canary"], "an array"],
+  [new Date(), "an object of another shape"],
+])("typeOf(%o) is %s", (value, expected) => {
+  expect(typeOf(value)).toBe(expected);
+});

@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { saveSession, saveTombstone } from "../../src/manager/sign-in-out.ts";
+import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { RecordStore } from "../../src/record/record-store.ts";
+import { memoryStore } from "../../src/stores/memory-store.ts";
+import { attempt } from "../support/interference.ts";
+import { NOW, recordOf, tokens } from "../support/machine.ts";
+
+const digest = (generation: number) => digestOf(canary("refresh", generation));
+const session = (generation: number, account?: string) => ({
+  tokens: tokens({ accessToken: canary("access", generation), refreshToken: canary("refresh", generation) }),
+  account,
+  obtainedAt: NOW,
+});
+const stored = (generation: number, more: Partial<SessionRecord> = {}): SessionRecord =>
+  recordOf({ ...session(generation), ...more });
+
+async function startStore(first?: SessionRecord) {
+  const store = memoryStore();
+  const records = new RecordStore(store, () => undefined);
+  if (first) await store.save(serialiseRecord(first), undefined);
+  const put = async (record: SessionRecord) =>
+    void (await store.save(serialiseRecord(record), (await store.load())?.version));
+  const record = async () => (await records.load())?.record;
+  /** Something happens around the next save. */
+  const around = (change: (save: () => Promise<string>) => Promise<string>) => {
+    const { save } = store;
+    store.save = (value, expected) => {
+      store.save = save;
+      return change(() => save(value, expected));
+    };
+  };
+  return { around, put, record, records, store };
+}
+
+describe("a sign-in", () => {
+  it("replaces what is there, verdict and all, and spends its refresh token", async () => {
+    const before = stored(1, { dead: { reason: "revoked" }, attempt: attempt(1), renewed: true, spent: [digest(0)] });
+    const { record, records } = await startStore(before);
+    const saved = await saveSession(records, session(2, "ada"));
+    expect(saved).toEqual({ schema: 1, ...session(2, "ada"), attempt: undefined, spent: [digest(0), digest(1)] });
+    expect(await record()).toMatchObject(JSON.parse(JSON.stringify(saved)));
+    expect((await record())?.dead).toBeUndefined();
+  });
+
+  it("keeps a claim on the very same refresh token, and does not spend it (P1)", async () => {
+    const { records } = await startStore(stored(1, { attempt: attempt(1), spent: [digest(1)] }));
+    expect(await saveSession(records, session(1))).toMatchObject({ attempt: { id: "theirs" }, spent: [] });
+  });
+
+  it("comes after whatever is saved meanwhile", async () => {
+    const { around, put, records } = await startStore(stored(1));
+    around(async (save) => {
+      await put(stored(2, { spent: [digest(1)] }));
+      return save();
+    });
+    expect((await saveSession(records, session(3))).spent).toEqual([digest(1), digest(2)]);
+  });
+
+  it("is stored also where everything is removed meanwhile", async () => {
+    const { around, record, records, store } = await startStore(stored(1));
+    around(async (save) => {
+      await store.remove();
+      return save();
+    });
+    expect((await saveSession(records, session(2))).spent).toEqual([]);
+    expect((await record())?.tokens?.refreshToken).toBe(canary("refresh", 2));
+  });
+
+  it.each<[string, string | undefined, number]>([
+    ["the session goes on from there", "ada", 3],
+    ["another account signed in then", "bob", 2],
+  ])("was stored though its outcome is unknown, and %s", async (_name, account, generation) => {
+    const { around, put, record, records } = await startStore(stored(1));
+    around(async (save) => {
+      await save();
+      await put(stored(3, { account, spent: [digest(1), digest(2)] }));
+      throw new Error("timed out");
+    });
+    const saved = await saveSession(records, session(2, "ada"));
+    expect(saved.tokens?.refreshToken).toBe(canary("refresh", generation));
+    expect((await record())?.tokens?.refreshToken).toBe(canary("refresh", 3));
+  });
+
+  it("without a refresh token comes after whatever is saved meanwhile, too", async () => {
+    const { around, put, records } = await startStore(stored(1));
+    around(async (save) => {
+      await put(stored(2));
+      return save();
+    });
+    const alone = { ...session(3), tokens: tokens({ accessToken: canary("access", 3), refreshToken: undefined }) };
+    expect(await saveSession(records, alone)).toMatchObject({ tokens: { accessToken: canary("access", 3) } });
+  });
+});
+
+describe("a sign-out", () => {
+  const out = async (records: RecordStore, account?: string) =>
+    saveTombstone(records, () => records.load(), { account, now: NOW + 5 });
+
+  it("leaves a tombstone, and gives back the tokens", async () => {
+    const { record, records } = await startStore(stored(1, { attempt: attempt(1) }));
+    const { record: saved, tokens: replaced } = await out(records);
+    expect(replaced?.refreshToken).toBe(canary("refresh", 1));
+    expect(saved).toMatchObject({ dead: { reason: "signed_out", digest: digest(1) }, obtainedAt: NOW + 5 });
+    expect(await record()).toMatchObject({ dead: { reason: "signed_out" }, obtainedAt: NOW + 5, spent: [digest(1)] });
+    expect((await record())?.tokens).toBeUndefined();
+    expect((await record())?.attempt).toBeUndefined();
+  });
+
+  it("is written over another verdict, and over whatever is saved meanwhile", async () => {
+    const { around, put, record, records } = await startStore(stored(1, { dead: { reason: "revoked" } }));
+    around(async (save) => {
+      await put(stored(2));
+      return save();
+    });
+    expect((await out(records)).tokens?.refreshToken).toBe(canary("refresh", 2));
+    expect((await record())?.dead).toEqual({ reason: "signed_out", digest: digest(2) });
+  });
+
+  it("writes nothing where there is nothing", async () => {
+    const { records, store } = await startStore();
+    expect(await out(records)).toEqual({ record: undefined, tokens: undefined });
+    expect(await store.load()).toBeUndefined();
+  });
+
+  it.each<[string, Partial<SessionRecord>]>([
+    ["a sign-out", { tokens: undefined, dead: { reason: "signed_out", digest: digest(1) } }],
+    ["another account's session", { account: "bob" }],
+  ])("leaves %s as it is", async (_name, more) => {
+    const { records, store } = await startStore(stored(1, more));
+    const before = await store.load();
+    const { record: found, tokens: replaced } = await out(records, "ada");
+    expect(found?.dead).toEqual(more.dead);
+    expect(found?.account).toBe(more.account);
+    expect(replaced).toBeUndefined();
+    expect(await store.load()).toEqual(before);
+  });
+});

@@ -1,0 +1,293 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { ConfigurationError, RefreshFailedError } from "../../src/errors.ts";
+import { type Conditions, initialSession, type Session, stateOf } from "../../src/manager/session.ts";
+import { type Effect, type Event, type Tried, transition } from "../../src/manager/state-machine.ts";
+import { digestOf, type SessionRecord } from "../../src/record/record.ts";
+import { LOOK_INTERVAL, type RecordSource } from "../../src/refresh/renewal.ts";
+import { attempt } from "../support/interference.ts";
+import { conditions, HOUR, loaded, MINUTE, NOW, recordOf, SECOND, tokens } from "../support/machine.ts";
+
+const ACCESS = canary("access", 1);
+const END = NOW + HOUR;
+const IN_WINDOW = END - MINUTE;
+const failure = new RefreshFailedError(END);
+const tombstone = recordOf({ tokens: undefined, dead: { reason: "signed_out" } });
+const endless = recordOf({ tokens: tokens({ expiresAt: undefined }) });
+const claimed = recordOf({ attempt: attempt(1) });
+
+const LOAD = [{ do: "load" }];
+const GIVE = [{ do: "give" }];
+const RENEW_BEHIND = [{ do: "renew", because: "clock", wait: false }, ...GIVE];
+const renewFirst = (because: string) => [{ do: "renew", because, wait: true }];
+const refuse = (error: object) => [{ do: "refuse", error: expect.objectContaining(error) }];
+const signIn = (reason: string) =>
+  refuse({ code: "SIGN_IN_REQUIRED", reason, message: expect.stringContaining("(here)") });
+const justObtained = (retryAt: number) => refuse({ code: "REFRESH_FAILED", because: "just_obtained", retryAt });
+
+/** A step from a session whose state was told already. */
+const step = (session: Session, event: Event, more: Partial<Conditions> = {}) => {
+  const by = conditions(more);
+  return transition({ ...session, announced: session.announced ?? stateOf(session, by) }, event, by);
+};
+const asked = (tried: Tried = {}): Event => ({ type: "asked", refresh: false, tried });
+const forced = (tried: Tried = {}): Event => ({ type: "asked", refresh: true, tried });
+const rejected = (tried: Tried = {}, accessToken = ACCESS): Event => ({ type: "rejected", accessToken, tried });
+const seen = (record: SessionRecord | undefined, by: RecordSource): Event => ({ type: "seen", record, by });
+
+type Case = readonly [Session, Event, Partial<Conditions>?];
+const effectsOf = ([session, event, more]: Case): readonly Effect[] => step(session, event, more).effects;
+
+describe("a caller that asks for a token", () => {
+  const valid = loaded(recordOf());
+  const due = { now: IN_WINDOW };
+  const over = { now: END };
+
+  it.each<[string, Case, readonly object[]]>([
+    ["looks, before the first load", [initialSession, asked()], LOAD],
+    ["looks again where a look told nothing", [initialSession, asked({ loaded: true })], LOAD],
+    ["is refused where the look failed", [initialSession, asked({ failure })], refuse(failure)],
+    ["looks, where the session is dead as far as we know", [loaded(tombstone), asked()], LOAD],
+    ["is refused where a look found it dead", [loaded(tombstone), asked({ loaded: true })], signIn("signed_out")],
+    ["is refused where there is none", [loaded(undefined), asked({ loaded: true })], signIn("no_session")],
+    ["gets a valid one", [valid, asked()], GIVE],
+    ["gets a valid one, whatever failed", [valid, asked({ failure })], GIVE],
+    ["gets one in the window, and starts a renewal behind it", [valid, asked(), due], RENEW_BEHIND],
+    ["does not renew again in one question", [valid, asked({ renewed: true }), due], GIVE],
+    ["does not renew again after a failure", [valid, asked({ failure }), due], GIVE],
+    ["waits for the renewal without background", [valid, asked(), { ...due, background: false }], renewFirst("clock")],
+    ["waits to find out an unknown end", [loaded(endless), asked()], renewFirst("clock")],
+    [
+      "renews behind a renewed token of no end",
+      [loaded({ ...endless, attempt: attempt(1), renewed: true }), asked()],
+      RENEW_BEHIND,
+    ],
+    ["joins no renewal that runs", [{ ...valid, renewing: true }, asked(), due], GIVE],
+    ["looks no oftener than allowed", [{ ...valid, lookAgainAt: HOUR + 1 }, asked(), due], GIVE],
+    ["looks as soon as allowed", [{ ...valid, lookAgainAt: HOUR }, asked(), due], RENEW_BEHIND],
+    ["looks behind another holder's exchange", [loaded(claimed), asked()], RENEW_BEHIND],
+    ["leaves it alone without a refresh function", [loaded(claimed), asked(), { canRefresh: false }], GIVE],
+    ["waits where the token has ended", [valid, asked(), over], renewFirst("clock")],
+    ["waits where the token has ended, also again", [valid, asked({ renewed: true }), over], renewFirst("clock")],
+    ["is refused where the renewal failed", [valid, asked({ failure }), over], refuse(failure)],
+    ["gets the ended one where that is allowed", [valid, asked({ failure }), { ...over, staleAllowed: true }], GIVE],
+    [
+      "is refused where something else failed, also then",
+      [valid, asked({ failure: new ConfigurationError("x") }), { ...over, staleAllowed: true }],
+      refuse({ code: "CONFIGURATION" }),
+    ],
+    [
+      "is refused where a stranger's error came, also then",
+      [valid, asked({ failure: { code: "REFRESH_FAILED" } }), { ...over, staleAllowed: true }],
+      refuse({ code: "REFRESH_FAILED" }),
+    ],
+  ])("%s", (_name, input, expected) => {
+    expect(effectsOf(input)).toEqual(expected);
+  });
+});
+
+describe("a caller that wants a newer token", () => {
+  const unrenewable = loaded(recordOf({ tokens: tokens({ refreshToken: undefined }) }));
+
+  it.each<[string, Case, readonly object[]]>([
+    ["looks, before the first load", [initialSession, forced()], LOAD],
+    ["looks again where a look told nothing", [initialSession, forced({ loaded: true })], LOAD],
+    ["looks, where the session is dead as far as we know", [loaded(tombstone), forced()], LOAD],
+    ["is refused where a look found it dead", [loaded(tombstone), forced({ loaded: true })], signIn("signed_out")],
+    ["looks, where there is nothing to renew with", [unrenewable, forced()], LOAD],
+    [
+      "is refused where there is nothing to renew with",
+      [unrenewable, forced({ loaded: true })],
+      signIn("session_expired"),
+    ],
+    ["waits for it, whatever the clock says", [loaded(recordOf()), forced()], renewFirst("call")],
+    ["gets it", [loaded(recordOf()), forced({ renewed: true })], GIVE],
+    ["is refused where that failed", [loaded(recordOf()), forced({ failure, renewed: true })], refuse(failure)],
+  ])("%s", (_name, input, expected) => {
+    expect(effectsOf(input)).toEqual(expected);
+  });
+});
+
+describe("a caller whose token a server refused (P10)", () => {
+  const valid = loaded(recordOf());
+  const after = { loaded: true };
+  const fresh = { ...valid, freshUntil: HOUR + 1_500.4 };
+
+  it.each<[string, Case, readonly object[]]>([
+    ["gets another one that is known", [valid, rejected({}, canary("access", 0))], GIVE],
+    ["looks, before the first load", [initialSession, rejected()], LOAD],
+    ["looks whether it was replaced", [valid, rejected()], LOAD],
+    ["is to sign in where there is nothing", [loaded(undefined), rejected(after)], signIn("no_session")],
+    ["waits for its replacement", [valid, rejected(after)], renewFirst("rejection")],
+    ["joins the renewal that runs", [{ ...valid, renewing: true }, rejected()], renewFirst("rejection")],
+    ["is refused where that failed", [valid, rejected({ failure })], refuse(failure)],
+    ["is refused where a look failed before the first load", [initialSession, rejected({ failure })], refuse(failure)],
+    ["is refused a renewal of one just obtained", [fresh, rejected(after)], justObtained(NOW + 1_500)],
+    ["is refused a second renewal", [valid, rejected({ ...after, renewed: true })], justObtained(NOW)],
+    [
+      "gets a renewal of one obtained long enough ago",
+      [{ ...valid, freshUntil: HOUR }, rejected(after)],
+      renewFirst("rejection"),
+    ],
+    [
+      "is to sign in where nothing can renew it",
+      [valid, rejected(after), { canRefresh: false }],
+      signIn("session_expired"),
+    ],
+  ])("%s", (_name, input, expected) => {
+    expect(effectsOf(input).filter((effect) => effect.do !== "announce")).toEqual(expected);
+  });
+
+  it("makes the token unusable to others only while it is replaced", () => {
+    expect(step(valid, rejected(after)).session.rejected).toBe(ACCESS);
+    expect(step(valid, rejected()).session.rejected).toBeUndefined();
+    expect(step(fresh, rejected(after)).session.rejected).toBeUndefined();
+    expect(step(valid, rejected(after), { canRefresh: false }).session.rejected).toBeUndefined();
+  });
+});
+
+describe("a record that is seen", () => {
+  const newer = recordOf({
+    tokens: tokens({ accessToken: canary("access", 2), refreshToken: canary("refresh", 2) }),
+    obtainedAt: NOW + 1,
+    spent: [digestOf(canary("refresh", 1))],
+  });
+  const adopted = { do: "announce", event: { type: "adopted", expiresAt: END } };
+  const see = (session: Session, record: SessionRecord | undefined, by: RecordSource) =>
+    step(session, seen(record, by));
+
+  it.each<RecordSource>(["store", "change"])("in the store (%s) is adopted, and that is told", (by) => {
+    const { session, effects } = see(loaded(recordOf(), { rejected: ACCESS }), newer, by);
+    expect(session).toMatchObject({ record: newer, loaded: true, rejected: undefined });
+    expect(effects).toContainEqual(adopted);
+  });
+
+  it.each<[string, readonly [Session, RecordSource, SessionRecord?]]>([
+    ["for the first time", [initialSession, "store"]],
+    ["after a sign-out", [loaded(tombstone), "store"]],
+    ["after our exchange", [loaded(recordOf()), "exchange"]],
+    ["after our sign-in", [loaded(recordOf()), "sign-in"]],
+    ["of another account", [loaded(recordOf(), { account: "ada" }), "store", { ...newer, account: "bob" }]],
+  ])("%s is not said to be adopted", (_name, [session, by, record = newer]) => {
+    const { session: after, effects } = see(session, record, by);
+    expect(after.record).toBe(record);
+    expect(effects.filter((effect) => effect.do !== "announce" || effect.event.type !== "state-changed")).toEqual([]);
+  });
+
+  it("is ignored where its refresh token is spent since, unless somebody signs in with it", () => {
+    expect(see(loaded(newer), recordOf(), "store").session.record).toBe(newer);
+    expect(see(loaded(newer), recordOf(), "store").effects).toEqual([]);
+    expect(see(loaded(newer), recordOf(), "sign-in").session.record?.tokens).toEqual(recordOf().tokens);
+    expect(see(loaded(newer, { account: "ada" }), undefined, "store").session.record).toBeUndefined();
+  });
+
+  it("is no older version of ours where it is another account's", () => {
+    const { session } = see(loaded(newer, { account: "ada" }), recordOf({ account: "bob" }), "store");
+    expect(stateOf(session, conditions())).toEqual({ status: "dead", reason: "account_changed" });
+  });
+
+  it("says whose session it is, once; a sign-in says so anew", () => {
+    const ada = see(initialSession, recordOf({ account: "ada" }), "store").session;
+    expect(ada.account).toBe("ada");
+    expect(see(ada, { ...newer, account: "bob" }, "store").session.account).toBe("ada");
+    expect(see(ada, { ...newer, account: "bob" }, "sign-in").session.account).toBe("bob");
+    expect(see(ada, newer, "sign-in").session.account).toBeUndefined();
+    expect(see(initialSession, undefined, "sign-in").session.account).toBeUndefined();
+  });
+
+  it("takes a refusal back only where the tokens are others", () => {
+    const session = loaded(recordOf(), { rejected: ACCESS });
+    const changes: Partial<SessionRecord>[] = [
+      { tokens: tokens({ accessToken: canary("access", 2) }) },
+      { tokens: tokens({ refreshToken: canary("refresh", 2) }) },
+      { obtainedAt: NOW + 1 },
+    ];
+    for (const change of changes) {
+      expect(see(session, recordOf(change), "change").session.rejected).toBeUndefined();
+    }
+    const known = step({ ...session, renewing: true }, seen(recordOf({ attempt: attempt(1) }), "change"));
+    expect(known.session).toMatchObject({ rejected: ACCESS, record: { attempt: { id: "theirs" } } });
+    expect(known.effects).toEqual([]);
+    expect(see(session, tombstone, "change").session.rejected).toBe(ACCESS);
+  });
+});
+
+describe("tokens that an exchange brought", () => {
+  const NONE = Number.NEGATIVE_INFINITY;
+  const brakes = (record: Partial<SessionRecord>, by: RecordSource, now = NOW) => {
+    const { session } = step(initialSession, seen(recordOf({ renewed: true, ...record }), by), { now });
+    return [session.quietUntil - HOUR, session.freshUntil - HOUR];
+  };
+  const lasting = (lifetime: number | undefined) => ({
+    tokens: tokens({ expiresAt: lifetime === undefined ? undefined : NOW + lifetime }),
+  });
+
+  it.each<[string, readonly [Partial<SessionRecord>, RecordSource, number?], readonly [number, number]]>([
+    ["are left alone for a fifth of their life, and 30 s after a 401", [{}, "exchange"], [12 * MINUTE, 30 * SECOND]],
+    ["of a short life: a fifth of it", [lasting(MINUTE), "exchange"], [12 * SECOND, 12 * SECOND]],
+    ["of a very short life: a second, and a fifth of it", [lasting(SECOND), "exchange"], [SECOND, SECOND / 5]],
+    ["of no known end: a second, and 30 s", [lasting(undefined), "exchange"], [SECOND, 30 * SECOND]],
+    ["that change under us are as new", [{}, "change", NOW + HOUR], [12 * MINUTE, 30 * SECOND]],
+    [
+      "in the store are as old as the clock says",
+      [{}, "store", NOW + 10 * SECOND],
+      [12 * MINUTE - 10 * SECOND, 20 * SECOND],
+    ],
+    ["in the store, 30 s old", [{}, "store", NOW + 30 * SECOND], [12 * MINUTE - 30 * SECOND, NONE]],
+    ["in the store, a fifth of their life old", [{}, "store", NOW + 12 * MINUTE], [NONE, NONE]],
+    ["in the store, just now", [{}, "store", NOW], [12 * MINUTE, 30 * SECOND]],
+    ["from the future, by our clock", [{}, "store", NOW - 1], [NONE, NONE]],
+    ["of a sign-in", [{ renewed: undefined }, "sign-in"], [NONE, NONE]],
+  ])("%s", (_name, [record, by, now], expected) => {
+    expect(brakes(record, by, now)).toEqual(expected);
+  });
+});
+
+describe("a renewal", () => {
+  it("is known while it runs", () => {
+    const { session, effects } = step(loaded(recordOf()), { type: "renewal-started" });
+    expect(session.renewing).toBe(true);
+    expect(effects).toContainEqual({
+      do: "announce",
+      event: { type: "state-changed", state: { status: "refreshing", expiresAt: END, usable: true } },
+    });
+    expect(effects).toHaveLength(1);
+  });
+
+  it.each([
+    [true, Number.NEGATIVE_INFINITY],
+    [false, HOUR + LOOK_INTERVAL],
+  ])("that ends (it brought something: %o) lets the next one start at %d", (brought, lookAgainAt) => {
+    const before = loaded(recordOf(), { renewing: true, rejected: ACCESS });
+    const { session, effects } = step(before, { type: "renewal-ended", brought });
+    expect(session).toMatchObject({ record: before.record, renewing: false, rejected: undefined, lookAgainAt });
+    expect(effects.filter((effect) => effect.do !== "announce")).toEqual([]);
+  });
+});
+
+describe("a change of state", () => {
+  const told = (session: Session, event: Event, more: Partial<Conditions> = {}) =>
+    transition(session, event, conditions(more));
+
+  it("is told once, and before all else", () => {
+    const state = { status: "near-expiry", expiresAt: END, usable: true };
+    const { session, effects } = told(loaded(recordOf()), asked(), { now: IN_WINDOW });
+    expect(effects).toEqual([{ do: "announce", event: { type: "state-changed", state } }, ...RENEW_BEHIND]);
+    expect(session.announced).toEqual(state);
+    expect(told(session, asked(), { now: IN_WINDOW }).effects).toEqual(RENEW_BEHIND);
+    expect(told(session, asked({ renewed: true }), { now: END }).effects).toEqual(renewFirst("clock"));
+  });
+
+  it("is not told before the first load", () => {
+    expect(told(initialSession, asked()).effects).toEqual(LOAD);
+  });
+
+  it("is told where the session is dead for another reason", () => {
+    const announced = { status: "dead", reason: "no_session" } as const;
+    expect(told(loaded(tombstone, { announced }), asked()).effects).toContainEqual({
+      do: "announce",
+      event: { type: "state-changed", state: { status: "dead", reason: "signed_out" } },
+    });
+    expect(told(loaded(undefined, { announced }), asked()).effects).toEqual(LOAD);
+  });
+});

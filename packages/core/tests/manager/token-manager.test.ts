@@ -1,0 +1,411 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { settle } from "../../../testing/src/virtual-clock.ts";
+import { TokenEndpointError, tokenSetFromResponse } from "../../src/index.ts";
+import { startSession, typesOf } from "../support/session.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+describe("states", () => {
+  it("has none before the first load", async () => {
+    const { open } = startSession();
+    expect(open().state).toBeUndefined();
+  });
+
+  it.each([
+    ["at sign-in", 0, "valid"],
+    ["window − 1 ms", HOUR - 5 * MINUTE - 1, "valid"],
+    ["window", HOUR - 5 * MINUTE, "near-expiry"],
+    ["expiry", HOUR, "near-expiry"],
+  ])("%s", async (_name, passed, status) => {
+    const { clock, signIn } = startSession();
+    const manager = await signIn(HOUR);
+    await clock.advance(passed);
+    expect(manager.state?.status).toBe(status);
+  });
+
+  it("keeps the window within a fifth of the lifetime", async () => {
+    const { clock, signIn } = startSession();
+    const manager = await signIn(10_000);
+    await clock.advance(7_999);
+    expect(manager.state?.status).toBe("valid");
+    await clock.advance(1);
+    expect(manager.state).toMatchObject({ status: "near-expiry", usable: true });
+    await clock.advance(2_000);
+    expect(manager.state).toMatchObject({ status: "near-expiry", usable: false });
+  });
+
+  it("is dead without a session, and alive again after another holder's sign-in", async () => {
+    const { open, signIn } = startSession();
+    const manager = open();
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "no_session" });
+    expect(manager.state).toEqual({ status: "dead", reason: "no_session" });
+    await signIn();
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
+  });
+
+  it("is dead once a token without a refresh token has expired", async () => {
+    const { clock, open } = startSession();
+    const manager = open();
+    await manager.signIn({ accessToken: canary("access", 1), expiresAt: clock.now() + 1_000 });
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
+    await clock.advance(1_000);
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "session_expired" });
+    expect(await manager.hasSession()).toBe(true); // presence only
+  });
+
+  it("tells each change once, without secrets", async () => {
+    const { clock, events, issuer, signIn } = startSession();
+    const manager = await signIn(HOUR);
+    await clock.advance(HOUR);
+    await manager.getAccessToken();
+    issuer.isRevoked = true;
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
+    const states = events.flatMap((event) => (event.type === "state-changed" ? [event.state.status] : []));
+    expect(states).toEqual(["valid", "near-expiry", "refreshing", "valid", "refreshing", "dead"]);
+    expect(JSON.stringify(events)).not.toContain("canary");
+  });
+});
+
+describe("getAccessToken", () => {
+  it("neither loads nor makes anything while the token is valid", async () => {
+    const { signIn, store } = startSession();
+    const manager = await signIn();
+    let loads = 0;
+    const { load } = store;
+    store.load = () => {
+      loads++;
+      return load();
+    };
+    expect(manager.getAccessToken()).toBe(manager.getAccessToken());
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
+    expect(loads).toBe(0);
+  });
+
+  it("hands out the old token inside the window and renews behind it", async () => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn();
+    await clock.advance(HOUR - MINUTE);
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
+    await settle();
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+    expect(issuer.presented).toEqual([canary("refresh", 1)]);
+  });
+
+  it("waits for the renewal inside the window with background: false (I11)", async () => {
+    const { clock, signIn } = startSession({ background: false });
+    const manager = await signIn();
+    await clock.advance(HOUR - MINUTE);
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+  });
+
+  it("hands out the usable token where a renewal with background: false fails", async () => {
+    const { clock, issuer, signIn } = startSession({ background: false });
+    const manager = await signIn();
+    await clock.advance(HOUR - MINUTE);
+    issuer.next(() => new TokenEndpointError({ status: 503, sent: true }), { before: true });
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
+  });
+
+  it("makes one exchange for 1,000 callers of an expired token (P4)", async () => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn();
+    await clock.advance(2 * HOUR);
+    const tokens = await Promise.all(Array.from({ length: 1_000 }, () => manager.getAccessToken()));
+    expect(new Set(tokens)).toEqual(new Set([canary("access", 2)]));
+    expect(issuer.presented).toHaveLength(1);
+  });
+
+  it("is not set back by a look that began before the exchange ended (P3)", async () => {
+    const { issuer, signIn, store } = startSession();
+    const manager = await signIn();
+    const { load } = store;
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    store.load = async () => {
+      store.load = load;
+      const looked = await load();
+      await finished;
+      return looked;
+    };
+    const looking = manager.hasSession();
+    await settle();
+    await manager.refresh();
+    finish();
+    expect(await looking).toBe(true);
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+    expect(issuer.presented).toHaveLength(1);
+  });
+
+  it("lets an aborted caller go, and the exchange go on", async () => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn(0);
+    let answer = (_: unknown) => {};
+    issuer.next((rotated) => new Promise((resolve) => (answer = () => resolve(rotated))));
+    const controller = new AbortController();
+    const aborted = manager.getAccessToken({ signal: controller.signal });
+    const other = manager.getAccessToken();
+    await settle();
+    controller.abort(new Error("enough"));
+    await expect(aborted).rejects.toThrow("enough");
+    answer(undefined);
+    expect(await other).toBe(canary("access", 2));
+    await expect(manager.getAccessToken({ signal: controller.signal })).rejects.toThrow("enough");
+    expect(clock.keepingAlive).toBe(0);
+  });
+
+  it("refreshes once per record where nobody said when it ends, and then trusts the token", async () => {
+    const { clock, issuer, signIn } = startSession();
+    issuer.lifetime = undefined;
+    const manager = await signIn(null);
+    for (let call = 0; call < 3; call++) {
+      expect(await manager.getAccessToken()).toBe(canary("access", 2));
+      await clock.advance(100 * HOUR);
+    }
+    expect(issuer.presented).toHaveLength(1);
+  });
+
+  it("trusts a token of unknown expiry without a refresh token", async () => {
+    const { clock, open } = startSession();
+    const manager = open();
+    await manager.signIn({ accessToken: canary("access", 1) });
+    await clock.advance(1_000 * HOUR);
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
+  });
+
+  it.each([0, 1, 2])("does not spin on a lifetime of %i s (P13)", async (lifetime) => {
+    const { clock, issuer, signIn } = startSession();
+    issuer.lifetime = lifetime;
+    const manager = await signIn(0);
+    for (let tenth = 0; tenth < 100; tenth++) {
+      await manager.getAccessToken();
+      await clock.advance(100);
+    }
+    expect(issuer.presented.length).toBeGreaterThan(2);
+    expect(issuer.presented.length).toBeLessThanOrEqual(11);
+  });
+
+  it.each([-HOUR * 24, HOUR * 24])("survives a clock jump of %i ms without a loop (P13)", async (jump) => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn(0);
+    await manager.getAccessToken();
+    clock.jump(jump);
+    for (let second = 0; second < 1_000; second++) {
+      await manager.getAccessToken();
+      await clock.advance(1_000);
+    }
+    expect(issuer.presented.length).toBeLessThanOrEqual(2);
+  });
+
+  it("gives the expired token while the endpoint is down, if asked to", async () => {
+    const { clock, issuer, signIn } = startSession({ whenUnreachable: "stale" });
+    const manager = await signIn();
+    await clock.advance(2 * HOUR);
+    issuer.next(() => new TokenEndpointError({ sent: false }), { before: true });
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
+  });
+});
+
+describe("refresh", () => {
+  it("renews a valid token, once for all who ask", async () => {
+    const { issuer, signIn } = startSession();
+    const manager = await signIn();
+    const sets = await Promise.all([manager.refresh(), manager.refresh(), manager.refresh()]);
+    expect(sets.map((set) => set.accessToken)).toEqual(Array(3).fill(canary("access", 2)));
+    expect(issuer.presented).toHaveLength(1);
+  });
+
+  it("is a mistake without a refresh function, and needs a session", async () => {
+    const { open } = startSession();
+    await expect(open({ refresh: undefined }).refresh()).rejects.toThrow(TypeError);
+    await expect(open().refresh()).rejects.toMatchObject({ reason: "no_session" });
+  });
+
+  it("keeps the old refresh token where the answer has none", async () => {
+    const { issuer, record, signIn } = startSession();
+    const manager = await signIn();
+    issuer.next(({ access_token }) => ({ access_token, expires_in: 60 }), { before: true });
+    await manager.refresh();
+    expect((await record()).tokens?.refreshToken).toBe(canary("refresh", 1));
+    expect((await record()).spent).toEqual([]);
+  });
+});
+
+describe("replaceRejected (P10)", () => {
+  it("renews once for 1,000 rejections, also spread over time", async () => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn();
+    const replaced = Array.from({ length: 500 }, () => manager.replaceRejected(canary("access", 1)));
+    expect(new Set(await Promise.all(replaced))).toEqual(new Set([canary("access", 2)]));
+    for (let late = 0; late < 500; late++) {
+      await clock.advance(1);
+      expect(await manager.replaceRejected(canary("access", 1))).toBe(canary("access", 2));
+    }
+    expect(issuer.presented).toHaveLength(1);
+  });
+
+  it.each([
+    { name: "30 s − 1 ms", lifetime: HOUR, passed: 29_999, renews: false },
+    { name: "30 s", lifetime: HOUR, passed: 30_000, renews: true },
+    { name: "a fifth − 1 ms", lifetime: 10_000, passed: 1_999, renews: false },
+    { name: "a fifth", lifetime: 10_000, passed: 2_000, renews: true },
+  ])("$name after our own exchange", async ({ lifetime, passed, renews }) => {
+    const { clock, issuer, signIn } = startSession();
+    issuer.lifetime = lifetime / 1000;
+    const manager = await signIn();
+    await manager.refresh();
+    await clock.advance(passed);
+    const replaced = manager.replaceRejected(canary("access", 2));
+    if (renews) expect(await replaced).toBe(canary("access", 3));
+    else await expect(replaced).rejects.toMatchObject({ code: "REFRESH_FAILED", because: "just_obtained" });
+    expect(issuer.presented).toHaveLength(renews ? 2 : 1);
+  });
+
+  it("makes other callers wait for the replacement", async () => {
+    const { issuer, signIn } = startSession();
+    const manager = await signIn();
+    const replaced = manager.replaceRejected(canary("access", 1));
+    await settle();
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+    expect(await replaced).toBe(canary("access", 2));
+    expect(issuer.presented).toHaveLength(1);
+  });
+
+  it("asks for a sign-in where there is nothing to renew with", async () => {
+    const { open } = startSession();
+    const manager = open();
+    await manager.signIn({ accessToken: canary("access", 1) });
+    await expect(manager.replaceRejected(canary("access", 1))).rejects.toMatchObject({ reason: "session_expired" });
+  });
+
+  it("gives up where the server hands the same access token out again", async () => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn();
+    await clock.advance(MINUTE);
+    issuer.next((rotated) => ({ ...rotated, access_token: canary("access", 1) }));
+    await expect(manager.replaceRejected(canary("access", 1))).rejects.toMatchObject({ because: "just_obtained" });
+    expect(issuer.presented).toHaveLength(1);
+  });
+});
+
+describe("signing in and out", () => {
+  it("replaces the session and remembers the old refresh token as spent", async () => {
+    const { record, open, signIn } = startSession();
+    await signIn();
+    const manager = open();
+    await manager.signIn({ accessToken: canary("access", "b"), refreshToken: canary("refresh", "b") });
+    expect((await record()).spent).toHaveLength(1);
+    expect(await manager.hasSession()).toBe(true);
+  });
+
+  it("keeps the claim of an exchange in flight, if it is of the same refresh token (P1)", async () => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn(0);
+    let answer = (_: unknown) => {};
+    issuer.next((rotated) => {
+      return new Promise((resolve) => {
+        answer = () => resolve(rotated);
+      });
+    });
+    const token = manager.getAccessToken();
+    await settle();
+    issuer.generation = 1; // the server has not answered yet, as far as anybody knows
+    const again = await signIn(0);
+    const other = again.getAccessToken();
+    await clock.advance(1_000);
+    expect(issuer.presented).toHaveLength(1);
+    answer(undefined);
+    await clock.advance(100);
+    expect(await Promise.all([token, other])).toEqual([canary("access", 2), canary("access", 2)]);
+  });
+
+  it("leaves a tombstone, revokes, and ends the session of every holder", async () => {
+    const { events, issuer, open, record, signIn } = startSession();
+    const manager = await signIn();
+    const other = open();
+    await other.getAccessToken();
+    await manager.signOut();
+    await settle();
+    expect(other.state).toEqual({ status: "dead", reason: "signed_out" });
+    await expect(other.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+    expect(await manager.hasSession()).toBe(false);
+    expect((await record()).tokens).toBeUndefined();
+    expect(issuer.revoked.map((set) => set.refreshToken)).toEqual([canary("refresh", 1)]);
+    expect(typesOf(events)).toEqual([]);
+  });
+
+  it("revokes with a function, or not at all", async () => {
+    const { issuer, signIn } = startSession();
+    const revoked: unknown[] = [];
+    await (await signIn()).signOut({ revoke: async (set) => void revoked.push(set.refreshToken) });
+    await (await signIn()).signOut({ revoke: false });
+    expect(revoked).toEqual([canary("refresh", 1)]);
+    expect(issuer.revoked).toEqual([]);
+  });
+
+  it("is signed out even where the revocation fails, which is told without secrets", async () => {
+    const { signIn } = startSession();
+    const manager = await signIn();
+    const failing = manager.signOut({ revoke: async (set) => Promise.reject(new Error(`no: ${set.refreshToken}`)) });
+    const error: unknown = await failing.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "TOKEN_ENDPOINT", cause: { message: "no: [secret]" } });
+    expect(await manager.hasSession()).toBe(false);
+  });
+
+  it("takes tokenSetFromResponse's result", async () => {
+    const { clock, open } = startSession();
+    const manager = open();
+    const response = { access_token: canary("access", 1), token_type: "Bearer", expires_in: 3600 };
+    await manager.signIn(tokenSetFromResponse(response, { sentAt: clock.now() }));
+    expect(await manager.getTokenSet()).toMatchObject({ expiresAt: clock.now() + HOUR });
+  });
+});
+
+describe("close (P12)", () => {
+  it("waits for an exchange in flight, and refuses afterwards", async () => {
+    const { clock, issuer, record, signIn } = startSession();
+    const manager = await signIn();
+    await clock.advance(HOUR - MINUTE);
+    let answer = (_: unknown) => {};
+    issuer.next((rotated) => new Promise((resolve) => (answer = () => resolve(rotated))));
+    await manager.getAccessToken();
+    await settle();
+    expect(clock.keepingAlive).toBe(1);
+    let isClosed = false;
+    const closing = manager.close().then(() => (isClosed = true));
+    await settle();
+    expect(isClosed).toBe(false);
+    answer(undefined);
+    await closing;
+    expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
+    expect(clock.keepingAlive).toBe(0);
+    await expect(manager.getAccessToken()).rejects.toThrow(TypeError);
+  });
+
+  it("keeps nothing alive while idle", async () => {
+    const { clock, signIn } = startSession();
+    const manager = await signIn();
+    await manager.getAccessToken();
+    expect(clock.keepingAlive).toBe(0);
+    await manager[Symbol.asyncDispose]();
+    expect(manager.state?.status).toBe("valid");
+  });
+});
+
+it("survives listeners that throw or call back", async () => {
+  const { clock, signIn } = startSession();
+  const manager = await signIn(0);
+  const seen: string[] = [];
+  manager.subscribe(() => {
+    throw new Error("a listener's own");
+  });
+  manager.subscribe((event) => {
+    if (event.type === "refreshed") void manager.getAccessToken().then((token) => seen.push(token));
+  });
+  await manager.getAccessToken();
+  await clock.advance(0);
+  expect(seen).toEqual([canary("access", 2)]);
+});

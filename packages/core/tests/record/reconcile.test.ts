@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { reconcile } from "../../src/index.ts";
+import { endRecord, parseRecord, serialiseRecord } from "../../src/record/record.ts";
+import { record, spentOf } from "../support/record.ts";
+
+describe("reconcile", () => {
+  const truth = serialiseRecord(record(3, { spent: spentOf(1, 2) }));
+  const ended = (obtainedAt: number) => ({ ...endRecord(record(3), { reason: "signed_out" as const }), obtainedAt });
+
+  it.each([
+    ["the same", record(3, { spent: spentOf(1, 2) })],
+    ["a spent refresh token (I9)", record(2)],
+    ["a spent refresh token with a later date", record(1, { obtainedAt: 9_000 })],
+    ["the same tokens, obtained earlier", record(3, { obtainedAt: 1 })],
+    ["the same tokens, obtained later", record(3, { obtainedAt: 9_000 })],
+    [
+      "another access token of the same refresh token and time",
+      record(3, { tokens: { ...record(3).tokens, accessToken: "other" } as never }),
+    ],
+    [
+      "the same refresh token and an older access token",
+      record(3, { obtainedAt: 1, tokens: { ...record(3).tokens, accessToken: "old" } as never }),
+    ],
+    ["an earlier tombstone", endRecord(record(1), { reason: "signed_out" })],
+  ])("keeps the truth over %s", (_name, found) => {
+    expect(reconcile(truth, serialiseRecord(found))).toBe(truth);
+  });
+
+  it("takes a newer session, and remembers what was spent", () => {
+    const merged = parseRecord(reconcile(truth, serialiseRecord(record(4, { spent: spentOf(0) }))), "here");
+    expect(merged.tokens?.refreshToken).toBe(canary("refresh", 4));
+    expect(merged.spent).toEqual(spentOf(1, 2, 0, 3));
+  });
+
+  it("takes a session that it does not know, whatever its date", () => {
+    const merged = reconcile(truth, serialiseRecord(record(4, { obtainedAt: 1 })));
+    expect(parseRecord(merged, "here").tokens?.refreshToken).toBe(canary("refresh", 4));
+  });
+
+  it("keeps a sign-out over a later one", () => {
+    expect(reconcile(serialiseRecord(ended(1)), serialiseRecord(ended(2)))).toBe(serialiseRecord(ended(1)));
+  });
+
+  it("takes a newer access token of the same refresh token, and a later sign-out", () => {
+    const renewed = record(3, {
+      obtainedAt: 9_000,
+      tokens: { ...record(3).tokens, accessToken: canary("access", 9) } as never,
+    });
+    expect(parseRecord(reconcile(truth, serialiseRecord(renewed)), "here").tokens?.accessToken).toBe(
+      canary("access", 9),
+    );
+    expect(parseRecord(reconcile(truth, serialiseRecord(ended(9_000))), "here").dead?.reason).toBe("signed_out");
+  });
+
+  it.each(["", "not json", "{}"])("leaves %j for whoever loads it to complain", (found) => {
+    expect(reconcile(truth, found)).toBe(found);
+  });
+});

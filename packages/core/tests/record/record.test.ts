@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { createTokenManager, fromKeyValue, memoryStore } from "../../src/index.ts";
+import {
+  digestOf,
+  endRecord,
+  isOutdated,
+  isSameAccount,
+  parseRecord,
+  type SessionRecord,
+  serialiseRecord,
+  spend,
+} from "../../src/record/record.ts";
+import type { DeadReason } from "../../src/types.ts";
+import { record, spentOf } from "../support/record.ts";
+
+describe("the stored string", () => {
+  it("holds the whole record, and plain JSON of it", () => {
+    const before = record(1, { account: "https://issuer.example ada", spent: spentOf(0) });
+    expect(parseRecord(serialiseRecord(before), "here")).toEqual(before);
+    expect(JSON.parse(serialiseRecord(before))).toMatchObject({
+      schema: 1,
+      tokens: { accessToken: canary("access", 1) },
+    });
+  });
+
+  it("holds a refresh token that was used as a digest only", () => {
+    expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of nothing, base64url
+    expect(serialiseRecord(endRecord(record(1), { reason: "signed_out" }))).not.toContain("canary");
+  });
+
+  it.each([
+    ["nothing", "", "does not hold JSON"],
+    ["half of it", serialiseRecord(record(1)).slice(0, -5), "does not hold JSON"],
+    ["another type", "[]", "holds JSON that is not a session"],
+    ["another schema", '{"schema":2,"obtainedAt":0,"spent":[]}', 'see "schema"'],
+    [
+      "tokens of another shape",
+      '{"schema":1,"obtainedAt":0,"spent":[],"tokens":{"accessToken":5}}',
+      'see "tokens.accessToken"',
+    ],
+    ["an unknown verdict", '{"schema":1,"obtainedAt":0,"spent":[],"dead":{"reason":"tired"}}', 'see "dead.reason"'],
+  ])("is refused by name where it is %s", (_name, value, problem) => {
+    const parse = () => parseRecord(value, "/home/ada/session.json");
+    expect(parse).toThrow(expect.objectContaining({ code: "STORE_UNREADABLE", place: "/home/ada/session.json" }));
+    expect(parse).toThrow(problem);
+  });
+
+  it("is refused with what is wrong, and what to do", () => {
+    const advice = "It was left as it is. Put the right contents back, or move it away and sign in again.";
+    expect(() => parseRecord("[]", "here")).toThrow(`here holds JSON that is not a session. ${advice}`);
+    expect(() => parseRecord("{", "here")).toThrow(`here does not hold JSON. ${advice}`);
+  });
+
+  it.each<DeadReason>([
+    "no_session",
+    "session_expired",
+    "refresh_token_reused",
+    "answer_lost",
+    "revoked",
+    "signed_out",
+    "account_changed",
+  ])("can hold the verdict %s", (reason) => {
+    const ended = endRecord(record(1), { reason });
+    expect(parseRecord(serialiseRecord(ended), "here").dead).toEqual({ reason });
+  });
+
+  it("keeps the newest 32 digests, and never the current one", () => {
+    const spent = Array.from({ length: 40 }, (_, index) => index).reduce<readonly string[]>(
+      (known, generation) => spend(known, digestOf(canary("refresh", generation)), undefined),
+      [],
+    );
+    expect(spent).toEqual(spentOf(...Array.from({ length: 32 }, (_, index) => index + 8)));
+    expect(spend(spentOf(1, 2), spentOf(2)[0], spentOf(1)[0])).toEqual(spentOf(2));
+  });
+
+  it("takes what another program wrote by hand", async () => {
+    const store = memoryStore();
+    const tokens = { accessToken: canary("access", 1), expiresAt: Date.now() + 60_000 };
+    await store.save(JSON.stringify({ schema: 1, tokens, obtainedAt: Date.now(), spent: [] }), undefined);
+    expect(await createTokenManager({ store }).getAccessToken()).toBe(canary("access", 1));
+  });
+});
+
+describe("a record is older than what is known", () => {
+  const known = record(3, { spent: spentOf(1, 2) });
+  const second = (more: Partial<SessionRecord>) => record(2, more);
+
+  it.each<[string, SessionRecord | undefined, SessionRecord | undefined]>([
+    ["where its refresh token was used up since", second({}), known],
+    ["also within one millisecond", second({ obtainedAt: 3_000 }), known],
+    ["also where the session is over", second({}), endRecord(known, { reason: "signed_out" })],
+  ])("%s", (_name, found, ours) => {
+    expect(isOutdated(found, ours)).toBe(true);
+  });
+
+  it.each<[string, SessionRecord | undefined, SessionRecord | undefined]>([
+    ["not where it came later, as after a new sign-in", second({ obtainedAt: 3_001 }), known],
+    ["not where its refresh token is not spent", record(0), known],
+    ["not where its refresh token is ours", record(3, { obtainedAt: 1 }), { ...known, spent: spentOf(3) }],
+    ["not without a refresh token", endRecord(record(2), { reason: "revoked" }), known],
+    ["not where there is none", undefined, known],
+    ["not where nothing is known", second({}), undefined],
+  ])("%s", (_name, found, ours) => {
+    expect(isOutdated(found, ours)).toBe(false);
+  });
+});
+
+describe("the account of a record", () => {
+  it.each<[string | undefined, string | undefined, boolean]>([
+    ["ada", "ada", true],
+    ["ada", "bob", false],
+    [undefined, "bob", true],
+    ["ada", undefined, true],
+  ])("the account %o and a record of %o: the same, %o (P14)", (account, other, expected) => {
+    expect(isSameAccount(account, record(1, { account: other }))).toBe(expected);
+  });
+});
+
+it("survives key-value stores", async () => {
+  const map = new Map<string, string>();
+  const write = createTokenManager({ store: fromKeyValue(map) });
+  await write.signIn({ accessToken: canary("access", 1) });
+  const read = createTokenManager({ store: fromKeyValue(map) });
+  expect(await read.getAccessToken()).toBe(canary("access", 1));
+});

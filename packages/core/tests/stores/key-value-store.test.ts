@@ -1,0 +1,237 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { createTokenManager, fromKeyValue, type KeyValue } from "../../src/index.ts";
+import { Issuer } from "../support/issuer.ts";
+import { printed } from "../support/leaks.ts";
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+
+/** An object whose every step takes its time. */
+const slow = (map = new Map<string, string>()): KeyValue => ({
+  get: (key) => pause().then(() => map.get(key)),
+  set: (key, value) =>
+    pause()
+      .then(() => map.set(key, value))
+      .then(pause),
+  delete: (key) => pause().then(() => map.delete(key)),
+});
+
+/** What unstorage does, by way of destr: parses whatever looks like JSON. */
+const parsing = (): KeyValue => {
+  const map = new Map<string, string>();
+  return {
+    get: async (key) => destr(map.get(key) ?? null),
+    set: async (key, value: unknown) => map.set(key, typeof value === "string" ? value : JSON.stringify(value)),
+    delete: async (key) => map.delete(key),
+  };
+};
+const destr = (text: string | null): unknown => {
+  if (text === null || !/^\s*["[{]|^\s*-?\d{1,16}(\.\d{1,17})?\s*$|^(true|false|null|undefined|nan)$/i.test(text))
+    return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+};
+
+/** What keyv and many others do: JSON both ways. */
+const serialising = (): KeyValue => {
+  const map = new Map<string, string>();
+  return {
+    get: (key) => JSON.parse(map.get(key) ?? "null"),
+    set: (key, value) => map.set(key, JSON.stringify(value)),
+    delete: (key) => map.delete(key),
+  };
+};
+
+describe.each<[string, () => KeyValue]>([
+  ["a Map", () => new Map<string, string>()],
+  ["a slow object", () => slow()],
+  ["one that parses what it reads", parsing],
+  ["one that serialises", serialising],
+])("over %s", (_name, make) => {
+  it("keeps any string", async () => {
+    const store = fromKeyValue(make());
+    expect(await store.load()).toBeUndefined();
+    for (const value of ["", " ", "x\n y", '{"a":1}', "null", "true", "7", '"q"', "😀"]) {
+      const version = await store.save(value, (await store.load())?.version);
+      expect(await store.load()).toEqual({ value, version });
+    }
+  });
+
+  it("compares and sets", async () => {
+    const store = fromKeyValue(make());
+    await expect(store.save("0", "1")).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+    const first = await store.save("1", undefined);
+    const second = await store.save("2", first);
+    for (const stale of [undefined, first])
+      await expect(store.save("3", stale)).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+    expect(await store.load()).toEqual({ value: "2", version: second });
+  });
+
+  it("has one winner among a hundred savers", async () => {
+    const store = fromKeyValue(make());
+    for (const expected of [undefined, (await store.load())?.version]) {
+      if (expected === undefined) await store.remove();
+      const results = await Promise.allSettled(Array.from({ length: 100 }, (_, i) => store.save(`${i}`, expected)));
+      const [winner, ...more] = results.filter((result) => result.status === "fulfilled");
+      expect(more).toEqual([]);
+      expect((await store.load())?.version).toBe(winner?.value);
+    }
+  });
+
+  it("never repeats a version, also after remove and re-create", async () => {
+    const store = fromKeyValue(make());
+    const versions = new Set<string>();
+    for (let round = 0; round < 20; round++) {
+      versions.add(await store.save("x", undefined));
+      await store.remove();
+      expect(await store.load()).toBeUndefined();
+    }
+    expect(versions.size).toBe(20);
+  });
+
+  it("keeps a session, for a hundred callers of two managers, through one exchange", async () => {
+    const issuer = new Issuer();
+    const store = fromKeyValue(make());
+    const open = () => createTokenManager({ store, refresh: issuer.refresh });
+    const [one, other] = [open(), open()];
+    await one.signIn({ ...issuer.tokens(), expiresAt: 1 });
+    const tokens = await Promise.all(Array.from({ length: 100 }, (_, i) => (i % 2 ? one : other).getAccessToken()));
+    expect(new Set(tokens)).toEqual(new Set([canary("access", 2)]));
+    expect(issuer.presented).toHaveLength(1);
+    await Promise.all([one.close(), other.close()]);
+  });
+});
+
+describe("a value that is not ours", () => {
+  it.each([
+    7,
+    true,
+    {},
+    [],
+    "",
+    "canary",
+    "unexpired",
+    "unexpired ",
+    "unexpired v1",
+    "unexpiredx v1 value",
+    '{"accessToken":"canary"}',
+  ])("%o is a StoreError that names the key, and stays as it is", async (value) => {
+    const map = new Map<string, unknown>([["session", value]]);
+    const store = fromKeyValue(map as unknown as KeyValue, { key: "session" });
+    for (const attempt of [() => store.load(), () => store.save("x", undefined)]) {
+      const error: unknown = await attempt().catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: 'The key "session"' });
+      expect(printed(error)).not.toContain("canary");
+    }
+    expect(map.get("session")).toBe(value);
+  });
+
+  it.each([undefined, null])("%o is none", async (value) => {
+    expect(await fromKeyValue({ get: () => value, set: () => {}, delete: () => {} }).load()).toBeUndefined();
+  });
+});
+
+describe("an object that throws", () => {
+  const throwing = (method: keyof KeyValue, error: unknown): KeyValue => {
+    const map = new Map<string, string>();
+    const fail = () => {
+      throw error;
+    };
+    return Object.assign(
+      {
+        get: (k: string) => map.get(k),
+        set: (k: string, v: string) => map.set(k, v),
+        delete: (k: string) => map.delete(k),
+      },
+      { [method]: fail },
+    );
+  };
+
+  it.each(["get", "set", "delete"] as const)("from %s rejects, and does not block who comes next", async (method) => {
+    const store = fromKeyValue(throwing(method, new Error("down")));
+    const calls = { get: () => store.load(), set: () => store.save("x", undefined), delete: () => store.remove() };
+    for (let round = 0; round < 3; round++) await expect(calls[method]()).rejects.toThrow("down");
+    if (method === "delete") expect(await store.save("x", undefined)).toBeTypeOf("string");
+  });
+
+  it.each(["get", "set"] as const)("from %s is a manager's StoreError, which holds no token (P8)", async (method) => {
+    const object = throwing(method, undefined);
+    object[method] = (...given: string[]) => {
+      throw Object.assign(new Error(`cannot ${given.join()}`), { given });
+    };
+    const manager = createTokenManager({ store: fromKeyValue(object) });
+    const tokens = { accessToken: canary("access", 1), refreshToken: canary("refresh", 1) };
+    const error: unknown = await manager.signIn(tokens).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: 'The key "unexpired"' });
+    expect(printed(error)).not.toContain("canary");
+  });
+});
+
+describe("options", () => {
+  it("the key is unexpired, or what was given", async () => {
+    const map = new Map<string, string>();
+    await fromKeyValue(map).save("x", undefined);
+    await fromKeyValue(map, { key: "other" }).save("x", undefined);
+    expect([...map.keys()]).toEqual(["unexpired", "other"]);
+    expect(fromKeyValue(map, { key: "other" }).describe()).toBe('The key "other"');
+  });
+
+  it.each<[string, [unknown, unknown], RegExp]>([
+    ["null", [null, {}], /^fromKeyValue: expected an object with get, set and delete; get is undefined\.$/],
+    ["an empty object", [{}, {}], /get is undefined\.$/],
+    ["no delete", [{ get() {}, set() {} }, {}], /delete is undefined\.$/],
+    ["a web Storage", [{ getItem() {}, setItem() {} }, {}], /get is undefined\.$/],
+    ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string/],
+    ["a misspelt option", [new Map(), { name: "x" }], /^name: there is no such option\. There are key\.$/],
+    ["a key that is no string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not a number\.$/],
+  ])("%s is a TypeError", (_name, [object, options], message) => {
+    const make = () => fromKeyValue(object as KeyValue, options as object);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(message);
+  });
+
+  it("claims no more than it can keep: two stores over one object may both win", async () => {
+    const object = slow();
+    const [one, other] = [fromKeyValue(object), fromKeyValue(object)];
+    expect(one.supports).toEqual({ compareAndSet: "process", durable: false });
+    const results = await Promise.allSettled([one.save("1", undefined), other.save("2", undefined)]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled"]); // why the documentation warns
+  });
+});
+
+describe("a key-value object that others write to, too", () => {
+  const start = (object: KeyValue) => {
+    const events: string[] = [];
+    const manager = createTokenManager({ store: fromKeyValue(object) });
+    manager.subscribe((event) => event.type === "degraded" && events.push(event.place));
+    return { events, manager };
+  };
+
+  it("is told once as degraded, by who sees the other's write", async () => {
+    const object = new Map<string, string>();
+    const [one, other] = [start(object), start(object)];
+    await one.manager.signIn({ accessToken: canary("access", 1) });
+    await other.manager.signIn({ accessToken: canary("access", 2) });
+    expect(one.events).toEqual([]);
+    await one.manager.hasSession();
+    await one.manager.hasSession();
+    expect(one.events).toEqual(['The key "unexpired"']);
+    expect(other.events).toEqual([]); // what it found first may be of an earlier run
+  });
+
+  it("is none where managers share the store, or one comes after the other", async () => {
+    const object = new Map<string, string>();
+    const store = fromKeyValue(object);
+    const types: string[] = [];
+    for (let number = 1; number <= 120; number++) {
+      const manager = createTokenManager({ store: number > 100 ? fromKeyValue(object) : store });
+      manager.subscribe(({ type }) => types.push(type));
+      await Promise.all([manager.signIn({ accessToken: canary("access", number) }), manager.hasSession()]);
+      await manager.hasSession();
+    }
+    expect(types).not.toContain("degraded");
+  });
+});

@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { readError } from "../../src/token-endpoint/error-response.ts";
+
+describe("an error body", () => {
+  it.each<[string, unknown, object]>([
+    ["of RFC 6749", { error: "a", error_description: "b" }, { error: "a", description: "b" }],
+    ["with an object: its code", { error: { code: "a", type: "b", message: "c" } }, { error: "a", description: "c" }],
+    ["with an object: its type", { error: { type: "b" }, error_code: "c" }, { error: "b" }],
+    [
+      "with error_code and msg",
+      { error_code: "a", code: "b", msg: "c", message: "d" },
+      { error: "a", description: "c" },
+    ],
+    ["with code and message", { code: "a", message: "b" }, { error: "a", description: "b" }],
+    [
+      "with empty and foreign values",
+      { error: "", error_code: 7, code: "a", msg: "", message: "b" },
+      { error: "a", description: "b" },
+    ],
+    ["that is text", "invalid_grant", {}],
+    ["that is null", null, {}],
+    ["with an error that is null", { error: null, code: "a" }, { error: "a" }],
+  ])("%s", (_name, body, expected) => {
+    expect(readError(body)).toEqual({ error: undefined, description: undefined, ...expected });
+  });
+});

@@ -1,0 +1,181 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { createTokenManager, type ProviderProfile, providers, TokenEndpointError } from "../../src/index.ts";
+import { parseOptions } from "../../src/manager/options.ts";
+import { classifyError } from "../../src/refresh/classify.ts";
+import { genericProvider } from "../../src/token-endpoint/providers.ts";
+import { attempt, write } from "../support/interference.ts";
+import { startSession } from "../support/session.ts";
+
+const HOUR = 3_600_000;
+const all: [string, ProviderProfile][] = Object.entries(providers);
+const rotating = all.filter(([, { rotation }]) => rotation);
+const graceful = rotating.filter(([, { graceSeconds }]) => graceSeconds > 0);
+const graceless = rotating.filter(([, { graceSeconds }]) => graceSeconds === 0);
+const lose = () => new Error("ECONNRESET");
+
+describe("the profiles", () => {
+  it("are these", () => {
+    expect(Object.keys(providers)).toEqual([
+      "generic",
+      "strict",
+      "auth0",
+      "okta",
+      "keycloak",
+      "workos",
+      "supabase",
+      "cognito",
+      "github",
+      "google",
+      "linear",
+    ]);
+  });
+
+  it("generic is the default, and promises least", () => {
+    expect(parseOptions({}).profile).toEqual(providers.generic);
+    expect(providers.generic).toEqual({
+      rotation: true,
+      graceSeconds: 0,
+      replayReturns: "new",
+      afterLoss: "retry",
+      terminalCodes: [],
+    });
+  });
+
+  it.each(all)("%s is complete, and accepted as the option", (_name, profile) => {
+    expect(Object.keys(profile).sort()).toEqual(Object.keys(genericProvider).sort());
+    expect(() => createTokenManager({ provider: profile })).not.toThrow();
+    expect(parseOptions({ provider: profile }).profile).toEqual(profile);
+    expect(parseOptions({ provider: { ...profile, graceSeconds: 7 } }).profile.graceSeconds).toBe(7);
+  });
+
+  it.each(all)("%s cannot be changed", (_name, profile) => {
+    for (const each of [providers, profile, profile.terminalCodes]) expect(Object.isFrozen(each)).toBe(true);
+  });
+
+  it("are the table of docs/providers.md", () => {
+    const text = readFileSync(new URL("../../../../docs/providers.md", import.meta.url), "utf8");
+    const [table = ""] = text.split("## Where the figures come from");
+    const rows = table.split("\n").filter((line) => /^\| `\w+` +\|/.test(line));
+    const cells = rows.map((row) => row.split("|").map((cell) => cell.trim().replaceAll("`", "")));
+    expect(cells.map(([, ...cell]) => cell.slice(0, 6))).toEqual(
+      all.map(([name, { rotation, graceSeconds, replayReturns, afterLoss, terminalCodes }]) => [
+        name,
+        rotation ? "yes" : "no",
+        graceSeconds === 0 ? "none" : `${graceSeconds} s`,
+        graceSeconds === 0 ? "" : replayReturns,
+        afterLoss,
+        terminalCodes.join(", "),
+      ]),
+    );
+  });
+});
+
+describe("an answer that was lost while the access token is usable", () => {
+  it.each(graceful)(
+    "%s: the refresh token is presented again at once, and what comes is kept",
+    async (_name, profile) => {
+      const { issuer, signIn } = startSession({ provider: profile });
+      const manager = await signIn(HOUR);
+      const further = { access_token: canary("access", 3), refresh_token: canary("refresh", 3), expires_in: 3600 };
+      const isSame = profile.replayReturns === "same";
+      issuer.next(lose).next((rotated) => (isSame ? rotated : further), { before: true });
+      expect(await manager.refresh()).toMatchObject({ refreshToken: canary("refresh", isSame ? 2 : 3) });
+      expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 1)]);
+    },
+  );
+
+  it.each(graceful)("%s: until the grace is over, and no longer", async (_name, profile) => {
+    for (const [early, presented] of [[1, 1] as const, [0, 0] as const]) {
+      const { clock, issuer, open, signIn, store } = startSession({ provider: profile });
+      await signIn(HOUR);
+      const lost = { status: "lost", claimedAt: clock.now(), endedAt: clock.now(), retryIn: 0 };
+      await write(store, (record) => ({ ...record, attempt: attempt(1, lost) }));
+      await clock.advance(profile.graceSeconds * 1000 - early);
+      const renewal = open().refresh();
+      if (presented === 0) await expect(renewal).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+      else await renewal;
+      expect(issuer.presented).toHaveLength(presented);
+    }
+  });
+
+  it.each(graceless)("%s: waits until the access token ends", async (_name, profile) => {
+    const { clock, issuer, signIn } = startSession({ provider: profile });
+    const manager = await signIn(HOUR);
+    issuer.next(lose, { before: true });
+    const end = clock.now() + HOUR;
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    await clock.advance(60_000);
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED", retryAt: end });
+    await clock.advance(HOUR - 60_001);
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
+    expect(issuer.presented).toHaveLength(1);
+    await clock.advance(1);
+    const token = manager.getAccessToken();
+    if (profile.afterLoss === "retry") expect(await token).toBe(canary("access", 2));
+    else await expect(token).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "answer_lost" });
+    expect(issuer.presented).toHaveLength(profile.afterLoss === "retry" ? 2 : 1);
+  });
+
+  it("google: is no loss, the refresh token is presented again and again", async () => {
+    const { clock, issuer, record, signIn } = startSession({ provider: providers.google });
+    const manager = await signIn(HOUR);
+    issuer.next(lose, { before: true });
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    await clock.advance(1_000);
+    for (const number of [7, 8]) {
+      issuer.next(() => ({ access_token: canary("access", number), expires_in: 3600 }), { before: true });
+      expect(await manager.refresh()).toMatchObject({ accessToken: canary("access", number) });
+      await clock.advance(60_000);
+    }
+    expect(issuer.presented).toEqual([1, 1, 1].map((number) => canary("refresh", number)));
+    expect((await record()).tokens?.refreshToken).toBe(canary("refresh", 1));
+  });
+});
+
+describe("an answer that was lost when the access token had ended", () => {
+  it.each(rotating)("%s", async (_name, profile) => {
+    const { clock, issuer, signIn } = startSession({ provider: profile });
+    const manager = await signIn(0);
+    issuer.next(lose, { before: true });
+    const first = await manager.getAccessToken().catch((error: unknown) => error);
+    await clock.advance(1_000);
+    if (profile.afterLoss === "retry") expect(await manager.getAccessToken()).toBe(canary("access", 2));
+    else expect(first).toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "answer_lost" });
+    expect(issuer.presented).toHaveLength(profile.afterLoss === "retry" ? 2 : 1);
+  });
+});
+
+describe("codes that end the session", () => {
+  const told = (error: string, profile: ProviderProfile) => {
+    const outcome = classifyError(new TokenEndpointError({ error, status: 400, sent: true }), profile, []);
+    return outcome.kind === "terminal" ? outcome.reason : outcome.kind;
+  };
+
+  it.each([
+    ["workos", "sso_required", "session_expired"],
+    ["workos", "mfa_enrollment", "session_expired"],
+    ["supabase", "session_expired", "session_expired"],
+    ["supabase", "session_not_found", "session_expired"],
+    ["supabase", "user_not_found", "session_expired"],
+    ["cognito", "RefreshTokenReuseException", "refresh_token_reused"],
+  ] as const)("%s: %s, and with it alone", (name, code, reason) => {
+    expect(told(code, providers[name])).toBe(reason);
+    for (const [other, profile] of all) if (other !== name) expect(told(code, profile)).toBe("transient");
+  });
+
+  it.each(all)("%s repeats none that every profile knows", (_name, { terminalCodes }) => {
+    expect(terminalCodes.filter((code) => told(code, genericProvider) !== "transient")).toEqual([]);
+  });
+
+  it("github: bad_refresh_token, with status 200", async () => {
+    const { issuer, signIn } = startSession({ provider: providers.github });
+    const manager = await signIn(0);
+    issuer.next(() => ({ error: "bad_refresh_token", error_description: "incorrect or expired" }), { before: true });
+    await expect(manager.getAccessToken()).rejects.toMatchObject({
+      code: "SIGN_IN_REQUIRED",
+      reason: "session_expired",
+    });
+  });
+});

@@ -1,0 +1,419 @@
+import { createServer } from "node:net";
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { TokenEndpointError } from "../../src/errors.ts";
+import { createTokenManager } from "../../src/index.ts";
+import { type OAuth2RefreshOptions, oauth2Refresh } from "../../src/oauth2.ts";
+import type { TokenResponse, TokenSet } from "../../src/types.ts";
+import { printed } from "../support/leaks.ts";
+import { answer, drop, type Handler, listen, type Received, startServer, startTlsServer } from "../support/server.ts";
+
+const tokens: TokenSet = {
+  accessToken: canary("access", 1),
+  refreshToken: canary("refresh", "1/+~ é"),
+  tokenType: "Bearer",
+  extra: {},
+};
+const CLIENT_ID = "client:1 é+/~*'()";
+const SECRET = "s3cr:et~Q /+%é*'()";
+const good = answer(200, { access_token: canary("access", 2), refresh_token: canary("refresh", 2), expires_in: 3600 });
+
+const exchange = (
+  options: Partial<OAuth2RefreshOptions> & Pick<OAuth2RefreshOptions, "tokenEndpoint">,
+  signal = new AbortController().signal,
+): Promise<TokenResponse> => oauth2Refresh({ clientId: CLIENT_ID, ...options })(tokens, { signal, attemptId: "1" });
+
+const failure = async (promise: Promise<unknown>): Promise<TokenEndpointError> => {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(TokenEndpointError);
+  return error as TokenEndpointError;
+};
+
+/** What comes of an exchange with a server that plays this. */
+const playing = async (...script: Handler[]) => {
+  await using server = await startServer(...script);
+  const error = await failure(exchange({ tokenEndpoint: `${server.origin}/token` }));
+  return { error, received: server.received, origin: server.origin };
+};
+
+describe("the request", () => {
+  const send = async (options: Partial<OAuth2RefreshOptions> = {}) => {
+    await using server = await startServer(good);
+    const response = await exchange({ tokenEndpoint: `${server.origin}/token?tenant=1`, ...options });
+    expect(response).toMatchObject({ access_token: canary("access", 2), expires_in: 3600 });
+    expect(server.received).toHaveLength(1);
+    const request = server.received[0] as Received;
+    const form = new URLSearchParams(request.body);
+    return { ...request, form, fields: Object.fromEntries(form) };
+  };
+
+  it("is a form, of a public client", async () => {
+    const { method, path, headers, fields } = await send();
+    expect({ method, path }).toEqual({ method: "POST", path: "/token?tenant=1" });
+    expect(headers["content-type"]).toBe("application/x-www-form-urlencoded;charset=UTF-8");
+    expect(headers.accept).toBe("application/json");
+    expect(headers.authorization).toBeUndefined();
+    expect(fields).toEqual({ grant_type: "refresh_token", refresh_token: tokens.refreshToken, client_id: CLIENT_ID });
+  });
+
+  it("carries a basic header, form-encoded as RFC 6749 §2.3.1 asks, and no secret in the body", async () => {
+    const { headers, fields } = await send({ clientAuth: { method: "client_secret_basic", clientSecret: SECRET } });
+    const [scheme, credentials = ""] = headers.authorization?.split(" ") ?? [];
+    expect(scheme).toBe("Basic");
+    const decoded = Buffer.from(credentials, "base64").toString();
+    expect(decoded.split(":")).toHaveLength(2);
+    const [id, secret] = decoded.split(":").map((part) => decodeURIComponent(part.replaceAll("+", " ")));
+    expect({ id, secret }).toEqual({ id: CLIENT_ID, secret: SECRET });
+    expect(fields).toEqual({ grant_type: "refresh_token", refresh_token: tokens.refreshToken });
+  });
+
+  it("carries the secret in the body", async () => {
+    const { headers, fields } = await send({ clientAuth: { method: "client_secret_post", clientSecret: SECRET } });
+    expect(headers.authorization).toBeUndefined();
+    expect(fields).toMatchObject({ client_id: CLIENT_ID, client_secret: SECRET });
+  });
+
+  it("carries scope and resources", async () => {
+    const { form } = await send({ scope: "read write", resource: ["https://a.example", "https://b.example"] });
+    expect(form.get("scope")).toBe("read write");
+    expect(form.getAll("resource")).toEqual(["https://a.example", "https://b.example"]);
+    expect((await send({ resource: "https://a.example" })).form.getAll("resource")).toEqual(["https://a.example"]);
+  });
+
+  it("goes through the fetch that was given", async () => {
+    const calls: string[] = [];
+    await send({
+      fetch: (input, init) => {
+        calls.push(`${init?.method} ${init?.redirect}`);
+        return fetch(input, init);
+      },
+    });
+    expect(calls).toEqual(["POST manual"]);
+  });
+});
+
+const date = (seconds: number) => new Date(Date.UTC(2020, 0, 1, 0, 0, seconds)).toUTCString(); // far from our clock
+
+describe("an error that was answered: one POST, no retry", () => {
+  const grant = { error: "invalid_grant", error_description: "Gone." };
+  it.each<[string, Handler, object]>([
+    ["200 with an error", answer(200, { error: "bad_refresh_token" }), { status: 200, error: "bad_refresh_token" }],
+    ["200 without a token", answer(200, { token_type: "Bearer" }), { status: 200, error: undefined }],
+    ["200 with an empty token", answer(200, { access_token: 7 }), { status: 200, error: undefined }],
+    ["200 and empty", answer(200), { status: 200, error: undefined }],
+    ["200 and HTML", answer(200, "<html>Sign in to the Wi-Fi</html>"), { status: 200, error: undefined }],
+    ["200 and null", answer(200, null), { status: 200, error: undefined }],
+    ...[400, 401, 403, 404, 500, 502, 503, 504].map((status): [string, Handler, object] => [
+      `${status} with invalid_grant`,
+      answer(status, grant),
+      { status, error: "invalid_grant", description: "Gone." },
+    ]),
+    ["an error object", answer(401, { error: { code: "x", message: "m" } }), { error: "x", description: "m" }],
+    ["a typed error object", answer(404, { error: { type: "not_found_error" } }), { error: "not_found_error" }],
+    ["Supabase's error_code", answer(400, { code: 400, error_code: "y", msg: "m" }), { error: "y", description: "m" }],
+    ["a token with an error status", answer(500, { access_token: "x" }), { status: 500, error: undefined }],
+    ["502 and HTML", answer(502, "<html>"), { status: 502, error: undefined }],
+    ["429, seconds", answer(429, "", { "retry-after": "7" }), { status: 429, retryAfter: 7_000 }],
+    ["503, date", answer(503, "", { "retry-after": date(90), date: date(0) }), { status: 503, retryAfter: 90_000 }],
+    ["503, past date", answer(503, "", { "retry-after": date(0), date: date(9) }), { status: 503, retryAfter: 0 }],
+    ["503, nonsense", answer(503, "", { "retry-after": "soon" }), { status: 503, retryAfter: undefined }],
+    ["503, for ever", answer(503, "", { "retry-after": "9".repeat(30) }), { retryAfter: 24 * 3_600_000 }],
+    ["307", answer(307, "", { location: "/elsewhere" }), { status: 307 }],
+    ["302", answer(302, "", { location: "/elsewhere" }), { status: 302 }],
+  ])("%s", async (_name, handler, expected) => {
+    const { error, received, origin } = await playing(handler);
+    expect(error).toMatchObject({ ...expected, sent: true, endpoint: `${origin}/token` });
+    expect(received).toHaveLength(1);
+    expect(error.message).toMatch(/^The token endpoint http\S+\/token answered HTTP \d{3}/);
+  });
+});
+
+describe("no complete answer", () => {
+  const cut: Handler = (response) => {
+    response.writeHead(200, { "content-length": "1000" });
+    response.write('{"access_token":"canary-access-2"');
+    setTimeout(() => response.destroy(), 20);
+  };
+  const cutChunk: Handler = (response) => {
+    response.writeHead(200, { "transfer-encoding": "chunked" });
+    response.write('{"access_token":"canary-access-2"}');
+    setTimeout(() => response.destroy(), 20);
+  };
+  it.each([
+    ["a reset after the request", drop],
+    ["a truncated body", cut],
+    ["a truncated chunked body", cutChunk],
+  ])("%s: sent, one POST", async (_name, handler) => {
+    const { error, received } = await playing(handler);
+    expect(error).toMatchObject({ sent: true, status: undefined, error: undefined });
+    expect(error.message).toMatch(/gave no complete answer$/);
+    expect(printed(error)).not.toContain("canary"); // also what had come of the new tokens
+    expect(received).toHaveLength(1);
+  });
+
+  it.each([0, 50])("a connection that is reset %s ms after it was accepted counts as sent", async (delay) => {
+    await using server = await listen(createServer((socket) => void setTimeout(() => socket.resetAndDestroy(), delay)));
+    expect(await failure(exchange({ tokenEndpoint: server.origin }))).toMatchObject({ sent: true });
+  });
+
+  it("the deadline's signal counts as sent", async () => {
+    await using server = await startServer(() => {});
+    const pending = failure(exchange({ tokenEndpoint: server.origin }, AbortSignal.timeout(50)));
+    expect(await pending).toMatchObject({ sent: true, status: undefined, cause: { name: "TimeoutError" } });
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("the deadline ends the reading of an answer, too", async () => {
+    await using server = await startServer((response) => void response.writeHead(200).write("{"));
+    expect(await failure(exchange({ tokenEndpoint: server.origin }, AbortSignal.timeout(50)))).toMatchObject({
+      sent: true,
+    });
+  });
+});
+
+describe("certainly not sent", () => {
+  const unsent = async (tokenEndpoint: string) => {
+    const error = await failure(exchange({ tokenEndpoint }));
+    expect(error).toMatchObject({ sent: false, status: undefined });
+    expect(error.message).toMatch(/could not be reached$/);
+  };
+  const closedPort = async () => {
+    await using server = await startServer();
+    return server.port;
+  };
+
+  it("refused port, by address", async () => unsent(`http://127.0.0.1:${await closedPort()}`));
+  it("refused port, by a name with several addresses", async () => unsent(`http://localhost:${await closedPort()}`));
+  it("unknown host", () => unsent("https://nowhere.invalid/token"));
+  it("TLS to a plain port", async () => {
+    await using server = await startServer(good);
+    await unsent(`https://127.0.0.1:${server.port}`);
+    expect(server.received).toHaveLength(0);
+  });
+  it("a certificate that nobody vouches for", async () => {
+    await using server = await startTlsServer();
+    await unsent(`https://127.0.0.1:${server.port}`);
+  });
+  it("a connection closed before TLS is up", async () => {
+    await using server = await listen(createServer((socket) => void socket.destroy()));
+    await unsent(`https://127.0.0.1:${server.port}`);
+  });
+});
+
+describe("what a foreign fetch throws", () => {
+  const throwing = (error: unknown) =>
+    failure(exchange({ tokenEndpoint: "https://a.example", fetch: () => Promise.reject(error) }));
+  const connect = Object.assign(new Error("x"), { syscall: "connect" });
+  const cyclic = new Error("round");
+  cyclic.cause = cyclic;
+  it.each<[string, unknown, boolean]>([
+    ["a string", "no", true],
+    ["undefined", undefined, true],
+    ["an error that is its own cause", cyclic, true],
+    ["an aggregate of refused connections", new AggregateError([connect, connect]), false],
+    ["an aggregate with one that may have been sent", new AggregateError([connect, new Error("?")]), true],
+    ["an empty aggregate", new AggregateError([]), true],
+    ["a read that failed", Object.assign(new Error("x"), { syscall: "read", code: "ECONNRESET" }), true],
+    ["a corrupt record, later on", Object.assign(new Error("x"), { code: "ERR_SSL_DECRYPTION_FAILED" }), true],
+    ["a foreign realm's refusal", { cause: { syscall: "connect" } }, false],
+  ])("%s", async (_name, error, sent) => {
+    expect(await throwing(error)).toMatchObject({ sent });
+  });
+});
+
+describe("secrets (P8)", () => {
+  const clientAuth = { method: "client_secret_basic", clientSecret: SECRET } as const;
+  const echo = (text: string) => answer(400, { error: "x", error_description: text });
+
+  it.each([
+    ["the refresh token", tokens.refreshToken ?? ""],
+    ["the refresh token, percent-encoded", encodeURIComponent(tokens.refreshToken ?? "")],
+    ["the refresh token, form-encoded", new URLSearchParams({ a: tokens.refreshToken ?? "" }).toString().slice(2)],
+    ["the access token", tokens.accessToken],
+    ["the client secret", SECRET],
+    ["the client secret, form-encoded", new URLSearchParams({ a: SECRET }).toString().slice(2)],
+  ])("%s, echoed by the server, stays out", async (_name, text) => {
+    await using server = await startServer(echo(`${"…".repeat(195)}${text}`));
+    const error = await failure(exchange({ tokenEndpoint: server.origin, clientAuth }));
+    expect(printed(error)).not.toContain(text.slice(0, 4));
+    expect(error.description).toContain("[secr");
+  });
+
+  it("the basic header stays out", async () => {
+    const send = oauth2Refresh({
+      tokenEndpoint: "https://a.example",
+      clientId: "c1",
+      clientAuth: { method: "client_secret_basic", clientSecret: "Qs3cret" },
+      fetch: async (_input, init) => {
+        throw new Error(`refused ${JSON.stringify(init?.headers)}`);
+      },
+    });
+    const error = await failure(send(tokens, { signal: AbortSignal.timeout(1_000), attemptId: "1" }));
+    expect(printed(error)).not.toContain(Buffer.from("c1:Qs3cret").toString("base64"));
+    expect(printed(error)).toContain("Basic [secret]");
+  });
+
+  it("what a foreign fetch hangs on its error stays out", async () => {
+    const fetch: typeof globalThis.fetch = (input, init) => {
+      const cause = Object.assign(new Error(`at ${String(init?.body)}`), { request: init });
+      return Promise.reject(Object.assign(new Error(`POST ${String(input)} failed`, { cause }), { config: init }));
+    };
+    const error = await failure(exchange({ tokenEndpoint: "https://a.example", fetch, clientAuth }));
+    expect(printed(error)).not.toMatch(/canary|s3cr/);
+    expect(printed(error)).toContain("grant_type");
+  });
+
+  it.each([400, 401, 500, 502])("through a manager and its events, too (%i)", async (status) => {
+    const { accessToken, refreshToken = "" } = tokens;
+    await using server = await startServer(
+      answer(status, { error: `x-${SECRET}`, error_description: `${refreshToken} ${accessToken}` }),
+    );
+    const refresh = oauth2Refresh({ tokenEndpoint: server.origin, clientId: CLIENT_ID, clientAuth });
+    await using manager = createTokenManager({ refresh });
+    const said: unknown[] = [];
+    manager.subscribe((event) => said.push(event));
+    await manager.signIn({ ...tokens, expiresAt: 1 });
+    said.push(await manager.getAccessToken().catch((error: unknown) => error), await manager.refresh().catch((e) => e));
+    expect(said.at(-1)).toMatchObject({ code: "REFRESH_FAILED", cause: { code: "TOKEN_ENDPOINT", status } });
+    expect(said.map(printed).join()).not.toMatch(/canary|s3cr/);
+    expect(server.received).toHaveLength(1); // and the endpoint is left alone for a while
+  });
+
+  it("keys in the endpoint's query stay out", async () => {
+    await using server = await startServer(answer(500));
+    const error = await failure(exchange({ tokenEndpoint: `${server.origin}/token?code=s3cr` }));
+    expect(printed(error)).not.toContain("s3cr");
+    expect(server.received[0]?.path).toBe("/token?code=s3cr");
+  });
+
+  it("a terminal's control characters stay out", async () => {
+    const { error } = await playing(echo("\u001b[2Jgone\nfor ever"));
+    expect(error.description).toBe(" [2Jgone for ever");
+  });
+});
+
+describe("revocation", () => {
+  const revoke = (origin: string, options: Partial<OAuth2RefreshOptions> = {}) =>
+    oauth2Refresh({
+      tokenEndpoint: "https://a.example/token",
+      revocationEndpoint: `${origin}/revoke`,
+      clientId: "c",
+      ...options,
+    }).revoke?.(tokens);
+
+  it("is there only with an endpoint", () => {
+    expect(oauth2Refresh({ tokenEndpoint: "https://a.example", clientId: "c" }).revoke).toBeUndefined();
+  });
+
+  it("presents the refresh token", async () => {
+    await using server = await startServer(answer(200));
+    await revoke(server.origin);
+    expect(server.received.map(({ path }) => path)).toEqual(["/revoke"]);
+    expect(Object.fromEntries(new URLSearchParams(server.received[0]?.body))).toMatchObject({
+      client_id: "c",
+      token: tokens.refreshToken,
+    });
+  });
+
+  it.each<[string, Handler, object]>([
+    ["answered", answer(503, { error: "temporarily_unavailable" }), { status: 503, sent: true }],
+    [
+      "echoing",
+      answer(400, { error: "x", error_description: `no ${tokens.refreshToken}` }),
+      { description: "no [secret]" },
+    ],
+    ["reset", drop, { status: undefined, sent: true }],
+    ["silent", () => {}, { cause: { name: "TimeoutError" } }],
+  ])("%s: a typed error that names the endpoint and no secret", async (_name, handler, expected) => {
+    await using server = await startServer(handler);
+    const error = await failure(revoke(server.origin, { timeout: 100 }) ?? Promise.resolve());
+    expect(error).toMatchObject({ ...expected, endpoint: `${server.origin}/revoke` });
+    expect(printed(error)).not.toContain("canary");
+  });
+});
+
+describe("options", () => {
+  const valid = { tokenEndpoint: "https://a.example/token", clientId: "c" };
+  const make = (given: object | null | undefined) => () => oauth2Refresh(given as OAuth2RefreshOptions);
+
+  it.each([
+    "https://a.example/token",
+    new URL("https://a.example"),
+    "http://localhost:3000/token",
+    "http://127.0.0.1:3000",
+    "http://[::1]:3000",
+  ])("takes %s for an endpoint", (tokenEndpoint) => {
+    expect(make({ ...valid, tokenEndpoint, revocationEndpoint: tokenEndpoint })).not.toThrow();
+  });
+
+  it.each([
+    "http://a.example",
+    "http://localhost.example",
+    "http://127.0.0.1.example",
+    "http://0.0.0.0",
+    "/token",
+    "a.example",
+    "ftp://a.example",
+    "https://canary@a.example",
+    "https://:canary@a.example",
+    "https://a.example/#canary",
+    "",
+    null,
+    7,
+    {},
+  ])("does not take %s", (endpoint) => {
+    expect(make({ ...valid, tokenEndpoint: endpoint })).toThrow(/^tokenEndpoint: expected an absolute URL, https/);
+    expect(make({ ...valid, revocationEndpoint: endpoint })).toThrow(
+      /^revocationEndpoint: expected .* not (a|an|null)/,
+    );
+    expect(make({ ...valid, tokenEndpoint: endpoint })).not.toThrow(/canary/);
+  });
+
+  it.each<[string, object | null | undefined, RegExp]>([
+    ["nothing", undefined, /^oauth2Refresh: expected an object of options, not undefined\.$/],
+    ["null", null, /not null\.$/],
+    ["no endpoint", { clientId: "c" }, /^tokenEndpoint: expected .*, not undefined\.$/],
+    ["no client", { tokenEndpoint: "https://a.example" }, /^clientId: expected a non-empty string, not undefined\.$/],
+    ["empty client", { ...valid, clientId: "" }, /^clientId: /],
+    ["a secret where none is expected", { ...valid, clientSecret: "canary" }, /^clientSecret: there is no such option/],
+    ["no secret", { ...valid, clientAuth: { method: "client_secret_basic" } }, /^clientAuth: expected \{ method/],
+    ["empty secret", { ...valid, clientAuth: { method: "client_secret_post", clientSecret: "" } }, /^clientAuth: /],
+    ["a method of no client", { ...valid, clientAuth: { method: "canary" } }, /^clientAuth: /],
+    [
+      "lone surrogate",
+      { ...valid, clientAuth: { method: "client_secret_basic", clientSecret: "\ud800" } },
+      /^clientAuth/,
+    ],
+    ["scope", { ...valid, scope: ["canary"] }, /^scope: expected a non-empty string, .* not an array\.$/],
+    ["resource", { ...valid, resource: [7] }, /^resource: /],
+    ["fetch", { ...valid, fetch: "canary" }, /^fetch: expected a function, not a string\.$/],
+    ["timeout 0", { ...valid, timeout: 0 }, /^timeout: expected milliseconds above 0, not a number\.$/],
+    ["timeout NaN", { ...valid, timeout: Number.NaN }, /^timeout: .* not NaN\.$/],
+    ["timeout Infinity", { ...valid, timeout: Number.POSITIVE_INFINITY }, /^timeout: /],
+  ])("%s is a TypeError", (_name, given, message) => {
+    expect(make(given)).toThrow(TypeError);
+    expect(make(given)).toThrow(message);
+    expect(make(given)).not.toThrow(/canary/);
+  });
+});
+
+describe("a JWT's end, where nobody says expires_in (P13)", () => {
+  const SERVER_NOW = Date.UTC(2031, 0, 1);
+  const jwt = (exp: number) => `e30.${btoa(JSON.stringify({ exp }))}.${canary("access", 2)}`;
+  const expiresIn = async (body: object) => {
+    await using server = await startServer(answer(200, body, { date: new Date(SERVER_NOW).toUTCString() }));
+    return (await exchange({ tokenEndpoint: `${server.origin}/token` })).expires_in;
+  };
+
+  it.each([
+    { name: "counts from the server's own clock", body: { access_token: jwt(SERVER_NOW / 1000 + 600) }, seconds: 600 },
+    { name: "is unknown where it has passed", body: { access_token: jwt(SERVER_NOW / 1000) }, seconds: undefined },
+    { name: "gives way to expires_in", body: { access_token: jwt(SERVER_NOW), expires_in: 60 }, seconds: 60 },
+    { name: "is unknown without a JWT", body: { access_token: canary("access", 2) }, seconds: undefined },
+  ])("$name", async ({ body, seconds }) => {
+    expect(await expiresIn(body)).toBe(seconds);
+  });
+});

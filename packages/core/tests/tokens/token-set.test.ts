@@ -1,0 +1,264 @@
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { tokenSetFromResponse } from "../../src/index.ts";
+import { parseRecord, serialiseRecord } from "../../src/record/record.ts";
+import { accountOf, parseTokenResponse, parseTokenSet, secretsOf, succeed } from "../../src/tokens/token-set.ts";
+import type { TokenResponse, TokenSet } from "../../src/types.ts";
+import { printed } from "../support/leaks.ts";
+
+const SENT_AT = Date.UTC(2026, 0, 1);
+const NOW = SENT_AT / 1000;
+const LAST_DATE = 8.64e15;
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+const jwt = (claims: unknown) => `${encode({ alg: "none" })}.${encode(claims)}.signature`;
+const parse = (response: object) => parseTokenResponse({ access_token: "a", ...response }, SENT_AT);
+
+describe("expiry, counted from when the request was sent", () => {
+  it.each<[string, object, number | undefined]>([
+    ["a number of seconds", { expires_in: 3600 }, SENT_AT + 3_600_000],
+    ["a numeric string", { expires_in: "3600" }, SENT_AT + 3_600_000],
+    ["a fraction", { expires_in: 0.5 }, SENT_AT + 500],
+    ["zero", { expires_in: 0 }, SENT_AT],
+    ["negative: as if absent", { expires_in: -1 }, undefined],
+    ["absent", {}, undefined],
+    ["null", { expires_in: null }, undefined],
+    ["an empty string", { expires_in: "" }, undefined],
+    ["no number at all", { expires_in: "soon" }, undefined],
+    ["a boolean", { expires_in: true }, undefined],
+    ["an object", { expires_in: {} }, undefined],
+    ["infinite", { expires_in: "Infinity" }, undefined],
+    ["huge: what a Date can hold", { expires_in: 1e300 }, LAST_DATE],
+    ["huger than that", { expires_in: 1e308 }, LAST_DATE],
+    ["a JWT's exp", { access_token: jwt({ exp: NOW + 60 }) }, SENT_AT + 60_000],
+    ["a JWT's fractional exp", { access_token: jwt({ exp: NOW + 0.5 }) }, SENT_AT + 500],
+    ["expires_in before a JWT's exp", { access_token: jwt({ exp: NOW + 60 }), expires_in: 30 }, SENT_AT + 30_000],
+    [
+      "a bad expires_in beside a JWT's exp",
+      { access_token: jwt({ exp: NOW + 60 }), expires_in: "?" },
+      SENT_AT + 60_000,
+    ],
+    [
+      "a JWT that had expired on arrival, by our clock",
+      { access_token: jwt({ exp: NOW - 60, iat: NOW - 90 }) },
+      SENT_AT + 30_000,
+    ],
+    ["the same at the boundary", { access_token: jwt({ exp: NOW, iat: NOW - 30 }) }, SENT_AT + 30_000],
+    ["the same, without iat", { access_token: jwt({ exp: NOW - 60 }) }, undefined],
+    ["the same, with an iat after exp", { access_token: jwt({ exp: NOW - 60, iat: NOW }) }, undefined],
+    ["a JWT without exp", { access_token: jwt({ sub: "x" }) }, undefined],
+    ["a JWT's exp of 0", { access_token: jwt({ exp: 0 }) }, undefined],
+    ["a JWT's negative exp", { access_token: jwt({ exp: -1 }) }, undefined],
+    ["a JWT's exp as a string", { access_token: jwt({ exp: `${NOW}` }) }, undefined],
+    ["a JWT's huge exp", { access_token: jwt({ exp: 1e300 }) }, LAST_DATE],
+    ["a JWT whose claims are an array", { access_token: jwt([1]) }, undefined],
+    ["a JWT whose claims are null", { access_token: jwt(null) }, undefined],
+    ["an opaque token with dots", { access_token: "opaque.with.dots" }, undefined],
+    ["an encrypted JWT", { access_token: "e30.a.b.c.d" }, undefined],
+    ["dots alone", { access_token: ".." }, undefined],
+  ])("%s", (_name, response, expiresAt) => {
+    expect(parse(response)?.expiresAt).toBe(expiresAt);
+  });
+
+  it("survives being stored, whatever it is", () => {
+    for (const expires_in of [0, 1e300, 1e308, "Infinity", Number.NaN]) {
+      const tokens = parse({ expires_in }) as TokenSet;
+      const value = serialiseRecord({ schema: 1, tokens, obtainedAt: SENT_AT, spent: [] });
+      expect(parseRecord(value, "x").tokens).toEqual(tokens);
+    }
+  });
+});
+
+describe("the other fields of an answer", () => {
+  it.each<[string, object, Partial<TokenSet>]>([
+    ["token_type absent", {}, { tokenType: "Bearer" }],
+    ["token_type null", { token_type: null }, { tokenType: "Bearer" }],
+    ["token_type empty", { token_type: "" }, { tokenType: "Bearer" }],
+    ["token_type kept", { token_type: "DPoP" }, { tokenType: "DPoP" }],
+    ["refresh_token", { refresh_token: "r" }, { refreshToken: "r" }],
+    ["refresh_token null", { refresh_token: null }, { refreshToken: undefined }],
+    ["refresh_token empty", { refresh_token: "" }, { refreshToken: undefined }],
+    ["refresh_token of another type", { refresh_token: 7 }, { refreshToken: undefined }],
+    ["scope", { scope: "a b" }, { scope: "a b" }],
+    ["scope null", { scope: null }, { scope: undefined }],
+    ["scope as an array", { scope: ["a", "b"] }, { scope: "a b" }],
+    ["scope of another type", { scope: 7 }, { scope: undefined }],
+    ["id_token", { id_token: "i" }, { idToken: "i" }],
+    ["id_token of another type", { id_token: {} }, { idToken: undefined }],
+    ["the rest", { user: { id: 1 }, error: null }, { extra: { user: { id: 1 }, error: null } }],
+    ["a rest that is no JSON", { big: 1n }, { extra: {} }],
+  ])("%s", (_name, response, expected) => {
+    expect(parse(response)).toMatchObject({ accessToken: "a", ...expected });
+  });
+
+  it.each([undefined, null, "text", [], {}, { access_token: "" }, { access_token: 7 }, { error: "x" }])(
+    "%o is no answer",
+    (response) => {
+      expect(parseTokenResponse(response, SENT_AT)).toBeUndefined();
+      const make = () => tokenSetFromResponse(response as TokenResponse, { sentAt: SENT_AT });
+      expect(make).toThrow(new TypeError("response: expected a token endpoint's answer with an access_token."));
+    },
+  );
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, "1"])("sentAt %o is a TypeError", (sentAt) => {
+    expect(() => tokenSetFromResponse({ access_token: "a" }, { sentAt } as never)).toThrow(
+      /^sentAt: expected epoch milli/,
+    );
+    expect(() => tokenSetFromResponse({ access_token: "a" }, undefined as never)).toThrow(/^sentAt: /);
+  });
+
+  it("does not pollute prototypes", () => {
+    const tokens = parse(JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'));
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+    expect(tokens?.expiresAt).toBeUndefined();
+  });
+
+  it("keeps its own copy of what came", () => {
+    const user = { id: 1 };
+    const tokens = parse({ user });
+    user.id = 2;
+    expect(tokens?.extra).toEqual({ user: { id: 1 } });
+  });
+});
+
+describe("what a caller gives", () => {
+  it("is completed", () => {
+    const given = { accessToken: jwt({ exp: NOW - 60 }) };
+    expect(parseTokenSet(given)).toMatchObject({
+      ...given,
+      tokenType: "Bearer",
+      extra: {},
+      expiresAt: SENT_AT - 60_000,
+    });
+    expect(parseTokenSet({ ...given, expiresAt: 5 }).expiresAt).toBe(5);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["nothing", undefined, "the whole"],
+    ["a string", "canary", "the whole"],
+    ["a response", { access_token: "canary" }, "accessToken"],
+    ["an empty token", { accessToken: "" }, "accessToken"],
+    ["an empty refresh token", { accessToken: "canary", refreshToken: "" }, "refreshToken"],
+    ["a date", { accessToken: "canary", expiresAt: "2026-01-01" }, "expiresAt"],
+    ["a Date", { accessToken: "canary", expiresAt: new Date() }, "expiresAt"],
+    ["NaN", { accessToken: "canary", expiresAt: Number.NaN }, "expiresAt"],
+    ["Infinity", { accessToken: "canary", expiresAt: Number.POSITIVE_INFINITY }, "expiresAt"],
+    ["extra", { accessToken: "canary", extra: "canary" }, "extra"],
+  ])("%s is a TypeError that names the field, and never its value", (_name, given, field) => {
+    const make = () => parseTokenSet(given as TokenSet);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(`tokens: ${field} is not as a TokenSet has it`);
+    expect(make).not.toThrow(/canary/);
+  });
+});
+
+describe("a successor (RFC 6749 §6)", () => {
+  const previous = parse({ refresh_token: "r1", scope: "s1", id_token: "i1", a: 1, b: 1, expires_in: 9 }) as TokenSet;
+  it("keeps what the server left out, except the expiry", () => {
+    const next = succeed(previous, parse({ access_token: "a2", b: 2 }) as TokenSet);
+    expect(next).toMatchObject({
+      accessToken: "a2",
+      refreshToken: "r1",
+      scope: "s1",
+      idToken: "i1",
+      extra: { a: 1, b: 2 },
+    });
+    expect(next.expiresAt).toBeUndefined();
+  });
+  it.each([null, "", undefined])("keeps the refresh token where the server says %o", (refresh_token) => {
+    expect(succeed(previous, parse({ refresh_token }) as TokenSet).refreshToken).toBe("r1");
+  });
+  it("takes what the server sent", () => {
+    const next = succeed(previous, parse({ refresh_token: "r2", scope: "s2", id_token: "i2" }) as TokenSet);
+    expect(next).toMatchObject({ refreshToken: "r2", scope: "s2", idToken: "i2" });
+  });
+});
+
+describe("printing (P8)", () => {
+  const tokens = tokenSetFromResponse(
+    {
+      access_token: canary("access", 1),
+      refresh_token: canary("refresh", 1),
+      id_token: canary("id", 1),
+      expires_in: 1,
+      session: { key: canary("access", "extra") },
+    },
+    { sentAt: SENT_AT },
+  );
+  const kinds: [string, TokenSet][] = [
+    ["from an answer", tokens],
+    ["from a caller", parseTokenSet(tokens)],
+    ["a successor", succeed(tokens, tokens)],
+    [
+      "from a store",
+      parseRecord(serialiseRecord({ schema: 1, tokens, obtainedAt: 0, spent: [] }), "x").tokens ?? tokens,
+    ],
+  ];
+
+  it.each(kinds)("%s omits the secrets and extra", (_name, each) => {
+    const output = [each, [each], { nested: { deep: { er: { still: each } } } }, new Error("x", { cause: each })].map(
+      printed,
+    );
+    expect(output.join()).not.toContain("canary");
+    expect(JSON.parse(JSON.stringify(each))).toEqual({
+      accessToken: "[secret]",
+      refreshToken: "[secret]",
+      expiresAt: SENT_AT + 1_000,
+      tokenType: "Bearer",
+    });
+    expect(inspect(each)).toContain("expiresAt");
+  });
+
+  it.each(kinds)("%s is plain data otherwise, and frozen", (_name, each) => {
+    const expected = {
+      accessToken: canary("access", 1),
+      refreshToken: canary("refresh", 1),
+      idToken: canary("id", 1),
+      expiresAt: SENT_AT + 1_000,
+      tokenType: "Bearer",
+      scope: undefined,
+      extra: { session: { key: canary("access", "extra") } },
+    };
+    expect({ ...each }).toEqual(expected);
+    expect(structuredClone(each)).toEqual(expected);
+    expect(Object.keys(expected)).toEqual(expect.arrayContaining(Object.keys(each)));
+    expect(Object.getOwnPropertySymbols({ ...each })).toEqual([]);
+    expect(Object.isFrozen(each) && Object.isFrozen(each.extra)).toBe(true);
+  });
+
+  it("knows its secrets", () => {
+    expect(secretsOf(tokens)).toEqual([canary("access", 1), canary("refresh", 1), canary("id", 1)]);
+    expect(secretsOf(undefined)).toEqual([]);
+  });
+});
+
+describe("account", () => {
+  const account = (given: Partial<TokenSet>) =>
+    accountOf({ accessToken: "opaque", tokenType: "Bearer", extra: {}, ...given });
+  it.each<[string, Partial<TokenSet>, string | undefined]>([
+    ["the ID token's iss and sub", { idToken: jwt({ iss: "https://a", sub: "1" }) }, "https://a 1"],
+    ["the access token's", { accessToken: jwt({ iss: "https://a", sub: "1" }) }, "https://a 1"],
+    ["the ID token before the access token", { idToken: jwt({ sub: "1" }), accessToken: jwt({ sub: "2" }) }, " 1"],
+    ["the access token where the ID token says nothing", { idToken: "opaque", accessToken: jwt({ sub: "2" }) }, " 2"],
+    ["no sub", { accessToken: jwt({ iss: "https://a" }) }, undefined],
+    ["sub of another type", { accessToken: jwt({ sub: 7 }) }, undefined],
+    ["iss of another type", { accessToken: jwt({ sub: "1", iss: { toString: 1 } }) }, " 1"],
+    ["beyond ASCII", { accessToken: jwt({ sub: "é€😀" }) }, " é€😀"],
+    ["opaque", {}, undefined],
+    ["no base64", { accessToken: "a.%%%.c" }, undefined],
+    ["base64 of no JSON", { accessToken: "a.aGVsbG8.c" }, undefined],
+  ])("%s", (_name, given, expected) => {
+    expect(account(given)).toBe(expected);
+  });
+});
+
+it.each(["\ud800", "x\udc00y", "\0", "a".repeat(1_000_000), "😀".repeat(1_000), ".".repeat(10_000)])(
+  "a strange token does not crash anything (%#)",
+  (access_token) => {
+    const tokens = parse({ access_token, refresh_token: access_token, id_token: access_token }) as TokenSet;
+    expect(tokens.accessToken).toBe(access_token);
+    expect(accountOf(tokens)).toBeUndefined();
+    const value = serialiseRecord({ schema: 1, tokens, obtainedAt: 0, spent: [] });
+    expect(parseRecord(value, "x").tokens?.refreshToken).toBe(access_token);
+  },
+);

@@ -1,0 +1,97 @@
+import { type StoredValue, StoreError } from "@unexpired/core";
+import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
+import { ignoreNotFound } from "./fs-errors.ts";
+import { adoptedVersion, Chain, digestOf, type Generation, type ParentRef, versionOf } from "./generations.ts";
+import type { SessionPaths } from "./paths.ts";
+import { classifySessionFile, isTornCopy, type Reconcile } from "./session-file.ts";
+
+/** What a look at the disk found, and the stamps that tell whether it still holds. */
+export interface Snapshot extends ParentRef {
+  readonly paths: SessionPaths;
+  readonly stored: StoredValue | undefined;
+  /** Stamp of the session file. */
+  readonly fileStamp: Stamp | undefined;
+  /** Whether the session file has to be written again. */
+  readonly stale: boolean;
+  /** Whether that is because it holds a piece of a truth only. */
+  readonly torn: boolean;
+}
+
+interface FileContent {
+  readonly text: string;
+  readonly stamp: Stamp;
+}
+
+const MAX_READS = 50;
+
+const emptySnapshot = (paths: SessionPaths, fileStamp: Stamp | undefined): Snapshot => ({
+  paths,
+  head: undefined,
+  fileStamp,
+  stored: undefined,
+  foreignDigest: undefined,
+  stale: false,
+  torn: false,
+});
+
+/** Looks at the chain and at the session file, and says what is stored. */
+export class SnapshotReader {
+  readonly #fs: FileSystem;
+  readonly #reconcile: Reconcile;
+
+  constructor(fs: FileSystem, reconcile: Reconcile) {
+    this.#fs = fs;
+    this.#reconcile = reconcile;
+  }
+
+  /** Reads everything. */
+  async read(paths: SessionPaths): Promise<Snapshot> {
+    for (let attempt = 0; attempt < MAX_READS; attempt++) {
+      const head = await new Chain(this.#fs, paths.chain).head();
+      const content = await ignoreNotFound(this.#fs.read(paths.file));
+      const snapshot = head ? await this.#compareWithFile(paths, head, content) : await this.#adoptFile(paths, content);
+      const isPlain = !snapshot.stale && snapshot.foreignDigest === undefined;
+      // The two were read one after the other: a difference may only mean that somebody saved in between.
+      if (isPlain || (await this.isCurrent(snapshot))) return snapshot;
+    }
+    throw new StoreError("STORE_UNAVAILABLE", {
+      place: paths.file,
+      problem: "changes faster than it can be read",
+      advice: "Try again.",
+    });
+  }
+
+  /** Whether nothing changed since: three `stat` calls. */
+  async isCurrent({ paths, head, fileStamp }: Snapshot): Promise<boolean> {
+    const chain = new Chain(this.#fs, paths.chain);
+    const [next, currentHead, currentFile] = await Promise.all([
+      this.#fs.stat(chain.generationPath((head?.number ?? 0) + 1)),
+      head && this.#fs.stat(chain.generationPath(head.number)),
+      this.#fs.stat(paths.file),
+    ]);
+    return !next && sameContent(currentHead, head?.stamp) && sameContent(currentFile, fileStamp);
+  }
+
+  async #compareWithFile(paths: SessionPaths, head: Generation, content: FileContent | undefined): Promise<Snapshot> {
+    const status = classifySessionFile(head, content?.text, this.#reconcile);
+    const version = versionOf(head);
+    const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored: { value: head.value, version } };
+    if (status.kind === "foreign" && content) {
+      // Taken as it is, so nobody's session: perhaps a piece of what was true before.
+      const previous = status.value === content.text ? await new Chain(this.#fs, paths.chain).previousValues(head) : [];
+      if (previous.some((value) => isTornCopy(value, content.text))) return { ...snapshot, stale: true, torn: true };
+      const foreignDigest = digestOf(content.text);
+      return { ...snapshot, stored: { value: status.value, version: `${version}-${foreignDigest}` }, foreignDigest };
+    }
+    return { ...snapshot, stale: status.kind !== "current", torn: status.kind === "torn" };
+  }
+
+  /** Without a chain the session file is a session of an earlier version or of another program. */
+  async #adoptFile(paths: SessionPaths, content: FileContent | undefined): Promise<Snapshot> {
+    const empty = emptySnapshot(paths, content?.stamp);
+    // Empty is what a mounted file starts as. While a removal is under way the file is only what is left to remove.
+    if (!content?.text || (await this.#fs.stat(paths.removed))) return empty;
+    const foreignDigest = digestOf(content.text);
+    return { ...empty, stored: { value: content.text, version: adoptedVersion(foreignDigest) }, foreignDigest };
+  }
+}

@@ -1,0 +1,168 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { StoreConflictError, StoreError } from "@unexpired/core";
+import { fileStore } from "@unexpired/store-node";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { chainOf, exit, freshPath, message, record, start, storeFailing, textOf } from "./support.ts";
+
+const run = (program: string, ...args: string[]): void => {
+  execFileSync(program, args, { stdio: "ignore" });
+};
+
+const failure = async (task: Promise<unknown>): Promise<StoreError> => {
+  const error = await task.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof StoreError)) throw new Error("a StoreError was expected", { cause: error });
+  return error;
+};
+
+const saveTwice = async (path: string, name: string): Promise<string> => {
+  const store = fileStore({ path });
+  return store.save(`${name} 2`, await store.save(`${name} 1`, undefined));
+};
+
+describe("what cannot be read is an error that names it, and stays", () => {
+  test("a session file that nobody understands", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    const own = await store.save(record("R1", 1000), undefined);
+    writeFileSync(path, "{ not JSON");
+    expect((await store.load())?.value).toBe("{ not JSON");
+    await expect(store.save("late", own)).rejects.toThrow(StoreConflictError);
+    expect(textOf(path)).toBe("{ not JSON");
+  });
+
+  test("a piece of what another program wrote, also where an older generation is damaged", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    await store.save(record("R2", 2000), await store.save(record("R1", 1000), undefined));
+    truncateSync(join(chainOf(path), "1"), 20);
+    const damaged = record("R9", 9000).slice(0, 90);
+    writeFileSync(path, damaged);
+    for (const each of [store, store, fileStore({ path })]) expect((await each.load())?.value).toBe(damaged);
+    expect(textOf(path)).toBe(damaged);
+  });
+
+  test("a directory in the file's place", async () => {
+    const path = freshPath();
+    mkdirSync(path);
+    const error = await failure(fileStore({ path }).load());
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: path });
+    expect(error.message).toBe(
+      `${path} is a directory, not a file. Move it away or choose another path. What is stored was left as it is.`,
+    );
+    expect(await failure(fileStore({ path }).save("1", undefined))).toMatchObject({ code: "STORE_UNREADABLE" });
+  });
+
+  test("a damaged generation", async () => {
+    const path = freshPath();
+    await saveTwice(path, "secret");
+    const generation = join(chainOf(path), "2");
+    truncateSync(generation, 20);
+    const store = fileStore({ path });
+    expect(await failure(store.load())).toMatchObject({ code: "STORE_UNREADABLE", place: generation });
+    const error = await failure(store.save("2", undefined));
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: generation });
+    expect(error.message).not.toContain("secret");
+    expect(error.advice).toContain(`Move the session file beside ${chainOf(path)} and then that whole directory away`);
+    expect(textOf(path)).toBe("secret 2");
+    expect(statSync(generation).size).toBe(20);
+  });
+
+  test.each(["by hand", "by remove()"])("a damaged generation, until all is put away %s", async (how) => {
+    const path = freshPath();
+    const version = await saveTwice(path, "old");
+    truncateSync(join(chainOf(path), "2"), 20);
+    const store = fileStore({ path });
+    await failure(store.load());
+    if (how === "by hand") for (const name of [path, chainOf(path)]) renameSync(name, `${name}.bak`);
+    else await store.remove();
+    expect(await store.load()).toBeUndefined();
+    await expect(store.save("late", version)).rejects.toThrow(StoreConflictError);
+    await store.save("new", undefined);
+    expect((await fileStore({ path }).load())?.value).toBe("new");
+  });
+
+  test("something else in the chain's place", async () => {
+    const path = freshPath();
+    writeFileSync(chainOf(path), "");
+    expect(await failure(fileStore({ path }).load())).toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      place: chainOf(path),
+    });
+    expect(await failure(fileStore({ path }).save("1", undefined))).toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      place: chainOf(path),
+    });
+  });
+
+  test("what this user may not read or write", async ({ skip }) => {
+    skip(process.getuid?.() !== 0, "not applicable: only root can become another user");
+    const path = freshPath();
+    await fileStore({ path }).save("1", undefined);
+    const child = start("without-rights", { args: [path] });
+    const errors = (await message(child)) as Record<"load" | "save", StoreError>;
+    await exit(child);
+    for (const error of [errors.load, errors.save]) {
+      expect(error).toMatchObject({ code: expect.stringMatching(/^STORE_UN/) });
+      expect(error.message).toMatch(/EACCES/);
+    }
+    expect(textOf(path)).toBe("1");
+  });
+});
+
+test("a pipe in the file's place is an error, and nobody waits for its other end", async () => {
+  const path = freshPath();
+  run("mkfifo", path);
+  expect(await failure(fileStore({ path }).load())).toMatchObject({ code: "STORE_UNREADABLE", place: path });
+});
+
+describe("a save that fails", () => {
+  test.each([
+    ["create", "ENOSPC", "the disk is full"],
+    ["create", "EROFS", "read-only"],
+    ["link", "EIO", "EIO"],
+  ] as const)("in %s with %s says so and leaves all as it was", async (call, code, text) => {
+    const path = freshPath();
+    const version = await fileStore({ path }).save("1", undefined);
+    const error = await failure(storeFailing(path, { [call]: code }).save("2", version));
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: path });
+    expect(error.message).toContain(path);
+    expect(error.message).toContain(text);
+    expect(await fileStore({ path }).load()).toEqual({ value: "1", version });
+    expect(readdirSync(chainOf(path))).toEqual(["1"]);
+    expect(readdirSync(dirname(path)).sort()).toEqual([".session.json.unexpired", "session.json"]);
+  });
+});
+
+const isMounted = (directory: string): boolean => {
+  try {
+    run("mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", directory);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test("a disk that is really full is an error that says so, and leaves no half of a file", async ({ skip }) => {
+  const path = freshPath();
+  skip(!isMounted(dirname(path)), "may not mount a small disk here");
+  onTestFinished(() => run("umount", dirname(path)));
+  const store = fileStore({ path });
+  const old = "1".repeat(12_000);
+  const version = await store.save(old, undefined);
+  const error = await failure(store.save("2".repeat(40_000), version));
+  expect(error).toMatchObject({
+    code: "STORE_UNAVAILABLE",
+    place: path,
+    message: expect.stringContaining("disk is full"),
+  });
+  expect(await fileStore({ path }).load()).toEqual({ value: old, version });
+  expect(readdirSync(chainOf(path))).toEqual(["1"]);
+  // There is room for the generation and none for the session file: that is saved, and repaired later.
+  const later = await store.save("3".repeat(16_000), version);
+  expect(await fileStore({ path }).load()).toEqual({ value: "3".repeat(16_000), version: later });
+});

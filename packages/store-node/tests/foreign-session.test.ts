@@ -1,0 +1,67 @@
+import { writeFileSync } from "node:fs";
+import { StoreConflictError } from "@unexpired/core";
+import { fileStore } from "@unexpired/store-node";
+import { describe, expect, test } from "vitest";
+import { freshPath, generationsOf, record, storeWith, textOf } from "./support.ts";
+
+describe("another program's session", () => {
+  test("is the value where there is no chain, and is saved over by its version", async () => {
+    const path = freshPath();
+    writeFileSync(path, "foreign");
+    const store = fileStore({ path });
+    const found = await store.load();
+    expect(found?.value).toBe("foreign");
+    await expect(store.save("late", undefined)).rejects.toThrow(StoreConflictError);
+    await store.save("1", found?.version);
+    expect(generationsOf(path)).toEqual([1]);
+    writeFileSync(path, "foreign");
+    expect((await store.load())?.value).toBe("1");
+  });
+
+  test("is not saved over once it is another one", async () => {
+    const path = freshPath();
+    writeFileSync(path, "foreign");
+    const store = fileStore({ path });
+    const found = await store.load();
+    writeFileSync(path, "changed");
+    await expect(store.save("late", found?.version)).rejects.toThrow(StoreConflictError);
+    expect(textOf(path)).toBe("changed");
+  });
+
+  test("is adopted over the chain when it is newer", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    const own = await store.save(record("R1", 1000), undefined);
+    writeFileSync(path, record("R9", 2000));
+    const found = await store.load();
+    expect(found?.value).toContain("R9");
+    await expect(store.save("late", own)).rejects.toThrow(StoreConflictError);
+    expect(await fileStore({ path }).load()).toEqual(found);
+    const version = await store.save(record("R10", 3000), found?.version);
+    expect(await fileStore({ path }).load()).toEqual({ value: record("R10", 3000), version });
+  });
+
+  test("that appears while we save is left for the next load", async () => {
+    const path = freshPath();
+    const store = storeWith(path, {
+      link: async (from, to) => {
+        const { link } = await import("node:fs/promises");
+        await link(from, to);
+        writeFileSync(path, record("R9", 9000));
+      },
+    });
+    const first = await fileStore({ path }).save(record("R1", 1000), undefined);
+    await store.save(record("R2", 2000), first);
+    expect((await store.load())?.value).toContain("R9");
+    expect(textOf(path)).toContain("R9");
+  });
+
+  test("an empty file is no session yet", async () => {
+    const path = freshPath();
+    writeFileSync(path, "");
+    const store = fileStore({ path });
+    expect(await store.load()).toBeUndefined();
+    await store.save("1", undefined);
+    expect(textOf(path)).toBe("1");
+  });
+});

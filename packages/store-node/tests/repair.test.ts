@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { fileStore } from "@unexpired/store-node";
+import { describe, expect, test } from "vitest";
+import { chainOf, freshPath, record, storeFailing, storeWith, textOf } from "./support.ts";
+
+describe("the session file is repaired", () => {
+  test("when it is missing", async () => {
+    const path = freshPath();
+    const version = await fileStore({ path }).save("1", undefined);
+    rmSync(path);
+    expect(await fileStore({ path }).load()).toEqual({ value: "1", version });
+    expect(textOf(path)).toBe("1");
+  });
+
+  test("when it holds something that was true once, whatever its form", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    let version: string | undefined;
+    for (let number = 1; number <= 8; number++) version = await store.save(`text ${number}`, version);
+    writeFileSync(path, "text 2");
+    expect(await store.load()).toEqual({ value: "text 8", version });
+    expect(textOf(path)).toBe("text 8");
+  });
+
+  test("when it is torn, at second sight", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    await store.save("a long text", undefined);
+    truncateSync(path, 6);
+    expect((await store.load())?.value).toBe("a long text");
+    expect(textOf(path)).toBe("a long");
+    expect((await store.load())?.value).toBe("a long text");
+    expect(textOf(path)).toBe("a long text");
+  });
+
+  test.each([
+    ["the truth before", 2, (text: string) => text.slice(0, 90)],
+    ["the truth before, with zeros", 2, (text: string) => `${text.slice(0, 90)}\0\0`],
+    ["the one before that", 1, (text: string) => text.slice(0, -1)],
+  ])("when it is a piece of %s, at second sight", async (_name, number, tear) => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    const [first, second, truth] = [record("R1", 1000), record("R2", 2000), record("R3", 3000)];
+    const version = await store.save(truth, await store.save(second, await store.save(first, undefined)));
+    const torn = tear([first, second][number - 1] ?? "");
+    writeFileSync(path, torn);
+    expect(await store.load()).toEqual({ value: truth, version });
+    expect(textOf(path)).toBe(torn);
+    expect(await store.load()).toEqual({ value: truth, version });
+    expect(textOf(path)).toBe(truth);
+  });
+
+  test("when its refresh token is spent", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    const first = record("R1", 1000);
+    const truth = record("R2", 2000, [createHash("sha256").update("R1").digest("base64url")]);
+    await store.save(truth, await store.save(first, undefined));
+    writeFileSync(path, ` ${first}`);
+    expect((await store.load())?.value).toBe(truth);
+    expect(textOf(path)).toBe(truth);
+  });
+
+  test("not while somebody holds the lock, who is about to", async () => {
+    const path = freshPath();
+    await fileStore({ path }).save("1", undefined);
+    rmSync(path);
+    const busy = storeWith(path, {}, async () => undefined);
+    expect((await busy.load())?.value).toBe("1");
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("in place where it cannot be renamed over", async () => {
+    const path = freshPath();
+    writeFileSync(path, "mounted", { mode: 0o644 });
+    const store = storeFailing(path, { rename: "EBUSY" });
+    const version = await store.save("1", (await store.load())?.version);
+    expect(textOf(path)).toBe("1");
+    expect(await store.load()).toEqual({ value: "1", version });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(chainOf(path))).toEqual(["1"]);
+  });
+
+  test("never at the price of a save", async () => {
+    const path = freshPath();
+    const store = storeFailing(path, { rename: "EPERM", overwrite: "EROFS" });
+    const version = await store.save("1", undefined);
+    expect(existsSync(path)).toBe(false);
+    expect(await store.load()).toEqual({ value: "1", version });
+    expect(await fileStore({ path }).load()).toEqual({ value: "1", version });
+    expect(textOf(path)).toBe("1");
+  });
+});

@@ -1,0 +1,197 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StoreError } from "@unexpired/core";
+import { describe, expect, test } from "vitest";
+import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
+import { Chain, digestOf, versionOf } from "../src/generations.ts";
+import { pathsOf, type SessionPaths } from "../src/paths.ts";
+import type { Reconcile } from "../src/session-file.ts";
+import { SnapshotReader } from "../src/snapshot.ts";
+import { freshDirectory } from "./support.ts";
+
+const { read } = nodeFileSystem;
+const asFound: Reconcile = (_truth, found) => found;
+
+const readerWith = (calls: Partial<FileSystem> = {}, reconcile = asFound): SnapshotReader =>
+  new SnapshotReader({ ...nodeFileSystem, ...calls }, reconcile);
+
+/** The paths of a session in which these values were published, the last one also in the file. */
+async function pathsWith(...values: readonly string[]): Promise<SessionPaths> {
+  const paths = pathsOf(join(freshDirectory(), "session.json"));
+  if (values.length > 0) mkdirSync(paths.chain);
+  for (const value of values) await publish(paths, value);
+  const last = values.at(-1);
+  if (last !== undefined) writeFileSync(paths.file, last);
+  return paths;
+}
+
+async function publish(paths: SessionPaths, value: string): Promise<void> {
+  const chain = new Chain(nodeFileSystem, paths.chain);
+  const draft = await chain.draft(value, { head: await chain.head(), foreignDigest: undefined });
+  if (!draft || !(await chain.publish(draft))) throw new Error("not published");
+}
+
+/** A `read` before which something happens, so often. */
+const readingAfter = (action: (path: string) => unknown, times: number): FileSystem["read"] => {
+  let left = times;
+  return async (path) => {
+    if (left-- > 0) await action(path);
+    return read(path);
+  };
+};
+
+describe("reading a snapshot", () => {
+  test("finds nothing where there is nothing", async () => {
+    const paths = await pathsWith();
+    expect(await readerWith().read(paths)).toEqual({ paths, stale: false, torn: false });
+  });
+
+  test("finds the truth in both places", async () => {
+    const paths = await pathsWith("first", "second");
+    const snapshot = await readerWith().read(paths);
+    const { head } = snapshot;
+    expect(snapshot).toMatchObject({ stale: false, torn: false, foreignDigest: undefined });
+    expect(snapshot.stored).toEqual({ value: "second", version: head && versionOf(head) });
+    expect(snapshot.fileStamp).toEqual(await nodeFileSystem.stat(paths.file));
+  });
+
+  test("costs nothing more where both places agree", async () => {
+    const paths = await pathsWith("value");
+    const stats: string[] = [];
+    const stat: FileSystem["stat"] = (path) => {
+      stats.push(path);
+      return nodeFileSystem.stat(path);
+    };
+    await readerWith({ stat }).read(paths);
+    expect(stats).toEqual([]);
+  });
+
+  test("finds a session file that is missing, late or torn", async () => {
+    const paths = await pathsWith("first", "second");
+    const found = async (text: string) => {
+      writeFileSync(paths.file, text);
+      return readerWith().read(paths);
+    };
+    const stored = { value: "second" };
+    expect(await found("first")).toMatchObject({ stored, stale: true, torn: false, foreignDigest: undefined });
+    expect(await found("sec")).toMatchObject({ stored, stale: true, torn: true, foreignDigest: undefined });
+    rmSync(paths.file);
+    expect(await readerWith().read(paths)).toMatchObject({
+      stored,
+      stale: true,
+      torn: false,
+      foreignDigest: undefined,
+    });
+  });
+
+  test("finds what another program wrote, under a version of its own", async () => {
+    const paths = await pathsWith("truth");
+    writeFileSync(paths.file, "theirs");
+    const { head, stored, ...snapshot } = await readerWith({}, () => "merged").read(paths);
+    expect(stored).toEqual({ value: "merged", version: `${head && versionOf(head)}-${digestOf("theirs")}` });
+    expect(snapshot).toMatchObject({ foreignDigest: digestOf("theirs"), stale: false, torn: false });
+  });
+
+  test("takes a piece of an earlier truth for torn, and a session for a session", async () => {
+    const paths = await pathsWith("before", "after");
+    writeFileSync(paths.file, "bef");
+    expect(await readerWith().read(paths)).toMatchObject({ stored: { value: "after" }, stale: true, torn: true });
+    const merged = await readerWith({}, () => "merged").read(paths);
+    expect(merged).toMatchObject({
+      stored: { value: "merged" },
+      foreignDigest: digestOf("bef"),
+      stale: false,
+      torn: false,
+    });
+  });
+
+  test("takes a session file without a chain as it is", async () => {
+    const paths = await pathsWith();
+    writeFileSync(paths.file, "theirs");
+    const version = `0-${digestOf("theirs")}`;
+    const snapshot = await readerWith().read(paths);
+    expect(snapshot).toMatchObject({
+      stored: { value: "theirs", version },
+      foreignDigest: digestOf("theirs"),
+      stale: false,
+    });
+    expect(snapshot.head).toBeUndefined();
+  });
+
+  test("takes an empty session file, and one that is being removed, for nothing", async () => {
+    const paths = await pathsWith();
+    const nothing = { paths, stale: false, torn: false, fileStamp: expect.anything() };
+    writeFileSync(paths.file, "");
+    expect(await readerWith().read(paths)).toEqual(nothing);
+    writeFileSync(paths.file, "theirs");
+    mkdirSync(paths.removed);
+    expect(await readerWith().read(paths)).toEqual(nothing);
+  });
+});
+
+describe("reading a snapshot while another process saves", () => {
+  test("begins anew where the file differs only because of that", async () => {
+    const paths = await pathsWith("first");
+    const saveBetween = async (path: string) => {
+      if (path !== paths.file) return;
+      await publish(paths, "second");
+      writeFileSync(paths.file, "second");
+    };
+    const snapshot = await readerWith({ read: readingAfter(saveBetween, 2) }).read(paths);
+    expect(snapshot).toMatchObject({
+      head: { number: 2 },
+      stored: { value: "second" },
+      foreignDigest: undefined,
+      stale: false,
+    });
+  });
+
+  test("looks 50 times, and then says so", async () => {
+    const paths = await pathsWith("first");
+    rmSync(paths.file);
+    const saveBetween = (path: string) => (path === paths.file ? publish(paths, "again") : undefined);
+    const error: unknown = await readerWith({ read: readingAfter(saveBetween, Number.POSITIVE_INFINITY) })
+      .read(paths)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(StoreError);
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: paths.file });
+    expect(String(error)).toContain(`${paths.file} changes faster than it can be read. Try again.`);
+    expect((await new Chain(nodeFileSystem, paths.chain).head())?.number).toBe(51);
+  });
+});
+
+describe("a snapshot", () => {
+  const touch = (path: string) => writeFileSync(path, "changed!");
+
+  test.each<[string, (paths: SessionPaths) => unknown, boolean]>([
+    ["nothing happens", () => undefined, true],
+    ["somebody saves", (paths) => publish(paths, "next"), false],
+    ["the session file changes", (paths) => touch(paths.file), false],
+    ["the session file is removed", (paths) => rmSync(paths.file), false],
+    ["the truth is another one of the same number", (paths) => touch(join(paths.chain, "1")), false],
+    ["everything is removed", (paths) => rmSync(paths.chain, { recursive: true }), false],
+  ])("of a session, after which %s, holds: %o", async (_name, action, expected) => {
+    const paths = await pathsWith("value");
+    const snapshot = await readerWith().read(paths);
+    await action(paths);
+    expect(await readerWith().isCurrent(snapshot)).toBe(expected);
+  });
+
+  test.each<[string, (paths: SessionPaths) => unknown, boolean]>([
+    ["nothing happens", () => undefined, true],
+    ["a session file appears", (paths) => touch(paths.file), false],
+    [
+      "somebody signs in",
+      (paths) => {
+        mkdirSync(paths.chain);
+        return publish(paths, "first");
+      },
+      false,
+    ],
+  ])("of nothing, after which %s, holds: %o", async (_name, action, expected) => {
+    const paths = await pathsWith();
+    const snapshot = await readerWith().read(paths);
+    await action(paths);
+    expect(await readerWith().isCurrent(snapshot)).toBe(expected);
+  });
+});

@@ -1,0 +1,13 @@
+import { expect, test } from "vitest";
+import { Disk } from "../disk.ts";
+
+test("a power cut brings nothing back into a directory that was taken away", () => {
+  const disk = new Disk(() => 0);
+  disk.makeDirectory("/home/state");
+  disk.put("/home/state/session.json", "a session");
+  disk.sync("/home/state");
+  disk.unlink("/home/state/session.json");
+  disk.detach("/home/state");
+  disk.cutPower(disk.unsynced, (text) => text);
+  expect(disk.textOf("/home/state/session.json")).toBeUndefined();
+});
