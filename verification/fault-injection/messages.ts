@@ -4,9 +4,6 @@ import type { ProviderProfile } from "@unexpired/core";
 /** Is in every line that a fault point writes. Published packages must not contain it: see `scripts/check-tarballs.ts`. */
 export const MARKER = "unexpired-fault-point";
 
-/** The user and group ID of an account without any rights. */
-export const NOBODY = 65_534;
-
 /** Where a process meets which fault. */
 export interface TrapConfig {
   /** `<phase>/<step>`; see `fault-points.ts`. */

@@ -7,7 +7,7 @@ import { fileStore } from "@unexpired/store-node";
 import { type Api, startApi } from "../../examples/demo/api.ts";
 import { type AuthorizationServer, startAuthorizationServer } from "../../examples/demo/authorization-server.ts";
 import { startGraceServer } from "../end-to-end/support/grace-server.ts";
-import { NOBODY } from "./messages.ts";
+import { NOBODY } from "./rights.ts";
 
 const SMALL_DISK = "size=128k";
 

@@ -5,7 +5,8 @@ import { oauth2Refresh } from "@unexpired/core/oauth2";
 import { reconcileRecords } from "@unexpired/core/session-record";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import { nodeFileSystem } from "../../packages/store-node/src/filesystem.ts";
-import { NOBODY, type Order, tell, type WorkerConfig } from "./messages.ts";
+import { type Order, tell, type WorkerConfig } from "./messages.ts";
+import { dropRights } from "./rights.ts";
 import { Trap } from "./trap.ts";
 import { trapFileHandles, trappedDisk, trappedLock } from "./trapped-disk.ts";
 import { trappedRefresh, trappedStore } from "./trapped-protocol.ts";
@@ -14,7 +15,7 @@ const config: WorkerConfig = JSON.parse(process.argv[2] ?? "{}");
 const { sessionPath, tokenEndpoint, clientId, timeout, provider } = config;
 const trap = new Trap(config.trap, sessionPath);
 await trapFileHandles(trap);
-if (config.isWithoutRights) dropRights();
+if (config.isWithoutRights) await dropRights();
 const store = openFileStore(sessionPath, {
   fs: trappedDisk(nodeFileSystem, trap, config.everyoneWinsTheLock),
   lock: trappedLock(trap, config.everyoneWinsTheLock),
@@ -34,13 +35,6 @@ const call = createFetch(tokens, { origins: [config.api] });
 process.on("message", (order: Order) => void obey(order));
 process.on("disconnect", () => process.exit());
 tell({ type: "ready" });
-
-/** Only once all modules are loaded: they may lie in a directory that the account without rights may not enter. */
-function dropRights(): void {
-  process.setgroups?.([]);
-  process.setgid?.(NOBODY);
-  process.setuid?.(NOBODY);
-}
 
 async function obey(order: Order): Promise<void> {
   if (order.do === "end") {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Share } from "./campaign.ts";
-import { type Edit, mutateOnLoad } from "./mutate.ts";
+import type { Edit } from "./mutate.ts";
 
 /** What a worker is given. */
 export interface Task {
@@ -9,6 +9,9 @@ export interface Task {
 }
 
 const { share, edits } = workerData as Task;
-if (edits.length > 0) mutateOnLoad(edits);
+if (edits.length > 0) {
+  const { mutateOnLoad } = await import("./mutate.ts"); // only now: Node 22.12 has no hooks for it
+  mutateOnLoad(edits);
+}
 const { campaign } = await import("./campaign.ts"); // only now: what it loads is what is mutated
 parentPort?.postMessage(await campaign(share));

@@ -1,3 +1,4 @@
+import module from "node:module";
 import { expect, test } from "vitest";
 import { MUTANTS } from "../mutants.ts";
 import { run } from "../run.ts";
@@ -26,7 +27,8 @@ test("a run is replayed by its choices", async () => {
   expect(second.trace).toEqual(first.trace);
 });
 
-test("broken rules are seen", async () => {
+test("broken rules are seen", async ({ skip }) => {
+  skip(!("registerHooks" in module), "not applicable: this Node cannot change a source while it loads it");
   const wanted = ["claim without compare-and-set", "lease by wall clock", "no claim before sending"];
   const mutants = MUTANTS.filter(({ name }) => wanted.includes(name));
   const found = await inParallel(mutants, 2, ({ edits }) => runInWorker({ first: 1, stride: 1, end: 500 }, edits));
