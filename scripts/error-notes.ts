@@ -75,7 +75,7 @@ export const signInReasons: Record<DeadReason, Note> = {
     remedy:
       "Sign in. Then make sure that every program that refreshes this session uses the same store, and that no backup or copied file brings an old session back.",
   },
-  answer_lost: {
+  response_lost: {
     cause:
       "A refresh was sent and its response never arrived: the process was killed, the connection broke, or the deadline passed. The server had rotated, and does not accept the old refresh token.",
     remedy:
@@ -97,7 +97,7 @@ export const signInReasons: Record<DeadReason, Note> = {
 };
 
 /** For `RefreshFailedError`. */
-export const refreshFailedReasons: Record<RefreshFailedError["because"], Note> = {
+export const refreshFailedReasons: Record<RefreshFailedError["reason"], Note> = {
   endpoint: {
     cause:
       "The token endpoint could not be reached, is overloaded or failing, or its response was lost. All processes that share the session leave it alone until `retryAt`.",

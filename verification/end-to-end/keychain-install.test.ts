@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
 import {
-  secretServiceSkipReason,
   SecretServiceDaemon,
+  secretServiceSkipReason,
 } from "../../packages/store-keychain/tests/support/secret-service-daemon.ts";
 import { Consumer } from "./support/consumer.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { canary } from "../../../../verification/end-to-end/support/canary.ts";
-import { reconcileRecords } from "../../src/session-record.ts";
 import { endRecord, parseRecord, serialiseRecord } from "../../src/record/record.ts";
+import { reconcileRecords } from "../../src/session-record.ts";
 import { record, spentOf } from "../support/record.ts";
 
 describe("reconcile", () => {

@@ -95,7 +95,7 @@ class KeychainOrFile implements TokenStore {
 
   async save(value: string, expected: string | undefined): Promise<string> {
     const location = await this.#locationFile.read();
-    // With a version of the chosen place, that is all to ask.
+    // With a version of the chosen location, that is all to ask.
     if (location && expected !== undefined) return this.#saveIn(location.store, value, expected);
     const { store: kind, stored } = await this.#locate();
     if (stored?.version !== expected) throw new StoreConflictError(this.describe());
@@ -139,9 +139,9 @@ class KeychainOrFile implements TokenStore {
       return found;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: this.describe(),
+      location: this.describe(),
       problem: "changes faster than it can be read",
-      advice: "Try again.",
+      hint: "Try again.",
     });
   }
 
@@ -203,7 +203,7 @@ class KeychainOrFile implements TokenStore {
     const stored = await this.#file.store.load();
     if (stored) return { store: "file", stored };
     const other = await this.#keychain.load().catch((error: unknown) => {
-      if (!(error instanceof KeychainError)) throw error; // not the chosen place: whatever is wrong with it
+      if (!(error instanceof KeychainError)) throw error; // not the chosen location: whatever is wrong with it
     });
     if (!other) return { store: "file", stored: undefined };
     // What is safe in a keychain is not put into a file: the choice moves.
@@ -220,7 +220,7 @@ class KeychainOrFile implements TokenStore {
     return version;
   }
 
-  /** The first save in a place, which has to be the chosen one still when it is done. */
+  /** The first save in a location, which has to be the chosen one still when it is done. */
   async #saveFirst(kind: StoreKind, value: string): Promise<string> {
     const store = this.#storeFor(kind);
     const version = await store.save(value, undefined);

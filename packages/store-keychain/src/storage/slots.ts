@@ -13,7 +13,7 @@ import type { BackendRegistry } from "../backends/registry.ts";
 import { itemAccount, type Manifest, tryJson, tryManifest } from "./items.ts";
 
 /**
- * A slot is a set of keychain items that is overwritten in place, time and again; a session alternates between two. A
+ * A slot is a set of keychain items that is overwritten in location, time and again; a session alternates between two. A
  * file in the chain's directory names it as long as it has items, and who may write to them is told by that file's
  * name, which only one can change at a time:
  *
