@@ -42,7 +42,6 @@ export const LAYERED: readonly LayeredPackage[] = [
       ["timeout"],
       ["errors"],
     ],
-    isUnfinished: true,
   },
 ];
 

@@ -26,10 +26,10 @@ export class KeychainError extends StoreError {
   /** What is wrong. */
   readonly reason: KeychainErrorReason;
 
-  /** `problem` is a clause about the place, `advice` sentences. */
+  /** `problem` is a clause about the location, `hint` sentences. */
   constructor(
     reason: KeychainErrorReason,
-    details: { place: string; problem: string; advice: string; cause?: unknown },
+    details: { location: string; problem: string; hint: string; cause?: unknown },
   ) {
     super(CODES[reason], details);
     this.reason = reason;

@@ -58,9 +58,9 @@ export class KeychainClient {
     const item = `The keychain item "${this.#service}" of "${account}" (${this.name})`;
     const timeoutError = () =>
       new KeychainError("timeout", {
-        place: item,
+        location: item,
         problem: `gave no answer within ${this.#deadline} ms`,
-        advice: "Unlock the keychain or restart its service, and try again. Nothing that was saved is lost.",
+        hint: "Unlock the keychain or restart its service, and try again. Nothing that was saved is lost.",
       });
     try {
       return await withTimeout(this.#deadline, async () => call(), timeoutError);
@@ -74,7 +74,7 @@ interface KnownError {
   readonly pattern: RegExp;
   readonly reason: KeychainErrorReason;
   readonly problem: string;
-  readonly advice: string;
+  readonly hint: string;
 }
 
 const KNOWN_ERRORS: readonly KnownError[] = [
@@ -83,14 +83,14 @@ const KNOWN_ERRORS: readonly KnownError[] = [
     pattern: /\blocked|dismissed|interaction is not allowed|-25308|passphrase you entered is not correct|-25293/i,
     reason: "locked",
     problem: "is in a keychain that is locked",
-    advice: "Unlock it (over SSH: from a session that may ask for its password), and try again.",
+    hint: "Unlock it (over SSH: from a session that may ask for its password), and try again.",
   },
   {
     // keytar keeps to the process that answered first. The service is there: it is no "no_service".
     pattern: /the name :\S+ was not provided|session wrapping the secret does not exist/i,
     reason: "refused",
     problem: "cannot be used: the Secret Service was restarted after this program had connected to it",
-    advice: "Restart this program. Nothing that was saved is lost.",
+    hint: "Restart this program. Nothing that was saved is lost.",
   },
   {
     // D-Bus, the Secret Service, macOS, and Windows where nobody has logged on, as over SSH.
@@ -98,8 +98,7 @@ const KNOWN_ERRORS: readonly KnownError[] = [
       /autolaunch|connect to socket|ServiceUnknown|not provided by any|no result found|no keychain is available|-25291|keychain could not be found|-25307|logon session does not exist/i,
     reason: "no_service",
     problem: "cannot be reached: there is no keychain here",
-    advice:
-      "Log in to the desktop, or on Linux start a Secret Service such as gnome-keyring in this session; or use another store.",
+    hint: "Log in to the desktop, or on Linux start a Secret Service such as gnome-keyring in this session; or use another store.",
   },
 ];
 
@@ -107,10 +106,10 @@ const KNOWN_ERRORS: readonly KnownError[] = [
 function toKeychainError(item: string, error: unknown, secret: string): KeychainError {
   const message = error instanceof Error ? error.message : "it threw what is no Error";
   const text = secret === "" ? message : message.replaceAll(secret, "[secret]");
-  const { reason, problem, advice } = KNOWN_ERRORS.find(({ pattern }) => pattern.test(text)) ?? {
+  const { reason, problem, hint } = KNOWN_ERRORS.find(({ pattern }) => pattern.test(text)) ?? {
     reason: "refused",
     problem: `cannot be used (${text})`,
-    advice: "See what it says, and try again. Nothing that was saved is lost.",
+    hint: "See what it says, and try again. Nothing that was saved is lost.",
   };
-  return new KeychainError(reason, { place: item, problem, advice, cause: new Error(text) });
+  return new KeychainError(reason, { location: item, problem, hint, cause: new Error(text) });
 }

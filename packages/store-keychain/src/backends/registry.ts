@@ -96,14 +96,14 @@ function missingBackend(
 ): KeychainError {
   const isBuiltIn = BUILT_IN_BACKENDS.some((each) => each === name);
   return new KeychainError("no_backend", {
-    place: `The keychain backend "${name}"`,
+    location: `The keychain backend "${name}"`,
     problem: isBuiltIn ? "cannot be loaded" : "is not the one that this store was given",
-    advice: isBuiltIn ? ADVICE[access](name) : "The session is in it: give it as backend.",
+    hint: isBuiltIn ? HINTS[access](name) : "The session is in it: give it as backend.",
     cause,
   });
 }
 
-const ADVICE: Record<Access, (name: string) => string> = {
+const HINTS: Record<Access, (name: string) => string> = {
   read: (name) => `Install it (npm install ${name}): without it what it keeps cannot be read here.`,
   write: (name) =>
     `Install it (npm install ${name}), or name another one as backend: a session that can be read without it moves there with the next save.`,

@@ -139,9 +139,9 @@ class KeychainOrFile implements TokenStore {
       return found;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: this.describe(),
+      location: this.describe(),
       problem: "changes faster than it can be read",
-      advice: "Try again.",
+      hint: "Try again.",
     });
   }
 

@@ -39,10 +39,9 @@ export class LocationFile {
     const location = parseLocation(file.text);
     if (location) return location;
     throw new StoreError("STORE_UNREADABLE", {
-      place: this.#path,
+      location: this.#path,
       problem: "does not say whether the session is in the keychain or in the file",
-      advice:
-        "It was left as it is. Delete it to have both places looked at again, or call remove() and sign in again.",
+      hint: "It was left as it is. Delete it to have both places looked at again, or call remove() and sign in again.",
     });
   }
 
@@ -55,9 +54,9 @@ export class LocationFile {
         if (await this.#tryCreate(location)) return location;
       }
       throw new StoreError("STORE_UNAVAILABLE", {
-        place: this.#path,
+        location: this.#path,
         problem: "changes faster than it can be read",
-        advice: "Try again.",
+        hint: "Try again.",
       });
     });
   }

@@ -42,9 +42,9 @@ export async function restrictToOwner(directory: string, run: RunProgram = runSy
     if (left.length > 0) throw new Error(`it still lets in ${left.join(", ")}`);
   } catch (error) {
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: directory,
+      location: directory,
       problem: "cannot be kept from other users: icacls or whoami did not do what was asked",
-      advice: `No session was written there. See what icacls "${directory}" says and take others' rights away, or choose a path in your profile.`,
+      hint: `No session was written there. See what icacls "${directory}" says and take others' rights away, or choose a path in your profile.`,
       cause: error,
     });
   }

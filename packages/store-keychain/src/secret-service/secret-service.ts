@@ -197,7 +197,7 @@ const call = (
   details: Omit<MethodCall, "destination" | "path">,
 ): Promise<readonly DBusValue[]> => connection.call({ destination: BUS_NAME, path, ...details });
 
-const ADVICE: Partial<Record<KeychainErrorReason, string>> = {
+const HINTS: Partial<Record<KeychainErrorReason, string>> = {
   no_service:
     "Start one, such as gnome-keyring or KWallet, or run the program in a desktop session; on a machine without one use another store, such as fileStore of @unexpired/store-node.",
   locked: "Unlock its default collection (log in to the desktop, or open a program such as Seahorse), and try again.",
@@ -205,9 +205,9 @@ const ADVICE: Partial<Record<KeychainErrorReason, string>> = {
 
 const secretServiceError = (reason: KeychainErrorReason, problem: string, cause?: unknown): KeychainError =>
   new KeychainError(reason, {
-    place: "The Secret Service of this session",
+    location: "The Secret Service of this session",
     problem,
-    advice: ADVICE[reason] ?? "Restart it, or its D-Bus, and try again. Nothing that was saved is lost.",
+    hint: HINTS[reason] ?? "Restart it, or its D-Bus, and try again. Nothing that was saved is lost.",
     cause,
   });
 

@@ -56,9 +56,9 @@ export function parseManifest(text: string, path: string): Manifest {
   const manifest = tryManifest(text);
   if (manifest) return manifest;
   throw new KeychainError("damaged", {
-    place: path,
+    location: path,
     problem: "does not say which keychain items hold the session",
-    advice: "It was left as it is. Call remove() and sign in again.",
+    hint: "It was left as it is. Call remove() and sign in again.",
   });
 }
 

@@ -55,9 +55,9 @@ export class KeychainReader {
       if (isSettled || (await chain.head())?.id === head?.id) return this.#unwrap(found);
     }
     throw new StoreError("STORE_UNAVAILABLE", {
-      place: this.#settings.label,
+      location: this.#settings.label,
       problem: "changes faster than it can be read",
-      advice: "Try again.",
+      hint: "Try again.",
     });
   }
 
@@ -95,9 +95,9 @@ export class KeychainReader {
 
   #damaged(): KeychainError {
     return new KeychainError("damaged", {
-      place: this.#settings.label,
+      location: this.#settings.label,
       problem: "does not hold what was saved: a part is missing, or another",
-      advice: "It was left as it is. Restore it, or call remove() and sign in again.",
+      hint: "It was left as it is. Restore it, or call remove() and sign in again.",
     });
   }
 }

@@ -92,14 +92,14 @@ describe("a directory that cannot be kept private", () => {
   ])("is an error that says what to do: %s", async (_name, run) => {
     const error = await restrictToOwner(DIRECTORY, run).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(StoreError);
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: DIRECTORY });
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: DIRECTORY });
     expect(String(error)).toContain(`See what icacls "${DIRECTORY}" says`);
   });
 
   it("gets no session, and is not chosen", async () => {
     using sandbox = new Sandbox();
     const restrictToOwner = () =>
-      Promise.reject(new StoreError("STORE_UNAVAILABLE", { place: "", problem: "", advice: "" }));
+      Promise.reject(new StoreError("STORE_UNAVAILABLE", { location: "", problem: "", hint: "" }));
     const store = openKeychainOrFile(sandbox.optionsFor("no_service"), {
       fs: nodeFileSystem,
       restrictToOwner,

@@ -1,7 +1,7 @@
 /** The keychain that this user has, on any system: only where a run may write into it, as in the workflow. */
 import { randomUUID } from "node:crypto";
 import { Chain, nodeFileSystem } from "@unexpired/store-node/chain";
-import { type Backing, describeTokenStore } from "@unexpired/testing";
+import { describeTokenStore, type StoreFixture } from "@unexpired/testing";
 import { describe, expect, it } from "vitest";
 import { createBackendLoader } from "../../src/backends/load.ts";
 import { BUILT_IN_BACKENDS } from "../../src/backends/registry.ts";
@@ -19,7 +19,7 @@ const newSession = (backend: BuiltInBackend) =>
     backend,
   }) as const;
 
-function ownKeychainFixture(name: BuiltInBackend): Backing {
+function ownKeychainFixture(name: BuiltInBackend): StoreFixture {
   const session = newSession(name);
   const each = async (change: (backend: KeychainBackend, account: string) => Promise<unknown>) => {
     const { chain } = resolveSettings(session).paths;
@@ -31,7 +31,7 @@ function ownKeychainFixture(name: BuiltInBackend): Backing {
   };
   return {
     open: () => keychainStore(session),
-    elsewhere: { module: storeModule, argument: session },
+    childProcess: { module: storeModule, argument: session },
     damage: () => each((backend, account) => backend.set(session.service, account, "damaged")),
     wipe: () => each((backend, account) => backend.delete(session.service, account)),
     dispose: () => keychainStore(session).remove(),

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Backing } from "@unexpired/testing";
+import type { StoreFixture } from "@unexpired/testing";
 import type { Limit } from "../fixtures/file-keychain.ts";
 import { openStore, type StoreArgument } from "../fixtures/open-keychain-store.ts";
 
@@ -19,13 +19,13 @@ export const argumentIn = (directory: string, limit?: Limit): StoreArgument => (
 export const itemFilesIn = (directory: string): string[] => readdirSync(join(directory, "keychain")).sort();
 
 /** A store for one case of the kit, over a keychain of files. */
-export function fileKeychainFixture(limit?: Limit): Backing {
+export function fileKeychainFixture(limit?: Limit): StoreFixture {
   const directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
   const argument = argumentIn(directory, limit);
   const items = () => itemFilesIn(directory).map((name) => join(directory, "keychain", name));
   return {
     open: () => openStore(argument),
-    elsewhere: { module: storeModule, argument },
+    childProcess: { module: storeModule, argument },
     damage: () => {
       for (const item of items()) writeFileSync(item, "damaged");
     },

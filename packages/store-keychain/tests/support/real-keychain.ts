@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTokenManager } from "@unexpired/core";
-import { type Backing, describeTokenStore, fork, startIssuer } from "@unexpired/testing";
+import { describeTokenStore, fork, type StoreFixture, startIssuer } from "@unexpired/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBackendLoader } from "../../src/backends/load.ts";
 import { type BuiltInBackend, type KeychainBackend, keychainStore } from "../../src/index.ts";
@@ -77,7 +77,7 @@ export function describeWithRealKeychain(name: string, define: (keychain: RealKe
   });
 }
 
-function realKeychainFixture(keychain: RealKeychain, name: BuiltInBackend): Backing {
+function realKeychainFixture(keychain: RealKeychain, name: BuiltInBackend): StoreFixture {
   const session = keychain.newSession(name);
   const each = async (change: (backend: KeychainBackend, account: string) => Promise<unknown>) => {
     const backend = await keychain.backend(name);
@@ -85,7 +85,7 @@ function realKeychainFixture(keychain: RealKeychain, name: BuiltInBackend): Back
   };
   return {
     open: () => keychainStore(session),
-    elsewhere: { module: storeModule, argument: session },
+    childProcess: { module: storeModule, argument: session },
     damage: () => each((backend, account) => backend.set(session.service, account, "damaged")),
     wipe: () => each((backend, account) => backend.delete(session.service, account)),
   };

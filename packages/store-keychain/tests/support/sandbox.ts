@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { nodeFileSystem } from "@unexpired/store-node/chain";
-import type { Backing } from "@unexpired/testing";
+import type { StoreFixture } from "@unexpired/testing";
 import { type Location, LocationFile } from "../../src/file-fallback/location-file.ts";
 import { type KeychainOrFileOptions, keychainStore } from "../../src/index.ts";
 import { resolveSettings } from "../../src/options.ts";
@@ -103,12 +103,15 @@ export async function runTask(task: Task, env: NodeJS.ProcessEnv = process.env):
 }
 
 /** A store for one case of the kit. */
-export function keychainOrFileFixture(keychain: "works" | "no_service"): Backing {
+export function keychainOrFileFixture(keychain: "works" | "no_service"): StoreFixture {
   const sandbox = new Sandbox();
   const sessionFiles = () => filesIn(join(sandbox.directory, keychain === "works" ? "keychain" : "plain"));
   return {
     open: () => sandbox.open(keychain),
-    elsewhere: { module: storeModule, argument: { directory: sandbox.directory, keychain } satisfies SandboxArgument },
+    childProcess: {
+      module: storeModule,
+      argument: { directory: sandbox.directory, keychain } satisfies SandboxArgument,
+    },
     damage: () => {
       for (const file of sessionFiles()) writeFileSync(file, "damaged");
     },
