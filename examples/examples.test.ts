@@ -8,7 +8,10 @@ import { keychainStore } from "@unexpired/store-keychain";
 import { fileStore } from "@unexpired/store-node";
 import { type Issuer, startIssuer, startResourceServer, UNAUTHORIZED } from "@unexpired/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { reasonAgainstSecretService, SecretService } from "../packages/store-keychain/tests/secret-service.ts";
+import {
+  SecretServiceDaemon,
+  secretServiceSkipReason,
+} from "../packages/store-keychain/tests/support/secret-service-daemon.ts";
 import { CANARY } from "../verification/end-to-end/support/canary.ts";
 
 const SECRET = "only for signed-in callers";
@@ -107,9 +110,9 @@ describe.each(["axios", "ofetch", "got", "fetch", "custom-refresh"])("examples/%
 
 describe("examples/keychain-cli.ts", () => {
   it("signs in, shares the session between its runs, and signs out", { timeout: 120_000 }, async (ctx) => {
-    const reason = reasonAgainstSecretService();
+    const reason = secretServiceSkipReason();
     if (reason !== undefined) ctx.skip(reason);
-    await using service = await SecretService.start();
+    await using service = await SecretServiceDaemon.start();
     process.env.DBUS_SESSION_BUS_ADDRESS = service.address;
     await using servers = await start("keychain-cli", 1);
     const cli = (...args: string[]) => run(["keychain-cli", ...args], servers.env);
