@@ -15,7 +15,7 @@ export type SessionFileStatus =
   /** Another program wrote it, and this is what is true now. */
   | { readonly kind: "foreign"; readonly value: string };
 
-/** Two texts, one truth: see `reconcile` of `@unexpired/core`. */
+/** Two texts, one truth: see `reconcileRecords` of `@unexpired/core`. */
 export type Reconcile = (stored: string, found: string) => string;
 
 const MAX_RENAMES = 3;

@@ -63,9 +63,9 @@ describe("what cannot be read is an error that names it, and stays", () => {
     const generation = join(chainOf(path), "2");
     truncateSync(generation, 20);
     const store = fileStore({ path });
-    expect(await failure(store.load())).toMatchObject({ code: "STORE_UNREADABLE", place: generation });
+    expect(await failure(store.load())).toMatchObject({ code: "STORE_UNREADABLE", location: generation });
     const error = await failure(store.save("2", undefined));
-    expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: generation });
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: generation });
     expect(error.message).not.toContain("secret");
     expect(error.hint).toContain(`Move the session file beside ${chainOf(path)} and then that whole directory away`);
     expect(textOf(path)).toBe("secret 2");
@@ -91,11 +91,11 @@ describe("what cannot be read is an error that names it, and stays", () => {
     writeFileSync(chainOf(path), "");
     expect(await failure(fileStore({ path }).load())).toMatchObject({
       code: "STORE_UNAVAILABLE",
-      place: chainOf(path),
+      location: chainOf(path),
     });
     expect(await failure(fileStore({ path }).save("1", undefined))).toMatchObject({
       code: "STORE_UNAVAILABLE",
-      place: chainOf(path),
+      location: chainOf(path),
     });
   });
 

@@ -69,7 +69,7 @@ describe("the truth", () => {
     };
     expect((await absentUntil(50).head())?.number).toBe(1);
     const error = await failure(absentUntil(51).head());
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: directory });
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: directory });
     expect(error.message).toBe(`${directory} changes faster than it can be read. Try again.`);
   });
 
@@ -82,7 +82,7 @@ describe("the truth", () => {
     const directory = freshDirectory();
     await publish(chainIn(directory), "value");
     const error = await failure(chainIn(directory, { read: failing("EACCES") }).head());
-    expect(error).toMatchObject({ code: "STORE_UNREADABLE", place: join(directory, "1") });
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: join(directory, "1") });
     expect(error.message).toContain("may not be read (EACCES)");
   });
 
@@ -211,7 +211,7 @@ describe("publishing", () => {
     const directory = freshDirectory();
     const { draft } = await draftIn(directory);
     const error = await failure(chainIn(directory, later(["a.b"], 17)).publish(draft));
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", place: directory });
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: directory });
     expect(error.message).toContain(
       "moved on so far meanwhile that nobody can tell whether our value was part of it. Load it again and look.",
     );
