@@ -32,7 +32,8 @@ export class Child {
   #onLine = () => {};
 
   constructor(config: WorkerConfig) {
-    const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "unexpired-fault-injection-cache") }; // halves the start-up
+    // The compile cache halves the start-up time.
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "unexpired-fault-injection-cache") };
     const stdio = ["ignore", "pipe", "pipe", "ipc"] as const;
     this.#process = fork(WORKER, [JSON.stringify(config)], { stdio: [...stdio], env });
     living.add(this.#process);

@@ -23,7 +23,7 @@ export interface WorkerConfig {
   readonly timeout: number;
   readonly provider: Partial<ProviderProfile>;
   readonly trap?: TrapConfig | undefined;
-  /** Whether the process drops its privileges before it opens the session, because root passes all permission checks. */
+  /** Whether the process drops its privileges before it opens the session: root passes all permission checks. */
   readonly isWithoutRights: boolean;
   /** Whether every process acquires the lock at once, even if another process holds it. */
   readonly everyoneWinsTheLock: boolean;

@@ -7,8 +7,8 @@ import { directoryLock } from "../../packages/store-node/src/lock.ts";
 export const NOBODY = 65_534;
 
 /**
- * Switches this process to an account without privileges, because root passes all permission checks. All modules have to
- * be loaded before: they may be in a directory that this account cannot enter.
+ * Switches this process to an account without privileges, because root passes all permission checks. All modules have
+ * to be loaded before: they may be in a directory that this account cannot enter.
  */
 export async function dropRights(): Promise<void> {
   await loadTakeover();

@@ -69,7 +69,7 @@ export class CallerInvariants {
     );
   }
 
-  /** P7, P15: a call rejects with an UnexpiredError or the caller's own abort reason. P8: the error contains no token. */
+  /** P7, P15: calls reject with an UnexpiredError or the caller's own abort reason. P8: the error contains no token. */
   onRejected(call: Call, error: unknown): void {
     this.pending.delete(call);
     if (call.kind === "signIn") this.#unsure.add(call.process);

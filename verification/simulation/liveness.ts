@@ -90,7 +90,7 @@ function isTorn(world: World, { error }: Program): boolean {
   return world.isTorn && UnexpiredError.is(error) && error.code === "STORE_UNREADABLE";
 }
 
-/** A program has to sign in only if the record or a verdict says so, or the session belongs to another account. */
+/** A program has to sign in only if the record or a verdict requires it, or the session is another account's. */
 function mustSignIn(world: World, { error, process }: Program): boolean {
   if (!UnexpiredError.is(error) || error.code !== "SIGN_IN_REQUIRED") return false;
   const { records, exchanges } = world.invariants;
