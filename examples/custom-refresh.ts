@@ -1,4 +1,4 @@
-/** Refreshes at a token endpoint that takes and returns JSON with names of its own. */
+/** Refreshes at a token endpoint that accepts and returns JSON with its own field names. */
 import { createFetch, createTokenManager, type RefreshFunction, TokenEndpointError } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 

@@ -1,4 +1,4 @@
-/** Runs each small example as a user would: as a process of its own, in an empty folder. */
+/** Runs each small example as a user would: as a separate process in an empty folder. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,13 +32,13 @@ async function startApi(issuer: Issuer, rejected: number | undefined) {
   return server;
 }
 
-/** Leaves a session whose access token is valid. A token that comes from a refresh is not renewed again for a while. */
+/** Stores a session with a valid access token from a sign-in; one from a refresh would not be renewed for a while. */
 async function signIn(store: TokenStore, issuer: Issuer): Promise<void> {
   await using tokens = createTokenManager({ store });
   await tokens.signIn(issuer.signIn());
 }
 
-/** A token endpoint that takes and returns JSON with other names, in front of the issuer's. */
+/** Starts a token endpoint that accepts and returns JSON with other field names, in front of the issuer's endpoint. */
 async function startJsonEndpoint(issuer: Issuer) {
   const server = await startResourceServer();
   server.respond = async ({ body }) => {
@@ -52,7 +52,7 @@ async function startJsonEndpoint(issuer: Issuer) {
   return server;
 }
 
-/** The servers for an example. Its API rejects the request with the index `rejected` (0: the first). */
+/** Starts the servers for an example. Its API rejects the request with the index `rejected` (0: the first). */
 async function start(name: string, rejected?: number) {
   await using started = new AsyncDisposableStack();
   const issuer = started.use(await startIssuer({ prefix: CANARY }));
@@ -67,7 +67,7 @@ async function start(name: string, rejected?: number) {
   return { issuer, api, env, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-/** The exit code of an example, and all that it printed; fails if a token is among it. */
+/** Runs an example and returns its exit code and output. Fails if the output contains a token. */
 async function run(args: readonly string[], env: Readonly<Record<string, string | undefined>>) {
   const [name = "", ...rest] = args;
   const home = { HOME: folder, XDG_STATE_HOME: folder, LOCALAPPDATA: folder };
@@ -85,7 +85,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string 
 const done = { code: 0, printed: expect.stringContaining(SECRET) };
 
 describe.each(["axios", "ofetch", "got", "fetch", "custom-refresh"])("examples/%s.ts", (name) => {
-  it("refreshes once, and keeps the session for the next process", async () => {
+  it("refreshes once and keeps the session for the next process", async () => {
     await using servers = await start(name);
     for (const _ of ["signs in", "finds the session"]) expect(await run([name], servers.env)).toEqual(done);
     expect(servers.issuer).toMatchObject({ exchanges: 1, revoked: 0 });
@@ -100,7 +100,7 @@ describe.each(["axios", "ofetch", "got", "fetch", "custom-refresh"])("examples/%
     expect(servers.api.received).toHaveLength(2);
   });
 
-  it("asks for a new sign-in if the server refuses the refresh token", async () => {
+  it("asks for a new sign-in if the server rejects the refresh token", async () => {
     await using servers = await start(name);
     const result = await run([name], { ...servers.env, REFRESH_TOKEN: `${CANARY}refresh-unknown` });
     expect(result).toEqual({ code: 1, printed: expect.stringMatching(/Please sign in again|SignInRequiredError/) });

@@ -6,7 +6,7 @@ export interface Api {
   close(): Promise<void>;
 }
 
-/** Answers 200 to a bearer token that `verify` accepts, and 401 to any other (RFC 6750 §3). */
+/** Starts an API that responds with 200 if `verify` accepts the bearer token, and otherwise with 401 (RFC 6750 §3). */
 export async function startApi(verify: (accessToken: string) => Promise<boolean>): Promise<Api> {
   const { origin, close } = await listenOnLoopback(async (request, response) => {
     const [, accessToken] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "") ?? [];

@@ -38,7 +38,7 @@ it("rotates the refresh token with every exchange", async () => {
   expect(server).toMatchObject({ tokenRequests: 2, revokedGrants: 0 });
 });
 
-it("revokes the grant when a refresh token is presented again, and the API sees it", async () => {
+it("revokes the grant if a refresh token is presented again, so that the API rejects its tokens", async () => {
   const first = await server.mintRefreshToken();
   const { body } = await refresh(first);
   expect(await callApi(body.access_token)).toBe(200);
@@ -49,7 +49,7 @@ it("revokes the grant when a refresh token is presented again, and the API sees 
   expect(server).toMatchObject({ tokenRequests: 3, revokedGrants: 1 });
 });
 
-it("revokes one session only", async () => {
+it("revokes only the session of the replayed token", async () => {
   const [one, other] = [await server.mintRefreshToken("ada"), await server.mintRefreshToken("bob")];
   await refresh(one);
   await refresh(one);
@@ -57,7 +57,7 @@ it("revokes one session only", async () => {
   expect(await callApi(body.access_token)).toBe(200);
 });
 
-it("ends access tokens, and never early, though it counts whole seconds", async () => {
+it("expires access tokens, but never early, although it counts whole seconds", async () => {
   const short = await startAuthorizationServer({ accessTokenSeconds: 1 });
   const sent = performance.now();
   const { body } = await refresh(await short.mintRefreshToken(), short);
@@ -66,7 +66,7 @@ it("ends access tokens, and never early, though it counts whole seconds", async 
   await short.close();
 });
 
-it.each([undefined, "made-up", "a b"])("the API refuses %j, and says how to authenticate", async (accessToken) => {
+it.each([undefined, "made-up", "a b"])("rejects %j at the API with a challenge", async (accessToken) => {
   expect(await callApi(accessToken)).toBe(401);
   const { headers } = await fetch(api.origin);
   expect(headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');

@@ -11,23 +11,23 @@ const SCOPE = "openid offline_access";
 export interface AuthorizationServer {
   readonly issuer: string;
   readonly tokenEndpoint: string;
-  /** A public client: it has no secret. */
+  /** The ID of a public client, which has no secret. */
   readonly clientId: string;
-  /** Requests that reached the token endpoint, whatever became of them. */
+  /** The number of requests to the token endpoint, successful or not. */
   readonly tokenRequests: number;
-  /** Grants that the server revoked, because one of their refresh tokens was presented twice. */
+  /** The number of grants that the server revoked because one of their refresh tokens was presented twice. */
   readonly revokedGrants: number;
-  /** Begins a session as a browser sign-in would, and returns its first refresh token. */
+  /** Starts a session as a sign-in in a browser would, and returns its first refresh token. */
   mintRefreshToken(accountId?: string): Promise<string>;
   /** Whether an API has to accept this access token: known, not expired, its grant not revoked. */
   verify(accessToken: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Refresh tokens work once: presented again, they revoke the whole grant (RFC 9700 §4.14.2). */
+/** Starts a server whose refresh tokens work once: a replay revokes the entire grant (RFC 9700 §4.14.2). */
 export async function startAuthorizationServer(options: {
   readonly accessTokenSeconds: number;
-  /** How long the token endpoint takes, in milliseconds; default 0. */
+  /** The latency of the token endpoint in milliseconds. Default: 0. */
   readonly latency?: number;
 }): Promise<AuthorizationServer> {
   const { origin: issuer, server, close } = await listenOnLoopback();
@@ -52,7 +52,7 @@ export async function startAuthorizationServer(options: {
   };
 }
 
-/** Whatever `oidc-provider` warns about when it is left at its default is set here. */
+/** Configures the provider, including every option whose default it warns about. */
 function configuration(accessTokenSeconds: number): Configuration {
   const aDay = 24 * 60 * 60;
   return {
@@ -67,9 +67,9 @@ function configuration(accessTokenSeconds: number): Configuration {
         id_token_signed_response_alg: "ES256",
       },
     ],
-    // The provider counts whole seconds, so a token of 3 s ends up to one second early. This second makes up for it.
+    // The provider counts whole seconds, so a token of 3 s expires up to one second early. This second compensates.
     clockTolerance: 1,
-    cookies: { keys: ["unused: nobody signs in with a browser"] },
+    cookies: { keys: ["unused: there are no browser sign-ins"] },
     features: { devInteractions: { enabled: false } },
     findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     jwks: { keys: [signingKey()] },
@@ -97,7 +97,7 @@ function countTokenRequests(provider: Provider, latency: number): () => number {
 
 async function mintRefreshToken(provider: Provider, accountId: string): Promise<string> {
   const client = await provider.Client.find(CLIENT_ID);
-  if (!client) throw new Error(`the authorization server does not know its client ${CLIENT_ID}`);
+  if (!client) throw new Error(`The authorization server does not know its client ${CLIENT_ID}.`);
   const grant = new provider.Grant({ clientId: CLIENT_ID, accountId });
   grant.addOIDCScope(SCOPE);
   const grantId = await grant.save();

@@ -1,13 +1,13 @@
 import type { Status } from "./messages.ts";
 
-/** What a process makes its requests with: Unexpired or the code written by hand. */
+/** Makes the requests of a process, through Unexpired or hand-written code. */
 export interface Caller {
-  /** One request to the API; rejects where it failed. */
+  /** Makes one request to the API. Rejects if it fails. */
   call(): Promise<unknown>;
   readonly status: Status;
-  /** Exchanges started so far. */
+  /** The number of exchanges started so far. */
   readonly exchanges: number;
-  /** Whether no exchange is in flight, and none is about to start by itself. */
+  /** Whether no exchange is in flight or about to start by itself. */
   readonly idle: boolean;
   close(): Promise<void>;
 }

@@ -1,13 +1,13 @@
 import type { TokenManager } from "@unexpired/core";
 import type { ClientName } from "./messages.ts";
 
-/** One request to the API. */
+/** Makes one request to the API. */
 export type Call = () => Promise<unknown>;
 
-/** One request to the API with this access token. */
+/** Makes one request to the API with this access token. */
 export type CallWithToken = (accessToken: string) => Promise<unknown>;
 
-/** Each client with Unexpired. A process loads the one that it uses. */
+/** Each client with its Unexpired adapter. A process loads only the client that it uses. */
 export const attachedCall: Record<ClientName, (tokens: TokenManager, apiOrigin: string) => Promise<Call>> = {
   async axios(tokens, apiOrigin) {
     const { default: axios } = await import("axios");
@@ -32,7 +32,7 @@ export const attachedCall: Record<ClientName, (tokens: TokenManager, apiOrigin: 
 
 const bearer = (accessToken: string) => ({ headers: { authorization: `Bearer ${accessToken}` } });
 
-/** Each client with the token put in by hand. */
+/** Each client with a hand-written authorization header. */
 export const callWithToken: Record<ClientName, (apiOrigin: string) => Promise<CallWithToken>> = {
   async axios(apiOrigin) {
     const { default: axios } = await import("axios");
@@ -48,7 +48,7 @@ export const callWithToken: Record<ClientName, (apiOrigin: string) => Promise<Ca
   },
 };
 
-/** The HTTP status that a client's error is about. */
+/** The HTTP status of a client's error; `undefined` if there was no response. */
 export function statusOf(error: unknown): number | undefined {
   const { response } = error as { response?: { status?: number; statusCode?: number } };
   return response?.status ?? response?.statusCode;

@@ -16,7 +16,7 @@ function start(...args: string[]): Running {
 const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? "";
 
 describe("with Unexpired", { timeout: TIMEOUT }, () => {
-  it("no request fails, no grant is revoked, and the exchanges are few", async () => {
+  it("fails no request, revokes no grant, and makes few exchanges", async () => {
     const demo = start("--seconds", "6", "--processes", "4", "--json");
     expect(await demo.end(), demo.stderr).toBe(0);
     const summary: Summary = JSON.parse(demo.stdout);
@@ -40,7 +40,7 @@ describe("with Unexpired", { timeout: TIMEOUT }, () => {
 });
 
 describe("with --naive", { timeout: TIMEOUT }, () => {
-  it("the grant is revoked, requests fail, and the last line says why", async () => {
+  it("fails requests because the grant is revoked, and explains that in the last line", async () => {
     const demo = start("--naive", "--seconds", "3", "--processes", "4");
     expect(await demo.end()).toBe(1);
     expect(demo.stdout).toContain("the server revoked 1 grant");
@@ -49,7 +49,7 @@ describe("with --naive", { timeout: TIMEOUT }, () => {
     expectNothingLeft(demo);
   });
 
-  it("--json counts it", async () => {
+  it("counts the failures with --json", async () => {
     const demo = start("--naive", "--seconds", "2", "--json");
     expect(await demo.end()).toBe(1);
     const summary: Summary = JSON.parse(lastLine(demo.stdout));
@@ -59,13 +59,13 @@ describe("with --naive", { timeout: TIMEOUT }, () => {
 });
 
 describe("the command line", { timeout: TIMEOUT }, () => {
-  it("--help says what there is", async () => {
+  it("prints the usage with --help", async () => {
     const demo = start("--help");
     expect(await demo.end()).toBe(0);
     expect(demo.stdout).toContain("--naive");
   });
 
-  it("bad arguments are explained, with exit code 2", async () => {
+  it("explains invalid arguments and exits with 2", async () => {
     const demo = start("--seconds", "soon");
     expect(await demo.end()).toBe(2);
     expect(demo.stderr).toContain('--seconds takes a whole number from 1 to 3600, not "soon".');
@@ -73,12 +73,12 @@ describe("the command line", { timeout: TIMEOUT }, () => {
   });
 });
 
-describe("nothing is left behind", { timeout: TIMEOUT }, () => {
+describe("the demo", { timeout: TIMEOUT }, () => {
   it.for([
     { after: "Ctrl-C", signal: "SIGINT", to: "group", code: 130 },
     { after: "SIGTERM", signal: "SIGTERM", to: "demo", code: 143 },
     { after: "SIGKILL", signal: "SIGKILL", to: "demo", code: null },
-  ] as const)("after $after", async ({ signal, to, code }, { skip }) => {
+  ] as const)("leaves nothing behind after $after", async ({ signal, to, code }, { skip }) => {
     skip(process.platform === "win32", "not applicable: Windows has no signals");
     const demo = start("--seconds", "60", "--processes", "3");
     await demo.printed(/\d requests, 0 failed/);

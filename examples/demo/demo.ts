@@ -14,11 +14,11 @@ import { ACCESS_TOKEN_SECONDS, type Snapshot } from "./outcome.ts";
 import type { View } from "./view.ts";
 
 const REQUESTS_PER_SECOND = 160;
-/** As long as a real token endpoint takes: time enough for everybody to want the same thing. */
+/** In milliseconds, as of a real token endpoint: long enough for several processes to refresh at the same time. */
 const TOKEN_ENDPOINT_LATENCY = 100;
 const TICK = 100;
 
-/** Runs the demo and leaves nothing behind, also where the process exits meanwhile. */
+/** Runs the demo and leaves nothing behind, even if the process exits early. */
 export async function runDemo(options: Options, view: View): Promise<Snapshot> {
   const directory = mkdtempSync(join(tmpdir(), "unexpired-demo-"));
   const server = await startAuthorizationServer({
@@ -47,7 +47,7 @@ export async function runDemo(options: Options, view: View): Promise<Snapshot> {
   }
 }
 
-/** A session as a browser sign-in leaves it, only that its access token has expired already. */
+/** Stores a session as after a sign-in in a browser, but with an expired access token. */
 async function signIn(mode: Options["mode"], server: AuthorizationServer, sessionPath: string): Promise<void> {
   const session: NaiveSession = {
     accessToken: "expired",

@@ -6,16 +6,16 @@ import { CLIENTS, type ClientName, type Message, type Order, type Report, type W
 const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 const STOP_DEADLINE = 10_000;
 
-/** One process as the view shows it. */
+/** One process, as the view shows it. */
 export interface Member extends Report {
   readonly number: number;
   readonly client: ClientName;
   readonly pid: number;
-  /** How it ended, once it has: as ordered, killed as ordered, or by itself. */
+  /** How it ended: stopped by order, killed by order, or crashed. `undefined` while it is running. */
   readonly end?: "stopped" | "killed" | "crashed";
 }
 
-/** What happens to the processes, in words. */
+/** Reports an event of the processes as text. */
 export type Tell = (text: string) => void;
 
 /** The processes of one run. */
@@ -33,18 +33,18 @@ export class Fleet {
     return this.#workers.map((worker) => worker.member);
   }
 
-  /** Starts so many processes and resolves once all of them could begin. */
+  /** Starts `count` processes and resolves when all of them are ready. */
   async start(count: number): Promise<void> {
     const clients = Array.from({ length: count }, (_, index) => CLIENTS[index % CLIENTS.length] ?? "axios");
     await Promise.all(clients.map((client) => this.#start(client).ready));
   }
 
-  /** Lets all begin at once. */
+  /** Lets all processes begin at once. */
   go(): void {
     for (const worker of this.#workers) worker.order("go");
   }
 
-  /** Kills the first process, at a moment without a token exchange, and starts another with the same client. */
+  /** Kills the first process while it has no exchange in flight, and starts another with the same client. */
   async killOneAndStartAnother(): Promise<void> {
     const [victim] = this.#workers;
     if (!victim) return;
@@ -57,7 +57,7 @@ export class Fleet {
     this.#tell(`process ${successor.member.number} took its place (pid ${successor.member.pid})`);
   }
 
-  /** Lets the requests in flight end, then the processes. */
+  /** Lets the requests in flight finish, then ends the processes. */
   async stop(): Promise<void> {
     for (const worker of this.#workers) worker.order("stop");
     const deadline = setTimeout(() => this.kill(), STOP_DEADLINE);
@@ -65,7 +65,7 @@ export class Fleet {
     clearTimeout(deadline);
   }
 
-  /** Ends all at once, also from an `exit` handler. */
+  /** Ends all processes at once. Synchronous, so that an `exit` handler can call it. */
   kill(): void {
     for (const worker of this.#workers) worker.kill();
   }
@@ -79,7 +79,7 @@ export class Fleet {
 
 class Worker {
   member: Member;
-  /** Rejects where the process ends before it could begin. */
+  /** Resolves when the process can begin; rejects if it ends before that. */
   readonly ready: Promise<void>;
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
@@ -95,14 +95,16 @@ class Worker {
     this.ended = once(this.#child, "exit").then(([code, signal]) => this.#end(code, signal));
     this.ready = new Promise((resolve, reject) => {
       this.#child.on("message", (message: Message) => message.type === "ready" && resolve());
-      void this.ended.then(() => reject(new Error(`process ${number} (${config.client}) ended before it could begin`)));
+      void this.ended.then(() =>
+        reject(new Error(`Process ${number} (${config.client}) ended before it could begin.`)),
+      );
     });
-    this.ready.catch(() => {}); // whoever waits for it hears of it
+    this.ready.catch(() => {}); // handled by the caller that waits for it
   }
 
   order(order: Order): void {
     this.#orders.add(order);
-    if (this.#child.connected) this.#child.send(order, () => {}); // an error: it is gone, and `ended` says so
+    if (this.#child.connected) this.#child.send(order, () => {}); // if it has exited, `ended` reports that
   }
 
   kill(): void {
@@ -119,7 +121,6 @@ class Worker {
     const killed = signal === "SIGKILL" || (process.platform === "win32" && code === 1);
     const end = this.#orders.has("die") && killed ? "killed" : code === 0 ? "stopped" : "crashed";
     this.member = { ...this.member, end };
-    if (end === "crashed")
-      this.#tell(`process ${this.member.number} ended by itself (${signal ?? `exit code ${code}`})`);
+    if (end === "crashed") this.#tell(`process ${this.member.number} crashed (${signal ?? `exit code ${code}`})`);
   }
 }

@@ -8,10 +8,10 @@ export interface LoopbackServer {
   close(): Promise<void>;
 }
 
-/** Listens without a handler: an issuer has to know its port before it can be built. */
+/** Starts a server. The handler is optional because an issuer needs to know the port before it can be created. */
 export async function listenOnLoopback(handler?: RequestListener): Promise<LoopbackServer> {
   const server = createServer(handler);
-  // Node hangs up idle connections after 5 s by default, and a request may be on its way at that moment.
+  // By default Node.js closes idle connections after 5 s, and a request may be in flight at that moment.
   server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

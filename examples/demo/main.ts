@@ -10,7 +10,7 @@ for (const [signal, code] of [
 ] as const) {
   process.once(signal, () => process.exit(code));
 }
-process.stdout.on("error", () => process.exit(1)); // whoever read it has gone: `pnpm demo | head`
+process.stdout.on("error", () => process.exit(1)); // the reader has exited, as with `pnpm demo | head`
 
 try {
   const options = parseOptions(process.argv.slice(2));

@@ -1,6 +1,6 @@
 import type { Adapter, AdapterFactory, AdapterPayload } from "oidc-provider";
 
-/** Where one provider keeps its grants and tokens: in this process. What has expired is the provider's to judge. */
+/** Keeps the grants and tokens of a provider in memory. The provider itself checks whether they have expired. */
 export function createMemoryAdapter(): AdapterFactory {
   const payloads = new Map<string, AdapterPayload>();
   return (model) => adapterFor(model, payloads);

@@ -1,10 +1,10 @@
 import type { Mode } from "./options.ts";
 
-/** The HTTP clients that the processes take in turn. */
+/** The HTTP clients, which are assigned to the processes in turn. */
 export const CLIENTS = ["axios", "ofetch", "got"] as const;
 export type ClientName = (typeof CLIENTS)[number];
 
-/** What a process is started with. Holds no token: those are in the session file only. */
+/** The configuration of a process. It contains no token: those are only in the session file. */
 export interface WorkerConfig {
   readonly mode: Mode;
   readonly client: ClientName;
@@ -12,26 +12,26 @@ export interface WorkerConfig {
   readonly tokenEndpoint: string;
   readonly clientId: string;
   readonly sessionPath: string;
-  /** Milliseconds from one request to the next. */
+  /** The time between two requests in milliseconds. */
   readonly interval: number;
 }
 
 export type Status = "starting" | "valid" | "near-expiry" | "refreshing" | "dead";
 
-/** How a process is doing. */
+/** The current state of a process. */
 export interface Report {
   readonly status: Status;
-  /** Requests that ended, well or not. */
+  /** The number of finished requests, failed ones included. */
   readonly requests: number;
   readonly failed: number;
-  /** Exchanges that this process started. */
+  /** The number of exchanges that this process started. */
   readonly exchanges: number;
 }
 
-/** From the demo to a process. `die`: by SIGKILL, at a moment without a token exchange. */
+/** An order of the demo to a process. `die` means by SIGKILL, while no token exchange is in flight. */
 export type Order = "go" | "die" | "stop";
 
-/** From a process to the demo. */
+/** A message of a process to the demo. */
 export type Message =
   | { readonly type: "ready" }
   | { readonly type: "report"; readonly report: Report }

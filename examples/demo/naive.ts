@@ -3,15 +3,15 @@ import type { Caller } from "./caller.ts";
 import { type CallWithToken, callWithToken, statusOf } from "./clients.ts";
 import type { Status, WorkerConfig } from "./messages.ts";
 
-/** The session file of the code written by hand. */
+/** The content of the session file of the hand-written code. */
 export interface NaiveSession {
   readonly accessToken: string;
   readonly refreshToken: string;
-  /** Epoch milliseconds. */
+  /** The expiry of the access token in epoch milliseconds. */
   readonly expiresAt: number;
 }
 
-/** Read, refresh if expired or rejected, write: what everybody writes by hand, and what works until two do it at once. */
+/** Typical hand-written code: reads, refreshes if expired or rejected, writes. It works until two do so at once. */
 export async function naiveCaller(config: WorkerConfig, onChange: () => void): Promise<Caller> {
   return new NaiveCaller(config, await callWithToken[config.client](config.apiOrigin), onChange);
 }
@@ -84,11 +84,11 @@ async function exchange(config: WorkerConfig, refreshToken: string): Promise<Nai
       refresh_token: refreshToken,
     }),
   });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(`the token endpoint answered ${response.status} ${answer.error}`);
+  const body = await response.json();
+  if (!response.ok) throw new Error(`the token endpoint responded with ${response.status} ${body.error}`);
   return {
-    accessToken: answer.access_token,
-    refreshToken: answer.refresh_token,
-    expiresAt: Date.now() + answer.expires_in * 1000,
+    accessToken: body.access_token,
+    refreshToken: body.refresh_token,
+    expiresAt: Date.now() + body.expires_in * 1000,
   };
 }

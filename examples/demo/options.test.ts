@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseOptions, UsageError } from "./options.ts";
 
-describe("the arguments", () => {
+describe("parseOptions", () => {
   it.each([
     [[], { mode: "unexpired", json: false, seconds: 20, processes: 8 }],
     [["--naive", "--json"], { mode: "naive", json: true, seconds: 20, processes: 8 }],
@@ -11,7 +11,7 @@ describe("the arguments", () => {
     [["--seconds=3600", "--processes=64"], { mode: "unexpired", json: false, seconds: 3600, processes: 64 }],
     [["--help"], "help"],
     [["-h"], "help"],
-  ])("%j", (argv, expected) => {
+  ])("parses %j", (argv, expected) => {
     expect(parseOptions(argv)).toEqual(expected);
   });
 
@@ -27,7 +27,7 @@ describe("the arguments", () => {
     [["--nave"], "--nave"],
     [["twenty"], "twenty"],
     [["--json=yes"], "--json"],
-  ])("%j is refused, and the message says what is wrong", (argv, named) => {
+  ])("rejects %j with a message that names the error", (argv, named) => {
     expect(() => parseOptions(argv)).toThrow(UsageError);
     expect(() => parseOptions(argv)).toThrow(named);
   });

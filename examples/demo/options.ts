@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 
 export type Mode = "unexpired" | "naive";
 
-/** What the demo was asked to do. */
+/** The options of a demo run. */
 export interface Options {
   readonly mode: Mode;
   readonly json: boolean;
@@ -12,26 +12,26 @@ export interface Options {
 
 export const HELP = `Usage: pnpm demo [options]
 
-Many processes share one OAuth session whose refresh tokens work once, and one of them is killed midway.
+Many processes share one OAuth session whose refresh tokens work only once, and one process is killed halfway through.
 
-  --naive        the same with the read-refresh-write that one writes by hand
-  --seconds N    how long, 1 to 3600 (default 20)
-  --processes N  how many processes, 1 to 64 (default 8)
-  --json         one JSON object on stdout, everything else on stderr
-  --help         this text
+  --naive        run hand-written code that reads, refreshes and writes, instead of Unexpired
+  --seconds N    the duration in seconds, 1 to 3600 (default 20)
+  --processes N  the number of processes, 1 to 64 (default 8)
+  --json         print one JSON object to stdout, and everything else to stderr
+  --help         print this text
 
-Exit code: 0 if no request failed, no grant was revoked and no token exchange was superfluous; else 1; 2 for bad
-arguments.
+Exit codes: 0 if no request failed, no grant was revoked and no token exchange was superfluous, 1 otherwise, and 2 if
+an argument is invalid.
 `;
 
-/** The arguments cannot be understood; the message is for the user. */
+/** The arguments are invalid. The message is meant for the user. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** @throws UsageError */
+/** @throws UsageError If an argument is invalid. */
 export function parseOptions(argv: readonly string[]): Options | "help" {
-  const values = parse(argv[0] === "--" ? argv.slice(1) : argv); // `pnpm demo -- --json` passes the dashes on
+  const values = parse(argv[0] === "--" ? argv.slice(1) : argv); // pnpm passes on the dashes of `pnpm demo -- --json`
   if (values.help) return "help";
   return {
     mode: values.naive ? "naive" : "unexpired",

@@ -29,11 +29,11 @@ it.each([
   [6, 4],
   [20, 10],
   [60, 26],
-])("%d seconds need no more than %d exchanges", (seconds, most) => {
+])("allows for %d seconds at most %d exchanges", (seconds, most) => {
   expect(mostExchanges(seconds)).toBe(most);
 });
 
-it("the summary adds up the processes, also the killed one", () => {
+it("adds up all processes, including a killed one", () => {
   expect(summarize(snapshot())).toEqual({
     processes: 2,
     requests: 20,
@@ -45,15 +45,15 @@ it("the summary adds up the processes, also the killed one", () => {
   });
 });
 
-describe("what counts as a problem", () => {
+describe("problems", () => {
   it.each<[string, Partial<Snapshot>, string[]]>([
-    ["nothing", {}, []],
+    ["nothing after a run without failures", {}, []],
     ["one failed request", { members: [member({ failed: 1 })] }, ["1 of 10 requests failed"]],
     ["no request at all", { members: [member({ requests: 0 })] }, ["there was no request"]],
     ["a revoked grant", { revokedGrants: 1 }, ["the server revoked 1 grant"]],
-    ["one exchange too many", { exchanges: 11 }, ["11 token exchanges, where 10 would have done"]],
+    ["one exchange too many", { exchanges: 11 }, ["11 token exchanges instead of at most 10"]],
     ["a crash", { members: [member({ end: "crashed" })] }, ["1 process ended early"]],
-  ])("%s", (_name, given, expected) => {
+  ])("reports %s", (_name, given, expected) => {
     expect(problems(snapshot(given))).toEqual(expected);
   });
 });

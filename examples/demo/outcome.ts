@@ -1,18 +1,18 @@
 import type { Member } from "./fleet.ts";
 import type { Options } from "./options.ts";
 
-/** What the run looks like at one moment. */
+/** The state of a run at one moment. */
 export interface Snapshot {
   readonly options: Options;
-  /** Seconds since all processes began. */
+  /** The time since all processes began, in seconds. */
   readonly elapsed: number;
   readonly members: readonly Member[];
-  /** Token exchanges, counted where they arrive. */
+  /** The number of token exchanges, counted by the server. */
   readonly exchanges: number;
   readonly revokedGrants: number;
 }
 
-/** What `--json` prints. */
+/** The output of `--json`. */
 export interface Summary {
   readonly processes: number;
   readonly requests: number;
@@ -34,10 +34,10 @@ export function summarize({ options, members, exchanges, revokedGrants }: Snapsh
 export const sum = (members: readonly Member[], count: "requests" | "failed" | "exchanges"): number =>
   members.reduce((total, member) => total + member[count], 0);
 
-/** A token is renewed in the last fifth of its life, so one session needs no more exchanges than this. */
+/** The most exchanges that one session needs: a token is refreshed in the last fifth of its lifetime. */
 export const mostExchanges = (seconds: number): number => Math.ceil(seconds / (0.8 * ACCESS_TOKEN_SECONDS)) + 1;
 
-/** What went wrong, in words; empty where the session came through. */
+/** Describes what went wrong. Empty if the session survived. */
 export function problems(snapshot: Snapshot): string[] {
   const { requests, failedRequests, revokedGrants, exchanges, seconds } = summarize(snapshot);
   const crashed = snapshot.members.filter((member) => member.end === "crashed").length;
@@ -46,7 +46,7 @@ export function problems(snapshot: Snapshot): string[] {
     failedRequests > 0 && `${count(failedRequests)} of ${count(requests)} requests failed`,
     requests === 0 && "there was no request",
     revokedGrants > 0 && `the server revoked ${plural(revokedGrants, "grant")}`,
-    exchanges > most && `${plural(exchanges, "token exchange")}, where ${most} would have done`,
+    exchanges > most && `${plural(exchanges, "token exchange")} instead of at most ${most}`,
     crashed > 0 && `${plural(crashed, "process", "processes")} ended early`,
   ].filter((problem) => problem !== false);
 }

@@ -1,4 +1,4 @@
-/** Runs the demo as its users do, for the tests. */
+/** Runs the demo as its users do, for tests. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -9,10 +9,10 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
-/** The demo in a process group and a temporary directory of its own. */
+/** The demo in its own process group and temporary directory. */
 export class Running {
   readonly directory = mkdtempSync(join(tmpdir(), "unexpired-demo-test-"));
-  /** Everything in the session's files that looks like a token. */
+  /** All strings in the session's files that look like tokens. */
   readonly tokens = new Set<string>();
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown[]>;
@@ -31,7 +31,7 @@ export class Running {
     this.#ended = once(this.#child, "close");
   }
 
-  /** The exit code. */
+  /** Waits for the demo to end and returns its exit code. */
   async end(): Promise<unknown> {
     const collecting = setInterval(() => this.#collectTokens(), 20);
     const [code] = await this.#ended;
@@ -39,21 +39,21 @@ export class Running {
     return code;
   }
 
-  /** Resolves once stdout matches. */
+  /** Waits until stdout matches. */
   async printed(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.stdout)) {
-      if (this.#child.exitCode !== null) throw new Error(`the demo ended early:\n${this.stdout}${this.stderr}`);
+      if (this.#child.exitCode !== null) throw new Error(`The demo ended early:\n${this.stdout}${this.stderr}`);
       await sleep(20);
     }
   }
 
-  /** To the whole group, as a terminal does, or to the demo alone. */
+  /** Sends a signal to the entire process group, as a terminal does, or only to the demo. */
   signal(signal: NodeJS.Signals, to: "group" | "demo"): void {
-    if (this.#child.pid === undefined) throw new Error("the demo did not start");
+    if (this.#child.pid === undefined) throw new Error("The demo did not start.");
     process.kill(to === "group" ? -this.#child.pid : this.#child.pid, signal);
   }
 
-  /** The worker processes that live: they were started with the session's path. Windows has no `ps` to ask. */
+  /** The living worker processes, found by the session's path in their arguments. Empty on Windows (no `ps`). */
   workers(): string[] {
     if (process.platform === "win32") return [];
     const processes = execFileSync("ps", ["-Aww", "-o", "stat=,args="], { encoding: "utf8" }).split("\n");
@@ -79,6 +79,6 @@ function read(path: string): string {
   try {
     return statSync(path).isFile() ? readFileSync(path, "utf8") : "";
   } catch {
-    return ""; // gone meanwhile
+    return ""; // removed in the meantime
   }
 }

@@ -3,9 +3,9 @@ import { styleText } from "node:util";
 import type { Member } from "./fleet.ts";
 import { count, type Snapshot, sum } from "./outcome.ts";
 
-type Shown = Member["status"] | "killed" | "crashed";
+type ShownState = Member["status"] | "killed" | "crashed";
 
-const COLORS: Record<Shown, "green" | "yellow" | "cyan" | "red" | "dim"> = {
+const COLORS: Record<ShownState, "green" | "yellow" | "cyan" | "red" | "dim"> = {
   starting: "dim",
   valid: "green",
   "near-expiry": "yellow",
@@ -15,10 +15,10 @@ const COLORS: Record<Shown, "green" | "yellow" | "cyan" | "red" | "dim"> = {
   crashed: "red",
 };
 
-/** How a process is, or how it ended. */
-export const shown = ({ end, status }: Member): Shown => (end && end !== "stopped" ? end : status);
+/** The status of a process, or how it ended. */
+export const shownState = ({ end, status }: Member): ShownState => (end && end !== "stopped" ? end : status);
 
-/** A line per process and one for all of them. The exchanges of all are those that the server counted. */
+/** Formats a line per process and a line of totals, in which the server counted the exchanges. */
 export function table(snapshot: Snapshot, stream: WriteStream): string[] {
   const { members, exchanges } = snapshot;
   const header = cells(["process", "pid", "client", "state", "requests", "failed", "exchanges"]);
@@ -29,14 +29,14 @@ export function table(snapshot: Snapshot, stream: WriteStream): string[] {
 
 function row(member: Member, stream: WriteStream): string {
   const { number, pid, client, requests, failed, exchanges } = member;
-  const state = shown(member);
+  const state = shownState(member);
   const line = cells([number, pid, client, state, count(requests), count(failed), count(exchanges)]);
   return line.replace(state, styleText(COLORS[state], state, { stream }));
 }
 
 const WIDTHS = [9, 9, 9, 12, -8, -9, -12];
 
-/** Negative widths align to the right. */
+/** Formats a row. Negative widths align to the right. */
 const cells = (texts: readonly (string | number)[]): string =>
   `  ${WIDTHS.map((width, column) => {
     const text = String(texts[column]);

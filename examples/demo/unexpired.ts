@@ -5,7 +5,7 @@ import type { Caller } from "./caller.ts";
 import { attachedCall } from "./clients.ts";
 import type { WorkerConfig } from "./messages.ts";
 
-/** One token manager over the shared session file, attached to one HTTP client. */
+/** A token manager over the shared session file, attached to one HTTP client. */
 export async function unexpiredCaller(config: WorkerConfig, onChange: () => void): Promise<Caller> {
   const { tokenEndpoint, clientId } = config;
   const tokens = createTokenManager({

@@ -30,7 +30,7 @@ function output(terminal: { isTTY?: boolean; columns?: number; rows?: number }) 
 
 const upBy = (text: string): string[] => text.split("\x1b[").flatMap((part) => /^\d+(?=A)/.exec(part) ?? []);
 
-it("prints a line per second and per event where there is no terminal", () => {
+it("prints a line per second and per event without a terminal", () => {
   const { stream, text } = output({});
   const view = createView(stream, 2);
   view.tell("2 processes are starting");
@@ -42,7 +42,7 @@ it("prints a line per second and per event where there is no terminal", () => {
   ]);
 });
 
-it("draws over what it drew on a terminal", () => {
+it("redraws over its previous output on a terminal", () => {
   const { stream, text } = output({ isTTY: true, columns: 80, rows: 24 });
   const view = createView(stream, 2);
   view.show(at(0.1));
@@ -70,5 +70,5 @@ it("ends with a table and a verdict", () => {
   createView(stream, 2).end({ ...at(2), exchanges: 3 });
   expect(text()).toMatch(/^ {2}1 +101 +axios +killed +1,200 +0 +2$/m);
   expect(text()).toMatch(/^ {2}all +1,250 +0 +3$/m);
-  expect(text()).toMatch(/^Failed: 3 token exchanges, where 2 would have done\.$/m);
+  expect(text()).toMatch(/^Failed: 3 token exchanges instead of at most 2\.$/m);
 });

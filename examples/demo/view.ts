@@ -1,15 +1,15 @@
 import type { WriteStream } from "node:tty";
 import { styleText } from "node:util";
 import { count, plural, problems, type Snapshot, summarize } from "./outcome.ts";
-import { shown, table } from "./table.ts";
+import { shownState, table } from "./table.ts";
 
-/** Where people watch the run. */
+/** Shows a run to the user. */
 export interface View {
-  /** Something happened. */
+  /** Reports an event. */
   tell(text: string): void;
-  /** This is how it looks now. */
+  /** Shows the current state. */
   show(snapshot: Snapshot): void;
-  /** This is how it ended. */
+  /** Shows the final state. */
   end(snapshot: Snapshot): void;
 }
 
@@ -17,13 +17,13 @@ const EVENTS_SHOWN = 6;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 
-/** A live table where `out` is a terminal that can hold it, else plain lines. */
+/** Creates a live table if `out` is a terminal of sufficient size, and otherwise prints plain lines. */
 export function createView(out: WriteStream, processes: number): View {
   const fits = out.columns >= 72 && out.rows > processes + EVENTS_SHOWN + 9;
   return out.isTTY && process.env.TERM !== "dumb" && fits ? liveView(out) : plainView(out);
 }
 
-/** One line per event, and one per second. */
+/** Prints one line per event, and one per second. */
 function plainView(out: WriteStream): View {
   let second = 0;
   let latest = 0;
@@ -40,7 +40,7 @@ function plainView(out: WriteStream): View {
   };
 }
 
-/** Draws the same lines over and over. */
+/** Redraws the same lines in place. */
 function liveView(out: WriteStream): View {
   const events: string[] = [];
   let height = 0;
@@ -68,9 +68,9 @@ function liveView(out: WriteStream): View {
 const dim = (text: string, stream: WriteStream): string => styleText("dim", text, { stream });
 
 function heading({ options, elapsed }: Snapshot, stream: WriteStream): string[] {
-  const how = options.mode === "naive" ? "read, refresh, write by hand" : "Unexpired";
+  const how = options.mode === "naive" ? "hand-written code" : "Unexpired";
   const time = `${Math.min(elapsed, options.seconds).toFixed(1)} of ${options.seconds} s`;
-  return [`  ${styleText("bold", how, { stream })}: one session, refresh tokens that work once   ${dim(time, stream)}`];
+  return [`  ${styleText("bold", how, { stream })}: one session with single-use refresh tokens   ${dim(time, stream)}`];
 }
 
 function totals(snapshot: Snapshot): string {
@@ -82,11 +82,11 @@ function totals(snapshot: Snapshot): string {
 /** `7 valid, 1 killed` */
 function states({ members }: Snapshot): string {
   const counts = new Map<string, number>();
-  for (const member of members) counts.set(shown(member), (counts.get(shown(member)) ?? 0) + 1);
+  for (const member of members) counts.set(shownState(member), (counts.get(shownState(member)) ?? 0) + 1);
   return [...counts].map(([state, number]) => `${number} ${state}`).join(", ");
 }
 
-/** The table, and what it says. */
+/** Formats the table and the verdict. */
 function closing(snapshot: Snapshot, stream: WriteStream): string {
   const wrong = problems(snapshot);
   const verdict =
@@ -109,8 +109,8 @@ function success(snapshot: Snapshot): string {
 function explanation({ options, revokedGrants }: Snapshot): string[] {
   if (options.mode !== "naive" || revokedGrants === 0) return [];
   return [
-    "Why: several processes found the token expired, and each sent the same refresh token. It works once: the server " +
-      "took the second for a thief's and revoked the grant of all (RFC 9700, section 4.14.2). Every request fails until " +
-      "the user signs in again. Without --naive one process asks, and all use the answer.",
+    "Why: several processes found the token expired, and each sent the same refresh token. It works only once: the " +
+      "server treated the second use as theft and revoked the grant (RFC 9700, section 4.14.2). Every request fails " +
+      "until the user signs in again. Without --naive, one process refreshes, and all of them use its tokens.",
   ];
 }

@@ -1,4 +1,4 @@
-/** One process of the demo: calls the API at a steady pace and reports to the process that started it. */
+/** One process of the demo. It calls the API at a steady pace and reports to its parent process. */
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,13 +14,13 @@ let requests = 0;
 let failed = 0;
 let pacing = false;
 let stopping = false;
-/** Failures told already: one of each kind is enough. */
-const told = new Set<string>();
+/** The failures reported so far: each kind is reported once. */
+const reported = new Set<string>();
 
-process.on("SIGINT", () => {}); // Ctrl-C reaches us as well: who started us decides
+process.on("SIGINT", () => {}); // Ctrl-C also reaches this process, but its parent decides
 process.on("disconnect", leave);
 process.on("uncaughtException", (error) => {
-  // Never its inspection: an HTTP client's error holds the request, and the request the token.
+  // Only the message: an inspected error of an HTTP client shows the request, which has the token.
   send({ type: "failure", text: `crashed: ${error.message}` }, () => process.exit(1));
 });
 
@@ -45,7 +45,7 @@ const ORDERS: Record<Order, () => Promise<void>> = {
   die: async () => {
     pacing = false;
     const dieIfIdle = () => (caller.idle ? process.kill(process.pid, "SIGKILL") : setTimeout(ORDERS.die, 10));
-    // Ourselves, and in the very tick that looks: from outside, an exchange could begin between the look and the kill.
+    // The process kills itself in the tick of the check: from outside, an exchange could begin between check and kill.
     report(dieIfIdle);
   },
   stop: async () => {
@@ -68,13 +68,13 @@ async function request(): Promise<void> {
   } catch (error) {
     failed += 1;
     const text = `a request failed: ${error instanceof Error ? error.message : "?"}`;
-    if (!told.has(text)) send({ type: "failure", text });
-    told.add(text);
+    if (!reported.has(text)) send({ type: "failure", text });
+    reported.add(text);
   }
   requests += 1;
 }
 
-/** Who started us is gone: nothing stays behind, neither we nor the session. */
+/** Exits because the parent has exited, and removes the session, so that nothing stays behind. */
 function leave(): void {
   if (!stopping) rmSync(dirname(config.sessionPath), { recursive: true, force: true, maxRetries: 5 });
   process.exit();

@@ -1,4 +1,4 @@
-/** The page about the adapters says of bodies what their tests say. */
+/** Checks that the table of bodies in docs/adapters.md agrees with the tests of the adapters. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { adapterCases } from "@unexpired/testing";
@@ -17,7 +17,7 @@ const rows = section
   .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")))
   .map(([, kind = "", ...cells]) => [kind, ...cells.slice(0, 4)]);
 
-it("has a row for each kind of body, and says what becomes of it with each client", () => {
+it("has a row for each kind of body, with each client's behavior", () => {
   const kinds = adapterCases.flatMap(({ sends }) => sends ?? []);
   const harnesses = [fetchHarness, httpHarness, ofetchHarness, gotHarness];
   const words = { repeated: "yes", once: "no" };

@@ -43,12 +43,12 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** Signs in with an access token that the API does not accept, and makes 1,000 concurrent calls. */
-async function callAtOnce(name: string, options: { readonly expiresAt: number; readonly spread: number }) {
+/** Signs in with an access token that the API rejects, and makes 1,000 concurrent calls. */
+async function callConcurrently(name: string, options: { readonly expiresAt: number; readonly spread: number }) {
   await using api = await startResourceServer();
   api.respond = async ({ authorization = "" }, index) => {
     const isAccepted = await server.verify(authorization.replace("Bearer ", ""));
-    if (!isAccepted) await sleep((index / CALLERS) * options.spread); // when the answer arrives is what the case is about
+    if (!isAccepted) await sleep((index / CALLERS) * options.spread);
     return isAccepted ? { status: 200 } : UNAUTHORIZED;
   };
   const refresh = oauth2Refresh({ tokenEndpoint: server.tokenEndpoint, clientId: server.clientId });
@@ -65,21 +65,21 @@ async function callAtOnce(name: string, options: { readonly expiresAt: number; r
   };
 }
 
-describe.each(Object.keys(clients))("%s: 1,000 concurrent callers, one exchange (P4, P10)", (name) => {
+describe.each(Object.keys(clients))("1,000 concurrent callers of %s (P4, P10)", (name) => {
   const later = () => Date.now() + 3_600_000;
 
-  it("expired by the clock", async () => {
-    const result = await callAtOnce(name, { expiresAt: 0, spread: 0 });
+  it("share one exchange if the token has expired by the clock", async () => {
+    const result = await callConcurrently(name, { expiresAt: 0, spread: 0 });
     expect(result).toEqual({ exchanges: 1, failures: 0, rejected: 0 });
   });
 
-  it("expired silently", async () => {
-    const result = await callAtOnce(name, { expiresAt: later(), spread: 0 });
+  it("share one exchange if the API rejects a token that has not expired", async () => {
+    const result = await callConcurrently(name, { expiresAt: later(), spread: 0 });
     expect(result).toEqual({ exchanges: 1, failures: 0, rejected: CALLERS });
   });
 
-  it("401s that arrive spread over 200 ms", async () => {
-    const result = await callAtOnce(name, { expiresAt: later(), spread: 200 });
+  it("share one exchange if the 401s arrive within 200 ms of each other", async () => {
+    const result = await callConcurrently(name, { expiresAt: later(), spread: 200 });
     expect(result).toEqual({ exchanges: 1, failures: 0, rejected: CALLERS });
   });
 });

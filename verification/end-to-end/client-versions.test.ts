@@ -1,4 +1,4 @@
-/** The packed adapters on the oldest and the newest versions of their clients: types, import and require. */
+/** Tests the packed adapters with the oldest and newest versions of their clients: types, import and require. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
@@ -8,7 +8,7 @@ import { Consumer, nodenext } from "./support/consumer.ts";
 
 const { devDependencies: tools = {} }: Partial<Manifest> = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-/** Besides the version that everything else is tested with: `"axios-oldest": "npm:axios@1.0.0"`. */
+/** The client versions besides the default one, which all other tests use: `"axios-oldest": "npm:axios@1.0.0"`. */
 const versions = packages.flatMap(({ folder, manifest }) =>
   Object.entries(manifest.devDependencies ?? {}).flatMap(([name, version]) =>
     version.startsWith("npm:") && name.startsWith(folder.replace("adapter-", ""))
@@ -18,11 +18,11 @@ const versions = packages.flatMap(({ folder, manifest }) =>
 );
 
 describe("versions of clients", () => {
-  it("are known", () => {
+  it("include those of all adapters", () => {
     expect(versions.length).toBeGreaterThanOrEqual(7);
   });
 
-  it.each(versions)("$adapter on $client", { timeout: 120_000 }, async ({ folder, adapter, client }) => {
+  it.each(versions)("work: $adapter with $client", { timeout: 120_000 }, async ({ folder, adapter, client }) => {
     const { [adapter]: tarball = "", "@unexpired/core": core = "" } = inject("tarballs");
     const compiler = [`typescript@${tools.typescript}`, `@types/node@${tools["@types/node"]}`];
     using consumer = new Consumer([tarball, core, client, ...compiler]);
@@ -30,7 +30,7 @@ describe("versions of clients", () => {
     expect(consumer.typeErrors(["program.ts"], nodenext)).toEqual([]);
     await using servers = await startServers();
     expect((await consumer.node(["nodenext/program.js"], servers.env)).stdout).toContain(servers.secretOfTheApi);
-    // the client's own CommonJS build is its own matter
+    // only requires the adapter: whether the client itself has a CommonJS build is not our concern
     consumer.write("require.cjs", `console.log(Object.keys(require("${adapter}")).length);`);
     expect(Number((await consumer.node(["require.cjs"])).stdout)).toBeGreaterThan(0);
   });

@@ -1,4 +1,4 @@
-/** The pages about writing a store and an adapter have a heading for every clause, and code that is what it says. */
+/** Checks that the pages about writing a store and an adapter quote every clause, and show code as it is. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -7,7 +7,7 @@ import { readPage, root } from "./support/pages.ts";
 const read = (file: string) => readFileSync(join(root, file), "utf8");
 const contracts = read("packages/testing/src/contract.ts");
 
-/** Clause by clause, what a failure of the kit quotes. */
+/** Reads the clauses of a contract, with the text that failures of the conformance kit quote. */
 function clausesOf(name: string) {
   const [, contract = ""] = new RegExp(`^const ${name} = \\{$(.*?)^\\} as const;$`, "ms").exec(contracts) ?? [];
   return [...contract.matchAll(/^ {2}(\w+): (?:"(.+)"|'(.+)'),$/gm)].map(([, clause = "", double, single]) => ({
@@ -23,7 +23,7 @@ describe.each([
   const { text: page, blocks } = readPage(file);
   const clauses = clausesOf(contract);
 
-  it("knows some clauses", () => {
+  it("finds the clauses of the contract", () => {
     expect(clauses.length).toBeGreaterThan(10);
   });
 
@@ -33,12 +33,12 @@ describe.each([
     expect(quote.replace(/^> /gm, "").replaceAll("\n", " ")).toBe(text);
   });
 
-  it("has no other heading with the name of a clause", () => {
+  it("has no two headings with the same anchor", () => {
     const anchors = [...page.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title.toLowerCase());
     expect(anchors.filter((anchor, index) => anchors.indexOf(anchor) !== index)).toEqual([]);
   });
 
-  it("names all its TypeScript", () => {
+  it("names every block of TypeScript", () => {
     expect(blocks.size).toBe(page.match(/^```ts$/gm)?.length);
   });
 

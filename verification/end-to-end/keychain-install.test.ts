@@ -1,4 +1,4 @@
-/** The keychain store as npm installs it where nothing can be compiled, with a real Secret Service. */
+/** Tests the keychain store as npm installs it on a machine without a compiler, with a real Secret Service. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
@@ -10,27 +10,29 @@ import { Consumer } from "./support/consumer.ts";
 
 const program = `
   import { keychainOrFile, keychainStore } from "@unexpired/store-keychain";
-  const place = { service: "consumer", account: "ada" };
-  const told = await keychainStore(place).save("a session", undefined).then(
-    async () => (await keychainStore(place).load()).value,
+  const item = { service: "consumer", account: "ada" };
+  const result = await keychainStore(item).save("a session", undefined).then(
+    async () => (await keychainStore(item).load()).value,
     (error) => [error.code, error.reason, error.message].join(" "),
   );
-  const either = keychainOrFile({ ...place, account: "bob", plainTextFile: { path: "bob.json" } });
+  const either = keychainOrFile({ ...item, account: "bob", plainTextFile: { path: "bob.json" } });
   await either.save("another session", undefined);
-  const found = await either.load();
-  console.log(JSON.stringify({ told, where: either.describe(), found: found.value }));
+  const loaded = await either.load();
+  console.log(JSON.stringify({ result, location: either.describe(), loaded: loaded.value }));
 `;
 
-interface Told {
-  readonly told: string;
-  readonly where: string;
-  readonly found: string;
-  /** What npm installed, by its folder. */
+interface Report {
+  /** The session that the keychain store saved and loaded, or its error. */
+  readonly result: string;
+  /** Where `keychainOrFile` keeps its session, and that session. */
+  readonly location: string;
+  readonly loaded: string;
+  /** The packages that npm installed, by folder. */
   readonly packages: Readonly<Record<string, { readonly hasInstallScript?: boolean }>>;
 }
 
-/** Installs the tarballs, and runs the program with a Secret Service. */
-async function tell(...options: string[]): Promise<Told> {
+/** Installs the tarballs and runs the program with a Secret Service. */
+async function runProgram(...options: string[]): Promise<Report> {
   const tarballs = inject("tarballs");
   const names = ["core", "store-node", "store-keychain"].map((name) => tarballs[`@unexpired/${name}`] ?? "");
   using consumer = new Consumer([...names, ...options]);
@@ -43,22 +45,22 @@ async function tell(...options: string[]): Promise<Told> {
 }
 
 describe("the packed keychain store", { timeout: 120_000 }, () => {
-  it("works as installed, with nothing that is compiled or downloaded when installed", async (ctx) => {
+  it("works as installed, without an install script", async (ctx) => {
     const reason = secretServiceSkipReason();
     if (reason !== undefined) ctx.skip(reason);
-    const { told, found, where, packages } = await tell();
-    expect({ told, found }).toEqual({ told: "a session", found: "another session" });
-    expect(where).toContain("keychain item");
+    const { result, loaded, location, packages } = await runProgram();
+    expect({ result, loaded }).toEqual({ result: "a session", loaded: "another session" });
+    expect(location).toContain("keychain item");
     expect(Object.keys(packages)).not.toContain("node_modules/keytar");
     expect(Object.values(packages).filter((each) => each.hasInstallScript)).toEqual([]);
   });
 
-  it("says what is missing where no optional package was installed, and the file is used where that is allowed", async (ctx) => {
+  it("names the missing optional package, and uses the file if that is allowed", async (ctx) => {
     const reason = secretServiceSkipReason();
     if (reason !== undefined) ctx.skip(reason);
-    const { told, found, where } = await tell("--omit=optional");
-    expect(told).toMatch(/^STORE_UNAVAILABLE no_backend .*npm install @napi-rs\/keyring/);
-    expect(found).toBe("another session");
-    expect(where).toContain("bob.json, in plain text");
+    const { result, loaded, location } = await runProgram("--omit=optional");
+    expect(result).toMatch(/^STORE_UNAVAILABLE no_backend .*npm install @napi-rs\/keyring/);
+    expect(loaded).toBe("another session");
+    expect(location).toContain("bob.json, in plain text");
   });
 });

@@ -1,4 +1,4 @@
-/** The conformance kit as people get it: packed, installed by npm alone, on the stores of docs/writing-a-store.md. */
+/** Tests the conformance kit, packed and installed by npm, with the stores of docs/writing-a-store.md. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,11 +9,11 @@ import { run } from "../../scripts/workspace.ts";
 import { block, readPage, root } from "./support/pages.ts";
 
 const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const ours = ["typescript", "vitest", "@types/node"].map((name) => `${name}@${devDependencies[name]}`);
+const tools = ["typescript", "vitest", "@types/node"].map((name) => `${name}@${devDependencies[name]}`);
 const RUNNERS = ["jest@30.5.2", "mocha@12.0.3", "@types/mocha@10.0.10"];
 const MINUTE = 60_000;
 
-/** How each is told to run a file. */
+/** The arguments with which each runner runs a file. */
 const commands: Readonly<Record<string, (file: string) => string[]>> = {
   vitest: (file) => ["node_modules/vitest/vitest.mjs", "run", `${file}.ts`],
   node: (file) => ["--test", `${file}.ts`],
@@ -23,7 +23,7 @@ const commands: Readonly<Record<string, (file: string) => string[]>> = {
 
 const page = readPage("docs/writing-a-store.md");
 
-/** The page has those of `store`; the others differ in what they import. */
+/** The test files. The page shows those of `store`; the others differ in their import only. */
 const tests = ["store", "first-try", "corrected"].flatMap((subject) =>
   Object.keys(commands).map((runner) => `${subject}.${runner}.test.ts`),
 );
@@ -31,7 +31,7 @@ const tests = ["store", "first-try", "corrected"].flatMap((subject) =>
 const consumer = mkdtempSync(join(tmpdir(), "unexpired-runners-"));
 const write = (name: string, text: string) => writeFileSync(join(consumer, name), text);
 
-/** The exit code of a test run, and all that it printed. */
+/** Runs a test file and returns its exit code and output. */
 async function test(runner: string, subject: string): Promise<{ code: number; printed: string }> {
   const args = commands[runner]?.(`${subject}.${runner}.test`) ?? [];
   const { NODE_OPTIONS: _, VITEST: __, ...env } = process.env;
@@ -43,7 +43,7 @@ async function test(runner: string, subject: string): Promise<{ code: number; pr
   return { code, printed: `${stdout}${stderr}` };
 }
 
-/** The first try of the page after the correction that it gives. */
+/** The page's first attempt with the correction that the page gives. */
 function corrected(): string {
   const [signature = ""] = block(page, "correction").split("\n");
   const wrong = `${signature.replace(", expected", "")}\n`;
@@ -54,7 +54,7 @@ function corrected(): string {
 beforeAll(() => {
   write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
   const { "@unexpired/core": core = "", "@unexpired/testing": testing = "" } = inject("tarballs");
-  run("npm", ["install", "--no-audit", "--no-fund", core, testing, ...ours, ...RUNNERS], { cwd: consumer });
+  run("npm", ["install", "--no-audit", "--no-fund", core, testing, ...tools, ...RUNNERS], { cwd: consumer });
   for (const [name, code] of page.blocks) write(basename(name), code);
   write("corrected.ts", corrected());
   for (const name of tests.filter((test) => !page.blocks.has(test))) {
@@ -69,20 +69,21 @@ beforeAll(() => {
 afterAll(() => rmSync(consumer, { recursive: true }), MINUTE);
 
 describe.each(Object.keys(commands))("the kit under %s", (runner) => {
-  it("passes the SQLite store", { timeout: 5 * MINUTE }, async () => {
+  it("accepts the SQLite store", { timeout: 5 * MINUTE }, async () => {
     const { code, printed } = await test(runner, "store");
     expect(printed).toContain("skipped: tells who watches of another holder's save");
     expect(code, printed).toBe(0);
   });
 
-  it("says what is wrong with the first try, as the page has it", { timeout: MINUTE }, async () => {
+  it("reports the error of the first attempt exactly as the page shows it", { timeout: MINUTE }, async () => {
     const { code, printed } = await test(runner, "first-try");
-    const [, message = ""] = /^```text\nConformanceError: (.*?)\n```/ms.exec(page.text) ?? []; // each shows the name its own way
+    // Without the error's name, which each runner shows differently.
+    const [, message = ""] = /^```text\nConformanceError: (.*?)\n```/ms.exec(page.text) ?? [];
     for (const line of message.split("\n")) expect(printed).toContain(line);
     expect(code).not.toBe(0);
   });
 
-  it("passes it when it is corrected", { timeout: MINUTE }, async () => {
+  it("accepts the corrected attempt", { timeout: MINUTE }, async () => {
     const { code, printed } = await test(runner, "corrected");
     expect(code, printed).toBe(0);
   });

@@ -27,7 +27,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** A session file whose access token has expired. */
+/** Creates a session file whose access token has expired. */
 async function signInExpired(path: string): Promise<void> {
   const tokens = createTokenManager({ store: fileStore({ path }) });
   await tokens.signIn({
@@ -46,7 +46,7 @@ async function startHolder(path: string): Promise<ChildProcess> {
   return child;
 }
 
-it("lets 16 processes on an expired session make one exchange, and each goes on (P4)", async () => {
+it("makes one exchange for 16 processes with an expired session, and serves each of them (P4)", async () => {
   const path = join(directory, "session.json");
   await signInExpired(path);
   const holders = await Promise.all(Array.from({ length: 16 }, () => startHolder(path)));

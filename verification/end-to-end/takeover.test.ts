@@ -28,25 +28,25 @@ interface Case {
   readonly when: string;
   readonly hold: Hold;
   readonly grace: Grace;
-  /** What each of the others reports. */
+  /** The report of each of the others. */
   readonly report: unknown;
   readonly requests: number;
   readonly isRevoked: boolean;
 }
 
-const GRACE = { seconds: 30, answer: "same" } as const;
+const GRACE = { seconds: 30, replayReturns: "same" } as const;
 
 const cases: Case[] = [
   {
     when: "before the server processed its request",
     hold: "before",
-    grace: { seconds: 0, answer: "same" },
+    grace: { seconds: 0, replayReturns: "same" },
     report: 200,
     requests: 2,
     isRevoked: false,
   },
   {
-    when: "after it, within 30 s of grace that answers the same tokens",
+    when: "after that, with a grace period of 30 s that returns the same tokens",
     hold: "after",
     grace: GRACE,
     report: 200,
@@ -54,24 +54,24 @@ const cases: Case[] = [
     isRevoked: false,
   },
   {
-    when: "after it, within 30 s of grace that answers new tokens",
+    when: "after that, with a grace period of 30 s that returns new tokens",
     hold: "after",
-    grace: { ...GRACE, answer: "new" },
+    grace: { ...GRACE, replayReturns: "new" },
     report: 200,
     requests: 2,
     isRevoked: false,
   },
   {
-    when: "after it, without grace",
+    when: "after that, without a grace period",
     hold: "after",
-    grace: { seconds: 0, answer: "same" },
+    grace: { seconds: 0, replayReturns: "same" },
     report: "response_lost",
     requests: 2,
     isRevoked: true,
   },
 ];
 
-it.each(cases)("the holder is killed $when: the others take over", async ({ hold, grace, ...expected }) => {
+it.each(cases)("lets the others take over if the holder is killed $when", async ({ hold, grace, ...expected }) => {
   await using server = await startGraceServer(grace);
   const api = await startApi((accessToken) => server.verify(accessToken));
   const path = join(directory, `${cases.findIndex(({ when }) => when === expected.when)}`, "session.json");
@@ -83,8 +83,8 @@ it.each(cases)("the holder is killed $when: the others take over", async ({ hold
   holder.send("go");
   await held;
   const reports = others.map(async (child) => (await once(child, "message"))[0] as unknown);
-  for (const child of others) child.send("go"); // they find the claim, and wait for its owner
-  await waitForLooks();
+  for (const child of others) child.send("go"); // they find the claim and wait for its owner
+  await waitForLoads();
   holder.kill("SIGKILL");
   const killedAt = performance.now();
   expect(await Promise.all(reports)).toEqual(Array(OTHERS).fill(expected.report));
@@ -93,9 +93,9 @@ it.each(cases)("the holder is killed $when: the others take over", async ({ hold
   await api.close();
 });
 
-const waitForLooks = () => new Promise((resolve) => setTimeout(resolve, 100));
+const waitForLoads = () => new Promise((resolve) => setTimeout(resolve, 100));
 
-/** A session file whose access token has expired. */
+/** Creates a session file whose access token has expired. */
 async function signInExpired(path: string, server: GraceServer): Promise<void> {
   const tokens = createTokenManager({ store: fileStore({ path }) });
   await tokens.signIn({ accessToken: canary("access", "expired"), refreshToken: server.mint(), expiresAt: 0 });

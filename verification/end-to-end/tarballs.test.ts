@@ -1,7 +1,7 @@
-/** What is tested last is what people install: the packed tarballs, installed by npm alone into an empty folder. */
+/** Tests what users install: the packed tarballs, installed by npm into an empty folder. */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { entries, type Manifest, packages, root } from "../../scripts/workspace.ts";
 import { asCommonJs, firstProgram, startServers } from "./readme.ts";
 import { bundler, Consumer, nodenext } from "./support/consumer.ts";
@@ -9,7 +9,7 @@ import { bundler, Consumer, nodenext } from "./support/consumer.ts";
 let consumer: Consumer;
 const specifiers = packages.flatMap((pkg) => entries(pkg).map(([specifier]) => specifier));
 
-/** The clients that the adapters are peers of, and the compiler, in the versions that we develop with. */
+/** The peer dependencies of the adapters, and the compiler, in the versions that we develop with. */
 function companions(): string[] {
   const manifests: Partial<Manifest>[] = [JSON.parse(readFileSync(join(root, "package.json"), "utf8"))];
   manifests.push(...packages.map((pkg) => pkg.manifest));
@@ -22,7 +22,7 @@ function companions(): string[] {
     .map((name) => `${name}@${versions[name]}`);
 }
 
-/** The first program of each README, under the name of the file that it is written to. */
+/** The first program of each README: the name of the file that it is written to, and the README. */
 const programs = [["program", "README.md"], ...packages.map(({ folder }) => [folder, `packages/${folder}/README.md`])];
 
 beforeAll(() => {
@@ -38,7 +38,7 @@ beforeAll(() => {
 
 afterAll(() => consumer[Symbol.dispose]());
 
-test.each([nodenext, bundler])("everything type-checks under $moduleResolution", { timeout: 120_000 }, (resolution) => {
+it.each([nodenext, bundler])("type-checks everything under $moduleResolution", { timeout: 120_000 }, (resolution) => {
   const files = ["all.ts", ...programs.map(([name]) => `${name}.ts`)];
   expect(consumer.typeErrors(files, resolution)).toEqual([]);
 });
@@ -48,7 +48,8 @@ describe.each(programs)("%s.ts of %s", (name) => {
   const start = async (program: string) => {
     await using servers = await startServers();
     const { stdout } = await consumer.node([program], { ...servers.env, HOME: home(), LOCALAPPDATA: home() });
-    return stdout.includes(name === "testing" ? "\u2139 fail 0" : servers.secretOfTheApi); // that one is a test
+    // The program of `testing` is a test.
+    return stdout.includes(name === "testing" ? "\u2139 fail 0" : servers.secretOfTheApi);
   };
   beforeEach(() => mkdirSync(home()));
   afterEach(() => {
@@ -56,22 +57,22 @@ describe.each(programs)("%s.ts of %s", (name) => {
     rmSync(join(consumer.directory, "session.json"), { force: true });
   });
 
-  test("runs by import", async () => {
+  it("runs as an ES module", async () => {
     expect(await start(`nodenext/${name}.js`)).toBe(true);
   });
 
-  test("runs by require", async () => {
+  it("runs as CommonJS", async () => {
     consumer.write(`${name}.cjs`, asCommonJs(readFileSync(join(consumer.directory, "nodenext", `${name}.js`), "utf8")));
     expect(await start(`${name}.cjs`)).toBe(true);
   });
 });
 
-test.each(specifiers)('import "%s"', async (specifier) => {
+it.each(specifiers)('can import "%s"', async (specifier) => {
   consumer.write("import.js", `import * as all from "${specifier}"; console.log(Object.keys(all).length);`);
   expect(Number((await consumer.node(["import.js"])).stdout)).toBeGreaterThan(0);
 });
 
-test.each(specifiers)('require("%s")', async (specifier) => {
+it.each(specifiers)('can require("%s")', async (specifier) => {
   consumer.write("require.cjs", `console.log(Object.keys(require("${specifier}")).length);`);
   expect(Number((await consumer.node(["require.cjs"])).stdout)).toBeGreaterThan(0);
 });

@@ -9,51 +9,52 @@ import { type Line, MARKER, type Order, type WorkerConfig } from "./messages.ts"
 const LONGEST_LINE = 300;
 const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 
-/** Those that live. A stopped one would not notice that its parent has gone. */
+/** The living child processes. A stopped one would not notice that its parent has exited. */
 const living = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const each of living) each.kill("SIGKILL");
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
-/** One process as its round sees it. */
+/** One process, as seen by its round. */
 export class Child {
-  /** All that it wrote. */
+  /** Everything that it wrote to stdout and stderr. */
   printed = "";
   readonly lines: Line[] = [];
-  /** Whether its fault point was reached. */
+  /** Whether it reached its fault point. */
   isHit = false;
-  isGone = false;
-  /** Whether it once did not answer in time. */
+  hasEnded = false;
+  /** Whether it ever missed a deadline. */
   isLate = false;
   readonly #log: string[] = [];
   readonly #process: ChildProcess;
   readonly #exited: Promise<unknown>;
-  #heard = () => {};
+  #onLine = () => {};
 
   constructor(config: WorkerConfig) {
-    const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "unexpired-fault-injection-cache") }; // halves the start-up
+    // The compile cache halves the start-up time.
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "unexpired-fault-injection-cache") };
     const stdio = ["ignore", "pipe", "pipe", "ipc"] as const;
     this.#process = fork(WORKER, [JSON.stringify(config)], { stdio: [...stdio], env });
     living.add(this.#process);
     this.#exited = once(this.#process, "exit").then(() => {
       living.delete(this.#process);
-      this.isGone = true;
-      this.#heard();
+      this.hasEnded = true;
+      this.#onLine();
     });
     let rest = "";
     this.#process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.printed += text;
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) this.#hear(line);
+      for (const line of lines) this.#receive(line);
     });
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.printed += text;
     });
   }
 
-  /** Whether it has sent a refresh token, or is about to. */
+  /** Whether it has presented a refresh token, or is about to. */
   get isPresenting(): boolean {
     return this.lines.some(({ type }) => type === "presented");
   }
@@ -62,41 +63,41 @@ export class Child {
     return this.#process.pid ?? 0;
   }
 
-  /** How its calls ended, oldest first. */
+  /** The outcomes of its calls, oldest first. */
   get outcomes(): readonly string[] {
     return this.lines.flatMap((line) => (line.type === "settled" ? [line.outcome] : []));
   }
 
-  /** What it said, and when. */
+  /** Its messages, with timestamps. */
   get log(): string {
     return this.#log.map((line) => `  ${line.slice(0, LONGEST_LINE)}`).join("\n");
   }
 
   order(order: Order): void {
-    if (this.#process.connected) this.#process.send(order, () => {}); // an error: it is gone
+    if (this.#process.connected) this.#process.send(order, () => {}); // an error means that it has exited
   }
 
-  /** Orders, and waits for how it ended. */
+  /** Sends an order and waits for its outcome. */
   async ask(order: Order, deadline: number): Promise<string> {
     const before = this.outcomes.length;
     this.order(order);
     await this.until(() => this.outcomes.length > before, deadline);
-    this.isLate ||= this.outcomes.length === before && !this.isGone;
-    return this.outcomes[before] ?? (this.isGone ? "gone" : "silent");
+    this.isLate ||= this.outcomes.length === before && !this.hasEnded;
+    return this.outcomes[before] ?? (this.hasEnded ? "gone" : "silent");
   }
 
-  /** Resolves when `isSo`, when the process is gone, or when the time is over. */
-  async until(isSo: () => boolean, deadline: number): Promise<void> {
+  /** Waits until the condition holds, the process has ended, or `deadline` milliseconds have passed. */
+  async until(holds: () => boolean, deadline: number): Promise<void> {
     const end = performance.now() + deadline;
-    while (!isSo() && !this.isGone && performance.now() < end) await this.#nextLine(end - performance.now());
+    while (!holds() && !this.hasEnded && performance.now() < end) await this.#nextLine(end - performance.now());
   }
 
   signal(name: NodeJS.Signals): void {
-    if (!this.isGone) this.#process.kill(name);
+    if (!this.hasEnded) this.#process.kill(name);
   }
 
   get isStopped(): boolean {
-    return !this.isGone && / T /.test(readFileSync(`/proc/${this.pid}/stat`, "utf8").replace(/\(.*\)/, ""));
+    return !this.hasEnded && / T /.test(readFileSync(`/proc/${this.pid}/stat`, "utf8").replace(/\(.*\)/, ""));
   }
 
   async end(): Promise<void> {
@@ -110,24 +111,24 @@ export class Child {
   #nextLine(wait: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, wait);
-      const heard = this.#heard;
-      this.#heard = () => {
+      const onLine = this.#onLine;
+      this.#onLine = () => {
         clearTimeout(timer);
-        heard();
+        onLine();
         resolve();
       };
     });
   }
 
-  #hear(text: string): void {
+  #receive(text: string): void {
     const line = parse(text);
     if (!line) return;
     this.lines.push(line);
     this.#log.push(`${(performance.now() / 1000).toFixed(3)} ${text}`);
     if (line.type === MARKER) this.isHit = true;
-    const heard = this.#heard;
-    this.#heard = () => {};
-    heard();
+    const onLine = this.#onLine;
+    this.#onLine = () => {};
+    onLine();
   }
 }
 
@@ -135,6 +136,6 @@ function parse(text: string): Line | undefined {
   try {
     return JSON.parse(text) as Line;
   } catch {
-    return undefined; // somebody else's words: kept in `printed`
+    return undefined; // output that is not ours is kept in `printed`
   }
 }

@@ -1,37 +1,38 @@
 import type { Repair } from "./repairs.ts";
 import type { ProfileName } from "./scene.ts";
 
-/** What happens to one of those that come after the first. */
+/** A fault of one of the processes that come after the first. */
 export interface SecondFault {
   readonly at: string;
   readonly fault: "kill" | "stop";
-  /** How its calls may end. */
+  /** The outcomes that its calls may have. */
   readonly outcomes: readonly string[];
 }
 
-/** Where which fault happens, and what may come of it. */
+/** A fault, the point at which it occurs, and the outcomes that are allowed. */
 export interface FaultPoint {
-  /** Also names it on the command line. */
+  /** The name, also used on the command line. */
   readonly name: string;
   readonly at: string;
   readonly fault: string;
   readonly kind: "kill" | "stop" | "lock" | "disk" | "files";
-  /** How the calls of the processes without the fault may end. */
+  /** The outcomes that calls of the processes without the fault may have. */
   readonly others: readonly string[];
-  /** The same of the one with the fault; `gone`: it does not live to tell. */
+  /** The same for the process with the fault; `gone` if it does not survive. */
   readonly victim: readonly string[];
-  /** The same of a process that comes later, when what is broken has been repaired. */
+  /** The same for a process that starts later, after the repair. */
   readonly next: readonly string[];
-  /** Requests that the token endpoint may see, and grants that it may revoke. */
+  /** The maximum number of requests to the token endpoint. */
   readonly exchanges: number;
+  /** The maximum number of grants that the server revokes. */
   readonly revoked: number;
-  /** Brings things back in order: lifts the limit, frees the disk, restores rights. */
+  /** The repair: lifts the limit, frees the disk, restores permissions. */
   readonly repair?: Repair;
-  /** Whether the others can only go on once that is done: they wait for the one with the fault, which lives. */
+  /** Whether the others can go on only after the repair, because they wait for the process with the fault. */
   readonly isRepairedFirst?: boolean;
-  /** Another process meets a fault as well: the first one that comes there. */
+  /** A fault of a second process: the first one that reaches that point. */
   readonly second?: SecondFault;
-  /** What kind of authorization server; the default is a generic one. */
+  /** The kind of authorization server. Default: `generic`. */
   readonly profile?: ProfileName;
 }
 
@@ -43,10 +44,10 @@ export type Expected = Pick<FaultPoint, "others" | "victim" | "next" | "exchange
 export const OK = ["200"];
 export const LOST = ["SIGN_IN_REQUIRED response_lost"];
 
-/** Nothing that cannot be made good: one exchange, everybody goes on. */
+/** A fault that the processes recover from: one exchange, and every process goes on. */
 export const fine: Expected = { others: OK, victim: OK, next: OK, exchanges: 1, revoked: 0 };
 
-/** The server rotated and nobody can know to what: without grace one more presentation ends the session. */
+/** The server rotated and the response is lost: without a grace period, presenting the token again ends the session. */
 export const lost: Expected = { others: LOST, victim: LOST, next: LOST, exchanges: 2, revoked: 1 };
 
 /** The same expectations for several points. */
@@ -58,15 +59,15 @@ export const points =
 const nameOf = (first: string, { second, profile }: Partial<FaultPoint>): string =>
   `${first}${second ? `+${second.fault}:${second.at}` : ""}${profile ? `@${profile}` : ""}`;
 
-/** Expectations, and what else is particular. */
+/** The expectations, and other properties of a fault point. */
 export type Course = Expected & Partial<FaultPoint>;
 
 export const kill = (course: Course) => points("kill", "kill", { ...course, victim: ["gone"] });
 export const stop = (course: Course) => points("stop", "stop", course);
 
-/** Whoever wakes up with tokens of a grant that the server has revoked meanwhile is told so, in one way or another. */
+/** The outcomes of a process that wakes with tokens of a grant that the server has revoked in the meantime. */
 export const REVOKED = [
-  "401", // the token is too new for another exchange: the 401 is surfaced
+  "401", // the token is too new for another exchange, so the 401 is returned
   "SIGN_IN_REQUIRED session_expired",
   "SIGN_IN_REQUIRED revoked",
   "REFRESH_FAILED",

@@ -15,7 +15,7 @@ import { PROFILE_POINTS } from "./profile-points.ts";
 import { STORAGE_POINTS } from "./storage-points.ts";
 import { TAKEOVER_POINTS } from "./takeover-points.ts";
 
-/** The steps of a save up to the moment that the new generation has its name. */
+/** The steps of a save before the new generation is linked under its name. */
 const BEFORE_LINK = [
   "before-save",
   "after-lock",
@@ -29,7 +29,7 @@ const BEFORE_LINK = [
   "before-link",
 ];
 
-/** The steps after it: the value is stored. */
+/** The steps after that: the value is stored. */
 const AFTER_LINK = [
   "after-link",
   "after-sync-directory",
@@ -44,7 +44,7 @@ const AFTER_LINK = [
 
 const in_ = (phase: string, steps: readonly string[]) => steps.map((step) => `${phase}/${step}`);
 
-/** Whether the server still processes a request whose sender is gone is up to it. */
+/** A server may or may not process a request whose sender has died. */
 const perhapsLost: Expected = { ...lost, others: [...OK, ...LOST], next: [...OK, ...LOST] };
 
 const KILLS = [
@@ -52,7 +52,7 @@ const KILLS = [
   ...kill(fine)(...in_("claim", [...BEFORE_LINK, ...AFTER_LINK])),
   ...kill(fine)("exchange/before-send"),
   ...kill(perhapsLost)("exchange/request-written"),
-  ...kill(lost)("exchange/answer-arrived"),
+  ...kill(lost)("exchange/response-arrived"),
   ...kill(lost)(...in_("commit", BEFORE_LINK)),
   ...kill(fine)(...in_("commit", AFTER_LINK)),
 ];
@@ -61,7 +61,7 @@ const STOPS = [
   ...stop(fine)("look/after-load", ...in_("claim", ["after-lock", "before-draft", "after-draft", "before-link"])),
   ...stop(fine)(...in_("claim", ["after-link", "before-rename", "before-unlock", "after-save"])),
   ...stop(sentTooLate)("exchange/before-send"),
-  ...stop(wokenTooLate)("exchange/request-written", "exchange/answer-arrived"),
+  ...stop(wokenTooLate)("exchange/request-written", "exchange/response-arrived"),
   ...stop(wokenTooLate)(...in_("commit", ["after-lock", "before-draft", "after-draft", "before-link"])),
   ...stop(fine)(...in_("commit", ["after-link", "before-rename", "before-unlock", "after-save"])),
 ];

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-/** Something bad, done by the process itself to itself or to the files, before its next instruction. */
+/** A fault that a process inflicts on itself or on the files, before its next instruction. */
 type Fault = (sessionPath: string) => void;
 
 const GARBAGE = "\u0000\u0001 not a session {";
@@ -11,7 +11,7 @@ const GARBAGE = "\u0000\u0001 not a session {";
 export const chainOf = (sessionPath: string): string =>
   join(dirname(sessionPath), `.${basename(sessionPath)}.unexpired`);
 
-/** The highest generation of a chain: the truth. */
+/** The highest generation of a chain, which holds the stored value. */
 export function headOf(sessionPath: string): string {
   const numbers = readdirSync(chainOf(sessionPath)).filter((name) => /^\d+$/.test(name));
   return join(chainOf(sessionPath), String(Math.max(...numbers.map(Number))));
@@ -19,9 +19,9 @@ export function headOf(sessionPath: string): string {
 
 const signal = (name: NodeJS.Signals) => () => void process.kill(process.pid, name);
 
-/** The disk takes no more from this process: every write fails. Only the soft limit, which can be lifted again. */
+/** Makes every write of this process fail, by the soft limit only, so that it can be lifted again. */
 function limitFiles(): void {
-  process.on("SIGXFSZ", () => {}); // by itself Node lets it end the process; with this, writes fail with EFBIG
+  process.on("SIGXFSZ", () => {}); // without a handler the signal ends the process; with one, writes fail with EFBIG
   execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=0:"]);
 }
 
@@ -31,27 +31,27 @@ function fillDisk(sessionPath: string): void {
     try {
       for (;;) writeFileSync(join(dirname(sessionPath), "filler"), Buffer.alloc(size), { flag: "a" });
     } catch {
-      // that much does not fit any more
+      // a chunk of this size no longer fits
     }
   }
 }
 
-/** What others put into a directory while it is emptied would keep it alive. */
-function removeAtOnce(directory: string, sessionPath: string): void {
+/** Removes a directory atomically: while it is being emptied, other processes could add files to it. */
+function removeAtomically(directory: string, sessionPath: string): void {
   const elsewhere = join(dirname(dirname(sessionPath)), "removed");
   renameSync(directory, elsewhere);
   rmSync(elsewhere, { recursive: true });
 }
 
-/** By name. */
+/** All faults by name. */
 export const FAULTS: Readonly<Record<string, Fault>> = {
   kill: signal("SIGKILL"),
   stop: signal("SIGSTOP"),
   none: () => {},
   "limit-files": limitFiles,
   "fill-disk": fillDisk,
-  "remove-directory": (path) => removeAtOnce(dirname(path), path),
-  "remove-chain": (path) => removeAtOnce(chainOf(path), path),
+  "remove-directory": (path) => removeAtomically(dirname(path), path),
+  "remove-chain": (path) => removeAtomically(chainOf(path), path),
   "remove-file": (path) => rmSync(path),
   "forbid-writing": (path) => chmodSync(chainOf(path), 0o500),
   "forbid-directory": (path) => chmodSync(dirname(path), 0o000),

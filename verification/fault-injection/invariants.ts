@@ -4,7 +4,7 @@ import { chainOf } from "./faults.ts";
 import type { Line } from "./messages.ts";
 import type { Facts } from "./round.ts";
 
-/** The invariants that did not hold, in words. */
+/** Describes the violated invariants. */
 export function violations(facts: Facts): string[] {
   return [
     ...outcomeViolations(facts),
@@ -19,7 +19,7 @@ function outcomeViolations({ point, victim, others, next, signInAgain }: Facts):
   const judge = (who: string, outcomes: readonly string[], allowed: readonly string[]) =>
     outcomes.filter((outcome) => !allowed.includes(outcome)).map((outcome) => `${who}: ${outcome}`);
   const silent = (child: Facts["victim"], who: string) =>
-    child.isLate || child.outcomes.length === 0 ? [`P15: ${who} got no answer in time`] : [];
+    child.isLate || child.outcomes.length === 0 ? [`P15: ${who} did not finish in time`] : [];
   const look = (child: Facts["victim"], who: string, allowed: readonly string[]) => [
     ...judge(who, child.outcomes, allowed),
     ...(allowed.includes("gone") ? [] : silent(child, who)),
@@ -36,12 +36,12 @@ function outcomeViolations({ point, victim, others, next, signInAgain }: Facts):
   ];
 }
 
-/** The next process renews once more where the session lives, or else the first time after it signed in again. */
+/** The next process refreshes once more: the living session, or the one that it signed in to again. */
 function serverViolations({ point, scene, next, signInAgain }: Facts): string[] {
   const { tokenRequests, revokedGrants } = scene.server;
   const allowed = point.exchanges + (next.outcomes[0] === "200" || signInAgain !== undefined ? 1 : 0);
   return [
-    ...(tokenRequests > allowed ? [`P4: ${tokenRequests} exchanges, where ${allowed} would do`] : []),
+    ...(tokenRequests > allowed ? [`P4: ${tokenRequests} exchanges instead of at most ${allowed}`] : []),
     ...(revokedGrants > point.revoked ? [`P1: ${revokedGrants} grants revoked`] : []),
   ];
 }
@@ -58,7 +58,7 @@ function presentationViolations({ victim, others, next }: Facts): string[] {
   return [...again].map((digest) => `P1: the refresh token ${digest.slice(0, 8)}… was presented twice as new`);
 }
 
-/** Old generations are collected; a draft and a projection stay only where their writer was killed. */
+/** Old generations are collected; a draft and a projection remain only if their writer was killed. */
 function leftOverViolations({ point, scene }: Facts): string[] {
   const names = listed(chainOf(scene.sessionPath));
   const temporary = names.filter((name) => /^(draft|projection)-/.test(name));
@@ -77,11 +77,11 @@ function listed(...path: string[]): string[] {
   try {
     return readdirSync(path.join("/"));
   } catch {
-    return []; // the fault took it away
+    return []; // the fault removed it
   }
 }
 
-/** No token in anything that any process wrote (P8). */
+/** No process writes a token (P8). */
 function secretViolations({ scene, victim, others, next }: Facts): string[] {
   const printed = [victim, ...others, next].map((child) => child.printed).join("\n");
   const leaks = [...scene.tokens].filter((token) => printed.includes(token));

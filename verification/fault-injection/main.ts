@@ -17,12 +17,13 @@ const options = parseOptions(process.argv.slice(2));
 const possible = canMount() ? FAULT_POINTS : FAULT_POINTS.filter(({ fault }) => fault !== "fill-disk");
 const exact = possible.filter(({ name }) => name === options.point);
 const chosen = exact.length > 0 ? exact : possible.filter(({ name }) => name.includes(options.point ?? ""));
-if (chosen.length === 0) throw new Error(`no fault point is called ${options.point}: see --list`);
+if (chosen.length === 0)
+  throw new Error(`There is no fault point whose name contains "${options.point}". Run with --list to see all names.`);
 
 if (options.list) for (const { name } of chosen) console.log(name);
 else process.exitCode = report(await playAll(schedule(chosen, options.rounds)));
 
-/** All fault points, in an order of the seed's; and what takes long first: a stopped process needs no processor. */
+/** Orders the rounds by the seed, long ones first: while their processes are stopped, they need no CPU. */
 function schedule(points: readonly FaultPoint[], rounds: number): Round[] {
   const rank = new Map(points.map((point) => [point, seeded(`${options.seed} ${point.name}`)()]));
   const inTurn = points.toSorted((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
@@ -50,13 +51,14 @@ async function play({ point, repetition }: Round): Promise<RoundResult> {
     console.log(`VIOLATED at ${point.name}:\n${result.violations.map((each) => `  - ${each}`).join("\n")}`);
     console.log(result.log);
     const again = `pnpm inject-faults --seed ${options.seed} --point ${point.name} --rounds ${repetition + 1}`;
-    console.log(`To see it again: ${again}\n`);
+    console.log(`To repeat it: ${again}\n`);
   }
   return result;
 }
 
 function report(results: readonly RoundResult[]): number {
-  if (possible.length < FAULT_POINTS.length) console.log("skipped, because nothing can be mounted here: fill-disk");
+  if (possible.length < FAULT_POINTS.length)
+    console.log("Skipped fill-disk, because this process cannot mount a file system.");
   console.log(table(results));
   const violations = results.flatMap((result) => result.violations);
   console.log(`\n${results.length} rounds, ${violations.length} violations (seed ${options.seed})`);

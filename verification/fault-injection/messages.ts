@@ -1,47 +1,47 @@
 import { writeSync } from "node:fs";
 import type { ProviderProfile } from "@unexpired/core";
 
-/** Is in every line that a fault point writes. Published packages must not contain it: see `scripts/check-tarballs.ts`. */
+/** The marker of lines that fault points write. `scripts/check-tarballs.ts` checks that no package contains it. */
 export const MARKER = "unexpired-fault-point";
 
-/** Where a process meets which fault. */
+/** A fault of a process and the point at which it occurs. */
 export interface TrapConfig {
   /** `<phase>/<step>`; see `fault-points.ts`. */
   readonly point: string;
   readonly fault: string;
-  /** Of all processes that share this path only the first one meets it. */
+  /** A path; of all processes that share it, only the first to reach the point has the fault. */
   readonly once?: string;
 }
 
-/** What a process is started with. */
+/** The configuration of a process. */
 export interface WorkerConfig {
   readonly sessionPath: string;
   readonly tokenEndpoint: string;
   readonly clientId: string;
   readonly api: string;
-  /** Deadline of an exchange, in milliseconds. The lease is ten seconds longer. */
+  /** The deadline of an exchange in milliseconds. The lease is ten seconds longer. */
   readonly timeout: number;
   readonly provider: Partial<ProviderProfile>;
   readonly trap?: TrapConfig | undefined;
-  /** The process gives up its rights before it opens the session: a superuser is never refused anything. */
+  /** Whether the process drops its privileges before it opens the session: root passes all permission checks. */
   readonly isWithoutRights: boolean;
-  /** Every process gets the lock at once, whoever holds it. */
+  /** Whether every process acquires the lock at once, even if another process holds it. */
   readonly everyoneWinsTheLock: boolean;
 }
 
-/** What a process is told: call the API; renew whatever the clock says, then call; sign in; go. */
+/** Orders to a process: call the API; refresh, then call; exit; sign in, then call. */
 export type Order =
   | { readonly do: "call" | "refresh" | "end" }
   | { readonly do: "sign-in"; readonly refreshToken: string };
 
-/** What a process says. */
+/** A line that a process writes. */
 export type Line =
   | { readonly type: "ready" }
   | { readonly type: typeof MARKER; readonly point: string }
-  /** A refresh token goes out; of the token only its digest. */
+  /** A refresh token is about to be presented; the line has only its digest. */
   | { readonly type: "presented"; readonly digest: string; readonly attemptId: string }
   | { readonly type: "exchange"; readonly attemptId: string; readonly afterLoss: boolean }
   | { readonly type: "settled"; readonly outcome: string; readonly told: string };
 
-/** Written at once: the next instruction may be the process's last. */
+/** Writes a line synchronously: the next instruction may be the last one of the process. */
 export const tell = (line: Line): void => void writeSync(1, `${JSON.stringify(line)}\n`);

@@ -3,9 +3,9 @@ import { parseArgs } from "node:util";
 export interface Options {
   readonly rounds: number;
   readonly seed: string;
-  /** Part of the names of the fault points to play. */
+  /** Selects the fault points whose names contain it. */
   readonly point: string | undefined;
-  /** Only say which there are. */
+  /** Whether to list the fault points instead of running them. */
   readonly list: boolean;
 }
 
@@ -20,6 +20,6 @@ export function parseOptions(args: readonly string[]): Options {
     },
   });
   const rounds = Number(values.rounds);
-  if (!Number.isSafeInteger(rounds) || rounds < 1) throw new TypeError("--rounds: expected a whole number above 0");
+  if (!Number.isSafeInteger(rounds) || rounds < 1) throw new TypeError("--rounds must be a whole number above 0.");
   return { rounds, seed: values.seed, point: values.point, list: values.list };
 }

@@ -3,7 +3,7 @@ import { chmodSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { chainOf, headOf } from "./faults.ts";
 
-/** Brings back in order what a fault has broken, as a person would who reads the error. */
+/** Repairs the damage of a fault, as a person who reads the error would. */
 type RepairFunction = (sessionPath: string, victim: number) => void;
 
 export const REPAIRS = {

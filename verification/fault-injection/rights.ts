@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directoryLock } from "../../packages/store-node/src/lock.ts";
 
-/** The user and group ID of an account without any rights. */
+/** The user and group ID of an account without privileges. */
 export const NOBODY = 65_534;
 
 /**
- * Makes this process one of an account without rights, because a superuser is never refused anything. All modules are
- * loaded before: they may lie in a directory that this account may not enter.
+ * Switches this process to an account without privileges, because root passes all permission checks. All modules have
+ * to be loaded before: they may be in a directory that this account cannot enter.
  */
 export async function dropRights(): Promise<void> {
   await loadTakeover();
@@ -17,7 +17,7 @@ export async function dropRights(): Promise<void> {
   process.setuid?.(NOBODY);
 }
 
-/** Takes over a stale lock: the lock loads the code for that only when it needs it. */
+/** Takes over a stale lock, because the lock loads the code for that only when it needs it. */
 async function loadTakeover(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "unexpired-faults-"));
   const lock = join(directory, "lock");

@@ -10,20 +10,20 @@ import { collectTokens, PROFILES, type Scene, setScene } from "./scene.ts";
 
 const READY = 60_000;
 const BOUND = 30_000;
-const BOUND_AFTER_DEATH = 15_000; // half the lease: the others do not wait for that
+const BOUND_AFTER_DEATH = 15_000; // half the lease, which the others do not wait for
 const LATER = 1_500;
-const STOP = 3_000; // at least: longer than the lock takes to go stale
+const STOP = 3_000; // longer than the lock takes to become stale
 const CALL: Order = { do: "call" };
 
-/** What there is to judge when a round is over. */
+/** The facts of a finished round, by which it is judged. */
 export interface Facts {
   readonly point: FaultPoint;
   readonly scene: Scene;
   readonly victim: Child;
   readonly others: readonly Child[];
-  /** A process that came when all was over, and that had to renew once more where it could. */
+  /** A process that started at the end and, if possible, refreshed once more. */
   readonly next: Child;
-  /** How it ended when that process signed in again; absent where it did not have to. */
+  /** The outcome when that process signed in again; `undefined` if it did not have to. */
   readonly signInAgain: string | undefined;
 }
 
@@ -33,17 +33,17 @@ export interface RoundResult {
   readonly takeovers: number;
   readonly typedErrors: number;
   readonly violations: readonly string[];
-  /** What every process said, for the one who has to find out. */
+  /** The messages of all processes, for debugging. */
   readonly log: string;
-  /** Whether a fault point was not met. */
+  /** Whether a process did not reach its fault point. */
   readonly isMissed: boolean;
 }
 
-/** Lets one of several processes meet its fault, and judges what becomes of all. */
+/** Injects a fault into one of several processes and checks the outcomes of all. */
 export async function playRound(point: FaultPoint, repetition: number, random: () => number): Promise<RoundResult> {
   const count = between(random, 4, 8);
   const latency = between(random, 20, 60);
-  // Who starts with the others may find the work done, and then misses its fault.
+  // If the process with the fault starts together with the others, it may find the work done and miss its fault.
   const isFirst = point.second !== undefined || point.kind === "files" || repetition === 0;
   const cue = !isFirst && random() < 0.3 ? "ready" : cueOf(point, random);
   await using scene = await setScene({
@@ -57,12 +57,12 @@ export async function playRound(point: FaultPoint, repetition: number, random: (
   return judge(facts.victim.isHit ? facts : { ...facts, point: { ...point, ...fine } });
 }
 
-/** Whether somebody may end up with new tokens of a revoked grant. Then they are short-lived, and soon asked again. */
+/** Whether a process may end up with new tokens of a revoked grant. They then have a short life, to be retried soon. */
 const isRevoking = (point: FaultPoint): boolean => hasStop(point) && point.revoked > 0;
 
 const isSuperuser = process.getuid?.() === 0;
 
-/** When the others begin: when the fault has happened, when the request goes out, or all at once. */
+/** When the others begin: after the fault, when the request is sent, or all at once. */
 type Cue = "hit" | "presented" | "ready";
 
 function cueOf({ at, kind }: FaultPoint, random: () => number): Cue {
@@ -107,14 +107,14 @@ async function repair(point: FaultPoint, { sessionPath }: Scene, victim: Child):
   await victim.until(() => victim.isHit, BOUND);
   await sleep(LATER);
   if (victim.isHit) REPAIRS[point.repair](sessionPath, victim.pid);
-  await sleep(LATER); // what was received meanwhile is written again every second
+  await sleep(LATER); // a failed save is retried every second
 }
 
-/** Calls, and where that works renews once more: the session has to go on. Where it has ended another one begins. */
+/** Calls, and refreshes once more if that succeeds. If the session has ended, signs in to a new one. */
 async function comeLater(next: Child, point: FaultPoint, { server, tokens }: Scene): Promise<string | undefined> {
   const outcome = await next.ask(CALL, BOUND);
   if (outcome === "401" && isRevoking(point)) {
-    await sleep(15_000 / 5); // from then on a 401 is worth an exchange again
+    await sleep(15_000 / 5); // after that, a 401 leads to an exchange again
     await next.ask(CALL, BOUND);
   }
   if (outcome === "200") await next.ask({ do: "refresh" }, BOUND);

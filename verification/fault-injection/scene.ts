@@ -11,7 +11,7 @@ import { NOBODY } from "./rights.ts";
 
 const SMALL_DISK = "size=128k";
 
-/** What the processes know of the authorization server, which is like that. */
+/** The authorization servers, as the processes know them. */
 export const PROFILES = {
   generic: {},
   grace: { graceSeconds: 30, replayReturns: "same" },
@@ -22,16 +22,16 @@ export type ProfileName = keyof typeof PROFILES;
 
 type Server = Omit<AuthorizationServer, "issuer">;
 
-/** One authorization server, one API, and one expired session in a directory of its own. */
+/** An authorization server, an API, and an expired session in its own directory. */
 export interface Scene extends AsyncDisposable {
   readonly server: Server;
   readonly api: Api;
-  /** The session's directory is in it. */
+  /** The directory that contains the session's directory. */
   readonly root: string;
   readonly sessionPath: string;
-  /** The processes run as an account without rights. */
+  /** Whether the processes run as an account without privileges. */
   readonly isWithoutRights: boolean;
-  /** Tokens that nobody may print. */
+  /** The tokens that no process may print. */
   readonly tokens: Set<string>;
 }
 
@@ -39,9 +39,9 @@ export interface SceneOptions {
   readonly latency: number;
   readonly accessTokenSeconds: number;
   readonly profile: ProfileName;
-  /** The session is on a small file system of its own. */
+  /** Whether the session is on a separate small file system. */
   readonly isSmallDisk: boolean;
-  /** The session belongs to an account without rights. */
+  /** Whether the session belongs to an account without privileges. */
   readonly isWithoutRights: boolean;
 }
 
@@ -70,10 +70,10 @@ export async function setScene(options: SceneOptions): Promise<Scene> {
   };
 }
 
-/** `oidc-provider` knows no grace. */
+/** Starts a server with a grace period, which `oidc-provider` does not support. */
 async function startLenientServer(): Promise<Server> {
-  const { graceSeconds: seconds, replayReturns: answer } = PROFILES.grace;
-  const server = await startGraceServer({ seconds, answer });
+  const { graceSeconds: seconds, replayReturns } = PROFILES.grace;
+  const server = await startGraceServer({ seconds, replayReturns });
   return {
     tokenEndpoint: server.tokenEndpoint,
     clientId: "client",
@@ -98,25 +98,25 @@ async function signInExpired(path: string, server: Server): Promise<Set<string>>
   return new Set([refreshToken]);
 }
 
-/** Whether a small file system can be had here. */
+/** Whether this process can mount a small file system. */
 export function canMount(): boolean {
-  const place = mkdtempSync(join(tmpdir(), "unexpired-faults-"));
+  const mountPoint = mkdtempSync(join(tmpdir(), "unexpired-faults-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", SMALL_DISK, "tmpfs", place], { stdio: "ignore" });
-    execFileSync("umount", [place]);
+    execFileSync("mount", ["-t", "tmpfs", "-o", SMALL_DISK, "tmpfs", mountPoint], { stdio: "ignore" });
+    execFileSync("umount", [mountPoint]);
     return true;
   } catch {
     return false;
   } finally {
-    rmSync(place, { recursive: true });
+    rmSync(mountPoint, { recursive: true });
   }
 }
 
-/** Everything below a directory. */
+/** Lists everything below a directory. */
 const filesIn = (directory: string): string[] =>
   readdirSync(directory, { recursive: true, encoding: "utf8" }).map((name) => join(directory, name));
 
-/** Remembers the tokens that are in the session's files now. */
+/** Adds the tokens that are currently in the session's files. */
 export function collectTokens({ root, tokens }: Scene): void {
   for (const path of filesIn(root)) {
     for (const [, token] of textOf(path).matchAll(/\\*"(?:access|refresh|id)Token\\*":\\*"([\w.~-]{20,})/g)) {
@@ -129,6 +129,6 @@ function textOf(path: string): string {
   try {
     return statSync(path).isFile() ? readFileSync(path, "utf8") : "";
   } catch {
-    return ""; // gone meanwhile
+    return ""; // removed in the meantime
   }
 }

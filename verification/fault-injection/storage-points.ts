@@ -4,10 +4,10 @@ const UNAVAILABLE = ["STORE_UNAVAILABLE"];
 const UNREADABLE = ["STORE_UNREADABLE"];
 const NO_SESSION = ["SIGN_IN_REQUIRED no_session"];
 
-/** Nobody can claim: nothing is sent, everybody hears why, and the next process makes the exchange. */
+/** No process can claim: nothing is sent, every process reports why, and the next process makes the exchange. */
 const refused = { ...fine, victim: UNAVAILABLE, others: UNAVAILABLE };
 const unreadable = { ...fine, victim: UNREADABLE, others: UNREADABLE };
-/** What was received is used from memory and written when that is possible; the others wait for it. */
+/** Received tokens are used from memory and written as soon as possible; the others wait for them. */
 const writtenLater = { ...fine, isRepairedFirst: true };
 
 const DISK = [
@@ -25,7 +25,7 @@ const DISK = [
   ),
 ];
 
-/** Whoever has seen the session knows that it cannot simply be none; whoever comes new finds none. */
+/** A process that has seen the session reports an unavailable store; a new process finds no session. */
 const vanished = { ...fine, others: [...NO_SESSION, ...UNAVAILABLE], next: NO_SESSION };
 
 const DIRECTORY = [
@@ -45,7 +45,7 @@ const PERMISSIONS = [
   ),
 ];
 
-const beginsAnew = { ...unreadable, next: NO_SESSION, repair: "put-away" } as const;
+const startsOver = { ...unreadable, next: NO_SESSION, repair: "put-away" } as const;
 
 const CORRUPTION = [
   ...points("files", "corrupt-file", { ...unreadable, repair: "remove-file" })("look/after-load"),
@@ -53,9 +53,9 @@ const CORRUPTION = [
   ...points("files", "corrupt-file", fine)("commit/before-rename"),
   ...points("files", "truncate-file", fine)("claim/after-save", "commit/before-link"),
   ...points("files", "tear-file", fine)("claim/after-save", "commit/before-link"),
-  ...points("files", "corrupt-head", { ...beginsAnew, exchanges: 0 })("claim/before-draft"),
-  ...points("files", "corrupt-head", { ...beginsAnew, victim: OK })("exchange/before-send"),
+  ...points("files", "corrupt-head", { ...startsOver, exchanges: 0 })("claim/before-draft"),
+  ...points("files", "corrupt-head", { ...startsOver, victim: OK })("exchange/before-send"),
 ];
 
-/** The disk, the directory, the rights and the contents of the files, while an exchange is about. */
+/** Faults of the disk, the directory, the permissions and the content of files around an exchange. */
 export const STORAGE_POINTS: readonly FaultPoint[] = [...DISK, ...DIRECTORY, ...PERMISSIONS, ...CORRUPTION];

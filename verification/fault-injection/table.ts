@@ -2,7 +2,7 @@ import type { RoundResult } from "./round.ts";
 
 const HEADER = ["fault point", "rounds", "exchanges", "takeovers", "typed errors", "missed", "violations"];
 
-/** A line per fault point, and one for all. */
+/** Formats a table with a line per fault point and a line of totals. */
 export function table(results: readonly RoundResult[]): string {
   const names = [...new Set(results.map(({ point }) => point.name))].sort();
   const rows = names.map((name) =>

@@ -2,9 +2,9 @@ import { closeSync, openSync } from "node:fs";
 import { FAULTS } from "./faults.ts";
 import { MARKER, type TrapConfig, tell } from "./messages.ts";
 
-/** Springs once, at one point: does its fault in that very tick. */
+/** A trap that springs once, at one point, and injects its fault in the same tick. */
 export class Trap {
-  /** What the process is at: `look`, `claim`, `exchange`, `commit`, `release` or `verdict`. */
+  /** The current phase of the process: `look`, `claim`, `exchange`, `commit`, `release` or `verdict`. */
   phase = "look";
   readonly #config: TrapConfig | undefined;
   readonly #sessionPath: string;
@@ -15,7 +15,7 @@ export class Trap {
     this.#sessionPath = sessionPath;
   }
 
-  /** Whether this step is the one, so that it can be done by halves. */
+  /** Whether the trap is set at this step, so that the caller can do the step by halves. */
   isSetAt(step: string): boolean {
     return !this.#isSprung && this.#config?.point === `${this.phase}/${step}`;
   }
@@ -26,11 +26,11 @@ export class Trap {
     if (this.#config.once !== undefined && !isFirst(this.#config.once)) return;
     const { point, fault: name } = this.#config;
     const fault = FAULTS[name];
-    if (!fault) throw new Error(`there is no fault ${name}`);
-    const isLastWord = name === "kill" || name === "stop";
-    if (isLastWord) tell({ type: MARKER, point });
+    if (!fault) throw new Error(`There is no fault named ${name}.`);
+    const endsProcess = name === "kill" || name === "stop";
+    if (endsProcess) tell({ type: MARKER, point });
     fault(this.#sessionPath);
-    if (!isLastWord) tell({ type: MARKER, point }); // now the others may come
+    if (!endsProcess) tell({ type: MARKER, point }); // now the others may begin
   }
 
   async around<T>(step: string, run: () => Promise<T>): Promise<T> {
@@ -51,7 +51,7 @@ export class Trap {
   }
 }
 
-/** Whether no process has asked this before. */
+/** Whether this is the first call for this path in any process. */
 function isFirst(path: string): boolean {
   try {
     closeSync(openSync(path, "wx"));

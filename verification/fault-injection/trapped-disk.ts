@@ -5,10 +5,10 @@ import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
 import { directoryLock, type Lock } from "../../packages/store-node/src/lock.ts";
 import type { Trap } from "./trap.ts";
 
-/** Milliseconds in which several get past their comparison before the first of them publishes. */
+/** A pause in milliseconds, so that several processes pass the comparison before the first of them publishes. */
 const HESITATION = 40;
 
-/** The real disk, with a fault point before and after every step of a write. */
+/** The real disk with a fault point before and after every step of a write. */
 export function trappedDisk(disk: FileSystem, trap: Trap, hesitates: boolean): FileSystem {
   return {
     ...disk,
@@ -26,7 +26,7 @@ export function trappedDisk(disk: FileSystem, trap: Trap, hesitates: boolean): F
 /** `draft`, `projection`, or `generation`. */
 const kindOf = (path: string): string => /^(draft|projection)-/.exec(basename(path))?.[1] ?? "generation";
 
-/** The real lock, or one that everybody wins, with fault points around taking and releasing it. */
+/** The real lock, or one that every process acquires, with fault points around acquiring and releasing it. */
 export function trappedLock(trap: Trap, everyoneWins: boolean): Lock {
   const take: Lock = everyoneWins ? async () => async () => {} : directoryLock;
   return async (directory, options) => {
@@ -37,7 +37,7 @@ export function trappedLock(trap: Trap, everyoneWins: boolean): Lock {
 
 type Writing = { writeFile(this: unknown, text: string): Promise<void>; sync(this: unknown): Promise<void> };
 
-/** Fault points within the writing of one file: empty, half written, written and not synced. */
+/** Adds fault points to the writing of a file: when it is empty, half written, and written but not synced. */
 export async function trapFileHandles(trap: Trap): Promise<void> {
   const handle = await open(process.execPath);
   const prototype = Object.getPrototypeOf(handle) as Writing;

@@ -7,7 +7,7 @@ import type { Trap } from "./trap.ts";
 
 type Refresh = ReturnType<typeof oauth2Refresh>;
 
-/** A store with a fault point before and after every load and save, by what is saved. */
+/** A store with a fault point before and after every load and save. The saved record determines the phase. */
 export function trappedStore(store: TokenStore, trap: Trap): TokenStore {
   return {
     ...(store.holder && { holder: store.holder }),
@@ -21,7 +21,7 @@ export function trappedStore(store: TokenStore, trap: Trap): TokenStore {
   };
 }
 
-/** Which step of the protocol saves this record. */
+/** Returns the phase of the protocol that saves this record. */
 function phaseOf(value: string): string {
   const { attempt, dead } = JSON.parse(value) as { attempt?: { status: string }; dead?: object };
   if (dead) return "verdict";
@@ -29,7 +29,7 @@ function phaseOf(value: string): string {
   return attempt.status === "claimed" ? "claim" : "release";
 }
 
-/** A refresh function with fault points before the request, once it is written, and when the answer has arrived. */
+/** A refresh function with fault points before the request, after its body is written, and after the response. */
 export function trappedRefresh(refresh: Refresh, trap: Trap): Refresh {
   subscribe("undici:request:bodySent", () => trap.phase === "exchange" && trap.at("request-written"));
   const trapped: Refresh = (current, context) =>
@@ -37,9 +37,9 @@ export function trappedRefresh(refresh: Refresh, trap: Trap): Refresh {
       const digest = createHash("sha256").update(String(current.refreshToken)).digest("base64url");
       trap.at("before-send");
       tell({ type: "presented", digest, attemptId: context.attemptId });
-      const answer = await refresh(current, context);
-      trap.at("answer-arrived");
-      return answer;
+      const response = await refresh(current, context);
+      trap.at("response-arrived");
+      return response;
     });
   return Object.assign(trapped, { timeout: refresh.timeout, revoke: refresh.revoke });
 }

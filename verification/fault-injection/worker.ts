@@ -1,4 +1,4 @@
-/** One process that holds the session, over the real store and the real protocol, with fault points in between. */
+/** One process that shares the session, with fault points between the real store and the real protocol. */
 import { inspect } from "node:util";
 import { createFetch, createTokenManager, UnexpiredError } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
@@ -48,7 +48,7 @@ async function obey(order: Order): Promise<void> {
     const response = await call(config.api);
     tell({ type: "settled", outcome: String(response.status), told: inspect(tokens) });
   } catch (error) {
-    // Printed in full: the round looks for tokens in it.
+    // Printed in full, because the round searches it for tokens.
     tell({ type: "settled", outcome: nameOf(error), told: inspect(error, { depth: 9, showHidden: true }) });
   }
 }

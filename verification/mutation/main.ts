@@ -7,10 +7,10 @@ import { compare, type Survivors } from "./survivors.ts";
 
 const { values } = parseArgs({
   options: { mutate: { type: "string" } },
-  allowPositionals: true, // pnpm passes a `--` on
+  allowPositionals: true, // pnpm passes `--` on
 });
 const root = join(import.meta.dirname, "../..");
-process.chdir(root); // Stryker takes the working directory for the project
+process.chdir(root); // Stryker uses the working directory as the project
 
 const results = await new Stryker({
   configFile: "verification/mutation/stryker.config.json",
@@ -23,6 +23,10 @@ const { unexplained, gone } = compare(
   (file) => readFileSync(join(root, file), "utf8"),
 );
 for (const line of gone) console.log(`No longer survives (survivors.json): ${line}`);
-for (const line of unexplained) console.log(`Survives, and survivors.json does not say why: ${line}`);
-console.log(unexplained.length === 0 ? "Every survivor is explained." : `${unexplained.length} to be looked at.`);
+for (const line of unexplained) console.log(`Survives without an explanation in survivors.json: ${line}`);
+console.log(
+  unexplained.length === 0
+    ? "Every survivor is explained."
+    : `${unexplained.length} survivors are not explained. See README.md.`,
+);
 process.exitCode = unexplained.length === 0 ? 0 : 1;

@@ -20,19 +20,19 @@ const block: Mutant = {
 };
 const explained = { [FILE]: [{ why: "because", mutants: ["OptionalChaining: b?.c => b.c"] }] };
 
-it("names survivors by what they change", () => {
+it("names unexplained survivors by their mutation", () => {
   expect(compare([chain("Survived"), block, chain("Killed"), chain("Timeout")], {}, sourceOf)).toEqual({
     unexplained: [`${FILE}:1 OptionalChaining: b?.c => b.c`, `${FILE}:2 BlockStatement: { d(); } => {}`],
     gone: [],
   });
 });
 
-it("takes one explanation for one survivor", () => {
+it("counts each explanation for one survivor only", () => {
   expect(compare([chain("Survived")], explained, sourceOf)).toEqual({ unexplained: [], gone: [] });
   expect(compare([chain("Survived"), chain("Survived")], explained, sourceOf).unexplained).toHaveLength(1);
 });
 
-it("says which explanations are needed no more, of the files that were looked at", () => {
+it("reports explanations that are no longer needed, for mutated files only", () => {
   const more = { ...explained, "y.ts": [{ why: "because", mutants: ["A: b => c"] }] };
   expect(compare([chain("Killed")], more, sourceOf)).toEqual({
     unexplained: [],

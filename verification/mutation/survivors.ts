@@ -1,11 +1,11 @@
-/** Which mutants survived, and which of them somebody has explained. */
+/** Compares the surviving mutants with the explained ones. */
 
 interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** What of Stryker's results matters here. Lines and columns count from 1. */
+/** The relevant part of one of Stryker's results. Lines and columns count from 1. */
 export interface Mutant {
   readonly file: string;
   readonly mutatorName: string;
@@ -14,19 +14,19 @@ export interface Mutant {
   readonly location: { readonly start: Position; readonly end: Position };
 }
 
-/** By file: why mutants may survive, and which: `<mutator>: <original> => <replacement>`, once for each. */
+/** The mutants of each file that may survive, as `<mutator>: <original> => <replacement>`, with the reasons. */
 export type Survivors = Readonly<
   Record<string, readonly { readonly why: string; readonly mutants: readonly string[] }[]>
 >;
 
 export interface Comparison {
-  /** With their lines. */
+  /** Survivors without an explanation, with their line numbers. */
   readonly unexplained: readonly string[];
-  /** Explained, and killed in the meantime. */
+  /** Explained mutants that no longer survive. */
   readonly gone: readonly string[];
 }
 
-/** Compares what a run found, in all files or in some, with what is explained. */
+/** Compares the results of a run over all or some files with the explained survivors. */
 export function compare(
   results: readonly Mutant[],
   explained: Survivors,

@@ -8,7 +8,7 @@ const { mutate } = JSON.parse(readFileSync(join(import.meta.dirname, "stryker.co
 };
 const own = mutate.map((file) => basename(file, ".ts"));
 
-/** Modules' own tests first: the first failure ends the run. */
+/** Runs the test files of the mutated modules first, because the first failure ends the run. */
 class OwnTestsFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isOther = ({ moduleId }: TestSpecification) => Number(!own.includes(basename(moduleId, ".test.ts")));
@@ -16,7 +16,7 @@ class OwnTestsFirst extends BaseSequencer {
   }
 }
 
-/** Without the tests that start processes: those run the code that is not mutated. */
+/** Excludes the tests that start processes, because those run the code without the mutants. */
 const project = (name: string, exclude: readonly string[] = []) => ({
   test: {
     name,

@@ -10,7 +10,7 @@ const impatient =
   (program) =>
     program.getImpatiently(patience);
 
-/** What programs do, as often as it stands here. */
+/** The actions of programs; an action's probability is its share of this list. */
 const ACTIONS: readonly Act[] = [
   ...Array.from({ length: 18 }, () => get),
   impatient(1),
@@ -33,7 +33,7 @@ const ACTIONS: readonly Act[] = [
   (program) => program.close(),
 ];
 
-/** What a program does next. */
+/** Draws the next action of a program. */
 export const actionOf = (random: Random): ((program: Program) => void) => {
   const act = random.pick("action", ACTIONS);
   return (program) => void act(program);

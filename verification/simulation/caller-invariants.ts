@@ -6,31 +6,31 @@ import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortAccess } from "./tokens.ts";
 import type { World } from "./world.ts";
 
-/** Something that a program asked of its manager. */
+/** One call of a program to its token manager. */
 export interface Call {
   readonly process: SimulatedProcess;
   readonly kind: "get" | "get, impatient" | "replace" | "refresh" | "signIn" | "signOut" | "close";
-  /** What is refused or signed in with. */
+  /** The access token that was rejected, or that the program signs in with. */
   readonly accessToken?: string | undefined;
   readonly startedAt: number;
-  /** Whether its manager had not seen the session yet. */
+  /** Whether the manager had not seen the session before the call. */
   readonly isFirst: boolean;
 }
 
-/** What programs are given. */
+/** The invariants about what callers receive. */
 export class CallerInvariants {
   readonly pending = new Set<Call>();
   readonly #world: World;
   readonly #invariants: Invariants;
   readonly #accounts = new Map<SimulatedProcess, Set<string>>();
   readonly #signedIn = new Set<number>();
-  readonly #refused = new Set<string>();
+  readonly #rejected = new Set<string>();
   readonly #appeared = new Map<string, number>();
   readonly #served = new Set<SimulatedProcess>();
   readonly #unsaved = new Set<SimulatedProcess>();
   readonly #hasSignedIn = new Set<SimulatedProcess>();
   readonly #unsure = new Set<SimulatedProcess>();
-  readonly #gaveUp = new Set<SimulatedProcess>();
+  readonly #closedUnsaved = new Set<SimulatedProcess>();
 
   constructor(world: World, invariants: Invariants) {
     this.#world = world;
@@ -41,7 +41,7 @@ export class CallerInvariants {
     this.pending.add(call);
     const { kind, process, accessToken } = call;
     if (accessToken === undefined) return;
-    if (kind === "replace") this.#refused.add(`${process.name} ${accessToken}`);
+    if (kind === "replace") this.#rejected.add(`${process.name} ${accessToken}`);
     if (kind !== "signIn") return;
     const { account, family } = readToken(accessToken);
     this.#signedIn.add(family);
@@ -49,7 +49,7 @@ export class CallerInvariants {
     this.#accountsOf(process).add(account);
   }
 
-  onGiven(call: Call, accessToken: string | undefined): void {
+  onResolved(call: Call, accessToken: string | undefined): void {
     this.pending.delete(call);
     const { process, kind } = call;
     if (kind === "close") this.#checkClosed(process);
@@ -59,29 +59,29 @@ export class CallerInvariants {
       this.#unsure.delete(process);
     }
     if (accessToken === undefined) return;
-    this.checkAccount(process, accessToken, "was given a token");
-    // P10: what replaces a refused token is another one.
+    this.checkAccount(process, accessToken, "received a token");
+    // P10: the replacement of a rejected token is a different token.
     const isSame = kind === "replace" && accessToken === call.accessToken;
     this.#invariants.require(
       !isSame,
       "P10",
-      () => `${process.name} was given the refused ${shortAccess(readToken(accessToken))} again`,
+      () => `${process.name} received the rejected ${shortAccess(readToken(accessToken))} again`,
     );
   }
 
-  /** P7, P15: what goes wrong is one of our errors, or the caller's own abort. P8: no token in it. */
-  onRefused(call: Call, error: unknown): void {
+  /** P7, P15: calls reject with an UnexpiredError or the caller's own abort reason. P8: the error contains no token. */
+  onRejected(call: Call, error: unknown): void {
     this.pending.delete(call);
     if (call.kind === "signIn") this.#unsure.add(call.process);
-    const isOwn = call.kind === "get, impatient" && error === IMPATIENT;
+    const isOwnAbort = call.kind === "get, impatient" && error === IMPATIENT;
     const isClosed = error instanceof TypeError && error.message.includes("closed");
-    const text = () => `${call.process.name} got an error that is none of ours: ${inspect(error)}`;
-    this.#invariants.require(isOwn || isClosed || UnexpiredError.is(error), "P7", text);
+    const text = () => `${call.process.name} got an error that is not an UnexpiredError: ${inspect(error)}`;
+    this.#invariants.require(isOwnAbort || isClosed || UnexpiredError.is(error), "P7", text);
     this.#checkSecrets(error, `${call.process.name}'s error`);
-    // P7 (I14): a session that somebody has seen ends by a verdict, and never by not being there.
-    const isNothing = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" && error.reason === "no_session";
-    const hasSeen = () => `${call.process.name} has had a token, and is told that there is no session`;
-    this.#invariants.require(!isNothing || !this.#served.has(call.process), "P7", hasSeen);
+    // P7 (I14): once a process has seen a session, only a verdict ends it; a missing record does not.
+    const isNoSession = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" && error.reason === "no_session";
+    const hadToken = () => `${call.process.name} had a token, and is told that there is no session`;
+    this.#invariants.require(!isNoSession || !this.#served.has(call.process), "P7", hadToken);
   }
 
   onEvent(process: SimulatedProcess, event: SessionEvent): void {
@@ -95,7 +95,7 @@ export class CallerInvariants {
     );
   }
 
-  /** P8: whatever prints an error prints no token. */
+  /** P8: no way of printing an error prints a token. */
   #checkSecrets(error: unknown, what: string): void {
     const parts: string[] = [];
     for (let each = error, depth = 0; each instanceof Error && depth < 8; each = each.cause, depth++) {
@@ -105,7 +105,7 @@ export class CallerInvariants {
     this.#invariants.require(!printed.includes(CANARY), "P8", () => `${what} shows a token: ${printed}`);
   }
 
-  /** P14: a manager hands out and presents tokens of one account, unless it signs in another. */
+  /** P14: a manager returns and presents tokens of one account only, unless it signs in to another. */
   checkAccount(process: SimulatedProcess, token: string, what: string): void {
     const { account } = readToken(token);
     const accounts = this.#accountsOf(process);
@@ -117,12 +117,12 @@ export class CallerInvariants {
     );
   }
 
-  /** P14: nor presents one, but for an exchange that was under way when it signed in. */
+  /** P14: the same for presented tokens, except for an exchange that was in flight during its own sign-in. */
   checkPresented(process: SimulatedProcess, token: string): void {
     if (!this.#hasSignedIn.has(process)) this.checkAccount(process, token, "presented a token");
   }
 
-  /** Until a sign-in has come to an end, or where nobody knows its end, the manager is of either account. */
+  /** While a sign-in is pending, or if its outcome is unknown, the manager may belong to either account. */
   #isSigningIn(process: SimulatedProcess): boolean {
     const signsIn = [...this.pending].some((call) => call.process === process && call.kind === "signIn");
     return signsIn || this.#unsure.has(process);
@@ -136,55 +136,55 @@ export class CallerInvariants {
 
   /** P12: `close()` waits for the exchange in flight. */
   #checkClosed(process: SimulatedProcess): void {
-    if (this.#unsaved.has(process)) this.#gaveUp.add(process);
+    if (this.#unsaved.has(process)) this.#closedUnsaved.add(process);
     const isBusy = this.#invariants.exchanges.isBusy(process);
     this.#invariants.require(!isBusy, "P12", () => `${process.name} was closed with an exchange in flight`);
   }
 
-  /** P12: nothing keeps a process alive but a caller who waits and an exchange in flight. */
+  /** P12: only a waiting caller or an exchange in flight keeps a process alive. */
   checkIdle(process: SimulatedProcess): void {
     if (process.keepingAlive === 0 || this.#invariants.exchanges.isBusy(process)) return;
     const isAsked = [...this.pending].some((call) => call.process === process);
-    this.#invariants.require(isAsked, "P12", () => `${process.name} is idle, and a timer keeps it alive`);
+    this.#invariants.require(isAsked, "P12", () => `${process.name} is idle, but a timer keeps it alive`);
   }
 
-  /** P15: nobody waits for ever. */
+  /** P15: every call settles. */
   checkEnd(): void {
     for (const { process, kind, startedAt } of this.pending) {
       if (process.state === "dead") continue;
-      this.#invariants.break("P15", `${process.name}'s ${kind} of t=${startedAt} never came to an end`);
+      this.#invariants.break("P15", `${process.name}'s ${kind} of t=${startedAt} never settled`);
     }
   }
 
-  /** Whether a sign-in with this session has begun. */
+  /** Whether a sign-in to this session has begun. */
   signsIn(family: number): boolean {
     return this.#signedIn.has(family);
   }
 
-  /** Whether `refresh()` is under way. */
-  asksForRefresh(process: SimulatedProcess): boolean {
+  /** Whether a call of `refresh()` is pending. */
+  isRefreshing(process: SimulatedProcess): boolean {
     return [...this.pending].some((call) => call.process === process && call.kind === "refresh");
   }
 
-  /** Whether the process has a reason to replace a token that is not due: a 401, or a `refresh()` since it appeared. */
+  /** Whether the process has a reason to replace a token early: a 401, or a `refresh()` since the token was issued. */
   wantsNewer(process: SimulatedProcess, accessToken: string): boolean {
-    if (this.#refused.has(`${process.name} ${accessToken}`)) return true;
+    if (this.#rejected.has(`${process.name} ${accessToken}`)) return true;
     const appeared = this.#appeared.get(accessToken) ?? 0;
     return [...this.pending].some(
       (call) => call.process === process && call.kind === "refresh" && (call.isFirst || call.startedAt >= appeared),
     );
   }
 
-  /** When an access token came into the world. */
+  /** Records when an access token was issued. */
   onIssued(accessToken: string): void {
     this.#appeared.set(accessToken, this.#world.scheduler.now);
   }
 
-  /** Whether it was closed while the store refused what it had received. */
-  gaveUp(process: SimulatedProcess): boolean {
-    return this.#gaveUp.has(process);
+  /** Whether the process closed its manager while the store failed to save its tokens. */
+  closedUnsaved(process: SimulatedProcess): boolean {
+    return this.#closedUnsaved.has(process);
   }
 }
 
-/** Why an impatient caller left. */
+/** The abort reason of an impatient caller. */
 export const IMPATIENT = new Error("impatient");

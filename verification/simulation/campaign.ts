@@ -1,13 +1,13 @@
 import { type RunResult, run } from "./run.ts";
 
-/** Which seeds to run. Every `stride`-th from `first`, so that workers share them out. */
+/** The seeds of one worker: every `stride`-th from `first` up to, but not including, `end`. */
 export interface Share {
   readonly first: number;
   readonly stride: number;
   readonly end: number;
 }
 
-/** What many runs came to. Plain data: it crosses threads. */
+/** The results of many runs. Plain data, because it crosses threads. */
 export interface Totals {
   runs: number;
   steps: number;
@@ -35,7 +35,7 @@ export async function campaign({ first, stride, end }: Share): Promise<Totals> {
   return totals;
 }
 
-/** As one total. */
+/** Adds up the totals of all workers. */
 export function merge(all: readonly Totals[]): Totals {
   const injected: Record<string, number> = {};
   for (const totals of all) for (const [kind, count] of Object.entries(totals.injected)) add(injected, kind, count);
@@ -55,11 +55,11 @@ const add = (counts: Record<string, number>, kind: string, count: number): void 
   counts[kind] = (counts[kind] ?? 0) + count;
 };
 
-/** A run; what escapes as an exception is named with its seed. */
+/** Runs a seed; an exception is wrapped in one that names the seed. */
 async function runSafely(seed: number): Promise<RunResult> {
   try {
     return await run(seed);
   } catch (cause) {
-    throw new Error(`seed ${seed} ended with an exception`, { cause });
+    throw new Error(`Seed ${seed} threw an exception.`, { cause });
   }
 }

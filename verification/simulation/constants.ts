@@ -1,8 +1,8 @@
-/** Who wrote, where it was no process of ours. */
-export const FOREIGN = "a foreign program";
+/** The author of writes that no simulated process made. */
+export const FOREIGN = "another program";
 
-/** Who wrote, where power was cut: what was written before is back. */
-export const POWER = "a power cut";
+/** The author of a change that a power failure made: earlier content is back. */
+export const POWER = "a power failure";
 
-/** Milliseconds; short, so that leases are short and runs are, too. */
+/** The deadline of an exchange in milliseconds. It is short to keep leases, and thereby runs, short. */
 export const EXCHANGE_DEADLINE = 2_000;

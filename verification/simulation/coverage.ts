@@ -1,7 +1,7 @@
 import type { Program } from "./program.ts";
 import type { World } from "./world.ts";
 
-/** The state of a world in so far as the protocol tells it apart: the record, and what each program thinks. */
+/** The state of a world as far as the protocol distinguishes it: the record, and the view of each program. */
 export function coverageOf({ invariants, options }: World, programs: readonly Program[]): string {
   const record = invariants.records.current;
   const stored = record?.dead?.reason ?? (record?.tokens ? "tokens" : "none");

@@ -6,26 +6,26 @@ interface File {
   readonly fileId: string;
   readonly text: string;
   readonly modified: bigint;
-  /** Whether a power cut leaves the text as it is. */
+  /** Whether the text survives a power failure. */
   readonly isSynced: boolean;
 }
 
 type Content = { readonly kind: "directory"; readonly stamp: Stamp } | { readonly kind: "file"; readonly file: File };
 type Entry = readonly [path: string, content: Content];
 
-/** One change of names, which a power cut undoes as a whole, unless one of its directories was synced since. */
+/** One change of names. A power failure undoes it as a whole, unless one of its directories has been synced since. */
 interface Change {
   readonly at: number;
   readonly directories: readonly string[];
   readonly names: readonly { readonly path: string; readonly before?: Content; readonly after?: Content }[];
 }
 
-const WRITTEN_BACK = 30_000; // ms; what an operating system keeps in memory at most
+const WRITTEN_BACK = 30_000; // ms; how long an operating system keeps writes in memory at most
 
-/** A small disk: files, directories and hard links, whose calls each happen at once. */
+/** A small disk with files, directories and hard links. Each call is atomic. */
 export class Disk {
   isFull = false;
-  /** A file that is mounted on its own: it can neither be replaced nor removed. */
+  /** The path of a file that is a mount point itself: it can neither be replaced nor removed. */
   mounted: string | undefined;
   readonly #entries = new Map<string, Content>();
   readonly #now: () => number;
@@ -38,7 +38,7 @@ export class Disk {
     this.sync("/");
   }
 
-  /** A file's text, for those who look from outside. */
+  /** Returns the text of a file without a simulated call. */
   textOf(path: string): string | undefined {
     const found = this.#entries.get(path);
     return found?.kind === "file" ? found.file.text : undefined;
@@ -82,7 +82,7 @@ export class Disk {
     return this.#write(path, text, true);
   }
 
-  /** How a foreign program writes: in place, also into a file that was not there. */
+  /** Writes as another program would: in place; creates the file if it is missing. */
   put(path: string, text: string): void {
     if (this.stat(dirname(path))) this.#write(path, text, false);
   }
@@ -127,13 +127,13 @@ export class Disk {
     this.#writeBack();
   }
 
-  /** How many changes of names a power cut may undo. */
+  /** The number of changes of names that a power failure may undo. */
   get unsynced(): number {
     this.#writeBack();
     return this.#changes.length;
   }
 
-  /** Undoes the last `lost` changes of names, and spoils the texts, that were not synced. */
+  /** Undoes the last `lost` unsynced changes of names, and spoils the unsynced texts. */
   cutPower(lost: number, spoil: (text: string) => string): void {
     const undone = this.#changes.slice(this.unsynced - lost).reverse();
     for (const { path, before, after } of undone.flatMap(({ names }) => names)) {
@@ -150,7 +150,7 @@ export class Disk {
     return { ...file, text: isKept ? file.text : spoil(file.text), isSynced: true };
   }
 
-  /** Takes a directory away with all that is in it, as when a disk is unmounted, which writes everything back first. */
+  /** Removes a directory with its content, as unmounting a disk does, which syncs everything first. */
   detach(directory: string): readonly Entry[] {
     const taken = this.#below(directory);
     const isWithin = (path: string) => path === directory || path.startsWith(`${directory}/`);
@@ -159,7 +159,7 @@ export class Disk {
     return taken;
   }
 
-  /** Brings back what was taken away, in place of what is there now. */
+  /** Puts back a detached directory, replacing the current one. */
   attach(directory: string, taken: readonly Entry[]): void {
     this.#set(directory, undefined);
     for (const [path, content] of taken) this.#entries.set(path, content);
@@ -185,7 +185,7 @@ export class Disk {
     for (const { path, after } of names) this.#set(path, after);
   }
 
-  /** What is removed goes with all that is in it. */
+  /** Sets an entry, or removes it together with its content. */
   #set(path: string, content: Content | undefined): void {
     if (content) this.#entries.set(path, content);
     else for (const [each] of this.#below(path)) this.#entries.delete(each);

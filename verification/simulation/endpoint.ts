@@ -3,7 +3,7 @@ import { EXCHANGE_DEADLINE } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import { REQUEST_FAULTS, type RequestFault } from "./faults.ts";
 import type { SimulatedProcess } from "./process.ts";
-import type { Answer } from "./server.ts";
+import type { RefreshOutcome } from "./server.ts";
 import { readToken, shortRefresh } from "./tokens.ts";
 import type { World } from "./world.ts";
 
@@ -16,7 +16,7 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-/** The refresh function of one process: three events (sent, arrived, answered), and what can go wrong at each. */
+/** The refresh function of one process: three events (sending, arrival, response), each with its own faults. */
 export function refreshOf(world: World, process: SimulatedProcess): RefreshFunction {
   const refresh = (current: TokenSet, context: { signal: AbortSignal; attemptId: string }) => {
     const refreshToken = current.refreshToken ?? "none";
@@ -47,10 +47,10 @@ export function refreshOf(world: World, process: SimulatedProcess): RefreshFunct
   return Object.assign(refresh, { timeout: EXCHANGE_DEADLINE, revoke });
 }
 
-/** I1, I16: what was handed over leaves only when its process, or its machine, is awake again. */
+/** I1, I16: a request that was handed over is sent only when its process, or its machine, is awake again. */
 function sleep(world: World, process: SimulatedProcess, fault: RequestFault | undefined): void {
-  if (fault === "suspended before it is sent") world.suspend(process, 15_000);
-  if (fault === "machine sleeps before it is sent") world.sleep(process.machine, 15_000);
+  if (fault === "suspended before sending") world.suspend(process, 15_000);
+  if (fault === "machine asleep before sending") world.sleep(process.machine, 15_000);
 }
 
 function send(world: World, call: Call): void {
@@ -66,7 +66,7 @@ function send(world: World, call: Call): void {
       }
       const arrive = () => onArrival(world, call);
       if (fault === "request lost") return;
-      const delay = fault === "request delayed past everything" ? 90_000 : world.latency();
+      const delay = fault === "request delayed past every deadline" ? 90_000 : world.latency();
       const at = world.scheduler.now + delay;
       world.scheduler.add({ author: process.name, label: `${name} arrives`, at, run: arrive });
     },
@@ -74,56 +74,58 @@ function send(world: World, call: Call): void {
   );
 }
 
-const UNTOUCHED: readonly (RequestFault | undefined)[] = [
+/** The faults with which the server never processes the request. */
+const NOT_PROCESSED: readonly (RequestFault | undefined)[] = [
   "500",
   "504 before the server",
   "429",
   "invalid_client",
-  "HTML",
+  "HTML response",
 ];
 
 function onArrival(world: World, call: Call): void {
   const { fault, refreshToken } = call;
   if (fault === "invalid_grant") world.server.revoke(refreshToken);
   const omitsRefreshToken = fault === "no refresh_token";
-  const answer = UNTOUCHED.includes(fault) ? undefined : world.server.refresh(refreshToken, { omitsRefreshToken });
-  if (answer?.kind === "tokens") world.invariants.callers.onIssued(answer.response.access_token);
-  if (fault === "no answer") return;
-  const delay = fault === "slow answer" ? 1_500 : fault === "answer after the deadline" ? 5_000 : world.latency();
-  call.process.later(`answer to ${shortRefresh(readToken(refreshToken))}`, () => onAnswer(world, call, answer), delay);
+  const outcome = NOT_PROCESSED.includes(fault) ? undefined : world.server.refresh(refreshToken, { omitsRefreshToken });
+  if (outcome?.kind === "tokens") world.invariants.callers.onIssued(outcome.response.access_token);
+  if (fault === "no response") return;
+  const delay = fault === "slow response" ? 1_500 : fault === "response after the deadline" ? 5_000 : world.latency();
+  const name = shortRefresh(readToken(refreshToken));
+  call.process.later(`response to ${name}`, () => onResponse(world, call, outcome), delay);
 }
 
-function onAnswer(world: World, call: Call, answer: Answer | undefined): void {
+function onResponse(world: World, call: Call, outcome: RefreshOutcome | undefined): void {
   const { fault, handOver, resolve, reject } = call;
-  if (handOver.isSettled && world.options.aborts) return; // nobody reads it
-  if (fault === "answer lost" || fault?.startsWith("504")) {
-    reject(lostAnswer(call));
+  if (handOver.isSettled && world.options.aborts) return; // the client no longer reads it
+  if (fault === "response lost" || fault?.startsWith("504")) {
+    reject(lostResponse(call));
     return;
   }
-  if (!answer) {
+  if (!outcome) {
     handOver.isHarmless = true;
-    refuse(call);
+    settleUnprocessed(call);
     return;
   }
-  if (answer.kind === "invalid_grant") {
+  if (outcome.kind === "invalid_grant") {
     world.invariants.exchanges.onVerdict(handOver);
     reject(new TokenEndpointError({ error: "invalid_grant", status: 400, sent: true }));
     return;
   }
-  if (!answer.isRotated) handOver.isHarmless = true;
-  world.invariants.exchanges.onTokens(handOver, answer);
-  const { expires_in, ...rest } = answer.response;
+  if (!outcome.isRotated) handOver.isHarmless = true;
+  world.invariants.exchanges.onTokens(handOver, outcome);
+  const { expires_in, ...rest } = outcome.response;
   resolve(fault === "no expires_in" ? rest : { ...rest, expires_in });
 }
 
-const lostAnswer = ({ fault, refreshToken }: Call): Error =>
-  fault === "answer lost"
+const lostResponse = ({ fault, refreshToken }: Call): Error =>
+  fault === "response lost"
     ? new Error(`ECONNRESET after refresh_token=${refreshToken}`)
     : new TokenEndpointError({ status: 504, sent: true, description: `gateway, ${refreshToken}` });
 
-function refuse({ fault, refreshToken, resolve, reject }: Call): void {
+function settleUnprocessed({ fault, refreshToken, resolve, reject }: Call): void {
   switch (fault) {
-    case "HTML":
+    case "HTML response":
       resolve(`<html>${refreshToken}</html>` as unknown as TokenResponse);
       return;
     case "429":

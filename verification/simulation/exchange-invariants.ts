@@ -2,23 +2,23 @@ import type { TokenSet } from "@unexpired/core";
 import { EXCHANGE_DEADLINE } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
-import type { Answer } from "./server.ts";
+import type { RefreshOutcome } from "./server.ts";
 import { readToken, shortRefresh, type Token } from "./tokens.ts";
 import type { World } from "./world.ts";
 
-/** One call of a refresh function: from then on the request may leave at any time. */
+/** One call of a refresh function: from then on, the request may be sent at any time. */
 export interface HandOver {
   readonly process: SimulatedProcess;
   readonly digest: string;
   readonly attemptId: string;
   readonly at: number;
-  /** Its process knows that the token was not used up: never sent, or answered without a rotation. */
+  /** Its process knows that the token is not used up: never sent, or the response came without a rotation. */
   isHarmless: boolean;
-  /** Nobody waits for it any more: answered, or past its deadline. */
+  /** No caller waits for it any longer: it has a response, or its deadline has passed. */
   isSettled: boolean;
 }
 
-/** What may be presented, by whom, and when. */
+/** The invariants about which process may present which refresh token, and when. */
 export class ExchangeInvariants {
   readonly #world: World;
   readonly #invariants: Invariants;
@@ -26,7 +26,7 @@ export class ExchangeInvariants {
   readonly #judged = new Set<string>();
   /** The newest rotation of each session that each process has received. */
   readonly #received: { readonly process: SimulatedProcess; readonly token: Token }[] = [];
-  /** When the process's own exchange brought an access token, by process and token. */
+  /** When the process's own exchange obtained an access token, by process and token. */
   readonly #obtained = new Map<string, number>();
 
   constructor(world: World, invariants: Invariants) {
@@ -49,7 +49,7 @@ export class ExchangeInvariants {
     return handOver;
   }
 
-  /** P1: again only if every earlier presentation came to nothing for certain, or is recorded as lost. */
+  /** P1: presented again only if every earlier presentation certainly had no effect, or is recorded as lost. */
   #checkOnce(digest: string, what: string): void {
     const open = this.log.find(
       (other) => other.digest === digest && !other.isHarmless && !this.#invariants.records.wasLost(other),
@@ -57,41 +57,41 @@ export class ExchangeInvariants {
     this.#invariants.require(
       !open,
       "P1",
-      () => `${what}, which ${open?.process.name} presented before; no record says that it was lost`,
+      () => `${what}, which ${open?.process.name} presented before; no record marks that attempt as lost`,
     );
   }
 
-  /** P6: an exchange starts on a claim that the record has shown and that nobody has taken for lost. */
+  /** P6: an exchange starts only on a claim that was in the record and that has not been marked as lost. */
   #checkClaim(attemptId: string, what: string): void {
     const claim = this.#invariants.records.claims.get(attemptId);
     this.#invariants.require(claim !== undefined, "P1", () => `${what} without a claim in the record`);
     this.#invariants.require(claim?.isLost !== true, "P6", () => `${what} on a claim that is recorded as lost`);
   }
 
-  /** P4: in a world without faults nobody renews what need not be: not due, not refused, no renewal asked for since. */
+  /** P4: without faults, no process renews tokens that are not due, not rejected, and not asked to be renewed. */
   #checkNeed(process: SimulatedProcess, current: TokenSet, what: string): void {
     if (this.#world.hasFaults || current.expiresAt === undefined) return;
     const { lifetime } = this.#world.server.rules;
     const isDue = process.clock.now() >= current.expiresAt - Math.min(300_000, lifetime / 5) - 100;
     const { callers } = this.#invariants;
-    // A refresh() that is under way may end on a session that began meanwhile.
-    const isWanted = isDue || callers.wantsNewer(process, current.accessToken) || callers.asksForRefresh(process);
-    this.#invariants.require(isWanted, "P4", () => `${what}, though it is not due and nobody refused it`);
+    // A pending refresh() may apply to a session that began after the call.
+    const isWanted = isDue || callers.wantsNewer(process, current.accessToken) || callers.isRefreshing(process);
+    this.#invariants.require(isWanted, "P4", () => `${what}, though it is neither due nor rejected`);
   }
 
-  /** P13, P10: what our own exchange brought is not renewed by the clock, nor by a 401, for a while. */
+  /** P13, P10: tokens of the process's own exchange are renewed neither by the clock nor by a 401 for a while. */
   #checkRate(process: SimulatedProcess, { accessToken }: TokenSet, what: string): void {
     const obtainedAt = this.#obtained.get(`${process.name} ${accessToken}`);
-    if (obtainedAt === undefined || this.#invariants.callers.asksForRefresh(process)) return;
+    if (obtainedAt === undefined || this.#invariants.callers.isRefreshing(process)) return;
     const fifth = this.#world.server.rules.lifetime / 5;
-    const isRefused = this.#invariants.callers.wantsNewer(process, accessToken);
-    const span = isRefused ? Math.min(30_000, fifth) : 1_000;
+    const isRejected = this.#invariants.callers.wantsNewer(process, accessToken);
+    const span = isRejected ? Math.min(30_000, fifth) : 1_000;
     const age = this.#world.scheduler.now - obtainedAt;
-    const text = () => `${what} ${Math.round(age)} ms after its own exchange brought the token`;
-    this.#invariants.require(age >= span - 1, isRefused ? "P10" : "P13", text);
+    const text = () => `${what} ${Math.round(age)} ms after its own exchange obtained the token`;
+    this.#invariants.require(age >= span - 1, isRejected ? "P10" : "P13", text);
   }
 
-  /** P2: once the request may have left, only the deadline cancels it. */
+  /** P2: once the request may have been sent, only the deadline cancels it. */
   onAbort(handOver: HandOver): void {
     const after = this.#world.scheduler.now - handOver.at;
     handOver.isSettled = true;
@@ -103,29 +103,29 @@ export class ExchangeInvariants {
     this.#judged.add(handOver.digest);
   }
 
-  onTokens({ process, isSettled, at }: HandOver, answer: Answer & { readonly kind: "tokens" }): void {
-    this.#received.push({ process, token: answer.token });
-    this.#invariants.book.digest(answer.refreshToken);
-    const since = isSettled ? at : this.#world.scheduler.now; // after the deadline it is as old as its request
-    this.#obtained.set(`${process.name} ${answer.response.access_token}`, since);
+  onTokens({ process, isSettled, at }: HandOver, outcome: RefreshOutcome & { readonly kind: "tokens" }): void {
+    this.#received.push({ process, token: outcome.token });
+    this.#invariants.book.digest(outcome.refreshToken);
+    const since = isSettled ? at : this.#world.scheduler.now; // after the deadline, its age counts from the request
+    this.#obtained.set(`${process.name} ${outcome.response.access_token}`, since);
   }
 
-  /** Whether the server refused this token for good. */
+  /** Whether the server rejected this token for good. */
   wasJudged(digest: string | undefined): boolean {
     return digest !== undefined && this.#judged.has(digest);
   }
 
-  /** Of each session, the newest refresh token that a process has received and not taken to its grave. */
+  /** The newest refresh token of each session that a process received, unless it died or closed without saving it. */
   received(): ReadonlyMap<number, Token> {
     const newest = new Map<number, Token>();
     for (const { process, token } of this.#received) {
-      const isExcused = process.state === "dead" || this.#invariants.callers.gaveUp(process);
+      const isExcused = process.state === "dead" || this.#invariants.callers.closedUnsaved(process);
       if (!isExcused && token.number >= (newest.get(token.family)?.number ?? 0)) newest.set(token.family, token);
     }
     return newest;
   }
 
-  /** Whether an exchange of the process is under way. */
+  /** Whether the process has an exchange in flight. */
   isBusy(process: SimulatedProcess): boolean {
     return this.log.some((each) => each.process === process && !each.isSettled);
   }

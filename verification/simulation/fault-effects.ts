@@ -15,7 +15,7 @@ const SUSPENSIONS = [300, 3_000, 8_000, 15_000, 60_000, 8 * 3_600_000];
 const ABSENCES = [0, 1_000, 8_000, 40_000];
 const JUMPS = [600_000, -600_000, 30_000, -30_000, 86_400_000, -7_200_000];
 
-/** Does what a fault between two steps does. */
+/** Applies a fault between two steps. */
 export function applyFault(world: World, { fault, who, size }: StepFault): void {
   const { living } = world;
   const victim = living[who % living.length];
@@ -36,10 +36,10 @@ export function applyFault(world: World, { fault, who, size }: StepFault): void 
       machine && world.jump(machine, JUMPS[size] ?? 0);
       return;
     }
-    case "foreign write of the old session":
-      putBack(world, size);
+    case "old session restored by another program":
+      restoreOldSession(world, size);
       return;
-    case "power cut":
+    case "power failure":
       cutPower(world, who);
       return;
     case "directory vanishes":
@@ -54,7 +54,7 @@ export function applyFault(world: World, { fault, who, size }: StepFault): void 
   }
 }
 
-/** Ends every process of a machine, or, if they share a disk, of all machines. */
+/** Ends every process of one machine, or of all machines if they share a disk. */
 function cutPower(world: World, who: number): void {
   const { machines, store } = world;
   world.lastAuthor = POWER;
@@ -72,22 +72,22 @@ function crash(world: World, victim: SimulatedProcess): void {
   victim.kill();
 }
 
-/** A foreign program writes what it read some time ago. */
-function putBack(world: World, back: number): void {
-  const { past, current } = world.invariants.records;
-  const old = past[Math.max(0, past.length - 1 - back)];
+/** Another program writes a session that it read earlier. */
+function restoreOldSession(world: World, back: number): void {
+  const { history, current } = world.invariants.records;
+  const old = history[Math.max(0, history.length - 1 - back)];
   if (old === undefined) return;
-  world.note("", "! a foreign program writes an old session back");
-  const record = parseRecord(old, "the past");
+  world.note("", "! another program restores an old session");
+  const record = parseRecord(old, "the history");
   const { store } = world;
-  // In other words than ours a sign-out would be that program's own, and its date would decide.
+  // A sign-out is restored byte for byte: any other text would be a sign-out by the other program, judged by its date.
   const text = record.tokens && back % 2 === 1 ? `${old}\n` : old;
-  if (store instanceof FileWorld) store.disk.put(store.place.file, text);
-  else putBackTokens(store, record, current);
+  if (store instanceof FileWorld) store.disk.put(store.paths.file, text);
+  else restoreOldTokens(store, record, current);
 }
 
-/** I9: in a store under compare-and-set, which keeps `spent` through that. What is not in there is a new session. */
-function putBackTokens(store: SharedStore, old: SessionRecord, current: SessionRecord | undefined): void {
+/** I9, in a store with compare-and-set: `spent` stays intact. A token that is not in it would be a new session. */
+function restoreOldTokens(store: SharedStore, old: SessionRecord, current: SessionRecord | undefined): void {
   const { tokens, obtainedAt, account } = old;
   if (!tokens || !current?.tokens || !current.spent.includes(currentDigest(old) ?? "")) return;
   store.put(serialiseRecord({ ...current, account, tokens, obtainedAt }));
@@ -95,10 +95,10 @@ function putBackTokens(store: SharedStore, old: SessionRecord, current: SessionR
 
 function tear(world: World, share: number | undefined): void {
   if (!(world.store instanceof FileWorld)) return;
-  const { disk, place } = world.store;
-  const text = disk.textOf(place.file);
+  const { disk, paths } = world.store;
+  const text = disk.textOf(paths.file);
   if (text === undefined) return;
   world.note("", `! the session file is ${share === undefined ? "removed" : "torn"}`);
-  if (share === undefined && disk.mounted === undefined) disk.unlink(place.file);
-  else disk.put(place.file, text.slice(0, Math.floor(text.length * (share ?? 0))));
+  if (share === undefined && disk.mounted === undefined) disk.unlink(paths.file);
+  else disk.put(paths.file, text.slice(0, Math.floor(text.length * (share ?? 0))));
 }

@@ -1,70 +1,70 @@
 import type { Random } from "./random.ts";
 
-/** What can happen to a request for tokens. */
+/** The faults of a token request. */
 export const REQUEST_FAULTS = [
   "not sent",
-  "request delayed past everything",
+  "request delayed past every deadline",
   "request lost",
-  "answer lost",
-  "no answer",
-  "slow answer",
-  "answer after the deadline",
+  "response lost",
+  "no response",
+  "slow response",
+  "response after the deadline",
   "500",
   "504 before the server",
   "504 after the server",
   "429",
   "invalid_grant",
   "invalid_client",
-  "HTML",
+  "HTML response",
   "no refresh_token",
   "no expires_in",
-  "suspended before it is sent",
-  "machine sleeps before it is sent",
+  "suspended before sending",
+  "machine asleep before sending",
 ] as const;
 export type RequestFault = (typeof REQUEST_FAULTS)[number];
 
-/** What can happen to a store's load. */
+/** The faults of a store's load. */
 export const LOAD_FAULTS = ["unreadable", "slow load"] as const;
 
-/** What can happen to a store's save. */
+/** The faults of a store's save. */
 export const SAVE_FAULTS = [
   "save fails",
   "outcome unknown: saved",
   "outcome unknown: not saved",
   "conflict",
   "slow save",
-  "suspended before the answer",
+  "suspended before the response",
 ] as const;
 export type SaveFault = (typeof SAVE_FAULTS)[number];
 
-/** What can happen to a call of the file system. */
+/** The faults of a file system call. */
 export const FILE_FAULTS = ["disk full", "I/O error", "no permission", "slow disk"] as const;
 export type FileFault = (typeof FILE_FAULTS)[number];
 
-/** What can happen to the publication of a file. */
-export const LINK_FAULTS = ["suspended before it is published", "suspended after it is published"] as const;
+/** The faults of publishing a file. */
+export const LINK_FAULTS = ["suspended before publishing", "suspended after publishing"] as const;
 
-/** What can happen when the names in a directory are made durable. */
-export const SYNC_FAULTS = ["fails, and soon the power does"] as const;
+/** The faults of syncing a directory. */
+export const SYNC_FAULTS = ["sync fails shortly before a power failure"] as const;
 
-/** What can happen to whether another process is gone. */
-export const HOLDER_FAULTS = ["nobody can tell who is gone"] as const;
+/** The faults of asking whether another process has ended. */
+export const HOLDER_FAULTS = ["holder check fails"] as const;
 
-/** What can happen between any two steps. */
+/** The faults between any two steps. */
 const STEP_FAULTS = [
   "crash",
   "suspend",
   "clock jump",
-  "foreign write of the old session",
+  "old session restored by another program",
   "session file torn",
   "session file missing",
-  "power cut",
+  "power failure",
   "directory vanishes",
   "machine sleeps",
 ] as const;
 type StepFaultKind = (typeof STEP_FAULTS)[number];
 
-/** A fault between two steps: whom it hits, and how hard. */
+/** A fault between two steps: its target and its severity. */
 export interface StepFault {
   readonly fault: StepFaultKind;
   readonly who: number;
@@ -74,9 +74,9 @@ export interface StepFault {
 const SIZES = 6;
 const WHO = 4;
 
-/** Draws faults, at a rate and of kinds that differ from run to run, and counts what it draws. */
+/** Draws faults and counts them. Their rate and kinds differ from run to run. */
 export class Faults {
-  /** Whether there are any: not while a world is set up, and not in its last phase. */
+  /** Off while a world is set up, and in its last phase. */
   isOn = false;
   readonly injected: Record<string, number> = {};
   readonly #random: Random;
@@ -87,7 +87,7 @@ export class Faults {
 
   constructor(random: Random) {
     this.#random = random;
-    // Drawn from the seed alone: what was drawn is replayed, not how it came about.
+    // Derived from the seed alone: a replay reproduces the faults drawn, not the way they were drawn.
     const level = Math.abs(random.seed * 7 + 3) % 5;
     this.#rate = [0, 0.02, 0.06, 0.15, 0.3][level] ?? 0;
     this.#stepRate = [0, 0.004, 0.01, 0.02, 0.01][level] ?? 0;
@@ -100,12 +100,12 @@ export class Faults {
     }
   }
 
-  /** The next call that this can happen to has it, whatever the random choices say. */
+  /** Injects this fault into the next call that can have it, whatever the random choices are. */
   plan(fault: RequestFault | SaveFault | FileFault): void {
     this.#planned = fault;
   }
 
-  /** The fault of one call, if any. */
+  /** Draws the fault of one call, if any. */
   draw<T extends string>(kinds: readonly T[], boost = 1): T | undefined {
     const planned = kinds.find((kind) => kind === this.#planned);
     if (planned !== undefined) {
@@ -118,7 +118,7 @@ export class Faults {
     return this.#count(kinds[drawn - 1]);
   }
 
-  /** The fault before a step, if any. */
+  /** Draws the fault before a step, if any. */
   drawStepFault(boost: number): StepFault | undefined {
     if (!this.isOn) return undefined;
     const drawn = this.#random.rarely("fault", 1 + STEP_FAULTS.length * WHO * SIZES, this.#stepRate * boost) - 1;

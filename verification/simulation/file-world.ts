@@ -17,20 +17,20 @@ const SESSION = "/home/state/session.json";
 const LOCK_STALE = 2_000;
 const LOCK_WAIT = 20;
 const LOCK_TRIES = 4;
-/** Long enough for others to publish and to collect numbers, too short for the draft to be collected. */
+/** In milliseconds: others can publish and collect generations in it, but the draft is not collected yet. */
 const SUSPENSION = 50_000;
 
-/** The real file store of every process, over one simulated disk and one simulated lock. */
+/** The real file store for every process, over one simulated disk and one simulated lock. */
 export class FileWorld {
   readonly disk: Disk;
-  readonly place = pathsOf(SESSION);
+  readonly paths = pathsOf(SESSION);
   readonly #world: World;
-  /** Whether the session was lost together with its directory, for good. */
+  /** Whether the session was lost for good together with its directory. */
   isLost = false;
   readonly #locks = new Map<string, { readonly process: SimulatedProcess; readonly since: number }>();
-  /** Every version that was the truth. */
-  readonly #true = new Set<string>();
-  /** The newest version that a process was told to be stored, by the directory in which it is. */
+  /** Every version that was the newest one at some time. */
+  readonly #versions = new Set<string>();
+  /** The newest version that was reported to a process as stored, by the directory that holds it. */
   readonly #resolved = new Map<string, string>();
   #isAway = false;
 
@@ -38,35 +38,35 @@ export class FileWorld {
     this.#world = world;
     this.disk = new Disk(() => world.scheduler.now);
     if (!world.options.mounts) return;
-    this.disk.makeDirectory(this.place.parent);
-    this.disk.put(this.place.file, "");
-    for (const directory of ["/home", this.place.parent]) this.disk.sync(directory);
-    this.disk.mounted = this.place.file;
+    this.disk.makeDirectory(this.paths.parent);
+    this.disk.put(this.paths.file, "");
+    for (const directory of ["/home", this.paths.parent]) this.disk.sync(directory);
+    this.disk.mounted = this.paths.file;
   }
 
-  /** The text of the highest generation, for those who look from outside; throws where it is no complete one. */
+  /** Returns the stored record of the highest generation. Throws if that generation is incomplete. */
   truth(): string | undefined {
     const { highest, text } = this.#newest();
     if (text === undefined) return undefined;
     const { id, value } = JSON.parse(text) as { id: string; value: string };
-    this.#true.add(`${highest}-${id}`);
+    this.#versions.add(`${highest}-${id}`);
     return value;
   }
 
   #newest(): { highest: number; text: string | undefined } {
-    const numbers = this.disk.stat(this.place.chain) ? this.disk.list(this.place.chain).map(Number) : [];
+    const numbers = this.disk.stat(this.paths.chain) ? this.disk.list(this.paths.chain).map(Number) : [];
     const highest = numbers.filter((number) => number > 0).reduce((top, number) => Math.max(top, number), 0);
-    return { highest, text: highest === 0 ? undefined : this.disk.textOf(join(this.place.chain, `${highest}`)) };
+    return { highest, text: highest === 0 ? undefined : this.disk.textOf(join(this.paths.chain, `${highest}`)) };
   }
 
-  /** Whether the session file holds the truth. */
+  /** Whether the session file is equal to the newest generation. */
   get isProjected(): boolean {
-    return this.truth() === this.disk.textOf(this.place.file);
+    return this.truth() === this.disk.textOf(this.paths.file);
   }
 
   /**
-   * Ends every process, because the disk serves all machines. What is kept of what was not synced, and in which state, is
-   * chosen at random. A save that was reported as stored is stored.
+   * Ends every process, because the disk serves all machines. How much of the unsynced data survives, and in which
+   * state, is random. P2: a save that was reported as stored survives.
    */
   cutPower(): void {
     const { random, invariants, living, machines } = this.#world;
@@ -85,7 +85,11 @@ export class FileWorld {
     if (resolved === undefined) return;
     const { highest, text } = this.#newest();
     const isKept = highest > Number.parseInt(resolved, 10) || text?.includes(resolved.replace(/^\d+-/, ""));
-    invariants.require(isKept === true, "P2", () => `save ${resolved} was told to be stored, and a power cut undid it`);
+    invariants.require(
+      isKept === true,
+      "P2",
+      () => `save ${resolved} was reported as stored, and a power failure undid it`,
+    );
   }
 
   #cutPowerSoon(): void {
@@ -94,35 +98,35 @@ export class FileWorld {
     scheduler.add({ author: POWER, label: "the power fails", at, run: () => this.cutPower() });
   }
 
-  /** I14: takes the session's directory away. After so long it comes back with all that was in it, or empty. */
+  /** I14: removes the session's directory. After `span` milliseconds it comes back with its content, or empty. */
   detach(span: number, isEmpty: boolean): void {
-    if (this.#isAway || !this.disk.stat(this.place.parent)) return;
+    if (this.#isAway || !this.disk.stat(this.paths.parent)) return;
     this.#world.note(
       "",
       `! the session's directory vanishes, for ${span} ms${isEmpty ? ", and comes back empty" : ""}`,
     );
-    const taken = this.disk.detach(this.place.parent);
+    const taken = this.disk.detach(this.paths.parent);
     this.#isAway = true;
     const run = () => {
       this.#isAway = false;
-      // A session that began meanwhile stays: what is spent in it, nobody could know who finds the old one back.
-      if (!isEmpty && this.truth() === undefined) return this.disk.attach(this.place.parent, taken);
+      // A session that began in the meantime stays: if the old one replaced it, its spent tokens would be unknown.
+      if (!isEmpty && this.truth() === undefined) return this.disk.attach(this.paths.parent, taken);
       this.isLost = true;
-      this.disk.makeDirectory(this.place.parent);
+      this.disk.makeDirectory(this.paths.parent);
       this.disk.sync("/home");
     };
     const { scheduler } = this.#world;
-    scheduler.add({ author: FOREIGN, label: "the directory is there again", at: scheduler.now + span, run });
+    scheduler.add({ author: FOREIGN, label: "the directory is back", at: scheduler.now + span, run });
   }
 
   get #directory(): string | undefined {
-    return this.disk.stat(this.place.parent)?.fileId;
+    return this.disk.stat(this.paths.parent)?.fileId;
   }
 
-  /** Whether the session file holds something that is no JSON. */
+  /** Whether the session file is not valid JSON. */
   get isTorn(): boolean {
     try {
-      JSON.parse(this.disk.textOf(this.place.file) ?? "{}");
+      JSON.parse(this.disk.textOf(this.paths.file) ?? "{}");
       return false;
     } catch {
       return true;
@@ -142,10 +146,10 @@ export class FileWorld {
     };
   }
 
-  /** P6: what a process is told to be stored has been the truth. */
+  /** P6: every version that is reported to a process as stored was the newest one. */
   #onSaved(process: SimulatedProcess, version: string): string {
-    const text = () => `${process.name} was told that ${version} is stored, and it never was the truth`;
-    this.#world.invariants.require(this.#true.has(version), "P6", text);
+    const text = () => `${process.name} was told that ${version} is stored, but it never was the newest version`;
+    this.#world.invariants.require(this.#versions.has(version), "P6", text);
     const [directory, number] = [this.#directory, Number.parseInt(version, 10)];
     const isHere = directory !== undefined && this.#newest().highest >= number;
     if (isHere && number >= Number.parseInt(this.#resolved.get(directory) ?? "0", 10)) {
@@ -157,13 +161,13 @@ export class FileWorld {
   #performer(process: SimulatedProcess): Perform {
     return (call, path, perform) => {
       const suspended = call === "link" ? this.#world.faults.draw(LINK_FAULTS, 0.3) : undefined;
-      if (suspended === "suspended before it is published") this.#world.suspend(process, SUSPENSION);
+      if (suspended === "suspended before publishing") this.#world.suspend(process, SUSPENSION);
       const fault = this.#faultOf(call);
       const name = path.replace(/^.*\//, "").replace(/-[0-9a-f]{16}$/, "");
       const label = `${call} ${name}${fault ? ` (${fault})` : ""}`;
       const run = () => {
         if (fault && fault !== "slow disk") throw errnoError(CODES[fault]);
-        if (suspended === "suspended after it is published") this.#world.suspend(process, SUSPENSION);
+        if (suspended === "suspended after publishing") this.#world.suspend(process, SUSPENSION);
         return perform();
       };
       return process.call(label, run, fault === "slow disk" ? 6_000 : this.#world.latency());
@@ -180,7 +184,7 @@ export class FileWorld {
     return fault === "disk full" && !needsRoom ? undefined : fault;
   }
 
-  /** Advisory, as the real one: a holder that stands still for two seconds is taken for gone. */
+  /** Advisory, like the real one: the lock of a holder that is suspended for two seconds becomes stale. */
   #lockFor(process: SimulatedProcess): Lock {
     return async (directory, { wait }) => {
       const isTaken = () => {
@@ -197,7 +201,7 @@ export class FileWorld {
       this.#locks.set(directory, mine);
       return async () => {
         await process.call("unlock", () => undefined, this.#world.latency());
-        this.#locks.delete(directory); // whoever's it is by now, as proper-lockfile does
+        this.#locks.delete(directory); // even if it is another process's lock by now, as proper-lockfile does
       };
     };
   }

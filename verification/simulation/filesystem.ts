@@ -1,10 +1,10 @@
 import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
 import type { Disk } from "./disk.ts";
 
-/** How one call of a process gets to the disk: `label` names it, `perform` does it. */
+/** Performs one file system call of a process as an event: `call` and `path` name it, `perform` executes it. */
 export type Perform = <T>(call: keyof FileSystem, path: string, perform: () => T) => Promise<T>;
 
-/** The file system port over a disk, each call an event. */
+/** The file system interface of the file store, over a simulated disk; each call is an event. */
 export const fileSystemOver = (disk: Disk, perform: Perform): FileSystem => ({
   list: (directory) => perform("list", directory, () => disk.list(directory)),
   read: (path) => perform("read", path, () => disk.read(path)),

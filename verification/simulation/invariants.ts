@@ -4,7 +4,10 @@ import { RecordInvariants } from "./record-invariants.ts";
 import { TokenBook } from "./tokens.ts";
 import type { World } from "./world.ts";
 
-/** The invariants that a simulation can check: P1 to P15 of `docs/guarantees.md`. P9 and P11 concern HTTP clients and are tested elsewhere. */
+/**
+ * The invariants that a simulation can check: P1 to P15 of `docs/guarantees.md`, without P9 and P11, which concern HTTP
+ * clients and have their own tests.
+ */
 export type InvariantName =
   | "P1"
   | "P2"
@@ -20,19 +23,19 @@ export type InvariantName =
   | "P14"
   | "P15";
 
-/** An invariant that did not hold. */
+/** An invariant that was violated. */
 export interface Violation {
   readonly invariant: InvariantName;
   readonly text: string;
 }
 
-/** All invariants, checked from outside: the server's log, the store's content, what callers were given. */
+/** All invariants, checked from outside: by the server's log, the store's content, and what callers received. */
 export class Invariants {
   readonly book = new TokenBook();
   readonly exchanges: ExchangeInvariants;
   readonly records: RecordInvariants;
   readonly callers: CallerInvariants;
-  /** The first one; the run ends with it. */
+  /** The first violation; it ends the run. */
   violation: Violation | undefined;
   readonly #world: World;
 
@@ -53,13 +56,13 @@ export class Invariants {
     if (!holds) this.break(invariant, text());
   }
 
-  /** After every step. */
+  /** Checks what must hold after every step. */
   check(author: string): void {
     this.records.check(author);
     for (const process of this.#world.living) this.callers.checkIdle(process);
   }
 
-  /** After the last step of a run whose faults have stopped. */
+  /** Checks what must hold after the last step, when no more faults occur. */
   checkEnd(): void {
     this.records.checkEnd();
     this.callers.checkEnd();

@@ -5,9 +5,9 @@ import type { World } from "./world.ts";
 
 const TRIES = 8;
 const PATIENCE = 30_000;
-const SETTLING = 100_000; // a slow call that is still under way, a lease of 40 s, an exchange of 30 s
+const SETTLING = 100_000; // a slow call in flight, a lease of 40 s, an exchange of 30 s
 
-/** P15: with all faults over, every caller is served, and everyone who asks now gets a token, or has to sign in. */
+/** P15: once the faults have ended, every pending call settles, and every new caller gets a token or has to sign in. */
 export async function checkLiveness(
   world: World,
   programs: readonly Program[],
@@ -23,22 +23,22 @@ export async function checkLiveness(
   if (world.store instanceof FileWorld) await checkRepair(world, world.store, pass);
 }
 
-/** P5: whatever happened to the session file, who looks twice repairs it. */
+/** P5: whatever happened to the session file, a process that loads it twice repairs it. */
 async function checkRepair(world: World, store: FileWorld, pass: (span: number) => Promise<void>): Promise<void> {
   const process = world.spawn(0);
   const { load } = store.storeFor(process);
-  const look = () => load().catch(() => undefined);
-  let found: Awaited<ReturnType<typeof look>>;
-  process.later("look twice", () => {
-    void look()
-      .then(look)
+  const tryLoad = () => load().catch(() => undefined);
+  let found: Awaited<ReturnType<typeof tryLoad>>;
+  process.later("repair by loading twice", () => {
+    void tryLoad()
+      .then(tryLoad)
       .then((stored) => {
         found = stored;
       });
   });
   await pass(PATIENCE);
-  const isOurs = /^[1-9]\d*-[0-9a-f]+$/.test(found?.version ?? ""); // else another program's session stands there
-  const text = () => "nothing fails any more, and the session file is not repaired";
+  const isOurs = /^[1-9]\d*-[0-9a-f]+$/.test(found?.version ?? ""); // otherwise another program wrote the session
+  const text = () => "the faults have ended, and the session file is not repaired";
   world.invariants.require(!isOurs || store.isProjected, "P5", text);
 }
 
@@ -46,7 +46,7 @@ async function serve(world: World, program: Program, pass: (span: number) => Pro
   const { process } = program;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     let isServed = false;
-    process.later("ask in the end", () => {
+    process.later("final call", () => {
       void askUntilAccepted(world, program).then((served) => {
         isServed = served;
       });
@@ -56,8 +56,8 @@ async function serve(world: World, program: Program, pass: (span: number) => Pro
     world.invariants.callers.checkEnd();
     if (isServed) return;
   }
-  const text = program.error instanceof Error ? program.error.message : "tokens that the API refuses";
-  world.invariants.break("P15", `nothing fails any more, and ${process.name} still gets: ${text}`);
+  const text = program.error instanceof Error ? program.error.message : "tokens that the API rejects";
+  world.invariants.break("P15", `the faults have ended, and ${process.name} still gets: ${text}`);
 }
 
 async function askUntilAccepted(world: World, program: Program): Promise<boolean> {
@@ -69,15 +69,15 @@ async function askUntilAccepted(world: World, program: Program): Promise<boolean
 }
 
 const isExcused = (world: World, program: Program): boolean =>
-  isTorn(world, program) || isHomeless(world, program) || isPutBack(world, program) || mustSignIn(world, program);
+  isTorn(world, program) || isHomeless(world, program) || isSpentRestored(world, program) || mustSignIn(world, program);
 
-/** A spent session that a foreign program put back, and over which nobody has a newer one to restore, is nobody's. */
-function isPutBack({ invariants: { records } }: World, { error }: Program): boolean {
+/** Another program restored a spent session, and no process knows newer tokens to replace it with. */
+function isSpentRestored({ invariants: { records } }: World, { error }: Program): boolean {
   const digest = records.digestOf(records.current);
   return UnexpiredError.is(error) && digest !== undefined && records.current?.spent.includes(digest) === true;
 }
 
-/** I14: whoever has seen a session that is lost together with its directory is told so, and not to sign in. */
+/** I14: a process that has seen a session that was lost with its directory gets an error, not a request to sign in. */
 const isHomeless = ({ store }: World, { error }: Program): boolean =>
   UnexpiredError.is(error) &&
   error.code === "STORE_UNAVAILABLE" &&
@@ -85,12 +85,12 @@ const isHomeless = ({ store }: World, { error }: Program): boolean =>
   store.isLost &&
   store.truth() === undefined;
 
-/** P7: a session file that holds no JSON is an error that names it, and stays as it is. */
+/** P7: a session file that is not valid JSON causes an error that names it, and is left alone. */
 function isTorn(world: World, { error }: Program): boolean {
   return world.isTorn && UnexpiredError.is(error) && error.code === "STORE_UNREADABLE";
 }
 
-/** A sign-in is required of this program only where the record says so, or it belongs to another account. */
+/** A program has to sign in only if the record or a verdict requires it, or the session is another account's. */
 function mustSignIn(world: World, { error, process }: Program): boolean {
   if (!UnexpiredError.is(error) || error.code !== "SIGN_IN_REQUIRED") return false;
   const { records, exchanges } = world.invariants;
@@ -100,7 +100,7 @@ function mustSignIn(world: World, { error, process }: Program): boolean {
   world.invariants.require(
     isOver,
     "P15",
-    () => `${process.name} is told to sign in (${error.reason}), and the session is alive`,
+    () => `${process.name} is told to sign in (${error.reason}), but the session is alive`,
   );
   return true;
 }

@@ -28,7 +28,7 @@ async function simulate(): Promise<void> {
   else console.log("No invariant was violated.");
 }
 
-/** Runs a seed, and prints the shortest schedule found that violates the same invariant. */
+/** Runs a seed and prints the shortest schedule found that violates the same invariant. */
 async function replay(failing: number): Promise<void> {
   const first = await run(failing);
   if (!first.violation) return console.log(`Seed ${failing} violates no invariant (${first.steps} steps).`);
@@ -46,7 +46,7 @@ async function findMutants(): Promise<void> {
   if (missed > 0) process.exitCode = 1;
 }
 
-/** A seed that violates an invariant without the mutant, too, says nothing about it. */
+/** Searches for a seed that violates an invariant with the mutant, but not without it. */
 async function findMutant({ name, edits }: Mutant): Promise<boolean> {
   const end = seed + MUTANT_RUNS;
   for (let first = seed; first < end; first++) {

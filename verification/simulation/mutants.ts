@@ -7,11 +7,11 @@ const core = (file: string, find: string, replace: string): Edit => ({
   replace,
 });
 
-/** Each breaks one rule; the simulator has to find every one. */
+/** Mutants that each break one rule. The simulator has to detect every one of them. */
 export const MUTANTS: readonly Mutant[] = [
   ...STORE_MUTANTS,
   {
-    name: "no look before claiming",
+    name: "no check for fresh tokens before claiming",
     edits: [core("refresh/decide.ts", 'if (isSatisfied(record.tokens, view)) return { do: "stop" };', "")],
   },
   {
@@ -25,7 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "abort after send",
+    name: "exchange aborted after sending",
     edits: [
       core(
         "refresh/exchange.ts",
@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "no loop on conflict",
+    name: "no retry after a conflict",
     edits: [
       core(
         "refresh/commit.ts",
@@ -100,13 +100,13 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "a late tick ages the lease by all of its lateness",
+    name: "a late tick ages the lease by its entire delay",
     edits: [
       core("refresh/attempt-tracker.ts", "Math.min(now - this.#checkedAt, 2 * interval)", "now - this.#checkedAt"),
     ],
   },
   {
-    name: "a tombstone removed instead of saved",
+    name: "tombstone removed instead of saved",
     edits: [
       core(
         "manager/sign-in-out.ts",
@@ -115,35 +115,35 @@ export const MUTANTS: readonly Mutant[] = [
       ),
       core(
         "record/record-store.ts",
-        "  /** @throws StoreError */\n  async load()",
+        "  async load()",
         "  remove = (): Promise<void> => this.#store.remove();\n\n  async load()",
       ),
     ],
   },
   {
-    name: "a late answer thrown away",
+    name: "late response discarded",
     edits: [
       core("refresh/protocol.ts", 'if (result.kind === "lost") this.#commitLate(late, claim, sentAt);', "void late;"),
     ],
   },
   {
-    name: "a rotation that cannot be saved thrown away",
+    name: "unsaved rotation discarded",
     edits: [core("refresh/commit.ts", "this.#unsaved = rotation;", "")],
   },
   {
-    name: "a save of unknown outcome taken for done",
+    name: "save with unknown outcome assumed to have succeeded",
     edits: [core("record/record-store.ts", "if (found?.value === value)", "if (found)")],
   },
   {
-    name: "a lost answer taken for a failure",
+    name: "lost response treated as a failure",
     edits: [core("refresh/classify.ts", 'isAnswered ? "transient" : "lost"', '"transient"')],
   },
   {
-    name: "a gateway's answer taken for the server's",
+    name: "gateway's response treated as the server's",
     edits: [core("refresh/classify.ts", "(status !== undefined && !isFromGateway)", "status !== undefined")],
   },
   {
-    name: "other accounts adopted",
+    name: "tokens of other accounts adopted",
     edits: [
       core(
         "record/record.ts",
@@ -153,7 +153,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "an old claim used after a suspension",
+    name: "old claim used after a suspension",
     edits: [core("refresh/claim.ts", "if (passed >= LEASE_MARGIN / 2) return", "if (passed < 0) return")],
   },
   {
@@ -161,14 +161,14 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [core("refresh/decide.ts", "if (retryAt !== undefined) return", "if (retryAt === 0) return")],
   },
   {
-    name: "no rest after an exchange",
+    name: "no cooldown after an exchange",
     edits: [
       core("manager/session.ts", "if (ctx.monotonic < session.noClockRefreshUntil) return false;", ""),
       core("manager/state-machine.ts", "if (fresh <= 0 && !progress.renewed)", "if (!progress.renewed)"),
     ],
   },
   {
-    name: "the refused token given again",
+    name: "rejected token returned again",
     edits: [
       core(
         "manager/session.ts",
@@ -200,20 +200,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "`close()` does not wait",
-    edits: [
-      core(
-        "manager/driver.ts",
-        "await this.#renewal?.done.catch(() => {}); // whoever waits for it gets the error",
-        "",
-      ),
-    ],
+    edits: [core("manager/driver.ts", "await this.#renewal?.done.catch(() => {});", "")],
   },
   {
-    name: "holders that nobody knows about taken for gone",
-    edits: [core("refresh/attempt-tracker.ts", "return false; // not certain: the lease decides", "return true;")],
+    name: "unknown holders assumed to have ended",
+    edits: [core("refresh/attempt-tracker.ts", "catch {\n      return false;", "catch {\n      return true;")],
   },
   {
-    name: "signed out does not win",
+    name: "sign-out does not win over a commit",
     edits: [core("refresh/commit.ts", '!stored || stored.dead?.reason === "signed_out"', "!stored")],
   },
   {
@@ -227,7 +221,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "an exchange without a timeoutSchema",
+    name: "exchange without a timeout",
     edits: [
       core(
         "refresh/exchange.ts",
@@ -237,7 +231,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "the claim of an exchange in flight dropped by a restore",
+    name: "restore drops the claim of an exchange in flight",
     edits: [
       core(
         "refresh/protocol.ts",

@@ -1,24 +1,24 @@
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 
-/** One line of a source, and what to put in its place. */
+/** A replacement in one source file. */
 export interface Edit {
-  /** From the repository's root. */
+  /** The path of the file, relative to the root of the repository. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
 }
 
-/** A rule of the protocol, broken on purpose. */
+/** A set of edits that deliberately breaks one rule of the protocol. */
 export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];
 }
 
-/** The repository's root, from which edits name their files. */
+/** The root of the repository, to which the files of edits are relative. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Rewrites sources as they are loaded: only modules that are imported afterwards. */
+/** Edits sources as they are loaded. Modules that are already loaded stay as they are. */
 export function mutateOnLoad(edits: readonly Edit[]): void {
   registerHooks({
     load(url, context, nextLoad) {
@@ -34,11 +34,11 @@ export function mutateOnLoad(edits: readonly Edit[]): void {
 const sourceOf = (source: string | ArrayBuffer | NodeJS.TypedArray | undefined | null): string =>
   typeof source === "string" ? source : new TextDecoder().decode(source ?? new Uint8Array());
 
-/** Makes an edit; throws unless it fits exactly once. */
+/** Applies an edit. Throws unless its `find` occurs exactly once. */
 export function applyEdit(source: string, { file, find, replace }: Edit): string {
   const [before, after, more] = source.split(find);
   if (before === undefined || after === undefined || more !== undefined) {
-    throw new Error(`A mutant no longer fits its source: ${file} must contain exactly once: ${find}`);
+    throw new Error(`A mutant no longer fits its source: ${file} must contain this text exactly once: ${find}`);
   }
   return before + replace + after;
 }

@@ -9,11 +9,11 @@ interface Part {
 
 export interface Options {
   readonly runs: number;
-  /** The first one. */
+  /** The first seed. */
   readonly seed: number;
   readonly replay: boolean;
   readonly mutants: boolean;
-  /** A part of the mutants' names. */
+  /** Selects the mutants whose names contain it. */
   readonly only: string;
   readonly share: Part;
 }
@@ -35,19 +35,20 @@ export function parseOptions(args: readonly string[]): Options {
 }
 
 function numberIn(option: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new TypeError(`--${option}: expected a whole number, not ${text}.`);
+  if (!/^\d+$/.test(text)) throw new TypeError(`--${option} must be a whole number, not ${text}.`);
   return Number(text);
 }
 
 function partIn(text: string): Part {
   const [, part = 0, of = 0] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
-  if (part < 1 || part > of) throw new TypeError(`--share: expected a fraction such as 1/3, not ${text}.`);
+  if (part < 1 || part > of) throw new TypeError(`--share must be a fraction such as 1/3, not ${text}.`);
   return { part, of };
 }
 
-/** The mutants that the options ask for. */
+/** Selects mutants by the options. Throws if no mutant matches. */
 export function selectMutants(mutants: readonly Mutant[], { only, share }: Options): Mutant[] {
   const selected = mutants.filter(({ name }, index) => name.includes(only) && index % share.of === share.part - 1);
-  if (selected.length === 0) throw new TypeError(`--only: no mutant of this share has ${only} in its name.`);
+  if (selected.length === 0)
+    throw new TypeError(`No mutant of this share has a name that contains "${only}". Change --only or --share.`);
   return selected;
 }

@@ -2,29 +2,29 @@ import type { Clock } from "@unexpired/core";
 import { randomFrom } from "./random.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 
-/** A computer: processes on it share its wall clock and see whether one of them is gone. */
+/** A computer. Its processes share its wall clock, and can tell whether one of them has ended. */
 export interface Machine {
   readonly name: string;
-  /** Milliseconds that its wall clock is off; may jump. */
+  /** The error of its wall clock in milliseconds; may jump. */
   offset: number;
-  /** Counts its starts: who ran before the last one is not known to be gone. */
+  /** Counts its boots: processes from before the last one are not known to have ended. */
   boots: number;
 }
 
-/** Where every simulated wall clock starts. */
+/** The start of every simulated wall clock, in epoch milliseconds. */
 export const EPOCH = Date.UTC(2026, 0, 1);
 
-/** A timer that is over so soon keeps no process alive to speak of. */
+/** A timer of at most this many milliseconds does not count as keeping its process alive. */
 const MOMENT = 100;
 
-/** A process: a clock, timers and I/O that stand still while it is suspended and end when it dies. */
+/** A process: its clock, timers and I/O stop while it is suspended, and end when it dies. */
 export class SimulatedProcess implements Owner {
   readonly name: string;
   readonly machine: Machine;
   readonly clock: Clock;
   readonly bornAt: number;
   state: "running" | "suspended" | "dead" = "running";
-  /** Timers that would keep a real process alive. */
+  /** The number of timers that would keep a real process alive. */
   keepingAlive = 0;
   #asleep = 0;
   #suspendedAt = 0;
@@ -48,13 +48,13 @@ export class SimulatedProcess implements Owner {
     return this.state === "running";
   }
 
-  /** Virtual milliseconds that it was not suspended, since its birth. */
+  /** The virtual milliseconds since its start during which it was not suspended. */
   get awake(): number {
     const now = this.state === "suspended" ? this.#suspendedAt : this.#scheduler.now;
     return now - this.bornAt - this.#asleep;
   }
 
-  /** Who it is to others: the machine tells whether a process of its own is gone. */
+  /** Its identity for other processes; on the same machine they can tell whether it has ended. */
   get holder(): string {
     return `${this.machine.name}.${this.machine.boots}/${this.name}`;
   }
@@ -71,20 +71,20 @@ export class SimulatedProcess implements Owner {
     this.state = "running";
   }
 
-  /** Nothing of it happens any more; what it has sent is under way. */
+  /** Ends it: none of its events happen any more. Requests that it has sent still arrive. */
   kill(): void {
     this.state = "dead";
     this.keepingAlive = 0;
     this.#scheduler.forget(this);
   }
 
-  /** Does `run` in this process, `delay` from now or when the scheduler likes. */
+  /** Schedules `run` in this process, at the earliest `delay` milliseconds from now. */
   later(label: string, run: () => void, delay = 0): void {
     if (this.state === "dead") return;
     this.#scheduler.add({ owner: this, author: this.name, label, at: this.#scheduler.now + delay, run });
   }
 
-  /** A call to the world that is answered by what `perform` gives. */
+  /** Calls the outside world: as one event, performs the call and settles with its result. */
   call<T>(label: string, perform: () => T, delay = 0): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = () => {

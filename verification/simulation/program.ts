@@ -6,12 +6,12 @@ import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortAccess } from "./tokens.ts";
 import type { World } from "./world.ts";
 
-/** A program in a process: a real token manager, and what the program asks of it. */
+/** A program in a process: a real token manager, and the program's calls to it. */
 export class Program {
   readonly process: SimulatedProcess;
   readonly manager: TokenManager;
   isClosed = false;
-  /** The access token that it was given last. */
+  /** The last access token that it received. */
   given: string | undefined;
   readonly #world: World;
 
@@ -35,45 +35,45 @@ export class Program {
 
   /** Asks for a token. */
   get(): Promise<string | undefined> {
-    return this.#ask("get", () => this.manager.getAccessToken());
+    return this.#call("get", () => this.manager.getAccessToken());
   }
 
-  /** Asks for a token, and leaves after `patience` milliseconds. */
+  /** Asks for a token, and aborts after `patience` milliseconds. */
   getImpatiently(patience: number): Promise<string | undefined> {
     const controller = new AbortController();
     this.process.later("lose patience", () => controller.abort(IMPATIENT), patience);
-    return this.#ask("get, impatient", () => this.manager.getAccessToken({ signal: controller.signal }));
+    return this.#call("get, impatient", () => this.manager.getAccessToken({ signal: controller.signal }));
   }
 
-  /** Tells that the API refused a token. */
+  /** Reports that the API rejected a token. */
   replace(accessToken: string): Promise<string | undefined> {
-    return this.#ask("replace", () => this.manager.replaceRejected(accessToken), accessToken);
+    return this.#call("replace", () => this.manager.replaceRejected(accessToken), accessToken);
   }
 
   refresh(): Promise<string | undefined> {
-    return this.#ask("refresh", async () => (await this.manager.refresh()).accessToken);
+    return this.#call("refresh", async () => (await this.manager.refresh()).accessToken);
   }
 
-  /** The user signs in, as this account. */
+  /** Signs the user in to this account. */
   async signIn(account: string): Promise<void> {
     const tokens = this.#world.server.signIn(account, this.process.clock.now());
     this.#world.invariants.callers.onIssued(tokens.accessToken);
-    await this.#ask("signIn", () => this.manager.signIn(tokens).then(() => undefined), tokens.accessToken);
+    await this.#call("signIn", () => this.manager.signIn(tokens).then(() => undefined), tokens.accessToken);
   }
 
   async signOut(): Promise<void> {
-    await this.#ask("signOut", () => this.manager.signOut().then(() => undefined));
+    await this.#call("signOut", () => this.manager.signOut().then(() => undefined));
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    await this.#ask("close", () => this.manager.close().then(() => undefined));
+    await this.#call("close", () => this.manager.close().then(() => undefined));
   }
 
-  /** The error of the last call that failed. */
+  /** The error of the last call; `undefined` if it succeeded. */
   error: unknown;
 
-  async #ask(
+  async #call(
     kind: Call["kind"],
     run: () => Promise<string | undefined>,
     accessToken?: string,
@@ -88,7 +88,7 @@ export class Program {
     };
     callers.onStart(call);
     const about = accessToken === undefined ? kind : `${kind} ${shortAccess(readToken(accessToken))}`;
-    this.#world.note(this.process.name, `  asks: ${about}`);
+    this.#world.note(this.process.name, `  calls: ${about}`);
     try {
       const given = await run();
       this.error = undefined;
@@ -97,12 +97,12 @@ export class Program {
         this.process.name,
         `  ${about}: ${given === undefined ? "done" : shortAccess(readToken(given))}`,
       );
-      callers.onGiven(call, given);
+      callers.onResolved(call, given);
       return given;
     } catch (error) {
       this.error = error;
       this.#world.note(this.process.name, `  ${about}: ${error instanceof Error ? error.message : String(error)}`);
-      callers.onRefused(call, error);
+      callers.onRejected(call, error);
       return undefined;
     }
   }

@@ -1,11 +1,11 @@
-/** What a choice is about. Each stream is recorded on its own, so that taking a fault away leaves the others in place. */
+/** The kinds of choices. Each has its own stream, so that removing a fault leaves all other choices in place. */
 export const STREAMS = ["world", "action", "fault", "schedule"] as const;
 export type Stream = (typeof STREAMS)[number];
 
-/** All choices of a run, in the order in which each stream made them. 0 is always the calmest one. */
+/** All choices of a run by stream, in order. 0 is always the calmest option. */
 export type Choices = Readonly<Record<Stream, readonly number[]>>;
 
-/** Reproducible numbers from 0 up to, not including, 1 (mulberry32). */
+/** A generator of reproducible numbers from 0 up to, but not including, 1 (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -16,7 +16,7 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** Every choice of a run: drawn from its seed, or given; where given choices end, the calmest follow. */
+/** Makes every choice of a run: draws it from the seed, or replays given choices and then the calmest ones. */
 export class Random {
   readonly seed: number;
   readonly made: Record<Stream, number[]> = { world: [], action: [], fault: [], schedule: [] };
@@ -30,22 +30,22 @@ export class Random {
     this.#random = { world: stream(1), action: stream(2), fault: stream(3), schedule: stream(4) };
   }
 
-  /** A number from 0 up to, not including, `below`. */
+  /** Chooses a number from 0 up to, but not including, `below`. */
   choose(stream: Stream, below: number): number {
     return this.#make(stream, below, () => Math.floor(this.#random[stream]() * below));
   }
 
-  /** Mostly 0; with probability `rate` a number from 1 up to `below`, not included. */
+  /** Chooses 0, or with probability `rate` a number from 1 up to, but not including, `below`. */
   rarely(stream: Stream, below: number, rate: number): number {
     return this.#make(stream, below, () =>
       this.#random[stream]() < rate ? 1 + Math.floor(this.#random[stream]() * (below - 1)) : 0,
     );
   }
 
-  /** One of the options; the first is the calmest. */
+  /** Picks one of the options; the first is the calmest. */
   pick<T>(stream: Stream, options: readonly T[]): T {
     const picked = options[this.choose(stream, options.length)];
-    if (picked === undefined) throw new Error("nothing to pick from");
+    if (picked === undefined) throw new Error("There is no option to pick from.");
     return picked;
   }
 

@@ -5,35 +5,35 @@ import type { Invariants } from "./invariants.ts";
 import { readToken, shortRefresh, type Token } from "./tokens.ts";
 import type { World } from "./world.ts";
 
-/** What became of a claim, as the stored records told. */
+/** The history of a claim, as far as the stored records show it. */
 interface Claim {
   readonly owner: string;
   readonly lease: number;
   readonly digest: string;
   readonly afterLoss: boolean;
   readonly order: number;
-  /** Of each process, how long it had been awake when the claim appeared. */
+  /** How long each process had been awake when the claim appeared, in milliseconds. */
   readonly awake: ReadonlyMap<string, number>;
   isLost: boolean;
 }
 
-/** What the stored record may become from one step to the next. */
+/** The invariants about changes of the stored record from one step to the next. */
 export class RecordInvariants {
-  /** The stored session now. */
+  /** The stored record. */
   current: SessionRecord | undefined;
-  /** Sessions that were signed out or replaced by a sign-in. */
-  readonly over = new Set<number>();
-  /** Refresh tokens that a verdict in the record was about, by digest. */
+  /** The sessions that were signed out or replaced by a sign-in. */
+  readonly ended = new Set<number>();
+  /** The claims that have been in the record, by the attempt's id. */
   readonly claims = new Map<string, Claim>();
-  /** Ended attempts: until when the token may not be presented, in virtual milliseconds by the owner's clock. */
-  readonly quiet = new Map<string, number>();
-  isForeign = false;
-  /** Every string that was stored, oldest first. */
-  readonly past: string[] = [];
+  /** When the back-off of each refresh token ends, by digest, in virtual milliseconds by the owner's clock. */
+  readonly backoffs = new Map<string, number>();
+  hasForeignWrite = false;
+  /** Every string that has been stored, oldest first. */
+  readonly history: string[] = [];
   readonly #world: World;
   readonly #invariants: Invariants;
   #text: string | undefined;
-  /** Sessions that have been stored: a sign-in stores its own once. */
+  /** The sessions that have been stored: a sign-in stores its session once. */
   readonly #seen = new Set<number>();
   #order = 0;
 
@@ -46,34 +46,34 @@ export class RecordInvariants {
     const text = this.#read();
     if (text === this.#text) return;
     this.#text = text;
-    // What is lost is in no list of what is spent: a foreign program that puts it back begins it anew.
-    if (text === undefined || author === POWER) this.past.length = 0;
-    if (text !== undefined) this.past.push(text);
+    // The tokens of a lost record are in no `spent` list: if another program restores them, they are a new session.
+    if (text === undefined || author === POWER) this.history.length = 0;
+    if (text !== undefined) this.history.push(text);
     const before = this.current;
     try {
       this.current = text === undefined ? undefined : parseRecord(text, "the store");
     } catch (error) {
-      // P5: whatever the last step was, also a death in the middle of it, the record can be read.
-      this.#invariants.break("P5", `the stored record cannot be read: ${String(error)}`);
+      // P5: the record is readable after every step, even if a process died in the middle of it.
+      this.#invariants.break("P5", `the stored record is unreadable: ${String(error)}`);
       return;
     }
     if (this.current?.tokens?.refreshToken) this.#invariants.book.digest(this.current.tokens.refreshToken);
-    if (author === FOREIGN) this.isForeign = true;
+    if (author === FOREIGN) this.hasForeignWrite = true;
     else if (author !== POWER) this.#compare(before, this.current, author);
-    this.#follow(before, this.current, author);
+    this.#track(before, this.current, author);
   }
 
   #read(): string | undefined {
     try {
       return this.#world.truth();
     } catch (error) {
-      this.#invariants.break("P5", `the newest generation is not complete: ${String(error)}`);
+      this.#invariants.break("P5", `the newest generation is incomplete: ${String(error)}`);
       return undefined;
     }
   }
 
   #compare(before: SessionRecord | undefined, after: SessionRecord | undefined, author: string): void {
-    // P7: nothing that goes wrong makes a stored session vanish; signing out leaves a tombstone.
+    // P7: no failure removes a stored session; signing out leaves a tombstone.
     this.#invariants.require(!before || after !== undefined, "P7", () => `${author} removed the stored session`);
     if (!before || !after) return;
     this.#checkVerdict(before, after, author);
@@ -81,7 +81,7 @@ export class RecordInvariants {
     this.#checkLoss(before, after, author);
   }
 
-  /** P3: a verdict ends the session only while it holds the very token that was judged, and only what was judged. */
+  /** P3: a verdict ends the session only while it holds the token that the verdict is about. */
   #checkVerdict(before: SessionRecord, after: SessionRecord, author: string): void {
     const { dead } = after;
     if (!dead || dead.reason === "signed_out" || before.dead) return;
@@ -89,11 +89,11 @@ export class RecordInvariants {
     const about = () => `${author} ended ${name(before)} with a verdict (${dead.reason}) about another token`;
     this.#invariants.require(dead.digest === digest, "P3", about);
     const isJustified =
-      dead.reason === "response_lost" || this.#invariants.exchanges.wasJudged(dead.digest) || this.isForeign;
+      dead.reason === "response_lost" || this.#invariants.exchanges.wasJudged(dead.digest) || this.hasForeignWrite;
     this.#invariants.require(
       isJustified,
       "P3",
-      () => `${author} ended ${name(before)} (${dead.reason}); the server never said so`,
+      () => `${author} ended ${name(before)} (${dead.reason}) without a verdict of the server`,
     );
   }
 
@@ -101,36 +101,36 @@ export class RecordInvariants {
     if (!after.tokens) return;
     const [old, next] = [this.tokenOf(before), tokenIn(after)];
     if (!old || before.tokens?.accessToken === after.tokens.accessToken) return;
-    // P2: an answer without refresh_token keeps the old one.
+    // P2: a response without refresh_token keeps the current one.
     const text = () => `${author} stored tokens of ${shortRefresh(old)} without a refresh token`;
     if (!next) {
       this.#invariants.break("P2", text());
       return;
     }
     const signsIn = this.#isNew(next);
-    // P3 (I13): a session that was signed out or replaced never comes back.
-    const isBack = this.over.has(next.family) && !signsIn;
+    // P3 (I13): a session that was signed out or replaced does not come back.
+    const isBack = this.ended.has(next.family) && !signsIn;
     this.#invariants.require(
       !isBack,
       "P3",
-      () => `${author} brought back ${shortRefresh(next)}, which was signed out or replaced`,
+      () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`,
     );
     if (next.family === old.family) {
       const isRegress = next.number < old.number || (before.dead !== undefined && next.number === old.number);
-      // P6, P3: nobody, however late it wakes, writes an older token over a newer one.
+      // P6, P3: a process never overwrites a newer token with an older one, however late it wakes.
       this.#invariants.require(!isRegress, "P6", () => `${author} wrote ${shortRefresh(next)} over ${name(before)}`);
       return;
     }
-    // P14, P6: only a sign-in puts another session, and another account, in place of the stored one.
+    // P14, P6: only a sign-in replaces the stored session, or its account, with another.
     const invariant = next.account === old.account ? "P6" : "P14";
     this.#invariants.require(
-      signsIn || this.isForeign,
+      signsIn || this.hasForeignWrite,
       invariant,
       () => `${author} wrote ${shortRefresh(next)} over ${name(before)}`,
     );
   }
 
-  /** P1: a claim is given up as lost by its owner, or where that is gone, or by one who was awake for its whole lease. */
+  /** P1: a claim is marked as lost by its owner, if the owner has ended, or by a process awake for its entire lease. */
   #checkLoss(before: SessionRecord, { attempt }: SessionRecord, author: string): void {
     if (attempt?.status !== "lost" || before.attempt?.id !== attempt.id || before.attempt.status !== "claimed") return;
     const claim = this.claims.get(attempt.id);
@@ -139,45 +139,45 @@ export class RecordInvariants {
     const waiter = this.#world.find(author);
     const waited = (waiter?.awake ?? 0) - (claim.awake.get(author) ?? 0);
     const text = () =>
-      `${author} took ${claim.owner}'s claim for lost after ${Math.round(waited)} ms of a lease of ${claim.lease} ms`;
+      `${author} marked ${claim.owner}'s claim as lost after ${Math.round(waited)} ms of a lease of ${claim.lease} ms`;
     this.#invariants.require(waited >= claim.lease - 500, "P1", text);
   }
 
-  #follow(before: SessionRecord | undefined, after: SessionRecord | undefined, author: string): void {
-    this.#followSession(this.tokenOf(before), after, author);
+  #track(before: SessionRecord | undefined, after: SessionRecord | undefined, author: string): void {
+    this.#trackSession(this.tokenOf(before), after, author);
     const attempt = after?.attempt;
     if (!attempt) return;
     const { id, digest, status, endedAt, retryIn } = attempt;
     if (!this.claims.has(id)) {
-      this.#checkQuiet(digest);
+      this.#checkBackoff(digest);
       this.#addClaim(id, attempt);
     }
     const claim = this.claims.get(id);
     if (claim && status === "lost") claim.isLost = true;
-    if (status === "claimed") this.quiet.delete(digest);
-    else if (endedAt !== undefined) this.quiet.set(digest, this.#world.sinceStart(endedAt) + (retryIn ?? 0));
+    if (status === "claimed") this.backoffs.delete(digest);
+    else if (endedAt !== undefined) this.backoffs.set(digest, this.#world.sinceStart(endedAt) + (retryIn ?? 0));
   }
 
-  /** A sign-in stores its session for the first time. */
+  /** Whether a sign-in stores this session for the first time. */
   #isNew({ family }: Token): boolean {
     return this.#invariants.callers.signsIn(family) && !this.#seen.has(family);
   }
 
-  #followSession(old: Token | undefined, after: SessionRecord | undefined, author: string): void {
+  #trackSession(old: Token | undefined, after: SessionRecord | undefined, author: string): void {
     const next = after && this.tokenOf(after);
-    // What is put back is brought back by the author itself; what that writes over is not over.
-    if (author === FOREIGN || author === POWER) return void (next && this.over.delete(next.family));
+    // A restored session is alive again, and the session that it overwrites has not ended.
+    if (author === FOREIGN || author === POWER) return void (next && this.ended.delete(next.family));
     const isReplaced = next !== undefined && next.family !== old?.family;
-    if (old && (after?.dead?.reason === "signed_out" || isReplaced)) this.over.add(old.family);
+    if (old && (after?.dead?.reason === "signed_out" || isReplaced)) this.ended.add(old.family);
     if (next) this.#seen.add(next.family);
   }
 
-  /** P13: nobody claims before the recorded back-off is over (checked where clocks agree and nobody meddles). */
-  #checkQuiet(digest: string): void {
-    const left = (this.quiet.get(digest) ?? 0) - this.#world.scheduler.now;
-    const isTold = !this.#world.isSkewed && !this.isForeign;
-    const text = () => `${this.#world.lastAuthor} claimed ${Math.round(left)} ms before the recorded back-off is over`;
-    this.#invariants.require(left <= 5 || !isTold, "P13", text);
+  /** P13: no process claims before the recorded back-off ends (if clocks agree and no other program has written). */
+  #checkBackoff(digest: string): void {
+    const left = (this.backoffs.get(digest) ?? 0) - this.#world.scheduler.now;
+    const isChecked = !this.#world.isSkewed && !this.hasForeignWrite;
+    const text = () => `${this.#world.lastAuthor} claimed ${Math.round(left)} ms before the recorded back-off ends`;
+    this.#invariants.require(left <= 5 || !isChecked, "P13", text);
   }
 
   #addClaim(id: string, { digest, afterLoss, lease }: Pick<Claim, "digest" | "afterLoss" | "lease">): void {
@@ -186,7 +186,7 @@ export class RecordInvariants {
     this.claims.set(id, { owner, lease, digest, afterLoss, order: ++this.#order, awake, isLost: false });
   }
 
-  /** Whether the record has told, since then, that this attempt was lost. */
+  /** Whether the record has since marked this attempt as lost. */
   wasLost({ attemptId, digest }: HandOver): boolean {
     const claim = this.claims.get(attemptId);
     if (!claim || claim.isLost) return claim !== undefined;
@@ -195,13 +195,13 @@ export class RecordInvariants {
     );
   }
 
-  /** P2: what a surviving process has received is stored in the end, or something newer, or it was signed out. */
+  /** P2: in the end, tokens that a surviving process received, or newer ones, are stored, unless it was signed out. */
   checkEnd(): void {
     const stored = this.current && this.tokenOf(this.current);
     for (const [family, received] of this.#invariants.exchanges.received()) {
-      if (this.over.has(family) || this.isForeign || this.#world.isTorn || stored?.family !== family) continue;
+      if (this.ended.has(family) || this.hasForeignWrite || this.#world.isTorn || stored?.family !== family) continue;
       const text = () =>
-        `the server rotated to ${shortRefresh(received)}, a surviving process got it, and ${name(this.current)} is stored`;
+        `a surviving process received ${shortRefresh(received)}, but ${name(this.current)} is stored at the end`;
       this.#invariants.require(stored.number >= received.number, "P2", text);
     }
   }

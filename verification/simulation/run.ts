@@ -7,7 +7,7 @@ import { Program } from "./program.ts";
 import { type Choices, Random } from "./random.ts";
 import { World, worldOptions } from "./world.ts";
 
-/** What came of one run. */
+/** The result of one run. */
 export interface RunResult {
   readonly seed: number;
   readonly violation: Violation | undefined;
@@ -19,17 +19,17 @@ export interface RunResult {
   readonly trace: readonly string[];
 }
 
-/** How to run: with other choices than the seed's, and with a trace. */
+/** Choices that replace the seed's, and whether to record a trace. */
 export interface RunOptions {
   readonly choices?: Choices | undefined;
   readonly trace?: boolean;
 }
 
 const MAX_STEPS = 40_000;
-const STEPS_PER_MILLISECOND = 0.01; // what the store refuses is tried again every second
+const STEPS_PER_MILLISECOND = 0.01; // failed saves are retried every second
 const ROUND = 45_000;
 
-/** One world from sign-in to the end: rounds of calls with faults, and a calm end in which everyone must be served. */
+/** Runs one world: a sign-in, rounds of calls with faults, and a last phase without faults that serves every caller. */
 export async function run(seed: number, { choices, trace = false }: RunOptions = {}): Promise<RunResult> {
   const random = new Random(seed, choices);
   const world = new World(worldOptions(random), random);
@@ -73,7 +73,7 @@ class Course {
     if (!invariants.violation) invariants.checkEnd();
   }
 
-  /** Everybody wants something at about the same time. */
+  /** Lets all programs act at about the same time. */
   async #round(): Promise<void> {
     const { random, options, scheduler } = this.#world;
     const pause = random.pick("action", [1.02, 0.85, 0.1, 0.9, 4]) * options.lifetime;
@@ -99,7 +99,7 @@ class Course {
     scheduler.add({ author: `p?${slot}`, label: "act", at, run });
   }
 
-  /** A program that ended is started again. */
+  /** Returns the program of a slot; starts a new one if it has ended. */
   #programOf(slot: number): Program {
     const program = this.#programs[slot];
     if (program && !program.isClosed && program.process.state !== "dead") return program;
@@ -108,14 +108,14 @@ class Course {
     return next;
   }
 
-  /** Lets things happen for so long, or until nobody waits for anything. */
+  /** Runs events for `span` milliseconds, or until none is left. */
   async #until(span: number): Promise<void> {
     const { scheduler, invariants, faults } = this.#world;
     const end = scheduler.now + span;
     while (!invariants.violation) {
       if (this.#world.steps > MAX_STEPS + scheduler.now * STEPS_PER_MILLISECOND)
-        return invariants.break("P15", `no end after ${this.#world.steps} steps`);
-      const hit = faults.drawStepFault(this.#world.isLooking ? 0.2 : 2);
+        return invariants.break("P15", `the run did not end within ${this.#world.steps} steps`);
+      const hit = faults.drawStepFault(this.#world.isPolling ? 0.2 : 2);
       if (hit) {
         applyFault(this.#world, hit);
         await this.#world.after(this.#world.lastAuthor);

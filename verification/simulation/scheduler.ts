@@ -1,24 +1,24 @@
 import type { Random } from "./random.ts";
 
-/** Whose event it is; one that stands still gets none. */
+/** The owner of an event, which happens only while the owner is running. */
 export interface Owner {
   readonly name: string;
   readonly isRunning: boolean;
 }
 
-/** Something that can happen: an answer, a timer, an action. */
+/** A possible next event: a response, a timer, an action. */
 export interface Pending {
-  /** Absent: the network, a server, the world. */
+  /** `undefined` for events of the network, the server or the world. */
   readonly owner?: Owner | undefined;
-  /** Who caused it. */
+  /** The process, or other cause, that the event is attributed to. */
   readonly author: string;
   readonly label: string;
-  /** Virtual milliseconds before which it cannot happen. */
+  /** The earliest virtual time of the event, in milliseconds. */
   readonly at: number;
   readonly run: () => void;
 }
 
-/** Virtual time, and the choice of what happens next. */
+/** Keeps the virtual time and chooses the next event. */
 export class Scheduler {
   now = 0;
   readonly #random: Random;
@@ -28,7 +28,7 @@ export class Scheduler {
     this.#random = random;
   }
 
-  /** Returns what takes it back. */
+  /** Adds an event and returns a function that cancels it. */
   add(event: Pending): () => void {
     this.#pending.push(event);
     return () => {
@@ -37,7 +37,7 @@ export class Scheduler {
     };
   }
 
-  /** Takes the event that happens next; time passes only where nothing can happen now. */
+  /** Takes the next event. Time passes only if no event can happen now. */
   next(until: number): Pending | undefined {
     const candidates = this.#pending.filter(({ owner }) => owner?.isRunning !== false);
     let ready = candidates.filter(({ at }) => at <= this.now);
@@ -56,11 +56,11 @@ export class Scheduler {
     return this.#pending.filter((event) => event.owner === owner);
   }
 
-  /** Nothing of it ever happens any more. */
+  /** Cancels all events of an owner. */
   forget(owner: Owner): void {
     this.#pending = this.#pending.filter((event) => event.owner !== owner);
   }
 }
 
-/** Lets every promise that can settle do so: all microtasks come before it. */
+/** Waits until every promise that can settle has settled: all microtasks run before it. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -3,25 +3,25 @@ import { accessTokenOf, readToken, refreshTokenOf, type Token } from "./tokens.t
 
 /** How the authorization server behaves in a world. */
 export interface ServerRules {
-  /** For how long the refresh token before the current one is still answered, with the current one. */
+  /** How long the previous refresh token is still accepted, in seconds; the response then has the current one. */
   readonly graceSeconds: number;
-  /** Whether a replay ends the session for everybody. */
+  /** Whether a replay revokes the session. */
   readonly revokesOnReuse: boolean;
-  /** Milliseconds that an access token lives. */
+  /** The lifetime of an access token in milliseconds. */
   readonly lifetime: number;
 }
 
 interface Family {
   readonly account: string;
-  /** Number of the refresh token that is good. */
+  /** The number of the valid refresh token. */
   current: number;
   rotatedAt: number;
   accessNumber: number;
   isRevoked: boolean;
 }
 
-/** What a request at the token endpoint came to. */
-export type Answer =
+/** The result of a refresh request at the token endpoint. */
+export type RefreshOutcome =
   | {
       readonly kind: "tokens";
       readonly response: TokenResponse;
@@ -31,11 +31,11 @@ export type Answer =
     }
   | { readonly kind: "invalid_grant" };
 
-/** An authorization server with rotation, reuse detection and an optional grace period. Knows no faults. */
+/** An authorization server with rotation, reuse detection and an optional grace period. It never fails by itself. */
 export class AuthorizationServer {
   readonly rules: ServerRules;
   readonly #families: Family[] = [];
-  /** When each access token was issued, in virtual milliseconds. */
+  /** The virtual time at which each access token was issued, in milliseconds. */
   readonly #issued = new Map<string, number>();
   readonly #now: () => number;
 
@@ -44,16 +44,16 @@ export class AuthorizationServer {
     this.#now = now;
   }
 
-  /** A user signs in: a new session. `wallNow`: by the clock of the program that keeps the tokens. */
-  signIn(account: string, wallNow: number): TokenSetInput {
+  /** Starts a new session. `wallTime` is the time by the clock of the program that signs in, in epoch milliseconds. */
+  signIn(account: string, wallTime: number): TokenSetInput {
     this.#families.push({ account, current: 1, rotatedAt: 0, accessNumber: 0, isRevoked: false });
     const family = this.#families.length - 1;
     const { access_token, refresh_token } = this.#issue(family);
-    return { accessToken: access_token, refreshToken: refresh_token, expiresAt: wallNow + this.rules.lifetime };
+    return { accessToken: access_token, refreshToken: refresh_token, expiresAt: wallTime + this.rules.lifetime };
   }
 
-  /** The refresh grant. `omitsRefreshToken`: answers without one, and keeps the old one good. */
-  refresh(refreshToken: string, { omitsRefreshToken = false } = {}): Answer {
+  /** The refresh grant. `omitsRefreshToken`: the response has no refresh token, and the current one stays valid. */
+  refresh(refreshToken: string, { omitsRefreshToken = false } = {}): RefreshOutcome {
     const { family: id, number } = readToken(refreshToken);
     const family = this.#families[id];
     if (!family || family.isRevoked) return { kind: "invalid_grant" };
@@ -80,7 +80,7 @@ export class AuthorizationServer {
     if (family) family.isRevoked = true;
   }
 
-  /** Whether the API takes this access token now. */
+  /** Whether the API accepts this access token now. */
   accepts(accessToken: string): boolean {
     const issuedAt = this.#issued.get(accessToken);
     return (
@@ -90,7 +90,7 @@ export class AuthorizationServer {
     );
   }
 
-  /** The number of the refresh token that is good; `undefined` where the session is over. */
+  /** The number of the valid refresh token; `undefined` if the session was revoked. */
   currentOf(id: number): number | undefined {
     const family = this.#families[id];
     return family && !family.isRevoked ? family.current : undefined;
@@ -98,7 +98,7 @@ export class AuthorizationServer {
 
   #issue(id: number) {
     const family = this.#families[id];
-    if (!family) throw new Error("no such session");
+    if (!family) throw new Error("There is no such session.");
     const { account, current } = family;
     const accessToken = accessTokenOf({ account, family: id, number: ++family.accessNumber });
     this.#issued.set(accessToken, this.#now());

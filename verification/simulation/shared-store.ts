@@ -6,7 +6,7 @@ import type { World } from "./world.ts";
 const PLACE = "The simulated store";
 const SLOW = [800, 6_000, 20_000];
 
-/** One string under compare-and-set, that processes of several machines share over a network. */
+/** One string with compare-and-set, shared by processes of several machines over a network. */
 export class SharedStore {
   current: StoredValue | undefined;
   readonly #world: World;
@@ -17,12 +17,12 @@ export class SharedStore {
     this.#world = world;
   }
 
-  /** The truth, for those who look from outside. */
+  /** Returns the stored string without a simulated call. */
   truth(): string | undefined {
     return this.current?.value;
   }
 
-  /** A write that asks nobody; also how a foreign program writes. */
+  /** Writes without comparing versions, as another program would. */
   put(value: string | undefined): string {
     const version = `${++this.#saves}`;
     this.current = value === undefined ? undefined : { value, version };
@@ -53,7 +53,7 @@ export class SharedStore {
     return this.#send(
       process,
       () => {
-        if (fault === "unreadable") throw new Error("cannot be read");
+        if (fault === "unreadable") throw new Error("the store is unreadable");
         return this.current && { ...this.current };
       },
       { label: "load", fault },
@@ -70,21 +70,21 @@ export class SharedStore {
     if (fault === "conflict" && this.current) this.put(this.current.value);
     if (this.current?.version !== expected) throw new StoreConflictError(PLACE);
     const version = this.put(value);
-    if (fault === "outcome unknown: saved") throw new Error(`no answer to the write of ${value}`);
+    if (fault === "outcome unknown: saved") throw new Error(`no response to the write of ${value}`);
     return version;
   }
 
-  /** A request over the network, whose effect and whose answer are two events: the caller may die in between. */
+  /** A request over the network. Its effect and its response are two events: the caller may die in between. */
   #send<T>(process: SimulatedProcess, effect: () => T, { label, fault }: Call): Promise<T> {
     const { scheduler, random } = this.#world;
     return new Promise((resolve, reject) => {
       if (!process.isRunning) return;
       const run = () => {
-        const answer = outcomeOf(effect);
-        if (fault === "suspended before the answer") this.#world.suspend(process, 40_000);
+        const outcome = outcomeOf(effect);
+        if (fault === "suspended before the response") this.#world.suspend(process, 40_000);
         const isSlowBack = fault?.startsWith("slow") && this.#world.random.choose("fault", 2) === 1;
         const back = isSlowBack ? random.pick("fault", SLOW) : this.#world.latency();
-        process.later(`answer of ${label}`, () => answer.settle(resolve, reject), back);
+        process.later(`response to ${label}`, () => outcome.settle(resolve, reject), back);
       };
       const delay = fault?.startsWith("slow") ? random.pick("fault", SLOW) : this.#world.latency();
       const name = fault ? `${label} (${fault})` : label;

@@ -1,12 +1,12 @@
 import { type Choices, STREAMS, type Stream } from "./random.ts";
 import type { RunOptions, RunResult } from "./run.ts";
 
-/** Runs a seed with other choices. */
+/** Runs a seed with different choices. */
 export type Rerun = (seed: number, options: RunOptions) => Promise<RunResult>;
 
 const MOST_RUNS = 600;
 
-/** Looks for a calmer run of the same seed that breaks the same invariant: fewer faults, fewer actions, less disorder. */
+/** Searches for a calmer run that violates the same invariant, with fewer faults, actions and reorderings. */
 export async function shrink(failing: RunResult, rerun: Rerun): Promise<RunResult> {
   return new Shrinker(failing, rerun).shrink();
 }
@@ -29,7 +29,7 @@ class Shrinker {
     return this.#best;
   }
 
-  /** Sets spans of one stream's choices to 0, then cuts them out, from wide spans to single choices. */
+  /** Sets spans of one stream's choices to 0, then removes spans, from wide ones to single choices. */
   async #calm(stream: Stream): Promise<void> {
     for (let span = this.#length(stream); span >= 1; span = Math.floor(span / 2)) await this.#calmSpans(stream, span);
     if (stream === "world") return;
@@ -52,7 +52,7 @@ class Shrinker {
     return this.#best.choices[stream].length;
   }
 
-  /** Keeps the change where the same invariant is still violated, and the run became simpler. */
+  /** Keeps the change if it still violates the same invariant and makes the run simpler. */
   async #try(stream: Stream, changed: readonly number[]): Promise<void> {
     if (sum(changed) >= sum(this.#best.choices[stream])) return;
     this.#runsLeft--;
@@ -68,7 +68,7 @@ const calmed = (choices: readonly number[], start: number, span: number): readon
 
 const sum = (choices: readonly number[]): number => choices.reduce((total, choice) => total + choice, 0);
 
-/** How far a run is from the shortest and calmest one: faults weigh most, then actions, then steps. */
+/** The complexity of a run: faults weigh most, then actions, then steps. */
 const weight = ({ choices, steps }: RunResult): number => {
   const made = (stream: Stream) => choices[stream].filter((choice) => choice !== 0).length;
   const cost = { fault: 1_000, action: 300, world: 100, schedule: 3 };

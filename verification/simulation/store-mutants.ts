@@ -6,7 +6,7 @@ const node = (file: string, find: string, replace: string): Edit => ({
   replace,
 });
 
-/** Each breaks one rule of the file store. */
+/** Mutants that each break one rule of the file store. */
 export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: "check-then-rename without the chain",
@@ -19,7 +19,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "a collected number not noticed",
+    name: "collected generation not noticed",
     edits: [
       node(
         "generations.ts",
@@ -29,19 +29,19 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "a draft not synced",
+    name: "draft not synced",
     edits: [node("generations.ts", "text, { durable: true }", "text, { durable: false }")],
   },
   {
-    name: "a published number not synced",
+    name: "published generation not synced",
     edits: [node("generations.ts", "await this.#fs.syncDirectory(this.directory);", "")],
   },
   {
-    name: "a publication that failed to sync believed",
+    name: "publication trusted although its sync failed",
     edits: [node("file-store.ts", "if (this.#isUnconfirmed) await this.#syncUnconfirmed();", "")],
   },
   {
-    name: "the chain's own name not synced",
+    name: "name of the chain's directory not synced",
     edits: [
       node(
         "file-store.ts",
@@ -51,11 +51,11 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "a directory that is gone taken for no session",
+    name: "missing directory treated as no session",
     edits: [node("file-store.ts", "await this.#checkParent(snapshot, parentStamp);", "")],
   },
   {
-    name: "a mounted session file not written",
+    name: "mounted session file not written",
     edits: [node("session-file.ts", "return fs.overwrite(paths.file, staged.text)", "return Promise.reject(staged)")],
   },
 ];

@@ -1,7 +1,7 @@
 import { digestOf } from "../../packages/core/src/record/record.ts";
 import { canary } from "../end-to-end/support/canary.ts";
 
-/** What a simulated token says of itself: `canary-refresh-<account>.<family>.<number>`. */
+/** The content of a simulated token: `canary-refresh-<account>.<family>.<number>`. */
 export interface Token {
   readonly account: string;
   readonly family: number;
@@ -21,7 +21,7 @@ export function readToken(text: string): Token {
   return { account, family: Number(family), number: Number(number) };
 }
 
-/** The refresh tokens of a world, by digest: how an invariant knows what a record is about. */
+/** The refresh tokens of a world by digest, so that invariants can tell which token a record is about. */
 export class TokenBook {
   readonly #byDigest = new Map<string, Token>();
   readonly #digests = new Map<string, string>();
@@ -41,6 +41,6 @@ export class TokenBook {
   }
 }
 
-/** Short for people: `A1R3` is the third refresh token of account A's session 1. */
+/** The short name of a refresh token: `A1R3` is the third one of account A's session 1. */
 export const shortRefresh = (token: Token): string => `${token.account}${token.family}R${token.number}`;
 export const shortAccess = (token: Token): string => `${token.account}${token.family}a${token.number}`;

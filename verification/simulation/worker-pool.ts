@@ -4,7 +4,7 @@ import type { Share, Totals } from "./campaign.ts";
 import type { Edit } from "./mutate.ts";
 import type { Task } from "./worker.ts";
 
-/** Runs a share of the seeds in a thread of its own, over mutated sources where there are edits. */
+/** Runs a share of the seeds in its own thread, with the edits applied to the sources. */
 export async function runInWorker(share: Share, edits: readonly Edit[] = []): Promise<Totals> {
   const task: Task = { share, edits };
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
@@ -13,7 +13,7 @@ export async function runInWorker(share: Share, edits: readonly Edit[] = []): Pr
   return totals;
 }
 
-/** Does the tasks, so many at a time, in their order. */
+/** Runs tasks, at most `width` at a time, and returns their results in the tasks' order. */
 export async function inParallel<T, R>(tasks: readonly T[], width: number, run: (task: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   let next = 0;

@@ -2,7 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Share } from "./campaign.ts";
 import type { Edit } from "./mutate.ts";
 
-/** What a worker is given. */
+/** The input of a worker. */
 export interface Task {
   readonly share: Share;
   readonly edits: readonly Edit[];
@@ -10,8 +10,8 @@ export interface Task {
 
 const { share, edits } = workerData as Task;
 if (edits.length > 0) {
-  const { mutateOnLoad } = await import("./mutate.ts"); // only now: Node 22.12 has no hooks for it
+  const { mutateOnLoad } = await import("./mutate.ts"); // imported only if needed: Node 22.12 lacks the hooks
   mutateOnLoad(edits);
 }
-const { campaign } = await import("./campaign.ts"); // only now: what it loads is what is mutated
+const { campaign } = await import("./campaign.ts"); // after the hooks, so that the sources that it loads are mutated
 parentPort?.postMessage(await campaign(share));

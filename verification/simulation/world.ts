@@ -8,28 +8,28 @@ import { Scheduler, settle } from "./scheduler.ts";
 import { AuthorizationServer } from "./server.ts";
 import { SharedStore } from "./shared-store.ts";
 
-/** How one world differs from the next. */
+/** The properties in which worlds differ. */
 export interface WorldOptions {
   readonly kind: "shared" | "file";
   readonly processes: number;
   readonly machines: number;
-  /** Milliseconds between the machines' clocks. */
+  /** The difference between the clocks of consecutive machines in milliseconds. */
   readonly skew: number;
   readonly watches: boolean;
-  /** Whether processes can tell that one of their machine is gone. */
+  /** Whether processes can tell that another process on their machine has ended. */
   readonly knowsHolders: boolean;
-  /** Whether the HTTP client gives up when its signal fires. */
+  /** Whether the HTTP client aborts the request when its signal fires. */
   readonly aborts: boolean;
   readonly background: boolean;
   readonly lifetime: number;
   readonly graceSeconds: number;
   readonly revokesOnReuse: boolean;
   readonly afterLoss: ProviderProfile["afterLoss"];
-  /** Whether the session file is mounted on its own, so that it can only be written in place. */
+  /** Whether the session file is a mount point itself, so that it can only be written in place. */
   readonly mounts: boolean;
 }
 
-/** Draws a world. */
+/** Draws the properties of a world. */
 export function worldOptions(random: Random): WorldOptions {
   const pick = <T>(options: readonly T[]) => random.pick("world", options);
   return {
@@ -49,7 +49,7 @@ export function worldOptions(random: Random): WorldOptions {
   };
 }
 
-const LOOK = /^(timer|load|answer of load|stat|list|read|is )/;
+const POLLING = /^(timer|load|response to load|stat|list|read|is )/;
 const WAKING = [0, 0, 10, 300];
 const LATENCIES = [0, 0, 0, 1, 2, 4, 9, 40];
 
@@ -66,10 +66,10 @@ export class World {
   readonly trace: string[] = [];
   steps = 0;
   isTracing = false;
-  /** Whose event was last. */
+  /** The author of the last event. */
   lastAuthor = "";
-  /** Whether that was only a look, as whoever waits does by the hundred. */
-  isLooking = false;
+  /** Whether that event was only polling, which waiting processes do hundreds of times. */
+  isPolling = false;
   #isSkewed: boolean;
   readonly #processes = new Map<string, SimulatedProcess>();
 
@@ -98,12 +98,12 @@ export class World {
     return this.#processes.get(name);
   }
 
-  /** Whether anything went wrong so far that a calm world does not have. */
+  /** Whether any fault has occurred so far. */
   get hasFaults(): boolean {
     return this.isSkewed || Object.keys(this.faults.injected).length > 0;
   }
 
-  /** Whether clocks differ, or have jumped. */
+  /** Whether clocks differ or have jumped. */
   get isSkewed(): boolean {
     return this.#isSkewed;
   }
@@ -113,7 +113,7 @@ export class World {
     this.#isSkewed = true;
   }
 
-  /** Withholds all that happens in a process for so long. */
+  /** Suspends a process for `span` milliseconds. */
   suspend(victim: SimulatedProcess, span: number): void {
     if (victim.state !== "running") return;
     this.note("", `! ${victim.name} is suspended for ${span} ms`);
@@ -122,20 +122,20 @@ export class World {
     this.scheduler.add({ author: victim.name, label: "resumes", at: this.scheduler.now + span, run });
   }
 
-  /** Suspends all that runs on a machine, and wakes one after the other. */
+  /** Suspends all processes of a machine, which wake one after the other. */
   sleep(machine: Machine | undefined, span: number): void {
     for (const each of this.living)
       if (each.machine === machine) this.suspend(each, span + this.random.pick("schedule", WAKING));
   }
 
-  /** Virtual milliseconds of a moment by a clock that is right. */
+  /** Converts the time of an exact wall clock to virtual milliseconds. */
   sinceStart(wall: number): number {
     return wall - EPOCH;
   }
 
   spawn(slot: number): SimulatedProcess {
     const machine = this.machines[slot % this.machines.length];
-    if (!machine) throw new Error("no machine");
+    if (!machine) throw new Error("The world has no machine.");
     const process = new SimulatedProcess(`p${this.#processes.size}`, machine, {
       scheduler: this.scheduler,
       seed: this.random.seed,
@@ -144,12 +144,12 @@ export class World {
     return process;
   }
 
-  /** Whether the session file holds what no program can read. */
+  /** Whether the session file is unreadable. */
   get isTorn(): boolean {
     return this.store instanceof FileWorld && this.store.isTorn;
   }
 
-  /** The stored string, seen from outside; throws where it is damaged. */
+  /** Returns the stored string without a simulated call. Throws if it is damaged. */
   truth(): string | undefined {
     return this.store.truth();
   }
@@ -158,15 +158,15 @@ export class World {
     return this.random.pick("schedule", LATENCIES);
   }
 
-  /** The holder of a store, where this world has them. */
+  /** The `holder` of a process's store, if this world knows holders. */
   holderFor(process: SimulatedProcess): Pick<TokenStore, "holder"> {
     if (!this.options.knowsHolders) return {};
     const isGone = (id: string) => {
       const fault = this.faults.draw(HOLDER_FAULTS);
       return process.call(`is ${id} gone?`, () => {
         if (fault) throw new Error(fault);
-        const [where, name = ""] = id.split("/");
-        return process.holder.startsWith(`${where}/`) && this.find(name)?.state === "dead";
+        const [boot, name = ""] = id.split("/");
+        return process.holder.startsWith(`${boot}/`) && this.find(name)?.state === "dead";
       });
     };
     return { holder: { id: process.holder, isGone } };
@@ -177,14 +177,14 @@ export class World {
       this.trace.push(`${(this.scheduler.now / 1000).toFixed(3).padStart(10)}  ${author.padEnd(4)} ${text}`);
   }
 
-  /** Everything that an author just did: microtasks run, and the invariants are checked. */
+  /** Lets the microtasks of the last event run, then checks the invariants. */
   async after(author: string): Promise<void> {
     this.lastAuthor = author;
     await settle();
     this.invariants.check(author);
   }
 
-  /** Lets one thing happen. `false`: nothing can happen before `until`, and it is that late now. */
+  /** Runs the next event. If no event can happen before `until`, advances the time to it and returns `false`. */
   async step(until: number): Promise<boolean> {
     const event = this.scheduler.next(until);
     if (!event) {
@@ -192,7 +192,7 @@ export class World {
       return false;
     }
     this.steps++;
-    this.isLooking = LOOK.test(event.label);
+    this.isPolling = POLLING.test(event.label);
     this.note(event.author, event.label);
     event.run();
     await this.after(event.author);

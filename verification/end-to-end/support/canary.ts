@@ -1,5 +1,5 @@
-/** Every token of the tests has this in it, so that a search through all that was printed finds it. */
+/** The prefix of every token in tests, so that a search through all output finds leaked tokens. */
 export const CANARY = "canary-";
 
-/** A token that nobody can mistake for a real one. */
+/** Creates a token that cannot be mistaken for a real one. */
 export const canary = (kind: "access" | "refresh" | "id", name: number | string): string => `${CANARY}${kind}-${name}`;

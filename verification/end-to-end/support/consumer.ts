@@ -1,4 +1,4 @@
-/** A folder of somebody who uses the packages, with what npm alone installs into it. */
+/** A project that uses the packages, in a folder of its own, as npm installs it. */
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { run } from "../../../scripts/workspace.ts";
 
-/** How TypeScript finds modules, and where it writes JavaScript. */
+/** How TypeScript resolves modules, and where it writes JavaScript. */
 export interface Resolution {
   readonly module: string;
   readonly moduleResolution: string;
@@ -19,7 +19,7 @@ export const bundler: Resolution = { module: "esnext", moduleResolution: "bundle
 export class Consumer implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), "unexpired-consumer-"));
 
-  /** `packages` is what is given to `npm install`, options included. */
+  /** Installs packages; `packages` are the arguments of `npm install`, including options. */
   constructor(packages: readonly string[]) {
     this.write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
     run("npm", ["install", "--no-audit", "--no-fund", ...packages], { cwd: this.directory });
@@ -33,7 +33,7 @@ export class Consumer implements Disposable {
     return promisify(execFile)(process.execPath, args, { cwd: this.directory, env: { ...process.env, ...env } });
   }
 
-  /** The type errors in what we wrote. Those in other packages' declarations are theirs (ofetch's want undici). */
+  /** Returns the type errors, except those in declarations of other packages (ofetch's need undici). */
   typeErrors(files: readonly string[], resolution: Resolution): string[] {
     const options = { target: "es2023", types: "node", ...resolution };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);

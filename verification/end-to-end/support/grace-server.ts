@@ -3,37 +3,37 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { canary } from "./canary.ts";
 
-/** How a token endpoint treats a refresh token that was used already. */
+/** How a token endpoint treats a refresh token that has been used already. */
 export interface Grace {
-  /** For how long after its rotation it is still answered, in seconds; 0: at once the whole session is revoked. */
+  /** How long after its rotation it is still accepted, in seconds. 0: a replay revokes the session at once. */
   readonly seconds: number;
-  /** With what: the same tokens as before, or new ones. */
-  readonly answer: "same" | "new";
+  /** The tokens in the response to a replay: the same as before, or new ones. */
+  readonly replayReturns: "same" | "new";
 }
 
-/** Where a request is held up, so that its sender can be killed meanwhile. */
+/** The moment at which a request is held so that its sender can be killed: before or after its processing. */
 export type Hold = "before" | "after";
 
 /** An authorization server for one client that rotates refresh tokens, with or without grace. */
 export interface GraceServer extends AsyncDisposable {
   readonly tokenEndpoint: string;
-  /** Requests that reached the endpoint. */
+  /** The number of requests that reached the endpoint. */
   readonly requests: number;
   readonly isRevoked: boolean;
-  /** Starts a session. */
+  /** Starts a session and returns its refresh token. */
   mint(): string;
   /** Whether an API has to accept this access token. */
   verify(accessToken: string): Promise<boolean>;
   /**
-   * The next request is held `before` it is processed, or `after` it, before its answer; resolves when it is. Its
-   * sender gets no answer, ever; what was held before it was processed never is.
+   * Holds the next request `before` it is processed, or `after` that and before its response, and resolves when the
+   * request is held. Its sender never gets a response; a request that was held `before` is never processed.
    */
   holdNext(hold: Hold): Promise<void>;
 }
 
 interface Rotation {
   readonly at: number;
-  readonly answer: string;
+  readonly body: string;
 }
 
 export async function startGraceServer(grace: Grace): Promise<GraceServer> {
@@ -88,19 +88,19 @@ class Endpoint {
     const hold = this.#hold;
     this.#hold = undefined;
     if (hold?.when === "before") return hold.reached();
-    const answer = this.#exchange(new URLSearchParams(body).get("refresh_token") ?? "");
+    const tokens = this.#exchange(new URLSearchParams(body).get("refresh_token") ?? "");
     if (hold) return hold.reached();
-    response.writeHead(answer ? 200 : 400, { "content-type": "application/json" });
-    response.end(answer ?? '{"error":"invalid_grant"}');
+    response.writeHead(tokens ? 200 : 400, { "content-type": "application/json" });
+    response.end(tokens ?? '{"error":"invalid_grant"}');
   }
 
-  /** `undefined`: refused. */
+  /** Returns the body of a successful response; `undefined` means `invalid_grant`. */
   #exchange(token: string): string | undefined {
     if (this.isRevoked) return undefined;
     if (this.#unused.delete(token)) return this.#rotate(token);
     const rotation = this.#used.get(token);
     if (rotation && performance.now() - rotation.at < this.#grace.seconds * 1000) {
-      return this.#grace.answer === "same" ? rotation.answer : this.#rotate(token);
+      return this.#grace.replayReturns === "same" ? rotation.body : this.#rotate(token);
     }
     this.isRevoked ||= rotation !== undefined;
     return undefined;
@@ -110,8 +110,8 @@ class Endpoint {
     const access = canary("access", createHash("sha256").update(randomBytes(16)).digest("hex"));
     this.#accepted.add(access);
     const tokens = { access_token: access, refresh_token: this.mint(), token_type: "Bearer", expires_in: 300 };
-    const answer = JSON.stringify(tokens);
-    this.#used.set(token, { at: performance.now(), answer });
-    return answer;
+    const body = JSON.stringify(tokens);
+    this.#used.set(token, { at: performance.now(), body });
+    return body;
   }
 }

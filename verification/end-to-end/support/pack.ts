@@ -1,4 +1,4 @@
-/** Packs the packages once for all tests of the tarballs. */
+/** Packs the packages once, for all tests that use the tarballs. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { packAll } from "../../../scripts/pack.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The files, by the packages' names. */
+    /** The paths of the tarballs, by package name. */
     tarballs: Readonly<Record<string, string>>;
   }
 }

@@ -1,4 +1,4 @@
-/** The pages about writing a store and an adapter, and the code on them by the name that its first line gives. */
+/** Reads the pages about writing a store and an adapter. A comment on the first line of a code block is its name. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -18,9 +18,9 @@ export function readPage(file: string): Page {
   return { file, text, blocks };
 }
 
-/** One block of code. */
+/** Returns the code of one block. Throws if the page has none of that name. */
 export function block({ file, blocks }: Page, name: string): string {
   const code = blocks.get(name);
-  if (code === undefined) throw new Error(`${file} has no code that begins with "// ${name}"`);
+  if (code === undefined) throw new Error(`${file} has no TypeScript block that begins with "// ${name}".`);
   return code;
 }

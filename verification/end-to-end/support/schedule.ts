@@ -1,4 +1,4 @@
-/** Reproducible random numbers (mulberry32). */
+/** Returns a generator of reproducible whole numbers below its argument (mulberry32). */
 export function randomFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -14,21 +14,21 @@ interface Call {
   readonly run: () => Promise<unknown>;
 }
 
-/** What happens to processes. */
+/** How processes die and take turns. */
 export interface Fate {
-  /** A process dies instead of one call in so many; of none where it is absent. */
+  /** On average, one call in this many kills its process instead. If omitted, no process dies. */
   readonly deathOdds?: number | undefined;
-  /** How many calls a process makes in a row, on average, while the others stand still. Default 1. */
+  /** The average number of calls that a process makes in a row while the others wait. Default: 1. */
   readonly burst?: number | undefined;
 }
 
-/** Lets one call at a time through, of a randomly chosen process; some processes die on the way. */
+/** Runs one call at a time, of a randomly chosen process. Processes may die instead of making a call. */
 export class Schedule {
   readonly #random: (below: number) => number;
   readonly #fate: Fate;
   readonly #waiting: Call[] = [];
   readonly #dead = new Set<number>();
-  readonly #mourners = new Map<number, () => void>();
+  readonly #onDeath = new Map<number, () => void>();
   #last: number | undefined;
 
   constructor(random: (below: number) => number, fate: Fate = {}) {
@@ -36,7 +36,7 @@ export class Schedule {
     this.#fate = fate;
   }
 
-  /** `calls`, each of which waits until it is let through. */
+  /** Wraps an object so that each of its calls waits for its turn. */
   of<T extends object>(who: number, calls: T): T {
     const scheduled = Object.entries(calls).map(([name, call]) => [
       name,
@@ -45,7 +45,7 @@ export class Schedule {
     return Object.fromEntries(scheduled) as T;
   }
 
-  /** Until all tasks have ended, or those whose they are; `tasks[who]` is that process's. */
+  /** Runs calls until every task has settled or its process has died. `tasks[who]` is the task of process `who`. */
   async run(tasks: readonly Promise<unknown>[]): Promise<void> {
     let isDone = false;
     const all = tasks.map((task, who) => Promise.race([task, this.#death(who)]));
@@ -53,9 +53,9 @@ export class Schedule {
       isDone = true;
     });
     while (!isDone) {
-      await new Promise(setImmediate); // whoever can go on does, up to its next call
+      await new Promise(setImmediate); // every process that can goes on to its next call
       const next = this.#next();
-      if (next) await this.#letThrough(next);
+      if (next) await this.#runCall(next);
     }
     await settled;
   }
@@ -75,15 +75,15 @@ export class Schedule {
   }
 
   #death(who: number): Promise<void> {
-    return new Promise((resolve) => this.#mourners.set(who, resolve));
+    return new Promise((resolve) => this.#onDeath.set(who, resolve));
   }
 
-  async #letThrough(next: Call): Promise<void> {
+  async #runCall(next: Call): Promise<void> {
     this.#waiting.splice(this.#waiting.indexOf(next), 1);
     this.#last = next.who;
     const { deathOdds } = this.#fate;
     if (deathOdds === undefined || this.#random(deathOdds) > 0) return void (await next.run());
     this.#dead.add(next.who);
-    this.#mourners.get(next.who)?.();
+    this.#onDeath.get(next.who)?.();
   }
 }

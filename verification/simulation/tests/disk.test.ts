@@ -1,7 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { Disk } from "../disk.ts";
 
-test("a power cut brings nothing back into a directory that was taken away", () => {
+it("restores nothing into a detached directory after a power failure", () => {
   const disk = new Disk(() => 0);
   disk.makeDirectory("/home/state");
   disk.put("/home/state/session.json", "a session");

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { MUTANTS } from "../mutants.ts";
 import { applyEdit, type Edit, ROOT } from "../mutate.ts";
 
-/** All mutated files of one mutant. */
+/** Applies all edits of one mutant and returns the mutated files. */
 function mutate(edits: readonly Edit[]): Map<string, string> {
   const sources = new Map<string, string>();
   for (const edit of edits) {
@@ -14,10 +14,10 @@ function mutate(edits: readonly Edit[]): Map<string, string> {
   return sources;
 }
 
-test.each(MUTANTS)("still fits its source: $name", ({ edits }) => {
+it.each(MUTANTS)("has a mutant that fits its source: $name", ({ edits }) => {
   expect(() => mutate(edits)).not.toThrow();
 });
 
-test("each mutant has a name of its own", () => {
+it("gives each mutant a unique name", () => {
   expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
 });

@@ -23,7 +23,7 @@ const OPTIONS: WorldOptions = {
 };
 const PATIENCE = 100_000;
 
-/** A world without randomness: what is ready first happens first, and what goes wrong is told. */
+/** A world without randomness: events happen in the order in which they become ready, and faults are planned. */
 export class Script {
   readonly world: World;
   #slots = 0;
@@ -35,19 +35,19 @@ export class Script {
     );
   }
 
-  /** The files, in a world that has them. */
+  /** The file world. Throws if this world has a shared store. */
   get files(): FileWorld {
     if (this.world.store instanceof FileWorld) return this.world.store;
-    throw new Error("a world without files");
+    throw new Error('This world has no files. Create it with { kind: "file" }.');
   }
 
-  /** Takes the session's directory away; after so many milliseconds it is back, with all that was in it, or empty. */
+  /** Removes the session's directory. After `span` milliseconds it comes back with its content, or empty. */
   async detach(span: number, { isEmpty = false } = {}): Promise<void> {
     this.files.detach(span, isEmpty);
     await this.world.after(FOREIGN);
   }
 
-  /** Ends every program, and undoes all changes of names that were not synced. */
+  /** Ends every program, and undoes all unsynced changes of names. */
   async cutPower(): Promise<void> {
     const { disk } = this.files;
     for (const process of this.world.living) process.kill();
@@ -56,42 +56,42 @@ export class Script {
     await this.world.after(POWER);
   }
 
-  /** A new program; on each machine in turn. */
+  /** Starts a program on the next machine, in turn. */
   start(): Program {
     return new Program(this.world, this.#slots++);
   }
 
-  /** Three programs, of which the first has signed in; its access token has so many milliseconds left. */
+  /** Starts three programs, of which the first signs in, and waits until its access token has `left` ms to live. */
   async signedIn(left = -1_000): Promise<readonly [Program, Program, Program]> {
     const programs = [this.start(), this.start(), this.start()] as const;
     await Promise.all([programs[0].signIn("A"), this.pass(this.world.options.lifetime - left)]);
     return programs;
   }
 
-  /** Lets everything happen until this is what a program does next. */
+  /** Runs events until one of a program's pending events begins with `label`. */
   async before({ process }: Program, label: string): Promise<void> {
     const { scheduler } = this.world;
     const end = scheduler.now + PATIENCE;
     await settle();
     while (!scheduler.pendingOf(process).some((event) => event.label.startsWith(label))) {
-      if (!(await this.world.step(end))) throw new Error(`${process.name} never came to: ${label}`);
+      if (!(await this.world.step(end))) throw new Error(`${process.name} never came to this event: ${label}`);
     }
   }
 
-  /** Lets so many milliseconds pass. */
+  /** Runs the events of the next `span` milliseconds. */
   async pass(span: number): Promise<void> {
     const end = this.world.scheduler.now + span;
     await settle();
     while (await this.world.step(end));
   }
 
-  /** What a program gets within so many milliseconds: an access token such as `A0a1`, or the error's reason or code. */
+  /** The access token that a program gets within `within` milliseconds, as `A0a1`, or the error's reason or code. */
   async get(program: Program, within = 1_000): Promise<string> {
     const [token] = await Promise.all([this.outcome(program, program.get()), this.pass(within)]);
     return token;
   }
 
-  /** What came of a call that has ended. */
+  /** The outcome of a settled call, in the same format. */
   async outcome(program: Program, call: Promise<string | undefined>): Promise<string> {
     const token = await call;
     if (token !== undefined) return shortAccess(readToken(token));
@@ -99,7 +99,7 @@ export class Script {
     return (code === "SIGN_IN_REQUIRED" ? reason : code) ?? "nothing";
   }
 
-  /** Who presented which refresh token, in order: `p0 A0R1`. */
+  /** The presented refresh tokens with their processes, in order: `p0 A0R1`. */
   get presented(): string[] {
     const { book, exchanges } = this.world.invariants;
     return exchanges.log.map(({ process, digest }) => {
@@ -108,7 +108,7 @@ export class Script {
     });
   }
 
-  /** The stored refresh token such as `A0R1`, or why there is none. */
+  /** The stored refresh token, as `A0R1`, or the reason why the session is dead. */
   get stored(): string | undefined {
     const { current } = this.world.invariants.records;
     const token = current?.tokens?.refreshToken;

@@ -1,12 +1,12 @@
 import module from "node:module";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { MUTANTS } from "../mutants.ts";
 import { run } from "../run.ts";
 import { inParallel, runInWorker } from "../worker-pool.ts";
 
 const seeds = Array.from({ length: 150 }, (_, index) => index + 1);
 
-test("150 worlds violate no invariant", async () => {
+it("violates no invariant in 150 worlds", async () => {
   const failures: string[] = [];
   for (const seed of seeds) {
     const { violation } = await run(seed);
@@ -15,20 +15,20 @@ test("150 worlds violate no invariant", async () => {
   expect(failures).toEqual([]);
 });
 
-test.each([3, 8, 11, 24])("seed %d: the same seed is the same schedule", async (seed) => {
+it.each([3, 8, 11, 24])("runs the same schedule for the same seed: %d", async (seed) => {
   const [first, second] = [await run(seed, { trace: true }), await run(seed, { trace: true })];
   expect(first.trace).toEqual(second.trace);
   expect(first.choices).toEqual(second.choices);
 });
 
-test("a run is replayed by its choices", async () => {
+it("replays a run from its choices", async () => {
   const first = await run(12, { trace: true });
   const second = await run(12, { trace: true, choices: first.choices });
   expect(second.trace).toEqual(first.trace);
 });
 
-test("broken rules are seen", async ({ skip }) => {
-  skip(!("registerHooks" in module), "not applicable: this Node cannot change a source while it loads it");
+it("detects broken rules", async ({ skip }) => {
+  skip(!("registerHooks" in module), "not applicable: this version of Node cannot change sources while it loads them");
   const wanted = ["claim without compare-and-set", "lease by wall clock", "no claim before sending"];
   const mutants = MUTANTS.filter(({ name }) => wanted.includes(name));
   const found = await inParallel(mutants, 2, ({ edits }) => runInWorker({ first: 1, stride: 1, end: 500 }, edits));
