@@ -24,7 +24,7 @@ const program = `
 interface Report {
   /** The session that the keychain store saved and loaded, or its error. */
   readonly result: string;
-  /** Where `keychainOrFile` keeps its session, and that session. */
+  /** The description of the store that `keychainOrFile` chose, and the session in it. */
   readonly location: string;
   readonly loaded: string;
   /** The packages that npm installed, by folder. */

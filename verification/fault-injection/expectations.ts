@@ -60,10 +60,10 @@ const nameOf = (first: string, { second, profile }: Partial<FaultPoint>): string
   `${first}${second ? `+${second.fault}:${second.at}` : ""}${profile ? `@${profile}` : ""}`;
 
 /** The expectations, and other properties of a fault point. */
-export type Course = Expected & Partial<FaultPoint>;
+export type PointProperties = Expected & Partial<FaultPoint>;
 
-export const kill = (course: Course) => points("kill", "kill", { ...course, victim: ["gone"] });
-export const stop = (course: Course) => points("stop", "stop", course);
+export const kill = (properties: PointProperties) => points("kill", "kill", { ...properties, victim: ["gone"] });
+export const stop = (properties: PointProperties) => points("stop", "stop", properties);
 
 /** The outcomes of a process that wakes with tokens of a grant that the server has revoked in the meantime. */
 export const REVOKED = [

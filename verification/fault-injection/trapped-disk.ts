@@ -6,15 +6,15 @@ import { directoryLock, type Lock } from "../../packages/store-node/src/lock.ts"
 import type { Trap } from "./trap.ts";
 
 /** A pause in milliseconds, so that several processes pass the comparison before the first of them publishes. */
-const HESITATION = 40;
+const PAUSE = 40;
 
 /** The real disk with a fault point before and after every step of a write. */
-export function trappedDisk(disk: FileSystem, trap: Trap, hesitates: boolean): FileSystem {
+export function trappedDisk(disk: FileSystem, trap: Trap, pauses: boolean): FileSystem {
   return {
     ...disk,
     create: (path, text, options) => trap.around(kindOf(path), () => disk.create(path, text, options)),
     async link(from, to) {
-      if (hesitates) await sleep(HESITATION);
+      if (pauses) await sleep(PAUSE);
       await trap.around("link", () => disk.link(from, to));
     },
     rename: (from, to) => trap.around("rename", () => disk.rename(from, to)),

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { run } from "../../../scripts/workspace.ts";
 
-/** How TypeScript resolves modules, and where it writes JavaScript. */
+/** The module options of TypeScript, and the folder for its JavaScript. */
 export interface Resolution {
   readonly module: string;
   readonly moduleResolution: string;
