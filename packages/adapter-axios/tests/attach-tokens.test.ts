@@ -2,14 +2,14 @@ import { accepting, UNAUTHORIZED } from "@unexpired/testing";
 import axios, { type AxiosRequestConfig } from "axios";
 import { expect, expectTypeOf } from "vitest";
 import { attachTokens, perRequest } from "../src/index.ts";
-import { axiosTest, capture, rejection, seen, since, viaHttp } from "./support.ts";
+import { authorizationsAt, axiosTest, capture, rejection, since, viaHttp } from "./support.ts";
 
 axiosTest("the origins default to that of the instance's baseURL at attach time", async (world) => {
   const { api, other, session, client } = world;
   client.defaults.baseURL = other.origin;
   await client.get("/");
   await client.get(api.origin);
-  expect([seen(other), seen(api)]).toEqual([[undefined], [`Bearer ${session.accessToken(1)}`]]);
+  expect([authorizationsAt(other), authorizationsAt(api)]).toEqual([[undefined], [`Bearer ${session.accessToken(1)}`]]);
 });
 
 axiosTest("without origins, the baseURL has to be absolute", async ({ session: { tokens } }) => {
@@ -23,7 +23,7 @@ axiosTest("the global axios works, until the tokens are detached", async ({ api,
   await axios(api.origin);
   detach();
   await axios(api.origin);
-  expect(seen(api)).toEqual([`Bearer ${session.accessToken(1)}`, undefined]);
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`, undefined]);
 });
 
 axiosTest("tokens that are attached twice are sent once, and a 401 is repeated once", async (world) => {
@@ -31,7 +31,10 @@ axiosTest("tokens that are attached twice are sent once, and a 401 is repeated o
   attachTokens(client, session.tokens);
   refuseOnce();
   expect((await client.get("/")).status).toBe(200);
-  expect([seen(api), session.exchanges]).toEqual([[1, 2].map((n) => `Bearer ${session.accessToken(n)}`), 1]);
+  expect([authorizationsAt(api), session.exchanges]).toEqual([
+    [1, 2].map((n) => `Bearer ${session.accessToken(n)}`),
+    1,
+  ]);
 });
 
 axiosTest("interceptors of others do not see the token, and see the response that the caller sees", async (world) => {
@@ -55,13 +58,13 @@ axiosTest("an interceptor that leads elsewhere does not take the token along", a
   client.interceptors.request.use((config) => Object.assign(config, { baseURL: other.origin }));
   attachTokens(client, session.tokens);
   await client.get("/");
-  expect(seen(other)).toEqual([undefined]);
+  expect(authorizationsAt(other)).toEqual([undefined]);
 });
 
 since(1, 8)("with allowAbsoluteUrls: false an absolute URL is a path of the origin", async (world) => {
   const { api, other, session, client } = world;
   await client.get(`${other.origin}/x`, { allowAbsoluteUrls: false });
-  expect(seen(api)).toEqual([`Bearer ${session.accessToken(1)}`]);
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`]);
   expect(api.received[0]?.path).toBe(`/${other.origin}/x`);
 });
 
@@ -69,7 +72,7 @@ axiosTest("basic authentication of the caller's is kept, and its 401 left alone"
   api.respond = () => UNAUTHORIZED;
   await rejection(client.get("/", { auth: { username: "me", password: "mine" } }));
   await rejection(client.get(api.origin.replace("//", "//me:mine@")));
-  expect(seen(api)).toEqual([`Basic ${btoa("me:mine")}`, `Basic ${btoa("me:mine")}`]);
+  expect(authorizationsAt(api)).toEqual([`Basic ${btoa("me:mine")}`, `Basic ${btoa("me:mine")}`]);
   expect(session.exchanges).toBe(0);
 });
 
@@ -77,7 +80,7 @@ axiosTest("an Authorization among the instance's defaults is the caller's own", 
   api.respond = () => UNAUTHORIZED;
   client.defaults.headers.common.Authorization = "Basic own";
   const error = await rejection(client.get("/"));
-  expect([seen(api), session.exchanges]).toEqual([["Basic own"], 0]);
+  expect([authorizationsAt(api), session.exchanges]).toEqual([["Basic own"], 0]);
   expect(Object(error).request.path).toBe("/"); // what is not ours stays as it is
 });
 
@@ -85,7 +88,7 @@ axiosTest("an Authorization that is undefined is none", async ({ api, session, c
   const own = { authorization: undefined };
   await client.get("/", { headers: own as unknown as Record<string, string> });
   const expected = axios.VERSION === "1.0.0" ? undefined : `Bearer ${session.accessToken(1)}`; // there, it says "none"
-  expect(seen(api)).toEqual([expected]);
+  expect(authorizationsAt(api)).toEqual([expected]);
 });
 
 axiosTest("what goes to a socket gets no token", async ({ client }) => {
@@ -122,7 +125,7 @@ axiosTest("the header is written as the redirect hook knows it", async ({ api, s
   api.respond = ({ path }) => (path === "/" ? { status: 302, headers: { location: "/theirs" } } : { status: 200 });
   const own = { authorization: undefined } as unknown as Record<string, string>;
   await client.get("/", axios.VERSION === "1.0.0" ? {} : { headers: own });
-  expect(seen(api)).toEqual([`Bearer ${session.accessToken(1)}`, undefined]);
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`, undefined]);
 });
 
 axiosTest("the body is transformed once, whatever the transformation", async ({ api, client, refuseOnce }) => {
@@ -144,13 +147,13 @@ axiosTest("a redirect to another one of the origins goes without the token; its 
   api.respond = () => ({ status: 302, headers: { location: other.origin } });
   other.respond = () => UNAUTHORIZED;
   await rejection(client.get("/"));
-  expect([seen(other), api.received.length, session.exchanges]).toEqual([[undefined], 1, 0]);
+  expect([authorizationsAt(other), api.received.length, session.exchanges]).toEqual([[undefined], 1, 0]);
 });
 
 since(1, 7)("through fetch, a redirect elsewhere goes without the token too", async ({ api, other, client }) => {
   api.respond = () => ({ status: 302, headers: { location: other.origin } });
   await client.get("/", { adapter: "fetch" });
-  expect(seen(other)).toEqual([undefined]);
+  expect(authorizationsAt(other)).toEqual([undefined]);
 });
 
 axiosTest("a cancel token cancels, and gains no listeners", async ({ client, api }) => {
@@ -228,7 +231,7 @@ axiosTest("isUnauthorized sees what transformResponse makes; one that throws say
 axiosTest("perRequest makes options of axios", async ({ client, api }) => {
   await client.get("/", { ...perRequest({ tokens: false }), timeout: 5_000 });
   await client.get("/", perRequest({ tokens: false }));
-  expect(seen(api)).toEqual([undefined, undefined]);
+  expect(authorizationsAt(api)).toEqual([undefined, undefined]);
   expectTypeOf(perRequest({ retry: false })).toExtend<AxiosRequestConfig>();
   // @ts-expect-error: there is no such setting
   expect(() => perRequest({ tries: 1 })).toThrow(TypeError);

@@ -28,7 +28,7 @@ const toHeaders = ({ headers, body }: Call) => {
   return contentType ? { "content-type": contentType, ...headers } : headers;
 };
 
-const READINGS = { text: "text", json: "json", bytes: "arraybuffer", stream: "stream" } as const;
+const RESPONSE_TYPES = { text: "text", json: "json", bytes: "arraybuffer", stream: "stream" } as const;
 
 const toConfig = (call: Call): AxiosRequestConfig => {
   const { method, url, baseURL, query, body, read, signal, timeout, settings } = call;
@@ -40,7 +40,7 @@ const toConfig = (call: Call): AxiosRequestConfig => {
       params: query,
       headers: toHeaders(call),
       data: body?.value,
-      responseType: read && READINGS[read],
+      responseType: read && RESPONSE_TYPES[read],
       signal,
       timeout,
     }),
@@ -59,7 +59,7 @@ const send = (client: AxiosInstance, call: Call): Promise<Outcome> =>
   );
 
 /** Tells of each request that it carries: without `keepAlive` there is a connection for each. */
-class TellingAgent extends Agent {
+class ObservedAgent extends Agent {
   readonly #onConnect: () => void;
 
   constructor(onConnect: () => void) {
@@ -95,7 +95,7 @@ const watch = ({ interceptors }: AxiosInstance, name: string, { onHook }: Client
 interface Transport {
   readonly config: (setup: ClientSetup) => AxiosRequestConfig;
   readonly bodies: AdapterHarness["bodies"];
-  readonly lacks: AdapterHarness["unsupported"];
+  readonly unsupported: AdapterHarness["unsupported"];
 }
 
 const BODIES = {
@@ -110,10 +110,10 @@ const BODIES = {
 const http: Transport = {
   config: ({ proxy, onConnect }) => ({
     ...(proxy && { proxy: proxyOf(proxy) }),
-    ...(onConnect && { httpAgent: new TellingAgent(onConnect) }),
+    ...(onConnect && { httpAgent: new ObservedAgent(onConnect) }),
   }),
   bodies: isOldest ? BODIES : { ...BODIES, formData: "repeated", blob: "repeated" },
-  lacks: {},
+  unsupported: {},
 };
 
 const viaFetch: Transport = {
@@ -129,7 +129,7 @@ const viaFetch: Transport = {
     }),
   }),
   bodies: { ...BODIES, formData: "repeated", blob: "repeated", webStream: "once" },
-  lacks: {
+  unsupported: {
     proxy: "the fetch transport of axios takes none",
     redirects: "the fetch transport of axios does not tell where they led",
   },
@@ -138,14 +138,14 @@ const viaFetch: Transport = {
 /** Puts an adapter on a client, and returns what takes it off again. */
 type Attach = (client: AxiosInstance, tokens: TokenSource, setup: ClientSetup) => () => void;
 
-const attachOurs: Attach = (client, tokens, { origins, isUnauthorized }) =>
+const attachUnexpired: Attach = (client, tokens, { origins, isUnauthorized }) =>
   attachTokens(client, tokens, {
     origins,
     isUnauthorized: isUnauthorized && (({ status, data }: AxiosResponse) => isUnauthorized(status, data)),
   });
 
 /** axios with an adapter: ours, or another for comparison. */
-export const harnessWith = (attachTo: Attach, { config, bodies, lacks } = http): AdapterHarness => ({
+export const harnessWith = (attachTo: Attach, { config, bodies, unsupported } = http): AdapterHarness => ({
   connect(setup): Client {
     const { tokens, baseURL, statusValues } = setup;
     const client = axios.create({
@@ -168,13 +168,13 @@ export const harnessWith = (attachTo: Attach, { config, bodies, lacks } = http):
   },
   bodies,
   hooks: ["request after", "request before", "response before 200", "response after 200"],
-  unsupported: { retries: "axios has none of its own", ...lacks },
+  unsupported: { retries: "axios has none of its own", ...unsupported },
   isAbort: axios.isCancel,
   isTimeout: (error) => axios.isAxiosError(error) && /^(ECONNABORTED|ETIMEDOUT)$/.test(error.code ?? ""),
 });
 
 /** axios through `node:http`, as it is unasked in Node. */
-export const httpHarness = harnessWith(attachOurs);
+export const httpHarness = harnessWith(attachUnexpired);
 
 /** axios through `fetch`. */
-export const fetchHarness = harnessWith(attachOurs, viaFetch);
+export const fetchHarness = harnessWith(attachUnexpired, viaFetch);

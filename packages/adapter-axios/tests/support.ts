@@ -61,7 +61,7 @@ export const capture = (config: InternalAxiosRequestConfig): Promise<never> => {
 };
 
 /** The `Authorization` headers that arrived. */
-export const seen = ({ received }: ResourceServer) => received.map(({ authorization }) => authorization);
+export const authorizationsAt = ({ received }: ResourceServer) => received.map(({ authorization }) => authorization);
 
 /** What a promise rejects with. */
 export const rejection = (promise: Promise<unknown>): Promise<unknown> =>
@@ -71,7 +71,7 @@ export const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   );
 
 /** Nobody can print a token of it. */
-export function expectQuiet(error: unknown): void {
+export function expectNoToken(error: unknown): void {
   const { stack, cause, config, request, response } = Object(error) as Record<string, unknown>;
   for (const part of [error, stack, cause, config, request, response]) {
     expect(inspect(part, { depth: null, showHidden: true, maxStringLength: null })).not.toContain(CANARY);

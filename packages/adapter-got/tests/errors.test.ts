@@ -5,9 +5,9 @@ import { CANARY, UNAUTHORIZED } from "@unexpired/testing";
 import got, { type ExtendOptions, type RequestError } from "got";
 import { expect } from "vitest";
 import { withTokens } from "../src/index.ts";
-import { gotTest, rejection, sent } from "./world.ts";
+import { gotTest, rejection, tokensAt } from "./world.ts";
 
-const shown = (value: unknown) => inspect(value, { depth: null, showHidden: true });
+const inspected = (value: unknown) => inspect(value, { depth: null, showHidden: true });
 
 const gate = () => {
   let open = () => {};
@@ -17,9 +17,9 @@ const gate = () => {
   return { open: () => open(), opened };
 };
 
-const expectQuiet = (error: RequestError) => {
+const expectNoToken = (error: RequestError) => {
   for (const value of [error, error.options, error.request, error.response, error.cause]) {
-    expect(shown(value)).not.toContain(CANARY);
+    expect(inspected(value)).not.toContain(CANARY);
   }
   expect(JSON.stringify([error, error.options, error.request, error.response])).not.toContain(CANARY);
   expect(error.options.headers.authorization).toBeUndefined();
@@ -33,7 +33,7 @@ gotTest("the error of .json() is clean where the body is none", async ({ api, ma
     expect(error.name).toBe("ParseError");
     expect(error.response?.statusCode).toBe(200);
     expect(String(Buffer.from(error.response?.rawBody ?? ""))).toBe("{");
-    expectQuiet(error);
+    expectNoToken(error);
   }
 });
 
@@ -46,7 +46,7 @@ gotTest("the errors of shortcuts are clean, and no rejection is left over", asyn
       statusMessage: "Internal Server Error",
       body: '{"why":1}',
     });
-    expectQuiet(error);
+    expectNoToken(error);
   }
 });
 
@@ -86,7 +86,7 @@ gotTest("a call that is cancelled or aborted has a clean error", async ({ api, m
     };
     const error = await rejection(call);
     expect(error.name).toMatch(/^(Abort|Cancel)Error$/);
-    expectQuiet(error);
+    expectNoToken(error);
   }
 });
 
@@ -106,7 +106,7 @@ gotTest("a token that comes too late is not put on options that an error shows",
   const error = await failure;
   answer.open();
   await new Promise(setImmediate);
-  expectQuiet(error);
+  expectNoToken(error);
 });
 
 gotTest("errors of streams are clean, also where got does not ask its hooks; none is swallowed", async (world) => {
@@ -115,9 +115,9 @@ gotTest("errors of streams are clean, also where got does not ask its hooks; non
   api.respond = () => UNAUTHORIZED;
   const refused = await rejection(make().stream(api.origin).toArray());
   expect(refused.response?.statusCode).toBe(401);
-  expectQuiet(refused);
+  expectNoToken(refused);
   await expect.poll(() => session.exchanges).toBe(1); // for the next call
-  expect(sent(api)).toEqual(["access-1", "access-1"]);
+  expect(tokensAt(api)).toEqual(["access-1", "access-1"]);
   const controller = new AbortController();
   api.respond = () => {
     controller.abort();
@@ -127,14 +127,14 @@ gotTest("errors of streams are clean, also where got does not ask its hooks; non
   expect(stream.listenerCount("error")).toBe(0); // an error that nobody handles still ends the process
   const aborted = await rejection(stream.toArray());
   expect(aborted.name).toBe("AbortError");
-  expectQuiet(aborted);
+  expectNoToken(aborted);
 });
 
 gotTest("hooks of the caller's see clean errors, and the options that they know", async ({ api, make }) => {
   const seen: RequestError[] = [];
   const see = (error: RequestError) => {
     seen.push(error);
-    expectQuiet(error);
+    expectNoToken(error);
     return error;
   };
   const hooks: ExtendOptions["hooks"] = { beforeRetry: [(error) => void see(error)], beforeError: [see] };
@@ -169,7 +169,7 @@ gotTest("a failure is handled where its events are listened to", async ({ api, m
   process.on("unhandledRejection", note);
   const error = await rejection(make()(api.origin).on("downloadProgress", () => {}));
   expect(error.name).toBe("HTTPError");
-  expectQuiet(error);
+  expectNoToken(error);
   await new Promise(setImmediate);
   process.off("unhandledRejection", note);
   expect(unhandled).toEqual([]);
@@ -190,8 +190,8 @@ gotTest("an agent with other requests in flight stays in the options, and does n
   const failed = rejection(client(`${api.origin}/fails`));
   const waiting = client(`${api.origin}/waits`);
   const error = await failed;
-  expect(shown(agent)).toContain(CANARY); // that is what the caller's own agent is like
-  expectQuiet(error);
+  expect(inspected(agent)).toContain(CANARY); // that is what the caller's own agent is like
+  expectNoToken(error);
   expect(error.options.agent).toMatchObject({ http: agent });
   answer.open();
   await Promise.all([slow, waiting]);

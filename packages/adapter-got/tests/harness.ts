@@ -19,7 +19,7 @@ const bodyOf = (body: Body): OptionsInit => {
 };
 
 /** Of the kinds that not every version takes. */
-const takes = (body: unknown): boolean => {
+const isBodyAccepted = (body: unknown): boolean => {
   try {
     new Options({ body: body as OptionsInit["body"] & object });
     return true;
@@ -28,7 +28,7 @@ const takes = (body: unknown): boolean => {
   }
 };
 
-const READINGS = { text: "text", json: "json", bytes: "buffer", stream: "text" } as const;
+const RESPONSE_TYPES = { text: "text", json: "json", bytes: "buffer", stream: "text" } as const;
 
 /** got joins a base and a path without a slash at its front. */
 const targetOf = ({ url, baseURL }: Call): [string, OptionsInit] =>
@@ -40,7 +40,7 @@ const toOptions = (call: Call): OptionsInit => {
     method,
     headers,
     ...(query && { searchParams: query }),
-    ...(read && { responseType: READINGS[read] }),
+    ...(read && { responseType: RESPONSE_TYPES[read] }),
     ...(timeout && { timeout: { request: timeout } }),
     ...(signal && { signal }),
     ...(body && bodyOf(body)),
@@ -61,7 +61,7 @@ const send = async (client: Got, call: Call): Promise<Outcome> => {
 };
 
 /** Tells of each request that it carries: without `keepAlive` there is a connection for each. */
-class TellingAgent extends Agent {
+class ObservedAgent extends Agent {
   readonly #onConnect: () => void;
 
   constructor(onConnect: () => void) {
@@ -95,7 +95,7 @@ class ProxyAgent extends Agent {
 
 const agentOf = ({ proxy, onConnect }: ClientSetup): ExtendOptions => {
   if (proxy) return { agent: { http: new ProxyAgent(proxy) } };
-  return onConnect ? { agent: { http: new TellingAgent(onConnect) } } : {};
+  return onConnect ? { agent: { http: new ObservedAgent(onConnect) } } : {};
 };
 
 const watch = (name: string, { onHook }: ClientSetup): ExtendOptions =>
@@ -117,7 +117,7 @@ const watch = (name: string, { onHook }: ClientSetup): ExtendOptions =>
 /** Puts an adapter on a client. */
 type Extend = (client: Got, tokens: TokenSource, setup: ClientSetup) => Got;
 
-const extendByOurs: Extend = (client, tokens, { origins, isUnauthorized }) =>
+const extendWithTokens: Extend = (client, tokens, { origins, isUnauthorized }) =>
   client.extend(
     withTokens(tokens, {
       origins,
@@ -147,7 +147,7 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     formData: "once",
     stream: "once",
     asyncIterable: "once",
-    ...(takes(new Blob([]).stream()) && { webStream: "once" }),
+    ...(isBodyAccepted(new Blob([]).stream()) && { webStream: "once" }),
   },
   hooks: [
     "request before",
@@ -168,4 +168,4 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
   unwrapError: (error) => (error instanceof RequestError ? error.cause : error),
 });
 
-export const gotHarness = harnessWith(extendByOurs);
+export const gotHarness = harnessWith(extendWithTokens);

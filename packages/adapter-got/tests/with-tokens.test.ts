@@ -4,7 +4,7 @@ import { accepting, CANARY, startResourceServer, startSession, UNAUTHORIZED } fr
 import got, { type ExtendOptions, type OptionsInit, type Response } from "got";
 import { expect, expectTypeOf } from "vitest";
 import { perRequest, withTokens } from "../src/index.ts";
-import { gotTest, rejection, sent } from "./world.ts";
+import { gotTest, rejection, tokensAt } from "./world.ts";
 
 gotTest("origins are needed", async ({ session: { tokens } }) => {
   // @ts-expect-error: that is what is tested
@@ -25,7 +25,7 @@ gotTest("an instance keeps its types, and so do the options of a request", async
   expectTypeOf(client.extend({ responseType: "json" })).not.toBeAny();
   expectTypeOf(perRequest).returns.toExtend<OptionsInit>();
   expect(await client.get(api.origin, perRequest({ tokens: false })).json()).toEqual({ ok: true });
-  expect(sent(api)).toEqual(["access-1", undefined]);
+  expect(tokensAt(api)).toEqual(["access-1", undefined]);
   expect(() => perRequest({ retry: 1 as never })).toThrow(TypeError);
 });
 
@@ -33,7 +33,7 @@ gotTest("perRequest of an instance holds for its requests, and leaves the rest o
   const seen: unknown[] = [];
   const hooks = { beforeRequest: [({ context }: { context: object }) => void seen.push(Reflect.get(context, "mine"))] };
   await world.make({ hooks }).extend(perRequest({ tokens: false }))(world.api.origin, { context: { mine: 1 } });
-  expect([sent(world.api), seen]).toEqual([[undefined], [1]]);
+  expect([tokensAt(world.api), seen]).toEqual([[undefined], [1]]);
 });
 
 gotTest("a retry rule of the caller's is not asked about our one more, and counts without it", async (world) => {
@@ -50,7 +50,7 @@ gotTest("a retry rule of the caller's is not asked about our one more, and count
   });
   api.respond = ({ authorization }) => (authorization?.endsWith("1") ? UNAUTHORIZED : { status: 503 });
   await rejection(client(api.origin));
-  expect(sent(api)).toEqual(["access-1", "access-2", "access-2"]);
+  expect(tokensAt(api)).toEqual(["access-1", "access-2", "access-2"]);
   expect(asked.at(0)).toEqual([503, 1]);
 });
 
@@ -62,7 +62,7 @@ gotTest(
     other.respond = () => ({ status: 302, headers: { location: `${api.origin}/back` } });
     api.respond = ({ path }) => (path === "/" ? { status: 302, headers: { location: other.origin } } : { status: 200 });
     await make()(api.origin);
-    expect([sent(other), sent(api)]).toEqual([[undefined], ["access-1", "access-1"]]);
+    expect([tokensAt(other), tokensAt(api)]).toEqual([[undefined], ["access-1", "access-1"]]);
   },
 );
 
@@ -70,7 +70,7 @@ gotTest("a redirect from another origin goes without the token", async ({ api, m
   await using other = await startResourceServer();
   other.respond = () => ({ status: 302, headers: { location: api.origin } });
   await make()(other.origin);
-  expect([sent(other), sent(api)]).toEqual([[undefined], [undefined]]);
+  expect([tokensAt(other), tokensAt(api)]).toEqual([[undefined], [undefined]]);
 });
 
 gotTest("the caller's hooks decide where the request goes, wherever they come from", async ({ api, make }) => {
@@ -84,7 +84,7 @@ gotTest("the caller's hooks decide where the request goes, wherever they come fr
   };
   await make().extend({ hooks })(api.origin);
   await make()(api.origin, { hooks });
-  expect([sent(api), sent(other)]).toEqual([[], [undefined, undefined]]);
+  expect([tokensAt(api), tokensAt(other)]).toEqual([[], [undefined, undefined]]);
 });
 
 gotTest("a user name in the URL is left alone", async ({ api, session, make }) => {
@@ -101,7 +101,7 @@ gotTest("two managers on one client get along", async ({ api, make }) => {
   api.respond = accepting(`${CANARY}access-2`);
   other.respond = accepting(second.accessToken(2));
   await Promise.all([client(api.origin), client(other.origin)]);
-  expect([sent(api), sent(other)]).toEqual([
+  expect([tokensAt(api), tokensAt(other)]).toEqual([
     ["access-1", "access-2"],
     ["access-second-1", "access-second-2"],
   ]);
@@ -132,7 +132,7 @@ gotTest("each page is repeated after its 401, also with the options of the page 
     },
   });
   expect(pages).toEqual(["/1", "/2", "/3"]);
-  expect(sent(api)).toEqual(["1", "2", "2", "3", "3", "4"]);
+  expect(tokensAt(api)).toEqual(["1", "2", "2", "3", "3", "4"]);
 });
 
 gotTest("a generator is not sent twice", async ({ api, session, make }) => {

@@ -22,7 +22,7 @@ export const gotTest = (name: string, run: (world: World) => Promise<void>) =>
   });
 
 /** The tokens that arrived, without what they have in common. */
-export const sent = ({ received }: ResourceServer) =>
+export const tokensAt = ({ received }: ResourceServer) =>
   received.map(({ authorization }) => authorization?.split(CANARY)[1]);
 
 /** What a call of got rejects with. */

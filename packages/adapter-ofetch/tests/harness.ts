@@ -15,7 +15,7 @@ const bodyOf = ({ kind, value }: Body): FetchOptions => {
   return { body: value as BodyInit, ...(isRead && { duplex: "half" }) };
 };
 
-const READ = { text: "text", json: "json", bytes: "arrayBuffer", stream: "stream" } as const;
+const RESPONSE_TYPES = { text: "text", json: "json", bytes: "arrayBuffer", stream: "stream" } as const;
 
 const optionsOf = ({ url: _, headers, body, read, settings, ...rest }: Call): FetchOptions => {
   const { headers: type, ...content } = body ? bodyOf(body) : {};
@@ -23,13 +23,13 @@ const optionsOf = ({ url: _, headers, body, read, settings, ...rest }: Call): Fe
     ...(rest as FetchOptions),
     ...content,
     headers: { ...type, ...headers } as Record<string, string>,
-    ...(read && { responseType: READ[read] }),
+    ...(read && { responseType: RESPONSE_TYPES[read] }),
     ...(settings && perRequest(settings)),
   };
 };
 
 /** A dispatcher of the caller's own. */
-class CountingAgent extends Agent {
+class ObservedAgent extends Agent {
   readonly #count: () => void;
 
   constructor(count: () => void) {
@@ -45,7 +45,7 @@ class CountingAgent extends Agent {
 
 const transportOf = ({ proxy, onConnect }: ClientSetup): object => {
   if (proxy) return { dispatcher: new ProxyAgent(proxy) };
-  return onConnect ? { dispatcher: new CountingAgent(onConnect) } : {};
+  return onConnect ? { dispatcher: new ObservedAgent(onConnect) } : {};
 };
 
 const hooksOf = (onHook: (event: string) => void): FetchOptions => {
@@ -62,9 +62,9 @@ const hooksOf = (onHook: (event: string) => void): FetchOptions => {
 };
 
 /** Puts an adapter among options. */
-type Complete = (options: FetchOptions, tokens: TokenSource, setup: ClientSetup) => FetchOptions;
+type AddTokens = (options: FetchOptions, tokens: TokenSource, setup: ClientSetup) => FetchOptions;
 
-const completeByOurs: Complete = (options, tokens, { origins, isUnauthorized }) =>
+const addTokens: AddTokens = (options, tokens, { origins, isUnauthorized }) =>
   withTokens(tokens, {
     ...options,
     origins,
@@ -72,7 +72,7 @@ const completeByOurs: Complete = (options, tokens, { origins, isUnauthorized }) 
   });
 
 const connectWith =
-  (complete: Complete) =>
+  (complete: AddTokens) =>
   (setup: ClientSetup): Client => {
     const { tokens, baseURL, retries = 0, statusValues = false, onHook } = setup;
     const own: FetchOptions = {
@@ -106,7 +106,7 @@ const nameOf = (error: unknown): string => {
 };
 
 /** ofetch with an adapter: ours, or another for comparison. */
-export const harnessWith = (complete: Complete): AdapterHarness => ({
+export const harnessWith = (complete: AddTokens): AdapterHarness => ({
   connect: connectWith(complete),
   bodies: {
     json: "repeated",
@@ -139,4 +139,4 @@ export const harnessWith = (complete: Complete): AdapterHarness => ({
   isTimeout: (error) => nameOf(error) === "TimeoutError",
 });
 
-export const ofetchHarness = harnessWith(completeByOurs);
+export const ofetchHarness = harnessWith(addTokens);

@@ -40,7 +40,7 @@ const tokensAt = ({ received }: ResourceServer) =>
   received.map(({ authorization }) => (authorization ? Number(authorization.at(-1)) : undefined));
 
 /** Answers one after the other; the last one stays. */
-const inTurn =
+const statusesInTurn =
   (...statuses: number[]) =>
   (_: unknown, index: number): Reply => ({ status: statuses[Math.min(index, statuses.length - 1)] ?? 0 });
 
@@ -67,7 +67,7 @@ ofetchTest("without origins, baseURL has to be absolute", async ({ session: { to
 });
 
 /** Tells of each hook that runs, and of a token where it can be seen. */
-const watching = (events: string[], name: string): FetchOptions => {
+const hooksRecording = (events: string[], name: string): FetchOptions => {
   const tell = (kind: string) => (context: FetchContext) => {
     const shown = inspect(context, { depth: null, showHidden: true }).includes(CANARY);
     events.push([kind, name, context.response?.status, shown && "with the token"].filter(Boolean).join(" "));
@@ -83,7 +83,7 @@ const watching = (events: string[], name: string): FetchOptions => {
 ofetchTest("hooks of the instance run in their order, without the token and the hidden 401", async (world) => {
   const { api, session, make } = world;
   const events: string[] = [];
-  const client = make(watching(events, "mine"));
+  const client = make(hooksRecording(events, "mine"));
   api.respond = accepting(session.accessToken(2));
   await client("/");
   expect(events.splice(0)).toEqual(["request mine", "request mine", "response mine 200"]);
@@ -97,8 +97,8 @@ ofetchTest("hooks of the instance run in their order, without the token and the 
 ofetchTest("hooks of a single request run in place of the instance's, and ours stay", async (world) => {
   const { api, session, make } = world;
   const events: string[] = [];
-  const client = make({ ...watching(events, "instance"), retry: 0 });
-  const { onRequest: _, ...own } = watching(events, "own");
+  const client = make({ ...hooksRecording(events, "instance"), retry: 0 });
+  const { onRequest: _, ...own } = hooksRecording(events, "own");
   api.respond = accepting(session.accessToken(2));
   await client("/", own);
   expect(events.splice(0)).toEqual(["request instance", "request instance", "response own 200"]);
@@ -117,7 +117,7 @@ ofetchTest("hooks that onRequest sets for each try run, and ours stay", async ({
       options.onResponse = ({ response }) => void statuses.push(response.status);
     },
   });
-  api.respond = inTurn(401, 401);
+  api.respond = statusesInTurn(401, 401);
   const { options } = await rejection(client("/", { retry: 0 }));
   expect([statuses, session.exchanges]).toEqual([[401], 1]);
   expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
@@ -159,7 +159,7 @@ ofetchTest("a hook sees the caller's own options in every try", async ({ api, ma
       seen.push({ retry, retryStatusCodes, retryDelay });
     },
   });
-  api.respond = inTurn(401, 503, 503);
+  api.respond = statusesInTurn(401, 503, 503);
   await rejection(client("/"));
   expect(seen).toEqual([own, own, { ...own, retry: 0 }]);
 });
@@ -168,26 +168,26 @@ for (const retry of [undefined, false, 0] as const) {
   ofetchTest(`a POST with retry: ${retry} is repeated at once after a 401, and not after a 503`, async (world) => {
     const { api, make } = world;
     const client = make({ method: "post", body: { a: 1 }, retryDelay: 60_000, ...(retry !== undefined && { retry }) });
-    api.respond = inTurn(401, 503);
+    api.respond = statusesInTurn(401, 503);
     const { status } = await rejection(client("/"));
     expect([status, ...api.received.map(({ body }) => `${body}`)]).toEqual([503, '{"a":1}', '{"a":1}']);
   });
 }
 
 ofetchTest("a GET has its one retry of ofetch's own, also after a 401", async ({ api, make }) => {
-  api.respond = inTurn(401, 503, 200);
+  api.respond = statusesInTurn(401, 503, 200);
   await make()("/");
   expect(api.received.length).toBe(3);
 });
 
 ofetchTest("a 401 after another failure is repeated, and only once", async ({ api, session, make }) => {
-  api.respond = inTurn(503, 401, 503, 401, 200);
+  api.respond = statusesInTurn(503, 401, 503, 401, 200);
   const { status } = await rejection(make({ retry: 2, retryDelay: 1 })("/"));
   expect([status, api.received.length, session.exchanges]).toEqual([401, 4, 1]);
 });
 
 ofetchTest("the caller's own retries of what is a refusal stay", async ({ api, make }) => {
-  api.respond = inTurn(503);
+  api.respond = statusesInTurn(503);
   const isUnauthorized = async ({ status }: Response) => status === 503;
   await rejection(make({ retry: 2, isUnauthorized })("/"));
   expect(tokensAt(api)).toEqual([1, 2, 2, 2]);
@@ -197,7 +197,7 @@ ofetchTest(
   "the options of an error can be sent again, with the 401 of the new call repeated",
   async (world) => {
     const { api, session, make } = world;
-    api.respond = inTurn(401, 503);
+    api.respond = statusesInTurn(401, 503);
     const { request = "", options, response } = await rejection(make({ retry: 0 })("/"));
     expect(response?.status).toBe(503);
     expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
@@ -284,7 +284,7 @@ ofetchTest("an error of the caller's parser is the caller's", async ({ make }) =
 });
 
 /** Refuses everybody with a body that does not end, and says when the client let go of it: before garbage collection does. */
-async function startEndless() {
+async function startEndlessServer() {
   const server = createServer((_, response) => response.writeHead(401).write("…")).listen(0, "127.0.0.1");
   await once(server, "listening");
   const closed = once(server, "request").then(([, response]) => once(response, "close"));
@@ -299,7 +299,7 @@ async function startEndless() {
 }
 
 ofetchTest("a refusal that is streamed is let go of", async ({ api, session, make }) => {
-  await using endless = await startEndless();
+  await using endless = await startEndlessServer();
   const origins = [api.origin, endless.origin];
   let to = endless.origin;
   const onRequest = (context: FetchContext) => {
@@ -312,7 +312,7 @@ ofetchTest("a refusal that is streamed is let go of", async ({ api, session, mak
 });
 
 ofetchTest("a refusal that is streamed is let go of where the renewal fails", async ({ session, make }) => {
-  await using endless = await startEndless();
+  await using endless = await startEndlessServer();
   session.fail({ error: "invalid_grant", status: 400, sent: true });
   const client = make({ baseURL: endless.origin });
   await expect(client("/", { responseType: "stream" })).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
@@ -322,7 +322,7 @@ ofetchTest("a refusal that is streamed is let go of where the renewal fails", as
 ofetchTest(
   "the timeout is in force for the repeated try, also after a retry of ofetch's own",
   async ({ api, make }) => {
-    api.respond = (received, index) => (index < 2 ? inTurn(503, 401)(received, index) : new Promise(() => {}));
+    api.respond = (received, index) => (index < 2 ? statusesInTurn(503, 401)(received, index) : new Promise(() => {}));
     const { cause } = await rejection(make({ timeout: 200, retry: 1 })("/"));
     expect([(cause as Error).name, api.received.length]).toEqual(["TimeoutError", 3]);
   },
@@ -339,7 +339,7 @@ ofetchTest("isUnauthorized gets what ofetch read of the body; what it throws is 
       throw new RangeError("mine");
     },
   });
-  api.respond = (_, index) => ({ ...inTurn(200, 404, 401)(_, index), body: '{"a":1}' });
+  api.respond = (_, index) => ({ ...statusesInTurn(200, 404, 401)(_, index), body: '{"a":1}' });
   for (const status of [200, 404, 401]) {
     await expect(client("/")).rejects.toThrow(RangeError);
     expect(seen.pop()).toEqual([status, { a: 1 }]);
@@ -349,7 +349,7 @@ ofetchTest("isUnauthorized gets what ofetch read of the body; what it throws is 
 ofetchTest("isUnauthorized is asked once about each response", async ({ api, make }) => {
   const seen: number[] = [];
   const isUnauthorized = ({ status }: Response) => seen.push(status) < 0;
-  api.respond = inTurn(503, 404);
+  api.respond = statusesInTurn(503, 404);
   await rejection(make({ isUnauthorized, retry: 1 })("/"));
   expect(seen).toEqual([503, 404]);
 });
