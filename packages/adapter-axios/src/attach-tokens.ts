@@ -7,7 +7,7 @@ import { authorize, type GetTransformedResponse } from "./authorizing-adapter.ts
 export interface AttachOptions {
   /**
    * The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate over the whole URL.
-   * Default: the origin of the instance's `baseURL` at the time of the call. The `baseURL` of a single request never extends it.
+   * Default: the origin of the instance's `baseURL` at the time of the call; that of a single request never extends it.
    */
   readonly origins?: Origins | undefined;
   /**

@@ -21,7 +21,7 @@ interface SendResult {
   readonly finalUrl?: string;
 }
 
-/** Sends a request with the token, and retries it once after a 401. The config holds the token only during the request. */
+/** Sends a request with the token, and retries it once after a 401. The token is in the config only during the request. */
 export async function authorize(
   config: RequestConfig,
   authorizer: Authorizer<GetTransformedResponse>,

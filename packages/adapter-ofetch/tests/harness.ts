@@ -4,7 +4,7 @@ import { createFetch, FetchError, type FetchOptions, type FetchResponse, ofetch 
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import { perRequest, withTokens } from "../src/index.ts";
 
-/** 1.0.0, the one version whose `createFetch` cannot be called without options. */
+/** Whether this is ofetch 1.0.0, the only version whose `createFetch` requires options. */
 export const isOldest = createFetch.length > 0;
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
@@ -28,17 +28,17 @@ const optionsOf = ({ url: _, headers, body, read, settings, ...rest }: Call): Fe
   };
 };
 
-/** A dispatcher of the caller's own. */
+/** A dispatcher that reports each request. */
 class ObservedAgent extends Agent {
-  readonly #count: () => void;
+  readonly #onConnect: () => void;
 
-  constructor(count: () => void) {
+  constructor(onConnect: () => void) {
     super();
-    this.#count = count;
+    this.#onConnect = onConnect;
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    this.#count();
+    this.#onConnect();
     return super.dispatch(options, handler);
   }
 }
@@ -61,7 +61,7 @@ const hooksOf = (onHook: (event: string) => void): FetchOptions => {
   };
 };
 
-/** Puts an adapter among options. */
+/** Adds an adapter to the options of an instance. */
 type AddTokens = (options: FetchOptions, tokens: TokenSource, setup: ClientSetup) => FetchOptions;
 
 const addTokens: AddTokens = (options, tokens, { origins, isUnauthorized }) =>
@@ -98,14 +98,14 @@ const connectWith =
     };
   };
 
-/** 1.0.0 keeps no cause, only the message. */
+/** Returns the name of the cause. ofetch 1.0.0 keeps only its message. */
 const nameOf = (error: unknown): string => {
   if (!(error instanceof FetchError)) return "";
   if (error.cause instanceof Error) return error.cause.name;
   return error.message.startsWith("This operation was aborted") ? "AbortError" : "";
 };
 
-/** ofetch with an adapter: ours, or another for comparison. */
+/** Creates a harness for ofetch with the given adapter: this package, or another for comparison. */
 export const harnessWith = (complete: AddTokens): AdapterHarness => ({
   connect: connectWith(complete),
   bodies: {
@@ -117,7 +117,7 @@ export const harnessWith = (complete: AddTokens): AdapterHarness => ({
     stream: "once",
     webStream: "once",
     asyncIterable: "once",
-    // 1.0.0 writes a form as JSON, and a Buffer as what its `toJSON` returns
+    // ofetch 1.0.0 serializes a form and a Buffer as JSON
     ...(!isOldest && { form: "repeated", buffer: "repeated" }),
   },
   hooks: [
@@ -129,7 +129,7 @@ export const harnessWith = (complete: AddTokens): AdapterHarness => ({
     "response after 200",
   ],
   unsupported: {
-    detach: "an ofetch instance keeps the options that it was made with",
+    detach: "the options of an ofetch instance cannot be changed",
     ...(isOldest && {
       statusValues: "ofetch 1.0.0 has no ignoreResponseError",
       timeout: "ofetch 1.0.0 has no timeout",
