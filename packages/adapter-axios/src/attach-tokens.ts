@@ -11,8 +11,9 @@ export interface AttachOptions {
    */
   readonly origins?: Origins | undefined;
   /**
-   * Whether the server rejected the token; replaces the check for status 401. Called with each response to a request
-   * that carried the token, even if axios throws for its status. `data` is the result of `transformResponse`.
+   * Whether the server rejected the token; replaces the check for status 401. Called with the first response
+   * to each request that carried the token, even if axios throws for its status. `data` is the result of
+   * `transformResponse`.
    */
   readonly isUnauthorized?: ((response: AxiosResponse) => boolean | Promise<boolean>) | undefined;
 }

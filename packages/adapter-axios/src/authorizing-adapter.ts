@@ -40,12 +40,12 @@ export async function authorize(
         beforeRedirect?.(options, ...details);
       },
     };
-    const outcome: SendResult = await dispatch(config, changes).then(
+    const result: SendResult = await dispatch(config, changes).then(
       (response) => ({ response }),
       (error) => ({ response: error?.response, error }),
     );
     headers.delete("Authorization");
-    return { ...outcome, finalUrl: hideToken(config, url, outcome) };
+    return { ...result, finalUrl: hideToken(config, url, result) };
   };
   const first = await sendWith(authorization.header);
   const { finalUrl, response } = first;

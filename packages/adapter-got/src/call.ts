@@ -51,7 +51,7 @@ export class Call {
     const { calculateDelay } = options.retry as Required<Options["retry"]>;
     const again = retry({
       retry: {
-        // the caller's `calculateDelay` does not decide about this retry
+        // the caller's `calculateDelay` does not apply to this retry
         calculateDelay: (attempt) => (attempt.error.name === "RetryError" ? 1 : calculateDelay(attempt)),
       },
     });

@@ -13,7 +13,7 @@ export function interceptErrors<T extends GotReturn>(result: T, cleanError: (err
   return wrapped as unknown as T;
 }
 
-/** Returns a new promise. If the caller does not handle its rejection, it is reported as unhandled, as without us. */
+/** Returns a new promise. If the caller does not handle its rejection, that is still reported as unhandled. */
 function wrapPromise(promise: GotPromise, cleanError: (error: RequestError) => RequestError): GotPromise {
   const wrapped = promise.catch((error) => {
     throw cleanError(error);

@@ -10,7 +10,7 @@ type Hooks = ((context: never) => unknown) | readonly ((context: never) => unkno
 
 /** One call with all its attempts. It is passed on in the options, and hides its state from inspection. */
 export class Call {
-  /** The caller's signal. With `timeout`, ofetch replaces the signal in the options by one that is already timing. */
+  /** The caller's signal. With `timeout`, ofetch replaces the signal in the options with one that is already timing. */
   readonly #signal: FetchOptions["signal"];
   /** The authorization of the current attempt. */
   #authorization: Authorization<FetchResponse> | undefined;

@@ -94,34 +94,40 @@ ofetchTest("runs hooks of the instance in order, and hides the token and a retri
   expect(events.splice(0)).toEqual(["request mine", "no response mine"]);
 });
 
-ofetchTest("runs hooks of a single request instead of those of the instance, and keeps its own", async (world) => {
-  const { api, session, make } = world;
-  const events: string[] = [];
-  const client = make({ ...hooksRecording(events, "instance"), retry: 0 });
-  const { onRequest: _, ...own } = hooksRecording(events, "own");
-  api.respond = accepting(session.accessToken(2));
-  await client("/", own);
-  expect(events.splice(0)).toEqual(["request instance", "request instance", "response own 200"]);
-  api.respond = () => ({ status: 404 });
-  const { options } = await rejection(client("/", own));
-  expect(events.splice(0).slice(1)).toEqual(["response own 404", "error own 404", "last error own 404"]);
-  expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
-  await rejection(client("http://127.0.0.1:1/", own));
-  expect(events.splice(0)).toEqual(["request instance", "no response own"]);
-});
+ofetchTest(
+  "runs hooks of a single request instead of those of the instance, and still hides the token",
+  async (world) => {
+    const { api, session, make } = world;
+    const events: string[] = [];
+    const client = make({ ...hooksRecording(events, "instance"), retry: 0 });
+    const { onRequest: _, ...own } = hooksRecording(events, "own");
+    api.respond = accepting(session.accessToken(2));
+    await client("/", own);
+    expect(events.splice(0)).toEqual(["request instance", "request instance", "response own 200"]);
+    api.respond = () => ({ status: 404 });
+    const { options } = await rejection(client("/", own));
+    expect(events.splice(0).slice(1)).toEqual(["response own 404", "error own 404", "last error own 404"]);
+    expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
+    await rejection(client("http://127.0.0.1:1/", own));
+    expect(events.splice(0)).toEqual(["request instance", "no response own"]);
+  },
+);
 
-ofetchTest("runs hooks that onRequest sets for each attempt, and keeps its own", async ({ api, session, make }) => {
-  const statuses: number[] = [];
-  const client = make({
-    onRequest({ options }) {
-      options.onResponse = ({ response }) => void statuses.push(response.status);
-    },
-  });
-  api.respond = statusesInTurn(401, 401);
-  const { options } = await rejection(client("/", { retry: 0 }));
-  expect([statuses, session.exchanges]).toEqual([[401], 1]);
-  expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
-});
+ofetchTest(
+  "runs hooks that onRequest sets for each attempt, and still hides the token",
+  async ({ api, session, make }) => {
+    const statuses: number[] = [];
+    const client = make({
+      onRequest({ options }) {
+        options.onResponse = ({ response }) => void statuses.push(response.status);
+      },
+    });
+    api.respond = statusesInTurn(401, 401);
+    const { options } = await rejection(client("/", { retry: 0 }));
+    expect([statuses, session.exchanges]).toEqual([[401], 1]);
+    expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
+  },
+);
 
 ofetchTest("sends no token if a request has its own onRequest, unless that calls ours", async (world) => {
   const { api, session, make } = world;
