@@ -23,15 +23,16 @@ export class Call {
     const { context, headers, signal, url } = options as RequestInProgress & { url: URL };
     this.#startUrl ??= url;
     if (headers.authorization || !this.#authorizer.mayFollow(this.#startUrl, url)) return;
-    const overrides = context as Partial<TokenContext>;
-    const authorization = await this.#authorizer.authorize({ ...overrides, url, signal }).catch(this.#recordFailure);
+    const authorization = await this.#authorizer
+      .authorize({ ...(context as Partial<TokenContext>), url, signal })
+      .catch(this.#recordFailure);
     if (!authorization || signal?.aborted) return;
     headers.authorization = authorization.header;
     this.#authorization = authorization;
   };
 
   /** Retries the request once after a 401, in addition to the retries that the caller configured. */
-  readonly retryOnce = async (
+  readonly retry = async (
     response: Response,
     retry: (options: OptionsInit) => Promise<Response>,
   ): Promise<Response> => {

@@ -24,11 +24,11 @@ export interface TokenOptions {
 export function withTokens(tokens: TokenSource, options: TokenOptions): { handlers: HandlerFunction[] } {
   const authorizer = createAuthorizer<Response>(tokens, options);
   const handler: HandlerFunction = (request, next) => {
-    const { attach, retryOnce, cleanError } = new Call(authorizer);
+    const { attach, retry, cleanError } = new Call(authorizer);
     const hooks = request?.hooks;
     if (!hooks) return next(request); // got rejected the options
     hooks.beforeRequest.push(attach); // last, after other hooks may have changed the URL
-    hooks.afterResponse.unshift(retryOnce); // first, so that other hooks do not see a 401 that is retried
+    hooks.afterResponse.unshift(retry); // first, so that other hooks do not see a 401 that is retried
     hooks.beforeRetry.unshift(cleanError as never); // its return value is ignored
     hooks.beforeError.unshift(cleanError);
     return interceptErrors(next(request), cleanError);
