@@ -1,48 +1,50 @@
 import type { TokenSource } from "@unexpired/core";
 import { createAuthorizer, type Origins } from "@unexpired/core/adapter";
 import type { AxiosInstance, AxiosResponse } from "axios";
-import { type AsSeen, authorize } from "./authorizing-adapter.ts";
+import { authorize, type GetTransformedResponse } from "./authorizing-adapter.ts";
 
 /** Options of {@link attachTokens}. */
 export interface AttachOptions {
   /**
-   * Where the tokens may go: origins such as `"https://api.example.com"`, or a predicate over the whole URL. Default:
-   * the origin of the instance's own `baseURL` at this moment. A request's own `baseURL` never widens it.
+   * The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate over the whole URL.
+   * Default: the origin of the instance's `baseURL` at the time of the call; that of a single request never extends it.
    */
   readonly origins?: Origins | undefined;
   /**
-   * Whether the server refused the token, where it says so in another way than with status 401. Gets the response to a
-   * request that had the token, also where axios throws for its status, with `data` as `transformResponse` makes it.
+   * Whether the server rejected the token; replaces the check for status 401. Called with the first response
+   * to each request that carried the token, even if axios throws for its status. `data` is the result of
+   * `transformResponse`.
    */
   readonly isUnauthorized?: ((response: AxiosResponse) => boolean | Promise<boolean>) | undefined;
 }
 
 /**
- * Sends the session's access token with every request of an axios instance to one of `origins`, and sends a request
- * once more after a 401, with a newer token. `perRequest` makes options for a single request.
+ * Sends the session's access token with every request of an axios instance to one of `origins`, and retries a request
+ * once, with a newer token, after a 401. Use `perRequest` to override this for a single request.
  *
- * A request interceptor puts this around the instance's transport (axios calls it "adapter"). So it comes after every
- * interceptor, whatever the order, and those of others run once per call: a 401 that is repeated is not theirs to see.
+ * A request interceptor wraps the instance's transport (which axios calls "adapter"). The token is therefore attached
+ * after all interceptors, regardless of their order, and interceptors run once per call: they do not see a 401 that is
+ * retried.
  *
- * @returns detaches it again; requests under way finish as they began
- * @throws TypeError where `origins` is absent and the instance has no absolute `baseURL`, or is not made of origins
+ * @returns a function that detaches the tokens; requests in flight are not affected
+ * @throws TypeError if `origins` is invalid, or if it is omitted and the instance has no absolute `baseURL`
  */
 export function attachTokens(
   instance: Pick<AxiosInstance, "defaults" | "interceptors">,
   tokens: TokenSource,
   { origins, isUnauthorized }: AttachOptions = {},
 ): () => void {
-  const authorizer = createAuthorizer<AsSeen>(tokens, {
+  const authorizer = createAuthorizer<GetTransformedResponse>(tokens, {
     origins,
     baseURL: instance.defaults.baseURL,
-    isUnauthorized: isUnauthorized && ((asSeen) => asSeen().then(isUnauthorized, () => false)),
+    isUnauthorized: isUnauthorized && ((getTransformed) => getTransformed().then(isUnauthorized, () => false)),
   });
   const id = instance.interceptors.request.use(
     (config) => {
       const { adapter } = config;
       return Object.assign(config, {
         adapter: (final: typeof config) => {
-          Object.assign(final, { adapter }); // whoever sends this config again does not wrap it twice
+          Object.assign(final, { adapter }); // so that a config that is sent again is not wrapped twice
           return authorize(final, authorizer);
         },
       });

@@ -7,29 +7,32 @@ import axios, {
   type InternalAxiosRequestConfig,
 } from "axios";
 
-/** Gives a response with the body as the caller would see it; rejects where `transformResponse` throws. */
-export type AsSeen = () => Promise<AxiosResponse>;
+/** Returns the response with its body transformed as for the caller. Rejects if `transformResponse` throws. */
+export type GetTransformedResponse = () => Promise<AxiosResponse>;
 
-/** A request on its way: after every interceptor, its body serialised. */
-type Config = InternalAxiosRequestConfig & Partial<WithRequestOptions>;
+/** The config of a request after all interceptors, with its body serialized. */
+type RequestConfig = InternalAxiosRequestConfig & Partial<WithRequestOptions>;
 
-/** How a request ended. An error for a status has its response, too. */
-interface Ended {
+/** The result of sending a request. An error that axios throws for a status has a response, too. */
+interface SendResult {
   readonly response?: AxiosResponse | undefined;
   readonly error?: AxiosError;
-  /** The last URL. */
-  readonly answeredBy?: string;
+  /** The URL after redirects. */
+  readonly finalUrl?: string;
 }
 
-/** Sends a request with the token, and once more after a 401. The config has the token only while it is under way. */
-export async function authorize(config: Config, authorizer: Authorizer<AsSeen>): Promise<AxiosResponse> {
+/** Sends a request with the token, and retries it once after a 401. The token is in the config only during the request. */
+export async function authorize(
+  config: RequestConfig,
+  authorizer: Authorizer<GetTransformedResponse>,
+): Promise<AxiosResponse> {
   const { beforeRedirect, headers, method, signal, transformResponse = [], unexpired } = config;
   const url = targetOf(config);
   const authorization = await authorizer.authorize({ url, signal: signal as AbortSignal | undefined, unexpired });
   if (!url || !authorization) return dispatch(config, {});
 
-  const sendWith = async (header: string): Promise<Ended> => {
-    headers.delete("Authorization"); // it may be there as `undefined`, and written otherwise
+  const sendWith = async (header: string): Promise<SendResult> => {
+    headers.delete("Authorization"); // it may be present as `undefined`, in another case
     headers.set("Authorization", header);
     const changes: AxiosRequestConfig = {
       beforeRedirect(options, ...details) {
@@ -37,50 +40,50 @@ export async function authorize(config: Config, authorizer: Authorizer<AsSeen>):
         beforeRedirect?.(options, ...details);
       },
     };
-    const ended: Ended = await dispatch(config, changes).then(
+    const result: SendResult = await dispatch(config, changes).then(
       (response) => ({ response }),
       (error) => ({ response: error?.response, error }),
     );
     headers.delete("Authorization");
-    return { ...ended, answeredBy: conceal(config, url, ended) };
+    return { ...result, finalUrl: hideToken(config, url, result) };
   };
   const first = await sendWith(authorization.header);
-  const { answeredBy, response } = first;
-  if (!response) return give(first);
+  const { finalUrl, response } = first;
+  if (!response) return unwrap(first);
   const renewal = authorization.renew({
     response: () => dispatch(config, { adapter: async () => ({ ...response }), transformResponse }),
-    url: answeredBy,
+    url: finalUrl,
     status: response.status,
     headers: response.headers,
     method,
     body: config.data,
   });
-  if ((await renewal.catch(String)) === undefined) return give(first);
-  await response.data?.destroy?.(); // a stream that nobody will read keeps its connection
+  if ((await renewal.catch(String)) === undefined) return unwrap(first);
+  await response.data?.destroy?.(); // an unread stream would keep its connection open
   await response.data?.cancel?.();
-  return give(await sendWith((await renewal) as string));
+  return unwrap(await sendWith((await renewal) as string));
 }
 
-const give = ({ response, error }: Ended): AxiosResponse => {
+const unwrap = ({ response, error }: SendResult): AxiosResponse => {
   if (response && !error) return response;
   throw error;
 };
 
-/** What leads to the header does not print; errors have a view in its place. Returns who answered. */
-function conceal(config: Config, { href }: URL, { response, error }: Ended): string {
+/** Hides the header from inspection wherever it is reachable; errors get a summary instead. Returns the final URL. */
+function hideToken(config: RequestConfig, { href }: URL, { response, error }: SendResult): string {
   const request = error?.request ?? response?.request;
-  const url = request?.res?.responseUrl ?? request?.responseURL ?? href; // as far as the transport tells: Node, XMLHttpRequest
+  const url = request?.res?.responseUrl ?? request?.responseURL ?? href; // Node or XMLHttpRequest
   const view = redactRequest({ method: config.method, url, status: response?.status }, error);
   setInspectView(request, () => view);
-  setInspectView(request?._redirectable, () => view); // of the package follow-redirects
-  // agents lead to other requests that are in flight
+  setInspectView(request?._redirectable, () => view); // the object of the package follow-redirects
+  // agents reference other requests in flight
   setInspectView(config, () => ({ ...config, httpAgent: undefined, httpsAgent: undefined, fetchOptions: undefined }));
   return url;
 }
 
 /**
- * Sends `config` with `changes`, which are gone afterwards. Its body is serialised already, and the response is not
- * parsed yet. An instance without defaults finds the transport, in every version of axios.
+ * Sends `config` with `changes`, which are undone afterwards. The body is already serialized, and the response is not
+ * parsed yet. An axios instance without defaults selects the transport, which works in every version of axios.
  */
 function dispatch(config: InternalAxiosRequestConfig, changes: AxiosRequestConfig): Promise<AxiosResponse> {
   const before = { beforeRedirect: undefined, ...config };
@@ -89,14 +92,14 @@ function dispatch(config: InternalAxiosRequestConfig, changes: AxiosRequestConfi
   return bare.request({}).finally(() => Object.assign(config, before));
 }
 
-/** Where axios will send it; `undefined` where that is no origin, or axios will refuse, or the caller has credentials. */
+/** Returns the URL that axios will request; `undefined` if it is invalid or the request must not get a token. */
 function targetOf(config: InternalAxiosRequestConfig): URL | undefined {
   const { auth, headers, socketPath } = config;
-  // in axios 1.0, only `toJSON()` knows the instance's defaults
+  // in axios 1.0, only `toJSON()` includes the instance's defaults
   if (socketPath || auth || headers.has("Authorization") || headers.toJSON().Authorization) return undefined;
   try {
     return new URL(new axios.Axios({}).getUri(config), globalThis.location?.href);
   } catch {
-    return undefined; // axios says what is wrong with it
+    return undefined; // axios reports the invalid URL
   }
 }

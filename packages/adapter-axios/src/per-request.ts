@@ -1,12 +1,12 @@
-import { type RequestTokenOptions, perRequest as settingsOf, type WithRequestOptions } from "@unexpired/core";
+import { type RequestTokenOptions, perRequest as validate, type WithRequestOptions } from "@unexpired/core";
 import type { AxiosRequestConfig } from "axios";
 
 /**
- * A config for one request of an instance that has tokens: `{ tokens: false }` sends it without, `{ tokens: another }`
- * with those of another manager, `{ retry: false }` leaves its 401 to the caller.
+ * Creates a config for a single request of an instance with tokens: `{ tokens: false }` sends it without a token,
+ * `{ tokens: other }` with the token of another manager, and `{ retry: false }` does not retry a 401.
  *
- * @throws TypeError where a setting makes no sense
+ * @throws TypeError if an option is unknown or invalid
  */
-export const perRequest: (settings: RequestTokenOptions) => AxiosRequestConfig & WithRequestOptions = settingsOf as (
-  settings: RequestTokenOptions,
+export const perRequest: (options: RequestTokenOptions) => AxiosRequestConfig & WithRequestOptions = validate as (
+  options: RequestTokenOptions,
 ) => WithRequestOptions;

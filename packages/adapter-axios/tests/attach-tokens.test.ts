@@ -2,39 +2,42 @@ import { accepting, UNAUTHORIZED } from "@unexpired/testing";
 import axios, { type AxiosRequestConfig } from "axios";
 import { expect, expectTypeOf } from "vitest";
 import { attachTokens, perRequest } from "../src/index.ts";
-import { axiosTest, capture, rejection, seen, since, viaHttp } from "./support.ts";
+import { authorizationsAt, axiosTest, capture, rejection, since, viaHttp } from "./support.ts";
 
-axiosTest("the origins default to that of the instance's baseURL at attach time", async (world) => {
+axiosTest("defaults to the origin of the baseURL that the instance has when tokens are attached", async (world) => {
   const { api, other, session, client } = world;
   client.defaults.baseURL = other.origin;
   await client.get("/");
   await client.get(api.origin);
-  expect([seen(other), seen(api)]).toEqual([[undefined], [`Bearer ${session.accessToken(1)}`]]);
+  expect([authorizationsAt(other), authorizationsAt(api)]).toEqual([[undefined], [`Bearer ${session.accessToken(1)}`]]);
 });
 
-axiosTest("without origins, the baseURL has to be absolute", async ({ session: { tokens } }) => {
+axiosTest("requires an absolute baseURL if origins is omitted", async ({ session: { tokens } }) => {
   expect(() => attachTokens(axios, tokens)).toThrow(/^origins: needed, because there is no base URL/);
   expect(() => attachTokens(axios.create({ baseURL: "/api" }), tokens)).toThrow(TypeError);
   expect(() => attachTokens(axios, tokens, { origins: ["api.example.com"] })).toThrow(/^origins/);
 });
 
-axiosTest("the global axios works, until the tokens are detached", async ({ api, session }) => {
+axiosTest("attaches tokens to the global axios until they are detached", async ({ api, session }) => {
   const detach = attachTokens(axios, session.tokens, { origins: [api.origin] });
   await axios(api.origin);
   detach();
   await axios(api.origin);
-  expect(seen(api)).toEqual([`Bearer ${session.accessToken(1)}`, undefined]);
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`, undefined]);
 });
 
-axiosTest("tokens that are attached twice are sent once, and a 401 is repeated once", async (world) => {
+axiosTest("sends the token once and retries a 401 once if tokens are attached twice", async (world) => {
   const { api, session, client, refuseOnce } = world;
   attachTokens(client, session.tokens);
   refuseOnce();
   expect((await client.get("/")).status).toBe(200);
-  expect([seen(api), session.exchanges]).toEqual([[1, 2].map((n) => `Bearer ${session.accessToken(n)}`), 1]);
+  expect([authorizationsAt(api), session.exchanges]).toEqual([
+    [1, 2].map((n) => `Bearer ${session.accessToken(n)}`),
+    1,
+  ]);
 });
 
-axiosTest("interceptors of others do not see the token, and see the response that the caller sees", async (world) => {
+axiosTest("hides the token and a retried 401 from other interceptors", async (world) => {
   const { client, refuseOnce } = world;
   refuseOnce();
   const ran: unknown[] = [];
@@ -50,56 +53,57 @@ axiosTest("interceptors of others do not see the token, and see the response tha
   expect(ran).toEqual([false, false]);
 });
 
-axiosTest("an interceptor that leads elsewhere does not take the token along", async ({ api, other, session }) => {
+axiosTest("sends no token if an interceptor changes the origin", async ({ api, other, session }) => {
   const client = axios.create({ baseURL: api.origin });
   client.interceptors.request.use((config) => Object.assign(config, { baseURL: other.origin }));
   attachTokens(client, session.tokens);
   await client.get("/");
-  expect(seen(other)).toEqual([undefined]);
+  expect(authorizationsAt(other)).toEqual([undefined]);
 });
 
-since(1, 8)("with allowAbsoluteUrls: false an absolute URL is a path of the origin", async (world) => {
+since(1, 8)("treats an absolute URL as a path with allowAbsoluteUrls: false", async (world) => {
   const { api, other, session, client } = world;
   await client.get(`${other.origin}/x`, { allowAbsoluteUrls: false });
-  expect(seen(api)).toEqual([`Bearer ${session.accessToken(1)}`]);
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`]);
   expect(api.received[0]?.path).toBe(`/${other.origin}/x`);
 });
 
-axiosTest("basic authentication of the caller's is kept, and its 401 left alone", async ({ api, session, client }) => {
+axiosTest("keeps the caller's basic authentication, and does not retry its 401", async ({ api, session, client }) => {
   api.respond = () => UNAUTHORIZED;
   await rejection(client.get("/", { auth: { username: "me", password: "mine" } }));
   await rejection(client.get(api.origin.replace("//", "//me:mine@")));
-  expect(seen(api)).toEqual([`Basic ${btoa("me:mine")}`, `Basic ${btoa("me:mine")}`]);
+  expect(authorizationsAt(api)).toEqual([`Basic ${btoa("me:mine")}`, `Basic ${btoa("me:mine")}`]);
   expect(session.exchanges).toBe(0);
 });
 
-axiosTest("an Authorization among the instance's defaults is the caller's own", async ({ api, session, client }) => {
+axiosTest("keeps an Authorization header from the instance's defaults", async ({ api, session, client }) => {
   api.respond = () => UNAUTHORIZED;
   client.defaults.headers.common.Authorization = "Basic own";
   const error = await rejection(client.get("/"));
-  expect([seen(api), session.exchanges]).toEqual([["Basic own"], 0]);
-  expect(Object(error).request.path).toBe("/"); // what is not ours stays as it is
+  expect([authorizationsAt(api), session.exchanges]).toEqual([["Basic own"], 0]);
+  expect(Object(error).request.path).toBe("/"); // a request without our token is not hidden
 });
 
-axiosTest("an Authorization that is undefined is none", async ({ api, session, client }) => {
+axiosTest("attaches the token if Authorization is undefined", async ({ api, session, client }) => {
   const own = { authorization: undefined };
   await client.get("/", { headers: own as unknown as Record<string, string> });
-  const expected = axios.VERSION === "1.0.0" ? undefined : `Bearer ${session.accessToken(1)}`; // there, it says "none"
-  expect(seen(api)).toEqual([expected]);
+  // axios 1.0.0 treats `undefined` as a header that must not be sent
+  const expected = axios.VERSION === "1.0.0" ? undefined : `Bearer ${session.accessToken(1)}`;
+  expect(authorizationsAt(api)).toEqual([expected]);
 });
 
-axiosTest("what goes to a socket gets no token", async ({ client }) => {
+axiosTest("sends no token to a socketPath", async ({ client }) => {
   const error = await rejection(client.get("/", { socketPath: "/nowhere", adapter: capture }));
   expect(error).toMatchObject({ authorization: undefined });
 });
 
-axiosTest("a redirect keeps the header within the origin only; the caller's own hook comes after", async (world) => {
+axiosTest("keeps the header for redirects within the origin only, then calls beforeRedirect", async (world) => {
   const { session } = world;
   const seen: unknown[] = [];
   const client = axios.create({ baseURL: "http://api.test" });
   attachTokens(client, session.tokens, { origins: ({ pathname }) => pathname !== "/theirs" });
   const options = {
-    headers: { authorization: undefined } as unknown as Record<string, string>, // it must not decide how ours is written
+    headers: { authorization: undefined } as unknown as Record<string, string>, // its case must not matter
     adapter: capture,
     beforeRedirect: ({ headers }: Record<string, unknown>) => seen.push(headers),
   };
@@ -116,44 +120,44 @@ axiosTest("a redirect keeps the header within the origin only; the caller's own 
   expect(seen).toEqual([{ Authorization: authorization, ...without }, without, without, without, without]);
 });
 
-axiosTest("the header is written as the redirect hook knows it", async ({ api, session }) => {
+axiosTest("writes the header in the case that the redirect hook removes", async ({ api, session }) => {
   const client = axios.create({ baseURL: api.origin });
   attachTokens(client, session.tokens, { origins: ({ pathname }) => pathname !== "/theirs" });
   api.respond = ({ path }) => (path === "/" ? { status: 302, headers: { location: "/theirs" } } : { status: 200 });
   const own = { authorization: undefined } as unknown as Record<string, string>;
   await client.get("/", axios.VERSION === "1.0.0" ? {} : { headers: own });
-  expect(seen(api)).toEqual([`Bearer ${session.accessToken(1)}`, undefined]);
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`, undefined]);
 });
 
-axiosTest("the body is transformed once, whatever the transformation", async ({ api, client, refuseOnce }) => {
+axiosTest("transforms the body once, also if it is sent twice", async ({ api, client, refuseOnce }) => {
   refuseOnce();
   await client.post("/", "x", { transformRequest: (data) => `${data}1` });
   expect(api.received.map(({ body }) => body.toString())).toEqual(["x1", "x1"]);
 });
 
-axiosTest("a header that axios is told not to send is not sent", async ({ api, client, refuseOnce }) => {
+axiosTest("does not send a header that the caller suppressed", async ({ api, client, refuseOnce }) => {
   refuseOnce();
   await client.get("/", { headers: { "User-Agent": false } });
   expect(api.received.map(({ headers }) => headers["user-agent"])).toEqual([undefined, undefined]);
 });
 
-axiosTest("a redirect to another one of the origins goes without the token; its 401 is left alone", async (world) => {
+axiosTest("sends no token after a redirect to another allowed origin, and does not retry its 401", async (world) => {
   const { api, other, session } = world;
   const client = axios.create({ baseURL: api.origin });
   attachTokens(client, session.tokens, { origins: [api.origin, other.origin] });
   api.respond = () => ({ status: 302, headers: { location: other.origin } });
   other.respond = () => UNAUTHORIZED;
   await rejection(client.get("/"));
-  expect([seen(other), api.received.length, session.exchanges]).toEqual([[undefined], 1, 0]);
+  expect([authorizationsAt(other), api.received.length, session.exchanges]).toEqual([[undefined], 1, 0]);
 });
 
-since(1, 7)("through fetch, a redirect elsewhere goes without the token too", async ({ api, other, client }) => {
+since(1, 7)("sends no token after a redirect to another origin through fetch", async ({ api, other, client }) => {
   api.respond = () => ({ status: 302, headers: { location: other.origin } });
   await client.get("/", { adapter: "fetch" });
-  expect(seen(other)).toEqual([undefined]);
+  expect(authorizationsAt(other)).toEqual([undefined]);
 });
 
-axiosTest("a cancel token cancels, and gains no listeners", async ({ client, api }) => {
+axiosTest("supports a cancel token without leaking listeners", async ({ client, api }) => {
   const source = axios.CancelToken.source();
   for (let count = 0; count < 3; count++) await client.get("/", { cancelToken: source.token });
   expect(Reflect.get(source.token, "_listeners") ?? []).toEqual([]);
@@ -164,17 +168,17 @@ axiosTest("a cancel token cancels, and gains no listeners", async ({ client, api
   expect(axios.isCancel(await rejection(client.get("/", { cancelToken: source.token })))).toBe(true);
 });
 
-axiosTest("a transport that knows a relative URL only is repeated all the same", async ({ client, session }) => {
+axiosTest("retries through a transport that reports only a relative URL", async ({ client, session }) => {
   const adapter: typeof viaHttp = async (config) => {
     const isNew = config.headers.get("authorization") === `Bearer ${session.accessToken(2)}`;
-    const request = Object.freeze({ responseURL: config.url }); // as axios-mock-adapter has it
+    const request = Object.freeze({ responseURL: config.url }); // like axios-mock-adapter
     return { config, request, data: "{}", headers: {}, status: isNew ? 200 : 401, statusText: "" };
   };
   const { status, config } = await client.get("/things", { adapter, validateStatus: () => true });
   expect([status, config.adapter]).toEqual([200, adapter]);
 });
 
-axiosTest("a response stream that nobody gets is closed", async ({ client, session, api }) => {
+axiosTest("closes a response stream that the caller does not receive", async ({ client, session, api }) => {
   const streams: { destroyed: boolean }[] = [];
   const adapter: typeof viaHttp = async (config) => {
     const response = await viaHttp(config);
@@ -192,7 +196,7 @@ axiosTest("a response stream that nobody gets is closed", async ({ client, sessi
   expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, false, true]);
 });
 
-since(1, 12)("a web stream that nobody gets is closed", async ({ client, session }) => {
+since(1, 12)("cancels a web stream that the caller does not receive", async ({ client, session }) => {
   let canceled = 0;
   const fetch = async (request: URL | Request | string) => {
     const isNew = new Request(request).headers.get("authorization") === `Bearer ${session.accessToken(2)}`;
@@ -202,7 +206,7 @@ since(1, 12)("a web stream that nobody gets is closed", async ({ client, session
   expect([status, canceled]).toEqual([200, 1]);
 });
 
-axiosTest("isUnauthorized sees what transformResponse makes; one that throws says nothing", async (world) => {
+axiosTest("passes the transformed response to isUnauthorized, unless transformResponse throws", async (world) => {
   const { api, session } = world;
   const client = axios.create({ baseURL: api.origin });
   const bodies: unknown[] = [];
@@ -225,11 +229,11 @@ axiosTest("isUnauthorized sees what transformResponse makes; one that throws say
   expect(bodies.length).toBe(1);
 });
 
-axiosTest("perRequest makes options of axios", async ({ client, api }) => {
+axiosTest("creates axios options with perRequest", async ({ client, api }) => {
   await client.get("/", { ...perRequest({ tokens: false }), timeout: 5_000 });
   await client.get("/", perRequest({ tokens: false }));
-  expect(seen(api)).toEqual([undefined, undefined]);
+  expect(authorizationsAt(api)).toEqual([undefined, undefined]);
   expectTypeOf(perRequest({ retry: false })).toExtend<AxiosRequestConfig>();
-  // @ts-expect-error: there is no such setting
+  // @ts-expect-error: an unknown option
   expect(() => perRequest({ tries: 1 })).toThrow(TypeError);
 });

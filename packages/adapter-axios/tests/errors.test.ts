@@ -5,9 +5,9 @@ import { Readable } from "node:stream";
 import axios, { type AxiosError, type AxiosResponse } from "axios";
 import { expect } from "vitest";
 import { attachTokens } from "../src/index.ts";
-import { axiosTest, expectQuiet, rejection, seen, since, viaHttp } from "./support.ts";
+import { authorizationsAt, axiosTest, expectNoToken, rejection, since, viaHttp } from "./support.ts";
 
-axiosTest("the config of an error is the caller's own", async ({ api, client }) => {
+axiosTest("restores the caller's config in an error", async ({ api, client }) => {
   const configs: unknown[] = [];
   client.interceptors.request.use((config) => {
     configs.push(config);
@@ -24,43 +24,43 @@ axiosTest("the config of an error is the caller's own", async ({ api, client }) 
   expect(config?.transformResponse).toEqual(client.defaults.transformResponse);
 });
 
-since(1, 2)("the config of an error can be sent again", async ({ api, client, session }) => {
+since(1, 2)("allows the config of an error to be sent again", async ({ api, client, session }) => {
   api.respond = () => ({ status: 500 });
   const { config } = (await rejection(client.post("/", { a: 1 }))) as AxiosError;
   api.respond = () => ({ status: 200 });
   expect((await client.request(config ?? {})).data).toEqual({ ok: true });
-  expect(seen(api)).toEqual(Array(2).fill(`Bearer ${session.accessToken(1)}`));
+  expect(authorizationsAt(api)).toEqual(Array(2).fill(`Bearer ${session.accessToken(1)}`));
   expect(api.received.map(({ body }) => body.toString())).toEqual(Array(2).fill('{"a":1}'));
 });
 
-axiosTest("a body that is no JSON makes an error without the token", async ({ api, client }) => {
+axiosTest("hides the token in the error for an invalid JSON body", async ({ api, client }) => {
   api.respond = () => ({ status: 200, body: "{" });
   const strict = { responseType: "json", transitional: { silentJSONParsing: false } } as const;
-  expectQuiet(await rejection(client.get("/", strict)));
+  expectNoToken(await rejection(client.get("/", strict)));
 });
 
-axiosTest("a response does not print the token, and its request can be used", async ({ client }) => {
+axiosTest("hides the token in a response whose request stays usable", async ({ client }) => {
   const response = await client.get("/");
-  expectQuiet(response);
+  expectNoToken(response);
   expect(response.request.path).toBe("/");
 });
 
-axiosTest("a streamed response does not print the token, nor does the error that ends it", async ({ api, client }) => {
+axiosTest("hides the token in a streamed response and in the error that ends it", async ({ api, client }) => {
   api.respond = () => ({ status: 200, headers: { "content-length": "9" }, body: "1" });
   const controller = new AbortController();
   const response: AxiosResponse<Readable> = await client.get("/", {
     responseType: "stream",
     signal: controller.signal,
   });
-  expectQuiet(response);
+  expectNoToken(response);
   const error = rejection(response.data.toArray());
   controller.abort();
   expect(axios.isCancel(await error)).toBe(true);
-  expectQuiet(await error);
+  expectNoToken(await error);
 });
 
-axiosTest("an upload that is cut off makes an error without the token", async ({ session }) => {
-  const arrived = createServer(() => {}).listen(0, "127.0.0.1"); // it does not read
+axiosTest("hides the token in the error of an interrupted upload", async ({ session }) => {
+  const arrived = createServer(() => {}).listen(0, "127.0.0.1"); // never reads the body
   await once(arrived, "listening");
   const { port } = arrived.address() as AddressInfo;
   const client = axios.create({ baseURL: `http://127.0.0.1:${port}` });
@@ -71,16 +71,16 @@ axiosTest("an upload that is cut off makes an error without the token", async ({
   const call = rejection(client.post("/", unended, { signal: controller.signal }));
   await once(arrived, "request");
   controller.abort();
-  expectQuiet(await call);
+  expectNoToken(await call);
   arrived.closeAllConnections();
   arrived.close();
 });
 
-axiosTest("a body that is longer than allowed makes an error without the token", async ({ client }) => {
-  expectQuiet(await rejection(client.post("/", "long", { maxBodyLength: 1 })));
+axiosTest("hides the token in the error for a body that is too long", async ({ client }) => {
+  expectNoToken(await rejection(client.post("/", "long", { maxBodyLength: 1 })));
 });
 
-axiosTest("a keep-alive agent with requests in flight does not print, and stays usable", async ({ api, client }) => {
+axiosTest("hides a keep-alive agent with requests in flight, and keeps it usable", async ({ api, client }) => {
   const httpAgent = new Agent({ keepAlive: true, maxSockets: 2 });
   const held: (() => void)[] = [];
   api.respond = ({ path }) =>
@@ -92,16 +92,16 @@ axiosTest("a keep-alive agent with requests in flight does not print, and stays 
   const queued = rejection(client.get("/bad", { httpAgent }));
   for (const release of held.splice(0)) release();
   const error = (await queued) as AxiosError;
-  expectQuiet(error);
+  expectNoToken(error);
   expect(error.config?.httpAgent).toBe(httpAgent);
   await expect.poll(() => held.length).toBe(1);
-  expectQuiet(error);
+  expectNoToken(error);
   for (const release of held) release();
   expect((await Promise.all(pending)).map(({ status }) => status)).toEqual([200, 200, 200]);
   httpAgent.destroy();
 });
 
-since(1, 12)("a dispatcher of fetch does not print", async ({ client, session }) => {
+since(1, 12)("hides a dispatcher passed to fetch", async ({ client, session }) => {
   const inFlight = { headers: session.accessToken(1) };
   const options = {
     adapter: "fetch",
@@ -112,17 +112,17 @@ since(1, 12)("a dispatcher of fetch does not print", async ({ client, session })
       })(),
     },
   } as const;
-  expectQuiet(await rejection(client.get("/", options)));
+  expectNoToken(await rejection(client.get("/", options)));
 });
 
-axiosTest("a transport of the caller's that fails with what it was given shows no token", async ({ client }) => {
+axiosTest("hides the token if a custom transport rejects with the config that it received", async ({ client }) => {
   const failing: typeof viaHttp = (config) =>
     Promise.reject(Object.assign(new Error("mine"), { config, given: config }));
-  expectQuiet(await rejection(client.get("/", { adapter: failing })));
+  expectNoToken(await rejection(client.get("/", { adapter: failing })));
   const after: typeof viaHttp = async (config) => {
     const { request } = await viaHttp(config);
     return Promise.reject({ request, response: { request, status: 500, data: "", headers: {}, config } });
   };
-  expectQuiet(await rejection(client.get("/", { adapter: after })));
+  expectNoToken(await rejection(client.get("/", { adapter: after })));
   expect(await rejection(client.get("/", { adapter: () => Promise.reject(undefined) }))).toBeUndefined();
 });

@@ -4,10 +4,10 @@ import type { AdapterHarness, BodyKind, Call, Client, ClientSetup, Outcome } fro
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from "axios";
 import { attachTokens, perRequest } from "../src/index.ts";
 
-/** axios 1.0 loses the query of a URL and sends `/xy=1` for `/x?y=1`; it knows neither `FormData` nor `Blob` in Node. */
+/** axios 1.0 drops the `?` of a query (`/xy=1` for `/x?y=1`), and supports neither `FormData` nor `Blob` in Node. */
 const isOldest = axios.VERSION.startsWith("1.0.");
 
-/** axios makes a form of an object where the content type says so; of a `FormData` through `fetch`, only where it does. */
+/** axios needs a content type to encode an object as a form, and for a `FormData` through `fetch`. */
 const CONTENT_TYPES: { readonly [Kind in BodyKind]?: string } = {
   form: "application/x-www-form-urlencoded",
   formData: "multipart/form-data",
@@ -28,7 +28,7 @@ const toHeaders = ({ headers, body }: Call) => {
   return contentType ? { "content-type": contentType, ...headers } : headers;
 };
 
-const READINGS = { text: "text", json: "json", bytes: "arraybuffer", stream: "stream" } as const;
+const RESPONSE_TYPES = { text: "text", json: "json", bytes: "arraybuffer", stream: "stream" } as const;
 
 const toConfig = (call: Call): AxiosRequestConfig => {
   const { method, url, baseURL, query, body, read, signal, timeout, settings } = call;
@@ -40,7 +40,7 @@ const toConfig = (call: Call): AxiosRequestConfig => {
       params: query,
       headers: toHeaders(call),
       data: body?.value,
-      responseType: read && READINGS[read],
+      responseType: read && RESPONSE_TYPES[read],
       signal,
       timeout,
     }),
@@ -48,7 +48,7 @@ const toConfig = (call: Call): AxiosRequestConfig => {
   };
 };
 
-/** A status is an outcome, also where axios throws for it. */
+/** Sends a call. A status is an outcome, even if axios throws for it. */
 const send = (client: AxiosInstance, call: Call): Promise<Outcome> =>
   client.request(toConfig(call)).then(
     ({ status, data }) => ({ status, body: data }),
@@ -58,8 +58,8 @@ const send = (client: AxiosInstance, call: Call): Promise<Outcome> =>
     },
   );
 
-/** Tells of each request that it carries: without `keepAlive` there is a connection for each. */
-class TellingAgent extends Agent {
+/** Reports each request: without `keepAlive`, each has its own connection. */
+class ObservedAgent extends Agent {
   readonly #onConnect: () => void;
 
   constructor(onConnect: () => void) {
@@ -73,7 +73,7 @@ class TellingAgent extends Agent {
   }
 }
 
-/** axios 1.0 reads `hostname`, and not `host` as it documents. */
+/** axios 1.0 reads `hostname` instead of the documented `host`. */
 const proxyOf = (given: string) => {
   const { hostname, port } = new URL(given);
   return { hostname, host: hostname, port: Number(port) };
@@ -91,11 +91,11 @@ const watch = ({ interceptors }: AxiosInstance, name: string, { onHook }: Client
   });
 };
 
-/** One transport of axios, which calls it "adapter". */
+/** A transport of axios, which axios calls "adapter". */
 interface Transport {
   readonly config: (setup: ClientSetup) => AxiosRequestConfig;
   readonly bodies: AdapterHarness["bodies"];
-  readonly lacks: AdapterHarness["unsupported"];
+  readonly unsupported: AdapterHarness["unsupported"];
 }
 
 const BODIES = {
@@ -110,10 +110,10 @@ const BODIES = {
 const http: Transport = {
   config: ({ proxy, onConnect }) => ({
     ...(proxy && { proxy: proxyOf(proxy) }),
-    ...(onConnect && { httpAgent: new TellingAgent(onConnect) }),
+    ...(onConnect && { httpAgent: new ObservedAgent(onConnect) }),
   }),
   bodies: isOldest ? BODIES : { ...BODIES, formData: "repeated", blob: "repeated" },
-  lacks: {},
+  unsupported: {},
 };
 
 const viaFetch: Transport = {
@@ -129,23 +129,23 @@ const viaFetch: Transport = {
     }),
   }),
   bodies: { ...BODIES, formData: "repeated", blob: "repeated", webStream: "once" },
-  lacks: {
-    proxy: "the fetch transport of axios takes none",
-    redirects: "the fetch transport of axios does not tell where they led",
+  unsupported: {
+    proxy: "the fetch transport of axios does not support proxies",
+    redirects: "the fetch transport of axios does not report the URL after redirects",
   },
 };
 
-/** Puts an adapter on a client, and returns what takes it off again. */
+/** Attaches an adapter to a client, and returns a function that detaches it. */
 type Attach = (client: AxiosInstance, tokens: TokenSource, setup: ClientSetup) => () => void;
 
-const attachOurs: Attach = (client, tokens, { origins, isUnauthorized }) =>
+const attachUnexpired: Attach = (client, tokens, { origins, isUnauthorized }) =>
   attachTokens(client, tokens, {
     origins,
     isUnauthorized: isUnauthorized && (({ status, data }: AxiosResponse) => isUnauthorized(status, data)),
   });
 
-/** axios with an adapter: ours, or another for comparison. */
-export const harnessWith = (attachTo: Attach, { config, bodies, lacks } = http): AdapterHarness => ({
+/** Creates a harness for axios with the given adapter: this package, or another for comparison. */
+export const harnessWith = (attachTo: Attach, { config, bodies, unsupported } = http): AdapterHarness => ({
   connect(setup): Client {
     const { tokens, baseURL, statusValues } = setup;
     const client = axios.create({
@@ -168,13 +168,13 @@ export const harnessWith = (attachTo: Attach, { config, bodies, lacks } = http):
   },
   bodies,
   hooks: ["request after", "request before", "response before 200", "response after 200"],
-  unsupported: { retries: "axios has none of its own", ...lacks },
+  unsupported: { retries: "axios has no retries", ...unsupported },
   isAbort: axios.isCancel,
   isTimeout: (error) => axios.isAxiosError(error) && /^(ECONNABORTED|ETIMEDOUT)$/.test(error.code ?? ""),
 });
 
-/** axios through `node:http`, as it is unasked in Node. */
-export const httpHarness = harnessWith(attachOurs);
+/** axios through `node:http`, the default in Node. */
+export const httpHarness = harnessWith(attachUnexpired);
 
 /** axios through `fetch`. */
-export const fetchHarness = harnessWith(attachOurs, viaFetch);
+export const fetchHarness = harnessWith(attachUnexpired, viaFetch);

@@ -13,22 +13,22 @@ import axios, {
   type AxiosRequestConfig,
   type InternalAxiosRequestConfig,
 } from "axios";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { attachTokens } from "../src/index.ts";
 
-/** A session, two servers, and an instance with the session's tokens for the origin of `api`. */
+/** A session, two servers, and an instance that sends the session's tokens to the origin of `api`. */
 export interface World {
   readonly api: ResourceServer;
   readonly other: ResourceServer;
   readonly session: Session;
   readonly client: AxiosInstance;
-  /** From now on, `api` accepts the token that one exchange leads to. */
+  /** Makes `api` reject the current token and accept the next one. */
   refuseOnce(): void;
 }
 
-/** A test in a world of its own. */
+/** Defines a test with its own {@link World}. */
 export const axiosTest = (name: string, run: (world: World) => Promise<void>, config: AxiosRequestConfig = {}) =>
-  test(name, async () => {
+  it(name, async () => {
     await using api = await startResourceServer();
     await using other = await startResourceServer();
     await using session = await startSession();
@@ -40,38 +40,38 @@ export const axiosTest = (name: string, run: (world: World) => Promise<void>, co
     await run({ api, other, session, client, refuseOnce });
   });
 
-/** Some versions of axios lack what a test is about, or do it wrong: 1.0 cannot send the config of an error again. */
+/** Returns a test function that skips its test in versions of axios before `major.minor`, which lack the feature. */
 export const since = (major: number, minor: number) => {
-  const [itsMajor = 0, itsMinor = 0] = axios.VERSION.split(".").map(Number);
-  const has = itsMajor > major || (itsMajor === major && itsMinor >= minor);
-  return has
+  const [actualMajor = 0, actualMinor = 0] = axios.VERSION.split(".").map(Number);
+  const isSupported = actualMajor > major || (actualMajor === major && actualMinor >= minor);
+  return isSupported
     ? axiosTest
     : (name: string, ..._: unknown[]) =>
-        test(name, ({ skip }) => skip(`not applicable: axios ${axios.VERSION} does not do this`));
+        it(name, ({ skip }) => skip(`not applicable: axios ${axios.VERSION} does not support this`));
 };
 
-/** axios through `node:http`, as a function. */
+/** The `node:http` transport of axios. */
 export const viaHttp: AxiosAdapter =
   typeof axios.defaults.adapter === "function" ? axios.defaults.adapter : axios.getAdapter("http");
 
-/** A transport that rejects with what it would have sent. */
+/** A transport that rejects with the header and redirect hook that it received. */
 export const capture = (config: InternalAxiosRequestConfig): Promise<never> => {
   const { beforeRedirect } = config;
   return Promise.reject({ authorization: config.headers.get("authorization"), beforeRedirect });
 };
 
-/** The `Authorization` headers that arrived. */
-export const seen = ({ received }: ResourceServer) => received.map(({ authorization }) => authorization);
+/** Returns the `Authorization` headers that a server received. */
+export const authorizationsAt = ({ received }: ResourceServer) => received.map(({ authorization }) => authorization);
 
-/** What a promise rejects with. */
+/** Returns the error that a promise rejects with. */
 export const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     (value) => expect.fail(`resolved to ${inspect(value)}`),
     (error: unknown) => error,
   );
 
-/** Nobody can print a token of it. */
-export function expectQuiet(error: unknown): void {
+/** Asserts that inspecting or serializing an error shows no token. */
+export function expectNoToken(error: unknown): void {
   const { stack, cause, config, request, response } = Object(error) as Record<string, unknown>;
   for (const part of [error, stack, cause, config, request, response]) {
     expect(inspect(part, { depth: null, showHidden: true, maxStringLength: null })).not.toContain(CANARY);

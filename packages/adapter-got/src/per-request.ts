@@ -1,15 +1,15 @@
-import { perRequest as settingsOf } from "@unexpired/core";
+import { perRequest as validate } from "@unexpired/core";
 import type { RequestTokenOptions, WithRequestOptions } from "@unexpired/core/adapter";
 
-/** A `type`, and not an interface: only that is a `Record<string, unknown>`. */
-export type SettingsInContext = Pick<WithRequestOptions, "unexpired">;
+/** The adapter's part of got's `context`. Only a `type`, not an interface, is a `Record<string, unknown>`. */
+export type TokenContext = Pick<WithRequestOptions, "unexpired">;
 
 /**
- * Options for one request: `{ tokens: false }` sends it without the token, `{ tokens: another }` with that of another
- * manager, `{ retry: false }` leaves its 401 to the caller.
+ * Creates options for a single request: `{ tokens: false }` sends it without a token, `{ tokens: other }` with the
+ * token of another manager, and `{ retry: false }` does not retry a 401.
  *
- * @throws TypeError where a setting makes no sense
+ * @throws TypeError if an option is unknown or invalid
  */
-export const perRequest = (settings: RequestTokenOptions): { context: SettingsInContext } => ({
-  context: { ...settingsOf(settings) },
+export const perRequest = (options: RequestTokenOptions): { context: TokenContext } => ({
+  context: { ...validate(options) },
 });

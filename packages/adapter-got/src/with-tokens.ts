@@ -2,36 +2,36 @@ import type { TokenSource } from "@unexpired/core";
 import { createAuthorizer, type Origins } from "@unexpired/core/adapter";
 import type { HandlerFunction, Response } from "got";
 import { Call } from "./call.ts";
-import { watch } from "./watch.ts";
+import { interceptErrors } from "./intercept-errors.ts";
 
 /** Options of {@link withTokens}. */
 export interface TokenOptions {
-  /** Where the tokens may go: origins such as `"https://api.example.com"`, or a predicate over the whole URL. */
+  /** The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate over the whole URL. */
   readonly origins: Origins;
   /**
-   * Whether the server refused the token, in place of the rule for status 401: for APIs that say it otherwise. The body
-   * is what `responseType` makes of it; with `.json()` it is still a text here.
+   * Whether the server rejected the token; replaces the check for status 401. The body is parsed according to
+   * `responseType`; with the shortcut `.json()` it is still text here.
    */
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
 
 /**
- * Options for `got.extend(…)`: the session's access token goes with every request to one of `origins`, and a request
- * is sent once more after a 401, with a newer token. No error shows the token.
+ * Creates options for `got.extend(…)`: the instance sends the session's access token with every request to one of
+ * `origins`, and retries a request once, with a newer token, after a 401. Errors never contain the token.
  *
- * @throws TypeError where `origins` is absent or is not made of origins
+ * @throws TypeError if `origins` is missing or invalid
  */
 export function withTokens(tokens: TokenSource, options: TokenOptions): { handlers: HandlerFunction[] } {
   const authorizer = createAuthorizer<Response>(tokens, options);
   const handler: HandlerFunction = (request, next) => {
-    const { attach, repeat, complete } = new Call(authorizer);
+    const { attach, retry, cleanError } = new Call(authorizer);
     const hooks = request?.hooks;
-    if (!hooks) return next(request); // got refused the options
-    hooks.beforeRequest.push(attach); // the last, which sees where the request goes
-    hooks.afterResponse.unshift(repeat); // the first: others need not see what is repeated
-    hooks.beforeRetry.unshift(complete as never); // what it returns is ignored
-    hooks.beforeError.unshift(complete);
-    return watch(next(request), complete);
+    if (!hooks) return next(request); // got rejected the options
+    hooks.beforeRequest.push(attach); // last, after other hooks may have changed the URL
+    hooks.afterResponse.unshift(retry); // first, so that other hooks do not see a 401 that is retried
+    hooks.beforeRetry.unshift(cleanError as never); // its return value is ignored
+    hooks.beforeError.unshift(cleanError);
+    return interceptErrors(next(request), cleanError);
   };
   return { handlers: [handler] };
 }

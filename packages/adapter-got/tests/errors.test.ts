@@ -5,9 +5,9 @@ import { CANARY, UNAUTHORIZED } from "@unexpired/testing";
 import got, { type ExtendOptions, type RequestError } from "got";
 import { expect } from "vitest";
 import { withTokens } from "../src/index.ts";
-import { gotTest, rejection, sent } from "./world.ts";
+import { gotTest, rejection, tokensAt } from "./world.ts";
 
-const shown = (value: unknown) => inspect(value, { depth: null, showHidden: true });
+const inspected = (value: unknown) => inspect(value, { depth: null, showHidden: true });
 
 const gate = () => {
   let open = () => {};
@@ -17,27 +17,27 @@ const gate = () => {
   return { open: () => open(), opened };
 };
 
-const expectQuiet = (error: RequestError) => {
+const expectNoToken = (error: RequestError) => {
   for (const value of [error, error.options, error.request, error.response, error.cause]) {
-    expect(shown(value)).not.toContain(CANARY);
+    expect(inspected(value)).not.toContain(CANARY);
   }
   expect(JSON.stringify([error, error.options, error.request, error.response])).not.toContain(CANARY);
   expect(error.options.headers.authorization).toBeUndefined();
   expect(error.request).toMatchObject({ method: "GET", url: String(error.options.url) });
 };
 
-gotTest("the error of .json() is clean where the body is none", async ({ api, make }) => {
+gotTest("hides the token in the error of .json() for an invalid body", async ({ api, make }) => {
   api.respond = () => ({ status: 200, body: "{" });
   for (const call of [() => make()(api.origin).json(), () => make()(api.origin, { responseType: "json" })]) {
     const error = await rejection(call());
     expect(error.name).toBe("ParseError");
     expect(error.response?.statusCode).toBe(200);
     expect(String(Buffer.from(error.response?.rawBody ?? ""))).toBe("{");
-    expectQuiet(error);
+    expectNoToken(error);
   }
 });
 
-gotTest("the errors of shortcuts are clean, and no rejection is left over", async ({ api, make }) => {
+gotTest("hides the token in errors of shortcuts, and leaves no unhandled rejection", async ({ api, make }) => {
   api.respond = () => ({ status: 500, body: '{"why":1}' });
   for (const shortcut of ["json", "text", "buffer"] as const) {
     const error = await rejection(make()(api.origin)[shortcut]());
@@ -46,11 +46,11 @@ gotTest("the errors of shortcuts are clean, and no rejection is left over", asyn
       statusMessage: "Internal Server Error",
       body: '{"why":1}',
     });
-    expectQuiet(error);
+    expectNoToken(error);
   }
 });
 
-gotTest("a promise of got stays one: events, and a rejection that nobody handles", async ({ api, make }) => {
+gotTest("keeps the events and the unhandled rejections of got's promises", async ({ api, make }) => {
   const seen: unknown[] = [];
   const progress = ({ percent }: { percent: number }) => seen.push(percent);
   expect(
@@ -71,7 +71,7 @@ gotTest("a promise of got stays one: events, and a rejection that nobody handles
   }
 });
 
-gotTest("a call that is cancelled or aborted has a clean error", async ({ api, make }) => {
+gotTest("hides the token in the error of a canceled or aborted call", async ({ api, make }) => {
   const handlers: ExtendOptions["handlers"] = [(options, next) => next(options)];
   for (const end of ["abort", "cancel"] as const) {
     const controller = new AbortController();
@@ -80,61 +80,61 @@ gotTest("a call that is cancelled or aborted has a clean error", async ({ api, m
     const call: Promise<unknown> & { cancel?: () => void } = client(api.origin, { signal });
     api.respond = () => {
       if (end === "cancel" && call.cancel)
-        call.cancel(); // only early versions have it
+        call.cancel(); // only in early versions of got
       else controller.abort();
       return new Promise(() => {});
     };
     const error = await rejection(call);
     expect(error.name).toMatch(/^(Abort|Cancel)Error$/);
-    expectQuiet(error);
+    expectNoToken(error);
   }
 });
 
-gotTest("a token that comes too late is not put on options that an error shows", async ({ api }) => {
-  const [asked, answer] = [gate(), gate()];
+gotTest("does not attach a token that arrives after an abort", async ({ api }) => {
+  const [requested, released] = [gate(), gate()];
   const getTokenSet = async () => {
-    asked.open();
-    await answer.opened;
+    requested.open();
+    await released.opened;
     return { accessToken: `${CANARY}1`, tokenType: "Bearer", extra: {} };
   };
   const tokens = { getTokenSet, replaceRejected: async () => "" };
   const controller = new AbortController();
   const call = got.extend(withTokens(tokens, { origins: [api.origin] }))(api.origin, { signal: controller.signal });
   const failure = rejection(call);
-  await asked.opened;
+  await requested.opened;
   controller.abort();
   const error = await failure;
-  answer.open();
+  released.open();
   await new Promise(setImmediate);
-  expectQuiet(error);
+  expectNoToken(error);
 });
 
-gotTest("errors of streams are clean, also where got does not ask its hooks; none is swallowed", async (world) => {
+gotTest("hides the token in errors of streams, even if got calls no hook, and swallows none", async (world) => {
   const { api, session, make } = world;
   expect(await make().stream(api.origin).toArray()).not.toEqual([]);
   api.respond = () => UNAUTHORIZED;
   const refused = await rejection(make().stream(api.origin).toArray());
   expect(refused.response?.statusCode).toBe(401);
-  expectQuiet(refused);
-  await expect.poll(() => session.exchanges).toBe(1); // for the next call
-  expect(sent(api)).toEqual(["access-1", "access-1"]);
+  expectNoToken(refused);
+  await expect.poll(() => session.exchanges).toBe(1); // refreshed for the next call
+  expect(tokensAt(api)).toEqual(["access-1", "access-1"]);
   const controller = new AbortController();
   api.respond = () => {
     controller.abort();
     return new Promise(() => {});
   };
   const stream = make().stream(api.origin, { signal: controller.signal });
-  expect(stream.listenerCount("error")).toBe(0); // an error that nobody handles still ends the process
+  expect(stream.listenerCount("error")).toBe(0); // an unhandled error still ends the process
   const aborted = await rejection(stream.toArray());
   expect(aborted.name).toBe("AbortError");
-  expectQuiet(aborted);
+  expectNoToken(aborted);
 });
 
-gotTest("hooks of the caller's see clean errors, and the options that they know", async ({ api, make }) => {
+gotTest("hides the token from the caller's hooks, and keeps their options", async ({ api, make }) => {
   const seen: RequestError[] = [];
   const see = (error: RequestError) => {
     seen.push(error);
-    expectQuiet(error);
+    expectNoToken(error);
     return error;
   };
   const hooks: ExtendOptions["hooks"] = { beforeRetry: [(error) => void see(error)], beforeError: [see] };
@@ -152,7 +152,7 @@ gotTest("hooks of the caller's see clean errors, and the options that they know"
   expect(seen.map(({ options }) => options.context.mine)).toEqual(seen.map(() => 1));
 });
 
-gotTest("an error that a hook makes is left alone", async ({ api, make }) => {
+gotTest("leaves an error of another hook unchanged", async ({ api, make }) => {
   api.respond = () => ({ status: 500 });
   for (const own of [{ code: "OTHER" }, { code: "OTHER", options: { mine: true } }]) {
     const hooks: ExtendOptions["hooks"] = {
@@ -162,27 +162,27 @@ gotTest("an error that a hook makes is left alone", async ({ api, make }) => {
   }
 });
 
-gotTest("a failure is handled where its events are listened to", async ({ api, make }) => {
+gotTest("leaves no unhandled rejection if the caller listens to events", async ({ api, make }) => {
   api.respond = () => ({ status: 500 });
   const unhandled: unknown[] = [];
-  const note = (error: unknown) => unhandled.push(error);
-  process.on("unhandledRejection", note);
+  const record = (error: unknown) => unhandled.push(error);
+  process.on("unhandledRejection", record);
   const error = await rejection(make()(api.origin).on("downloadProgress", () => {}));
   expect(error.name).toBe("HTTPError");
-  expectQuiet(error);
+  expectNoToken(error);
   await new Promise(setImmediate);
-  process.off("unhandledRejection", note);
+  process.off("unhandledRejection", record);
   expect(unhandled).toEqual([]);
 });
 
-gotTest("an agent with other requests in flight stays in the options, and does not print", async ({ api, make }) => {
+gotTest("keeps an agent with other requests in flight in the options, and hides it", async ({ api, make }) => {
   const agent = new Agent({ keepAlive: true, maxSockets: 2 });
   const client = make({ agent: { http: agent } });
-  const [arrived, answer] = [gate(), gate()];
+  const [arrived, released] = [gate(), gate()];
   api.respond = async ({ path }) => {
     if (path === "/fails") return { status: 500 };
     arrived.open();
-    await answer.opened;
+    await released.opened;
     return { status: 200 };
   };
   const slow = client(`${api.origin}/slow`);
@@ -190,10 +190,10 @@ gotTest("an agent with other requests in flight stays in the options, and does n
   const failed = rejection(client(`${api.origin}/fails`));
   const waiting = client(`${api.origin}/waits`);
   const error = await failed;
-  expect(shown(agent)).toContain(CANARY); // that is what the caller's own agent is like
-  expectQuiet(error);
+  expect(inspected(agent)).toContain(CANARY); // the caller's agent itself does reference the token
+  expectNoToken(error);
   expect(error.options.agent).toMatchObject({ http: agent });
-  answer.open();
+  released.open();
   await Promise.all([slow, waiting]);
   agent.destroy();
 });

@@ -18,8 +18,8 @@ const bodyOf = (body: Body): OptionsInit => {
   return { body: body.value as OptionsInit["body"] & object };
 };
 
-/** Of the kinds that not every version takes. */
-const takes = (body: unknown): boolean => {
+/** Whether this version of got accepts `body`. */
+const isBodyAccepted = (body: unknown): boolean => {
   try {
     new Options({ body: body as OptionsInit["body"] & object });
     return true;
@@ -28,9 +28,9 @@ const takes = (body: unknown): boolean => {
   }
 };
 
-const READINGS = { text: "text", json: "json", bytes: "buffer", stream: "text" } as const;
+const RESPONSE_TYPES = { text: "text", json: "json", bytes: "buffer", stream: "text" } as const;
 
-/** got joins a base and a path without a slash at its front. */
+/** Splits a target for got, which accepts no leading slash after a `prefixUrl`. */
 const targetOf = ({ url, baseURL }: Call): [string, OptionsInit] =>
   /^(\w+:)?\/\//.test(url) ? [url, { prefixUrl: "" }] : [url.slice(1), baseURL ? { prefixUrl: baseURL } : {}];
 
@@ -40,7 +40,7 @@ const toOptions = (call: Call): OptionsInit => {
     method,
     headers,
     ...(query && { searchParams: query }),
-    ...(read && { responseType: READINGS[read] }),
+    ...(read && { responseType: RESPONSE_TYPES[read] }),
     ...(timeout && { timeout: { request: timeout } }),
     ...(signal && { signal }),
     ...(body && bodyOf(body)),
@@ -48,7 +48,7 @@ const toOptions = (call: Call): OptionsInit => {
   };
 };
 
-/** A status is an outcome, also where got throws for it. */
+/** Sends a call. A status is an outcome, even if got throws for it. */
 const send = async (client: Got, call: Call): Promise<Outcome> => {
   const [url, target] = targetOf(call);
   try {
@@ -60,8 +60,8 @@ const send = async (client: Got, call: Call): Promise<Outcome> => {
   }
 };
 
-/** Tells of each request that it carries: without `keepAlive` there is a connection for each. */
-class TellingAgent extends Agent {
+/** Reports each request: without `keepAlive`, each has its own connection. */
+class ObservedAgent extends Agent {
   readonly #onConnect: () => void;
 
   constructor(onConnect: () => void) {
@@ -75,7 +75,7 @@ class TellingAgent extends Agent {
   }
 }
 
-/** As agents for proxies do it, which is the way that got documents. */
+/** Tunnels through a proxy with an agent, as got's documentation recommends. */
 class ProxyAgent extends Agent {
   readonly #proxy: string;
 
@@ -95,7 +95,7 @@ class ProxyAgent extends Agent {
 
 const agentOf = ({ proxy, onConnect }: ClientSetup): ExtendOptions => {
   if (proxy) return { agent: { http: new ProxyAgent(proxy) } };
-  return onConnect ? { agent: { http: new TellingAgent(onConnect) } } : {};
+  return onConnect ? { agent: { http: new ObservedAgent(onConnect) } } : {};
 };
 
 const watch = (name: string, { onHook }: ClientSetup): ExtendOptions =>
@@ -114,10 +114,10 @@ const watch = (name: string, { onHook }: ClientSetup): ExtendOptions =>
       }
     : {};
 
-/** Puts an adapter on a client. */
+/** Extends a client with an adapter. */
 type Extend = (client: Got, tokens: TokenSource, setup: ClientSetup) => Got;
 
-const extendByOurs: Extend = (client, tokens, { origins, isUnauthorized }) =>
+const extendWithTokens: Extend = (client, tokens, { origins, isUnauthorized }) =>
   client.extend(
     withTokens(tokens, {
       origins,
@@ -125,7 +125,7 @@ const extendByOurs: Extend = (client, tokens, { origins, isUnauthorized }) =>
     }),
   );
 
-/** got with an adapter: ours, or another for comparison. */
+/** Creates a harness for got with the given adapter: this package, or another for comparison. */
 export const harnessWith = (extend: Extend): AdapterHarness => ({
   connect(setup): Client {
     const { tokens, baseURL, retries = 0, statusValues } = setup;
@@ -147,7 +147,7 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     formData: "once",
     stream: "once",
     asyncIterable: "once",
-    ...(takes(new Blob([]).stream()) && { webStream: "once" }),
+    ...(isBodyAccepted(new Blob([]).stream()) && { webStream: "once" }),
   },
   hooks: [
     "request before",
@@ -160,12 +160,12 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     "response after 200",
   ],
   unsupported: {
-    detach: "got instances never change: the one that was extended is still without tokens",
-    stream: "got runs no afterResponse hooks for streams, so that their 401 is the caller's",
+    detach: "got instances are immutable: the instance that was extended has no tokens",
+    stream: "got runs no afterResponse hooks for streams, so their 401 cannot be retried",
   },
   isAbort: (error) => error instanceof RequestError && error.name === "AbortError",
   isTimeout: (error) => error instanceof RequestError && error.name === "TimeoutError",
   unwrapError: (error) => (error instanceof RequestError ? error.cause : error),
 });
 
-export const gotHarness = harnessWith(extendByOurs);
+export const gotHarness = harnessWith(extendWithTokens);

@@ -4,17 +4,17 @@ import { accepting, CANARY, startResourceServer, startSession, UNAUTHORIZED } fr
 import got, { type ExtendOptions, type OptionsInit, type Response } from "got";
 import { expect, expectTypeOf } from "vitest";
 import { perRequest, withTokens } from "../src/index.ts";
-import { gotTest, rejection, sent } from "./world.ts";
+import { gotTest, rejection, tokensAt } from "./world.ts";
 
-gotTest("origins are needed", async ({ session: { tokens } }) => {
-  // @ts-expect-error: that is what is tested
+gotTest("requires origins", async ({ session: { tokens } }) => {
+  // @ts-expect-error: tests a missing option
   expect(() => withTokens(tokens)).toThrow(TypeError);
-  // @ts-expect-error: that is what is tested
+  // @ts-expect-error: tests a missing option
   expect(() => withTokens(tokens, {})).toThrow(/^origins: needed/);
   expect(() => withTokens(tokens, { origins: ["api.example.com"] })).toThrow(/^origins/);
 });
 
-gotTest("an instance keeps its types, and so do the options of a request", async ({ api, session }) => {
+gotTest("keeps the types of the instance and of request options", async ({ api, session }) => {
   const client = got.extend(withTokens(session.tokens, { origins: [api.origin] }));
   const { statusCode, body } = await client(api.origin, {
     ...perRequest({ retry: false }),
@@ -25,55 +25,52 @@ gotTest("an instance keeps its types, and so do the options of a request", async
   expectTypeOf(client.extend({ responseType: "json" })).not.toBeAny();
   expectTypeOf(perRequest).returns.toExtend<OptionsInit>();
   expect(await client.get(api.origin, perRequest({ tokens: false })).json()).toEqual({ ok: true });
-  expect(sent(api)).toEqual(["access-1", undefined]);
+  expect(tokensAt(api)).toEqual(["access-1", undefined]);
   expect(() => perRequest({ retry: 1 as never })).toThrow(TypeError);
 });
 
-gotTest("perRequest of an instance holds for its requests, and leaves the rest of the context", async (world) => {
+gotTest("applies perRequest options of an instance, and keeps the rest of the context", async (world) => {
   const seen: unknown[] = [];
   const hooks = { beforeRequest: [({ context }: { context: object }) => void seen.push(Reflect.get(context, "mine"))] };
   await world.make({ hooks }).extend(perRequest({ tokens: false }))(world.api.origin, { context: { mine: 1 } });
-  expect([sent(world.api), seen]).toEqual([[undefined], [1]]);
+  expect([tokensAt(world.api), seen]).toEqual([[undefined], [1]]);
 });
 
-gotTest("a retry rule of the caller's is not asked about our one more, and counts without it", async (world) => {
+gotTest("does not call the caller's calculateDelay for the retry after a 401, nor count that retry", async (world) => {
   const { api, make } = world;
-  const asked: unknown[] = [];
+  const delaysRequested: unknown[] = [];
   const client = make({
     retry: {
       limit: 1,
       calculateDelay: ({ error, attemptCount, computedValue }) => {
-        asked.push([error.response?.statusCode, attemptCount]);
+        delaysRequested.push([error.response?.statusCode, attemptCount]);
         return error.response?.statusCode === 503 ? computedValue && 1 : 0;
       },
     },
   });
   api.respond = ({ authorization }) => (authorization?.endsWith("1") ? UNAUTHORIZED : { status: 503 });
   await rejection(client(api.origin));
-  expect(sent(api)).toEqual(["access-1", "access-2", "access-2"]);
-  expect(asked.at(0)).toEqual([503, 1]);
+  expect(tokensAt(api)).toEqual(["access-1", "access-2", "access-2"]);
+  expect(delaysRequested.at(0)).toEqual([503, 1]);
 });
 
-gotTest(
-  "a redirect that comes back from another origin has the token again, which went nowhere else",
-  async (world) => {
-    const { api, make } = world;
-    await using other = await startResourceServer();
-    other.respond = () => ({ status: 302, headers: { location: `${api.origin}/back` } });
-    api.respond = ({ path }) => (path === "/" ? { status: 302, headers: { location: other.origin } } : { status: 200 });
-    await make()(api.origin);
-    expect([sent(other), sent(api)]).toEqual([[undefined], ["access-1", "access-1"]]);
-  },
-);
+gotTest("attaches the token again after redirects through another origin and back", async (world) => {
+  const { api, make } = world;
+  await using other = await startResourceServer();
+  other.respond = () => ({ status: 302, headers: { location: `${api.origin}/back` } });
+  api.respond = ({ path }) => (path === "/" ? { status: 302, headers: { location: other.origin } } : { status: 200 });
+  await make()(api.origin);
+  expect([tokensAt(other), tokensAt(api)]).toEqual([[undefined], ["access-1", "access-1"]]);
+});
 
-gotTest("a redirect from another origin goes without the token", async ({ api, make }) => {
+gotTest("sends no token after a redirect from another origin", async ({ api, make }) => {
   await using other = await startResourceServer();
   other.respond = () => ({ status: 302, headers: { location: api.origin } });
   await make()(other.origin);
-  expect([sent(other), sent(api)]).toEqual([[undefined], [undefined]]);
+  expect([tokensAt(other), tokensAt(api)]).toEqual([[undefined], [undefined]]);
 });
 
-gotTest("the caller's hooks decide where the request goes, wherever they come from", async ({ api, make }) => {
+gotTest("respects a URL that the caller's hooks change", async ({ api, make }) => {
   await using other = await startResourceServer();
   const hooks: ExtendOptions["hooks"] = {
     beforeRequest: [
@@ -84,30 +81,30 @@ gotTest("the caller's hooks decide where the request goes, wherever they come fr
   };
   await make().extend({ hooks })(api.origin);
   await make()(api.origin, { hooks });
-  expect([sent(api), sent(other)]).toEqual([[], [undefined, undefined]]);
+  expect([tokensAt(api), tokensAt(other)]).toEqual([[], [undefined, undefined]]);
 });
 
-gotTest("a user name in the URL is left alone", async ({ api, session, make }) => {
+gotTest("sends no token with a user name in the URL", async ({ api, session, make }) => {
   api.respond = () => UNAUTHORIZED;
   await rejection(make()(api.origin.replace("//", "//me:mine@")));
   expect(api.received.map(({ authorization }) => authorization)).toEqual(["Basic bWU6bWluZQ=="]);
   expect(session.exchanges).toBe(0);
 });
 
-gotTest("two managers on one client get along", async ({ api, make }) => {
+gotTest("supports two token managers on one client", async ({ api, make }) => {
   await using other = await startResourceServer();
   await using second = await startSession({ owner: "second-" });
   const client = make().extend(withTokens(second.tokens, { origins: [other.origin] }));
   api.respond = accepting(`${CANARY}access-2`);
   other.respond = accepting(second.accessToken(2));
   await Promise.all([client(api.origin), client(other.origin)]);
-  expect([sent(api), sent(other)]).toEqual([
+  expect([tokensAt(api), tokensAt(other)]).toEqual([
     ["access-1", "access-2"],
     ["access-second-1", "access-second-2"],
   ]);
 });
 
-/** Each of its tokens is rejected once. */
+/** A token source with a new numbered token for each rejection. */
 const numbered = (): TokenSource => {
   let count = 1;
   return {
@@ -116,7 +113,7 @@ const numbered = (): TokenSource => {
   };
 };
 
-gotTest("each page is repeated after its 401, also with the options of the page before", async ({ api }) => {
+gotTest("retries each page after its 401, even with the options of the previous page", async ({ api }) => {
   api.respond = ({ path }, index) => (index % 2 ? { status: 200, body: JSON.stringify([path]) } : UNAUTHORIZED);
   const client = got.extend(
     { retry: { limit: 0 }, responseType: "json" },
@@ -132,10 +129,10 @@ gotTest("each page is repeated after its 401, also with the options of the page 
     },
   });
   expect(pages).toEqual(["/1", "/2", "/3"]);
-  expect(sent(api)).toEqual(["1", "2", "2", "3", "3", "4"]);
+  expect(tokensAt(api)).toEqual(["1", "2", "2", "3", "3", "4"]);
 });
 
-gotTest("a generator is not sent twice", async ({ api, session, make }) => {
+gotTest("does not send a generator twice", async ({ api, session, make }) => {
   api.respond = () => UNAUTHORIZED;
   const body = (function* () {
     yield "x";
@@ -146,7 +143,7 @@ gotTest("a generator is not sent twice", async ({ api, session, make }) => {
   expect(api.received.length).toBe(1);
 });
 
-gotTest("options that got refuses are its own error", async ({ api, make }) => {
+gotTest("leaves invalid options to got", async ({ api, make }) => {
   expect(await rejection(make()("no URL"))).toMatchObject({ code: "ERR_INVALID_URL" });
   const refused = { nonsense: 1 } as OptionsInit;
   expect(String(await rejection(make()(api.origin, refused)))).toContain("Unexpected option: nonsense");
@@ -155,7 +152,7 @@ gotTest("options that got refuses are its own error", async ({ api, make }) => {
   expect(String(await rejection(make().stream(api.origin, refused).toArray()))).toContain("nonsense");
 });
 
-gotTest("with throwHttpErrors: false the response is got's own", async ({ api, make }) => {
+gotTest("returns got's response unchanged with throwHttpErrors: false", async ({ api, make }) => {
   api.respond = () => ({ status: 500 });
   const retry = {
     limit: 1,
@@ -169,7 +166,7 @@ gotTest("with throwHttpErrors: false the response is got's own", async ({ api, m
   }
 });
 
-gotTest("isUnauthorized sees the body as responseType makes it", async ({ api, session }) => {
+gotTest("passes the body parsed by responseType to isUnauthorized", async ({ api, session }) => {
   const bodies: unknown[] = [];
   const isUnauthorized = async ({ body }: Response) => bodies.push(body) === 0;
   const client = got.extend(withTokens(session.tokens, { origins: [api.origin], isUnauthorized }));

@@ -1,19 +1,19 @@
 import { CANARY, type ResourceServer, type Session, startResourceServer, startSession } from "@unexpired/testing";
 import got, { type ExtendOptions, type Got, type RequestError } from "got";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { withTokens } from "../src/index.ts";
 
-/** What a test of this package works with. */
+/** The fixtures of a test. */
 export interface World {
   readonly api: ResourceServer;
   readonly session: Session;
-  /** A client without retries, with the session's tokens for the origin of `api`. */
+  /** Creates a client without retries that sends the session's tokens to the origin of `api`. */
   readonly make: (options?: ExtendOptions) => Got;
 }
 
-/** Defines a test. */
+/** Defines a test with its own {@link World}. */
 export const gotTest = (name: string, run: (world: World) => Promise<void>) =>
-  test(name, async () => {
+  it(name, async () => {
     await using api = await startResourceServer();
     await using session = await startSession();
     const make = (options: ExtendOptions = {}) =>
@@ -21,14 +21,14 @@ export const gotTest = (name: string, run: (world: World) => Promise<void>) =>
     await run({ api, session, make });
   });
 
-/** The tokens that arrived, without what they have in common. */
-export const sent = ({ received }: ResourceServer) =>
+/** Returns the tokens that a server received, without their common prefix. */
+export const tokensAt = ({ received }: ResourceServer) =>
   received.map(({ authorization }) => authorization?.split(CANARY)[1]);
 
-/** What a call of got rejects with. */
+/** Returns the error that a call rejects with. */
 export const rejection = async (promise: PromiseLike<unknown>): Promise<RequestError> => {
   const error = await promise.then(
-    (value) => expect.fail(`It resolved to ${value}`),
+    (value) => expect.fail(`resolved to ${value}`),
     (error: unknown) => error,
   );
   return error as RequestError;

@@ -1,4 +1,4 @@
-/** ofetch's types, taken from its values: 1.3 does not export the types themselves to programs of Node's. */
+/** ofetch's types, derived from its values, because ofetch 1.3 does not export the types to Node programs. */
 import type { ofetch } from "ofetch";
 
 /** ofetch's `FetchOptions`. */

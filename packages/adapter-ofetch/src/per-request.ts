@@ -1,11 +1,11 @@
-import { perRequest as check } from "@unexpired/core";
+import { perRequest as validate } from "@unexpired/core";
 import type { RequestTokenOptions, WithRequestOptions } from "@unexpired/core/adapter";
 import type { FetchOptions } from "./ofetch-types.ts";
 
 /**
- * Options for one request: `{ tokens: false }` sends it without a token, `{ tokens: another }` with that of another
- * manager, to the same origins; `{ retry: false }` leaves its 401 to the caller.
+ * Creates options for a single request: `{ tokens: false }` sends it without a token, `{ tokens: other }` with the
+ * token of another manager (to the same origins), and `{ retry: false }` does not retry a 401.
  *
- * @throws TypeError where a setting makes no sense
+ * @throws TypeError if an option is unknown or invalid
  */
-export const perRequest: (settings: RequestTokenOptions) => Pick<FetchOptions, "retry"> & WithRequestOptions = check;
+export const perRequest: (options: RequestTokenOptions) => Pick<FetchOptions, "retry"> & WithRequestOptions = validate;

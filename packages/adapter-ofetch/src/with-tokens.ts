@@ -1,36 +1,36 @@
 import type { TokenSource } from "@unexpired/core";
 import { createAuthorizer, type Origins } from "@unexpired/core/adapter";
-import { Call, type Context, run } from "./call.ts";
+import { Call, type Context, runHooks } from "./call.ts";
 import type { FetchContext, FetchOptions, FetchResponse } from "./ofetch-types.ts";
 
-/** Options of {@link withTokens}: ofetch's own, where the tokens may go, and how a server refuses one. */
+/** Options of {@link withTokens}: all options of ofetch, and those of the adapter. */
 export interface TokenFetchOptions extends FetchOptions {
   /**
-   * Where the tokens may go: origins such as `"https://api.example.com"`, or a predicate over the whole URL. Default:
-   * the origin of `baseURL`. A request's own `baseURL` never widens it.
+   * The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate over the whole URL.
+   * Default: the origin of `baseURL`. The `baseURL` of a single request never extends it.
    */
   readonly origins?: Origins | undefined;
   /**
-   * Whether the server refused the token, for APIs that say so in another way than with status 401. Asked about every
-   * response to a token, whatever its status, with what ofetch read of the body in `_data`.
+   * Whether the server rejected the token; replaces the check for status 401. Called once for each response to a
+   * request that carried the token, regardless of its status, with the parsed body in `_data`.
    */
   readonly isUnauthorized?: ((response: FetchResponse) => boolean | Promise<boolean>) | undefined;
 }
 
-/** What {@link withTokens} returns. */
+/** The options that {@link withTokens} returns. */
 export interface FetchOptionsWithTokens extends FetchOptions {
-  /** All that there is of ours: a request with an `onRequest` of its own calls this one at the end. */
+  /** Attaches the token. A request with its own `onRequest` has to call this one at its end. */
   onRequest(context: FetchContext): Promise<void>;
 }
 
 /**
- * The options of an ofetch instance that sends the session's access token with every request to one of `origins`, and
- * sends a request once more after a 401, with a newer token. For `ofetch.create(…)`.
+ * Creates options for `ofetch.create(…)`: the instance sends the session's access token with every request to one of
+ * `origins`, and retries a request once, with a newer token, after a 401.
  *
- * Hooks of the caller's are called as ever, but those for responses do not see a 401 that is repeated. An `onRequest` of
- * a single request replaces the instance's, and so the token.
+ * The caller's hooks run as usual, but response hooks do not see a 401 that is retried. An `onRequest` of a single
+ * request replaces that of the instance, so that no token is attached: call `onRequest` of the returned options in it.
  *
- * @throws TypeError where `origins` is absent and `baseURL` is not absolute, or is not made of origins
+ * @throws TypeError if `origins` is invalid, or if it is omitted and `baseURL` is not absolute
  */
 export function withTokens(
   tokens: TokenSource,
@@ -42,7 +42,7 @@ export function withTokens(
     ...options,
     async onRequest(context: Context) {
       const call = Call.of(context, key);
-      await run(options.onRequest, context);
+      await runHooks(options.onRequest, context);
       await call.begin(context, authorizer);
     },
   };

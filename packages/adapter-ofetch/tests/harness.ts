@@ -4,7 +4,7 @@ import { createFetch, FetchError, type FetchOptions, type FetchResponse, ofetch 
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import { perRequest, withTokens } from "../src/index.ts";
 
-/** 1.0.0, the one version whose `createFetch` cannot be called without options. */
+/** Whether this is ofetch 1.0.0, the only version whose `createFetch` requires options. */
 export const isOldest = createFetch.length > 0;
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
@@ -15,7 +15,7 @@ const bodyOf = ({ kind, value }: Body): FetchOptions => {
   return { body: value as BodyInit, ...(isRead && { duplex: "half" }) };
 };
 
-const READ = { text: "text", json: "json", bytes: "arrayBuffer", stream: "stream" } as const;
+const RESPONSE_TYPES = { text: "text", json: "json", bytes: "arrayBuffer", stream: "stream" } as const;
 
 const optionsOf = ({ url: _, headers, body, read, settings, ...rest }: Call): FetchOptions => {
   const { headers: type, ...content } = body ? bodyOf(body) : {};
@@ -23,29 +23,29 @@ const optionsOf = ({ url: _, headers, body, read, settings, ...rest }: Call): Fe
     ...(rest as FetchOptions),
     ...content,
     headers: { ...type, ...headers } as Record<string, string>,
-    ...(read && { responseType: READ[read] }),
+    ...(read && { responseType: RESPONSE_TYPES[read] }),
     ...(settings && perRequest(settings)),
   };
 };
 
-/** A dispatcher of the caller's own. */
-class CountingAgent extends Agent {
-  readonly #count: () => void;
+/** A dispatcher that reports each request. */
+class ObservedAgent extends Agent {
+  readonly #onConnect: () => void;
 
-  constructor(count: () => void) {
+  constructor(onConnect: () => void) {
     super();
-    this.#count = count;
+    this.#onConnect = onConnect;
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    this.#count();
+    this.#onConnect();
     return super.dispatch(options, handler);
   }
 }
 
 const transportOf = ({ proxy, onConnect }: ClientSetup): object => {
   if (proxy) return { dispatcher: new ProxyAgent(proxy) };
-  return onConnect ? { dispatcher: new CountingAgent(onConnect) } : {};
+  return onConnect ? { dispatcher: new ObservedAgent(onConnect) } : {};
 };
 
 const hooksOf = (onHook: (event: string) => void): FetchOptions => {
@@ -61,10 +61,10 @@ const hooksOf = (onHook: (event: string) => void): FetchOptions => {
   };
 };
 
-/** Puts an adapter among options. */
-type Complete = (options: FetchOptions, tokens: TokenSource, setup: ClientSetup) => FetchOptions;
+/** Adds an adapter to the options of an instance. */
+type AddTokens = (options: FetchOptions, tokens: TokenSource, setup: ClientSetup) => FetchOptions;
 
-const completeByOurs: Complete = (options, tokens, { origins, isUnauthorized }) =>
+const addTokens: AddTokens = (options, tokens, { origins, isUnauthorized }) =>
   withTokens(tokens, {
     ...options,
     origins,
@@ -72,7 +72,7 @@ const completeByOurs: Complete = (options, tokens, { origins, isUnauthorized }) 
   });
 
 const connectWith =
-  (complete: Complete) =>
+  (complete: AddTokens) =>
   (setup: ClientSetup): Client => {
     const { tokens, baseURL, retries = 0, statusValues = false, onHook } = setup;
     const own: FetchOptions = {
@@ -98,15 +98,15 @@ const connectWith =
     };
   };
 
-/** 1.0.0 keeps no cause, only the message. */
+/** Returns the name of the cause. ofetch 1.0.0 keeps only its message. */
 const nameOf = (error: unknown): string => {
   if (!(error instanceof FetchError)) return "";
   if (error.cause instanceof Error) return error.cause.name;
   return error.message.startsWith("This operation was aborted") ? "AbortError" : "";
 };
 
-/** ofetch with an adapter: ours, or another for comparison. */
-export const harnessWith = (complete: Complete): AdapterHarness => ({
+/** Creates a harness for ofetch with the given adapter: this package, or another for comparison. */
+export const harnessWith = (complete: AddTokens): AdapterHarness => ({
   connect: connectWith(complete),
   bodies: {
     json: "repeated",
@@ -117,7 +117,7 @@ export const harnessWith = (complete: Complete): AdapterHarness => ({
     stream: "once",
     webStream: "once",
     asyncIterable: "once",
-    // 1.0.0 writes a form as JSON, and a Buffer as what its `toJSON` returns
+    // ofetch 1.0.0 serializes a form and a Buffer as JSON
     ...(!isOldest && { form: "repeated", buffer: "repeated" }),
   },
   hooks: [
@@ -129,7 +129,7 @@ export const harnessWith = (complete: Complete): AdapterHarness => ({
     "response after 200",
   ],
   unsupported: {
-    detach: "an ofetch instance keeps the options that it was made with",
+    detach: "the options of an ofetch instance cannot be changed",
     ...(isOldest && {
       statusValues: "ofetch 1.0.0 has no ignoreResponseError",
       timeout: "ofetch 1.0.0 has no timeout",
@@ -139,4 +139,4 @@ export const harnessWith = (complete: Complete): AdapterHarness => ({
   isTimeout: (error) => nameOf(error) === "TimeoutError",
 });
 
-export const ofetchHarness = harnessWith(completeByOurs);
+export const ofetchHarness = harnessWith(addTokens);

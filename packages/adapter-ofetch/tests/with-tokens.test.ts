@@ -13,7 +13,7 @@ import {
   UNAUTHORIZED,
 } from "@unexpired/testing";
 import { createFetch, type FetchContext, FetchError, type FetchOptions, type FetchResponse, ofetch } from "ofetch";
-import { expect, expectTypeOf, test } from "vitest";
+import { expect, expectTypeOf, it } from "vitest";
 import { perRequest, type TokenFetchOptions, withTokens } from "../src/index.ts";
 import { isOldest } from "./harness.ts";
 
@@ -24,9 +24,9 @@ interface World {
   make(options?: TokenFetchOptions): typeof ofetch;
 }
 
-const ofetchTest = (name: string, run: (world: World) => Promise<void>, lacks: string | false = false) =>
-  test(name, { timeout: 5_000 }, async ({ skip }) => {
-    if (lacks) skip(`not applicable: ${lacks}`);
+const ofetchTest = (name: string, run: (world: World) => Promise<void>, unsupported: string | false = false) =>
+  it(name, { timeout: 5_000 }, async ({ skip }) => {
+    if (unsupported) skip(`not applicable: ${unsupported}`);
     await using api = await startResourceServer();
     await using other = await startResourceServer();
     await using session = await startSession();
@@ -35,12 +35,12 @@ const ofetchTest = (name: string, run: (world: World) => Promise<void>, lacks: s
     await run({ api, other, session, make });
   });
 
-/** The numbers of the tokens that the server saw. */
+/** Returns the numbers of the tokens that a server received. */
 const tokensAt = ({ received }: ResourceServer) =>
   received.map(({ authorization }) => (authorization ? Number(authorization.at(-1)) : undefined));
 
-/** Answers one after the other; the last one stays. */
-const inTurn =
+/** Responds with these statuses one after the other, then with the last one. */
+const statusesInTurn =
   (...statuses: number[]) =>
   (_: unknown, index: number): Reply => ({ status: statuses[Math.min(index, statuses.length - 1)] ?? 0 });
 
@@ -50,40 +50,40 @@ const rejection = async (promise: Promise<unknown>): Promise<FetchError> => {
     (error: unknown) => error,
   );
   if (error instanceof FetchError) return error;
-  throw new Error("No FetchError", { cause: error });
+  throw new Error("expected a FetchError", { cause: error });
 };
 
-ofetchTest("the origins default to that of baseURL", async ({ api, other, make }) => {
+ofetchTest("defaults to the origin of baseURL", async ({ api, other, make }) => {
   const client = make();
   await client("/");
   await client("/", { baseURL: other.origin });
   expect([tokensAt(api), tokensAt(other)]).toEqual([[1], [undefined]]);
 });
 
-ofetchTest("without origins, baseURL has to be absolute", async ({ session: { tokens } }) => {
+ofetchTest("requires an absolute baseURL if origins is omitted", async ({ session: { tokens } }) => {
   expect(() => withTokens(tokens)).toThrow(/^origins: needed/);
   expect(() => withTokens(tokens, { baseURL: "/api" })).toThrow(TypeError);
   expect(() => withTokens(tokens, { origins: ["api.example.com"] })).toThrow(/^origins/);
 });
 
-/** Tells of each hook that runs, and of a token where it can be seen. */
-const watching = (events: string[], name: string): FetchOptions => {
-  const tell = (kind: string) => (context: FetchContext) => {
+/** Returns hooks that record each call, and whether the token is visible to them. */
+const hooksRecording = (events: string[], name: string): FetchOptions => {
+  const recordAs = (kind: string) => (context: FetchContext) => {
     const shown = inspect(context, { depth: null, showHidden: true }).includes(CANARY);
     events.push([kind, name, context.response?.status, shown && "with the token"].filter(Boolean).join(" "));
   };
   return {
-    onRequest: [tell("request")],
-    onRequestError: tell("no answer"),
-    onResponse: tell("response"),
-    onResponseError: [tell("error"), tell("last error")],
+    onRequest: [recordAs("request")],
+    onRequestError: recordAs("no response"),
+    onResponse: recordAs("response"),
+    onResponseError: [recordAs("error"), recordAs("last error")],
   };
 };
 
-ofetchTest("hooks of the instance run in their order, without the token and the hidden 401", async (world) => {
+ofetchTest("runs hooks of the instance in order, and hides the token and a retried 401 from them", async (world) => {
   const { api, session, make } = world;
   const events: string[] = [];
-  const client = make(watching(events, "mine"));
+  const client = make(hooksRecording(events, "mine"));
   api.respond = accepting(session.accessToken(2));
   await client("/");
   expect(events.splice(0)).toEqual(["request mine", "request mine", "response mine 200"]);
@@ -91,55 +91,61 @@ ofetchTest("hooks of the instance run in their order, without the token and the 
   await rejection(client("/"));
   expect(events.splice(0)).toEqual(["request mine", "response mine 404", "error mine 404", "last error mine 404"]);
   await rejection(client("http://127.0.0.1:1/", { retry: 0 }));
-  expect(events.splice(0)).toEqual(["request mine", "no answer mine"]);
+  expect(events.splice(0)).toEqual(["request mine", "no response mine"]);
 });
 
-ofetchTest("hooks of a single request run in place of the instance's, and ours stay", async (world) => {
-  const { api, session, make } = world;
-  const events: string[] = [];
-  const client = make({ ...watching(events, "instance"), retry: 0 });
-  const { onRequest: _, ...own } = watching(events, "own");
-  api.respond = accepting(session.accessToken(2));
-  await client("/", own);
-  expect(events.splice(0)).toEqual(["request instance", "request instance", "response own 200"]);
-  api.respond = () => ({ status: 404 });
-  const { options } = await rejection(client("/", own));
-  expect(events.splice(0).slice(1)).toEqual(["response own 404", "error own 404", "last error own 404"]);
-  expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
-  await rejection(client("http://127.0.0.1:1/", own));
-  expect(events.splice(0)).toEqual(["request instance", "no answer own"]);
-});
+ofetchTest(
+  "runs hooks of a single request instead of those of the instance, and still hides the token",
+  async (world) => {
+    const { api, session, make } = world;
+    const events: string[] = [];
+    const client = make({ ...hooksRecording(events, "instance"), retry: 0 });
+    const { onRequest: _, ...own } = hooksRecording(events, "own");
+    api.respond = accepting(session.accessToken(2));
+    await client("/", own);
+    expect(events.splice(0)).toEqual(["request instance", "request instance", "response own 200"]);
+    api.respond = () => ({ status: 404 });
+    const { options } = await rejection(client("/", own));
+    expect(events.splice(0).slice(1)).toEqual(["response own 404", "error own 404", "last error own 404"]);
+    expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
+    await rejection(client("http://127.0.0.1:1/", own));
+    expect(events.splice(0)).toEqual(["request instance", "no response own"]);
+  },
+);
 
-ofetchTest("hooks that onRequest sets for each try run, and ours stay", async ({ api, session, make }) => {
-  const statuses: number[] = [];
-  const client = make({
-    onRequest({ options }) {
-      options.onResponse = ({ response }) => void statuses.push(response.status);
-    },
-  });
-  api.respond = inTurn(401, 401);
-  const { options } = await rejection(client("/", { retry: 0 }));
-  expect([statuses, session.exchanges]).toEqual([[401], 1]);
-  expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
-});
+ofetchTest(
+  "runs hooks that onRequest sets for each attempt, and still hides the token",
+  async ({ api, session, make }) => {
+    const statuses: number[] = [];
+    const client = make({
+      onRequest({ options }) {
+        options.onResponse = ({ response }) => void statuses.push(response.status);
+      },
+    });
+    api.respond = statusesInTurn(401, 401);
+    const { options } = await rejection(client("/", { retry: 0 }));
+    expect([statuses, session.exchanges]).toEqual([[401], 1]);
+    expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
+  },
+);
 
-ofetchTest("an onRequest of a single request goes without the token, unless it calls ours", async (world) => {
+ofetchTest("sends no token if a request has its own onRequest, unless that calls ours", async (world) => {
   const { api, session, make } = world;
   const options = withTokens(session.tokens, { baseURL: api.origin });
   await make()("/", { onRequest() {} });
   expect(tokensAt(api)).toEqual([undefined]);
-  let tries = 0;
+  let attempts = 0;
   const onRequest = async (context: FetchContext) => {
-    context.options.headers = new Headers({ "x-try": `${++tries}` });
+    context.options.headers = new Headers({ "x-attempt": `${++attempts}` });
     await options.onRequest(context);
   };
   api.respond = accepting(session.accessToken(2));
   await ofetch.create(options)("/", { onRequest });
   expect(tokensAt(api)).toEqual([undefined, 1, 2]);
-  expect(api.received.map(({ headers }) => headers["x-try"])).toEqual([undefined, "1", "2"]);
+  expect(api.received.map(({ headers }) => headers["x-attempt"])).toEqual([undefined, "1", "2"]);
 });
 
-ofetchTest("an onRequest that runs twice changes nothing", async ({ api, session }) => {
+ofetchTest("behaves the same if onRequest runs twice", async ({ api, session }) => {
   const options = withTokens(session.tokens, { baseURL: api.origin });
   const onRequest = async (context: FetchContext) => {
     for (const _ of [1, 2]) await options.onRequest(context);
@@ -150,7 +156,7 @@ ofetchTest("an onRequest that runs twice changes nothing", async ({ api, session
   expect(inspect(error.options, { depth: null, showHidden: true })).not.toContain(CANARY);
 });
 
-ofetchTest("a hook sees the caller's own options in every try", async ({ api, make }) => {
+ofetchTest("shows hooks the caller's own options in every attempt", async ({ api, make }) => {
   const seen: unknown[] = [];
   const own = { retry: 1, retryStatusCodes: [503], retryDelay: 7 };
   const client = make({
@@ -159,59 +165,59 @@ ofetchTest("a hook sees the caller's own options in every try", async ({ api, ma
       seen.push({ retry, retryStatusCodes, retryDelay });
     },
   });
-  api.respond = inTurn(401, 503, 503);
+  api.respond = statusesInTurn(401, 503, 503);
   await rejection(client("/"));
   expect(seen).toEqual([own, own, { ...own, retry: 0 }]);
 });
 
 for (const retry of [undefined, false, 0] as const) {
-  ofetchTest(`a POST with retry: ${retry} is repeated at once after a 401, and not after a 503`, async (world) => {
+  ofetchTest(`retries a POST with retry: ${retry} immediately after a 401, and not after a 503`, async (world) => {
     const { api, make } = world;
     const client = make({ method: "post", body: { a: 1 }, retryDelay: 60_000, ...(retry !== undefined && { retry }) });
-    api.respond = inTurn(401, 503);
+    api.respond = statusesInTurn(401, 503);
     const { status } = await rejection(client("/"));
     expect([status, ...api.received.map(({ body }) => `${body}`)]).toEqual([503, '{"a":1}', '{"a":1}']);
   });
 }
 
-ofetchTest("a GET has its one retry of ofetch's own, also after a 401", async ({ api, make }) => {
-  api.respond = inTurn(401, 503, 200);
+ofetchTest("keeps the one default retry of a GET after a 401", async ({ api, make }) => {
+  api.respond = statusesInTurn(401, 503, 200);
   await make()("/");
   expect(api.received.length).toBe(3);
 });
 
-ofetchTest("a 401 after another failure is repeated, and only once", async ({ api, session, make }) => {
-  api.respond = inTurn(503, 401, 503, 401, 200);
+ofetchTest("retries a 401 after another failure, and only once", async ({ api, session, make }) => {
+  api.respond = statusesInTurn(503, 401, 503, 401, 200);
   const { status } = await rejection(make({ retry: 2, retryDelay: 1 })("/"));
   expect([status, api.received.length, session.exchanges]).toEqual([401, 4, 1]);
 });
 
-ofetchTest("the caller's own retries of what is a refusal stay", async ({ api, make }) => {
-  api.respond = inTurn(503);
+ofetchTest("keeps the caller's retries for a status that isUnauthorized accepts", async ({ api, make }) => {
+  api.respond = statusesInTurn(503);
   const isUnauthorized = async ({ status }: Response) => status === 503;
   await rejection(make({ retry: 2, isUnauthorized })("/"));
   expect(tokensAt(api)).toEqual([1, 2, 2, 2]);
 });
 
 ofetchTest(
-  "the options of an error can be sent again, with the 401 of the new call repeated",
+  "allows the options of an error to be sent again, and retries the new 401",
   async (world) => {
     const { api, session, make } = world;
-    api.respond = inTurn(401, 503);
+    api.respond = statusesInTurn(401, 503);
     const { request = "", options, response } = await rejection(make({ retry: 0 })("/"));
     expect(response?.status).toBe(503);
     expect(inspect(options, { depth: null, showHidden: true })).not.toContain(CANARY);
-    await using second = await startSession(); // the token of the first one was just obtained
+    await using second = await startSession(); // the first session's token is too recent to be replaced
     api.received.length = 0;
     api.respond = () => UNAUTHORIZED;
     await rejection(ofetch(request, { ...options, ...perRequest({ tokens: second.tokens }) }));
     expect(tokensAt(api)).toEqual([1, 2]);
     expect([session.exchanges, second.exchanges]).toEqual([1, 1]);
   },
-  isOldest && "ofetch 1.0.0 gives an error no options",
+  isOldest && "errors of ofetch 1.0.0 have no options",
 );
 
-ofetchTest("the query and the params are part of the URL that a predicate sees", async ({ api, make }) => {
+ofetchTest("includes query and params in the URL passed to a predicate", async ({ api, make }) => {
   const client = make({ origins: (url) => url.searchParams.get("q") === "1" });
   for (const q of ["1", "2"]) {
     await client("/", { query: { q } });
@@ -220,7 +226,7 @@ ofetchTest("the query and the params are part of the URL that a predicate sees",
   expect(tokensAt(api)).toEqual([1, 1, undefined, undefined]);
 });
 
-ofetchTest("a relative URL is relative to the page, where there is one", async ({ api, session }) => {
+ofetchTest("resolves a relative URL against the page in a browser", async ({ api, session }) => {
   const page = new URL("/page/", api.origin);
   const asBrowser = (input: RequestInfo | URL, init?: RequestInit) => fetch(new URL(String(input), page), init);
   const defaults = withTokens(session.tokens, { origins: (url) => url.pathname === "/page/x" });
@@ -231,12 +237,12 @@ ofetchTest("a relative URL is relative to the page, where there is one", async (
   expect(tokensAt(api)).toEqual([1]);
 });
 
-ofetchTest("what is no URL is ofetch's to refuse", async ({ make }) => {
+ofetchTest("leaves an invalid URL to ofetch", async ({ make }) => {
   const client = make({ retry: 0 });
   expect((await rejection(client("http://"))).message).toContain("http://");
 });
 
-ofetchTest("a Request gets the token by its own URL, keeps its headers, and is repeated", async (world) => {
+ofetchTest("attaches the token to a Request by its URL, keeps its headers, and retries it", async (world) => {
   const { api, other, session, make } = world;
   api.respond = accepting(session.accessToken(2));
   const client = make();
@@ -247,13 +253,13 @@ ofetchTest("a Request gets the token by its own URL, keeps its headers, and is r
   expect(api.received.at(-1)?.authorization).toBe("Basic own");
 });
 
-ofetchTest("a Request with a body is not repeated", async ({ api, session, make }) => {
+ofetchTest("does not retry a Request with a body", async ({ api, session, make }) => {
   api.respond = accepting(session.accessToken(2));
   const { status } = await rejection(make()(new Request(api.origin, { method: "POST", body: "x" })));
   expect([status, api.received.length]).toEqual([401, 1]);
 });
 
-ofetchTest("headers that the caller shares between requests never hold the token", async ({ api, make }) => {
+ofetchTest("never puts the token into headers that the caller shares between requests", async ({ api, make }) => {
   const shared = [new Headers({ a: "1" }), new Headers({ b: "2" })] as const;
   const seen: boolean[] = [];
   api.respond = () => {
@@ -267,14 +273,14 @@ ofetchTest("headers that the caller shares between requests never hold the token
   expect(seen).toEqual([false, false, false, false]);
 });
 
-ofetchTest("an instance that is made of the instance has the tokens too, and so has raw", async ({ api, make }) => {
+ofetchTest("sends the token from derived instances and from raw", async ({ api, make }) => {
   await make()
     .create({ headers: { a: "1" } })
     .raw("/");
   expect(tokensAt(api)).toEqual([1]);
 });
 
-ofetchTest("an error of the caller's parser is the caller's", async ({ make }) => {
+ofetchTest("passes on an error of the caller's parseResponse", async ({ make }) => {
   const own = new Error("not mine");
   const parseResponse = () => {
     throw own;
@@ -283,8 +289,8 @@ ofetchTest("an error of the caller's parser is the caller's", async ({ make }) =
   expect(inspect(own, { depth: null, showHidden: true })).not.toContain(CANARY);
 });
 
-/** Refuses everybody with a body that does not end, and says when the client let go of it: before garbage collection does. */
-async function startEndless() {
+/** Starts a server that responds 401 with an endless body. `closed` resolves when the client cancels that body. */
+async function startEndlessServer() {
   const server = createServer((_, response) => response.writeHead(401).write("…")).listen(0, "127.0.0.1");
   await once(server, "listening");
   const closed = once(server, "request").then(([, response]) => once(response, "close"));
@@ -298,8 +304,8 @@ async function startEndless() {
   };
 }
 
-ofetchTest("a refusal that is streamed is let go of", async ({ api, session, make }) => {
-  await using endless = await startEndless();
+ofetchTest("cancels the streamed body of a 401", async ({ api, session, make }) => {
+  await using endless = await startEndlessServer();
   const origins = [api.origin, endless.origin];
   let to = endless.origin;
   const onRequest = (context: FetchContext) => {
@@ -311,8 +317,8 @@ ofetchTest("a refusal that is streamed is let go of", async ({ api, session, mak
   expect([status, tokensAt(api), session.exchanges]).toEqual([200, [2], 1]);
 });
 
-ofetchTest("a refusal that is streamed is let go of where the renewal fails", async ({ session, make }) => {
-  await using endless = await startEndless();
+ofetchTest("cancels the streamed body of a 401 if the refresh fails", async ({ session, make }) => {
+  await using endless = await startEndlessServer();
   session.fail({ error: "invalid_grant", status: 400, sent: true });
   const client = make({ baseURL: endless.origin });
   await expect(client("/", { responseType: "stream" })).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
@@ -320,16 +326,16 @@ ofetchTest("a refusal that is streamed is let go of where the renewal fails", as
 });
 
 ofetchTest(
-  "the timeout is in force for the repeated try, also after a retry of ofetch's own",
+  "applies the timeout to the retry after a 401, even after a retry by ofetch",
   async ({ api, make }) => {
-    api.respond = (received, index) => (index < 2 ? inTurn(503, 401)(received, index) : new Promise(() => {}));
+    api.respond = (received, index) => (index < 2 ? statusesInTurn(503, 401)(received, index) : new Promise(() => {}));
     const { cause } = await rejection(make({ timeout: 200, retry: 1 })("/"));
     expect([(cause as Error).name, api.received.length]).toEqual(["TimeoutError", 3]);
   },
   isOldest && "ofetch 1.0.0 has no timeout",
 );
 
-ofetchTest("isUnauthorized gets what ofetch read of the body; what it throws is the caller's", async (world) => {
+ofetchTest("passes the parsed body to isUnauthorized, and passes on its exceptions", async (world) => {
   const { api, make } = world;
   const seen: unknown[] = [];
   const client = make({
@@ -339,23 +345,23 @@ ofetchTest("isUnauthorized gets what ofetch read of the body; what it throws is 
       throw new RangeError("mine");
     },
   });
-  api.respond = (_, index) => ({ ...inTurn(200, 404, 401)(_, index), body: '{"a":1}' });
+  api.respond = (_, index) => ({ ...statusesInTurn(200, 404, 401)(_, index), body: '{"a":1}' });
   for (const status of [200, 404, 401]) {
     await expect(client("/")).rejects.toThrow(RangeError);
     expect(seen.pop()).toEqual([status, { a: 1 }]);
   }
 });
 
-ofetchTest("isUnauthorized is asked once about each response", async ({ api, make }) => {
+ofetchTest("calls isUnauthorized once for each response", async ({ api, make }) => {
   const seen: number[] = [];
   const isUnauthorized = ({ status }: Response) => seen.push(status) < 0;
-  api.respond = inTurn(503, 404);
+  api.respond = statusesInTurn(503, 404);
   await rejection(make({ isUnauthorized, retry: 1 })("/"));
   expect(seen).toEqual([503, 404]);
 });
 
 ofetchTest(
-  "with ignoreResponseError the second 401 is handed out, also after a repeated call",
+  "returns the second 401 with ignoreResponseError",
   async ({ api, make }) => {
     api.respond = () => UNAUTHORIZED;
     const { status } = await make({ ignoreResponseError: true }).raw("/");
@@ -364,17 +370,17 @@ ofetchTest(
   isOldest && "ofetch 1.0.0 has no ignoreResponseError",
 );
 
-ofetchTest("options for one request are options of ofetch's", async ({ api, make }) => {
+ofetchTest("creates ofetch options with perRequest", async ({ api, make }) => {
   const client = make();
   await client("/", perRequest({ tokens: false }));
   await client("/", { ...perRequest({ retry: false }), timeout: 5_000 });
   expect(tokensAt(api)).toEqual([undefined, 1]);
-  const answer = client<{ a: number }>("/", perRequest({}));
-  expectTypeOf(answer).resolves.toEqualTypeOf<{ a: number }>();
-  await answer;
+  const json = client<{ a: number }>("/", perRequest({}));
+  expectTypeOf(json).resolves.toEqualTypeOf<{ a: number }>();
+  await json;
   const raw = client.raw("/", { ...perRequest({}), responseType: "text" });
   expectTypeOf(raw).resolves.toEqualTypeOf<FetchResponse<string>>();
   await raw;
-  // @ts-expect-error: that is what is tested
+  // @ts-expect-error: tests an invalid value
   expect(() => perRequest({ retry: 1 })).toThrow(TypeError);
 });

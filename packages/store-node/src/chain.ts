@@ -1,6 +1,6 @@
 /**
- * The chain of write-once generations without a session file, for `@unexpired/store-keychain` alone. Not part of the
- * public API: it follows no semantic versioning. To write a store of your own, implement `TokenStore` of
+ * The chain of write-once generations, without a session file, for use by `@unexpired/store-keychain` only. It is not
+ * part of the public API and does not follow semantic versioning. To write your own store, implement `TokenStore` from
  * `@unexpired/core`.
  *
  * @internal

@@ -10,7 +10,7 @@ import { installSessionFile, type Reconcile, type StagedFile, stageSessionFile }
 import { type Snapshot, SnapshotReader } from "./snapshot.ts";
 import { watchPath } from "./watch.ts";
 
-/** What a file store depends on. */
+/** Dependencies of a file store. */
 export interface FileStoreDeps {
   readonly fs: FileSystem;
   readonly lock: Lock;
@@ -20,17 +20,17 @@ export interface FileStoreDeps {
 const MAX_REPAIRS = 4;
 
 /**
- * A store that keeps one session in a file, for all processes of one machine.
+ * Creates a store that keeps one session in a file, shared by all processes of one machine.
  *
- * The truth is a chain of write-once files in `.<name>.unexpired/` beside the session file; the session file itself is
- * repaired from it, and a newer session that another program writes there is adopted. A resolved `save` survives a
- * power cut. `load` costs three `stat` calls while nothing changed.
+ * The session is stored in a chain of write-once files in `.<name>.unexpired/`, next to the session file. The session
+ * file is a copy: it is repaired from the chain, and a newer session that another program writes to it is adopted. A
+ * resolved `save` survives a power failure. While nothing changes, `load` costs three `stat` calls.
  *
- * `load`, `save` and `remove` throw `StoreError`: `STORE_UNREADABLE` where what is there cannot be read or is damaged,
- * `STORE_UNAVAILABLE` where the place cannot be reached or written, and where a session that this store has seen is
- * gone together with its directory.
+ * `load`, `save` and `remove` throw `StoreError`: `STORE_UNREADABLE` if the stored data cannot be read or is damaged;
+ * `STORE_UNAVAILABLE` if the files cannot be reached or written, or if a session that this store has seen disappeared
+ * together with its directory.
  *
- * @throws TypeError where the options are not exactly one of `path` and `appName`
+ * @throws TypeError if the options do not contain exactly one of `path` and `appName`, or if it is invalid
  */
 export function fileStore(options: FileStoreOptions): TokenStore {
   return openFileStore(sessionFilePath(options), {
@@ -40,24 +40,24 @@ export function fileStore(options: FileStoreOptions): TokenStore {
   });
 }
 
-/** {@link fileStore} for an absolute path, with the dependencies of the caller. */
+/** Creates a {@link fileStore} for an absolute path, with the given dependencies. */
 export const openFileStore = (path: string, deps: FileStoreDeps): TokenStore => new FileStore(path, deps);
 
 class FileStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: true } as const;
   readonly holder?: ProcessIdentity;
-  // Private names: what is inspected or serialised must not show the session.
+  // Private names, so that inspecting or serializing the store does not show the session.
   readonly #path: string;
   readonly #fs: FileSystem;
   readonly #lock: Lock;
   readonly #reader: SnapshotReader;
-  /** The last snapshot; its stamps are compared before it is used. */
+  /** The last snapshot. Its stamps are checked before each use. */
   #cached: Snapshot | undefined;
-  /** Whether a save failed after it may have published: what is found then might not survive a power cut yet. */
+  /** Whether a failed save may have published its value, which then might not survive a power failure yet. */
   #isUnconfirmed = false;
-  /** The session file when a load found it torn. */
+  /** Stamp of the session file if the last load found it torn. */
   #tornFile: Stamp | undefined;
-  /** The session file's directory when it last held a session. */
+  /** Stamp of the session file's directory, from when it last held a session. */
   #parentStamp: Stamp | undefined;
 
   constructor(path: string, { fs, lock, reconcile }: FileStoreDeps) {
@@ -83,7 +83,7 @@ class FileStore implements TokenStore {
       if (this.#cached && (await this.#reader.isCurrent(this.#cached))) return this.#cached.stored;
       this.#cached = undefined;
       const paths = await this.#resolvePaths();
-      const parentStamp = await this.#fs.stat(paths.parent); // from before the look: what is found is there, or was in here
+      const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
       const snapshot = await this.#repairUnlessBusy(await this.#reader.read(paths));
       await this.#checkParent(snapshot, parentStamp);
       if (!snapshot.stale && snapshot.stored) this.#cached = snapshot;
@@ -94,8 +94,8 @@ class FileStore implements TokenStore {
   save(value: string, expected: string | undefined): Promise<string> {
     return withStoreErrors(this.#path, "saved", async () => {
       const paths = await this.#resolvePaths();
-      const assertCurrent = async () => this.#assertVersion(await this.#readCurrent(paths), expected); // a loser need not queue for the lock
-      await assertCurrent();
+      const assertCurrent = async () => this.#assertVersion(await this.#readCurrent(paths), expected);
+      await assertCurrent(); // a save that has lost need not wait for the lock
       await this.#ensureChain(paths, expected);
       const release = await this.#lock(paths.chain, { wait: assertCurrent });
       try {
@@ -116,14 +116,14 @@ class FileStore implements TokenStore {
       this.#cached = undefined;
       this.#parentStamp = undefined;
       if (!(await this.#fs.stat(paths.parent))) return;
-      // Without a chain an empty one is renamed, too: while the removed one is there nobody takes the session file for
-      // another program's.
+      // Even without a chain, an empty one is retired: while the retired chain exists, no process adopts the session
+      // file as one that another program wrote.
       await new Chain(this.#fs, paths.chain).retire(paths.removed, () => this.#removeFiles(paths));
       await this.#removeFiles(paths);
     });
   }
 
-  /** Makes durable what a failed save may have published. Its caller loads to learn the outcome, and relies on it. */
+  /** Makes durable what a failed save may have published: its caller loads to learn the outcome, and relies on it. */
   async #syncUnconfirmed(): Promise<void> {
     const { chain } = await this.#resolvePaths();
     await ignoreNotFound(this.#fs.syncDirectory(chain));
@@ -135,7 +135,7 @@ class FileStore implements TokenStore {
   }
 
   async #ensureChain(paths: SessionPaths, expected: string | undefined): Promise<void> {
-    // With a generation expected there is a chain: no need to ask and to sync every time.
+    // An expected generation implies that the chain exists: no need to check for it and sync it on every save.
     if (expected !== undefined && !isAdoptedVersion(expected)) return;
     await makeDurableDirectory(this.#fs, paths.chain);
   }
@@ -147,11 +147,11 @@ class FileStore implements TokenStore {
     const parentStamp = await this.#fs.stat(paths.parent);
     const draft = await chain.draft(value, before);
     if (!draft) throw new StoreConflictError(this.#path);
-    // A full disk must not keep a draft from being published that did find room.
+    // If the disk is too full for this copy, the draft, which did fit, is still published.
     const staged = await stageSessionFile(this.#fs, paths, value).catch(() => undefined);
     try {
-      // Compared only now that the draft is in the chain: had the chain been removed meanwhile, the draft would be gone
-      // and could not be published over what came next.
+      // Compared after the draft was written into the chain: if the chain is removed now, the draft goes with it and
+      // cannot be published over a later session.
       const snapshot = (await this.#reader.isCurrent(before)) ? before : await this.#reader.read(paths);
       this.#assertVersion(snapshot, expected);
       const isPublished = await chain.publish(draft);
@@ -169,7 +169,7 @@ class FileStore implements TokenStore {
     const cached = this.#cached;
     if (cached?.paths.file === paths.file && (await this.#reader.isCurrent(cached))) return cached;
     const snapshot = await withStoreErrors(this.#path, "read", () => this.#reader.read(paths));
-    // No session is not cached: whether the session ended, or its directory is gone, is for a load to tell.
+    // The absence of a session is not cached: only a load tells whether the session ended or its directory is missing.
     this.#cached = snapshot.stale || !snapshot.stored ? undefined : snapshot;
     return snapshot;
   }
@@ -178,7 +178,7 @@ class FileStore implements TokenStore {
     if (snapshot.stored?.version !== expected) throw new StoreConflictError(this.#path);
   }
 
-  /** The value is stored; what is left to do can also be done by anyone later. */
+  /** Updates the session file and cleans up. The value is already stored, so any process can do this later. */
   async #finish(draft: Draft, staged: StagedFile | undefined, before: Snapshot): Promise<void> {
     const { paths } = before;
     const stored = { value: draft.value, version: versionOf(draft) };
@@ -193,22 +193,22 @@ class FileStore implements TokenStore {
       stale: false,
       torn: false,
     };
-    // Somebody may have published and written the session file before we wrote it.
+    // Another process may have published a newer generation and written the session file before we did.
     const isLast = fileStamp !== undefined && (await this.#reader.isCurrent(after));
     const latest = isLast ? after : await this.#repair(await this.#reader.read(paths));
-    this.#cached = latest.stored && latest; // nothing is for a load to tell, as in #readCurrent
+    this.#cached = latest.stored && latest; // the absence of a session is not cached, as in #readCurrent
     await new Chain(this.#fs, paths.chain).collect(draft);
     if (draft.number === 1) await this.#fs.removeDirectory(paths.removed);
   }
 
   async #repairUnlessBusy(snapshot: Snapshot): Promise<Snapshot> {
-    // Another program may be writing the file in place right now: what it has torn is left alone at first sight.
+    // Another program may be overwriting the file in place: repair a torn file only if a second load finds it so.
     const isConfirmed =
       !snapshot.torn || (this.#tornFile !== undefined && sameContent(this.#tornFile, snapshot.fileStamp));
     this.#tornFile = snapshot.torn ? snapshot.fileStamp : undefined;
     if (!snapshot.stale || !isConfirmed) return snapshot;
     const release = await this.#lock(snapshot.paths.chain, { wait: undefined });
-    if (!release) return snapshot; // the holder is about to write it
+    if (!release) return snapshot; // the holder of the lock is about to write the session file
     try {
       return await this.#repair(await this.#reader.read(snapshot.paths));
     } finally {
@@ -216,7 +216,7 @@ class FileStore implements TokenStore {
     }
   }
 
-  /** Writes the session file from the chain. Where that is not possible the chain is enough. */
+  /** Rewrites the session file from the chain. Failure is harmless: the chain alone holds the session. */
   async #repair(snapshot: Snapshot): Promise<Snapshot> {
     let latest = snapshot;
     for (let attempt = 0; attempt < MAX_REPAIRS && latest.stale; attempt++) {
@@ -226,7 +226,7 @@ class FileStore implements TokenStore {
     return { ...latest, stale: false };
   }
 
-  /** `false` where the session file cannot be written. */
+  /** Returns `false` if the session file cannot be written. */
   async #rewriteFile(snapshot: Snapshot, text: string): Promise<boolean> {
     const staged = await stageSessionFile(this.#fs, snapshot.paths, text).catch(() => undefined);
     if (!staged) return false;
@@ -244,22 +244,22 @@ class FileStore implements TokenStore {
     await this.#fs.unlink(temporaryPath).catch(() => undefined);
   }
 
-  /** Tells "there is no session" from "its directory is gone", as when a disk was unmounted. */
+  /** Distinguishes a missing session from a missing directory, for example after a disk was unmounted. */
   async #checkParent({ paths, stored }: Snapshot, parentStamp: Stamp | undefined): Promise<void> {
     if (stored) this.#parentStamp = parentStamp ?? this.#parentStamp;
     if (stored || !this.#parentStamp) return;
-    const parent = parentStamp && (await this.#fs.stat(paths.parent)); // there before the look, and after it
+    const parent = parentStamp && (await this.#fs.stat(paths.parent)); // it existed before the read: does it still?
     if (parent && [parentStamp, parent].every(({ fileId }) => fileId === this.#parentStamp?.fileId)) return;
     throw new StoreError("STORE_UNAVAILABLE", {
       location: this.#path,
-      problem: `is gone together with its directory, ${parent ? "which is another one now" : "which does not exist any more"}`,
-      hint: "Bring the directory back, or restart the program to begin without a session.",
+      problem: `is missing: its directory ${parent ? "was replaced" : "no longer exists"}`,
+      hint: "Restore the directory, or restart the program to begin without a session.",
     });
   }
 
   async #removeFiles(paths: SessionPaths): Promise<void> {
     await this.#fs.unlink(paths.file).catch(async (error: unknown) => {
-      // A mounted file cannot be removed; an empty one is no session.
+      // A file that is a mount point cannot be removed. An empty file counts as no session.
       if (codeOf(error) !== "EBUSY") throw error;
       await this.#fs.overwrite(paths.file, "");
     });

@@ -3,42 +3,42 @@ import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, errnoError, ignoreNotFound } from "./fs-errors.ts";
 
-/** What tells one file, and one content of it, from another without reading it. */
+/** Identifies a file and its content without reading it. */
 export interface Stamp {
-  /** Device, inode and birth: which file or directory it is. */
+  /** Identity of the file or directory: device, inode and creation time. */
   readonly fileId: string;
-  /** Nanoseconds since the epoch, by the file system's own clock. */
+  /** Modification time in nanoseconds since the epoch, by the file system's own clock. */
   readonly modified: bigint;
   readonly size: bigint;
 }
 
-/** All that the store does to a disk. A simulated one can stand in its place. Failures carry Node's `code`. */
+/** Every disk operation that the store uses; tests simulate it. Errors have Node's `code`. */
 export interface FileSystem {
-  /** The names in a directory. */
+  /** Lists the names in a directory. */
   list(directory: string): Promise<readonly string[]>;
-  /** A file's text, and its stamp from before it was read. Never waits for a pipe's other end. */
+  /** Reads a file's text, with its stamp from before the read. Never blocks on a pipe. */
   read(path: string): Promise<{ readonly text: string; readonly stamp: Stamp }>;
-  /** `undefined` where there is nothing. */
+  /** Returns `undefined` if nothing exists at `path`. */
   stat(path: string): Promise<Stamp | undefined>;
-  /** Writes a new file that only its owner may read, from the first moment; `EEXIST` where the name is taken. */
+  /** Creates a file that only its owner can read, from the first moment. Fails with `EEXIST` if it exists. */
   create(path: string, text: string, options: { readonly durable: boolean }): Promise<Stamp>;
-  /** Overwrites an existing file in place, which a crash can tear; never creates one. */
+  /** Overwrites an existing file in place, never creates one. A crash can leave it torn. */
   overwrite(path: string, text: string): Promise<Stamp>;
   link(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file, never a directory; nothing happens where there is none. */
+  /** Removes a file, never a directory. Does nothing if it does not exist. */
   unlink(path: string): Promise<void>;
-  /** Removes a directory with all that is in it; nothing happens where there is none. */
+  /** Removes a directory and its contents. Does nothing if it does not exist. */
   removeDirectory(path: string): Promise<void>;
-  /** Creates a directory, and those above it, for its owner only; existing ones are left alone. Returns the topmost created. */
+  /** Creates a directory and its missing parents, accessible to the owner only. Returns the topmost one it created. */
   makeDirectory(path: string): Promise<string | undefined>;
-  /** Makes the names in a directory durable, where the system can. */
+  /** Makes the names in a directory durable, if the system supports it. */
   syncDirectory(path: string): Promise<void>;
-  /** Where a path leads, with all symbolic links followed, also where nothing is there yet. */
+  /** Resolves all symbolic links in a path, even if nothing exists at its end yet. */
   resolve(path: string): Promise<string>;
 }
 
-/** Creates a directory, and makes its name, and those of what was created above it, durable. */
+/** Creates a directory, and makes its name and those of the parents it created durable. */
 export async function makeDurableDirectory(fs: FileSystem, path: string): Promise<void> {
   const topmost = dirname((await fs.makeDirectory(path)) ?? path);
   for (let directory = dirname(path); ; directory = dirname(directory)) {
@@ -47,14 +47,14 @@ export async function makeDurableDirectory(fs: FileSystem, path: string): Promis
   }
 }
 
-/** Whether two stamps are of the same unchanged content. Two absent ones are. */
+/** Whether two stamps belong to the same, unchanged content. Two missing files count as the same. */
 export const sameContent = (a: Stamp | undefined, b: Stamp | undefined): boolean =>
   a?.fileId === b?.fileId && a?.modified === b?.modified && a?.size === b?.size;
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
-const MAX_LINKS = 40; // as Linux does
-const NON_BLOCKING = constants.O_NONBLOCK ?? 0; // Windows has none
+const MAX_LINKS = 40; // the limit of Linux
+const NON_BLOCKING = constants.O_NONBLOCK ?? 0; // not on Windows
 
 const stampOf = (stats: BigIntStats): Stamp => ({
   fileId: `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`,
@@ -74,7 +74,7 @@ async function read(path: string): Promise<{ text: string; stamp: Stamp }> {
 }
 
 async function stat(path: string): Promise<Stamp | undefined> {
-  // Saves Node 24 an exception; Node 22 throws it all the same.
+  // `throwIfNoEntry` spares Node 24 an exception; Node 22 ignores it and throws.
   const stats = await ignoreNotFound(fs.stat(path, { bigint: true, throwIfNoEntry: false }));
   return stats && stampOf(stats);
 }
@@ -86,7 +86,7 @@ async function create(path: string, text: string, { durable }: { readonly durabl
     if (durable) await file.sync();
     return stampOf(await file.stat({ bigint: true }));
   } catch (error) {
-    await fs.unlink(path).catch(() => undefined); // half a file on a full disk
+    await fs.unlink(path).catch(() => undefined); // an incomplete file, for example on a full disk
     throw error;
   } finally {
     await file.close();
@@ -96,7 +96,7 @@ async function create(path: string, text: string, { durable }: { readonly durabl
 async function overwrite(path: string, text: string): Promise<Stamp> {
   const file = await fs.open(path, "r+");
   try {
-    await file.chmod(FILE_MODE).catch(() => undefined); // a mounted file may be somebody else's
+    await file.chmod(FILE_MODE).catch(() => undefined); // a mounted file may belong to another user
     await file.truncate(0);
     await file.writeFile(text);
     await file.sync();
@@ -130,19 +130,19 @@ async function resolveLinks(path: string): Promise<string> {
   let current = path;
   for (let links = 0; links < MAX_LINKS; links++) {
     const directory = await realDirectory(dirname(current));
-    const here = join(directory, basename(current));
-    const target = await fs.readlink(here).catch((error: unknown) => {
-      // EINVAL: not a link. Any other problem shows again when the file itself is used.
+    const resolved = join(directory, basename(current));
+    const target = await fs.readlink(resolved).catch((error: unknown) => {
+      // EINVAL: not a link. Any other failure occurs again when the file itself is used.
       if (codeOf(error) !== undefined) return undefined;
       throw error;
     });
-    if (target === undefined) return here;
+    if (target === undefined) return resolved;
     current = resolve(directory, target);
   }
   throw errnoError("ELOOP");
 }
 
-/** The real disk. */
+/** The file system of the machine, through Node's `fs`. */
 export const nodeFileSystem: FileSystem = {
   list: (directory) => fs.readdir(directory),
   read,

@@ -1,13 +1,13 @@
 import { StoreError, UnexpiredError } from "@unexpired/core";
 
-/** Node's error code, where `error` has one. */
+/** Returns Node's error code, or `undefined` if `error` has none. */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 
-/** An error as Node's file functions throw them. */
+/** Creates an error like those that Node's file functions throw. */
 export const errnoError = (code: string): Error => Object.assign(new Error(code), { code });
 
-/** What `task` gives, or `undefined` where it found no such file or directory. */
+/** Awaits `task`. Returns `undefined` if it fails because a file or directory does not exist. */
 export async function ignoreNotFound<T>(task: Promise<T>): Promise<T | undefined> {
   try {
     return await task;
@@ -17,34 +17,28 @@ export async function ignoreNotFound<T>(task: Promise<T>): Promise<T | undefined
   }
 }
 
-const DATA_UNCHANGED = "What is stored was left as it is.";
+const DATA_UNCHANGED = "The stored data is unchanged.";
 
 const READ_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
   EISDIR: ["is a directory, not a file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   ENOTFILE: ["is not a regular file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
-  EACCES: [
-    "may not be read (EACCES)",
-    `Give this user the right to read it, or choose another path. ${DATA_UNCHANGED}`,
-  ],
-  EPERM: ["may not be read (EPERM)", `Give this user the right to read it, or choose another path. ${DATA_UNCHANGED}`],
-  ELOOP: ["is a symbolic link that leads in a circle (ELOOP)", "Replace the link by one that leads to a file."],
+  EACCES: ["is not readable (EACCES)", `Grant this user read access, or choose another path. ${DATA_UNCHANGED}`],
+  EPERM: ["is not readable (EPERM)", `Grant this user read access, or choose another path. ${DATA_UNCHANGED}`],
+  ELOOP: ["is a circular symbolic link (ELOOP)", "Replace it with a link to a file."],
 };
 
 const NO_HARD_LINKS = [
-  "cannot be saved: the file system there allows no hard links, or this user may not make them",
-  `Choose a path on a local file system that has them. ${DATA_UNCHANGED}`,
+  "cannot be saved: its file system does not support hard links, or this user may not create them",
+  `Choose a path on a local file system with hard links. ${DATA_UNCHANGED}`,
 ] as const;
 
 const WRITE_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
   ENOSPC: ["cannot be saved: the disk is full (ENOSPC)", `Free some space and try again. ${DATA_UNCHANGED}`],
   EDQUOT: ["cannot be saved: the disk quota is used up (EDQUOT)", `Free some space and try again. ${DATA_UNCHANGED}`],
-  EROFS: [
-    "cannot be saved: the file system is read-only (EROFS)",
-    `Choose a path that can be written. ${DATA_UNCHANGED}`,
-  ],
+  EROFS: ["cannot be saved: the file system is read-only (EROFS)", `Choose a writable path. ${DATA_UNCHANGED}`],
   EACCES: [
-    "cannot be saved: its directory may not be written (EACCES)",
-    `Give this user the right to write there, or choose another path. ${DATA_UNCHANGED}`,
+    "cannot be saved: its directory is not writable (EACCES)",
+    `Grant this user write access, or choose another path. ${DATA_UNCHANGED}`,
   ],
   EPERM: NO_HARD_LINKS,
   ENOTSUP: NO_HARD_LINKS,
@@ -53,28 +47,28 @@ const WRITE_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
 };
 
 const PATH_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
-  ENOTDIR: ["lies below something that is not a directory (ENOTDIR)", "Move that away or choose another path."],
-  ENAMETOOLONG: ["has too long a name (ENAMETOOLONG)", "Choose a shorter path."],
-  EMFILE: ["cannot be opened: this process has too many files open (EMFILE)", "Close some and try again."],
+  ENOTDIR: ["is below a path that is not a directory (ENOTDIR)", "Choose another path."],
+  ENAMETOOLONG: ["is too long a path (ENAMETOOLONG)", "Choose a shorter path."],
+  EMFILE: ["cannot be opened: this process has too many files open (EMFILE)", "Close some files and try again."],
 };
 
-/** Turns what a file function threw into a `StoreError` about `path`; our own errors pass. */
+/** Converts an error of a file function to a `StoreError` about `path`. Returns errors of this library unchanged. */
 function toStoreError(error: unknown, path: string, action: "read" | "saved" | "removed"): unknown {
   if (UnexpiredError.is(error)) return error;
   const code = codeOf(error) ?? "no code";
   const unreadable = action === "read" ? READ_ERRORS[code] : undefined;
   const [problem, hint] = unreadable ??
     (action === "read" ? undefined : WRITE_ERRORS[code]) ??
-    PATH_ERRORS[code] ?? [`could not be ${action} (${code})`, `See the cause, and try again. ${DATA_UNCHANGED}`];
+    PATH_ERRORS[code] ?? [`could not be ${action} (${code})`, `Check the cause and try again. ${DATA_UNCHANGED}`];
   return new StoreError(unreadable ? "STORE_UNREADABLE" : "STORE_UNAVAILABLE", {
     location: path,
     problem,
-    hint: hint,
+    hint,
     cause: error,
   });
 }
 
-/** Runs `task`; what it throws becomes a `StoreError` about `path`. */
+/** Runs `task`, and converts its errors to a `StoreError` about `path`. */
 export async function withStoreErrors<T>(
   path: string,
   action: "read" | "saved" | "removed",

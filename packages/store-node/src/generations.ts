@@ -4,30 +4,30 @@ import { StoreError } from "@unexpired/core";
 import type { FileSystem, Stamp } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 
-/** One published value. Its file is never written again. */
+/** One published value. Its file is never modified. */
 export interface Generation {
   readonly number: number;
   readonly id: string;
   readonly value: string;
-  /** What was the truth before, oldest first: `<id>.<digest of the value>`; no id where another program wrote it. */
+  /** Earlier values, oldest first: `<id>.<digest of the value>`, without the id if another program wrote the value. */
   readonly ancestors: readonly string[];
   readonly stamp: Stamp;
 }
 
-/** A generation that is written, but under a name that nobody reads. */
+/** A generation that is written but not published: no reader opens files of this name. */
 export interface Draft extends Generation {
   readonly temporaryPath: string;
 }
 
-/** What of a draft decides where it may be published. */
+/** The state that a draft is based on. */
 export interface ParentRef {
   readonly head: Generation | undefined;
-  /** Digest of a text in the session file that this draft replaces. */
+  /** Digest of the session file's text if another program wrote it and this draft replaces it. */
   readonly foreignDigest: string | undefined;
 }
 
 const GENERATION_NAME = /^[1-9]\d{0,14}$/;
-/** `dead`: a draft that was revoked from its writer, but not removed yet. */
+/** `dead` is a draft that was revoked from its writer but not removed yet. */
 const TEMPORARY_NAME = /^(draft|dead|projection)-[0-9a-f]+$/;
 const KEPT_GENERATIONS = 3;
 const MAX_ANCESTORS = 32;
@@ -37,27 +37,27 @@ const MAX_PADDING = 256;
 const MAX_RENAMES = 4;
 const ADOPTED_PREFIX = "0-";
 
-/** SHA-256, base64url: recognises a text without holding it. */
+/** Returns the SHA-256 hash of a text, in base64url: recognizes the text without storing it. */
 export const digestOf = (text: string): string => createHash("sha256").update(text).digest("base64url");
 
-/** A name for a temporary file that nobody else chooses. */
+/** Returns a unique name for a temporary file. */
 export const temporaryName = (kind: "draft" | "projection"): string => `${kind}-${randomBytes(8).toString("hex")}`;
 
-/** Whether `text` was the truth before `generation`. */
+/** Whether `text` was the stored value at some time before `generation`. */
 export const isAncestor = (generation: Generation, text: string): boolean => {
   const digest = digestOf(text);
   return generation.ancestors.some((entry) => entry.endsWith(`.${digest}`));
 };
 
-/** The version of a generation, as the store's callers see it. */
+/** Returns the version of a generation, as callers of the store see it. */
 export const versionOf = ({ number, id }: Generation): string => `${number}-${id}`;
 
-/** The version of a session that another program wrote, while no generation holds it. */
+/** Returns the version of a session that another program wrote and that is not in any generation yet. */
 export const adoptedVersion = (digest: string): string => `${ADOPTED_PREFIX}${digest}`;
 
 export const isAdoptedVersion = (version: string): boolean => version.startsWith(ADOPTED_PREFIX);
 
-/** What removes an abandoned draft, together with all that belongs to it. */
+/** Removes an abandoned draft together with everything that belongs to it. */
 type RevokeDraft = (id: string) => Promise<void>;
 
 interface CollectOptions {
@@ -65,7 +65,7 @@ interface CollectOptions {
   readonly revokeDraft: RevokeDraft | undefined;
 }
 
-/** The directory of write-once files of which the highest is the truth. */
+/** A directory of write-once files; the highest number is the current value. */
 export class Chain {
   readonly #fs: FileSystem;
   readonly directory: string;
@@ -75,18 +75,18 @@ export class Chain {
     this.directory = directory;
   }
 
-  /** The path of a generation's file. */
+  /** Returns the path of a generation's file. */
   generationPath(number: number): string {
     return join(this.directory, String(number));
   }
 
-  /** The truth; `undefined` where nothing was ever published. */
+  /** Returns the latest generation, or `undefined` if none exists. */
   async head(): Promise<Generation | undefined> {
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const number = highestNumber(await this.#names());
       if (number === 0) return undefined;
       const generation = await this.#read(number);
-      // Absent now: newer ones were published and this one was collected.
+      // Missing: newer generations were published in the meantime, and this one was collected.
       if (generation) return generation;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
@@ -96,20 +96,20 @@ export class Chain {
     });
   }
 
-  /** What was true before `head`, as far as it is kept and can be read. */
+  /** Returns the values before `head` that are kept and readable, newest first. */
   async previousValues(head: Generation): Promise<readonly string[]> {
     const numbers = Array.from({ length: KEPT_GENERATIONS - 1 }, (_, index) => head.number - 1 - index);
     const found = await Promise.all(numbers.map((number) => this.#read(number).catch(() => undefined)));
     return found.flatMap((generation) => (generation ? [generation.value] : []));
   }
 
-  /** Writes `value` durably under a temporary name; `undefined` where the chain was removed meanwhile. */
+  /** Writes `value` durably under a temporary name. Returns `undefined` if the chain was removed concurrently. */
   async draft(value: string, { head, foreignDigest }: ParentRef): Promise<Draft | undefined> {
     const id = randomBytes(8).toString("hex");
     const parents = head ? [...head.ancestors, `${head.id}.${digestOf(head.value)}`] : [];
     const foreign = foreignDigest === undefined ? [] : [`.${foreignDigest}`];
     const ancestors = [...parents, ...foreign].slice(-MAX_ANCESTORS);
-    // A removed and re-created chain may reuse number, inode and clock tick: the length tells the files apart.
+    // A removed and re-created chain may reuse number, inode and clock tick: a random length tells the files apart.
     const padding = " ".repeat(randomInt(MAX_PADDING));
     const temporaryPath = join(this.directory, temporaryName("draft"));
     const text = JSON.stringify({ id, past: ancestors, value }) + padding;
@@ -118,8 +118,8 @@ export class Chain {
   }
 
   /**
-   * Gives a draft its number. `false`: the number is taken, or the chain is another one than the draft was written
-   * into, because it was removed meanwhile. `undefined`: it was published, and is gone with all of the chain.
+   * Publishes a draft under its number. Returns `false` if the number is taken, or if the chain that the draft was
+   * written to has been removed. Returns `undefined` if the draft was published but the whole chain was removed since.
    */
   async publish(draft: Draft): Promise<boolean | undefined> {
     try {
@@ -130,32 +130,33 @@ export class Chain {
       throw error;
     }
     const isPublished = await this.#isInHistory(draft);
-    // What was not is still its writer's: for whoever looks, that has not ended.
+    // An unpublished draft still belongs to its writer, which removes it.
     if (isPublished !== false) await this.#fs.unlink(draft.temporaryPath).catch(() => undefined);
     return isPublished;
   }
 
   /**
-   * A number can be free because it was collected: while we were suspended, others had published it and more. Then
-   * ours is no part of what came after it.
+   * Whether the latest generation descends from this one. The number may have been free only because its file was
+   * collected: while this process was suspended, others published that number and later ones, and ours is not part of
+   * their history.
    */
   async #isInHistory(draft: Generation): Promise<boolean | undefined> {
     const newest = await this.head();
-    if (!newest || newest.number < draft.number) return undefined; // removed meanwhile
+    if (!newest || newest.number < draft.number) return undefined; // the chain was removed
     if (newest.number === draft.number) return newest.id === draft.id;
     if (newest.ancestors.some((entry) => entry.startsWith(`${draft.id}.`))) return true;
     if (newest.number - draft.number < MAX_ANCESTORS / 2) return false;
     throw new StoreError("STORE_UNAVAILABLE", {
       location: this.directory,
-      problem: "moved on so far meanwhile that nobody can tell whether our value was part of it",
-      hint: "Load it again and look.",
+      problem: "changed too many times to tell whether this save took effect",
+      hint: "Load it again to find out.",
     });
   }
 
   /**
-   * Removes old generations, which hold old secrets, and temporary files that their writers have abandoned. `revokeDraft`
-   * replaces the removal of a draft if more than its file belongs to it. A file that cannot be removed is left for the
-   * next time.
+   * Removes old generations, which contain old secrets, and temporary files that their writers have abandoned.
+   * `revokeDraft` is called instead of removing a draft's file, if more than that file belongs to a draft. A file that
+   * cannot be removed is left for the next call.
    */
   async collect(newest: Generation, revokeDraft?: RevokeDraft): Promise<void> {
     const names = await this.#names();
@@ -175,15 +176,15 @@ export class Chain {
     if (!isOld && !TEMPORARY_NAME.test(name)) return false;
     const stamp = await this.#fs.stat(join(this.directory, name));
     const age = stamp ? newest.stamp.modified - stamp.modified : -1n;
-    // An old number that is younger is of a session that began since, after the one of `newest` was removed.
-    // A draft's writer may only be suspended. That is safe: its link or rename then fails, which it takes for a conflict.
+    // An old number with a newer time belongs to a session that began after the one of `newest` was removed.
+    // A draft's writer may be merely suspended. That is safe: its link or rename fails, and it reports a conflict.
     return age > (isOld ? -1n : ABANDONED_AFTER);
   }
 
   /**
-   * Renames the chain to `target`, which ends the session at once: drafts of suspended writers go with it. If there is no
-   * chain an empty one is renamed. `clearTarget` removes what a removal that was interrupted, or is under way in another
-   * process, has left at `target`.
+   * Renames the chain to `target`, which ends the session atomically: the drafts of suspended writers go with it. If
+   * there is no chain, an empty one is created and renamed. `clearTarget` deletes what is left at `target` by a removal
+   * that was interrupted or that is running in another process.
    */
   async retire(target: string, clearTarget: () => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
@@ -214,14 +215,14 @@ const highestNumber = (names: readonly string[]): number =>
   names.reduce((top, name) => (GENERATION_NAME.test(name) ? Math.max(top, Number(name)) : top), 0);
 
 function parseEnvelope(text: string, path: string): Pick<Generation, "id" | "ancestors" | "value"> {
-  const envelope = tryJson(text);
+  const envelope = parseJsonOrUndefined(text);
   if (isEnvelope(envelope)) return { id: envelope.id, ancestors: envelope.past, value: envelope.value };
   const directory = dirname(path);
   throw new StoreError("STORE_UNREADABLE", {
     location: path,
-    problem: "is damaged: it holds no complete generation of the session",
-    // An older generation may lack a claim, or hold a spent refresh token; so may the session file.
-    hint: `It was left as it is. Move the session file beside ${directory} and then that whole directory away, and sign in again.`,
+    problem: "is damaged: it does not contain a complete generation",
+    // Falling back to an older generation, or to the session file, could lose a claim or reuse a spent refresh token.
+    hint: `Move away the session file next to ${directory}, then that directory, and sign in again.`,
   });
 }
 
@@ -231,7 +232,7 @@ const isEnvelope = (value: unknown): value is { id: string; past: string[]; valu
   return isText(id) && isText(text) && Array.isArray(past) && past.every(isText);
 };
 
-const tryJson = (text: string): unknown => {
+const parseJsonOrUndefined = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {

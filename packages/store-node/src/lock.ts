@@ -6,21 +6,22 @@ import { codeOf } from "./fs-errors.ts";
 type Release = () => Promise<void>;
 
 /**
- * Takes an advisory lock and returns what releases it; `undefined` while somebody else holds it. Where locking is not
- * possible at all the caller goes on without: the lock saves wasted work, and nothing depends on it.
+ * Acquires an advisory lock. Returns a function that releases it, or `undefined` while another process holds it. If
+ * locking is not possible at all, the caller proceeds without the lock: it only saves wasted work.
  *
- * `wait` is called between two tries, and ends the waiting when it throws. Without it nobody waits.
+ * `wait` is called between two attempts; if it throws, waiting ends with that error. If `wait` is `undefined`, there is
+ * only one attempt.
  */
 export type Lock = (
   directory: string,
   options: { readonly wait: (() => Promise<unknown>) | undefined },
 ) => Promise<Release | undefined>;
 
-const STALE_AFTER = 2000; // ms by the clock that gives files their times; the shortest that proper-lockfile accepts
+const STALE_AFTER = 2000; // ms, by the clock of the file system; the minimum that proper-lockfile accepts
 const FIRST_DELAY = 4; // ms
 const MAX_DELAY = 32;
 
-/** The lock of a chain directory, a directory named `lock` within it. */
+/** Locks a chain directory by creating a directory named `lock` in it. */
 export const directoryLock: Lock = async (directory, { wait }) => {
   const path = join(directory, "lock");
   for (let delay = FIRST_DELAY; ; delay *= 2) {
@@ -42,10 +43,10 @@ async function tryAcquire(path: string): Promise<Release | undefined> {
   return held && Date.now() - held.mtimeMs > STALE_AFTER ? takeOverStale(path) : undefined;
 }
 
-/** Whoever held it has died, or stands still. Loaded only now: it takes longer than what the lock guards. */
+/** Takes over a lock whose holder ended or is suspended. Loads `proper-lockfile` only now, because loading it is slow. */
 async function takeOverStale(path: string): Promise<Release | undefined> {
   const { lock } = await import("proper-lockfile");
-  const onCompromised = () => undefined; // the default throws from a timer
+  const onCompromised = () => undefined; // the default handler throws from a timer
   try {
     const release = await lock(path, { lockfilePath: path, realpath: false, stale: STALE_AFTER, onCompromised });
     return () => release().catch(() => undefined);

@@ -4,22 +4,22 @@ import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { codeOf } from "./fs-errors.ts";
 
-/** This process, as other holders of a session see it. */
+/** Identifies this process to others that share the session, and detects that one of them has ended. */
 export interface ProcessIdentity {
   readonly id: string;
-  /** True only where the process with that id has certainly ended; false for an id of elsewhere. */
+  /** Whether the process with this id has certainly ended. Always false for an id of another machine or namespace. */
   isGone(id: string): Promise<boolean>;
 }
 
 interface ProcStat {
   readonly state: string;
-  /** Clock ticks from boot to the start of the process. */
+  /** Start of the process, in clock ticks since boot. */
   readonly startedAt: string;
 }
 
 /**
- * Who this process is. On Linux a process is named by boot, namespaces, pid and start time, and a pid that was given to
- * another process is told apart; elsewhere by machine and pid. `undefined` where Linux does not say.
+ * Returns the identity of this process. On Linux it consists of boot ID, namespaces, pid and start time, so that a
+ * reused pid is recognized; on other systems of machine and pid. Returns `undefined` if Linux does not provide these.
  */
 export const currentProcess = (): ProcessIdentity | undefined =>
   process.platform === "linux" ? linuxProcess() : machineProcess();
@@ -27,7 +27,7 @@ export const currentProcess = (): ProcessIdentity | undefined =>
 const createIdentity = (
   scope: string,
   self: string,
-  isGoneInScope: (rest: string) => boolean | Promise<boolean>,
+  isGoneInScope: (self: string) => boolean | Promise<boolean>,
 ): ProcessIdentity => ({
   id: `${scope}/${self}`,
   isGone: async (id) => id.startsWith(`${scope}/`) && isGoneInScope(id.slice(scope.length + 1)),
@@ -44,7 +44,7 @@ function linuxProcess(): ProcessIdentity | undefined {
   }
 }
 
-/** Start times differ between time namespaces, and a kernel may have none. */
+/** Includes the time namespace, because start times depend on it. A kernel may not support time namespaces. */
 function namespaceId(kind: "pid" | "time"): string {
   try {
     return readlinkSync(`/proc/self/ns/${kind}`).replace(/\D/g, "");
@@ -58,14 +58,14 @@ async function isGoneOnLinux(self: string): Promise<boolean> {
   const [, pid, startedAt] = /^([1-9]\d{0,9})\/(\d+)$/.exec(self) ?? [];
   if (pid === undefined) return false;
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  // /proc may hide other users' processes; a signal does not overlook them.
+  // /proc may hide other users' processes; sending signal 0 finds them.
   if (text === undefined) return hasNoProcess(Number(pid));
   const status = parseProcStat(text);
   if (!status) return false;
   return status.startedAt !== startedAt || status.state === "Z" || status.state === "X";
 }
 
-/** The fields after the command, which is in parentheses and may hold spaces and parentheses itself. */
+/** Parses the fields after the command name, which is in parentheses and may itself contain spaces and parentheses. */
 export function parseProcStat(text: string): ProcStat | undefined {
   const fields = text
     .slice(text.lastIndexOf(")") + 1)

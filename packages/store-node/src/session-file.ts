@@ -4,23 +4,23 @@ import { codeOf } from "./fs-errors.ts";
 import { type Generation, isAncestor, temporaryName } from "./generations.ts";
 import type { SessionPaths } from "./paths.ts";
 
-/** How the session file's text relates to the truth. */
+/** How the session file's text relates to the latest generation. */
 export type SessionFileStatus =
-  /** It is the truth, or what is left of it in a file. */
+  /** It equals the latest generation, as far as UTF-8 can represent it. */
   | { readonly kind: "current" }
-  /** It is missing, or was the truth once: to be repaired. */
+  /** It is missing or outdated, and has to be repaired. */
   | { readonly kind: "stale" }
-  /** It is the beginning of the truth, or nothing: to be repaired. */
+  /** It is empty or an incomplete copy of the latest generation, and has to be repaired. */
   | { readonly kind: "torn" }
-  /** Another program wrote it, and this is what is true now. */
+  /** Another program wrote it; `value` is the resulting session. */
   | { readonly kind: "foreign"; readonly value: string };
 
-/** Two texts, one truth: see `reconcileRecords` of `@unexpired/core`. */
+/** Decides between a stored text and one that another program wrote: see `reconcileRecords` of `@unexpired/core`. */
 export type Reconcile = (stored: string, found: string) => string;
 
 const MAX_RENAMES = 3;
 
-/** Judges `found`, the text of the session file; absent where there is no file. */
+/** Classifies `found`, the text of the session file; `undefined` if there is no file. */
 export function classifySessionFile(
   head: Generation,
   found: string | undefined,
@@ -34,14 +34,14 @@ export function classifySessionFile(
   return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
 }
 
-/** A file cannot hold a lone surrogate. */
+/** Replaces lone surrogates, as writing to a file does. */
 const asUtf8 = (text: string): string => Buffer.from(text).toString();
 
-/** What a crash leaves of a text: a piece of its beginning, and zeros where blocks never reached the disk. */
+/** Whether `found` is what a crash can leave of `text`: a prefix, then zeros for blocks that never reached the disk. */
 export const isTornCopy = (text: string, found: string): boolean =>
   asUtf8(text).startsWith(found.replace(/[\0\uFFFD]+$/, ""));
 
-/** A text that is ready to become the session file. */
+/** A temporary file that is ready to replace the session file. */
 export interface StagedFile {
   readonly temporaryPath: string;
   readonly text: string;
@@ -49,16 +49,16 @@ export interface StagedFile {
 }
 
 /**
- * Writes `text` where it can be renamed over the session file. That is within the chain, so that a removal of the
- * session takes it along, and a writer that was suspended over the removal cannot bring the session back.
+ * Writes `text` to a temporary file that can be renamed over the session file. The file is in the chain's directory, so
+ * that removing the session also removes it: a writer that was suspended during the removal cannot restore the session.
  */
 export async function stageSessionFile(fs: FileSystem, paths: SessionPaths, text: string): Promise<StagedFile> {
   const temporaryPath = join(paths.chain, temporaryName("projection"));
-  // Not synced: the chain repairs what a power cut does to it.
+  // Not synced: after a power failure it is repaired from the chain.
   return { temporaryPath, text, stamp: await fs.create(temporaryPath, text, { durable: false }) };
 }
 
-/** Puts a staged text in the session file's place; returns the file's stamp, `undefined` where that is not possible now. */
+/** Replaces the session file with a staged one. Returns its stamp, or `undefined` if that is not possible. */
 export async function installSessionFile(
   fs: FileSystem,
   paths: SessionPaths,
@@ -69,9 +69,9 @@ export async function installSessionFile(
       await fs.rename(staged.temporaryPath, paths.file);
       return staged.stamp;
     } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined; // the session was removed meanwhile
+      if (codeOf(error) === "ENOENT") return undefined; // the session was removed
     }
   }
-  // A mounted file, or one that a scanner holds open, can only be written in place.
+  // A file that is a mount point, or that a virus scanner holds open, can only be written in place.
   return fs.overwrite(paths.file, staged.text).catch(() => undefined);
 }

@@ -5,15 +5,15 @@ import { adoptedVersion, Chain, digestOf, type Generation, type ParentRef, versi
 import type { SessionPaths } from "./paths.ts";
 import { classifySessionFile, isTornCopy, type Reconcile } from "./session-file.ts";
 
-/** What a look at the disk found, and the stamps that tell whether it still holds. */
+/** The state of the disk at one moment, with the stamps that tell whether it is still current. */
 export interface Snapshot extends ParentRef {
   readonly paths: SessionPaths;
   readonly stored: StoredValue | undefined;
   /** Stamp of the session file. */
   readonly fileStamp: Stamp | undefined;
-  /** Whether the session file has to be written again. */
+  /** Whether the session file has to be rewritten. */
   readonly stale: boolean;
-  /** Whether that is because it holds a piece of a truth only. */
+  /** Whether it has to be rewritten because it is an incomplete copy of a stored value. */
   readonly torn: boolean;
 }
 
@@ -34,7 +34,7 @@ const emptySnapshot = (paths: SessionPaths, fileStamp: Stamp | undefined): Snaps
   torn: false,
 });
 
-/** Looks at the chain and at the session file, and says what is stored. */
+/** Determines what is stored from the chain and the session file. */
 export class SnapshotReader {
   readonly #fs: FileSystem;
   readonly #reconcile: Reconcile;
@@ -44,15 +44,15 @@ export class SnapshotReader {
     this.#reconcile = reconcile;
   }
 
-  /** Reads everything. */
+  /** Reads the chain and the session file. */
   async read(paths: SessionPaths): Promise<Snapshot> {
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const head = await new Chain(this.#fs, paths.chain).head();
       const content = await ignoreNotFound(this.#fs.read(paths.file));
       const snapshot = head ? await this.#compareWithFile(paths, head, content) : await this.#adoptFile(paths, content);
-      const isPlain = !snapshot.stale && snapshot.foreignDigest === undefined;
-      // The two were read one after the other: a difference may only mean that somebody saved in between.
-      if (isPlain || (await this.isCurrent(snapshot))) return snapshot;
+      const isUnambiguous = !snapshot.stale && snapshot.foreignDigest === undefined;
+      // The two were read one after the other: they may differ only because a process saved in between.
+      if (isUnambiguous || (await this.isCurrent(snapshot))) return snapshot;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
       location: paths.file,
@@ -61,7 +61,7 @@ export class SnapshotReader {
     });
   }
 
-  /** Whether nothing changed since: three `stat` calls. */
+  /** Whether nothing has changed since the snapshot. Costs three `stat` calls. */
   async isCurrent({ paths, head, fileStamp }: Snapshot): Promise<boolean> {
     const chain = new Chain(this.#fs, paths.chain);
     const [next, currentHead, currentFile] = await Promise.all([
@@ -77,7 +77,7 @@ export class SnapshotReader {
     const version = versionOf(head);
     const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored: { value: head.value, version } };
     if (status.kind === "foreign" && content) {
-      // Taken as it is, so nobody's session: perhaps a piece of what was true before.
+      // The whole text was adopted, so it may not be a session at all but an incomplete copy of an earlier value.
       const previous = status.value === content.text ? await new Chain(this.#fs, paths.chain).previousValues(head) : [];
       if (previous.some((value) => isTornCopy(value, content.text))) return { ...snapshot, stale: true, torn: true };
       const foreignDigest = digestOf(content.text);
@@ -86,10 +86,10 @@ export class SnapshotReader {
     return { ...snapshot, stale: status.kind !== "current", torn: status.kind === "torn" };
   }
 
-  /** Without a chain the session file is a session of an earlier version or of another program. */
+  /** Adopts the session file of an earlier version of this library, or of another program, if there is no chain. */
   async #adoptFile(paths: SessionPaths, content: FileContent | undefined): Promise<Snapshot> {
     const empty = emptySnapshot(paths, content?.stamp);
-    // Empty is what a mounted file starts as. While a removal is under way the file is only what is left to remove.
+    // A mounted file is empty at first. During a removal, the session file is only a remnant that is yet to be removed.
     if (!content?.text || (await this.#fs.stat(paths.removed))) return empty;
     const foreignDigest = digestOf(content.text);
     return { ...empty, stored: { value: content.text, version: adoptedVersion(foreignDigest) }, foreignDigest };

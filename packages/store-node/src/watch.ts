@@ -2,12 +2,12 @@ import { type FSWatcher, readlinkSync, realpathSync, unwatchFile, watch, watchFi
 import { basename, dirname, join, resolve } from "node:path";
 import { pathsOf, type SessionPaths } from "./paths.ts";
 
-const POLL_INTERVAL = 2000; // ms; for file systems that do not notify, and for directories that come and go
+const POLL_INTERVAL = 2000; // ms; detects changes on file systems without notifications, and replaced directories
 const MAX_LINKS = 40;
 
 /**
- * Calls back when the session at `path` may have changed, until the returned function is called. Creates nothing,
- * throws nothing, and does not keep the process alive.
+ * Calls `onChange` when the session at `path` may have changed, until the returned function is called. Creates no
+ * files, never throws, and does not keep the process alive.
  */
 export function watchPath(path: string, onChange: () => void): () => void {
   const watcher = new SessionWatcher(pathsOf(realPath(path)), onChange);
@@ -32,7 +32,7 @@ class SessionWatcher {
     for (const path of [this.#paths.file, this.#paths.chain]) unwatchFile(path, this.#poll);
   }
 
-  /** The directory may have come since, or be another one. */
+  /** Watches the directory again, which may have been created or replaced since the last poll. */
   readonly #poll = () => {
     this.#watchDirectory();
     this.#onChange();
@@ -47,19 +47,19 @@ class SessionWatcher {
       });
       this.#directoryWatcher.on("error", () => this.#directoryWatcher?.close());
     } catch {
-      this.#directoryWatcher = undefined; // no such directory, or no notification here: the polling finds changes
+      this.#directoryWatcher = undefined; // no such directory, or no notifications: polling detects changes
     }
   }
 }
 
-/** Where `path` leads, followed as far as it leads now. */
+/** Resolves the symbolic links in `path` as far as they exist. */
 function realPath(path: string, links = 0): string {
   try {
     return realpathSync(path);
   } catch {
-    const here = join(realDirectory(dirname(path)), basename(path));
-    const target = links < MAX_LINKS ? linkTarget(here) : undefined;
-    return target === undefined ? here : realPath(resolve(dirname(here), target), links + 1);
+    const resolved = join(realDirectory(dirname(path)), basename(path));
+    const target = links < MAX_LINKS ? linkTarget(resolved) : undefined;
+    return target === undefined ? resolved : realPath(resolve(dirname(resolved), target), links + 1);
   }
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, renameSync, statSync, truncateSync, writeFileSy
 import { dirname, join } from "node:path";
 import { StoreConflictError, StoreError } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { chainOf, exit, freshPath, message, record, start, storeFailing, textOf } from "./support.ts";
 
 const run = (program: string, ...args: string[]): void => {
@@ -15,7 +15,7 @@ const failure = async (task: Promise<unknown>): Promise<StoreError> => {
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  if (!(error instanceof StoreError)) throw new Error("a StoreError was expected", { cause: error });
+  if (!(error instanceof StoreError)) throw new Error("expected a StoreError", { cause: error });
   return error;
 };
 
@@ -24,8 +24,8 @@ const saveTwice = async (path: string, name: string): Promise<string> => {
   return store.save(`${name} 2`, await store.save(`${name} 1`, undefined));
 };
 
-describe("what cannot be read is an error that names it, and stays", () => {
-  test("a session file that nobody understands", async () => {
+describe("unreadable data", () => {
+  it("keeps a session file that is not a session", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     const own = await store.save(record("R1", 1000), undefined);
@@ -35,7 +35,7 @@ describe("what cannot be read is an error that names it, and stays", () => {
     expect(textOf(path)).toBe("{ not JSON");
   });
 
-  test("a piece of what another program wrote, also where an older generation is damaged", async () => {
+  it("keeps another program's incomplete session, even if an older generation is damaged", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     await store.save(record("R2", 2000), await store.save(record("R1", 1000), undefined));
@@ -46,18 +46,18 @@ describe("what cannot be read is an error that names it, and stays", () => {
     expect(textOf(path)).toBe(damaged);
   });
 
-  test("a directory in the file's place", async () => {
+  it("reports a directory at the session file's path", async () => {
     const path = freshPath();
     mkdirSync(path);
     const error = await failure(fileStore({ path }).load());
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path });
     expect(error.message).toBe(
-      `${path} is a directory, not a file. Move it away or choose another path. What is stored was left as it is.`,
+      `${path} is a directory, not a file. Move it away or choose another path. The stored data is unchanged.`,
     );
     expect(await failure(fileStore({ path }).save("1", undefined))).toMatchObject({ code: "STORE_UNREADABLE" });
   });
 
-  test("a damaged generation", async () => {
+  it("reports a damaged generation and leaves it unchanged", async () => {
     const path = freshPath();
     await saveTwice(path, "secret");
     const generation = join(chainOf(path), "2");
@@ -67,12 +67,12 @@ describe("what cannot be read is an error that names it, and stays", () => {
     const error = await failure(store.save("2", undefined));
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: generation });
     expect(error.message).not.toContain("secret");
-    expect(error.hint).toContain(`Move the session file beside ${chainOf(path)} and then that whole directory away`);
+    expect(error.hint).toContain(`Move away the session file next to ${chainOf(path)}, then that directory`);
     expect(textOf(path)).toBe("secret 2");
     expect(statSync(generation).size).toBe(20);
   });
 
-  test.each(["by hand", "by remove()"])("a damaged generation, until all is put away %s", async (how) => {
+  it.each(["by hand", "by remove()"])("starts a new session after a damaged generation is removed %s", async (how) => {
     const path = freshPath();
     const version = await saveTwice(path, "old");
     truncateSync(join(chainOf(path), "2"), 20);
@@ -86,7 +86,7 @@ describe("what cannot be read is an error that names it, and stays", () => {
     expect((await fileStore({ path }).load())?.value).toBe("new");
   });
 
-  test("something else in the chain's place", async () => {
+  it("reports a file at the chain's path", async () => {
     const path = freshPath();
     writeFileSync(chainOf(path), "");
     expect(await failure(fileStore({ path }).load())).toMatchObject({
@@ -99,7 +99,7 @@ describe("what cannot be read is an error that names it, and stays", () => {
     });
   });
 
-  test("what this user may not read or write", async ({ skip }) => {
+  it("reports missing permissions to read and to write", async ({ skip }) => {
     skip(process.getuid?.() !== 0, "not applicable: only root can become another user");
     const path = freshPath();
     await fileStore({ path }).save("1", undefined);
@@ -114,18 +114,18 @@ describe("what cannot be read is an error that names it, and stays", () => {
   });
 });
 
-test("a pipe in the file's place is an error, and nobody waits for its other end", async () => {
+it("reports a pipe at the session file's path without blocking on it", async () => {
   const path = freshPath();
   run("mkfifo", path);
   expect(await failure(fileStore({ path }).load())).toMatchObject({ code: "STORE_UNREADABLE", location: path });
 });
 
-describe("a save that fails", () => {
-  test.each([
+describe("a failed save", () => {
+  it.each([
     ["create", "ENOSPC", "the disk is full"],
     ["create", "EROFS", "read-only"],
     ["link", "EIO", "EIO"],
-  ] as const)("in %s with %s says so and leaves all as it was", async (call, code, text) => {
+  ] as const)("reports %s failing with %s, and leaves everything unchanged", async (call, code, text) => {
     const path = freshPath();
     const version = await fileStore({ path }).save("1", undefined);
     const error = await failure(storeFailing(path, { [call]: code }).save("2", version));
@@ -147,9 +147,9 @@ const isMounted = (directory: string): boolean => {
   }
 };
 
-test("a disk that is really full is an error that says so, and leaves no half of a file", async ({ skip }) => {
+it("reports a full disk, and leaves no incomplete file", async ({ skip }) => {
   const path = freshPath();
-  skip(!isMounted(dirname(path)), "may not mount a small disk here");
+  skip(!isMounted(dirname(path)), "not applicable: cannot mount a small disk");
   onTestFinished(() => run("umount", dirname(path)));
   const store = fileStore({ path });
   const old = "1".repeat(12_000);
@@ -162,7 +162,7 @@ test("a disk that is really full is an error that says so, and leaves no half of
   });
   expect(await fileStore({ path }).load()).toEqual({ value: old, version });
   expect(readdirSync(chainOf(path))).toEqual(["1"]);
-  // There is room for the generation and none for the session file: that is saved, and repaired later.
+  // There is room for the generation but not for the session file: the value is saved, and the file repaired later.
   const later = await store.save("3".repeat(16_000), version);
   expect(await fileStore({ path }).load()).toEqual({ value: "3".repeat(16_000), version: later });
 });

@@ -13,17 +13,17 @@ import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { StoreConflictError } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { chainOf, freshDirectory, freshPath, generationsOf, textOf } from "./support.ts";
 
-describe("one string", () => {
-  test.each([
+describe("load and save", () => {
+  it.each([
     ["a JSON text", '{"a":1}'],
     ["an empty text", ""],
-    ["text of every plane", "é ← \u{1F510} \u2028 \0 \uFEFFx"],
+    ["text with characters of every Unicode plane", "é ← \u{1F510} \u2028 \0 \uFEFFx"],
     ["a lone surrogate", "\uD83D."],
-    ["64 kB", "0123456789abcdef".repeat(4096)],
-  ])("%s comes back as it was", async (_name, value) => {
+    ["64 kB of text", "0123456789abcdef".repeat(4096)],
+  ])("returns %s unchanged", async (_name, value) => {
     const path = freshPath();
     const version = await fileStore({ path }).save(value, undefined);
     const first = fileStore({ path });
@@ -32,13 +32,13 @@ describe("one string", () => {
     expect(textOf(path)).toBe(Buffer.from(value).toString());
   });
 
-  test("without a session there is nothing, and nothing is created", async () => {
+  it("returns undefined and creates nothing if there is no session", async () => {
     const path = join(freshDirectory(), "a", "b", "session.json");
     expect(await fileStore({ path }).load()).toBeUndefined();
     expect(existsSync(join(path, "../.."))).toBe(false);
   });
 
-  test("a store says what it can do, and shows nothing of the session", async () => {
+  it("declares its capabilities, and hides the session from inspection", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     await store.save("secret-1", undefined);
@@ -48,19 +48,19 @@ describe("one string", () => {
     expect(inspect(store, { depth: 9, showHidden: true }) + JSON.stringify(store)).not.toContain("secret-1");
   });
 
-  test("two sessions in one directory do not mix", async () => {
+  it("keeps two sessions in one directory apart", async () => {
     const directory = freshDirectory();
     const [a, b] = [fileStore({ path: join(directory, "a") }), fileStore({ path: join(directory, "b") })];
-    await a.save("of a", undefined);
-    await b.save("of b", undefined);
+    await a.save("value of a", undefined);
+    await b.save("value of b", undefined);
     await a.remove();
     expect(await a.load()).toBeUndefined();
-    expect((await b.load())?.value).toBe("of b");
+    expect((await b.load())?.value).toBe("value of b");
   });
 });
 
-describe("compare and set", () => {
-  test("saves over the expected version only", async () => {
+describe("compare-and-set", () => {
+  it("saves only over the expected version", async () => {
     const path = freshPath();
     const [store, other] = [fileStore({ path }), fileStore({ path })];
     const first = await store.save("1", undefined);
@@ -72,13 +72,13 @@ describe("compare and set", () => {
     expect(textOf(path)).toBe("3");
   });
 
-  test("an expected version where there is none is a conflict, and makes no directory", async () => {
+  it("reports a conflict and creates no directory if a version is expected but none exists", async () => {
     const path = join(freshDirectory(), "missing", "session.json");
     await expect(fileStore({ path }).save("1", "1-abc")).rejects.toThrow(StoreConflictError);
     expect(existsSync(dirname(path))).toBe(false);
   });
 
-  test("of many saves over one version one wins", async () => {
+  it("lets exactly one of many saves over the same version win", async () => {
     const path = freshPath();
     const version = await fileStore({ path }).save("start", undefined);
     const outcomes = await Promise.allSettled(
@@ -90,7 +90,7 @@ describe("compare and set", () => {
     expect(textOf(path)).toBe(`by ${winners[0]}`);
   });
 
-  test("a version never comes again, also when the same text does", async () => {
+  it("never repeats a version, even for the same text", async () => {
     const path = freshPath();
     const [store, watching] = [fileStore({ path }), fileStore({ path })];
     const versions: string[] = [];
@@ -105,7 +105,7 @@ describe("compare and set", () => {
     for (const version of versions) await expect(store.save("late", version)).rejects.toThrow(StoreConflictError);
   });
 
-  test("few old generations are kept, and no temporary file", async () => {
+  it("keeps three generations and no temporary files", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     let version: string | undefined;
@@ -115,7 +115,7 @@ describe("compare and set", () => {
 });
 
 describe("remove", () => {
-  test("leaves nothing, twice, and a session can begin anew", async () => {
+  it("leaves nothing behind, can be repeated, and allows a new session", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     await store.save("1", undefined);
@@ -127,14 +127,14 @@ describe("remove", () => {
     expect(generationsOf(path)).toEqual([1]);
   });
 
-  test("also removes a session that another program wrote", async () => {
+  it("also removes a session that another program wrote", async () => {
     const path = freshPath();
     writeFileSync(path, "foreign");
     await fileStore({ path }).remove();
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
-  test("finishes a removal that was interrupted", async () => {
+  it("finishes a removal that was interrupted", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     await store.save("1", undefined);
@@ -144,13 +144,13 @@ describe("remove", () => {
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
-  test("where there is no directory there is nothing to do", async () => {
+  it("does nothing if there is no directory", async () => {
     const directory = freshDirectory();
     await fileStore({ path: join(directory, "missing", "session.json") }).remove();
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test("never removes a directory that stands in the file's place", async () => {
+  it("never removes a directory at the session file's path", async () => {
     const path = freshPath();
     mkdirSync(path);
     writeFileSync(join(path, "precious"), "");
@@ -159,8 +159,8 @@ describe("remove", () => {
   });
 });
 
-describe("symbolic links", () => {
-  test("are followed and stay", async () => {
+describe("a path with symbolic links", () => {
+  it("follows and keeps the links", async () => {
     const directory = freshDirectory();
     const [real, link] = [join(directory, "real.json"), join(directory, "link.json")];
     writeFileSync(real, "foreign");
@@ -173,7 +173,7 @@ describe("symbolic links", () => {
     expect((await fileStore({ path: real }).load())?.value).toBe("1");
   });
 
-  test("lead to a session that is yet to come", async () => {
+  it("creates the session that a dangling link points to", async () => {
     const directory = freshDirectory();
     const link = join(directory, "link.json");
     symlinkSync("deep/real.json", link);
@@ -182,7 +182,7 @@ describe("symbolic links", () => {
     expect((await fileStore({ path: join(directory, "deep/real.json") }).load())?.value).toBe("1");
   });
 
-  test("of directories lead to one session", async () => {
+  it("opens the same session through a link to its directory", async () => {
     const directory = freshDirectory();
     mkdirSync(join(directory, "real"));
     symlinkSync("real", join(directory, "link"));
@@ -190,15 +190,15 @@ describe("symbolic links", () => {
     expect(await fileStore({ path: join(directory, "real", "s") }).load()).toEqual({ value: "1", version });
   });
 
-  test("in a circle are an error", async () => {
+  it("rejects a circular link", async () => {
     const path = freshPath();
     symlinkSync("session.json", path);
     await expect(fileStore({ path }).load()).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
   });
 });
 
-describe("for the owner only", () => {
-  test("files are 0600 and created directories 0700, existing ones are left alone", async () => {
+describe("permissions", () => {
+  it("creates files with 0600 and directories with 0700, and leaves existing directories alone", async () => {
     const path = join(freshDirectory(), "new", "session.json");
     const before = statSync(dirname(dirname(path))).mode;
     await fileStore({ path }).save("1", undefined);
@@ -210,7 +210,7 @@ describe("for the owner only", () => {
     expect(statSync(dirname(dirname(path))).mode).toBe(before);
   });
 
-  test("an open session file of another program becomes private", async () => {
+  it("makes another program's readable session file private", async () => {
     const path = freshPath();
     writeFileSync(path, "foreign", { mode: 0o644 });
     const store = fileStore({ path });
@@ -219,8 +219,8 @@ describe("for the owner only", () => {
   });
 });
 
-describe("a directory that vanishes", () => {
-  test("is not taken for the end of the session by who has seen it", async () => {
+describe("a directory that disappears", () => {
+  it("reports STORE_UNAVAILABLE, not the end of the session, to a process that has seen the session", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     await store.save("1", undefined);
@@ -232,7 +232,7 @@ describe("a directory that vanishes", () => {
     expect(await fileStore({ path }).load()).toBeUndefined();
   });
 
-  test("nor after a save that met the conflict (P2)", async () => {
+  it("still reports STORE_UNAVAILABLE after a save that found a conflict (P2)", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     const version = await store.save("1", undefined);
@@ -241,7 +241,7 @@ describe("a directory that vanishes", () => {
     await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   });
 
-  test("a session removed by somebody else is just gone", async () => {
+  it("reports no session after another store removes it", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     await store.save("1", undefined);

@@ -1,11 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { StoreConflictError } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { freshPath, generationsOf, record, storeWith, textOf } from "./support.ts";
 
-describe("another program's session", () => {
-  test("is the value where there is no chain, and is saved over by its version", async () => {
+describe("a session file that another program wrote", () => {
+  it("is adopted if there is no chain, and is replaced by a save over its version", async () => {
     const path = freshPath();
     writeFileSync(path, "foreign");
     const store = fileStore({ path });
@@ -18,7 +18,7 @@ describe("another program's session", () => {
     expect((await store.load())?.value).toBe("1");
   });
 
-  test("is not saved over once it is another one", async () => {
+  it("is not replaced by a save over its version after it has changed", async () => {
     const path = freshPath();
     writeFileSync(path, "foreign");
     const store = fileStore({ path });
@@ -28,7 +28,7 @@ describe("another program's session", () => {
     expect(textOf(path)).toBe("changed");
   });
 
-  test("is adopted over the chain when it is newer", async () => {
+  it("replaces the latest generation if it is newer", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     const own = await store.save(record("R1", 1000), undefined);
@@ -41,7 +41,7 @@ describe("another program's session", () => {
     expect(await fileStore({ path }).load()).toEqual({ value: record("R10", 3000), version });
   });
 
-  test("that appears while we save is left for the next load", async () => {
+  it("is adopted by the next load if it was written during a save", async () => {
     const path = freshPath();
     const store = storeWith(path, {
       link: async (from, to) => {
@@ -56,7 +56,7 @@ describe("another program's session", () => {
     expect(textOf(path)).toContain("R9");
   });
 
-  test("an empty file is no session yet", async () => {
+  it("counts as no session if it is empty", async () => {
     const path = freshPath();
     writeFileSync(path, "");
     const store = fileStore({ path });

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StoreError } from "@unexpired/core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
 import { codeOf, errnoError } from "../src/fs-errors.ts";
 import {
@@ -24,7 +24,7 @@ const chainIn = (directory: string, calls: Partial<FileSystem> = {}): Chain =>
 
 const failing = (code: string) => () => Promise.reject(errnoError(code));
 
-/** Publishes one value on top of another. */
+/** Publishes a value over the latest generation. */
 async function publish(chain: Chain, value: string, foreign?: string): Promise<Generation> {
   const draft = await chain.draft(value, { head: await chain.head(), foreignDigest: foreign });
   if (!draft || !(await chain.publish(draft))) throw new Error("not published");
@@ -38,17 +38,17 @@ async function publishTimes(chain: Chain, times: number): Promise<void> {
 const failure = async (promise: Promise<unknown>): Promise<StoreError> => {
   const error: unknown = await promise.catch((thrown: unknown) => thrown);
   if (error instanceof StoreError) return error;
-  throw new Error("no StoreError");
+  throw new Error("expected a StoreError");
 };
 
-describe("the truth", () => {
-  test("is nothing where there is no directory, or an empty one", async () => {
+describe("head", () => {
+  it("returns undefined if the directory is missing or empty", async () => {
     const directory = freshDirectory();
     expect(await chainIn(join(directory, "absent")).head()).toBeUndefined();
     expect(await chainIn(directory).head()).toBeUndefined();
   });
 
-  test("is the highest number, and nothing that is no number of ours", async () => {
+  it("returns the highest generation, and ignores other file names", async () => {
     const directory = freshDirectory();
     const envelope = (value: string) => JSON.stringify({ id: "i", past: [], value });
     for (const name of ["2", "10", "9"]) writeFileSync(join(directory, name), envelope(name));
@@ -60,7 +60,7 @@ describe("the truth", () => {
     expect((await chainIn(directory).head())?.value).toBe("longest");
   });
 
-  test("is looked for again where it was collected meanwhile, but not for ever", async () => {
+  it("reads again if the generation was collected concurrently, at most 50 times", async () => {
     const directory = freshDirectory();
     await publish(chainIn(directory), "value");
     const absentUntil = (last: number) => {
@@ -73,43 +73,43 @@ describe("the truth", () => {
     expect(error.message).toBe(`${directory} changes faster than it can be read. Try again.`);
   });
 
-  test("is unknown where the directory cannot be read", async () => {
+  it("rejects if the directory cannot be read", async () => {
     const error = await failure(chainIn(freshDirectory(), { list: failing("EACCES") }).head());
-    expect(error.message).toContain("may not be read (EACCES)");
+    expect(error.message).toContain("is not readable (EACCES)");
   });
 
-  test("is unknown where its file cannot be read", async () => {
+  it("rejects if the file of the generation cannot be read", async () => {
     const directory = freshDirectory();
     await publish(chainIn(directory), "value");
     const error = await failure(chainIn(directory, { read: failing("EACCES") }).head());
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: join(directory, "1") });
-    expect(error.message).toContain("may not be read (EACCES)");
+    expect(error.message).toContain("is not readable (EACCES)");
   });
 
-  test.each([
+  it.each([
     ["nothing", ""],
-    ["half of it", '{"id":"i","past":[],'],
+    ["half of an envelope", '{"id":"i","past":[],'],
     ["null", "null"],
-    ["a number for the id", '{"id":1,"past":[],"value":"v"}'],
+    ["a numeric id", '{"id":1,"past":[],"value":"v"}'],
     ["no value", '{"id":"i","past":[]}'],
     ["no past", '{"id":"i","value":"v"}'],
-    ["a past that is no list", '{"id":"i","past":{},"value":"v"}'],
+    ["a past that is not an array", '{"id":"i","past":{},"value":"v"}'],
     ["a past of numbers", '{"id":"i","past":["a.b",1],"value":"v"}'],
-  ])("is damaged where its file holds %s", async (_name, text) => {
+  ])("rejects a file that contains %s as damaged", async (_name, text) => {
     const directory = freshDirectory();
     const path = join(directory, "1");
     writeFileSync(path, text);
     const error = await failure(chainIn(directory).head());
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path });
     expect(error.message).toContain(
-      "is damaged: it holds no complete generation of the session. It was left as it is.",
+      "is damaged: it does not contain a complete generation. Move away the session file",
     );
     expect(textOf(path)).toBe(text);
   });
 });
 
-describe("a draft", () => {
-  test("remembers what was the truth before it, as digests, the newest 32", async () => {
+describe("draft", () => {
+  it("records the digests of the newest 32 earlier values", async () => {
     const chain = chainIn(freshDirectory());
     const first = await publish(chain, "first");
     expect(first).toMatchObject({ number: 1, ancestors: [], value: "first", id: expect.stringMatching(HEX) });
@@ -121,7 +121,7 @@ describe("a draft", () => {
     expect(await chain.head()).toMatchObject({ number: 2, ancestors: second.ancestors, value: "second" });
   });
 
-  test("is written durably under a name that nobody reads, and of a length that nobody can tell", async () => {
+  it("writes durably under a temporary name, with a random length", async () => {
     const directory = freshDirectory();
     const created: [string, string, object][] = [];
     const create: FileSystem["create"] = (path, text, options) => {
@@ -143,13 +143,13 @@ describe("a draft", () => {
     expect(await chain.head()).toBeUndefined();
   });
 
-  test("cannot be written where the chain was removed", async () => {
+  it("returns undefined if the chain was removed", async () => {
     const chain = chainIn(join(freshDirectory(), "absent"));
     expect(await chain.draft("value", { head: undefined, foreignDigest: undefined })).toBeUndefined();
   });
 });
 
-describe("publishing", () => {
+describe("publish", () => {
   const draftIn = async (directory: string, calls: Partial<FileSystem> = {}) => {
     const chain = chainIn(directory, calls);
     const draft = await chain.draft("mine", { head: await chainIn(directory).head(), foreignDigest: undefined });
@@ -157,7 +157,7 @@ describe("publishing", () => {
     return { chain, draft };
   };
 
-  test("makes the name durable, and removes the other one", async () => {
+  it("makes the published name durable, and removes the temporary one", async () => {
     const directory = freshDirectory();
     const synced: string[] = [];
     const { chain, draft } = await draftIn(directory, { syncDirectory: async (path) => void synced.push(path) });
@@ -166,17 +166,17 @@ describe("publishing", () => {
     expect(readdirSync(directory)).toEqual(["1"]);
   });
 
-  test("is done also where the other name stays", async () => {
+  it("succeeds even if the temporary name cannot be removed", async () => {
     const { chain, draft } = await draftIn(freshDirectory(), { unlink: failing("EIO") });
     expect(await chain.publish(draft)).toBe(true);
   });
 
-  test.each(["EEXIST", "ENOENT"])("is a conflict where linking fails with %s", async (code) => {
+  it.each(["EEXIST", "ENOENT"])("returns false if linking fails with %s", async (code) => {
     const { chain, draft } = await draftIn(freshDirectory(), { link: failing(code) });
     expect(await chain.publish(draft)).toBe(false);
   });
 
-  test("fails where linking fails otherwise", async () => {
+  it("rejects if linking fails with any other error", async () => {
     const other = await draftIn(freshDirectory(), { link: failing("EIO") });
     await expect(other.chain.publish(other.draft)).rejects.toThrow("EIO");
     const strange = await draftIn(freshDirectory(), { link: () => Promise.reject(new Error("no code")) });
@@ -188,57 +188,57 @@ describe("publishing", () => {
     read: async () => ({ text: JSON.stringify({ id, past, value: "theirs" }), stamp: {} as Stamp }),
   });
 
-  test.each<[string, Partial<FileSystem>, boolean | undefined]>([
-    ["everything was removed since", { list: async () => [] }, undefined],
-    ["another chain has begun since", later([], 1), false],
-    ["others were built on it", later(["a.b", "mine.x"], 4), true],
-    ["others were built on another one", later(["a.b"], 4), false],
-    ["others were built on one of nearly the same name", later(["mine2.x", "a.mine.x"], 4), false],
-    ["15 others were built on another one", later(["a.b"], 16), false],
-  ])("where %s", async (_name, calls, expected) => {
+  it.each<[string, Partial<FileSystem>, boolean | undefined]>([
+    ["the chain was removed", { list: async () => [] }, undefined],
+    ["a new chain was started", later([], 1), false],
+    ["later generations descend from it", later(["a.b", "mine.x"], 4), true],
+    ["later generations do not descend from it", later(["a.b"], 4), false],
+    ["later generations descend from one with a similar id", later(["mine2.x", "a.mine.x"], 4), false],
+    ["15 later generations do not descend from it", later(["a.b"], 16), false],
+  ])("detects after linking that %s", async (_name, calls, expected) => {
     const directory = freshDirectory();
     const { draft } = await draftIn(directory);
     expect(await chainIn(directory, calls).publish({ ...draft, id: "mine" })).toBe(expected);
   });
 
-  test("is gone where only older ones are left", async () => {
+  it("returns undefined if only older generations are left", async () => {
     const directory = freshDirectory();
     const { draft } = await draftIn(directory);
     expect(await chainIn(directory, later([], 1, "mine")).publish({ ...draft, id: "mine", number: 2 })).toBeUndefined();
   });
 
-  test("says so where nobody can tell any more", async () => {
+  it("rejects if too many later generations exist to tell", async () => {
     const directory = freshDirectory();
     const { draft } = await draftIn(directory);
     const error = await failure(chainIn(directory, later(["a.b"], 17)).publish(draft));
     expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: directory });
     expect(error.message).toContain(
-      "moved on so far meanwhile that nobody can tell whether our value was part of it. Load it again and look.",
+      "changed too many times to tell whether this save took effect. Load it again to find out.",
     );
   });
 });
 
-describe("collecting", () => {
+describe("collect", () => {
   const namesAfter = async (directory: string, calls: Partial<FileSystem> = {}) => {
     const newest = await chainIn(directory).head();
     if (newest) await chainIn(directory, calls).collect(newest);
     return readdirSync(directory).sort();
   };
 
-  test("keeps the newest three", async () => {
+  it("keeps the newest three generations", async () => {
     const directory = freshDirectory();
     await publishTimes(chainIn(directory), 5);
     expect(await namesAfter(directory)).toEqual(["3", "4", "5"]);
   });
 
-  test("removes what it can where something cannot be removed", async () => {
+  it("removes the others if a file cannot be removed", async () => {
     const directory = freshDirectory();
     await publishTimes(chainIn(directory), 5);
     const unlink = async (path: string) => (path.endsWith("1") ? failing("EIO")() : nodeFileSystem.unlink(path));
     expect(await namesAfter(directory, { unlink })).toEqual(["1", "3", "4", "5"]);
   });
 
-  test("leaves alone what is not ours", async () => {
+  it("leaves files with other names alone", async () => {
     const directory = freshDirectory();
     const foreign = ["01", "draft", "draft-", "draft-0g", "draft-0a.txt", "my-draft-0a", "notes"];
     for (const name of foreign) writeFileSync(join(directory, name), "");
@@ -247,12 +247,12 @@ describe("collecting", () => {
     expect(await namesAfter(directory, { stat })).toEqual([...foreign, "2", "3", "4"].sort());
   });
 
-  test.each<[string, bigint | undefined, boolean]>([
-    ["a minute older than the truth", MINUTE, true],
-    ["more than a minute older", MINUTE + 1n, false],
-    ["newer", -MINUTE * 2n, true],
-    ["gone already", undefined, true],
-  ])("of a temporary file %s", async (_name, age, stays) => {
+  it.each<[string, bigint | undefined, boolean]>([
+    ["that is a minute older than the latest generation", MINUTE, true],
+    ["that is more than a minute older", MINUTE + 1n, false],
+    ["that is newer", -MINUTE * 2n, true],
+    ["that no longer exists", undefined, true],
+  ])("keeps or removes a temporary file %s", async (_name, age, stays) => {
     const directory = freshDirectory();
     const names = [temporaryName("draft"), temporaryName("projection"), "draft-0"];
     for (const name of names) writeFileSync(join(directory, name), "");
@@ -262,7 +262,7 @@ describe("collecting", () => {
   });
 });
 
-describe("collecting with drafts that are more than a file", () => {
+describe("collect with revokeDraft", () => {
   const collectIn = async (directory: string, names: readonly string[]) => {
     for (const name of names) writeFileSync(join(directory, name), "");
     await publishTimes(chainIn(directory), 3);
@@ -276,20 +276,20 @@ describe("collecting with drafts that are more than a file", () => {
     return { revoked: revoked.sort(), left: readdirSync(directory).sort() };
   };
 
-  test("leaves abandoned drafts to the caller, and removes the rest", async () => {
+  it("revokes abandoned drafts, and removes other files", async () => {
     const names = ["draft-0a", "dead-0b", "projection-0c"];
     const { revoked, left } = await collectIn(freshDirectory(), names);
     expect(revoked).toEqual(["0a", "0b"]);
     expect(left).toEqual(["2", "3", "4", "dead-0b", "draft-0a"]);
   });
 
-  test("goes on if a draft cannot be revoked", async () => {
+  it("continues if a draft cannot be revoked", async () => {
     const { revoked, left } = await collectIn(freshDirectory(), ["draft-0f", "draft-0a", "projection-0c"]);
     expect(revoked).toEqual(["0a", "0f"]);
     expect(left).toEqual(["2", "3", "4", "draft-0a", "draft-0f"]);
   });
 
-  test("removes them as files if the caller does not revoke them", async () => {
+  it("removes drafts as files if revokeDraft is omitted", async () => {
     const directory = freshDirectory();
     for (const name of ["draft-0a", "dead-0b"]) writeFileSync(join(directory, name), "");
     const newest = await publish(chainIn(directory), "value");
@@ -299,7 +299,7 @@ describe("collecting with drafts that are more than a file", () => {
   });
 });
 
-describe("retiring", () => {
+describe("retire", () => {
   const freshChain = async () => {
     const directory = join(freshDirectory(), "chain");
     mkdirSync(directory);
@@ -310,21 +310,21 @@ describe("retiring", () => {
     throw new Error("not expected");
   };
 
-  test("renames the chain with all that is in it", async () => {
+  it("renames the chain with its contents", async () => {
     const { directory, target } = await freshChain();
     await chainIn(directory).retire(target, never);
     expect(existsSync(directory)).toBe(false);
     expect(readdirSync(target)).toEqual(["1"]);
   });
 
-  test("renames an empty chain if there is none", async () => {
+  it("creates and renames an empty chain if no chain exists", async () => {
     const { directory, target } = await freshChain();
     rmSync(directory, { recursive: true });
     await chainIn(directory).retire(target, never);
     expect(readdirSync(target)).toEqual([]);
   });
 
-  test("clears a target that is left from an interrupted removal", async () => {
+  it("clears a target that is left from an interrupted removal", async () => {
     const { directory, target } = await freshChain();
     mkdirSync(target);
     writeFileSync(join(target, "7"), "old");
@@ -337,7 +337,7 @@ describe("retiring", () => {
     expect(readdirSync(target)).toEqual(["1"]);
   });
 
-  test.each(["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"])("tries again after %s, four times in all", async (code) => {
+  it.each(["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"])("retries after %s, with four attempts in total", async (code) => {
     const { directory, target } = await freshChain();
     const attempt = async (failures: number) => {
       const calls: string[] = [];
@@ -356,7 +356,7 @@ describe("retiring", () => {
     expect(await attempt(3)).toEqual({ calls: [...round, ...round, ...round, "rename"], outcome: undefined });
   });
 
-  test("passes on any other failure", async () => {
+  it("rejects with any other error", async () => {
     const { directory, target } = await freshChain();
     const strange = () => Promise.reject(new Error("no code"));
     await expect(chainIn(directory, { rename: failing("EACCES") }).retire(target, never)).rejects.toThrow("EACCES");
@@ -367,15 +367,15 @@ describe("retiring", () => {
   });
 });
 
-describe("what was true before", () => {
-  test("is read from the generations that are kept", async () => {
+describe("previousValues", () => {
+  it("returns the values of the generations that are kept", async () => {
     const chain = chainIn(freshDirectory());
     await publishTimes(chain, 4);
     const head = await publish(chain, "head");
     expect(await chain.previousValues(head)).toEqual(["value 4", "value 3"]);
   });
 
-  test("is left out where it cannot be read", async () => {
+  it("omits generations that cannot be read", async () => {
     const directory = freshDirectory();
     const chain = chainIn(directory);
     await publish(chain, "first");
@@ -386,14 +386,14 @@ describe("what was true before", () => {
   });
 });
 
-test("names, versions and digests", () => {
+it("formats names, versions and digests", () => {
   const generation = { number: 7, id: "id", value: "v", ancestors: [`a.${digestOf("x")}`, `.${digestOf("y")}`] };
   const newest: Generation = { ...generation, stamp: {} as Stamp };
   expect(versionOf(newest)).toBe("7-id");
   expect(adoptedVersion("digest")).toBe("0-digest");
   expect(["0-digest", "7-id", "70-id", "10-0-"].map(isAdoptedVersion)).toEqual([true, false, false, false]);
   expect(["x", "y", "v", ""].map((text) => isAncestor(newest, text))).toEqual([true, true, false, false]);
-  expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of nothing, base64url
+  expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of an empty text
   expect(temporaryName("projection")).toMatch(/^projection-[0-9a-f]{16}$/);
   expect(chainIn("/chain").generationPath(7)).toBe(join("/chain", "7"));
 });

@@ -2,23 +2,23 @@ import { existsSync } from "node:fs";
 import { StoreConflictError, type TokenStore } from "@unexpired/core";
 import { reconcileRecords } from "@unexpired/core/session-record";
 import { fileStore } from "@unexpired/store-node";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { type Fate, randomFrom, Schedule } from "../../../verification/end-to-end/support/schedule.ts";
 import { openFileStore } from "../src/file-store.ts";
 import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
 import { chainOf, freshPath, textOf } from "./support.ts";
 
-/** A disk that syncs nothing: nobody cuts the power. */
+/** A disk without syncing: these tests do not simulate power failures. */
 const disk: FileSystem = {
   ...nodeFileSystem,
   syncDirectory: async () => undefined,
   create: (path, text) => nodeFileSystem.create(path, text, { durable: false }),
 };
 
-/** What the processes were told. */
+/** The results that the processes received. */
 interface History {
   readonly saved: { readonly expected: string | undefined; readonly version: string }[];
-  /** The value of each version that somebody saved or loaded: `[who, turn, version before]`. */
+  /** The value of each version that a process saved or loaded: `[who, turn, previous version]`. */
   readonly values: Map<string, string>;
 }
 
@@ -85,22 +85,22 @@ async function check(path: string, { saved, values }: History, removes: boolean)
   const expectations = saved.flatMap(({ expected }) => (expected === undefined ? [] : [expected]));
   expect(new Set(expectations).size).toBe(expectations.length);
   if (removes) return;
-  // All saves that were told of stand in one line, from the first to what is stored now.
-  const line: string[] = [];
+  // All successful saves form one chain, from the first to the stored version.
+  const lineage: string[] = [];
   if (found) values.set(found.version, found.value);
   for (let version = found?.version; version !== undefined && version !== "none"; ) {
-    line.push(version);
+    lineage.push(version);
     version = (JSON.parse(values.get(version) ?? "[]") as string[])[2];
   }
-  expect(line).toEqual(expect.arrayContaining(saved.map(({ version }) => version)));
+  expect(lineage).toEqual(expect.arrayContaining(saved.map(({ version }) => version)));
 }
 
 const seeds = Array.from({ length: 60 }, (_, seed) => seed);
 
-test.each([
-  ["processes that live", {}],
+it.each([
+  ["processes that keep running", {}],
   ["processes that die", { deathOdds: 60 }],
-  ["processes of which one removes", { removes: true }],
-])("%s, in any order of their calls", async (_name, options) => {
+  ["processes of which one removes the session", { removes: true }],
+])("loses no save of %s, in any order of their calls", async (_name, options) => {
   for (const seed of seeds) await play(seed, options);
 });

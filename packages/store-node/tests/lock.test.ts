@@ -1,18 +1,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { directoryLock } from "../src/lock.ts";
 import { exit, freshDirectory, message, start } from "./support.ts";
 
 const wait = async () => {};
 
-test("one holds it, who does not wait goes without, and who waits gets it next", async () => {
+it("is held by one process at a time, and goes to the one that waits next", async () => {
   const directory = freshDirectory();
   const release = await directoryLock(directory, { wait: undefined });
   expect(await directoryLock(directory, { wait: undefined })).toBeUndefined();
   const waiting = directoryLock(directory, { wait });
-  await setTimeout(15); // it has found the lock taken by now
+  await setTimeout(15); // by now it has found the lock held
   await release?.();
   const releaseSecond = await waiting;
   expect(releaseSecond).toBeDefined();
@@ -21,20 +21,20 @@ test("one holds it, who does not wait goes without, and who waits gets it next",
   expect(existsSync(join(directory, "lock"))).toBe(false);
 });
 
-test("nobody waits for ever", async () => {
+it("stops waiting after a while", async () => {
   const directory = freshDirectory();
   const release = await directoryLock(directory, { wait: undefined });
   expect(await directoryLock(directory, { wait })).toBeUndefined();
   await release?.();
 });
 
-test("a lock that was lost does not end the process", async () => {
+it("does not end the process if the lock is lost", async () => {
   const child = start("lose-lock", { args: [freshDirectory()] });
   expect(await message(child)).toBe("alive");
   expect(await exit(child)).toBe(0);
 });
 
-test("releasing what is gone is no error", async () => {
+it("releases a lock that no longer exists", async () => {
   const release = await directoryLock(join(freshDirectory(), "missing"), { wait });
   await release?.();
   expect(release).toBeDefined();

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileStore } from "@unexpired/store-node";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parseProcStat } from "../src/process-identity.ts";
 import { exit, message, start } from "./support.ts";
 
@@ -11,7 +11,7 @@ const idWith = (changes: Record<number, string>): string =>
   parts.map((part, index) => changes[index] ?? part).join("/");
 const [PLATFORM, BOOT, PID_NAMESPACE, TIME_NAMESPACE, PID, START] = [0, 1, 2, 3, 4, 5] as const;
 
-test("every store of one process is the same holder, and not gone", async () => {
+it("is the same for all stores of a process, which is not gone", async () => {
   expect(fileStore({ path: "/elsewhere/session.json" }).holder?.id).toBe(identity.id);
   expect(await identity.isGone(identity.id)).toBe(false);
 });
@@ -22,7 +22,7 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
     return idWith({ [PID]: String(pid), [START]: status?.startedAt ?? "" });
   };
 
-  test("a process is gone once it was killed, not while it is stopped", async () => {
+  it("reports a killed process as gone, but not a stopped one", async () => {
     const child = start("idle");
     await message(child);
     const id = idOf(child.pid ?? 0);
@@ -34,8 +34,8 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
     expect(await identity.isGone(id)).toBe(true);
   });
 
-  test("a process that ended is gone, also while nobody has taken note of it", async () => {
-    // `sleep` becomes the parent of a child that ends, and never asks about it.
+  it("reports a zombie process as gone", async () => {
+    // `sleep` becomes the parent of a child that ends, and never waits for it.
     const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
     const pid = Number(String(await new Promise((resolve) => parent.stdout.once("data", resolve))));
     const id = idOf(pid);
@@ -44,25 +44,25 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
     parent.kill("SIGKILL");
   });
 
-  test.each([
-    ["another start time: the pid was given to another process", { [START]: "1" }, true],
-    ["no such pid", { [PID]: "4194305" }, true],
+  it.each([
+    ["another start time, because the pid was reused", { [START]: "1" }, true],
+    ["a pid that does not exist", { [PID]: "4194305" }, true],
     ["another boot", { [BOOT]: "00000000-0000-0000-0000-000000000000", [PID]: "4194305" }, false],
     ["another PID namespace", { [PID_NAMESPACE]: "1", [PID]: "4194305" }, false],
     ["another time namespace", { [TIME_NAMESPACE]: "1", [START]: "1" }, false],
     ["another system", { [PLATFORM]: "darwin", [PID]: "4194305" }, false],
-    ["no pid", { [PID]: "x" }, false],
+    ["an invalid pid", { [PID]: "x" }, false],
     ["pid 0", { [PID]: "0" }, false],
-    ["something after it", { [START]: "1/2" }, false],
-  ])("%s", async (_name, changes, gone) => {
+    ["a trailing segment", { [START]: "1/2" }, false],
+  ])("tells whether a process is gone from an id with %s", async (_name, changes, gone) => {
     expect(await identity.isGone(idWith(changes))).toBe(gone);
   });
 
-  test.each(["", "x", "linux", identity.id.slice(0, 20)])("an id that is none (%j) is not gone", async (id) => {
+  it.each(["", "x", "linux", identity.id.slice(0, 20)])("does not report an invalid id (%j) as gone", async (id) => {
     expect(await identity.isGone(id)).toBe(false);
   });
 
-  test("a command's name does not confuse", () => {
+  it("parses a stat line whose command name contains parentheses", () => {
     const fields = Array.from({ length: 30 }, (_, index) => index + 4).join(" ");
     expect(parseProcStat(`12 (a) Z (b c) S ${fields}`)).toEqual({ state: "S", startedAt: "22" });
     expect(parseProcStat("12 (a) S 1 2")).toBeUndefined();

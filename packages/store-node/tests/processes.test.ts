@@ -2,10 +2,10 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileStore } from "@unexpired/store-node";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { chainOf, exit, freshDirectory, freshPath, generationsOf, latch, message, start, textOf } from "./support.ts";
 
-test("8 processes × 100 increments lose none", { timeout: 120_000 }, async () => {
+it("loses none of 8 × 100 increments by 8 processes", { timeout: 120_000 }, async () => {
   const path = freshPath();
   const children = Array.from({ length: 8 }, () => start("increment", { args: [path, "100"] }));
   expect(await Promise.all(children.map(exit))).toEqual(Array(8).fill(0));
@@ -19,7 +19,7 @@ const isWhole = (value: string): boolean => {
   return text === String(Number(number) % 10).repeat(20_000);
 };
 
-test("a reader sees whole values only, in the chain and in the file, and none goes back", async () => {
+it("shows readers only complete values, in the chain and in the session file, in order", async () => {
   const path = freshPath();
   const writer = start("save-forever", { args: [path] });
   await message(writer);
@@ -36,12 +36,12 @@ test("a reader sees whole values only, in the chain and in the file, and none go
   }
 });
 
-/** Starts a writer, lets it tell of a save, kills it a little later, and looks at what it left. */
+/** Starts a writer, waits until it reports a save, kills it a little later, and checks the stored session. */
 async function killOnce(path: string, delay: number): Promise<void> {
   const child = start("save-forever", { args: [path] });
-  let told = -1;
+  let reported = -1;
   child.on("message", (number) => {
-    told = Number(number);
+    reported = Number(number);
   });
   await message(child);
   await setTimeout(delay);
@@ -50,12 +50,12 @@ async function killOnce(path: string, delay: number): Promise<void> {
   const found = await fileStore({ path }).load();
   const value = found?.value ?? "";
   expect(isWhole(value)).toBe(true);
-  // A save that was in flight may have made it, and not yet been told of.
-  expect([told, told + 1]).toContain(Number.parseInt(value, 10));
+  // A save in flight may have succeeded without having been reported.
+  expect([reported, reported + 1]).toContain(Number.parseInt(value, 10));
   expect(isWhole(textOf(path))).toBe(true);
 }
 
-test("writers killed at any moment, 50 times, leave the old or the new, and the next one goes on", {
+it("keeps the old or the new session if a writer is killed at any moment, 50 times", {
   timeout: 120_000,
 }, async () => {
   const paths = [freshPath(), freshPath()];
@@ -70,7 +70,7 @@ test("writers killed at any moment, 50 times, leave the old or the new, and the 
   );
 });
 
-test("files are private from their creation, whatever the mask", async () => {
+it("creates private files regardless of the umask", async () => {
   const path = join(freshDirectory(), "new", "session.json");
   const child = start("save-once", { args: [path, "1"] });
   expect(await message(child)).toEqual({ saved: true });
@@ -80,7 +80,7 @@ test("files are private from their creation, whatever the mask", async () => {
   expect(modes).toEqual([0o600, 0o600, 0o700, 0o700]);
 });
 
-test("a watch does not keep a process alive, also where there is no directory yet", async () => {
+it("does not keep a process alive by watching, even before the directory exists", async () => {
   const path = join(freshDirectory(), "missing", "session.json");
   expect(await exit(start("watch", { args: [path] }))).toBe(0);
   expect(existsSync(dirname(path))).toBe(false);
@@ -88,7 +88,7 @@ test("a watch does not keep a process alive, also where there is no directory ye
   expect(await exit(start("watch", { args: [path] }))).toBe(0);
 });
 
-test("a watch tells of another process's save, until it is stopped", async () => {
+it("notifies of another process's save until watching is stopped", async () => {
   const path = freshPath();
   const store = fileStore({ path });
   let calls = 0;
@@ -102,7 +102,7 @@ test("a watch tells of another process's save, until it is stopped", async () =>
   expect((await store.load())?.value).toBe("1");
   stop?.();
   calls = 0;
-  // Another watch tells when the event has been through.
+  // A second watch tells when the event has been delivered.
   const second = latch();
   const stopSecond = fileStore({ path }).watch?.(second.open);
   await exit(start("save-once", { args: [path, "2"] }));
@@ -111,7 +111,7 @@ test("a watch tells of another process's save, until it is stopped", async () =>
   expect(calls).toBe(0);
 });
 
-test("a watch finds a session in a directory that comes later", async () => {
+it("notifies of a session in a directory that is created later", async () => {
   const path = join(freshDirectory(), "missing", "session.json");
   const changed = latch();
   const stop = fileStore({ path }).watch?.(changed.open);

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { fileStore } from "@unexpired/store-node";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { chainOf, freshPath, record, storeFailing, storeWith, textOf } from "./support.ts";
 
-describe("the session file is repaired", () => {
-  test("when it is missing", async () => {
+describe("the session file", () => {
+  it("is rewritten if it is missing", async () => {
     const path = freshPath();
     const version = await fileStore({ path }).save("1", undefined);
     rmSync(path);
@@ -13,7 +13,7 @@ describe("the session file is repaired", () => {
     expect(textOf(path)).toBe("1");
   });
 
-  test("when it holds something that was true once, whatever its form", async () => {
+  it("is rewritten if it contains an earlier value in any format", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     let version: string | undefined;
@@ -23,7 +23,7 @@ describe("the session file is repaired", () => {
     expect(textOf(path)).toBe("text 8");
   });
 
-  test("when it is torn, at second sight", async () => {
+  it("is rewritten by the second load that finds it torn", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     await store.save("a long text", undefined);
@@ -34,35 +34,35 @@ describe("the session file is repaired", () => {
     expect(textOf(path)).toBe("a long text");
   });
 
-  test.each([
-    ["the truth before", 2, (text: string) => text.slice(0, 90)],
-    ["the truth before, with zeros", 2, (text: string) => `${text.slice(0, 90)}\0\0`],
-    ["the one before that", 1, (text: string) => text.slice(0, -1)],
-  ])("when it is a piece of %s, at second sight", async (_name, number, tear) => {
+  it.each([
+    ["the previous value", 2, (text: string) => text.slice(0, 90)],
+    ["the previous value, followed by zeros", 2, (text: string) => `${text.slice(0, 90)}\0\0`],
+    ["the value before that", 1, (text: string) => text.slice(0, -1)],
+  ])("is rewritten by the second load that finds a part of %s", async (_name, number, tear) => {
     const path = freshPath();
     const store = fileStore({ path });
-    const [first, second, truth] = [record("R1", 1000), record("R2", 2000), record("R3", 3000)];
-    const version = await store.save(truth, await store.save(second, await store.save(first, undefined)));
+    const [first, second, latest] = [record("R1", 1000), record("R2", 2000), record("R3", 3000)];
+    const version = await store.save(latest, await store.save(second, await store.save(first, undefined)));
     const torn = tear([first, second][number - 1] ?? "");
     writeFileSync(path, torn);
-    expect(await store.load()).toEqual({ value: truth, version });
+    expect(await store.load()).toEqual({ value: latest, version });
     expect(textOf(path)).toBe(torn);
-    expect(await store.load()).toEqual({ value: truth, version });
-    expect(textOf(path)).toBe(truth);
+    expect(await store.load()).toEqual({ value: latest, version });
+    expect(textOf(path)).toBe(latest);
   });
 
-  test("when its refresh token is spent", async () => {
+  it("is rewritten if its refresh token is spent", async () => {
     const path = freshPath();
     const store = fileStore({ path });
     const first = record("R1", 1000);
-    const truth = record("R2", 2000, [createHash("sha256").update("R1").digest("base64url")]);
-    await store.save(truth, await store.save(first, undefined));
+    const latest = record("R2", 2000, [createHash("sha256").update("R1").digest("base64url")]);
+    await store.save(latest, await store.save(first, undefined));
     writeFileSync(path, ` ${first}`);
-    expect((await store.load())?.value).toBe(truth);
-    expect(textOf(path)).toBe(truth);
+    expect((await store.load())?.value).toBe(latest);
+    expect(textOf(path)).toBe(latest);
   });
 
-  test("not while somebody holds the lock, who is about to", async () => {
+  it("is not rewritten while another process holds the lock", async () => {
     const path = freshPath();
     await fileStore({ path }).save("1", undefined);
     rmSync(path);
@@ -71,7 +71,7 @@ describe("the session file is repaired", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("in place where it cannot be renamed over", async () => {
+  it("is overwritten in place if it cannot be replaced by renaming", async () => {
     const path = freshPath();
     writeFileSync(path, "mounted", { mode: 0o644 });
     const store = storeFailing(path, { rename: "EBUSY" });
@@ -82,7 +82,7 @@ describe("the session file is repaired", () => {
     expect(readdirSync(chainOf(path))).toEqual(["1"]);
   });
 
-  test("never at the price of a save", async () => {
+  it("does not make a save fail if it cannot be written", async () => {
     const path = freshPath();
     const store = storeFailing(path, { rename: "EPERM", overwrite: "EROFS" });
     const version = await store.save("1", undefined);

@@ -2,19 +2,19 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync, writ
 import { dirname, join } from "node:path";
 import { StoreConflictError, type TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
 import { chainOf, freshPath, generationsOf, record, storeWith, textOf } from "./support.ts";
 
 type Suspendable = "create" | "link" | "rename";
 
-/** A store whose first such call waits until others have done `meanwhile`: a writer that is suspended right there. */
-function suspendedBefore(path: string, name: Suspendable, meanwhile: () => Promise<unknown>): TokenStore {
+/** A store whose first call of `name` waits for `others`, like a process that is suspended before that call. */
+function suspendedBefore(path: string, name: Suspendable, others: () => Promise<unknown>): TokenStore {
   let isFirst = true;
   const suspend = async () => {
     if (isFirst) {
       isFirst = false;
-      await meanwhile();
+      await others();
     }
   };
   const calls: Pick<FileSystem, Suspendable> = {
@@ -32,7 +32,7 @@ const saveTimes = async (path: string, times: number): Promise<void> => {
   for (let time = 1; time <= times; time++) await store.save(`other ${time}`, (await store.load())?.version);
 };
 
-test.each([1, 2, 3, 4, 9])("I2: compared, suspended, and %d saves came before it: a conflict", async (times) => {
+it.each([1, 2, 3, 4, 9])("reports a conflict if %d saves overtake a suspended writer (I2)", async (times) => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   const suspended = suspendedBefore(path, "link", () => saveTimes(path, times));
@@ -42,7 +42,7 @@ test.each([1, 2, 3, 4, 9])("I2: compared, suspended, and %d saves came before it
   expect(textOf(path)).toBe(`other ${times}`);
 });
 
-test("suspended until nobody can tell: neither saved nor a conflict, and nothing is overwritten", async () => {
+it("reports an unknown outcome and overwrites nothing if a writer is suspended for too many saves", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   const suspended = suspendedBefore(path, "link", () => saveTimes(path, 20));
@@ -50,7 +50,7 @@ test("suspended until nobody can tell: neither saved nor a conflict, and nothing
   expect((await fileStore({ path }).load())?.value).toBe("other 20");
 });
 
-test.each([1, 5])("published, suspended, and %d saves were made on top of it: saved", async (times) => {
+it.each([1, 5])("succeeds if a writer is suspended after publishing and %d saves follow", async (times) => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   const suspended = storeWith(
@@ -68,7 +68,7 @@ test.each([1, 5])("published, suspended, and %d saves were made on top of it: sa
   expect(textOf(path)).toBe(`other ${times}`);
 });
 
-test("the session is removed between compare and publish: a conflict, and it stays removed", async () => {
+it("reports a conflict if the session is removed between comparing and publishing, and keeps it removed", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   const suspended = suspendedBefore(path, "link", () => fileStore({ path }).remove());
@@ -76,7 +76,7 @@ test("the session is removed between compare and publish: a conflict, and it sta
   expect(readdirSync(dirname(path))).toEqual([]);
 });
 
-test("it is removed and another one begins meanwhile: a conflict, and the other one stays", async () => {
+it("reports a conflict and keeps the new session if it begins between comparing and publishing", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   const suspended = suspendedBefore(path, "link", async () => {
@@ -88,7 +88,7 @@ test("it is removed and another one begins meanwhile: a conflict, and the other 
   expect(textOf(path)).toBe("other 1");
 });
 
-test("compared, suspended, removed, and another one began, all before the draft was written: a conflict", async () => {
+it("reports a conflict if the session is replaced between comparing and writing the draft", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   const suspended = suspendedBefore(path, "create", async () => {
@@ -99,7 +99,7 @@ test("compared, suspended, removed, and another one began, all before the draft 
   expect((await fileStore({ path }).load())?.value).toBe("other 1");
 });
 
-test("another program writes its session while the draft is written: a conflict, and it is adopted", async () => {
+it("reports a conflict if another program writes its session before the draft is written, and adopts it", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save(record("R1", 1000), undefined);
   const suspended = suspendedBefore(path, "create", async () => writeFileSync(path, record("R9", 9000)));
@@ -108,7 +108,7 @@ test("another program writes its session while the draft is written: a conflict,
   expect(textOf(path)).toContain("R9");
 });
 
-test("it is removed between publishing and writing the session file: it stays removed", async () => {
+it("keeps a session removed that is removed between publishing and writing the session file", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   const suspended = suspendedBefore(path, "rename", () => fileStore({ path }).remove());
@@ -117,7 +117,7 @@ test("it is removed between publishing and writing the session file: it stays re
   expect(await suspended.load()).toBeUndefined();
 });
 
-test("published, suspended, removed, and another one began: its generations are not collected as old ones", async () => {
+it("does not collect generations of a new session that began while a writer was suspended", async () => {
   const path = freshPath();
   await saveTimes(path, 6);
   const suspended = suspendedBefore(path, "rename", async () => {
@@ -129,7 +129,7 @@ test("published, suspended, removed, and another one began: its generations are 
   expect((await fileStore({ path }).load())?.value).toBe("other 2");
 });
 
-test("suspended before writing the session file while others save: the newest stays in it", async () => {
+it("keeps the newest value in the session file if a writer is suspended before writing an older one", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   const suspended = suspendedBefore(path, "rename", () => saveTimes(path, 2));
@@ -137,7 +137,7 @@ test("suspended before writing the session file while others save: the newest st
   expect(textOf(path)).toBe("other 2");
 });
 
-test("a reader that was suspended before repairing the session file does not write an old one", async () => {
+it("does not write an old value if a reader is suspended before it repairs the session file", async () => {
   const path = freshPath();
   await fileStore({ path }).save("start", undefined);
   rmSync(path);
@@ -146,7 +146,7 @@ test("a reader that was suspended before repairing the session file does not wri
   expect(textOf(path)).toBe("other 2");
 });
 
-test("a reader that was suspended over a removal does not write the session that was removed", async () => {
+it("does not restore a removed session if a reader is suspended before it repairs the session file", async () => {
   const path = freshPath();
   await fileStore({ path }).save("start", undefined);
   rmSync(path);
@@ -158,7 +158,7 @@ test("a reader that was suspended over a removal does not write the session that
   expect(textOf(path)).toBe("other 1");
 });
 
-test("a session of the same number and without a session file is another one all the same", async () => {
+it("treats a session with the same number and no session file as a different one", async () => {
   const path = freshPath();
   const store = storeWith(path, { rename: refuse, overwrite: refuse });
   await store.save("1", undefined);
@@ -170,7 +170,7 @@ test("a session of the same number and without a session file is another one all
   expect(await store.load()).toEqual({ value: "2", version });
 });
 
-test("a published save is saved, whatever fails after it", async () => {
+it("succeeds if anything fails after publishing", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("1", undefined);
   let isPublished = false;
@@ -185,7 +185,7 @@ test("a published save is saved, whatever fails after it", async () => {
   expect(await fileStore({ path }).load()).toEqual({ value: "2", version: saved });
 });
 
-test("somebody saves between a look at the chain and one at the session file: no foreign session", async () => {
+it("does not adopt a session file that was saved after the chain was read", async () => {
   const path = freshPath();
   await fileStore({ path }).save(record("R1", 1000), undefined);
   let isFirst = true;
@@ -202,7 +202,7 @@ test("somebody saves between a look at the chain and one at the session file: no
   expect(await suspended.load()).toEqual(await fileStore({ path }).load());
 });
 
-test("a generation is collected between the listing and the reading: the newer one is read", async () => {
+it("reads the newer generation if one is collected between listing and reading", async () => {
   const path = freshPath();
   await fileStore({ path }).save("start", undefined);
   let isFirst = true;
@@ -219,7 +219,7 @@ test("a generation is collected between the listing and the reading: the newer o
   expect((await suspended.load())?.value).toBe("other 6");
 });
 
-test("a published generation is collected while its writer makes sure of it: saved", async () => {
+it("succeeds if a published generation is collected while its writer verifies it", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   let isPublished = false;
@@ -243,7 +243,7 @@ test("a published generation is collected while its writer makes sure of it: sav
   await expect(suspended.save("mine", version)).resolves.toMatch(/^2-/);
 });
 
-test("where inodes and clock ticks are reused, the length tells a session from its successor", async () => {
+it("distinguishes a session from its successor by length if inodes and clock ticks are reused", async () => {
   const path = freshPath();
   const blur = <T extends Stamp | undefined>(stamp: T): T => stamp && { ...stamp, fileId: "reused", modified: 0n };
   const store = storeWith(path, {
@@ -255,19 +255,19 @@ test("where inodes and clock ticks are reused, the length tells a session from i
     },
   });
   const other = fileStore({ path });
-  let told = 0;
+  let distinguished = 0;
   for (let round = 0; round < 6; round++) {
     const version = await other.save("same", undefined);
-    if ((await store.load())?.version === version) told++;
+    if ((await store.load())?.version === version) distinguished++;
     await other.remove();
     await other.save("same", undefined);
-    if ((await store.load())?.version !== version) told++;
+    if ((await store.load())?.version !== version) distinguished++;
     await other.remove();
   }
-  expect(told).toBeGreaterThan(6);
+  expect(distinguished).toBeGreaterThan(6);
 });
 
-test("a session file is not adopted while its session is being removed", async () => {
+it("does not adopt a session file while its session is being removed", async () => {
   const path = freshPath();
   await fileStore({ path }).save("start", undefined);
   const found: unknown[] = [];
@@ -281,7 +281,7 @@ test("a session file is not adopted while its session is being removed", async (
   expect(found).toEqual([true, undefined]);
 });
 
-test("a session that was not ours is removed between compare and publish: a conflict", async () => {
+it("reports a conflict if an adopted session is removed between comparing and publishing", async () => {
   const path = freshPath();
   writeFileSync(path, "foreign");
   const suspended = suspendedBefore(path, "link", () => fileStore({ path }).remove());
@@ -289,7 +289,7 @@ test("a session that was not ours is removed between compare and publish: a conf
   expect(readdirSync(dirname(path))).toEqual([]);
 });
 
-test("what a dead writer left is collected after a while, and a live one's draft is not", async () => {
+it("collects the temporary files of a dead writer after a while, but not recent ones", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("1", undefined);
   for (const name of ["draft-00aa", "projection-00aa", "draft-00bb"]) writeFileSync(join(chainOf(path), name), "");
@@ -298,7 +298,7 @@ test("what a dead writer left is collected after a while, and a live one's draft
   expect(readdirSync(chainOf(path)).sort()).toEqual(["1", "2", "draft-00bb"]);
 });
 
-test("a draft that was collected under a suspended writer is a conflict", async () => {
+it("reports a conflict if the draft of a suspended writer was collected", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("1", undefined);
   const suspended = suspendedBefore(path, "link", async () => {
@@ -307,8 +307,8 @@ test("a draft that was collected under a suspended writer is a conflict", async 
   await expect(suspended.save("2", version)).rejects.toThrow(StoreConflictError);
 });
 
-test.each(["a directory that its dead owner left", "a plain file"])(
-  "%s in the lock's place breaks nothing",
+it.each(["a directory of a dead process", "a plain file"])(
+  "saves and repairs despite %s at the lock's path",
   async (kind) => {
     const path = freshPath();
     const store = fileStore({ path });
@@ -327,7 +327,7 @@ test.each(["a directory that its dead owner left", "a plain file"])(
   },
 );
 
-test("a save that was published but not synced is believed only once it is synced", async () => {
+it("returns a value whose sync failed only after it has been synced", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("start", undefined);
   let isBroken = true;

@@ -1,6 +1,6 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
 import { errnoError } from "../src/fs-errors.ts";
 import { digestOf, type Generation } from "../src/generations.ts";
@@ -16,33 +16,33 @@ const head = (value: string, ...past: string[]): Generation => ({
   stamp: {} as Stamp,
 });
 
-describe("the session file's text", () => {
+describe("classifySessionFile", () => {
   const LONE = "lone \uD800 surrogate";
   const reconcile = (current: string, found: string) => (found.startsWith("old") ? current : `merged ${found}`);
 
-  test.each<[string, readonly [Generation, string | undefined], object]>([
-    ["missing", [head("now"), undefined], { kind: "stale" }],
-    ["the truth", [head("now"), "now"], { kind: "current" }],
-    ["the truth, which was true before, too", [head("now", "now"), "now"], { kind: "current" }],
-    ["what a file can hold of it", [head(LONE), "lone \uFFFD surrogate"], { kind: "current" }],
-    ["what was true before", [head("now", "then", "before"), "then"], { kind: "stale" }],
-    ["what was true before, and begins like the truth", [head("now", "no"), "no"], { kind: "stale" }],
-    ["empty", [head("now"), ""], { kind: "torn" }],
-    ["the truth's beginning", [head("now"), "no"], { kind: "torn" }],
-    ["the truth's beginning, and zeros", [head("now"), "no\0\0"], { kind: "torn" }],
-    ["the truth's beginning, and half a character", [head("now"), "no\uFFFD"], { kind: "torn" }],
-    ["zeros alone", [head("now"), "\0\0"], { kind: "torn" }],
-    ["the beginning of what a file can hold of it", [head(LONE), "lone \uFFFD surr"], { kind: "torn" }],
+  it.each<[string, readonly [Generation, string | undefined], object]>([
+    ["a missing file", [head("now"), undefined], { kind: "stale" }],
+    ["the latest value", [head("now"), "now"], { kind: "current" }],
+    ["the latest value if it is also an earlier one", [head("now", "now"), "now"], { kind: "current" }],
+    ["the latest value as UTF-8", [head(LONE), "lone \uFFFD surrogate"], { kind: "current" }],
+    ["an earlier value", [head("now", "then", "before"), "then"], { kind: "stale" }],
+    ["an earlier value that is a prefix of the latest", [head("now", "no"), "no"], { kind: "stale" }],
+    ["an empty file", [head("now"), ""], { kind: "torn" }],
+    ["a prefix of the latest value", [head("now"), "no"], { kind: "torn" }],
+    ["a prefix and zeros", [head("now"), "no\0\0"], { kind: "torn" }],
+    ["a prefix and half a character", [head("now"), "no\uFFFD"], { kind: "torn" }],
+    ["only zeros", [head("now"), "\0\0"], { kind: "torn" }],
+    ["a prefix of the latest value as UTF-8", [head(LONE), "lone \uFFFD surr"], { kind: "torn" }],
     ["zeros in the middle", [head("now"), "n\0w"], { kind: "foreign", value: "merged n\0w" }],
-    ["more than the truth", [head("now"), "now!"], { kind: "foreign", value: "merged now!" }],
-    ["another program's", [head("now"), "theirs"], { kind: "foreign", value: "merged theirs" }],
+    ["the latest value and more", [head("now"), "now!"], { kind: "foreign", value: "merged now!" }],
+    ["another program's text", [head("now"), "theirs"], { kind: "foreign", value: "merged theirs" }],
     ["an older session", [head("now"), "older"], { kind: "stale" }],
-  ])("%s", (_name, [generation, found], expected) => {
+  ])("classifies %s", (_name, [generation, found], expected) => {
     expect(classifySessionFile(generation, found, reconcile)).toEqual(expected);
   });
 });
 
-describe("writing the session file", () => {
+describe("stageSessionFile and installSessionFile", () => {
   const stageIn = async (calls: Partial<FileSystem> = {}) => {
     const paths = pathsOf(join(freshDirectory(), "session.json"));
     await nodeFileSystem.makeDirectory(paths.chain);
@@ -50,8 +50,8 @@ describe("writing the session file", () => {
     const fs = { ...nodeFileSystem, ...calls };
     return { fs, paths, staged: await stageSessionFile(fs, paths, "text") };
   };
-  /** Fails so often, then works. */
-  const rename = (times: number, code = "EPERM") => {
+  /** A `rename` that fails a number of times, then works. */
+  const failingRename = (times: number, code = "EPERM") => {
     let calls = 0;
     const call = async (from: string, to: string) => {
       calls++;
@@ -61,7 +61,7 @@ describe("writing the session file", () => {
     return { call, count: () => calls };
   };
 
-  test("begins within the chain, and is not synced", async () => {
+  it("stages the file in the chain without syncing it", async () => {
     const options: object[] = [];
     const create: FileSystem["create"] = (path, text, given) => {
       options.push(given);
@@ -74,16 +74,16 @@ describe("writing the session file", () => {
     expect(options).toEqual([{ durable: false }]);
   });
 
-  test.each([0, 2])("renames, also where that fails %d times", async (times) => {
-    const { call } = rename(times);
+  it.each([0, 2])("installs the file by renaming, even if that fails %d times", async (times) => {
+    const { call } = failingRename(times);
     const { fs, paths, staged } = await stageIn({ rename: call });
     expect(await installSessionFile(fs, paths, staged)).toBe(staged.stamp);
     expect(textOf(paths.file)).toBe("text");
     expect(readdirSync(paths.chain)).toEqual([]);
   });
 
-  test("writes in place where renaming fails three times", async () => {
-    const { call, count } = rename(3);
+  it("overwrites in place if renaming fails three times", async () => {
+    const { call, count } = failingRename(3);
     const { fs, paths, staged } = await stageIn({ rename: call });
     const stamp = await installSessionFile(fs, paths, staged);
     expect(stamp).toEqual(await nodeFileSystem.stat(paths.file));
@@ -92,15 +92,15 @@ describe("writing the session file", () => {
     expect(count()).toBe(3);
   });
 
-  test("leaves it to others where it cannot be written in place", async () => {
+  it("returns undefined if the file cannot be overwritten in place", async () => {
     const overwrite = () => Promise.reject(errnoError("EROFS"));
-    const { fs, paths, staged } = await stageIn({ rename: rename(3).call, overwrite });
+    const { fs, paths, staged } = await stageIn({ rename: failingRename(3).call, overwrite });
     expect(await installSessionFile(fs, paths, staged)).toBeUndefined();
     expect(textOf(paths.file)).toBe("before");
   });
 
-  test("ends where the session was removed meanwhile", async () => {
-    const { call, count } = rename(1, "ENOENT");
+  it("returns undefined if the session was removed concurrently", async () => {
+    const { call, count } = failingRename(1, "ENOENT");
     const { fs, paths, staged } = await stageIn({ rename: call });
     expect(await installSessionFile(fs, paths, staged)).toBeUndefined();
     expect(textOf(paths.file)).toBe("before");

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StoreError } from "@unexpired/core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
 import { Chain, digestOf, versionOf } from "../src/generations.ts";
 import { pathsOf, type SessionPaths } from "../src/paths.ts";
@@ -10,12 +10,12 @@ import { SnapshotReader } from "../src/snapshot.ts";
 import { freshDirectory } from "./support.ts";
 
 const { read } = nodeFileSystem;
-const asFound: Reconcile = (_truth, found) => found;
+const preferFound: Reconcile = (_stored, found) => found;
 
-const readerWith = (calls: Partial<FileSystem> = {}, reconcile = asFound): SnapshotReader =>
+const readerWith = (calls: Partial<FileSystem> = {}, reconcile = preferFound): SnapshotReader =>
   new SnapshotReader({ ...nodeFileSystem, ...calls }, reconcile);
 
-/** The paths of a session in which these values were published, the last one also in the file. */
+/** Creates a session in which `values` were published, the last one also in the session file. Returns its paths. */
 async function pathsWith(...values: readonly string[]): Promise<SessionPaths> {
   const paths = pathsOf(join(freshDirectory(), "session.json"));
   if (values.length > 0) mkdirSync(paths.chain);
@@ -28,10 +28,10 @@ async function pathsWith(...values: readonly string[]): Promise<SessionPaths> {
 async function publish(paths: SessionPaths, value: string): Promise<void> {
   const chain = new Chain(nodeFileSystem, paths.chain);
   const draft = await chain.draft(value, { head: await chain.head(), foreignDigest: undefined });
-  if (!draft || !(await chain.publish(draft))) throw new Error("not published");
+  if (!draft || !(await chain.publish(draft))) throw new Error("the draft was not published");
 }
 
-/** A `read` before which something happens, so often. */
+/** A `read` that is preceded by `action` in its first `times` calls. */
 const readingAfter = (action: (path: string) => unknown, times: number): FileSystem["read"] => {
   let left = times;
   return async (path) => {
@@ -40,13 +40,13 @@ const readingAfter = (action: (path: string) => unknown, times: number): FileSys
   };
 };
 
-describe("reading a snapshot", () => {
-  test("finds nothing where there is nothing", async () => {
+describe("read", () => {
+  it("returns an empty snapshot if nothing is stored", async () => {
     const paths = await pathsWith();
     expect(await readerWith().read(paths)).toEqual({ paths, stale: false, torn: false });
   });
 
-  test("finds the truth in both places", async () => {
+  it("returns the latest generation if the session file agrees", async () => {
     const paths = await pathsWith("first", "second");
     const snapshot = await readerWith().read(paths);
     const { head } = snapshot;
@@ -55,7 +55,7 @@ describe("reading a snapshot", () => {
     expect(snapshot.fileStamp).toEqual(await nodeFileSystem.stat(paths.file));
   });
 
-  test("costs nothing more where both places agree", async () => {
+  it("does not check again if chain and session file agree", async () => {
     const paths = await pathsWith("value");
     const stats: string[] = [];
     const stat: FileSystem["stat"] = (path) => {
@@ -66,7 +66,7 @@ describe("reading a snapshot", () => {
     expect(stats).toEqual([]);
   });
 
-  test("finds a session file that is missing, late or torn", async () => {
+  it("detects a session file that is missing, outdated or torn", async () => {
     const paths = await pathsWith("first", "second");
     const found = async (text: string) => {
       writeFileSync(paths.file, text);
@@ -84,15 +84,15 @@ describe("reading a snapshot", () => {
     });
   });
 
-  test("finds what another program wrote, under a version of its own", async () => {
-    const paths = await pathsWith("truth");
+  it("returns what another program wrote, with a separate version", async () => {
+    const paths = await pathsWith("stored");
     writeFileSync(paths.file, "theirs");
     const { head, stored, ...snapshot } = await readerWith({}, () => "merged").read(paths);
     expect(stored).toEqual({ value: "merged", version: `${head && versionOf(head)}-${digestOf("theirs")}` });
     expect(snapshot).toMatchObject({ foreignDigest: digestOf("theirs"), stale: false, torn: false });
   });
 
-  test("takes a piece of an earlier truth for torn, and a session for a session", async () => {
+  it("treats a part of an earlier value as torn, unless it contains a session", async () => {
     const paths = await pathsWith("before", "after");
     writeFileSync(paths.file, "bef");
     expect(await readerWith().read(paths)).toMatchObject({ stored: { value: "after" }, stale: true, torn: true });
@@ -105,7 +105,7 @@ describe("reading a snapshot", () => {
     });
   });
 
-  test("takes a session file without a chain as it is", async () => {
+  it("adopts a session file if there is no chain", async () => {
     const paths = await pathsWith();
     writeFileSync(paths.file, "theirs");
     const version = `0-${digestOf("theirs")}`;
@@ -118,7 +118,7 @@ describe("reading a snapshot", () => {
     expect(snapshot.head).toBeUndefined();
   });
 
-  test("takes an empty session file, and one that is being removed, for nothing", async () => {
+  it("ignores a session file that is empty or being removed", async () => {
     const paths = await pathsWith();
     const nothing = { paths, stale: false, torn: false, fileStamp: expect.anything() };
     writeFileSync(paths.file, "");
@@ -129,8 +129,8 @@ describe("reading a snapshot", () => {
   });
 });
 
-describe("reading a snapshot while another process saves", () => {
-  test("begins anew where the file differs only because of that", async () => {
+describe("read while another process saves", () => {
+  it("starts over if the session file differs only because of that save", async () => {
     const paths = await pathsWith("first");
     const saveBetween = async (path: string) => {
       if (path !== paths.file) return;
@@ -146,7 +146,7 @@ describe("reading a snapshot while another process saves", () => {
     });
   });
 
-  test("looks 50 times, and then says so", async () => {
+  it("rejects after 50 attempts", async () => {
     const paths = await pathsWith("first");
     rmSync(paths.file);
     const saveBetween = (path: string) => (path === paths.file ? publish(paths, "again") : undefined);
@@ -160,35 +160,35 @@ describe("reading a snapshot while another process saves", () => {
   });
 });
 
-describe("a snapshot", () => {
+describe("isCurrent", () => {
   const touch = (path: string) => writeFileSync(path, "changed!");
 
-  test.each<[string, (paths: SessionPaths) => unknown, boolean]>([
+  it.each<[string, (paths: SessionPaths) => unknown, boolean]>([
     ["nothing happens", () => undefined, true],
-    ["somebody saves", (paths) => publish(paths, "next"), false],
+    ["another process saves", (paths) => publish(paths, "next"), false],
     ["the session file changes", (paths) => touch(paths.file), false],
     ["the session file is removed", (paths) => rmSync(paths.file), false],
-    ["the truth is another one of the same number", (paths) => touch(join(paths.chain, "1")), false],
-    ["everything is removed", (paths) => rmSync(paths.chain, { recursive: true }), false],
-  ])("of a session, after which %s, holds: %o", async (_name, action, expected) => {
+    ["the latest generation is replaced under the same number", (paths) => touch(join(paths.chain, "1")), false],
+    ["the chain is removed", (paths) => rmSync(paths.chain, { recursive: true }), false],
+  ])("tells whether a snapshot is current after %s: %o", async (_name, action, expected) => {
     const paths = await pathsWith("value");
     const snapshot = await readerWith().read(paths);
     await action(paths);
     expect(await readerWith().isCurrent(snapshot)).toBe(expected);
   });
 
-  test.each<[string, (paths: SessionPaths) => unknown, boolean]>([
+  it.each<[string, (paths: SessionPaths) => unknown, boolean]>([
     ["nothing happens", () => undefined, true],
     ["a session file appears", (paths) => touch(paths.file), false],
     [
-      "somebody signs in",
+      "another process signs in",
       (paths) => {
         mkdirSync(paths.chain);
         return publish(paths, "first");
       },
       false,
     ],
-  ])("of nothing, after which %s, holds: %o", async (_name, action, expected) => {
+  ])("tells whether an empty snapshot is current after %s: %o", async (_name, action, expected) => {
     const paths = await pathsWith();
     const snapshot = await readerWith().read(paths);
     await action(paths);

@@ -10,14 +10,14 @@ import { openFileStore } from "../src/file-store.ts";
 import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
 import { directoryLock, type Lock } from "../src/lock.ts";
 
-/** An empty directory for one test. */
+/** Creates an empty directory for one test. */
 export function freshDirectory(): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "unexpired-")));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
-/** The path of a session file that does not exist, in a directory of its own. */
+/** Returns the path of a session file that does not exist, in a new directory. */
 export const freshPath = (): string => {
   const directory = join(freshDirectory(), "state");
   mkdirSync(directory);
@@ -34,11 +34,11 @@ export const generationsOf = (path: string): number[] =>
 
 export const textOf = (path: string): string => readFileSync(path, "utf8");
 
-/** A store over a file system of which some calls are replaced. */
+/** Creates a store on a file system with some calls replaced. */
 export const storeWith = (path: string, calls: Partial<FileSystem>, lock: Lock = directoryLock): TokenStore =>
   openFileStore(path, { fs: { ...nodeFileSystem, ...calls }, lock, reconcile: reconcileRecords });
 
-/** A store over a file system on which some calls fail. */
+/** Creates a store on a file system with some calls that fail with the given error codes. */
 export const storeFailing = (path: string, calls: Partial<Record<keyof FileSystem, string>>): TokenStore =>
   storeWith(
     path,
@@ -50,7 +50,7 @@ export const storeFailing = (path: string, calls: Partial<Record<keyof FileSyste
     ),
   );
 
-/** A record of the core, as text. */
+/** Returns a serialized session record of the core. */
 export const record = (refreshToken: string, obtainedAt: number, spent: readonly string[] = []): string =>
   JSON.stringify({
     schema: 1,
@@ -59,7 +59,7 @@ export const record = (refreshToken: string, obtainedAt: number, spent: readonly
     spent,
   });
 
-/** Runs `fixtures/<name>.ts` in a process of its own. */
+/** Runs `fixtures/<name>.ts` in a new process, which is killed when the test ends. */
 export function start(name: string, { args = [] }: { readonly args?: readonly string[] } = {}): ChildProcess {
   const child = fork(join(import.meta.dirname, "fixtures", `${name}.ts`), [...args], {
     stdio: ["ignore", "pipe", "inherit", "ipc"],
@@ -70,13 +70,13 @@ export function start(name: string, { args = [] }: { readonly args?: readonly st
   return child;
 }
 
-/** The next message of a process; its early end is an error. */
+/** Returns the next message of a process. Rejects if the process ends first. */
 export async function message(child: ChildProcess): Promise<unknown> {
   const ended = new AbortController();
   const [first] = await Promise.race([
     once(child, "message", { signal: ended.signal }),
     once(child, "exit", { signal: ended.signal }).then(([code, signal]) => {
-      throw new Error(`the process ended (${code ?? signal}) before it said anything`);
+      throw new Error(`the process ended (${code ?? signal}) before it sent a message`);
     }),
   ]).finally(() => ended.abort());
   return first;
@@ -87,7 +87,7 @@ export const exit = async (child: ChildProcess): Promise<number | string> => {
   return child.exitCode ?? child.signalCode ?? "";
 };
 
-/** A promise that somebody else resolves. */
+/** Creates a promise and the function that resolves it. */
 export function latch(): { readonly opened: Promise<void>; open(): void } {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => {
