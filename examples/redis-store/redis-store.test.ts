@@ -43,7 +43,7 @@ function contract(): void {
 }
 
 function severalHosts(): void {
-  it(`carries one session through 3 expiries on ${HOSTS} hosts, with one exchange for each`, async (ctx) => {
+  it(`keeps one session alive through 3 expiries on ${HOSTS} hosts, with one exchange each`, async (ctx) => {
     if (!hasContainers()) ctx.skip("not applicable: this user cannot make namespaces here");
     const argument = place();
     await using issuer = await startIssuer();

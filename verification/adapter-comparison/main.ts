@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { adapterCases } from "@unexpired/testing";
 import { type Result, runAll } from "./run.ts";
-import { ours, recipes, type Subject } from "./subjects.ts";
+import { ourAdapters, recipes, type Subject } from "./subjects.ts";
 
 const { values } = parseArgs({ options: { write: { type: "boolean", default: false } } });
 const PAGE = join(import.meta.dirname, "../../docs/comparison.md");
@@ -52,11 +52,11 @@ function explain({ name, results }: Column): void {
   });
 }
 
-const columnsOfOurs = await columnsOf(ours);
+const columnsOfOurs = await columnsOf(ourAdapters);
 process.on("unhandledRejection", () => {}); // of recipes
 const columns = [...columnsOfOurs, ...(await columnsOf(recipes))];
 for (const column of columns) explain(column);
-const text = [totals(columns), details(columns.slice(ours.length))].join("\n\n");
+const text = [totals(columns), details(columns.slice(ourAdapters.length))].join("\n\n");
 console.log(`\n${text}`);
 
 const [before = "", , after = ""] = readFileSync(PAGE, "utf8").split(/<!-- (?:begin|end) -->\n/);
@@ -66,5 +66,5 @@ const unaligned = (text: string) => text.replaceAll(/ *\| */g, "|").replaceAll(/
 const isSame = unaligned(page) === unaligned(readFileSync(PAGE, "utf8"));
 if (values.write) writeFileSync(PAGE, page);
 else if (!isSame) console.log("\ndocs/comparison.md has other tables: pnpm compare:adapters --write");
-const isWrong = columns.slice(0, ours.length).some((column) => count(column, "failed") > 0);
+const isWrong = columns.slice(0, ourAdapters.length).some((column) => count(column, "failed") > 0);
 process.exit(isWrong || (!isSame && !values.write) ? 1 : 0); // clients keep their connections

@@ -19,7 +19,7 @@ export interface Subject {
   readonly harness: AdapterHarness;
 }
 
-export const ours: readonly Subject[] = [
+export const ourAdapters: readonly Subject[] = [
   { name: "`createFetch`", short: "fetch", harness: fetchHarness },
   { name: "`@unexpired/adapter-axios`", short: "axios", harness: axiosHarness },
   { name: "`@unexpired/adapter-ofetch`", short: "ofetch", harness: ofetchHarness },
@@ -43,7 +43,7 @@ const asRecipe = (harness: AdapterHarness): AdapterHarness => ({
 const nothing = () => {};
 
 /** The caller's hooks come before the recipe's. */
-const besides = (options: FetchOptions, recipe: FetchOptions): FetchOptions => ({
+const withRecipe = (options: FetchOptions, recipe: FetchOptions): FetchOptions => ({
   ...options,
   ...recipe,
   onRequest: [options.onRequest ?? [], recipe.onRequest ?? []].flat(),
@@ -70,7 +70,7 @@ export const recipes: readonly Subject[] = [
   {
     name: "ofetch, `retryStatusCodes`",
     short: "ofetch, retryStatusCodes",
-    harness: ofetchWith((options, tokens) => besides(options, withRetry(stored(tokens)))),
+    harness: ofetchWith((options, tokens) => withRecipe(options, withRetry(stored(tokens)))),
   },
   {
     name: "got, its sample",

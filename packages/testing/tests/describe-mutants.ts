@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { CANARY, type Clause, ConformanceError } from "../src/index.ts";
 
 /** Something with one fault. */
-export interface Faulty {
+export interface MutantInfo {
   /** The fault: what it does. */
   readonly name: string;
   /** The name of the case that finds it. */
@@ -13,7 +13,7 @@ export interface Faulty {
 }
 
 /** Defines a test for each mutant: `run` resolves to what the case named for it throws, or to why it could not be run. */
-export function describeMutants<Mutant extends Faulty>(
+export function describeMutants<Mutant extends MutantInfo>(
   mutants: readonly Mutant[],
   cases: readonly { readonly name: string }[],
   run: (mutant: Mutant) => Promise<unknown>,
@@ -48,7 +48,7 @@ export function describeMutants<Mutant extends Faulty>(
   afterAll(() => print(mutants, told));
 }
 
-function print(mutants: readonly Faulty[], told: ReadonlyMap<string, string>): void {
+function print(mutants: readonly MutantInfo[], told: ReadonlyMap<string, string>): void {
   const caught = mutants.filter(({ name }) => told.has(name));
   const rows = caught.map(({ name, caughtBy }) => [
     name,

@@ -18,7 +18,7 @@ const memory: StoreHarness = {
     return { open: () => store };
   },
 };
-const NO_HOLDER = "knows a holder that was killed from one that lives or stands still";
+const NO_HOLDER = "distinguishes a killed holder from a running or stopped one";
 
 const printed = vi.spyOn(process.stdout, "write").mockImplementation(() => true);
 afterEach(() => printed.mockClear());
@@ -40,7 +40,7 @@ test("a runner that can skip nothing is told of what is not promised by print, o
   const lines = printed.mock.calls.map(([line]) => line);
   expect(lines).toContain(`skipped: ${NO_HOLDER} (not promised: the store has no holder)\n`);
   expect(lines).toContain(
-    'skipped: loses none of 8 processes × 100 increments (not promised: supports.compareAndSet is "process")\n',
+    'skipped: loses no update if 8 processes increment 100 times each (not promised: supports.compareAndSet is "process")\n',
   );
   expect(new Set(lines).size).toBe(lines.length);
 });
@@ -63,7 +63,7 @@ test("mocha's own context gives it time and skips it", async () => {
 
 test("a case that can be run is neither skipped nor printed", async () => {
   const skip = vi.fn();
-  await one("keeps unicode")[1].call({ skip }, { skip });
+  await one("round-trips Unicode")[1].call({ skip }, { skip });
   expect(skip).not.toHaveBeenCalled();
   expect(printed).not.toHaveBeenCalled();
 });
@@ -76,13 +76,13 @@ test("a save that ignores what is expected is told what is wrong, and where the 
       return { open: () => ({ ...store, save }) };
     },
   };
-  const [, body] = one("refuses a version that is not the current one any more", harness);
+  const [, body] = one("rejects a save with a stale version", harness);
   const failure: unknown = await body.call(undefined).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(ConformanceError);
   expect(
     String(failure),
   ).toBe(`ConformanceError: save("refused", "1") was accepted, although another save() has been accepted since that version. It resolved to "3".
-The store contract: save(value, expected) stores the value only if the version is still \`expected\`, and rejects with StoreConflictError otherwise.
+The store contract: save(value, expected) stores the value only if the version is still \`expected\`, and otherwise rejects with StoreConflictError.
 See docs/writing-a-store.md#save`);
 });
 
@@ -106,7 +106,7 @@ function unclosable(done: string[], keyValueOf: (shared: Map<string, string>) =>
   };
 }
 
-const VISIBLE = "shows a save to every other holder at once";
+const VISIBLE = "makes a save visible to every other holder immediately";
 
 test("what was opened is closed and removed after each case, and what fails then fails the test", async () => {
   const done: string[] = [];

@@ -22,7 +22,7 @@ test("a process does its task, tells so and ends", async () => {
   expect(await remote.next()).toBe("saved");
   expect(await remote.ended).toBe(0);
   expect((await fileStore({ path }).load())?.value).toBe("by another process");
-  await expect(remote.next()).rejects.toThrow("A process on the store ended with 0: it said nothing");
+  await expect(remote.next()).rejects.toThrow("A process that used the store ended with 0: it printed no error");
 });
 
 test("a module may be a URL", async () => {
@@ -33,7 +33,7 @@ test("a module may be a URL", async () => {
 
 test("a process that ends with an error gives what it wrote to stderr", async () => {
   await using remote = fork({ module: "/missing/store.ts" }, { do: "hold" });
-  await expect(remote.next()).rejects.toThrow(/^A process on the store ended with 1: .*Cannot find module/s);
+  await expect(remote.next()).rejects.toThrow(/^A process that used the store ended with 1: .*Cannot find module/s);
   expect(await remote.ended).toBe(1);
 });
 
@@ -48,7 +48,7 @@ test("a command may run the process", async () => {
 });
 
 test("what nobody has asked for is unread, also after a kill", async () => {
-  await using remote = fork(at(freshPath()), { do: "save for ever" });
+  await using remote = fork(at(freshPath()), { do: "save-forever" });
   expect(await remote.next()).toBe("ready");
   remote.send("go");
   expect(await remote.next()).toBe(1);

@@ -10,7 +10,7 @@ import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import type { Body, Call, Client, ClientSetup, Outcome } from "../../src/index.ts";
 
 /** A call as it is sent. */
-export interface Sending {
+export interface PreparedRequest {
   readonly call: Call;
   readonly url: URL;
   readonly method: string;
@@ -22,9 +22,9 @@ export interface Sending {
 }
 
 /** A request that was answered. */
-export interface Tried {
+export interface Attempt {
   readonly authorization: Authorization<Response>;
-  readonly sending: Sending;
+  readonly sending: PreparedRequest;
   readonly response: Response;
 }
 
@@ -60,17 +60,17 @@ export class ReferenceClient implements Client {
   }
 
   /** The adapter. */
-  protected async exchange(sending: Sending): Promise<Response> {
+  protected async exchange(sending: PreparedRequest): Promise<Response> {
     const authorization = await this.authorize(sending);
-    if (!authorization) return this.attempts(sending);
-    const response = await this.attempts(this.withHeader(sending, authorization.header));
+    if (!authorization) return this.sendWithRetries(sending);
+    const response = await this.sendWithRetries(this.withHeader(sending, authorization.header));
     const header = await this.renew({ authorization, sending, response }).catch(async (error: unknown) => {
       await this.discard(response);
       throw error;
     });
     if (header === undefined) return response;
     await this.discard(response);
-    return this.again(sending, header);
+    return this.retry(sending, header);
   }
 
   protected authorizerFor(tokens: TokenSource): Authorizer<Response> {
@@ -86,22 +86,27 @@ export class ReferenceClient implements Client {
     return this.setup.isUnauthorized?.(response.status, await parse(response.clone())) ?? false;
   }
 
-  protected async authorize({ url, headers, signal, call }: Sending): Promise<Authorization<Response> | undefined> {
+  protected async authorize({
+    url,
+    headers,
+    signal,
+    call,
+  }: PreparedRequest): Promise<Authorization<Response> | undefined> {
     if (headers.has("authorization")) return undefined;
     return this.authorizer?.authorize({ url, signal, ...(call.settings && perRequest(call.settings)) });
   }
 
-  protected withHeader(sending: Sending, header: string): Sending {
+  protected withHeader(sending: PreparedRequest, header: string): PreparedRequest {
     const headers = new Headers(sending.headers);
     headers.set("authorization", header);
     return { ...sending, headers };
   }
 
-  protected async renew(tried: Tried): Promise<string | undefined> {
-    return tried.authorization.renew(this.answer(tried));
+  protected async renew(tried: Attempt): Promise<string | undefined> {
+    return tried.authorization.renew(this.responseInfo(tried));
   }
 
-  protected answer({ sending, response }: Tried): ResponseInfo<Response> {
+  protected responseInfo({ sending, response }: Attempt): ResponseInfo<Response> {
     const { status, headers, url } = response;
     return { response, status, headers, url, method: sending.method, body: sending.body };
   }
@@ -110,12 +115,12 @@ export class ReferenceClient implements Client {
     await response.body?.cancel().catch(() => {}); // an abort has closed it
   }
 
-  protected again(sending: Sending, header: string): Promise<Response> {
-    return this.attempts(this.withHeader(sending, header));
+  protected retry(sending: PreparedRequest, header: string): Promise<Response> {
+    return this.sendWithRetries(this.withHeader(sending, header));
   }
 
   /** The client's own retries. */
-  protected async attempts(sending: Sending): Promise<Response> {
+  protected async sendWithRetries(sending: PreparedRequest): Promise<Response> {
     let response = await this.transmit(sending);
     for (let left = this.setup.retries ?? 0; left > 0 && response.status === 503; left--) {
       await this.discard(response);
@@ -124,7 +129,7 @@ export class ReferenceClient implements Client {
     return response;
   }
 
-  protected transmit({ url, ...init }: Sending): Promise<Response> {
+  protected transmit({ url, ...init }: PreparedRequest): Promise<Response> {
     return fetch(url, { ...init, duplex: "half" } as RequestInit);
   }
 
@@ -132,7 +137,7 @@ export class ReferenceClient implements Client {
     for (const place of ["before", "after"]) this.setup.onHook?.(`${event}, ${place} the adapter`);
   }
 
-  protected prepare(call: Call): Sending {
+  protected prepare(call: Call): PreparedRequest {
     const url = this.resolve(call);
     const { body, type } = call.body ? write(call.body) : {};
     const own = {
@@ -156,7 +161,7 @@ export class ReferenceClient implements Client {
     return AbortSignal.any([...(signal ? [signal] : []), ...(timeout ? [AbortSignal.timeout(timeout)] : [])]);
   }
 
-  protected async settle(sending: Sending, response: Response): Promise<Outcome> {
+  protected async settle(sending: PreparedRequest, response: Response): Promise<Outcome> {
     const outcome = { status: response.status, body: await this.read(sending.call, response) };
     if (response.ok || this.setup.statusValues) return outcome;
     return { ...outcome, error: this.errorOf(sending, outcome) };
@@ -166,7 +171,7 @@ export class ReferenceClient implements Client {
     return readers[read](response);
   }
 
-  protected errorOf({ method, url: { href: url } }: Sending, { status, body }: Outcome): Error {
+  protected errorOf({ method, url: { href: url } }: PreparedRequest, { status, body }: Outcome): Error {
     const request = redactRequest({ method, url, status });
     return Object.assign(new Error(`Status ${status}`), { request, response: { status, body, request } });
   }

@@ -32,42 +32,42 @@ const isStopped = (id: string): boolean => {
   return pid !== undefined && /\) T /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
 };
 
-const GONE = "knows a holder that was killed from one that lives or stands still";
+const GONE = "distinguishes a killed holder from a running or stopped one";
 
 const holders: readonly Mutant[] = [
   {
     name: "takes nobody for gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was false for a process that had been killed.",
+    says: "isGone() was false for a killed process.",
     Store: holding(() => ({ isGone: async () => false })),
   },
   {
     name: "takes everybody else for gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for a process that lives.",
+    says: "isGone() was true for a running process.",
     Store: holding((own) => ({ isGone: async (id) => id !== own.id })),
   },
   {
     name: "takes a process that stands still for gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for a process that stands still (SIGSTOP).",
+    says: "isGone() was true for a stopped process (SIGSTOP).",
     Store: holding((own) => ({ isGone: async (id) => (await own.isGone(id)) || isStopped(id) })),
   },
   {
     name: "takes an id that it does not understand for gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for an id that is none of this store's, ''.",
+    says: "isGone() was true for an id that this store did not issue, ''.",
     Store: holding((own) => ({ isGone: async (id) => (await own.isGone(id)) || id.split("/").length < 6 })),
   },
   {
     name: "throws at an id that it does not understand",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() for an id that is none of this store's, '' failed: Unexpected end of JSON input",
+    says: "isGone() for an id that this store did not issue, '' failed: Unexpected end of JSON input",
     Store: holding((own) => ({
       id: JSON.stringify([own.id]),
       isGone: async (id) => own.isGone(JSON.parse(id)[0]),
@@ -82,9 +82,9 @@ const holders: readonly Mutant[] = [
   },
   {
     name: "knows a process by its pid alone",
-    caughtBy: "takes no holder of another PID namespace for gone",
+    caughtBy: "never reports a holder in another PID namespace as gone",
     clause: "holder",
-    says: "isGone() was true for a process that lives in another PID namespace.",
+    says: "isGone() was true for a running process in another PID namespace.",
     Store: holding(() => ({
       id: `${process.pid}`,
       isGone: async (id) => /^\d+$/.test(id) && isAbsent(Number(id)),
@@ -98,7 +98,7 @@ const isRecord = (text: unknown): text is string => typeof text === "string" && 
 const sessions: readonly Mutant[] = [
   {
     name: "keeps of a record what it knows, and knows no attempt",
-    caughtBy: "carries one session through 5 expiries in 8 processes, with one exchange for each",
+    caughtBy: "keeps one session alive through 5 expiries in 8 processes, with one exchange each",
     clause: "session",
     says: "After expiry ",
     Store: class extends ReferenceStore {
@@ -109,9 +109,9 @@ const sessions: readonly Mutant[] = [
   },
   {
     name: "takes a record without tokens for nothing",
-    caughtBy: "keeps a session that one manager refreshes and another one signs out",
+    caughtBy: "shares a session between a manager that refreshes and one that signs out",
     clause: "session",
-    says: "After one manager had signed out, another one's refresh() ended with no_session.",
+    says: "After one manager signed out, refresh() of another one ended with reason no_session.",
     Store: class extends ReferenceStore {
       override parse(row: Row | undefined) {
         return isRecord(row?.value) && !JSON.parse(row.value).tokens ? undefined : super.parse(row);

@@ -8,9 +8,9 @@ import type { Mutant } from "./mutant.ts";
 const named: readonly Mutant[] = [
   {
     name: "gives no version",
-    caughtBy: "gives each save a version of its own",
+    caughtBy: "returns a new version for each save",
     clause: "version",
-    says: "save() gave the version undefined.",
+    says: "save() returned the version undefined.",
     Store: class extends ReferenceStore {
       override async save(value: string, expected: string | undefined) {
         await super.save(value, expected);
@@ -20,7 +20,7 @@ const named: readonly Mutant[] = [
   },
   {
     name: "takes a hash of the value for its version",
-    caughtBy: "gives each save a version of its own",
+    caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
     Store: class extends ReferenceStore {
@@ -31,7 +31,7 @@ const named: readonly Mutant[] = [
   },
   {
     name: "takes the file's time in seconds for the version",
-    caughtBy: "gives each save a version of its own",
+    caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
     Store: class extends ReferenceStore {
@@ -42,7 +42,7 @@ const named: readonly Mutant[] = [
   },
   {
     name: "does not save what is there already",
-    caughtBy: "gives each save a version of its own",
+    caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
     Store: class extends ReferenceStore {
@@ -54,9 +54,9 @@ const named: readonly Mutant[] = [
   },
   {
     name: "counts from 1 again after a removal",
-    caughtBy: "repeats no version after remove and a new save",
+    caughtBy: "never reuses a version after remove and a new save",
     clause: "version",
-    says: "After remove() save() gave the version 1 again.",
+    says: "After remove(), save() returned the version 1 again.",
     Store: class extends ReferenceStore {
       override nextVersion() {
         return String(Number(this.row()?.version ?? 0) + 1);
@@ -64,10 +64,10 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "loads another version than save() gave",
-    caughtBy: "shows a save to every other holder at once",
+    name: "loads another version than save() returned",
+    caughtBy: "makes a save visible to every other holder immediately",
     clause: "version",
-    says: "and load() of another one",
+    says: "but load() of another store returned",
     Store: class extends ReferenceStore {
       #own = "";
 
@@ -91,7 +91,7 @@ const named: readonly Mutant[] = [
 const compared: readonly Mutant[] = [
   {
     name: "saves whatever version is expected",
-    caughtBy: "refuses a version that is not the current one any more",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version. It resolved to ",
     Store: class extends ReferenceStore {
@@ -102,7 +102,7 @@ const compared: readonly Mutant[] = [
   },
   {
     name: "compares the version with what it saw last itself",
-    caughtBy: "refuses a version that is not the current one any more",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version.",
     Store: class extends ReferenceStore {
@@ -120,9 +120,9 @@ const compared: readonly Mutant[] = [
   },
   {
     name: "takes undefined for any version",
-    caughtBy: "refuses undefined where there is something, and a version where there is nothing",
+    caughtBy: "rejects undefined if a value is stored, and a version if none is",
     clause: "save",
-    says: 'save("refused", undefined) was accepted, although there is something: undefined stands for nothing.',
+    says: 'save("refused", undefined) was accepted, although a value is stored, and undefined means that nothing is.',
     Store: class extends ReferenceStore {
       override accepts(expected: string | undefined, found: StoredValue | undefined) {
         return expected === undefined || super.accepts(expected, found);
@@ -131,9 +131,9 @@ const compared: readonly Mutant[] = [
   },
   {
     name: "takes any version where there is nothing",
-    caughtBy: "refuses undefined where there is something, and a version where there is nothing",
+    caughtBy: "rejects undefined if a value is stored, and a version if none is",
     clause: "save",
-    says: 'save("refused", "1") was accepted, although save() never gave that version.',
+    says: 'save("refused", "1") was accepted, although save() never returned that version.',
     Store: class extends ReferenceStore {
       override accepts(expected: string | undefined, found: StoredValue | undefined) {
         return found === undefined || super.accepts(expected, found);
@@ -145,9 +145,9 @@ const compared: readonly Mutant[] = [
 const refused: readonly Mutant[] = [
   {
     name: "refuses with a plain error",
-    caughtBy: "refuses a version that is not the current one any more",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
-    says: "was refused with what is no StoreConflictError: Error: The version has changed.",
+    says: "rejected with something other than a StoreConflictError: Error: The version has changed.",
     Store: class extends ReferenceStore {
       override refuse(): never {
         throw new Error("The version has changed.");
@@ -156,7 +156,7 @@ const refused: readonly Mutant[] = [
   },
   {
     name: "refuses without a word",
-    caughtBy: "refuses a version that is not the current one any more",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version.",
     Store: class extends ReferenceStore {
@@ -167,9 +167,9 @@ const refused: readonly Mutant[] = [
   },
   {
     name: "saves what it refuses",
-    caughtBy: "refuses a version that is not the current one any more",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
-    says: "was refused, and changed what is stored all the same.",
+    says: "was rejected, but changed the stored data.",
     Store: class extends ReferenceStore {
       override refuse(value: string): never {
         this.write(value, this.nextVersion(value));
@@ -182,9 +182,9 @@ const refused: readonly Mutant[] = [
 const raced: readonly Mutant[] = [
   {
     name: "lets others in between comparing and setting",
-    caughtBy: "lets one of several racing savers win",
+    caughtBy: "accepts exactly one of several concurrent saves",
     clause: "save",
-    says: "Of 4 saves at once with one expected version, 4 were accepted.",
+    says: "Of 4 concurrent saves with the same expected version, 4 were accepted.",
     Store: class extends ReferenceStore {
       override async save(value: string, expected: string | undefined) {
         if (!this.accepts(expected, await this.load())) return this.refuse(value);

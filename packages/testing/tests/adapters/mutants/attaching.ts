@@ -1,18 +1,18 @@
 import { UnexpiredError } from "@unexpired/core";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import { ManagedClient, type Mutant } from "./mutant.ts";
 
-const ATTACHES = "attaches the token to a request to one of the origins";
-const EXPIRED = "renews an expired token before it sends the request";
-const OWN = "keeps the caller's own Authorization, and leaves its 401 alone";
-const SIGNED_OUT = "throws the token manager's error where the user has to sign in, and sends nothing";
-const UNREACHABLE = "throws the token manager's error where an expired token cannot be renewed, and sends nothing";
-const APART = "keeps two managers on two clients apart";
+const ATTACHES = "attaches the token to a request to one of its origins";
+const EXPIRED = "renews an expired token before sending the request";
+const OWN = "keeps the caller's own Authorization header, and does not retry its 401";
+const SIGNED_OUT = "throws the token manager's error if no user is signed in, and sends nothing";
+const UNREACHABLE = "throws the token manager's error if an expired token cannot be renewed, and sends nothing";
+const APART = "keeps the sessions of two clients separate";
 
 /** What becomes of an error of the token manager's that has this code. */
 const meeting = (code: UnexpiredError["code"], handle: () => undefined) =>
   class extends ReferenceClient {
-    protected override async authorize(sending: Sending) {
+    protected override async authorize(sending: PreparedRequest) {
       try {
         return await super.authorize(sending);
       } catch (error) {
@@ -27,9 +27,9 @@ const attached: readonly Mutant[] = [
     name: "sends the access token without its scheme",
     caughtBy: ATTACHES,
     clause: "attach",
-    says: "were [canary-access-1], and not [Bearer canary-access-1].",
+    says: "were [canary-access-1] instead of [Bearer canary-access-1].",
     Client: class extends ReferenceClient {
-      protected override withHeader(sending: Sending, header: string) {
+      protected override withHeader(sending: PreparedRequest, header: string) {
         return super.withHeader(sending, header.replace("Bearer ", ""));
       }
     },
@@ -38,10 +38,10 @@ const attached: readonly Mutant[] = [
     name: "attaches the token only after a 401",
     caughtBy: ATTACHES,
     clause: "attach",
-    says: "were [none], and not [Bearer canary-access-1].",
+    says: "were [none] instead of [Bearer canary-access-1].",
     Client: class extends ReferenceClient {
-      protected override async exchange(sending: Sending) {
-        const response = await this.attempts(sending);
+      protected override async exchange(sending: PreparedRequest) {
+        const response = await this.sendWithRetries(sending);
         return response.status === 401 ? super.exchange(sending) : response;
       }
     },
@@ -50,9 +50,9 @@ const attached: readonly Mutant[] = [
     name: "goes without a token where the stored one has expired",
     caughtBy: EXPIRED,
     clause: "attach",
-    says: "were [none], and not [Bearer canary-access-expired-2].",
+    says: "were [none] instead of [Bearer canary-access-expired-2].",
     Client: class extends ManagedClient {
-      protected override async authorize(sending: Sending) {
+      protected override async authorize(sending: PreparedRequest) {
         return this.tokens.state?.status === "valid" ? super.authorize(sending) : undefined;
       }
     },
@@ -61,9 +61,9 @@ const attached: readonly Mutant[] = [
     name: "renews an expired token, and at once the newer one",
     caughtBy: EXPIRED,
     clause: "attach",
-    says: "The number of exchanges was 2, and not 1.",
+    says: "The number of exchanges was 2 instead of 1.",
     Client: class extends ManagedClient {
-      protected override async authorize(sending: Sending) {
+      protected override async authorize(sending: PreparedRequest) {
         const hasExpired = this.setup.tokens && this.tokens.state?.status === "near-expiry";
         const authorization = await super.authorize(sending);
         if (hasExpired) await this.refresh();
@@ -75,9 +75,9 @@ const attached: readonly Mutant[] = [
     name: "replaces the caller's own Authorization",
     caughtBy: OWN,
     clause: "own",
-    says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [Basic own].",
+    says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [Basic own].",
     Client: class extends ReferenceClient {
-      protected override authorize(sending: Sending) {
+      protected override authorize(sending: PreparedRequest) {
         return super.authorize({ ...sending, headers: new Headers() });
       }
     },
@@ -88,11 +88,11 @@ const attached: readonly Mutant[] = [
     clause: "own",
     says: "[Basic own, Bearer canary-access-1, ",
     Client: class extends ReferenceClient {
-      protected override authorize(sending: Sending) {
+      protected override authorize(sending: PreparedRequest) {
         return super.authorize({ ...sending, headers: new Headers() });
       }
 
-      protected override withHeader(sending: Sending, header: string) {
+      protected override withHeader(sending: PreparedRequest, header: string) {
         const own = sending.headers.get("authorization");
         return super.withHeader(sending, own ? `${own}, ${header}` : header);
       }
@@ -102,10 +102,10 @@ const attached: readonly Mutant[] = [
     name: "renews the token at a 401 of the caller's own Authorization",
     caughtBy: OWN,
     clause: "own",
-    says: "The number of exchanges was 1, and not 0.",
+    says: "The number of exchanges was 1 instead of 0.",
     Client: class extends ManagedClient {
-      protected override async attempts(sending: Sending) {
-        const response = await super.attempts(sending);
+      protected override async sendWithRetries(sending: PreparedRequest) {
+        const response = await super.sendWithRetries(sending);
         if (response.status === 401) await this.refresh();
         return response;
       }
@@ -118,14 +118,14 @@ const failed: readonly Mutant[] = [
     name: "goes without a token where nobody is signed in",
     caughtBy: SIGNED_OUT,
     clause: "renewal",
-    says: "Nobody is signed in, and the call did not fail: it ended with status 200.",
+    says: "No user is signed in, but the call did not fail: it ended with status 200.",
     Client: meeting("SIGN_IN_REQUIRED", () => undefined),
   },
   {
     name: "throws an error of its own where nobody is signed in",
     caughtBy: SIGNED_OUT,
     clause: "renewal",
-    says: "The call threw Error: Not signed in, and not the token manager's error with code SIGN_IN_REQUIRED.",
+    says: "The call threw Error: Not signed in instead of the token manager's error with code SIGN_IN_REQUIRED.",
     Client: meeting("SIGN_IN_REQUIRED", () => {
       throw new Error("Not signed in");
     }),
@@ -134,12 +134,12 @@ const failed: readonly Mutant[] = [
     name: "sends the request without waiting for the token, where nobody is signed in",
     caughtBy: SIGNED_OUT,
     clause: "attach",
-    says: "The Authorization headers that the server saw were [none], and not [].",
+    says: "The Authorization headers that the server received were [none] instead of [].",
     Client: class extends ReferenceClient {
-      protected override async authorize(sending: Sending) {
+      protected override async authorize(sending: PreparedRequest) {
         const authorization = super.authorize(sending);
         authorization.catch(() => {}); // it is awaited below
-        await this.attempts(sending);
+        await this.sendWithRetries(sending);
         return authorization;
       }
     },
@@ -148,14 +148,14 @@ const failed: readonly Mutant[] = [
     name: "goes without a token where the expired one cannot be renewed",
     caughtBy: UNREACHABLE,
     clause: "renewal",
-    says: "The token endpoint was down, and the call did not fail: it ended with status 200.",
+    says: "The token endpoint was down, but the call did not fail: it ended with status 200.",
     Client: meeting("REFRESH_FAILED", () => undefined),
   },
   {
     name: "asks for a sign-in where the expired token cannot be renewed",
     caughtBy: UNREACHABLE,
     clause: "renewal",
-    says: "The call threw Error: Sign in again, and not the token manager's error with code REFRESH_FAILED.",
+    says: "The call threw Error: Sign in again instead of the token manager's error with code REFRESH_FAILED.",
     Client: meeting("REFRESH_FAILED", () => {
       throw new Error("Sign in again");
     }),
@@ -170,9 +170,9 @@ const shared: readonly Mutant[] = [
     name: "keeps the token in a variable of its module",
     caughtBy: APART,
     clause: "instance",
-    says: "The Authorization headers that the server saw were ",
+    says: "The Authorization headers that the server received were ",
     Client: class extends ReferenceClient {
-      protected override withHeader(sending: Sending, own: string) {
+      protected override withHeader(sending: PreparedRequest, own: string) {
         header ??= own;
         return super.withHeader(sending, header);
       }
@@ -182,9 +182,9 @@ const shared: readonly Mutant[] = [
     name: "keeps the renewal in a variable of its module",
     caughtBy: APART,
     clause: "instance",
-    says: " led to 0 exchanges of its session, and not 1.",
+    says: " led to 0 exchanges of its session instead of 1.",
     Client: class extends ReferenceClient {
-      protected override renew(tried: Tried) {
+      protected override renew(tried: Attempt) {
         if (tried.response.status === 401) renewal ??= super.renew(tried);
         return renewal ?? super.renew(tried);
       }

@@ -1,35 +1,39 @@
 import type { BodyKind } from "../../../src/index.ts";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const caseOf = (kind: BodyKind) => `sends a body of kind ${kind} once more byte for byte, or not at all`;
+const caseOf = (kind: BodyKind) => `resends a body of kind ${kind} byte for byte, or not at all`;
 
 /** The second try with a body of that kind is another request. */
-const repeating = (kind: BodyKind, change: (sending: Sending) => Partial<Sending>) =>
+const repeating = (kind: BodyKind, change: (sending: PreparedRequest) => Partial<PreparedRequest>) =>
   class extends ReferenceClient {
-    protected override again(sending: Sending, header: string) {
+    protected override retry(sending: PreparedRequest, header: string) {
       const changed = sending.call.body?.kind === kind ? change(sending) : {};
-      return super.again({ ...sending, ...changed }, header);
+      return super.retry({ ...sending, ...changed }, header);
     }
   };
 
 /** Tells the policy of another body, where it is of that kind. */
-const pretending = (kind: BodyKind, body: unknown, change: (sending: Sending) => Partial<Sending> = () => ({})) =>
+const claimingBody = (
+  kind: BodyKind,
+  body: unknown,
+  change: (sending: PreparedRequest) => Partial<PreparedRequest> = () => ({}),
+) =>
   class extends repeating(kind, change) {
-    protected override answer(tried: Tried) {
-      const answer = super.answer(tried);
+    protected override responseInfo(tried: Attempt) {
+      const answer = super.responseInfo(tried);
       return tried.sending.call.body?.kind === kind ? { ...answer, body } : answer;
     }
   };
 
-interface Spoilt {
+interface Corruption {
   readonly kind: BodyKind;
   readonly name: string;
   readonly says?: string;
   change(body: unknown): BodyInit;
 }
 
-const spoilt: readonly Spoilt[] = [
+const corrupted: readonly Corruption[] = [
   {
     kind: "json",
     name: "serialises a JSON body a second time",
@@ -38,7 +42,7 @@ const spoilt: readonly Spoilt[] = [
   {
     kind: "form",
     name: "repeats a form as plain text",
-    says: "The second try had another content-type.",
+    says: "The retry had a different content-type.",
     change: String,
   },
   {
@@ -68,8 +72,8 @@ const spoilt: readonly Spoilt[] = [
   },
 ];
 
-const changed = spoilt.map(
-  ({ kind, name, says = "The second try had another body: ", change }): Mutant => ({
+const changed = corrupted.map(
+  ({ kind, name, says = "The retry had a different body: ", change }): Mutant => ({
     name,
     caughtBy: caseOf(kind),
     clause: "body",
@@ -83,23 +87,23 @@ const once: readonly Mutant[] = [
     name: "repeats a request without its stream",
     caughtBy: caseOf("stream"),
     clause: "body",
-    says: "A body that can be sent once ended with status 200, and not with its 401.",
-    Client: pretending("stream", undefined, () => ({ body: undefined })),
+    says: "A body that can be sent only once ended with status 200 instead of its 401.",
+    Client: claimingBody("stream", undefined, () => ({ body: undefined })),
   },
   {
     name: "repeats a request with a stream that was read",
     caughtBy: caseOf("webStream"),
     clause: "body",
-    says: "A POST with a body of kind webStream, which met a 401, failed: ",
-    Client: pretending("webStream", undefined),
+    says: "A POST with a body of kind webStream that received a 401 failed: ",
+    Client: claimingBody("webStream", undefined),
   },
   {
     name: "renews nothing where it cannot repeat the request",
     caughtBy: caseOf("webStream"),
     clause: "body",
-    says: "The 401 of a body that can be sent once renewed nothing.",
+    says: "The 401 of a body that can be sent only once did not renew the token.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Tried) {
+      protected override async renew(tried: Attempt) {
         return tried.sending.body instanceof ReadableStream ? undefined : super.renew(tried);
       }
     },
@@ -108,8 +112,8 @@ const once: readonly Mutant[] = [
     name: "repeats a request with what is left of an iterable",
     caughtBy: caseOf("asyncIterable"),
     clause: "body",
-    says: "A body that can be sent once ended with status 200, and not with its 401.",
-    Client: pretending("asyncIterable", undefined, () => ({ body: new Blob([]) })),
+    says: "A body that can be sent only once ended with status 200 instead of its 401.",
+    Client: claimingBody("asyncIterable", undefined, () => ({ body: new Blob([]) })),
   },
 ];
 
@@ -118,23 +122,23 @@ const whole: readonly Mutant[] = [
     name: "takes a buffer for a stream",
     caughtBy: caseOf("buffer"),
     clause: "body",
-    says: "The request was not sent once more, although its body can be.",
-    Client: pretending("buffer", new Blob().stream()),
+    says: "The request was not retried, although its body can be resent.",
+    Client: claimingBody("buffer", new Blob().stream()),
   },
   {
     name: "repeats a request elsewhere",
     caughtBy: caseOf("string"),
     clause: "body",
-    says: "The second try went elsewhere.",
+    says: "The retry had a different method or path.",
     Client: repeating("string", ({ url }) => ({ url: new URL("/again", url) })),
   },
   {
     name: "reads the first part of a stream before it sends it",
     caughtBy: caseOf("asyncIterable"),
-    clause: "manners",
-    says: "What arrived was not the body: 7 bytes.",
+    clause: "transparency",
+    says: "A different body arrived, of 7 bytes.",
     Client: class extends ReferenceClient {
-      protected override async exchange(sending: Sending) {
+      protected override async exchange(sending: PreparedRequest) {
         const { body } = sending.call;
         if (body?.kind === "asyncIterable") await body.value[Symbol.asyncIterator]().next();
         return super.exchange(sending);

@@ -1,18 +1,18 @@
 import { inspect } from "node:util";
 import { UnexpiredError } from "@unexpired/core";
 import type { Call, Outcome } from "../../../src/index.ts";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const POOLED = "shows no token of another request in flight, through the caller's own transport";
-const USABLE = "leaves what the caller looks at in an error for a status";
+const POOLED = "keeps the token of another request in flight out of an error, with the caller's own transport";
+const USABLE = "keeps the details of request and response in an error for a status";
 
 /** Puts what it sent into its errors of one kind. */
 const leaking = ({ is, leak }: Pick<Leaking, "is" | "leak">) =>
   class extends ReferenceClient {
     #headers: Readonly<Record<string, string>> = {};
 
-    protected override withHeader(sending: Sending, header: string) {
+    protected override withHeader(sending: PreparedRequest, header: string) {
       const changed = super.withHeader(sending, header);
       this.#headers = Object.fromEntries(changed.headers);
       return changed;
@@ -78,32 +78,32 @@ const leaks: readonly Leaking[] = [
     leak: (error, headers) => define(error, "toJSON", { value: () => ({ headers }) }),
   },
   {
-    failure: "status 500 of a response that is streamed",
+    failure: "status 500 with a streamed body",
     is: (error) => isStream(answered(error) ?? { status: 0 }),
     name: "a getter of its class",
     where: "its options",
     leak: (error, headers) => inherit(error, () => ({ headers })),
   },
   {
-    failure: "a connection that is closed before the answer",
+    failure: "a connection closed before the response",
     is: (error) => error.message === "fetch failed" && causedBy(error) === "UND_ERR_SOCKET",
     name: "the text of the request",
     leak: (error, headers) => Object.assign(error, { _header: `GET / HTTP/1.1\r\n${inspect(headers)}` }),
   },
   {
-    failure: "a connection that is closed in the middle of the answer",
+    failure: "a connection closed in the middle of the response",
     is: (error) => error.message === "terminated",
     name: "its cause",
     leak: (error, headers) => define(error, "cause", { value: { request: { headers } } }),
   },
   {
-    failure: "a connection that is refused",
+    failure: "a refused connection",
     is: (error) => causedBy(error) === "ECONNREFUSED",
     name: "its message",
     leak: (error, headers) => define(error, "message", { value: `Failed with ${JSON.stringify(headers)}` }),
   },
   {
-    failure: "more redirects than the client follows",
+    failure: "too many redirects",
     is: (error) => causedBy(error).includes("redirect"),
     name: "its stack",
     leak: (error, headers) => define(error, "stack", { value: `${error.stack}\n${JSON.stringify(headers)}` }),
@@ -115,7 +115,7 @@ const leaks: readonly Leaking[] = [
     leak: (error, headers) => Object.assign(error, { rawHeaders: Object.entries(headers).flat() }),
   },
   {
-    failure: "the client's timeout",
+    failure: "a timeout of the client",
     is: (error) => error.name === "TimeoutError",
     name: "a Map of the headers, deep within",
     leak: (error, headers) =>
@@ -131,10 +131,10 @@ const leaks: readonly Leaking[] = [
 
 const leaked = leaks.map(
   ({ failure, name, where = "util.inspect", is, leak }): Mutant => ({
-    name: `shows the token in the error of ${failure}: in ${name}`,
-    caughtBy: `shows no token in the error of ${failure}`,
+    name: `shows the token in the error for ${failure}: in ${name}`,
+    caughtBy: `keeps tokens out of the error for ${failure}`,
     clause: "error",
-    says: `The call failed with ${failure}, and the error shows a token: ${where}.`,
+    says: `The call failed with ${failure}, and the error reveals a token in ${where}.`,
     Client: leaking({ is, leak }),
   }),
 );
@@ -142,7 +142,7 @@ const leaked = leaks.map(
 /** The error for a status is another one. */
 const failingWith = (change: (outcome: Outcome) => Partial<Outcome>) =>
   class extends ReferenceClient {
-    protected override async settle(sending: Sending, response: Response) {
+    protected override async settle(sending: PreparedRequest, response: Response) {
       const outcome = await super.settle(sending, response);
       return { ...outcome, ...change(outcome) };
     }
@@ -153,9 +153,9 @@ const shown: readonly Mutant[] = [
     name: "shows the transport in its errors, with all that is in flight",
     caughtBy: POOLED,
     clause: "error",
-    says: "while another one was in flight, and the error shows a token: util.inspect.",
+    says: "while another one was in flight, and the error reveals a token in util.inspect.",
     Client: class extends ReferenceClient {
-      protected override errorOf(sending: Sending, outcome: Outcome) {
+      protected override errorOf(sending: PreparedRequest, outcome: Outcome) {
         return Object.assign(super.errorOf(sending, outcome), { agent: this.dispatcher });
       }
     },
@@ -164,21 +164,21 @@ const shown: readonly Mutant[] = [
     name: "keeps all that is in flight where its errors lead",
     caughtBy: POOLED,
     clause: "error",
-    says: "while another one was in flight, and the error shows a token: util.inspect.",
+    says: "while another one was in flight, and the error reveals a token in util.inspect.",
     Client: class extends ReferenceClient {
       readonly inFlight = new Set<string | undefined>();
 
-      protected override async renew(tried: Tried) {
+      protected override async renew(tried: Attempt) {
         this.inFlight.delete(tried.authorization.header + tried.sending.url);
         return super.renew(tried);
       }
 
-      protected override withHeader(sending: Sending, header: string) {
+      protected override withHeader(sending: PreparedRequest, header: string) {
         this.inFlight.add(header + sending.url);
         return super.withHeader(sending, header);
       }
 
-      protected override errorOf(sending: Sending, outcome: Outcome) {
+      protected override errorOf(sending: PreparedRequest, outcome: Outcome) {
         return Object.assign(super.errorOf(sending, outcome), { client: this });
       }
     },
@@ -186,14 +186,14 @@ const shown: readonly Mutant[] = [
   {
     name: "takes the body out of the error for a status",
     caughtBy: USABLE,
-    clause: "manners",
-    says: "The body of a 500 was not what was sent.",
+    clause: "transparency",
+    says: "The body of a 500 differs from what the server sent.",
     Client: failingWith(() => ({ body: undefined })),
   },
   {
     name: "throws no error for a status",
     caughtBy: USABLE,
-    clause: "manners",
+    clause: "transparency",
     says: "The client did not throw for a 500.",
     Client: failingWith(() => ({ error: undefined })),
   },

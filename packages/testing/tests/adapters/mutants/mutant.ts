@@ -1,11 +1,11 @@
 import type { TokenManager } from "@unexpired/core";
 import type { ResponseInfo } from "@unexpired/core/adapter";
 import type { ClientSetup } from "../../../src/index.ts";
-import type { Faulty } from "../../describe-mutants.ts";
-import { ReferenceClient, type Tried } from "../reference-client.ts";
+import type { MutantInfo } from "../../describe-mutants.ts";
+import { type Attempt, ReferenceClient } from "../reference-client.ts";
 
 /** A client whose adapter has one fault. */
-export interface Mutant extends Faulty {
+export interface Mutant extends MutantInfo {
   readonly Client: new (setup: ClientSetup) => ReferenceClient;
 }
 
@@ -21,10 +21,10 @@ export class ManagedClient extends ReferenceClient {
 }
 
 /** The policy is told another answer. */
-export const told = (change: (answer: ResponseInfo<Response>) => Partial<ResponseInfo<Response>>) =>
+export const withResponseInfo = (change: (answer: ResponseInfo<Response>) => Partial<ResponseInfo<Response>>) =>
   class extends ReferenceClient {
-    protected override answer(tried: Tried) {
-      const answer = super.answer(tried);
+    protected override responseInfo(tried: Attempt) {
+      const answer = super.responseInfo(tried);
       return { ...answer, ...change(answer) };
     }
   };

@@ -1,14 +1,14 @@
 import { createAuthorizer } from "@unexpired/core/adapter";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import { ManagedClient, type Mutant } from "./mutant.ts";
 
-const WITHOUT = "perRequest({ tokens: false }): sends one request without the token, and leaves its 401 alone";
-const ANOTHER = "perRequest({ tokens }): sends one request with another manager's token, and renews that one";
-const ONCE = "perRequest({ retry: false }): hands out a request's 401 at once, and renews the token for the next call";
+const WITHOUT = "sends one request without the token with perRequest({ tokens: false }), and does not retry its 401";
+const ANOTHER = "sends and renews another manager's token for one request with perRequest({ tokens })";
+const ONCE = "returns a 401 immediately with perRequest({ retry: false }), and renews the token for the next call";
 
 /** Does not see what this one request wants. */
 class Blind extends ReferenceClient {
-  protected override authorize(sending: Sending) {
+  protected override authorize(sending: PreparedRequest) {
     return super.authorize({ ...sending, call: { ...sending.call, settings: undefined } });
   }
 }
@@ -18,16 +18,16 @@ export const settingsMutants: readonly Mutant[] = [
     name: "sends the token with a request that wants none",
     caughtBy: WITHOUT,
     clause: "request",
-    says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [none].",
+    says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [none].",
     Client: Blind,
   },
   {
     name: "goes without the token from then on",
     caughtBy: WITHOUT,
     clause: "request",
-    says: "were [none, none], and not [none, Bearer canary-access-1].",
+    says: "were [none, none] instead of [none, Bearer canary-access-1].",
     Client: class extends ReferenceClient {
-      protected override authorize(sending: Sending) {
+      protected override authorize(sending: PreparedRequest) {
         if (sending.call.settings?.tokens === false) this.detach();
         return super.authorize(sending);
       }
@@ -37,9 +37,9 @@ export const settingsMutants: readonly Mutant[] = [
     name: "renews its own token in place of the other manager's",
     caughtBy: ANOTHER,
     clause: "request",
-    says: "The call ended with status 401, and not 200.",
+    says: "The call ended with status 401 instead of 200.",
     Client: class extends ManagedClient {
-      protected override async renew({ response }: Tried) {
+      protected override async renew({ response }: Attempt) {
         return response.status === 401 ? this.refresh() : undefined;
       }
     },
@@ -48,9 +48,9 @@ export const settingsMutants: readonly Mutant[] = [
     name: "lets another manager's token go everywhere",
     caughtBy: ANOTHER,
     clause: "origins",
-    says: "were [Bearer canary-access-second-2], and not [none].",
+    says: "were [Bearer canary-access-second-2] instead of [none].",
     Client: class extends ReferenceClient {
-      protected override authorize(sending: Sending) {
+      protected override authorize(sending: PreparedRequest) {
         const { tokens } = sending.call.settings ?? {};
         if (!tokens) return super.authorize(sending);
         return createAuthorizer(tokens, { origins: () => true }).authorize(sending);
@@ -61,16 +61,16 @@ export const settingsMutants: readonly Mutant[] = [
     name: "repeats a request that is not to be repeated",
     caughtBy: ONCE,
     clause: "request",
-    says: "The call ended with status 200, and not 401.",
+    says: "The call ended with status 200 instead of 401.",
     Client: Blind,
   },
   {
     name: "renews nothing where it is not to repeat the request",
     caughtBy: ONCE,
     clause: "request",
-    says: "The 401 of a request that is not retried renewed nothing.",
+    says: "The 401 of a request that is not retried did not renew the token.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Tried) {
+      protected override async renew(tried: Attempt) {
         return tried.sending.call.settings?.retry === false ? undefined : super.renew(tried);
       }
     },

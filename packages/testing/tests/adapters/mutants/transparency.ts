@@ -1,22 +1,22 @@
 import { ProxyAgent } from "undici";
-import { ReferenceClient, type Sending } from "../reference-client.ts";
+import { type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const HEADERS = "sends the caller's headers and query with both tries";
-const PATH = "joins base URL and path as the client does";
-const RETRIES = "leaves the client's own retries as many as they are, also after a 401";
-const HOOKS = "runs the caller's hooks, before and after the adapter's, as often as the client does";
-const DEFAULTS = "leaves the instance's defaults as they are";
-const DETACHED = "can be taken off the client, and put on again";
-const TIMEOUT = "leaves the client's timeout in force, also for the second try";
+const HEADERS = "sends the caller's headers and query on both attempts";
+const PATH = "joins the base URL and the path as the client does";
+const RETRIES = "does not change the number of the client's own retries, even after a 401";
+const HOOKS = "runs the caller's hooks as often as the client documents";
+const DEFAULTS = "leaves the instance's defaults unchanged";
+const DETACHED = "can be detached from the client and attached again";
+const TIMEOUT = "enforces the client's timeout, even on the retry";
 
 const isProxy = (dispatcher: unknown) => dispatcher instanceof ProxyAgent;
 
 /** The second try is another request. */
-const repeating = (change: (sending: Sending) => Partial<Sending>) =>
+const repeating = (change: (sending: PreparedRequest) => Partial<PreparedRequest>) =>
   class extends ReferenceClient {
-    protected override again(sending: Sending, header: string) {
-      return super.again({ ...sending, ...change(sending) }, header);
+    protected override retry(sending: PreparedRequest, header: string) {
+      return super.retry({ ...sending, ...change(sending) }, header);
     }
   };
 
@@ -24,7 +24,7 @@ const tries: readonly Mutant[] = [
   {
     name: "repeats a request with no header of the caller's",
     caughtBy: HEADERS,
-    clause: "manners",
+    clause: "transparency",
     says: "were [PUT /things?page=2 1 text/x-own, PUT /things?page=2 undefined */*]",
     Client: repeating(({ headers }) => ({
       headers: new Headers([...headers].filter(([name]) => name === "content-type")),
@@ -33,7 +33,7 @@ const tries: readonly Mutant[] = [
   {
     name: "repeats a request with its query twice",
     caughtBy: HEADERS,
-    clause: "manners",
+    clause: "transparency",
     says: "were [PUT /things?page=2 1 text/x-own, PUT /things?page=2&page=2 1 text/x-own]",
     Client: repeating(({ call, url }) => ({
       url: new URL(call.query ? `${url}&${new URLSearchParams(call.query)}` : url),
@@ -42,37 +42,37 @@ const tries: readonly Mutant[] = [
   {
     name: "repeats a request with GET",
     caughtBy: HEADERS,
-    clause: "manners",
+    clause: "transparency",
     says: "were [PUT /things?page=2 1 text/x-own, GET /things?page=2 1 text/x-own]",
     Client: repeating(() => ({ method: "GET" })),
   },
   {
     name: "repeats a request without the path of the base URL",
     caughtBy: PATH,
-    clause: "manners",
-    says: "The paths of the two tries were [/v1/things, /things], and not [/v1/things, /v1/things].",
+    clause: "transparency",
+    says: "The paths of the two attempts were [/v1/things, /things] instead of [/v1/things, /v1/things].",
     Client: repeating(({ call, url }) => ({ url: Object.assign(new URL(call.url, url), { search: url.search }) })),
   },
   {
     name: "joins the base URL and what has been joined with it",
     caughtBy: PATH,
-    clause: "manners",
-    says: "The paths of the two tries were [/v1/things, /v1/v1/things], and not [/v1/things, /v1/things].",
+    clause: "transparency",
+    says: "The paths of the two attempts were [/v1/things, /v1/v1/things] instead of [/v1/things, /v1/things].",
     Client: class extends ReferenceClient {
-      protected override again(sending: Sending, header: string) {
+      protected override retry(sending: PreparedRequest, header: string) {
         const { pathname } = new URL(this.defaults.baseURL);
         const url = new URL(pathname.replace(/\/$/, "") + sending.url.pathname + sending.url.search, sending.url);
-        return super.again({ ...sending, url }, header);
+        return super.retry({ ...sending, url }, header);
       }
     },
   },
   {
     name: "repeats a request past the client's own retries",
     caughtBy: RETRIES,
-    clause: "manners",
-    says: "After a 401 there were 1 requests, and not 3 as without one.",
+    clause: "transparency",
+    says: "After a 401, the client sent 1 requests instead of 3.",
     Client: class extends ReferenceClient {
-      protected override again(sending: Sending, header: string) {
+      protected override retry(sending: PreparedRequest, header: string) {
         return this.transmit(this.withHeader(sending, header));
       }
     },
@@ -80,11 +80,11 @@ const tries: readonly Mutant[] = [
   {
     name: "has retries of its own beside the client's",
     caughtBy: RETRIES,
-    clause: "manners",
-    says: "The client sends 3 requests alone, and 4 with the adapter.",
+    clause: "transparency",
+    says: "The client sends 3 requests without the adapter, but 4 with it.",
     Client: class extends ReferenceClient {
-      protected override async attempts(sending: Sending) {
-        const response = await super.attempts(sending);
+      protected override async sendWithRetries(sending: PreparedRequest) {
+        const response = await super.sendWithRetries(sending);
         return this.authorizer && response.status === 503 ? this.transmit(sending) : response;
       }
     },
@@ -92,26 +92,26 @@ const tries: readonly Mutant[] = [
   {
     name: "repeats a request through the caller's hooks",
     caughtBy: HOOKS,
-    clause: "manners",
+    clause: "transparency",
     says: "The hooks that ran were [request, before the adapter, request, after the adapter, request, before ",
     Client: class extends ReferenceClient {
-      protected override again(sending: Sending, header: string) {
+      protected override retry(sending: PreparedRequest, header: string) {
         this.runHooks("request");
-        return super.again(sending, header);
+        return super.retry(sending, header);
       }
     },
   },
   {
     name: "repeats a request through a client of its own, without the caller's transport",
-    caughtBy: "sends both tries through the caller's own transport",
-    clause: "manners",
-    says: "Of the two tries the caller's own transport carried 1.",
+    caughtBy: "sends both attempts through the caller's own transport",
+    clause: "transparency",
+    says: "The caller's own transport carried 1 of the two attempts.",
     Client: repeating(({ dispatcher }) => ({ dispatcher: isProxy(dispatcher) ? dispatcher : undefined })),
   },
   {
     name: "repeats a request past the caller's proxy",
-    caughtBy: "sends both tries through the caller's proxy",
-    clause: "manners",
+    caughtBy: "sends both attempts through the caller's proxy",
+    clause: "transparency",
     says: "A call to a host that only the caller's proxy knows failed: fetch failed",
     Client: repeating(({ dispatcher }) => ({ dispatcher: isProxy(dispatcher) ? undefined : dispatcher })),
   },
@@ -122,9 +122,9 @@ const kept: readonly Mutant[] = [
     name: "writes the token to the instance's default headers",
     caughtBy: DEFAULTS,
     clause: "instance",
-    says: "The instance's defaults were others after two requests.",
+    says: "The instance's defaults changed after two requests.",
     Client: class extends ReferenceClient {
-      protected override withHeader(sending: Sending, header: string) {
+      protected override withHeader(sending: PreparedRequest, header: string) {
         this.defaults.headers["x-authorization"] = header;
         return super.withHeader(sending, header);
       }
@@ -134,7 +134,7 @@ const kept: readonly Mutant[] = [
     name: "cannot be taken off the client",
     caughtBy: DETACHED,
     clause: "instance",
-    says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [none].",
+    says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [none].",
     Client: class extends ReferenceClient {
       override detach() {}
     },
@@ -143,7 +143,7 @@ const kept: readonly Mutant[] = [
     name: "cannot be put on again",
     caughtBy: DETACHED,
     clause: "instance",
-    says: "The call ended with status 401, and not 200.",
+    says: "The call ended with status 401 instead of 200.",
     Client: class extends ReferenceClient {
       override detach() {
         super.detach();
@@ -154,10 +154,10 @@ const kept: readonly Mutant[] = [
   {
     name: "takes the client's timeout for an abort",
     caughtBy: TIMEOUT,
-    clause: "manners",
-    says: "Nothing answered the second try within the client's timeout, and the call threw AbortError: ",
+    clause: "transparency",
+    says: "The server did not respond to the retry within the client's timeout, but the call threw AbortError: ",
     Client: class extends ReferenceClient {
-      protected override async exchange(sending: Sending) {
+      protected override async exchange(sending: PreparedRequest) {
         return super.exchange(sending).catch((error: unknown) => {
           throw sending.signal.aborted ? new DOMException("Canceled", "AbortError") : error;
         });
@@ -167,10 +167,10 @@ const kept: readonly Mutant[] = [
   {
     name: "repeats a request without the client's timeout",
     caughtBy: TIMEOUT,
-    clause: "manners",
+    clause: "transparency",
     says: "GET / did not end within 15000 ms.",
     Client: repeating(({ call }) => ({ signal: call.signal ?? new AbortController().signal })),
   },
 ];
 
-export const mannersMutants: readonly Mutant[] = [...tries, ...kept];
+export const transparencyMutants: readonly Mutant[] = [...tries, ...kept];

@@ -4,12 +4,12 @@ import type { StoredValue } from "@unexpired/core";
 import { ReferenceStore, type Row } from "../reference-store.ts";
 import type { Mutant } from "./mutant.ts";
 
-const places: readonly Mutant[] = [
+const locations: readonly Mutant[] = [
   {
     name: "reads once, and then answers from memory",
-    caughtBy: "shows a save to every other holder at once",
+    caughtBy: "makes a save visible to every other holder immediately",
     clause: "load",
-    says: 'After save("first") by one store load() of another one on the same place gave undefined.',
+    says: 'After save("first") by one store, load() of another store on the same location returned undefined.',
     Store: class extends ReferenceStore {
       #seen: { readonly found: StoredValue | undefined } | undefined;
 
@@ -32,9 +32,9 @@ const places: readonly Mutant[] = [
   },
   {
     name: "keeps every place under one key",
-    caughtBy: "does not mix with another place",
+    caughtBy: "keeps locations separate",
     clause: "separate",
-    says: "A value that was saved in one place was loaded from another",
+    says: "A value that was saved in one location was loaded from another",
     Store: class extends ReferenceStore {
       constructor(path: string) {
         super(join(dirname(dirname(path)), "shared.db"));
@@ -43,9 +43,9 @@ const places: readonly Mutant[] = [
   },
   {
     name: "removes every place",
-    caughtBy: "does not mix with another place",
+    caughtBy: "keeps locations separate",
     clause: "separate",
-    says: "After remove() in another place load() gave undefined.",
+    says: "After remove() in another location, load() returned undefined.",
     Store: class extends ReferenceStore {
       override async remove() {
         const root = dirname(dirname(this.path));
@@ -58,9 +58,9 @@ const places: readonly Mutant[] = [
   },
   {
     name: "keeps in memory what was taken away",
-    caughtBy: "keeps nothing in memory that was taken away",
+    caughtBy: "serves no wiped data from memory",
     clause: "load",
-    says: "After everything had been taken away load() gave {",
+    says: "After the data was wiped, load() returned {",
     Store: class extends ReferenceStore {
       #last: Row | undefined;
 
@@ -80,9 +80,9 @@ const places: readonly Mutant[] = [
 const damaged: readonly Mutant[] = [
   {
     name: "takes what is unreadable for nothing",
-    caughtBy: "takes what is unreadable for an error, not for nothing",
+    caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
-    says: "load() of what had been damaged did not reject. It resolved to undefined.",
+    says: "load() of unreadable data did not reject. It resolved to undefined.",
     Store: class extends ReferenceStore {
       override complain() {
         return undefined;
@@ -91,9 +91,9 @@ const damaged: readonly Mutant[] = [
   },
   {
     name: "throws a plain error about what is unreadable",
-    caughtBy: "takes what is unreadable for an error, not for nothing",
+    caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
-    says: "rejected with what is no StoreError: SyntaxError",
+    says: "rejected with something other than a StoreError: SyntaxError",
     Store: class extends ReferenceStore {
       override complain() {
         return JSON.parse("{");
@@ -102,9 +102,9 @@ const damaged: readonly Mutant[] = [
   },
   {
     name: "saves over what is unreadable",
-    caughtBy: "takes what is unreadable for an error, not for nothing",
+    caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
-    says: 'save("over it", undefined) wrote over the damage.',
+    says: 'save("over it", undefined) overwrote unreadable data.',
     Store: class extends ReferenceStore {
       override replace(value: string, expected: string | undefined) {
         if (typeof this.row()?.value !== "string") this.run("DELETE FROM session");
@@ -114,4 +114,4 @@ const damaged: readonly Mutant[] = [
   },
 ];
 
-export const placeMutants: readonly Mutant[] = [...places, ...damaged];
+export const locationMutants: readonly Mutant[] = [...locations, ...damaged];
