@@ -132,19 +132,19 @@ class TokenEndpoint {
     const form = Object.fromEntries(new URLSearchParams(await textOf(request)));
     const fault = this.faults.shift() ?? {};
     const isProcessed = fault.drop !== "before" && (fault.status ?? 200) === 200;
-    const { verdict, answer } = isProcessed ? this.#process(form) : { verdict: "faulty" as const, answer: UNPROCESSED };
+    const { verdict, reply } = isProcessed ? this.#process(form) : { verdict: "faulty" as const, reply: UNPROCESSED };
     this.requests.push({ form, verdict });
     await setTimeout(this.#latency + (fault.delay ?? 0), undefined, { signal: this.closing.signal });
     if (fault.drop) return void response.destroy();
-    if (!response.destroyed) send(response, { ...answer, ...overridesOf(fault) }, fault.truncate === true);
+    if (!response.destroyed) send(response, { ...reply, ...overridesOf(fault) }, fault.truncate === true);
   }
 
-  #process(form: Readonly<Record<string, string>>): { verdict: Verdict; answer: EndpointResponse } {
+  #process(form: Readonly<Record<string, string>>): { verdict: Verdict; reply: EndpointResponse } {
     if (form.grant_type !== "refresh_token")
-      return { verdict: "unknown", answer: errorResponse("unsupported_grant_type") };
-    if (!form.refresh_token) return { verdict: "unknown", answer: errorResponse("invalid_request") };
+      return { verdict: "unknown", reply: errorResponse("unsupported_grant_type") };
+    if (!form.refresh_token) return { verdict: "unknown", reply: errorResponse("invalid_request") };
     const { verdict, tokens } = this.families.present(form.refresh_token);
-    return { verdict, answer: tokens ? { status: 200, body: JSON.stringify(tokens) } : errorResponse("invalid_grant") };
+    return { verdict, reply: tokens ? { status: 200, body: JSON.stringify(tokens) } : errorResponse("invalid_grant") };
   }
 }
 

@@ -10,8 +10,8 @@ export interface AdapterHarness {
    */
   readonly bodies: Partial<Readonly<Record<BodyKind, "repeated" | "once">>>;
   /**
-   * The events that the client's own hooks report to `onHook` for one call that is retried after a 401, in the order that
-   * the client documents.
+   * The events that the client's own hooks report to `onHook` for one call that is retried after a 401, in the order
+   * that the client documents.
    */
   readonly hooks?: readonly string[] | undefined;
   /** The features that the client or the adapter lacks, each with a reason, which is printed for each skipped case. */

@@ -66,8 +66,8 @@ export async function startSession({ owner = "", expired = false }: SessionOptio
       });
       return go;
     },
-    fail(given) {
-      failure = new TokenEndpointError(given);
+    fail(details) {
+      failure = new TokenEndpointError(details);
     },
     [Symbol.asyncDispose]: () => tokens.close(),
   };

@@ -5,8 +5,8 @@ import { StoreScene } from "./scene.ts";
 import { storeCases } from "./store-cases.ts";
 
 /**
- * Defines a test for each requirement of the store contract, in the caller's own test runner. Tests of optional features
- * that the store or the harness lacks are skipped, and printed with the reason. Most tests take milliseconds; each has a
+ * Defines a test for each requirement of the store contract, in the caller's own test runner. Tests of features that
+ * the store or the harness lacks are skipped, and printed with the reason. Most tests take milliseconds; each has a
  * timeout of two minutes.
  */
 export function describeTokenStore(runner: Runner, harness: StoreHarness): void {

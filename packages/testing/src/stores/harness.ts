@@ -9,8 +9,8 @@ export interface StoreHarness {
 /** A location that stores one session, and the operations that the kit needs on it. */
 export interface StoreFixture {
   /**
-   * Opens a store on this location, as independent of other stores as possible: as another process would open it. If the
-   * store has connections to close, it implements `Symbol.asyncDispose`, which the kit calls.
+   * Opens a store on this location, as independent of other stores as possible: as another process would open it. A
+   * store that has connections to close implements `Symbol.asyncDispose`, which the kit calls.
    */
   open(): TokenStore | Promise<TokenStore>;
   /** The module with which another process opens the location. If omitted, cases with several processes are skipped. */

@@ -6,7 +6,7 @@ import { secretAndWatchMutants } from "./secrets-and-watches.ts";
 import { valueMutants } from "./values.ts";
 import { versionMutants } from "./versions.ts";
 
-/** Stores that are broken in one way each. */
+/** Stores with one fault each. */
 export const mutants: readonly Mutant[] = [
   ...valueMutants,
   ...locationMutants,

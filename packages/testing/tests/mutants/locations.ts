@@ -6,7 +6,7 @@ import type { Mutant } from "./mutant.ts";
 
 const locations: readonly Mutant[] = [
   {
-    name: "reads once, and then answers from memory",
+    name: "loads once, and then returns the value from memory",
     caughtBy: "makes a save visible to every other holder immediately",
     clause: "load",
     says: 'After save("first") by one store, load() of another store on the same location returned undefined.',
@@ -31,7 +31,7 @@ const locations: readonly Mutant[] = [
     },
   },
   {
-    name: "keeps every place under one key",
+    name: "stores every location under one key",
     caughtBy: "keeps locations separate",
     clause: "separate",
     says: "A value that was saved in one location was loaded from another",
@@ -42,7 +42,7 @@ const locations: readonly Mutant[] = [
     },
   },
   {
-    name: "removes every place",
+    name: "removes every location",
     caughtBy: "keeps locations separate",
     clause: "separate",
     says: "After remove() in another location, load() returned undefined.",
@@ -50,14 +50,14 @@ const locations: readonly Mutant[] = [
       override async remove() {
         const root = dirname(dirname(this.path));
         for (const name of readdirSync(root)) {
-          await using place = new ReferenceStore(join(root, name, "session.db"));
-          await place.remove();
+          await using store = new ReferenceStore(join(root, name, "session.db"));
+          await store.remove();
         }
       }
     },
   },
   {
-    name: "keeps in memory what was taken away",
+    name: "serves wiped data from memory",
     caughtBy: "serves no wiped data from memory",
     clause: "load",
     says: "After the data was wiped, load() returned {",
@@ -79,7 +79,7 @@ const locations: readonly Mutant[] = [
 
 const damaged: readonly Mutant[] = [
   {
-    name: "takes what is unreadable for nothing",
+    name: "treats unreadable data as absent",
     caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
     says: "load() of unreadable data did not reject. It resolved to undefined.",
@@ -90,7 +90,7 @@ const damaged: readonly Mutant[] = [
     },
   },
   {
-    name: "throws a plain error about what is unreadable",
+    name: "throws a plain error for unreadable data",
     caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
     says: "rejected with something other than a StoreError: SyntaxError",
@@ -101,7 +101,7 @@ const damaged: readonly Mutant[] = [
     },
   },
   {
-    name: "saves over what is unreadable",
+    name: "overwrites unreadable data",
     caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
     says: 'save("over it", undefined) overwrote unreadable data.',

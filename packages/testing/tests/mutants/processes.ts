@@ -6,7 +6,7 @@ import type { Mutant } from "./mutant.ts";
 const turns = new Map<string, Promise<unknown>>();
 const unwritten = new Map<string, Row>();
 
-/** Waits for it, and gives up in time. */
+/** Acquires a lock file, or throws after 2 seconds. */
 function lock(path: string): void {
   for (const end = Date.now() + 2000; ; ) {
     try {
@@ -20,7 +20,7 @@ function lock(path: string): void {
 
 const lost: readonly Mutant[] = [
   {
-    name: "lets other processes in between comparing and setting",
+    name: "lets other processes save between comparing and setting",
     caughtBy: "loses no update if 8 processes increment 100 times each",
     clause: "save",
     says: "some saves were accepted but lost.",
@@ -44,7 +44,7 @@ const lost: readonly Mutant[] = [
     },
   },
   {
-    name: "reads the version after the value",
+    name: "reads the version later than the value",
     caughtBy: "loses no update if 8 processes increment 100 times each",
     clause: "save",
     says: "some saves were accepted but lost.",
@@ -57,7 +57,7 @@ const lost: readonly Mutant[] = [
     },
   },
   {
-    name: "fails where two processes save at once",
+    name: "fails if two processes save concurrently",
     caughtBy: "loses no update if 8 processes increment 100 times each",
     clause: "save",
     says: "A process that used the store ended with 1: Error: database is locked",
@@ -130,7 +130,7 @@ const killed: readonly Mutant[] = [
     },
   },
   {
-    name: "has a lock that outlives its owner",
+    name: "uses a lock that outlives its owner",
     caughtBy: KILLED,
     clause: "save",
     says: "save() in another process failed: A process that used the store ended with 1: Error: EEXIST",
@@ -146,7 +146,7 @@ const killed: readonly Mutant[] = [
     },
   },
   {
-    name: "writes some time after it said so",
+    name: "writes some time after save() has resolved",
     caughtBy: KILLED,
     clause: "whole",
     says: "A writer was killed after it saved value ",

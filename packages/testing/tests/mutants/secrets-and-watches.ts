@@ -6,7 +6,7 @@ const textOf = (damaged: unknown): string => Buffer.from(damaged as Uint8Array).
 
 const secrets: readonly Mutant[] = [
   {
-    name: "quotes the value when it refuses it",
+    name: "quotes the value in a conflict error",
     caughtBy: "hides the value from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in the error of a rejected save.",
@@ -17,7 +17,7 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "describes itself by what it holds",
+    name: "includes the value in its description",
     caughtBy: "hides the value from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in describe().",
@@ -28,7 +28,7 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "has what it saved in a field",
+    name: "keeps the saved value in a public field",
     caughtBy: "hides the value from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in an inspection of the store.",
@@ -42,7 +42,7 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "begins a version with the value",
+    name: "starts a version with the value",
     caughtBy: "hides the value from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in the version.",
@@ -53,7 +53,7 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "quotes what is unreadable",
+    name: "quotes unreadable data",
     caughtBy: "hides the value from errors about unreadable data",
     clause: "secrets",
     says: "The stored value appears in the error of a load.",
@@ -65,7 +65,7 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "passes on an error that quotes what is unreadable",
+    name: "wraps an error that quotes unreadable data",
     caughtBy: "hides the value from errors about unreadable data",
     clause: "secrets",
     says: "The stored value appears in the error of a load.",
@@ -78,12 +78,12 @@ const secrets: readonly Mutant[] = [
   },
 ];
 
-const TELLS = "notifies watchers of another holder's saves until they stop";
+const NOTIFIES = "notifies watchers of another holder's saves until they stop";
 
 const watches: readonly Mutant[] = [
   {
     name: "never calls back",
-    caughtBy: TELLS,
+    caughtBy: NOTIFIES,
     clause: "watch",
     says: "watch() did not report another holder's save within 5000 ms.",
     Store: class extends ReferenceStore {
@@ -94,7 +94,7 @@ const watches: readonly Mutant[] = [
   },
   {
     name: "calls back for its own saves only",
-    caughtBy: TELLS,
+    caughtBy: NOTIFIES,
     clause: "watch",
     says: "watch() did not report another holder's save within 5000 ms.",
     Store: class extends ReferenceStore {
@@ -112,7 +112,7 @@ const watches: readonly Mutant[] = [
   },
   {
     name: "calls back once",
-    caughtBy: TELLS,
+    caughtBy: NOTIFIES,
     clause: "watch",
     says: "watch() did not report another holder's save within 5000 ms.",
     Store: class extends ReferenceStore {
@@ -126,8 +126,8 @@ const watches: readonly Mutant[] = [
     },
   },
   {
-    name: "returns nothing that stops a watch",
-    caughtBy: TELLS,
+    name: "returns no function that stops a watch",
+    caughtBy: NOTIFIES,
     clause: "watch",
     says: "watch() did not return a function that stops it.",
     Store: class extends ReferenceStore {
@@ -138,8 +138,8 @@ const watches: readonly Mutant[] = [
     },
   },
   {
-    name: "goes on after it was stopped",
-    caughtBy: TELLS,
+    name: "continues after it was stopped",
+    caughtBy: NOTIFIES,
     clause: "watch",
     says: "watch() called back after it had been stopped.",
     Store: class extends ReferenceStore {
@@ -150,8 +150,8 @@ const watches: readonly Mutant[] = [
     },
   },
   {
-    name: "stops all watches with one",
-    caughtBy: TELLS,
+    name: "stops all watches when one is stopped",
+    caughtBy: NOTIFIES,
     clause: "watch",
     says: "watch() did not report another holder's save after another watch was stopped within 5000 ms.",
     Store: class extends ReferenceStore {

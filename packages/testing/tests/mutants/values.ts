@@ -3,7 +3,7 @@ import type { Mutant } from "./mutant.ts";
 
 const kept: readonly Mutant[] = [
   {
-    name: "gives null where there is nothing",
+    name: "loads null if nothing is stored",
     caughtBy: "loads undefined before the first save",
     clause: "load",
     says: "Before the first save, load() returned null.",
@@ -14,7 +14,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "keeps JSON, in a form of its own",
+    name: "reformats JSON",
     caughtBy: "round-trips ordinary text",
     clause: "load",
     says: "After save(",
@@ -25,7 +25,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "takes an empty string for nothing",
+    name: "treats an empty string as absent",
     caughtBy: "round-trips an empty string",
     clause: "load",
     says: 'After save(""), load() returned undefined.',
@@ -36,7 +36,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "keeps Latin-1",
+    name: "stores Latin-1 only",
     caughtBy: "round-trips Unicode",
     clause: "load",
     says: "After save(",
@@ -47,7 +47,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "normalizes unicode",
+    name: "normalizes Unicode",
     caughtBy: "round-trips Unicode",
     clause: "load",
     says: 'e\\u{301}"), load() returned ',
@@ -58,7 +58,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "ends at a NUL",
+    name: "cuts the value at a NUL",
     caughtBy: "round-trips every control character",
     clause: "load",
     says: 'load() returned "".',
@@ -69,7 +69,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "cuts what is longer than 32 kB",
+    name: "cuts the value at 32 kB",
     caughtBy: "round-trips 64 kB",
     clause: "load",
     says: "(32770 characters)",
@@ -80,7 +80,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "parses what looks like JSON",
+    name: "parses a value that looks like JSON",
     caughtBy: 'round-trips the text "null"',
     clause: "load",
     says: 'After save("null"), load() returned null.',
@@ -91,7 +91,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "trims",
+    name: "trims the value",
     caughtBy: "round-trips leading and trailing whitespace",
     clause: "load",
     says: 'load() returned "value".',
@@ -114,13 +114,13 @@ const removed: readonly Mutant[] = [
     },
   },
   {
-    name: "fails to remove where there is nothing",
+    name: "rejects remove() if nothing is stored",
     caughtBy: "removes the stored value, and succeeds if nothing is stored",
     clause: "remove",
-    says: "remove() before the first save failed: There is nothing to remove.",
+    says: "remove() before the first save failed: No value is stored.",
     Store: class extends ReferenceStore {
       override async remove() {
-        if (!this.row()) throw new Error("There is nothing to remove.");
+        if (!this.row()) throw new Error("No value is stored.");
         await super.remove();
       }
     },
@@ -129,7 +129,7 @@ const removed: readonly Mutant[] = [
 
 const told: readonly Mutant[] = [
   {
-    name: "does not say what it supports",
+    name: "does not declare what it supports",
     caughtBy: "declares its guarantees and describes its location",
     clause: "supports",
     says: "supports.compareAndSet is undefined.",
@@ -138,7 +138,7 @@ const told: readonly Mutant[] = [
     },
   },
   {
-    name: "describes itself as nothing",
+    name: "returns an empty description",
     caughtBy: "declares its guarantees and describes its location",
     clause: "describe",
     says: "describe() returned ''.",

@@ -7,7 +7,7 @@ import type { Mutant } from "./mutant.ts";
 
 const named: readonly Mutant[] = [
   {
-    name: "gives no version",
+    name: "returns no version",
     caughtBy: "returns a new version for each save",
     clause: "version",
     says: "save() returned the version undefined.",
@@ -19,7 +19,7 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "takes a hash of the value for its version",
+    name: "uses a hash of the value as the version",
     caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
@@ -30,7 +30,7 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "takes the file's time in seconds for the version",
+    name: "uses the file's modification time in seconds as the version",
     caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
@@ -41,7 +41,7 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "does not save what is there already",
+    name: "does not save an equal value",
     caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
@@ -53,7 +53,7 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "counts from 1 again after a removal",
+    name: "counts versions from 1 again after remove()",
     caughtBy: "never reuses a version after remove and a new save",
     clause: "version",
     says: "After remove(), save() returned the version 1 again.",
@@ -64,7 +64,7 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "loads another version than save() returned",
+    name: "loads a different version than save() returned",
     caughtBy: "makes a save visible to every other holder immediately",
     clause: "version",
     says: "but load() of another store returned",
@@ -90,7 +90,7 @@ const named: readonly Mutant[] = [
 
 const compared: readonly Mutant[] = [
   {
-    name: "saves whatever version is expected",
+    name: "saves regardless of the expected version",
     caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version. It resolved to ",
@@ -101,7 +101,7 @@ const compared: readonly Mutant[] = [
     },
   },
   {
-    name: "compares the version with what it saw last itself",
+    name: "accepts the version that it saved last itself",
     caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version.",
@@ -119,7 +119,7 @@ const compared: readonly Mutant[] = [
     },
   },
   {
-    name: "takes undefined for any version",
+    name: "accepts undefined for any version",
     caughtBy: "rejects undefined if a value is stored, and a version if none is",
     clause: "save",
     says: 'save("refused", undefined) was accepted, although a value is stored, and undefined means that nothing is.',
@@ -130,7 +130,7 @@ const compared: readonly Mutant[] = [
     },
   },
   {
-    name: "takes any version where there is nothing",
+    name: "accepts any version if nothing is stored",
     caughtBy: "rejects undefined if a value is stored, and a version if none is",
     clause: "save",
     says: 'save("refused", "1") was accepted, although save() never returned that version.',
@@ -144,7 +144,7 @@ const compared: readonly Mutant[] = [
 
 const refused: readonly Mutant[] = [
   {
-    name: "refuses with a plain error",
+    name: "rejects a conflict with a plain error",
     caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "rejected with something other than a StoreConflictError: Error: The version has changed.",
@@ -155,7 +155,7 @@ const refused: readonly Mutant[] = [
     },
   },
   {
-    name: "refuses without a word",
+    name: "ignores a conflict without an error",
     caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version.",
@@ -166,7 +166,7 @@ const refused: readonly Mutant[] = [
     },
   },
   {
-    name: "saves what it refuses",
+    name: "saves a value although it rejects it",
     caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was rejected, but changed the stored data.",
@@ -181,7 +181,7 @@ const refused: readonly Mutant[] = [
 
 const raced: readonly Mutant[] = [
   {
-    name: "lets others in between comparing and setting",
+    name: "lets other stores save between comparing and setting",
     caughtBy: "accepts exactly one of several concurrent saves",
     clause: "save",
     says: "Of 4 concurrent saves with the same expected version, 4 were accepted.",

@@ -117,16 +117,16 @@ async function killOnce(scene: StoreScene, writer: Remote, delay: number): Promi
   await setTimeout(delay);
   writer.kill("SIGKILL");
   await writer.ended;
-  const told = Number(writer.unread.at(-1) ?? first);
+  const lastReported = Number(writer.unread.at(-1) ?? first);
   const store = await scene.open();
   const late = () =>
     new ConformanceError("load", `After a writer was killed, load() did not finish within ${TIMEOUT} ms.`);
   const number = expectWhole(await within(TIMEOUT, store.load(), late), "After a writer was killed");
   // A save that was in flight may have succeeded without having been reported.
   expectThat(
-    [told, told + 1].includes(number),
+    [lastReported, lastReported + 1].includes(number),
     "whole",
-    `A writer was killed after it saved value ${told}, but load() returned value ${number}.`,
+    `A writer was killed after it saved value ${lastReported}, but load() returned value ${number}.`,
   );
 }
 

@@ -40,10 +40,14 @@ const oneExchange: StoreCase = {
     for (const each of processes) await expectSuccess(each.next(), "session", "Opening the store in another process");
     for (let expiry = 1; expiry <= EXPIRIES; expiry++) {
       for (const each of processes) each.send(expiry * 2 * LIFETIME);
-      const given = new Set<unknown>();
-      for (const each of processes) given.add(JSON.stringify(await tokenOf(each)));
-      const [one] = given;
-      expectThat(given.size === 1, "session", `After expiry ${expiry}, the processes got ${[...given].join(" and ")}.`);
+      const results = new Set<unknown>();
+      for (const each of processes) results.add(JSON.stringify(await tokenOf(each)));
+      const [one] = results;
+      expectThat(
+        results.size === 1,
+        "session",
+        `After expiry ${expiry}, the processes got ${[...results].join(" and ")}.`,
+      );
       expectThat(!String(one).includes("error"), "session", `After expiry ${expiry}, every process got ${one}.`);
       expectThat(
         issuer.exchanges === expiry,

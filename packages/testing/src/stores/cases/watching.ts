@@ -36,11 +36,11 @@ type Watch = ReturnType<typeof countingWatch>;
 
 /** Makes a change and waits until `watch` reports it. */
 async function expectNotified(watch: Watch, change: () => Promise<void>, whose: string): Promise<void> {
-  const told = watch.next();
+  const notified = watch.next();
   await change();
   await within(
     TIMEOUT,
-    told,
+    notified,
     () => new ConformanceError("watch", `watch() did not report ${whose} within ${TIMEOUT} ms.`),
   );
 }

@@ -5,16 +5,16 @@ import type { Mutant } from "./mutant.ts";
 const BEFORE = "sends nothing if the caller has already aborted";
 const DURING = "ends the call immediately if the caller aborts during ";
 
-/** Does without the caller's signal, and keeps the client's own. */
-class Deaf extends ReferenceClient {
-  protected deafen(sending: PreparedRequest): PreparedRequest {
-    return { ...sending, signal: this.signalOf({ ...sending.call, signal: undefined }) };
+/** A client that can ignore the caller's signal, but keeps its own timeout. */
+class IgnoringAbort extends ReferenceClient {
+  protected withoutCallerSignal(request: PreparedRequest): PreparedRequest {
+    return { ...request, signal: this.signalOf({ ...request.call, signal: undefined }) };
   }
 }
 
 export const abortMutants: readonly Mutant[] = [
   {
-    name: "listens for an abort, and does not look whether there was one",
+    name: "listens for an abort, but does not check for an earlier one",
     caughtBy: BEFORE,
     clause: "abort",
     says: "The caller aborted before the call, but the call did not fail: it ended with status 200.",
@@ -28,47 +28,47 @@ export const abortMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "looks for an abort when the request was sent",
+    name: "checks for an abort only after sending the request",
     caughtBy: BEFORE,
     clause: "abort",
     says: "The Authorization headers that the server received were [Bearer canary-access-1] instead of [].",
-    Client: class extends Deaf {
-      protected override async exchange(sending: PreparedRequest) {
-        const response = await super.exchange(this.deafen(sending));
-        sending.signal.throwIfAborted();
+    Client: class extends IgnoringAbort {
+      protected override async exchange(request: PreparedRequest) {
+        const response = await super.exchange(this.withoutCallerSignal(request));
+        request.signal.throwIfAborted();
         return response;
       }
     },
   },
   {
-    name: "makes an error of its own of an abort",
+    name: "throws its own error for an abort",
     caughtBy: `${DURING}the request`,
     clause: "abort",
     says: "but the call threw Error: The request was canceled, which is not the client's own error.",
     Client: class extends ReferenceClient {
-      protected override async sendWithRetries(sending: PreparedRequest) {
-        return super.sendWithRetries(sending).catch((cause: unknown) => {
-          throw sending.call.signal?.aborted ? new Error("The request was canceled", { cause }) : cause;
+      protected override async sendWithRetries(request: PreparedRequest) {
+        return super.sendWithRetries(request).catch((cause: unknown) => {
+          throw request.call.signal?.aborted ? new Error("The request was canceled", { cause }) : cause;
         });
       }
 
-      protected override retry(sending: PreparedRequest, header: string) {
-        return super.sendWithRetries(this.withHeader(sending, header));
+      protected override retry(request: PreparedRequest, header: string) {
+        return super.sendWithRetries(this.withHeader(request, header));
       }
     },
   },
   {
-    name: "sends the first try without the caller's signal",
+    name: "sends the first attempt without the caller's signal",
     caughtBy: `${DURING}the request`,
     clause: "abort",
     says: "The caller aborted during the request, but the call had not ended 5000 ms later.",
-    Client: class extends Deaf {
-      protected override sendWithRetries(sending: PreparedRequest) {
-        return super.sendWithRetries(this.deafen(sending));
+    Client: class extends IgnoringAbort {
+      protected override sendWithRetries(request: PreparedRequest) {
+        return super.sendWithRetries(this.withoutCallerSignal(request));
       }
 
-      protected override retry(sending: PreparedRequest, header: string) {
-        return super.sendWithRetries(this.withHeader(sending, header));
+      protected override retry(request: PreparedRequest, header: string) {
+        return super.sendWithRetries(this.withHeader(request, header));
       }
     },
   },
@@ -77,22 +77,22 @@ export const abortMutants: readonly Mutant[] = [
     caughtBy: `${DURING}the renewal after a 401, and lets the renewal finish`,
     clause: "abort",
     says: "The caller aborted during the renewal, but the call had not ended 5000 ms later.",
-    Client: class extends Deaf {
-      protected override async authorize(sending: PreparedRequest) {
-        await super.authorize(sending);
-        return super.authorize(this.deafen(sending));
+    Client: class extends IgnoringAbort {
+      protected override async authorize(request: PreparedRequest) {
+        await super.authorize(request);
+        return super.authorize(this.withoutCallerSignal(request));
       }
     },
   },
   {
-    name: "says in words of its own that the renewal after a 401 was aborted",
+    name: "throws its own error if the renewal after a 401 is aborted",
     caughtBy: `${DURING}the renewal after a 401, and lets the renewal finish`,
     clause: "abort",
     says: "but the call threw Error: Could not renew the token, which is not the client's own error.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Attempt) {
-        return super.renew(tried).catch((cause: unknown) => {
-          throw tried.sending.signal.aborted ? new Error("Could not renew the token", { cause }) : cause;
+      protected override async renew(attempt: Attempt) {
+        return super.renew(attempt).catch((cause: unknown) => {
+          throw attempt.request.signal.aborted ? new Error("Could not renew the token", { cause }) : cause;
         });
       }
     },
@@ -102,21 +102,21 @@ export const abortMutants: readonly Mutant[] = [
     caughtBy: `${DURING}the renewal before the request, and lets the renewal finish`,
     clause: "abort",
     says: "The caller aborted during the renewal, but the call had not ended 5000 ms later.",
-    Client: class extends Deaf {
-      protected override async authorize(sending: PreparedRequest) {
-        await super.authorize(this.deafen(sending));
-        return super.authorize(sending);
+    Client: class extends IgnoringAbort {
+      protected override async authorize(request: PreparedRequest) {
+        await super.authorize(this.withoutCallerSignal(request));
+        return super.authorize(request);
       }
     },
   },
   {
-    name: "sends the second try without the caller's signal",
+    name: "sends the retry without the caller's signal",
     caughtBy: `${DURING}the retry`,
     clause: "abort",
     says: "The caller aborted during the retry, but the call had not ended 5000 ms later.",
-    Client: class extends Deaf {
-      protected override retry(sending: PreparedRequest, header: string) {
-        return super.retry(this.deafen(sending), header);
+    Client: class extends IgnoringAbort {
+      protected override retry(request: PreparedRequest, header: string) {
+        return super.retry(this.withoutCallerSignal(request), header);
       }
     },
   },
@@ -126,9 +126,9 @@ export const abortMutants: readonly Mutant[] = [
     clause: "abort",
     says: "but the call threw Error: Retry failed, which is not the client's own error.",
     Client: class extends ReferenceClient {
-      protected override retry(sending: PreparedRequest, header: string) {
-        return super.retry(sending, header).catch((cause: unknown) => {
-          throw sending.call.signal?.aborted ? new Error("Retry failed", { cause }) : cause;
+      protected override retry(request: PreparedRequest, header: string) {
+        return super.retry(request, header).catch((cause: unknown) => {
+          throw request.call.signal?.aborted ? new Error("Retry failed", { cause }) : cause;
         });
       }
     },

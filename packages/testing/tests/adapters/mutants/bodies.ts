@@ -4,25 +4,25 @@ import type { Mutant } from "./mutant.ts";
 
 const caseOf = (kind: BodyKind) => `resends a body of kind ${kind} byte for byte, or not at all`;
 
-/** The second try with a body of that kind is another request. */
-const repeating = (kind: BodyKind, change: (sending: PreparedRequest) => Partial<PreparedRequest>) =>
+/** Changes the retry of a request with a body of that kind. */
+const repeating = (kind: BodyKind, change: (request: PreparedRequest) => Partial<PreparedRequest>) =>
   class extends ReferenceClient {
-    protected override retry(sending: PreparedRequest, header: string) {
-      const changed = sending.call.body?.kind === kind ? change(sending) : {};
-      return super.retry({ ...sending, ...changed }, header);
+    protected override retry(request: PreparedRequest, header: string) {
+      const changed = request.call.body?.kind === kind ? change(request) : {};
+      return super.retry({ ...request, ...changed }, header);
     }
   };
 
-/** Tells the policy of another body, where it is of that kind. */
+/** Reports a different body to the authorizer if the body is of that kind. */
 const claimingBody = (
   kind: BodyKind,
   body: unknown,
-  change: (sending: PreparedRequest) => Partial<PreparedRequest> = () => ({}),
+  change: (request: PreparedRequest) => Partial<PreparedRequest> = () => ({}),
 ) =>
   class extends repeating(kind, change) {
-    protected override responseInfo(tried: Attempt) {
-      const answer = super.responseInfo(tried);
-      return tried.sending.call.body?.kind === kind ? { ...answer, body } : answer;
+    protected override responseInfo(attempt: Attempt) {
+      const info = super.responseInfo(attempt);
+      return attempt.request.call.body?.kind === kind ? { ...info, body } : info;
     }
   };
 
@@ -36,38 +36,38 @@ interface Corruption {
 const corrupted: readonly Corruption[] = [
   {
     kind: "json",
-    name: "serialises a JSON body a second time",
+    name: "serializes a JSON body twice",
     change: JSON.stringify,
   },
   {
     kind: "form",
-    name: "repeats a form as plain text",
+    name: "resends a form as plain text",
     says: "The retry had a different content-type.",
     change: String,
   },
   {
     kind: "searchParams",
-    name: "repeats URLSearchParams as the JSON of an object without entries",
+    name: "resends URLSearchParams as the JSON of an empty object",
     change: JSON.stringify,
   },
   {
     kind: "formData",
-    name: "repeats FormData as [object FormData]",
+    name: "resends FormData as [object FormData]",
     change: String,
   },
   {
     kind: "string",
-    name: "repeats a string that looks like JSON in a form of its own",
+    name: "reformats a string that looks like JSON when it resends it",
     change: (body) => JSON.stringify(JSON.parse(String(body))),
   },
   {
     kind: "buffer",
-    name: "repeats a buffer as text",
+    name: "resends a buffer as text",
     change: String,
   },
   {
     kind: "blob",
-    name: "repeats a blob as [object Blob]",
+    name: "resends a blob as [object Blob]",
     change: String,
   },
 ];
@@ -84,32 +84,32 @@ const changed = corrupted.map(
 
 const once: readonly Mutant[] = [
   {
-    name: "repeats a request without its stream",
+    name: "retries a request without its stream",
     caughtBy: caseOf("stream"),
     clause: "body",
     says: "A body that can be sent only once ended with status 200 instead of its 401.",
     Client: claimingBody("stream", undefined, () => ({ body: undefined })),
   },
   {
-    name: "repeats a request with a stream that was read",
+    name: "retries a request with a consumed stream",
     caughtBy: caseOf("webStream"),
     clause: "body",
     says: "A POST with a body of kind webStream that received a 401 failed: ",
     Client: claimingBody("webStream", undefined),
   },
   {
-    name: "renews nothing where it cannot repeat the request",
+    name: "renews nothing if it cannot retry the request",
     caughtBy: caseOf("webStream"),
     clause: "body",
     says: "The 401 of a body that can be sent only once did not renew the token.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Attempt) {
-        return tried.sending.body instanceof ReadableStream ? undefined : super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        return attempt.request.body instanceof ReadableStream ? undefined : super.renew(attempt);
       }
     },
   },
   {
-    name: "repeats a request with what is left of an iterable",
+    name: "retries a request with the rest of an iterable",
     caughtBy: caseOf("asyncIterable"),
     clause: "body",
     says: "A body that can be sent only once ended with status 200 instead of its 401.",
@@ -119,29 +119,29 @@ const once: readonly Mutant[] = [
 
 const whole: readonly Mutant[] = [
   {
-    name: "takes a buffer for a stream",
+    name: "treats a buffer as a stream",
     caughtBy: caseOf("buffer"),
     clause: "body",
     says: "The request was not retried, although its body can be resent.",
     Client: claimingBody("buffer", new Blob().stream()),
   },
   {
-    name: "repeats a request elsewhere",
+    name: "retries a request at another URL",
     caughtBy: caseOf("string"),
     clause: "body",
     says: "The retry had a different method or path.",
     Client: repeating("string", ({ url }) => ({ url: new URL("/again", url) })),
   },
   {
-    name: "reads the first part of a stream before it sends it",
+    name: "reads the first part of a stream before sending it",
     caughtBy: caseOf("asyncIterable"),
     clause: "transparency",
     says: "A different body arrived, of 7 bytes.",
     Client: class extends ReferenceClient {
-      protected override async exchange(sending: PreparedRequest) {
-        const { body } = sending.call;
+      protected override async exchange(request: PreparedRequest) {
+        const { body } = request.call;
         if (body?.kind === "asyncIterable") await body.value[Symbol.asyncIterator]().next();
-        return super.exchange(sending);
+        return super.exchange(request);
       }
     },
   },

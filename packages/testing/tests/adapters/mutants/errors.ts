@@ -4,16 +4,16 @@ import type { Call, Outcome } from "../../../src/index.ts";
 import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const POOLED = "keeps the token of another request in flight out of an error, with the caller's own transport";
-const USABLE = "keeps the details of request and response in an error for a status";
+const IN_FLIGHT = "keeps the token of another request in flight out of an error, with the caller's own transport";
+const DETAILS = "keeps the details of request and response in an error for a status";
 
-/** Puts what it sent into its errors of one kind. */
+/** Adds the request headers to errors of one kind. */
 const leaking = ({ is, leak }: Pick<Leaking, "is" | "leak">) =>
   class extends ReferenceClient {
     #headers: Readonly<Record<string, string>> = {};
 
-    protected override withHeader(sending: PreparedRequest, header: string) {
-      const changed = super.withHeader(sending, header);
+    protected override withHeader(request: PreparedRequest, header: string) {
+      const changed = super.withHeader(request, header);
       this.#headers = Object.fromEntries(changed.headers);
       return changed;
     }
@@ -35,10 +35,10 @@ const leaking = ({ is, leak }: Pick<Leaking, "is" | "leak">) =>
   };
 
 interface Leaking {
-  /** What the call fails with. */
+  /** The failure of the call, as the case names it. */
   readonly failure: string;
   readonly name: string;
-  /** Where the case finds it. */
+  /** The place in which the case finds the token. */
   readonly where?: string;
   is(error: Error): boolean;
   leak(error: Error, headers: Readonly<Record<string, string>>): unknown;
@@ -47,39 +47,39 @@ interface Leaking {
 const define = (error: Error, key: PropertyKey, descriptor: PropertyDescriptor) =>
   Object.defineProperty(error, key, { configurable: true, ...descriptor });
 
-/** Changes where the class of an error has a getter, and nothing that belongs to the error itself. */
+/** Adds a getter to the prototype of an error, without an own property. */
 const inherit = (error: Error, get: () => unknown) => {
   const parent: object = Object.create(Object.getPrototypeOf(error), { options: { get } });
   Object.setPrototypeOf(error, parent);
 };
 
-const answered = (error: Error): Outcome | undefined => Reflect.get(error, "response");
+const responseOf = (error: Error): Outcome | undefined => Reflect.get(error, "response");
 const isStream = ({ body }: Outcome) => body instanceof ReadableStream;
 const causedBy = ({ cause }: Error): string => String(Reflect.get(Object(cause), "code") ?? cause);
 
 const leaks: readonly Leaking[] = [
   {
     failure: "status 401",
-    is: (error) => answered(error)?.status === 401,
+    is: (error) => responseOf(error)?.status === 401,
     name: "the config with its headers",
     leak: (error, headers) => Object.assign(error, { config: { headers } }),
   },
   {
     failure: "status 403",
-    is: (error) => answered(error)?.status === 403,
+    is: (error) => responseOf(error)?.status === 403,
     name: "a property that cannot be enumerated",
     leak: (error, headers) => define(error, "config", { value: { headers } }),
   },
   {
     failure: "status 500",
-    is: (error) => answered(error)?.status === 500 && !isStream(answered(error) ?? { status: 0 }),
-    name: "what its JSON is made of",
+    is: (error) => responseOf(error)?.status === 500 && !isStream(responseOf(error) ?? { status: 0 }),
+    name: "its toJSON()",
     where: "JSON.stringify",
     leak: (error, headers) => define(error, "toJSON", { value: () => ({ headers }) }),
   },
   {
     failure: "status 500 with a streamed body",
-    is: (error) => isStream(answered(error) ?? { status: 0 }),
+    is: (error) => isStream(responseOf(error) ?? { status: 0 }),
     name: "a getter of its class",
     where: "its options",
     leak: (error, headers) => inherit(error, () => ({ headers })),
@@ -117,7 +117,7 @@ const leaks: readonly Leaking[] = [
   {
     failure: "a timeout of the client",
     is: (error) => error.name === "TimeoutError",
-    name: "a Map of the headers, deep within",
+    name: "a deeply nested Map of the headers",
     leak: (error, headers) =>
       Object.assign(error, { context: { request: { options: { headers: new Map(Object.entries(headers)) } } } }),
   },
@@ -139,74 +139,74 @@ const leaked = leaks.map(
   }),
 );
 
-/** The error for a status is another one. */
+/** Changes the outcome for a status. */
 const failingWith = (change: (outcome: Outcome) => Partial<Outcome>) =>
   class extends ReferenceClient {
-    protected override async settle(sending: PreparedRequest, response: Response) {
-      const outcome = await super.settle(sending, response);
+    protected override async settle(request: PreparedRequest, response: Response) {
+      const outcome = await super.settle(request, response);
       return { ...outcome, ...change(outcome) };
     }
   };
 
 const shown: readonly Mutant[] = [
   {
-    name: "shows the transport in its errors, with all that is in flight",
-    caughtBy: POOLED,
+    name: "shows the transport in its errors, with all requests in flight",
+    caughtBy: IN_FLIGHT,
     clause: "error",
     says: "while another one was in flight, and the error reveals a token in util.inspect.",
     Client: class extends ReferenceClient {
-      protected override errorOf(sending: PreparedRequest, outcome: Outcome) {
-        return Object.assign(super.errorOf(sending, outcome), { agent: this.dispatcher });
+      protected override errorOf(request: PreparedRequest, outcome: Outcome) {
+        return Object.assign(super.errorOf(request, outcome), { agent: this.dispatcher });
       }
     },
   },
   {
-    name: "keeps all that is in flight where its errors lead",
-    caughtBy: POOLED,
+    name: "references all requests in flight from its errors",
+    caughtBy: IN_FLIGHT,
     clause: "error",
     says: "while another one was in flight, and the error reveals a token in util.inspect.",
     Client: class extends ReferenceClient {
       readonly inFlight = new Set<string | undefined>();
 
-      protected override async renew(tried: Attempt) {
-        this.inFlight.delete(tried.authorization.header + tried.sending.url);
-        return super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        this.inFlight.delete(attempt.authorization.header + attempt.request.url);
+        return super.renew(attempt);
       }
 
-      protected override withHeader(sending: PreparedRequest, header: string) {
-        this.inFlight.add(header + sending.url);
-        return super.withHeader(sending, header);
+      protected override withHeader(request: PreparedRequest, header: string) {
+        this.inFlight.add(header + request.url);
+        return super.withHeader(request, header);
       }
 
-      protected override errorOf(sending: PreparedRequest, outcome: Outcome) {
-        return Object.assign(super.errorOf(sending, outcome), { client: this });
+      protected override errorOf(request: PreparedRequest, outcome: Outcome) {
+        return Object.assign(super.errorOf(request, outcome), { client: this });
       }
     },
   },
   {
-    name: "takes the body out of the error for a status",
-    caughtBy: USABLE,
+    name: "removes the body from the error for a status",
+    caughtBy: DETAILS,
     clause: "transparency",
     says: "The body of a 500 differs from what the server sent.",
     Client: failingWith(() => ({ body: undefined })),
   },
   {
     name: "throws no error for a status",
-    caughtBy: USABLE,
+    caughtBy: DETAILS,
     clause: "transparency",
     says: "The client did not throw for a 500.",
     Client: failingWith(() => ({ error: undefined })),
   },
   {
     name: "empties the request in the error for a status",
-    caughtBy: USABLE,
+    caughtBy: DETAILS,
     clause: "error",
     says: "The error's request does not show the method, the URL and the status.",
     Client: failingWith(({ error }) => ({ error: error && Object.assign(error, { request: {} }) })),
   },
   {
     name: "empties the request in the response of the error for a status",
-    caughtBy: USABLE,
+    caughtBy: DETAILS,
     clause: "error",
     says: "The error's response.request does not show the method, the URL and the status.",
     Client: failingWith(({ error }) => ({ error: error && Object.assign(error, { response: { request: {} } }) })),

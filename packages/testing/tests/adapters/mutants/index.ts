@@ -11,7 +11,7 @@ import { retryingMutants } from "./retrying.ts";
 import { settingsMutants } from "./settings.ts";
 import { transparencyMutants } from "./transparency.ts";
 
-/** Clients whose adapters are broken in one way each. */
+/** Clients whose adapters have one fault each. */
 export const mutants: readonly Mutant[] = [
   ...attachingMutants,
   ...retryingMutants,

@@ -9,7 +9,7 @@ export interface Mutant extends MutantInfo {
   readonly Client: new (setup: ClientSetup) => ReferenceClient;
 }
 
-/** For faults that go past the authorizer. */
+/** A client that calls the token manager directly, for mutants that bypass the authorizer. */
 export class ManagedClient extends ReferenceClient {
   protected get tokens(): TokenManager {
     return this.setup.tokens as TokenManager;
@@ -20,11 +20,11 @@ export class ManagedClient extends ReferenceClient {
   }
 }
 
-/** The policy is told another answer. */
-export const withResponseInfo = (change: (answer: ResponseInfo<Response>) => Partial<ResponseInfo<Response>>) =>
+/** Changes the response information that the authorizer receives. */
+export const withResponseInfo = (change: (info: ResponseInfo<Response>) => Partial<ResponseInfo<Response>>) =>
   class extends ReferenceClient {
-    protected override responseInfo(tried: Attempt) {
-      const answer = super.responseInfo(tried);
-      return { ...answer, ...change(answer) };
+    protected override responseInfo(attempt: Attempt) {
+      const info = super.responseInfo(attempt);
+      return { ...info, ...change(info) };
     }
   };

@@ -8,12 +8,12 @@ const DOWN = "throws the token manager's error to each of three concurrent calle
 const VALUES = "retries a 401 that the client treats as a success, and returns the second one";
 const RULE = "retries the responses that isUnauthorized selects, instead of 401s";
 
-/** What becomes of a renewal that failed with this code. */
+/** Handles renewals that fail with this code. */
 const failing = (code: UnexpiredError["code"], handle: () => undefined) =>
   class extends ReferenceClient {
-    protected override async renew(tried: Attempt) {
+    protected override async renew(attempt: Attempt) {
       try {
-        return await super.renew(tried);
+        return await super.renew(attempt);
       } catch (error) {
         if (UnexpiredError.is(error) && error.code === code) return handle();
         throw error;
@@ -23,14 +23,14 @@ const failing = (code: UnexpiredError["code"], handle: () => undefined) =>
 
 const failures: readonly Mutant[] = [
   {
-    name: "hands out the 401 where the session has ended",
+    name: "returns the 401 if the session has ended",
     caughtBy: ENDED,
     clause: "renewal",
     says: "The API responded with 401 and the session had ended, but the call did not fail: it ended with status 401.",
     Client: failing("SIGN_IN_REQUIRED", () => undefined),
   },
   {
-    name: "throws an error of its own where the session has ended",
+    name: "throws its own error if the session has ended",
     caughtBy: ENDED,
     clause: "renewal",
     says: "The call threw Error: Session expired instead of the token manager's error with code SIGN_IN_REQUIRED.",
@@ -39,14 +39,14 @@ const failures: readonly Mutant[] = [
     }),
   },
   {
-    name: "hands out the 401 where the token endpoint is down",
+    name: "returns the 401 if the token endpoint is down",
     caughtBy: DOWN,
     clause: "renewal",
     says: "and the token endpoint was down, but the call did not fail: it ended with status 401.",
     Client: failing("REFRESH_FAILED", () => undefined),
   },
   {
-    name: "never wakes those who wait for a renewal that failed",
+    name: "never wakes the calls that wait for a failed renewal",
     caughtBy: DOWN,
     clause: "transparency",
     says: "GET / did not end within 15000 ms.",
@@ -54,10 +54,10 @@ const failures: readonly Mutant[] = [
       #isRenewing = false;
       readonly #waiting: ((header: string | undefined) => void)[] = [];
 
-      protected override async renew(tried: Attempt) {
+      protected override async renew(attempt: Attempt) {
         if (this.#isRenewing) return new Promise<string | undefined>((resolve) => this.#waiting.push(resolve));
         this.#isRenewing = true;
-        const header = await super.renew(tried);
+        const header = await super.renew(attempt);
         this.#isRenewing = false;
         for (const wake of this.#waiting.splice(0)) wake(header);
         return header;
@@ -68,30 +68,30 @@ const failures: readonly Mutant[] = [
 
 const ways: readonly Mutant[] = [
   {
-    name: "looks for a 401 only where the client throws",
+    name: "checks for a 401 only if the client throws",
     caughtBy: VALUES,
     clause: "retry",
     says: "The call ended with status 401 instead of 200.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Attempt) {
-        return this.setup.statusValues ? undefined : super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        return this.setup.statusValues ? undefined : super.renew(attempt);
       }
     },
   },
   {
-    name: "throws for the second 401, which the client was told to hand out",
+    name: "throws for the second 401 although the client should return it",
     caughtBy: VALUES,
     clause: "transparency",
     says: "The client was configured not to throw for a status, but threw for a 401.",
     Client: class extends ReferenceClient {
-      protected override async settle(sending: PreparedRequest, response: Response) {
-        const outcome = await super.settle(sending, response);
-        return response.status === 401 ? { ...outcome, error: this.errorOf(sending, outcome) } : outcome;
+      protected override async settle(request: PreparedRequest, response: Response) {
+        const outcome = await super.settle(request, response);
+        return response.status === 401 ? { ...outcome, error: this.errorOf(request, outcome) } : outcome;
       }
     },
   },
   {
-    name: "knows no refusal but a 401",
+    name: "treats only 401s as refusals",
     caughtBy: RULE,
     clause: "retry",
     says: "The call ended with status 419 instead of 200.",
@@ -102,7 +102,7 @@ const ways: readonly Mutant[] = [
     },
   },
   {
-    name: "asks isUnauthorized about failures only",
+    name: "calls isUnauthorized for failures only",
     caughtBy: RULE,
     clause: "retry",
     says: "were [Bearer canary-access-1-1] instead of [Bearer canary-access-1-1, Bearer canary-access-1-2].",
@@ -113,7 +113,7 @@ const ways: readonly Mutant[] = [
     },
   },
   {
-    name: "takes a 401 for a refusal, whatever isUnauthorized says",
+    name: "treats a 401 as a refusal even if isUnauthorized returns false",
     caughtBy: RULE,
     clause: "retry",
     says: "The number of exchanges was 1 instead of 0.",

@@ -11,7 +11,7 @@ interface Replacement {
   change(text: string, first: string): string;
 }
 
-/** Hands out another body than the second response's, where that is read in one way and has one status. */
+/** Replaces the body of the retry's response, for one way to read it and one status. */
 const replacing = ({ read, status, change }: Replacement) =>
   class extends ReferenceClient {
     #first = "";
@@ -20,16 +20,16 @@ const replacing = ({ read, status, change }: Replacement) =>
       this.#first = await response.text();
     }
 
-    protected override async retry(sending: PreparedRequest, header: string) {
-      const response = await super.retry(sending, header);
-      if (sending.call.read !== read || response.status !== status) return response;
+    protected override async retry(request: PreparedRequest, header: string) {
+      const response = await super.retry(request, header);
+      if (request.call.read !== read || response.status !== status) return response;
       return new Response(change(await response.text(), this.#first), response);
     }
   };
 
 export const responseMutants: readonly Mutant[] = [
   {
-    name: "hands out the body of the first response with the status of the second",
+    name: "returns the body of the first response with the status of the second",
     caughtBy: caseOf("text"),
     clause: "transparency",
     says: "The body of a retried request, read as text, differs from what the server sent.",
@@ -43,14 +43,14 @@ export const responseMutants: readonly Mutant[] = [
     Client: replacing({ read: "text", status: 200, change: (text) => text.slice(0, 64 * 1024) }),
   },
   {
-    name: "hands out the second response with its JSON unparsed",
+    name: "returns the second response with unparsed JSON",
     caughtBy: caseOf("json"),
     clause: "transparency",
     says: "The body of a retried request, read as json, differs from what the server sent.",
     Client: replacing({ read: "json", status: 200, change: (text) => JSON.stringify(text) }),
   },
   {
-    name: "hands out text where bytes were asked for",
+    name: "returns text if bytes are requested",
     caughtBy: caseOf("bytes"),
     clause: "transparency",
     says: "The body of a retried request, read as bytes, differs from what the server sent.",
@@ -61,27 +61,27 @@ export const responseMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "hands out a stream that it has read",
+    name: "returns a stream that it has consumed",
     caughtBy: caseOf("stream"),
     clause: "transparency",
     says: "Reading the retry's stream failed: ",
     Client: class extends ReferenceClient {
-      protected override async retry(sending: PreparedRequest, header: string) {
-        const response = await super.retry(sending, header);
-        if (sending.call.read === "stream") await response.text();
+      protected override async retry(request: PreparedRequest, header: string) {
+        const response = await super.retry(request, header);
+        if (request.call.read === "stream") await response.text();
         return response;
       }
     },
   },
   {
-    name: "hands out a stream from which it has taken the first part",
+    name: "returns a stream without its first part",
     caughtBy: caseOf("stream"),
     clause: "transparency",
     says: "The streamed body of a retried request differs from what the server sent.",
     Client: class extends ReferenceClient {
-      protected override async retry(sending: PreparedRequest, header: string) {
-        const response = await super.retry(sending, header);
-        const reader = sending.call.read === "stream" ? response.body?.getReader() : undefined;
+      protected override async retry(request: PreparedRequest, header: string) {
+        const response = await super.retry(request, header);
+        const reader = request.call.read === "stream" ? response.body?.getReader() : undefined;
         await reader?.read();
         reader?.releaseLock();
         return response;
@@ -89,7 +89,7 @@ export const responseMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "hands out the second 401 with the body of the first",
+    name: "returns the second 401 with the body of the first",
     caughtBy: REFUSAL,
     clause: "transparency",
     says: "The body of the 401 that the caller got differs from what the server sent.",

@@ -12,17 +12,17 @@ const TIMEOUT = "enforces the client's timeout, even on the retry";
 
 const isProxy = (dispatcher: unknown) => dispatcher instanceof ProxyAgent;
 
-/** The second try is another request. */
-const repeating = (change: (sending: PreparedRequest) => Partial<PreparedRequest>) =>
+/** Changes the retry of every request. */
+const repeating = (change: (request: PreparedRequest) => Partial<PreparedRequest>) =>
   class extends ReferenceClient {
-    protected override retry(sending: PreparedRequest, header: string) {
-      return super.retry({ ...sending, ...change(sending) }, header);
+    protected override retry(request: PreparedRequest, header: string) {
+      return super.retry({ ...request, ...change(request) }, header);
     }
   };
 
 const tries: readonly Mutant[] = [
   {
-    name: "repeats a request with no header of the caller's",
+    name: "retries a request without the caller's headers",
     caughtBy: HEADERS,
     clause: "transparency",
     says: "were [PUT /things?page=2 1 text/x-own, PUT /things?page=2 undefined */*]",
@@ -31,7 +31,7 @@ const tries: readonly Mutant[] = [
     })),
   },
   {
-    name: "repeats a request with its query twice",
+    name: "retries a request with its query twice",
     caughtBy: HEADERS,
     clause: "transparency",
     says: "were [PUT /things?page=2 1 text/x-own, PUT /things?page=2&page=2 1 text/x-own]",
@@ -40,76 +40,76 @@ const tries: readonly Mutant[] = [
     })),
   },
   {
-    name: "repeats a request with GET",
+    name: "retries every request with GET",
     caughtBy: HEADERS,
     clause: "transparency",
     says: "were [PUT /things?page=2 1 text/x-own, GET /things?page=2 1 text/x-own]",
     Client: repeating(() => ({ method: "GET" })),
   },
   {
-    name: "repeats a request without the path of the base URL",
+    name: "retries a request without the path of the base URL",
     caughtBy: PATH,
     clause: "transparency",
     says: "The paths of the two attempts were [/v1/things, /things] instead of [/v1/things, /v1/things].",
     Client: repeating(({ call, url }) => ({ url: Object.assign(new URL(call.url, url), { search: url.search }) })),
   },
   {
-    name: "joins the base URL and what has been joined with it",
+    name: "joins the base URL twice on the retry",
     caughtBy: PATH,
     clause: "transparency",
     says: "The paths of the two attempts were [/v1/things, /v1/v1/things] instead of [/v1/things, /v1/things].",
     Client: class extends ReferenceClient {
-      protected override retry(sending: PreparedRequest, header: string) {
+      protected override retry(request: PreparedRequest, header: string) {
         const { pathname } = new URL(this.defaults.baseURL);
-        const url = new URL(pathname.replace(/\/$/, "") + sending.url.pathname + sending.url.search, sending.url);
-        return super.retry({ ...sending, url }, header);
+        const url = new URL(pathname.replace(/\/$/, "") + request.url.pathname + request.url.search, request.url);
+        return super.retry({ ...request, url }, header);
       }
     },
   },
   {
-    name: "repeats a request past the client's own retries",
+    name: "bypasses the client's own retries on the retry",
     caughtBy: RETRIES,
     clause: "transparency",
     says: "After a 401, the client sent 1 requests instead of 3.",
     Client: class extends ReferenceClient {
-      protected override retry(sending: PreparedRequest, header: string) {
-        return this.transmit(this.withHeader(sending, header));
+      protected override retry(request: PreparedRequest, header: string) {
+        return this.transmit(this.withHeader(request, header));
       }
     },
   },
   {
-    name: "has retries of its own beside the client's",
+    name: "adds its own retries to the client's",
     caughtBy: RETRIES,
     clause: "transparency",
     says: "The client sends 3 requests without the adapter, but 4 with it.",
     Client: class extends ReferenceClient {
-      protected override async sendWithRetries(sending: PreparedRequest) {
-        const response = await super.sendWithRetries(sending);
-        return this.authorizer && response.status === 503 ? this.transmit(sending) : response;
+      protected override async sendWithRetries(request: PreparedRequest) {
+        const response = await super.sendWithRetries(request);
+        return this.authorizer && response.status === 503 ? this.transmit(request) : response;
       }
     },
   },
   {
-    name: "repeats a request through the caller's hooks",
+    name: "runs the caller's hooks again for the retry",
     caughtBy: HOOKS,
     clause: "transparency",
     says: "The hooks that ran were [request, before the adapter, request, after the adapter, request, before ",
     Client: class extends ReferenceClient {
-      protected override retry(sending: PreparedRequest, header: string) {
+      protected override retry(request: PreparedRequest, header: string) {
         this.runHooks("request");
-        return super.retry(sending, header);
+        return super.retry(request, header);
       }
     },
   },
   {
-    name: "repeats a request through a client of its own, without the caller's transport",
+    name: "sends the retry without the caller's transport",
     caughtBy: "sends both attempts through the caller's own transport",
     clause: "transparency",
     says: "The caller's own transport carried 1 of the two attempts.",
     Client: repeating(({ dispatcher }) => ({ dispatcher: isProxy(dispatcher) ? dispatcher : undefined })),
   },
   {
-    name: "repeats a request past the caller's proxy",
+    name: "bypasses the caller's proxy on the retry",
     caughtBy: "sends both attempts through the caller's proxy",
     clause: "transparency",
     says: "A call to a host that only the caller's proxy knows failed: fetch failed",
@@ -124,14 +124,14 @@ const kept: readonly Mutant[] = [
     clause: "instance",
     says: "The instance's defaults changed after two requests.",
     Client: class extends ReferenceClient {
-      protected override withHeader(sending: PreparedRequest, header: string) {
+      protected override withHeader(request: PreparedRequest, header: string) {
         this.defaults.headers["x-authorization"] = header;
-        return super.withHeader(sending, header);
+        return super.withHeader(request, header);
       }
     },
   },
   {
-    name: "cannot be taken off the client",
+    name: "cannot be detached",
     caughtBy: DETACHED,
     clause: "instance",
     says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [none].",
@@ -140,7 +140,7 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "cannot be put on again",
+    name: "cannot be attached again",
     caughtBy: DETACHED,
     clause: "instance",
     says: "The call ended with status 401 instead of 200.",
@@ -152,20 +152,20 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "takes the client's timeout for an abort",
+    name: "reports the client's timeout as an abort",
     caughtBy: TIMEOUT,
     clause: "transparency",
     says: "The server did not respond to the retry within the client's timeout, but the call threw AbortError: ",
     Client: class extends ReferenceClient {
-      protected override async exchange(sending: PreparedRequest) {
-        return super.exchange(sending).catch((error: unknown) => {
-          throw sending.signal.aborted ? new DOMException("Canceled", "AbortError") : error;
+      protected override async exchange(request: PreparedRequest) {
+        return super.exchange(request).catch((error: unknown) => {
+          throw request.signal.aborted ? new DOMException("Canceled", "AbortError") : error;
         });
       }
     },
   },
   {
-    name: "repeats a request without the client's timeout",
+    name: "sends the retry without the client's timeout",
     caughtBy: TIMEOUT,
     clause: "transparency",
     says: "GET / did not end within 15000 ms.",
