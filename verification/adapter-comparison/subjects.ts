@@ -11,10 +11,10 @@ import { extendAsDocumented } from "./recipes/got-sample.ts";
 import { withRetry } from "./recipes/ofetch-retry.ts";
 import { type StoredToken, storedToken } from "./recipes/stored-token.ts";
 
-/** A client with an adapter, or with what people have in place of one. */
+/** A client with an adapter or with a recipe that replaces one. */
 export interface Subject {
   readonly name: string;
-  /** For the head of a column. */
+  /** The heading of its column. */
   readonly short: string;
   readonly harness: AdapterHarness;
 }
@@ -26,23 +26,23 @@ export const ourAdapters: readonly Subject[] = [
   { name: "`@unexpired/adapter-got`", short: "got", harness: gotHarness },
 ];
 
-/** The kit's sessions have a whole manager. */
+/** Adapts the kit's tokens, which always are a complete token manager. */
 const stored = (tokens: TokenSource): StoredToken => storedToken(tokens as TokenManager);
 
-/** A recipe has nothing to configure. */
+/** Marks the features that no recipe has. */
 const asRecipe = (harness: AdapterHarness): AdapterHarness => ({
   ...harness,
   unsupported: {
     ...harness.unsupported,
-    detach: "the recipe cannot be taken off",
+    detach: "the recipe cannot be detached",
     isUnauthorized: "the recipe has a fixed rule",
-    perRequest: "the recipe has no settings for a request",
+    perRequest: "the recipe has no options for a single request",
   },
 });
 
 const nothing = () => {};
 
-/** The caller's hooks come before the recipe's. */
+/** Combines the caller's hooks with the recipe's, which run second. */
 const withRecipe = (options: FetchOptions, recipe: FetchOptions): FetchOptions => ({
   ...options,
   ...recipe,

@@ -121,7 +121,7 @@ export const abortMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "makes an error of its own of an abort during the second try",
+    name: "throws its own error for an abort during the retry",
     caughtBy: `${DURING}the retry`,
     clause: "abort",
     says: "but the call threw Error: Retry failed, which is not the client's own error.",
