@@ -209,7 +209,7 @@ async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 const streamed: AdapterCase = {
-  name: "returns the response to the retry, read as a stream",
+  name: "returns the response to the retry, read as stream",
   needs: ["stream"],
   async run(scene) {
     scene.api.respond = long(scene);
