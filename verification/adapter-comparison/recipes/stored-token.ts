@@ -1,6 +1,6 @@
 import type { TokenManager } from "@unexpired/core";
 
-/** What a recipe uses instead of a token manager: a stored token and a function that renews it. */
+/** The substitute for a token manager in a recipe: a stored token and a function that renews it. */
 export interface StoredToken {
   read(): Promise<string>;
   /** Makes one exchange and stores the new token, which `read` returns from then on. */
