@@ -10,7 +10,7 @@ function bodyOf(body: Body): Options {
   return { body: body.value as NonNullable<Options["body"]> };
 }
 
-/** What ky does not know it passes on to `fetch`, and Node's `fetch` takes a dispatcher. */
+/** ky passes unknown options on to `fetch`, and Node's `fetch` accepts a dispatcher. */
 function dispatcherOf({ proxy, onConnect }: ClientSetup): Options {
   const dispatcher = proxy
     ? new ProxyAgent(proxy)
@@ -21,7 +21,7 @@ function dispatcherOf({ proxy, onConnect }: ClientSetup): Options {
   return { dispatcher } as Options;
 }
 
-/** Hooks of the caller's own. */
+/** The caller's own hooks. */
 const watch = (name: string, onHook: ClientSetup["onHook"]): Options => ({
   hooks: {
     beforeRequest: [() => onHook?.(`request ${name}`)],
@@ -94,8 +94,8 @@ export const harness: AdapterHarness = {
   },
   hooks: ["request before", "request after", "response before 200", "response after 200"],
   unsupported: {
-    defaults: "ky shows nobody an instance's defaults",
-    detach: "ky.create makes an instance of its own; there is nothing to take it off",
+    defaults: "ky does not expose the defaults of an instance",
+    detach: "ky.create returns a separate instance, so nothing can be detached",
   },
   isAbort: (error) => error instanceof DOMException && error.name === "AbortError",
   isTimeout: isTimeoutError,

@@ -7,11 +7,11 @@ export interface TokenOptions {
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
 
-/** Options for `ky.create` or `ky.extend`. */
+/** Returns options for `ky.create` or `ky.extend`. */
 export function withTokens(tokens: TokenSource, { origins, isUnauthorized }: TokenOptions): Options {
   const authorizer = createAuthorizer<Response>(tokens, { origins, isUnauthorized });
   return {
-    // a dispatcher among the options leads to other requests, and their headers
+    // a dispatcher in the options references other requests and their headers
     hooks: { beforeError: [({ error }) => Object.assign(error, { options: setInspectView({}, () => "[options]") })] },
     async fetch(input, init?: RequestInit & Partial<WithRequestOptions>) {
       const request = new Request(input);

@@ -1,20 +1,20 @@
 import { StoreError } from "@unexpired/core";
 import { createClient, ErrorReply } from "redis";
 
-const SILENCE = 5_000;
-const PAUSE = 1_000;
+const SOCKET_TIMEOUT = 5_000; // ms
+const RESUBSCRIBE_DELAY = 1_000; // ms
 
-/** It ends where the server is gone, and is not mended: the next use opens another. It keeps no process alive. */
+/** Opens a client that does not reconnect: the next use opens a new one. It does not keep the process alive. */
 function open(url: string, socket: { socketTimeout?: number } = {}) {
   const client = createClient({ url, socket: { ...socket, reconnectStrategy: false } });
-  client.on("error", () => {}); // whoever waits for an answer is told, too
+  client.on("error", () => {}); // pending commands are rejected, too
   client.unref();
   return client;
 }
 
 type Client = ReturnType<typeof open>;
 
-/** A connection for commands. It closes when nothing was heard for five seconds, so a server that hangs is an error. */
+/** A connection for commands. It closes after five seconds without data, so a server that hangs causes an error. */
 export class RedisConnection {
   readonly #url: string;
   readonly #location: string;
@@ -27,10 +27,10 @@ export class RedisConnection {
   }
 
   async run<T>(command: (client: Client) => Promise<T>): Promise<T> {
-    const alive = setInterval(() => {}, SILENCE); // a command does keep the process alive
+    const keepAlive = setInterval(() => {}, SOCKET_TIMEOUT); // a pending command keeps the process alive
     try {
       if (!this.#client?.isOpen) {
-        this.#client = open(this.#url, { socketTimeout: SILENCE });
+        this.#client = open(this.#url, { socketTimeout: SOCKET_TIMEOUT });
         this.#opened = this.#client.connect();
       }
       await this.#opened;
@@ -38,7 +38,7 @@ export class RedisConnection {
     } catch (error) {
       throw storeError(this.#location, error);
     } finally {
-      clearInterval(alive);
+      clearInterval(keepAlive);
     }
   }
 
@@ -50,21 +50,21 @@ export class RedisConnection {
 function storeError(location: string, cause: unknown): StoreError {
   const details = { location, problem: `cannot be used (${(cause as Error).message})`, cause };
   return cause instanceof ErrorReply && cause.message.startsWith("WRONGTYPE")
-    ? new StoreError("STORE_UNREADABLE", { ...details, hint: "It was left as it is. Choose another key." })
-    : new StoreError("STORE_UNAVAILABLE", { ...details, hint: "See to the server, and try again." });
+    ? new StoreError("STORE_UNREADABLE", { ...details, hint: "The value was not changed. Choose another key." })
+    : new StoreError("STORE_UNAVAILABLE", { ...details, hint: "Check the Redis server, and try again." });
 }
 
-/** Listens to a channel until the returned function is called, and again where the connection ended. */
+/** Subscribes to a channel until the returned function is called. Subscribes again if the connection ends. */
 export function subscribe(url: string, channel: string, onMessage: () => void): () => void {
   let client: Client | undefined;
   let timer: NodeJS.Timeout | undefined;
   const listen = () => {
-    const opened = open(url).on("terminated", () => {
-      timer = setTimeout(listen, PAUSE).unref();
+    const subscriber = open(url).on("terminated", () => {
+      timer = setTimeout(listen, RESUBSCRIBE_DELAY).unref();
     });
-    client = opened;
-    const subscribed = opened.connect().then(() => opened.subscribe(channel, () => onMessage()));
-    subscribed.then(onMessage).catch(() => {}); // what was said before nobody has heard
+    client = subscriber;
+    const subscribed = subscriber.connect().then(() => subscriber.subscribe(channel, () => onMessage()));
+    subscribed.then(onMessage).catch(() => {}); // earlier messages were missed
   };
   listen();
   return () => {

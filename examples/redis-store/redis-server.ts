@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Whether this machine has a Redis server to start. */
+/** Whether `redis-server` is installed. */
 export const hasRedis = (): boolean => spawnSync("redis-server", ["--version"]).status === 0;
 
-/** A Redis server of the tests' own, on a socket in a directory of its own, which has each write on the disk at once. */
+/** A Redis server for the tests, on a socket in a temporary directory. It syncs each write to disk. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string;
   readonly #directory = mkdtempSync(join(tmpdir(), "redis-store-"));
@@ -29,7 +29,7 @@ export class RedisServer implements AsyncDisposable {
       server.stdout.resume();
       return;
     }
-    throw new Error(`redis-server ended:\n${printed}`);
+    throw new Error(`redis-server exited. It printed:\n${printed}`);
   }
 
   signal(signal: "SIGSTOP" | "SIGCONT"): void {

@@ -9,16 +9,16 @@ import { hasRedis, RedisServer } from "./redis-server.ts";
 import { redisStore } from "./redis-store.ts";
 
 const module = new URL("open-store.ts", import.meta.url);
-/** A process in it has the pid 1 and a name of its own for its host, as in a container. */
+/** A command prefix that runs a process with pid 1 and its own UTS namespace, as in a container. */
 const CONTAINER = ["unshare", "--pid", "--uts", "--fork", "--mount-proc", "--kill-child"];
-const hasContainers = () => spawnSync(CONTAINER[0] ?? "", [...CONTAINER.slice(1), "true"]).status === 0;
+const canCreateNamespaces = () => spawnSync(CONTAINER[0] ?? "", [...CONTAINER.slice(1), "true"]).status === 0;
 const HOSTS = 4;
 const HOUR = 3_600_000;
 
 const server = new RedisServer();
-const place = () => ({ url: server.url, key: `session:${randomUUID()}`, durable: true });
+const freshLocation = () => ({ url: server.url, key: `session:${randomUUID()}`, durable: true });
 
-/** What somebody else does to the server's keys. */
+/** Runs a command on the server through a separate client. */
 async function administer(...command: string[]): Promise<void> {
   const client = await createClient({ url: server.url }).connect();
   await client.sendCommand(command);
@@ -30,7 +30,7 @@ function contract(): void {
     { describe, it },
     {
       create() {
-        const argument = place();
+        const argument = freshLocation();
         return {
           open: () => redisStore(argument),
           childProcess: { module, argument },
@@ -43,9 +43,9 @@ function contract(): void {
 }
 
 function severalHosts(): void {
-  it(`carries one session through 3 expiries on ${HOSTS} hosts, with one exchange for each`, async (ctx) => {
-    if (!hasContainers()) ctx.skip("not applicable: this user cannot make namespaces here");
-    const argument = place();
+  it(`keeps one session alive through 3 expiries on ${HOSTS} hosts, with one exchange each`, async (ctx) => {
+    if (!canCreateNamespaces()) ctx.skip("not applicable: this user cannot create namespaces");
+    const argument = freshLocation();
     await using issuer = await startIssuer();
     await using store = redisStore(argument);
     await using tokens = createTokenManager({ store });
@@ -66,8 +66,8 @@ function severalHosts(): void {
 }
 
 function outages(): void {
-  it("keeps a save that was accepted before the server was killed, and is back when the server is", async () => {
-    await using store = redisStore(place());
+  it("keeps an accepted save when the server is killed, and works again once the server restarts", async () => {
+    await using store = redisStore(freshLocation());
     const version = await store.save("value", undefined);
     await server.kill();
     await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
@@ -75,8 +75,8 @@ function outages(): void {
     expect(await store.load()).toEqual({ value: "value", version });
   });
 
-  it("tells who watches of a save after the server was started again", async () => {
-    await using store = redisStore(place());
+  it("notifies watchers of a save after the server restarts", async () => {
+    await using store = redisStore(freshLocation());
     const changes = new EventTarget();
     const change = () => changes.dispatchEvent(new Event("change"));
     const subscribed = once(changes, "change");
@@ -86,14 +86,14 @@ function outages(): void {
     const subscribedAgain = once(changes, "change");
     await server.start();
     await subscribedAgain;
-    const told = once(changes, "change");
+    const notified = once(changes, "change");
     await store.save("value", undefined);
-    await told;
+    await notified;
     stop?.();
   });
 
-  it("takes a server that does not answer for one that is not there", async () => {
-    await using store = redisStore(place());
+  it("reports STORE_UNAVAILABLE if the server does not respond", async () => {
+    await using store = redisStore(freshLocation());
     await store.load();
     server.signal("SIGSTOP");
     await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
@@ -103,14 +103,14 @@ function outages(): void {
 }
 
 function errors(): void {
-  it("takes what another program keeps under the key for unreadable", async () => {
-    const { key, url } = place();
+  it("reports STORE_UNREADABLE if the key holds another program's data", async () => {
+    const { key, url } = freshLocation();
     await administer("RPUSH", key, "a list");
     await expect(redisStore({ key, url }).load()).rejects.toMatchObject({ code: "STORE_UNREADABLE" });
   });
 
-  it("shows no password", async () => {
-    const store = redisStore({ url: "redis://somebody:secret@127.0.0.1:1", key: "session" });
+  it("hides the password", async () => {
+    const store = redisStore({ url: "redis://user:secret@127.0.0.1:1", key: "session" });
     expect(store.describe()).toBe('The Redis key "session" at 127.0.0.1:1');
     const error = await store.load().catch((reason: Error) => `${reason.stack} ${reason.cause}`);
     expect(error).toContain("127.0.0.1:1");
@@ -119,7 +119,8 @@ function errors(): void {
 }
 
 describe("redisStore", () => {
-  if (!hasRedis()) return it("keeps the store contract", (ctx) => ctx.skip("needs redis-server"));
+  if (!hasRedis())
+    return it("keeps the store contract", (ctx) => ctx.skip("not applicable: redis-server is not installed"));
   beforeAll(() => server.start());
   afterAll(() => server[Symbol.asyncDispose]());
   contract();

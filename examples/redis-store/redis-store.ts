@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { StoreConflictError, StoreError, type TokenStore } from "@unexpired/core";
 import { RedisConnection, subscribe } from "./redis-connection.ts";
 
-/** The key holds the version, a space and the value. A script runs alone: nothing comes between its lines. */
+/** The key holds the version, a space and the value. Redis runs a script atomically. */
 const SAVE = `
   local stored = redis.call("GET", KEYS[1]) or "none "
   if stored:match("^(%S*) ") ~= ARGV[1] then return "conflict" end
@@ -12,16 +12,18 @@ const SAVE = `
 `;
 
 export interface RedisStoreOptions {
-  /** `redis://`, `rediss://` or `unix://`. */
+  /** A URL with the scheme `redis:`, `rediss:` or `unix:`. */
   readonly url: string;
   readonly key: string;
-  /** Whether the server syncs each write before it answers: `appendonly yes` with `appendfsync always`. Default `false`. */
+  /**
+   * Whether the server syncs each write before it responds: `appendonly yes`, `appendfsync always`. Default `false`.
+   */
   readonly durable?: boolean;
 }
 
-/** Keeps a session under a key of a Redis server, which any number of hosts may share. */
+/** Stores a session under a key of a Redis server, which any number of hosts can share. */
 export function redisStore({ url, key, durable = false }: RedisStoreOptions): TokenStore & AsyncDisposable {
-  const { host, pathname } = new URL(url); // and not the password
+  const { host, pathname } = new URL(url); // without the password
   const location = `The Redis key "${key}" at ${host}${pathname}`;
   const redis = new RedisConnection(url, location);
   return {
@@ -32,15 +34,15 @@ export function redisStore({ url, key, durable = false }: RedisStoreOptions): To
       if (stored === null) return undefined;
       const [, version, value] = /^(\S+) (.*)$/s.exec(stored) ?? [];
       if (version !== undefined && value !== undefined) return { version, value };
-      const problem = "holds something that this store did not save";
+      const problem = "contains a value that this store did not save";
       throw new StoreError("STORE_UNREADABLE", {
         location,
         problem,
-        hint: "It was left as it is. Choose another key.",
+        hint: "The value was not changed. Choose another key.",
       });
     },
     async save(value, expected) {
-      const version = randomUUID(); // a counter would repeat where the server lost its data, or a replica took over
+      const version = randomUUID(); // a counter would repeat if the server lost data or a replica took over
       const request = { keys: [key], arguments: [expected ?? "none", version, value] };
       if ((await redis.run((client) => client.eval(SAVE, request))) !== "saved") throw new StoreConflictError(location);
       return version;

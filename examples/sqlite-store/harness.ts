@@ -11,7 +11,7 @@ export const harness: StoreHarness = {
     return {
       open: () => openStore(path),
       childProcess: { module: new URL("open-store.ts", import.meta.url), argument: path },
-      damage: () => writeFileSync(path, "this is no database"),
+      damage: () => writeFileSync(path, "this is not a database"),
       wipe: () => rmSync(path),
       dispose: () => rmSync(directory, { recursive: true }),
     };

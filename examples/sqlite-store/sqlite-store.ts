@@ -6,41 +6,41 @@ import { setTimeout } from "node:timers/promises";
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 
 const SET_UP = `
-  PRAGMA synchronous = EXTRA; -- a commit is on the disk, and so is the end of its journal
+  PRAGMA synchronous = EXTRA; -- a commit is durable, and so is the removal of its journal
   CREATE TABLE IF NOT EXISTS session (name TEXT PRIMARY KEY, version TEXT NOT NULL, value TEXT NOT NULL) STRICT;
 `;
 const CREATE = "INSERT INTO session (name, version, value) VALUES (:name, :next, :value) ON CONFLICT DO NOTHING";
 const REPLACE = "UPDATE session SET version = :next, value = :value WHERE name = :name AND version = :expected";
 const BUSY = 5; // SQLITE_BUSY
-const UNREADABLE = [1, 11, 26]; // SQLITE_ERROR (another table than ours), SQLITE_CORRUPT, SQLITE_NOTADB
-const PATIENCE = 10_000;
+const UNREADABLE = [1, 11, 26]; // SQLITE_ERROR (a table with other columns), SQLITE_CORRUPT, SQLITE_NOTADB
+const BUSY_TIMEOUT = 10_000; // ms
 
-/** Keeps a session in a row of an SQLite database, which all processes of one machine may share. */
+/** Stores a session in a row of an SQLite database, which all processes of one machine can share. */
 export function sqliteStore({ path, name = "session" }: { path: string; name?: string }): TokenStore {
   const file = resolve(path);
-  const place = `The session "${name}" in ${file}`;
-  /** While another process writes we try again: SQLite's own `busy_timeout` would stop the whole program meanwhile. */
+  const location = `The session "${name}" in ${file}`;
+  /** Retries while another process writes. SQLite's own `busy_timeout` would block the event loop. */
   async function use<T>(run: (database: DatabaseSync) => T): Promise<T> {
-    for (const end = performance.now() + PATIENCE; ; await setTimeout(Math.random() * 10)) {
+    for (const end = performance.now() + BUSY_TIMEOUT; ; await setTimeout(Math.random() * 10)) {
       try {
-        return once(file, run);
+        return withDatabase(file, run);
       } catch (error) {
-        if (codeOf(error) !== BUSY || performance.now() > end) throw storeError(place, error);
+        if (codeOf(error) !== BUSY || performance.now() > end) throw storeError(location, error);
       }
     }
   }
   return {
     supports: { compareAndSet: "host", durable: true },
-    describe: () => place,
+    describe: () => location,
     async load() {
       const sql = "SELECT value, version FROM session WHERE name = :name";
       return (await use((database) => database.prepare(sql).get({ name }))) as StoredValue | undefined;
     },
     async save(value, expected) {
-      const next = randomUUID(); // never repeats, not even in another file that takes the place of this one
+      const next = randomUUID(); // never repeats, even if another file replaces this one
       const [sql, condition] = expected === undefined ? [CREATE, {}] : [REPLACE, { expected }];
       const { changes } = await use((database) => database.prepare(sql).run({ name, next, value, ...condition }));
-      if (changes === 0) throw new StoreConflictError(place);
+      if (changes === 0) throw new StoreConflictError(location);
       return next;
     },
     async remove() {
@@ -49,8 +49,8 @@ export function sqliteStore({ path, name = "session" }: { path: string; name?: s
   };
 }
 
-/** Opens the database for this one use: a file that was deleted or replaced is seen to be, and nothing is left open. */
-function once<T>(file: string, run: (database: DatabaseSync) => T): T {
+/** Opens the database for one use, which detects a file that was deleted or replaced, and leaves nothing open. */
+function withDatabase<T>(file: string, run: (database: DatabaseSync) => T): T {
   createPrivately(file);
   const database = new DatabaseSync(file);
   try {
@@ -61,7 +61,7 @@ function once<T>(file: string, run: (database: DatabaseSync) => T): T {
   }
 }
 
-/** SQLite by itself would let everybody read the file. */
+/** Creates the file with mode 0600. SQLite itself would make it readable for all users. */
 function createPrivately(file: string): void {
   try {
     closeSync(openSync(file, "wx", 0o600));
@@ -76,5 +76,5 @@ function storeError(location: string, cause: unknown): StoreError {
   const details = { location, problem: `cannot be used (${(cause as Error).message})`, cause };
   return UNREADABLE.includes(codeOf(cause))
     ? new StoreError("STORE_UNREADABLE", { ...details, hint: "Move the file away, and sign in again." })
-    : new StoreError("STORE_UNAVAILABLE", { ...details, hint: "Mend that, and try again." });
+    : new StoreError("STORE_UNAVAILABLE", { ...details, hint: "Fix the cause, and try again." });
 }

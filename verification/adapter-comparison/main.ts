@@ -1,10 +1,10 @@
-/** Runs the kit's cases on our adapters and on the recipes that people paste, and prints what each fails. */
+/** Runs the kit's cases on our adapters and on popular recipes, and prints the cases that each of them fails. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { adapterCases } from "@unexpired/testing";
 import { type Result, runAll } from "./run.ts";
-import { ours, recipes, type Subject } from "./subjects.ts";
+import { ourAdapters, recipes, type Subject } from "./subjects.ts";
 
 const { values } = parseArgs({ options: { write: { type: "boolean", default: false } } });
 const PAGE = join(import.meta.dirname, "../../docs/comparison.md");
@@ -29,13 +29,13 @@ const table = (rows: readonly (readonly unknown[])[]): string => {
 
 const totals = (columns: readonly Column[]): string =>
   table([
-    ["", "passed", "failed", "does not have"],
-    ...columns.map((each) => [each.name, count(each, "passed"), count(each, "failed"), count(each, "lacking")]),
+    ["", "passed", "failed", "unsupported"],
+    ...columns.map((each) => [each.name, count(each, "passed"), count(each, "failed"), count(each, "unsupported")]),
   ]);
 
-const MARKS = { passed: "yes", failed: "**no**", lacking: "–" };
+const MARKS = { passed: "yes", failed: "**no**", unsupported: "–" };
 
-/** The cases that one of them fails. */
+/** A table of the cases that at least one column fails. */
 const details = (columns: readonly Column[]): string =>
   table([
     ["", ...columns.map(({ short }) => short)],
@@ -48,23 +48,24 @@ const details = (columns: readonly Column[]): string =>
 function explain({ name, results }: Column): void {
   console.log(`\n${name}`);
   results.forEach((result, index) => {
-    if (result.is !== "passed") console.log(`  ${result.is}: ${adapterCases[index]?.name}\n    ${result.why}`);
+    if (result.is !== "passed") console.log(`  ${result.is}: ${adapterCases[index]?.name}\n    ${result.reason}`);
   });
 }
 
-const columnsOfOurs = await columnsOf(ours);
-process.on("unhandledRejection", () => {}); // of recipes
-const columns = [...columnsOfOurs, ...(await columnsOf(recipes))];
+const ownColumns = await columnsOf(ourAdapters);
+process.on("unhandledRejection", () => {}); // recipes leave some rejections unhandled
+const columns = [...ownColumns, ...(await columnsOf(recipes))];
 for (const column of columns) explain(column);
-const text = [totals(columns), details(columns.slice(ours.length))].join("\n\n");
+const text = [totals(columns), details(columns.slice(ourAdapters.length))].join("\n\n");
 console.log(`\n${text}`);
 
 const [before = "", , after = ""] = readFileSync(PAGE, "utf8").split(/<!-- (?:begin|end) -->\n/);
 const page = `${before}<!-- begin -->\n\n${text}\n\n<!-- end -->\n${after}`;
-/** The formatter aligns tables. */
+/** Removes the alignment of tables, which the formatter adds. */
 const unaligned = (text: string) => text.replaceAll(/ *\| */g, "|").replaceAll(/-+/g, "-");
 const isSame = unaligned(page) === unaligned(readFileSync(PAGE, "utf8"));
 if (values.write) writeFileSync(PAGE, page);
-else if (!isSame) console.log("\ndocs/comparison.md has other tables: pnpm compare:adapters --write");
-const isWrong = columns.slice(0, ours.length).some((column) => count(column, "failed") > 0);
-process.exit(isWrong || (!isSame && !values.write) ? 1 : 0); // clients keep their connections
+else if (!isSame)
+  console.log("\nThe tables in docs/comparison.md are out of date. Run `pnpm compare:adapters --write`.");
+const isWrong = columns.slice(0, ourAdapters.length).some((column) => count(column, "failed") > 0);
+process.exit(isWrong || (!isSame && !values.write) ? 1 : 0); // clients keep their connections open

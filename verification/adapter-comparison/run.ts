@@ -6,35 +6,35 @@ import {
   runAdapterCase,
 } from "@unexpired/testing";
 
-/** What became of one case. */
+/** The result of one case. */
 export type Result =
   | { readonly is: "passed" }
-  | { readonly is: "failed"; readonly why: string }
-  | { readonly is: "lacking"; readonly why: string };
+  | { readonly is: "failed"; readonly reason: string }
+  | { readonly is: "unsupported"; readonly reason: string };
 
-const AT_ONCE = 4;
+const CONCURRENCY = 4;
 
-/** Every case of the kit on one harness, in the kit's order. */
+/** Runs every case of the kit on one harness. Resolves to the results in the kit's order. */
 export async function runAll(harness: AdapterHarness): Promise<readonly Result[]> {
   const results: Result[] = [];
-  const waiting = [...adapterCases.entries()];
+  const queue = [...adapterCases.entries()];
   const work = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
+    for (let next = queue.shift(); next; next = queue.shift()) {
       const [index, each] = next;
       results[index] = await run(each, harness);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return results;
 }
 
 async function run(each: AdapterCase, harness: AdapterHarness): Promise<Result> {
   try {
-    const why = await runAdapterCase(each, harness);
-    return why === undefined ? { is: "passed" } : { is: "lacking", why };
+    const reason = await runAdapterCase(each, harness);
+    return reason === undefined ? { is: "passed" } : { is: "unsupported", reason };
   } catch (error) {
     const { message } = error as Error;
     const [first = ""] = message.split("\n");
-    return { is: "failed", why: error instanceof ConformanceError ? first : `It threw: ${first}` };
+    return { is: "failed", reason: error instanceof ConformanceError ? first : `It threw: ${first}` };
   }
 }

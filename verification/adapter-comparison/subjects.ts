@@ -11,39 +11,39 @@ import { extendAsDocumented } from "./recipes/got-sample.ts";
 import { withRetry } from "./recipes/ofetch-retry.ts";
 import { type StoredToken, storedToken } from "./recipes/stored-token.ts";
 
-/** A client with an adapter, or with what people have in place of one. */
+/** A client with an adapter or with a recipe that replaces one. */
 export interface Subject {
   readonly name: string;
-  /** For the head of a column. */
+  /** The heading of its column. */
   readonly short: string;
   readonly harness: AdapterHarness;
 }
 
-export const ours: readonly Subject[] = [
+export const ourAdapters: readonly Subject[] = [
   { name: "`createFetch`", short: "fetch", harness: fetchHarness },
   { name: "`@unexpired/adapter-axios`", short: "axios", harness: axiosHarness },
   { name: "`@unexpired/adapter-ofetch`", short: "ofetch", harness: ofetchHarness },
   { name: "`@unexpired/adapter-got`", short: "got", harness: gotHarness },
 ];
 
-/** The kit's sessions have a whole manager. */
+/** Adapts the kit's tokens, which always are a complete token manager. */
 const stored = (tokens: TokenSource): StoredToken => storedToken(tokens as TokenManager);
 
-/** A recipe has nothing to configure. */
+/** Marks the features that no recipe has. */
 const asRecipe = (harness: AdapterHarness): AdapterHarness => ({
   ...harness,
   unsupported: {
     ...harness.unsupported,
-    detach: "the recipe cannot be taken off",
+    detach: "the recipe cannot be detached",
     isUnauthorized: "the recipe has a fixed rule",
-    perRequest: "the recipe has no settings for a request",
+    perRequest: "the recipe has no options for a single request",
   },
 });
 
 const nothing = () => {};
 
-/** The caller's hooks come before the recipe's. */
-const besides = (options: FetchOptions, recipe: FetchOptions): FetchOptions => ({
+/** Combines the caller's hooks with the recipe's, which run second. */
+const withRecipe = (options: FetchOptions, recipe: FetchOptions): FetchOptions => ({
   ...options,
   ...recipe,
   onRequest: [options.onRequest ?? [], recipe.onRequest ?? []].flat(),
@@ -70,7 +70,7 @@ export const recipes: readonly Subject[] = [
   {
     name: "ofetch, `retryStatusCodes`",
     short: "ofetch, retryStatusCodes",
-    harness: ofetchWith((options, tokens) => besides(options, withRetry(stored(tokens)))),
+    harness: ofetchWith((options, tokens) => withRecipe(options, withRetry(stored(tokens)))),
   },
   {
     name: "got, its sample",

@@ -71,7 +71,7 @@ afterAll(() => rmSync(consumer, { recursive: true }), MINUTE);
 describe.each(Object.keys(commands))("the kit under %s", (runner) => {
   it("accepts the SQLite store", { timeout: 5 * MINUTE }, async () => {
     const { code, printed } = await test(runner, "store");
-    expect(printed).toContain("skipped: tells who watches of another holder's save");
+    expect(printed).toContain("skipped: notifies watchers of another holder's saves");
     expect(code, printed).toBe(0);
   });
 

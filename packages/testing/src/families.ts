@@ -2,8 +2,8 @@ import type { TokenResponse, TokenSetInput } from "@unexpired/core";
 import type { IssuerOptions } from "./issuer.ts";
 
 /**
- * What became of a refresh token: exchanged; answered once more within the grace period; presented twice, which revoked
- * its session; of a session that had been revoked; or never issued.
+ * The outcome for a presented refresh token: exchanged, replayed within the grace period, reused (which revokes its
+ * session), already revoked with its session, or never issued.
  */
 export type Verdict = "exchanged" | "replayed" | "reused" | "revoked" | "unknown";
 
@@ -16,11 +16,11 @@ interface Family {
 
 interface RefreshToken {
   readonly family: Family;
-  /** When it was exchanged, and for what. */
+  /** The first exchange: its time in epoch milliseconds and the tokens it returned. */
   exchanged?: { readonly at: number; readonly tokens: TokenResponse };
 }
 
-/** The sessions of an issuer. */
+/** The sessions of an issuer, each with all tokens issued for it. */
 export class TokenFamilies {
   revoked = 0;
   readonly #options: IssuerOptions;
@@ -43,7 +43,7 @@ export class TokenFamilies {
     return found !== undefined && !found.family.isRevoked && this.#now() < found.expiresAt;
   }
 
-  /** A refresh token comes in. */
+  /** Processes a refresh token that a client presents. */
   present(refreshToken: string): { readonly verdict: Verdict; readonly tokens?: TokenResponse } {
     const found = this.#refreshTokens.get(refreshToken);
     if (!found) return { verdict: "unknown" };
@@ -52,7 +52,10 @@ export class TokenFamilies {
     const { graceSeconds = 0, replayReturns = "new" } = this.#options;
     if (this.#now() < found.exchanged.at + graceSeconds * 1000) {
       const isSame = replayReturns === "same";
-      return { verdict: "replayed", tokens: isSame ? this.#again(found.exchanged.tokens) : this.#issue(found.family) };
+      return {
+        verdict: "replayed",
+        tokens: isSame ? this.#withRemainingLifetime(found.exchanged.tokens) : this.#issue(found.family),
+      };
     }
     found.family.isRevoked = true;
     this.revoked++;
@@ -65,8 +68,8 @@ export class TokenFamilies {
     return tokens;
   }
 
-  /** The same tokens, of which less time is left. */
-  #again(tokens: TokenResponse): TokenResponse {
+  /** Repeats a token response with the lifetime that the access token has left. */
+  #withRemainingLifetime(tokens: TokenResponse): TokenResponse {
     const left = (this.#accessTokens.get(tokens.access_token)?.expiresAt ?? 0) - this.#now();
     return { ...tokens, expires_in: Math.max(0, Math.floor(left / 1000)) };
   }

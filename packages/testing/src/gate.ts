@@ -1,10 +1,10 @@
-/** Something to wait for, and what ends the wait. */
+/** A promise and the function that resolves it. */
 export interface Gate {
   readonly opened: Promise<void>;
   open(): void;
 }
 
-/** A gate that is closed. */
+/** Creates a closed gate. */
 export function createGate(): Gate {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {

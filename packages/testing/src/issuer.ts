@@ -5,72 +5,80 @@ import { setTimeout } from "node:timers/promises";
 import type { TokenSetInput } from "@unexpired/core";
 import { TokenFamilies, type Verdict } from "./families.ts";
 
-/** How an issuer behaves. */
+/** Options of {@link startIssuer}. */
 export interface IssuerOptions {
-  /** Whether a refresh token may be used once (`true`, the default) or again and again. */
+  /** Whether each exchange replaces the refresh token. If `false`, the first one stays valid. Default `true`. */
   readonly rotation?: boolean | undefined;
-  /** For how many seconds an exchanged refresh token is still answered. Default 0: its replay revokes the session. */
+  /** How long an exchanged refresh token may be replayed, in seconds. Default 0: any replay revokes the session. */
   readonly graceSeconds?: number | undefined;
-  /** What it is answered with meanwhile: the same tokens, or further ones. Default `"new"`. */
+  /** The tokens that a replay within the grace period returns: the same ones again, or new ones. Default `"new"`. */
   readonly replayReturns?: "same" | "new" | undefined;
-  /** Lifetime of an access token in seconds, told as `expires_in`. Default 3600. */
+  /** The lifetime of an access token in seconds, reported as `expires_in`. Default 3600. */
   readonly expiresIn?: number | undefined;
-  /** How long each answer takes, in milliseconds. Default 0. */
+  /** The delay of each response in milliseconds. Default 0. */
   readonly latency?: number | undefined;
-  /** What every token begins with, so that a search through logs finds it. Default `"test-"`. */
+  /** The prefix of every token, so that logs can be searched for leaked tokens. Default `"test-"`. */
   readonly prefix?: string | undefined;
-  /** The issuer's clock, in epoch milliseconds. Default: the system's. */
+  /** The issuer's clock, in epoch milliseconds. Default: the system clock. */
   readonly now?: (() => number) | undefined;
 }
 
-/** What goes wrong with one request. What is absent goes well. */
+/** A failure to inject into one request. Omitted members have no effect. */
 export interface Fault {
-  /** Answers this HTTP status, without processing the request unless it is 200. */
+  /** Responds with this HTTP status. The request is processed only if it is 200. */
   readonly status?: number | undefined;
-  /** Answers with these headers besides `content-type` and `cache-control`, or in place of them: names in lower case. */
+  /** Response headers, with lower-case names. They are added to `content-type` and `cache-control`, or replace them. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Answers this: an object as JSON, a string as it is. Default: the answer as it would have been; nothing where the request is not processed. */
+  /**
+   * The response body: an object as JSON, a string unmodified. Default: the normal body, or an empty one for an
+   * unprocessed request.
+   */
   readonly body?: string | object | undefined;
-  /** Answers this much later, in milliseconds. The request is processed before that. */
+  /** An additional delay of the response in milliseconds. The request is processed before the delay. */
   readonly delay?: number | undefined;
-  /** Closes the connection without an answer, before the request was processed or after. */
+  /** Closes the connection without a response, before or after processing the request. */
   readonly drop?: "before" | "after" | undefined;
-  /** Closes the connection after half of the answer. */
+  /** Closes the connection after half of the response body. */
   readonly truncate?: boolean | undefined;
 }
 
-/** A request as the token endpoint saw it. */
+/** A request that the token endpoint received. */
 export interface IssuerRequest {
-  /** The form's fields. Holds the refresh token. */
+  /** The form fields, including the refresh token. */
   readonly form: Readonly<Record<string, string>>;
-  /** What became of its refresh token: `"faulty"` where a fault kept it from being processed. */
+  /** The outcome for its refresh token, or `"faulty"` if a fault prevented processing. */
   readonly verdict: Verdict | "faulty";
 }
 
-/** A real authorization server on a port of this machine, for tests. To dispose of it closes its connections. */
+/** A real authorization server on a local port, for tests. Disposing it closes its connections. */
 export interface Issuer extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`. */
   readonly origin: string;
-  /** Where refresh tokens are exchanged, with POST. */
+  /** The URL that exchanges refresh tokens, with POST. */
   readonly tokenEndpoint: string;
-  /** Starts a session. Its tokens are numbered: `test-access-1.1` and `test-refresh-1.1`, after an exchange `…-1.2`. */
+  /**
+   * Starts a session. Its tokens are numbered: `test-access-1.1` and `test-refresh-1.1`, and `…-1.2` after an exchange.
+   */
   signIn(): TokenSetInput;
-  /** The next requests go wrong like this, one after the other. */
+  /** Queues faults. Each applies to one request, in order. */
   next(...faults: readonly Fault[]): void;
-  /** Whether a resource server would accept this access token now. */
+  /** Whether the access token is currently valid: issued, not expired, and its session not revoked. */
   accepts(accessToken: string): boolean;
-  /** Everything that the token endpoint was sent, in the order in which it was processed. */
+  /** All requests to the token endpoint, in the order in which they were processed. */
   readonly requests: readonly IssuerRequest[];
-  /** How many requests brought new tokens, without those that were answered within the grace period. */
+  /** The number of exchanges, not counting replays within the grace period. */
   readonly exchanges: number;
-  /** How many sessions were revoked, because a refresh token was presented twice. */
+  /** The number of sessions that were revoked because a refresh token was reused. */
   readonly revoked: number;
 }
 
-/** Starts an authorization server with the refresh grant ({@link https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC 6749 §6}). */
+/**
+ * Starts an authorization server that supports the refresh grant ({@link
+ * https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC 6749 §6}).
+ */
 export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
   const endpoint = new TokenEndpoint(options);
-  const server = createServer((request, response) => void endpoint.answer(request, response).catch(() => {}));
+  const server = createServer((request, response) => void endpoint.respond(request, response).catch(() => {}));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -99,7 +107,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
 
 const PATH = "/token";
 
-interface Answer {
+interface EndpointResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body: string;
@@ -109,7 +117,7 @@ class TokenEndpoint {
   readonly families: TokenFamilies;
   readonly faults: Fault[] = [];
   readonly requests: IssuerRequest[] = [];
-  /** Ends what waits to be answered. */
+  /** Aborts responses that are still delayed. */
   readonly closing = new AbortController();
   readonly #latency: number;
 
@@ -118,33 +126,34 @@ class TokenEndpoint {
     this.#latency = options.latency ?? 0;
   }
 
-  /** Rejects where the client or the issuer is gone before the answer. */
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Rejects if the client disconnects or the issuer is disposed before the response. */
+  async respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== "POST" || request.url !== PATH) return void response.writeHead(404).end();
     const form = Object.fromEntries(new URLSearchParams(await textOf(request)));
     const fault = this.faults.shift() ?? {};
     const isProcessed = fault.drop !== "before" && (fault.status ?? 200) === 200;
-    const { verdict, answer } = isProcessed ? this.#process(form) : { verdict: "faulty" as const, answer: NOTHING };
+    const { verdict, reply } = isProcessed ? this.#process(form) : { verdict: "faulty" as const, reply: UNPROCESSED };
     this.requests.push({ form, verdict });
     await setTimeout(this.#latency + (fault.delay ?? 0), undefined, { signal: this.closing.signal });
     if (fault.drop) return void response.destroy();
-    if (!response.destroyed) send(response, { ...answer, ...toAnswer(fault) }, fault.truncate === true);
+    if (!response.destroyed) send(response, { ...reply, ...overridesOf(fault) }, fault.truncate === true);
   }
 
-  #process(form: Readonly<Record<string, string>>): { verdict: Verdict; answer: Answer } {
-    if (form.grant_type !== "refresh_token") return { verdict: "unknown", answer: refusal("unsupported_grant_type") };
-    if (!form.refresh_token) return { verdict: "unknown", answer: refusal("invalid_request") };
+  #process(form: Readonly<Record<string, string>>): { verdict: Verdict; reply: EndpointResponse } {
+    if (form.grant_type !== "refresh_token")
+      return { verdict: "unknown", reply: errorResponse("unsupported_grant_type") };
+    if (!form.refresh_token) return { verdict: "unknown", reply: errorResponse("invalid_request") };
     const { verdict, tokens } = this.families.present(form.refresh_token);
-    return { verdict, answer: tokens ? { status: 200, body: JSON.stringify(tokens) } : refusal("invalid_grant") };
+    return { verdict, reply: tokens ? { status: 200, body: JSON.stringify(tokens) } : errorResponse("invalid_grant") };
   }
 }
 
-const NOTHING: Answer = { status: 500, body: "" };
+const UNPROCESSED: EndpointResponse = { status: 500, body: "" };
 
-const refusal = (error: string): Answer => ({ status: 400, body: JSON.stringify({ error }) });
+const errorResponse = (error: string): EndpointResponse => ({ status: 400, body: JSON.stringify({ error }) });
 
-/** What of an answer a fault replaces. */
-function toAnswer({ status, headers, body }: Fault): Partial<Answer> {
+/** Returns the parts of a response that a fault replaces. */
+function overridesOf({ status, headers, body }: Fault): Partial<EndpointResponse> {
   return {
     ...(status === undefined ? {} : { status }),
     ...(headers === undefined ? {} : { headers }),
@@ -152,7 +161,7 @@ function toAnswer({ status, headers, body }: Fault): Partial<Answer> {
   };
 }
 
-function send(response: ServerResponse, { status, headers, body }: Answer, isTruncated: boolean): void {
+function send(response: ServerResponse, { status, headers, body }: EndpointResponse, isTruncated: boolean): void {
   const bytes = Buffer.from(body);
   response.writeHead(status, {
     "content-type": "application/json",

@@ -1,19 +1,20 @@
-/** Of a test runner: what vitest, `node:test`, jest and mocha have in common. */
+/** The functions of a test runner that the kit calls. vitest, `node:test`, jest and mocha all have them. */
 export interface Runner {
   /** Defines a group of tests. */
   describe(name: string, body: () => void): unknown;
-  /** Defines a test. `timeout` is in milliseconds; mocha is told of it in another way. */
+  /**
+   * Defines a test. `timeout` is in milliseconds; mocha ignores it, so the test body sets it through mocha's context.
+   */
   it(name: string, body: (this: unknown, ...context: unknown[]) => Promise<void>, timeout?: number): unknown;
 }
 
 const TIMEOUT = 120_000; // ms
 
-/** What is asked, by its name. */
 interface Named {
   readonly name: string;
 }
 
-/** Defines a test for each case. `run` resolves to why a case could not be run, where that is so. */
+/** Defines a test for each case. `run` resolves to the reason for skipping the case, or to `undefined` if it ran. */
 export function defineTests<Case extends Named>(
   { describe, it }: Runner,
   group: { readonly name: string; readonly cases: readonly Case[] },
@@ -38,7 +39,7 @@ interface MochaContext {
   timeout?(milliseconds: number): void;
 }
 
-/** In the runner's own way, where it has one, and printed in any case. */
+/** Prints the skipped test and its reason, and skips it in the runner if the runner supports that. */
 function skip(name: string, reason: string, contexts: readonly unknown[]): void {
   process.stdout.write(`skipped: ${name} (${reason})\n`);
   for (const context of contexts) {

@@ -2,29 +2,29 @@ import type { Clock } from "@unexpired/core";
 
 type Timer = { readonly at: number; readonly callback: () => void; readonly keepAlive: boolean };
 
-/** A clock for `createTokenManager` whose time passes only when told to. All times are in milliseconds. */
+/** A clock for `createTokenManager` that advances only when you tell it to. All times are in milliseconds. */
 export class VirtualClock implements Clock {
   #timers: Timer[] = [];
   #passed = 0;
   #wall: number;
   #seed = 1;
 
-  /** `start`: what the wall clock shows at first, in epoch milliseconds. Default: the beginning of 2026. */
+  /** `start` is the initial time of the wall clock, in epoch milliseconds. Default: the beginning of 2026, UTC. */
   constructor(start = Date.UTC(2026, 0, 1)) {
     this.#wall = start;
   }
 
   /** The wall clock, in epoch milliseconds. */
   now = () => this.#wall + this.#passed;
-  /** What has passed since the start. */
+  /** The time since the clock was created. */
   monotonic = () => this.#passed;
-  /** The same numbers in every run. */
+  /** A seeded random number between 0 and 1: every clock returns the same sequence. */
   random = () => {
     this.#seed = (this.#seed * 16807) % 2147483647;
     return this.#seed / 2147483647;
   };
 
-  /** Has `callback` called when `delay` has passed, and returns what cancels it. */
+  /** Calls `callback` after `delay`. Returns a function that cancels the timer. */
   setTimer = (callback: () => void, delay: number, keepAlive: boolean) => {
     const timer = { at: this.#passed + Math.max(0, delay), callback, keepAlive };
     this.#timers.push(timer);
@@ -33,23 +33,23 @@ export class VirtualClock implements Clock {
     };
   };
 
-  /** Moves the wall clock alone, forward or back. */
+  /** Moves only the wall clock, forward or backward. */
   jump(milliseconds: number): void {
     this.#wall += milliseconds;
   }
 
-  /** How many timers would keep a process alive. */
+  /** The number of pending timers that keep a process alive. */
   get keepingAlive(): number {
     return this.#timers.filter((timer) => timer.keepAlive).length;
   }
 
-  /** Time that nobody sees pass, as in sleep: what was due in between comes late, once. */
+  /** Passes time at once, as if the machine had slept: timers that became due fire late, once each. */
   async leap(milliseconds: number): Promise<void> {
     this.#passed += milliseconds;
     await this.advance(0);
   }
 
-  /** Lets time pass: calls the timers that come due, each at its time, and lets what they cause settle. */
+  /** Passes time: calls the timers as they become due, each at its time, and lets the resulting promises settle. */
   async advance(milliseconds: number): Promise<void> {
     const until = this.#passed + milliseconds;
     await settle();
@@ -66,7 +66,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets every promise settle that waits for no timer and no I/O, up to a chain of 100. */
+/** Lets every promise settle that depends on neither a timer nor I/O, up to a chain of 100. */
 export const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 100; turn++) await Promise.resolve();
 };

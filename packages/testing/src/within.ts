@@ -1,4 +1,4 @@
-/** What `promise` resolves to; rejects with `late()` where that takes longer than `limit` milliseconds. */
+/** Settles as `promise` does, or rejects with `late()` after `limit` milliseconds. */
 export async function within<T>(limit: number, promise: Promise<T>, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {

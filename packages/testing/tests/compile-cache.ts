@@ -1,4 +1,4 @@
 import { join } from "node:path";
 
-// Processes that the tests start compile what they import once, and not each anew.
+// Lets the processes that the tests start share compiled modules, instead of each compiling its own.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "../node_modules/.cache/compile");

@@ -1,10 +1,10 @@
 import { fromKeyValue, memoryStore, type TokenStore } from "@unexpired/core";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { ConformanceError, describeTokenStore, type Runner, type StoreHarness, storeCases } from "../src/index.ts";
 
 type Test = Parameters<Runner["it"]>;
 
-/** The tests that are defined in a runner of its own. */
+/** Returns the tests that the kit defines, recorded by a fake runner. */
 function testsOf(harness: StoreHarness): readonly Test[] {
   const tests: Test[] = [];
   const describe = (_name: string, body: () => void) => body();
@@ -18,40 +18,40 @@ const memory: StoreHarness = {
     return { open: () => store };
   },
 };
-const NO_HOLDER = "knows a holder that was killed from one that lives or stands still";
+const NO_HOLDER = "distinguishes a killed holder from a running or stopped one";
 
 const printed = vi.spyOn(process.stdout, "write").mockImplementation(() => true);
 afterEach(() => printed.mockClear());
 
 const one = (name: string, harness = memory): Test => {
   const found = testsOf(harness).find((each) => each[0] === name);
-  if (!found) throw new TypeError(`There is no test "${name}".`);
+  if (!found) throw new TypeError(`No test is named "${name}".`);
   return found;
 };
 
-test("each case is a test, with time for it", () => {
+it("defines a test with a timeout for each case", () => {
   const tests = testsOf(memory);
   expect(tests.map(([name]) => name)).toEqual(storeCases.map(({ name }) => name));
   for (const [, body, timeout] of tests) expect([body.length, timeout]).toEqual([0, 120_000]);
 });
 
-test("a runner that can skip nothing is told of what is not promised by print, once", async () => {
+it("prints each skipped case once if the runner cannot skip", async () => {
   for (const [, body] of testsOf(memory)) await body.call(undefined);
   const lines = printed.mock.calls.map(([line]) => line);
   expect(lines).toContain(`skipped: ${NO_HOLDER} (not promised: the store has no holder)\n`);
   expect(lines).toContain(
-    'skipped: loses none of 8 processes × 100 increments (not promised: supports.compareAndSet is "process")\n',
+    'skipped: loses no update if 8 processes increment 100 times each (not promised: supports.compareAndSet is "process")\n',
   );
   expect(new Set(lines).size).toBe(lines.length);
 });
 
-test("a test's context skips it, with the reason", async () => {
+it("skips a test through the context, with the reason", async () => {
   const skip = vi.fn();
   await one(NO_HOLDER)[1].call({ skip }, { skip });
   expect(skip.mock.calls).toEqual([["not promised: the store has no holder"]]);
 });
 
-test("mocha's own context gives it time and skips it", async () => {
+it("sets the timeout and skips through mocha's context", async () => {
   const pending = new Error("pending");
   const skip = vi.fn(() => {
     throw pending;
@@ -61,14 +61,14 @@ test("mocha's own context gives it time and skips it", async () => {
   expect(timeout.mock.calls).toEqual([[120_000]]);
 });
 
-test("a case that can be run is neither skipped nor printed", async () => {
+it("neither skips nor prints a case that runs", async () => {
   const skip = vi.fn();
-  await one("keeps unicode")[1].call({ skip }, { skip });
+  await one("round-trips Unicode")[1].call({ skip }, { skip });
   expect(skip).not.toHaveBeenCalled();
   expect(printed).not.toHaveBeenCalled();
 });
 
-test("a save that ignores what is expected is told what is wrong, and where the contract says so", async () => {
+it("reports a save that ignores the expected version, with the clause of the contract", async () => {
   const harness: StoreHarness = {
     create() {
       const store = memoryStore();
@@ -76,17 +76,17 @@ test("a save that ignores what is expected is told what is wrong, and where the 
       return { open: () => ({ ...store, save }) };
     },
   };
-  const [, body] = one("refuses a version that is not the current one any more", harness);
+  const [, body] = one("rejects a save with a stale version", harness);
   const failure: unknown = await body.call(undefined).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(ConformanceError);
   expect(
     String(failure),
   ).toBe(`ConformanceError: save("refused", "1") was accepted, although another save() has been accepted since that version. It resolved to "3".
-The store contract: save(value, expected) stores the value only if the version is still \`expected\`, and rejects with StoreConflictError otherwise.
+The store contract: save(value, expected) stores the value only if the version is still \`expected\`, and otherwise rejects with StoreConflictError.
 See docs/writing-a-store.md#save`);
 });
 
-/** A harness whose stores do not see each other's saves, or do, and do not close. */
+/** A harness whose stores fail to close. `keyValueOf` decides whether they see each other's saves. */
 function unclosable(done: string[], keyValueOf: (shared: Map<string, string>) => Map<string, string>): StoreHarness {
   return {
     create() {
@@ -97,7 +97,7 @@ function unclosable(done: string[], keyValueOf: (shared: Map<string, string>) =>
           supports: { compareAndSet: "host", durable: false },
           async [Symbol.asyncDispose]() {
             done.push("closed");
-            throw new Error("It does not close.");
+            throw new Error("The store cannot be closed.");
           },
         }),
         dispose: () => void done.push("removed"),
@@ -106,19 +106,19 @@ function unclosable(done: string[], keyValueOf: (shared: Map<string, string>) =>
   };
 }
 
-const VISIBLE = "shows a save to every other holder at once";
+const VISIBLE = "makes a save visible to every other holder immediately";
 
-test("what was opened is closed and removed after each case, and what fails then fails the test", async () => {
+it("closes and removes everything after each case, and fails if that fails", async () => {
   const done: string[] = [];
   const [, body] = one(
     VISIBLE,
     unclosable(done, (shared) => shared),
   );
-  await expect(body.call(undefined)).rejects.toThrow("It does not close.");
+  await expect(body.call(undefined)).rejects.toThrow("The store cannot be closed.");
   expect(done).toEqual(["closed", "closed", "closed", "removed"]);
 });
 
-test("a case that fails says so, whatever fails after it", async () => {
+it("reports the failure of the case even if closing fails, too", async () => {
   const done: string[] = [];
   const [, body] = one(
     VISIBLE,

@@ -3,52 +3,52 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import "./compile-cache.ts";
 import { fileStore } from "@unexpired/store-node";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { fork, type StoreModule } from "../src/index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "unexpired-fork-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-let places = 0;
-const freshPath = () => join(directory, `${++places}.json`);
+let files = 0;
+const freshPath = () => join(directory, `${++files}.json`);
 const at = (path: string): StoreModule => ({
   module: join(import.meta.dirname, "fixtures/file-store.ts"),
   argument: path,
 });
 
-test("a process does its task, tells so and ends", async () => {
+it("runs a task in another process, which reports and exits", async () => {
   const path = freshPath();
   await using remote = fork(at(path), { do: "save", value: "by another process" });
   expect(await remote.next()).toBe("saved");
   expect(await remote.ended).toBe(0);
   expect((await fileStore({ path }).load())?.value).toBe("by another process");
-  await expect(remote.next()).rejects.toThrow("A process on the store ended with 0: it said nothing");
+  await expect(remote.next()).rejects.toThrow("A process that used the store ended with 0: it printed no error");
 });
 
-test("a module may be a URL", async () => {
+it("accepts a URL as the module", async () => {
   const module = new URL("fixtures/file-store.ts", import.meta.url);
   await using remote = fork({ module, argument: freshPath() }, { do: "increment", times: 3 });
   expect(await remote.next()).toBe("done");
 });
 
-test("a process that ends with an error gives what it wrote to stderr", async () => {
+it("includes stderr in the error of a process that ends", async () => {
   await using remote = fork({ module: "/missing/store.ts" }, { do: "hold" });
-  await expect(remote.next()).rejects.toThrow(/^A process on the store ended with 1: .*Cannot find module/s);
+  await expect(remote.next()).rejects.toThrow(/^A process that used the store ended with 1: .*Cannot find module/s);
   expect(await remote.ended).toBe(1);
 });
 
-test("a command that is not there is told like an error of the process", async () => {
+it("reports a missing command like an error of the process", async () => {
   await using remote = fork(at(freshPath()), { do: "hold" }, { within: ["no-such-command"] });
   await expect(remote.next()).rejects.toThrow("ENOENT");
 });
 
-test("a command may run the process", async () => {
+it("runs the process within a command", async () => {
   await using remote = fork(at(freshPath()), { do: "save", value: "v" }, { within: ["env", "NODE_NO_WARNINGS=1"] });
   expect(await remote.next()).toBe("saved");
 });
 
-test("what nobody has asked for is unread, also after a kill", async () => {
-  await using remote = fork(at(freshPath()), { do: "save for ever" });
+it("keeps messages unread until next() is called, even after a kill", async () => {
+  await using remote = fork(at(freshPath()), { do: "save-forever" });
   expect(await remote.next()).toBe("ready");
   remote.send("go");
   expect(await remote.next()).toBe(1);
@@ -60,7 +60,7 @@ test("what nobody has asked for is unread, also after a kill", async () => {
   remote.send("too late");
 });
 
-test("to dispose of a process kills it", async () => {
+it("kills a process when it is disposed", async () => {
   const remote = fork(at(freshPath()), { do: "hold" });
   expect(await remote.next()).toEqual(fileStore({ path: freshPath() }).holder ? expect.any(String) : null);
   await remote[Symbol.asyncDispose]();

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type Fault, type Issuer, type IssuerOptions, startIssuer } from "../src/index.ts";
 
-/** Posts a form, and resolves to the answer as it came. */
+/** Posts a form. Resolves to the raw response. */
 async function post(issuer: Issuer, form: Record<string, string>) {
   const response = await fetch(issuer.tokenEndpoint, { method: "POST", body: new URLSearchParams(form) });
   const text = await response.text();
@@ -26,8 +26,8 @@ async function startSession(options: IssuerOptions = {}) {
   return { clock, issuer, tokens, [Symbol.asyncDispose]: () => issuer[Symbol.asyncDispose]() };
 }
 
-describe("tokens", () => {
-  test("are numbered by session and by exchange", async () => {
+describe("the tokens of an issuer", () => {
+  it("are numbered by session and by exchange", async () => {
     await using session = await startSession();
     const { issuer, tokens } = session;
     expect(tokens).toEqual({
@@ -50,7 +50,7 @@ describe("tokens", () => {
     });
   });
 
-  test("begin with the prefix, and live as long as told", async () => {
+  it("begin with the prefix and have the configured lifetime", async () => {
     await using session = await startSession({ prefix: "needle_", expiresIn: 60 });
     expect(session.tokens).toEqual({
       accessToken: "needle_access-1.1",
@@ -60,7 +60,7 @@ describe("tokens", () => {
     expect(await tokensOf(session.issuer, "needle_refresh-1.1")).toMatchObject({ expires_in: 60 });
   });
 
-  test("are accepted until they expire or their session is revoked", async () => {
+  it("are accepted until they expire or their session is revoked", async () => {
     await using session = await startSession();
     const { clock, issuer } = session;
     expect(issuer.accepts("test-access-1.1")).toBe(true);
@@ -79,7 +79,7 @@ describe("tokens", () => {
 });
 
 describe("a refresh token", () => {
-  test("that is presented twice revokes its session, and no other one", async () => {
+  it("revokes only its own session if it is presented twice", async () => {
     await using session = await startSession();
     const { issuer } = session;
     const other = issuer.signIn();
@@ -93,7 +93,7 @@ describe("a refresh token", () => {
     expect(verdicts(issuer)).toEqual(["exchanged", "reused", "revoked", "exchanged"]);
   });
 
-  test("is answered with further tokens within the grace period", async () => {
+  it("returns new tokens if it is replayed within the grace period", async () => {
     await using session = await startSession({ graceSeconds: 10 });
     const { clock, issuer } = session;
     await refresh(issuer);
@@ -109,7 +109,7 @@ describe("a refresh token", () => {
     expect([issuer.exchanges, issuer.revoked]).toEqual([1, 1]);
   });
 
-  test("is answered with the same tokens within the grace period", async () => {
+  it("returns the same tokens within the grace period with replayReturns: same", async () => {
     await using session = await startSession({ graceSeconds: 10, replayReturns: "same" });
     const { clock, issuer } = session;
     const first = await tokensOf(issuer);
@@ -119,7 +119,7 @@ describe("a refresh token", () => {
     expect(verdicts(issuer)).toEqual(["exchanged", "replayed", "exchanged"]);
   });
 
-  test("works again and again without rotation", async () => {
+  it("stays valid without rotation", async () => {
     await using session = await startSession({ rotation: false });
     for (const number of [2, 3]) {
       expect(await tokensOf(session.issuer)).toEqual({
@@ -131,7 +131,7 @@ describe("a refresh token", () => {
     expect([session.issuer.exchanges, session.issuer.revoked]).toEqual([2, 0]);
   });
 
-  test("that was never issued, or is missing, changes nothing", async () => {
+  it("changes nothing if it is unknown or missing", async () => {
     await using session = await startSession();
     const { issuer } = session;
     expect(await refresh(issuer, "test-refresh-1.2")).toMatchObject({ text: '{"error":"invalid_grant"}' });
@@ -148,7 +148,7 @@ describe("a refresh token", () => {
 });
 
 describe("a fault", () => {
-  /** What a first request gets that meets the fault, or why it gets nothing; and what the second one gets. */
+  /** Sends two requests, the first of which meets the fault. `first` is `undefined` if it received no response. */
   async function meet(fault: Fault) {
     await using session = await startSession();
     const { issuer } = session;
@@ -158,27 +158,27 @@ describe("a fault", () => {
     return { first, second: second.status, verdicts: verdicts(issuer) };
   }
 
-  test("answers a status instead of processing the request", async () => {
+  it("responds with a status instead of processing the request", async () => {
     const { first, ...rest } = await meet({ status: 503, headers: { "retry-after": "7" } });
     expect(first).toMatchObject({ status: 503, text: "" });
     expect(first?.headers.get("retry-after")).toBe("7");
     expect(rest).toEqual({ second: 200, verdicts: ["faulty", "exchanged"] });
   });
 
-  test("answers a body, an object as JSON", async () => {
+  it("responds with a body, serializing an object as JSON", async () => {
     const { first } = await meet({ status: 400, body: { error: "invalid_client" } });
     expect(first).toMatchObject({ status: 400, text: '{"error":"invalid_client"}' });
     expect(first?.headers.get("content-type")).toBe("application/json");
   });
 
-  test("answers another body after the request was processed", async () => {
+  it("replaces the body after processing the request", async () => {
     const { first, ...rest } = await meet({ body: "<html>é", headers: { "content-type": "text/html" } });
     expect(first).toMatchObject({ status: 200, text: "<html>é" });
     expect(first?.headers.get("content-type")).toBe("text/html");
     expect(rest).toEqual({ second: 400, verdicts: ["exchanged", "reused"] });
   });
 
-  test("drops the connection before the request is processed, or after", async () => {
+  it("drops the connection before or after processing the request", async () => {
     expect(await meet({ drop: "before" })).toEqual({
       first: undefined,
       second: 200,
@@ -187,7 +187,7 @@ describe("a fault", () => {
     expect(await meet({ drop: "after" })).toEqual({ first: undefined, second: 400, verdicts: ["exchanged", "reused"] });
   });
 
-  test("ends the answer in its middle", async () => {
+  it("truncates the response", async () => {
     await using session = await startSession();
     const { issuer } = session;
     issuer.next({ truncate: true });
@@ -200,7 +200,7 @@ describe("a fault", () => {
     expect(verdicts(issuer)).toEqual(["exchanged"]);
   });
 
-  test("delays the answer, which is processed before", async () => {
+  it("delays the response after processing the request", async () => {
     await using session = await startSession({ latency: 1 });
     const { issuer } = session;
     issuer.next({ delay: 60 });
@@ -211,7 +211,7 @@ describe("a fault", () => {
     expect(reused).toEqual(["exchanged", "reused"]);
   });
 
-  test("comes after the one before it", async () => {
+  it("applies to one request, in the order in which faults were queued", async () => {
     await using session = await startSession();
     const { issuer } = session;
     issuer.next({ status: 500 }, { status: 429 });
@@ -222,8 +222,8 @@ describe("a fault", () => {
   });
 });
 
-describe("to dispose of an issuer", () => {
-  test("closes connections that are open, and answers that wait", async () => {
+describe("startIssuer", () => {
+  it("closes open connections and pending responses when it is disposed", async () => {
     const { issuer } = await startSession();
     issuer.next({ delay: 600_000 });
     const waiting = refresh(issuer);
@@ -241,7 +241,7 @@ describe("to dispose of an issuer", () => {
     await issuer[Symbol.asyncDispose]();
   });
 
-  test("a client that leaves harms nobody", async () => {
+  it("survives a client that disconnects before the response", async () => {
     await using session = await startSession();
     const { issuer } = session;
     issuer.next({ delay: 20 });

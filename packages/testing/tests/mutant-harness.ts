@@ -7,13 +7,13 @@ import { ReferenceStore } from "./reference-store.ts";
 
 const module = join(import.meta.dirname, "fixtures/mutant-store.ts");
 
-/** Places for the mutant of that name, or for the reference store, until it is disposed of. */
+/** Creates a harness for the mutant of that name, or for the reference store. Disposing it removes its locations. */
 export function harnessFor(mutant?: string): StoreHarness & Disposable {
   const root = mkdtempSync(join(tmpdir(), "unexpired-kit-"));
-  let places = 0;
+  let locations = 0;
   return {
     create() {
-      const directory = join(root, String(++places));
+      const directory = join(root, String(++locations));
       mkdirSync(directory);
       const path = join(directory, "session.db");
       const argument = { path, ...(mutant === undefined ? {} : { mutant }) };

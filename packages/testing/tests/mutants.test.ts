@@ -5,7 +5,7 @@ import { describeMutants } from "./describe-mutants.ts";
 import { harnessFor } from "./mutant-harness.ts";
 import { mutants } from "./mutants/index.ts";
 
-describe("the unbroken store that all mutants are made of", () => {
+describe("the reference store that all mutants extend", () => {
   const harness = harnessFor();
   afterAll(() => harness[Symbol.dispose]());
   describeTokenStore({ describe, it }, harness);
@@ -16,6 +16,6 @@ const caseOf = new Map(storeCases.map((each) => [each.name, each]));
 describeMutants(mutants, storeCases, async ({ name, caughtBy }) => {
   using harness = harnessFor(name);
   const each = caseOf.get(caughtBy);
-  if (!each) throw new TypeError(`There is no case "${caughtBy}".`);
+  if (!each) throw new TypeError(`No case is named "${caughtBy}".`);
   return await runCase(each, harness).catch((error: unknown) => error);
 });

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 
-/** What is stored, as it is found: damage makes it no text. */
+/** A stored row. `value` is a string unless it was damaged. */
 export interface Row {
   readonly value: unknown;
   readonly version: string;
@@ -15,7 +15,7 @@ const SET_UP = `
   CREATE TABLE IF NOT EXISTS session (id INTEGER PRIMARY KEY CHECK (id = 1), value, version TEXT);`;
 const POLL = 20; // ms
 
-/** A store that does all that is asked of it, in parts that a fault can replace. */
+/** A store that passes every case, split into methods that a mutant can override. */
 export class ReferenceStore implements TokenStore, AsyncDisposable {
   readonly supports: TokenStore["supports"] = { compareAndSet: "host", durable: false };
   readonly holder?: NonNullable<TokenStore["holder"]>;
@@ -64,7 +64,7 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
     this.#database.close();
   }
 
-  /** Compares and sets, within a transaction. */
+  /** Compares and sets. Must run in a transaction. */
   replace(value: string, expected: string | undefined): string {
     if (!this.accepts(expected, this.parse(this.row()))) return this.refuse(value);
     const version = this.nextVersion(value);
@@ -93,8 +93,8 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
   complain(_value: unknown): StoredValue | undefined {
     throw new StoreError("STORE_UNREADABLE", {
       location: this.describe(),
-      problem: "holds something that is no text",
-      hint: "Restore it, or remove it and sign in again.",
+      problem: "contains a value that is not text",
+      hint: "Restore the file, or remove it and sign in again.",
     });
   }
 
@@ -114,7 +114,7 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
     this.run("INSERT OR REPLACE INTO session VALUES (1, ?, ?)", text, version);
   }
 
-  /** Grows with each change that another connection makes. */
+  /** A number that grows with each change made by another connection. */
   changes(): unknown {
     return this.get("PRAGMA data_version")?.data_version;
   }

@@ -1,16 +1,16 @@
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { settle, VirtualClock } from "../src/index.ts";
 
 const HOUR = 3_600_000;
 
-test("time passes only when told to", async () => {
+it("advances only when told to", async () => {
   const clock = new VirtualClock(1000);
   expect([clock.now(), clock.monotonic()]).toEqual([1000, 0]);
   await clock.advance(HOUR);
   expect([clock.now(), clock.monotonic()]).toEqual([1000 + HOUR, HOUR]);
 });
 
-test("a jump moves the wall clock alone, and calls nobody", async () => {
+it("jumps with the wall clock alone, without calling timers", async () => {
   const clock = new VirtualClock();
   const start = clock.now();
   const calls: number[] = [];
@@ -22,7 +22,7 @@ test("a jump moves the wall clock alone, and calls nobody", async () => {
   expect(calls).toEqual([10]);
 });
 
-test("timers are called in their order, each at its time, and those that they set too", async () => {
+it("calls timers in order, each at its time, including timers set by others", async () => {
   const clock = new VirtualClock(0);
   const calls: string[] = [];
   const call = (name: string) => () => void calls.push(`${name} at ${clock.now()}`);
@@ -35,7 +35,7 @@ test("timers are called in their order, each at its time, and those that they se
   expect(calls).toEqual(["at once at 0", "early at 10", "nested at 15", "late at 20"]);
 });
 
-test("a leap calls late, and once, what was due in between", async () => {
+it("leaps, and calls timers that became due late and once", async () => {
   const clock = new VirtualClock(0);
   const calls: number[] = [];
   clock.setTimer(() => calls.push(clock.now()), 10, true);
@@ -44,7 +44,7 @@ test("a leap calls late, and once, what was due in between", async () => {
   expect(calls).toEqual([HOUR]);
 });
 
-test("it knows the timers that would keep a process alive", async () => {
+it("counts the timers that keep a process alive", async () => {
   const clock = new VirtualClock();
   const cancel = clock.setTimer(() => {}, 10, true);
   clock.setTimer(() => {}, 10, true);
@@ -56,7 +56,7 @@ test("it knows the timers that would keep a process alive", async () => {
   expect(clock.keepingAlive).toBe(0);
 });
 
-test("chance is the same in every run", () => {
+it("returns the same random numbers in every run", () => {
   const numbers = () => {
     const clock = new VirtualClock();
     return [clock.random(), clock.random(), clock.random()];

@@ -2,10 +2,10 @@ import type { AxiosError, AxiosInstance } from "axios";
 import { createAuthRefresh } from "axios-auth-refresh";
 import type { StoredToken } from "./stored-token.ts";
 
-/** Its types are those of axios for CommonJS. */
+/** axios-auth-refresh uses the CommonJS types of axios. */
 const asItsTypes = (api: AxiosInstance) => api as unknown as Parameters<typeof createAuthRefresh>[0];
 
-/** As its README says: an interceptor for the token, and the function that renews it. */
+/** Follows the README of axios-auth-refresh: an interceptor for the token, and a function that renews it. */
 export function useAuthRefresh(api: AxiosInstance, { read, renew }: StoredToken): void {
   api.interceptors.request.use(async (config) => {
     config.headers.Authorization ||= `Bearer ${await read()}`;

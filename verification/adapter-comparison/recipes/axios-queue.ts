@@ -8,7 +8,10 @@ interface Waiting {
 
 type Config = InternalAxiosRequestConfig & { _retry?: boolean };
 
-/** What "axios refresh token" leads to: an interceptor, a flag, and a queue for those that come while it is set. */
+/**
+ * The recipe that a search for "axios refresh token" finds: an interceptor, a flag, and a queue of calls that fail
+ * while it is set.
+ */
 export function useQueue(api: AxiosInstance, { read, renew }: StoredToken): void {
   let isRefreshing = false;
   let queue: Waiting[] = [];

@@ -1,7 +1,9 @@
 import type { Got } from "got";
 import type { StoredToken } from "./stored-token.ts";
 
-/** After the sample for `afterResponse` in its documentation, which puts the new token into the instance's defaults. */
+/**
+ * Follows the sample for `afterResponse` in got's documentation, which puts the new token into the instance's defaults.
+ */
 export function extendAsDocumented(api: Got, { read, renew }: StoredToken): Got {
   const instance = api.extend({
     mutableDefaults: true,

@@ -1,7 +1,10 @@
 import type { FetchOptions } from "ofetch";
 import type { StoredToken } from "./stored-token.ts";
 
-/** What its issues lead to: 401 among the statuses that ofetch tries again, and a hook that renews the token before. */
+/**
+ * The recipe that ofetch's issues suggest: 401 among the statuses that are retried, and a hook that renews the token
+ * first.
+ */
 export const withRetry = ({ read, renew }: StoredToken): FetchOptions => ({
   retry: 1,
   retryStatusCodes: [401],

@@ -1,13 +1,15 @@
 import type { TokenManager } from "@unexpired/core";
 
-/** What a recipe has in place of a token manager: a token that is stored somewhere, and a way to renew it. */
+/** The substitute for a token manager in a recipe: a stored token and a function that renews it. */
 export interface StoredToken {
   read(): Promise<string>;
-  /** One exchange. Its token is what `read` gives from now on. */
+  /** Makes one exchange and stores the new token, which `read` returns from then on. */
   renew(): Promise<string>;
 }
 
-/** Both from our manager, so that only the adapter differs: it renews before the expiry, and once for all who ask. */
+/**
+ * Provides both with a token manager, so that only the adapters differ: it renews before expiry and shares exchanges.
+ */
 export const storedToken = (tokens: TokenManager): StoredToken => ({
   read: () => tokens.getAccessToken(),
   renew: async () => (await tokens.refresh()).accessToken,

@@ -1,24 +1,25 @@
 import { defineTests, type Runner } from "../runner.ts";
 import { adapterCases } from "./adapter-cases.ts";
-import { type AdapterCase, reasonAgainst } from "./cases/case.ts";
+import { type AdapterCase, skipReason } from "./cases/case.ts";
 import type { AdapterHarness } from "./harness.ts";
 import { AdapterScene } from "./scene.ts";
 
 /**
- * Defines a test for everything that is asked of an adapter for an HTTP client, in the caller's own test runner, against
- * real HTTP servers. What the client lacks is skipped, and printed with the reason.
+ * Defines a test for each requirement of the adapter contract, in the caller's own test runner. The tests run against
+ * real HTTP servers. Cases that need a feature which the client lacks are skipped, and printed with the reason.
  */
 export function describeAdapter(runner: Runner, harness: AdapterHarness): void {
   defineTests(runner, { name: "an adapter", cases: adapterCases }, (each) => runAdapterCase(each, harness));
 }
 
 /**
- * Runs one case with servers and a session of its own. Resolves to why it could not be run, where that is so.
+ * Runs one case with new servers and a new session. Resolves to the reason for skipping it, or to `undefined` if it ran
+ * and passed.
  *
- * @throws ConformanceError where the adapter does not do what the contract says, and whatever else the client throws
+ * @throws ConformanceError if the adapter violates the contract. Unexpected errors of the client pass through.
  */
 export async function runAdapterCase(each: AdapterCase, harness: AdapterHarness): Promise<string | undefined> {
-  const reason = reasonAgainst(each, harness);
+  const reason = skipReason(each, harness);
   if (reason !== undefined) return reason;
   await using scene = await AdapterScene.create(harness);
   await each.run(scene);

@@ -3,15 +3,15 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import { type AddressInfo, connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
-/** A forward proxy on a port of this machine. To dispose of it closes its connections. */
+/** A forward proxy on a local port. Disposing it closes its connections. */
 export interface ForwardProxy extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
 }
 
 /**
- * Starts a forward proxy that takes both ways to use one ({@link https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
- * CONNECT}, and requests in absolute form), and leads to `origin` whatever host is asked for.
+ * Starts a forward proxy that supports both {@link https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6 CONNECT} and
+ * requests in absolute form. It forwards every request to `origin`, whatever host the client names.
  */
 export async function startForwardProxy(origin: string): Promise<ForwardProxy> {
   const { hostname, port } = new URL(origin);
@@ -19,9 +19,9 @@ export async function startForwardProxy(origin: string): Promise<ForwardProxy> {
   const forward = (incoming: IncomingMessage, response: ServerResponse) => {
     const { pathname, search } = new URL(incoming.url ?? "/", origin);
     const { method, headers } = incoming;
-    const onward = request({ hostname, port, path: pathname + search, method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+    const onward = request({ hostname, port, path: pathname + search, method, headers }, (upstream) => {
+      response.writeHead(upstream.statusCode ?? 502, upstream.headers);
+      upstream.pipe(response);
     });
     incoming.pipe(onward.on("error", () => response.destroy()));
   };

@@ -1,37 +1,40 @@
 import type { Origins, RequestTokenOptions, TokenSource } from "@unexpired/core";
 
-/** What an adapter's author says about the adapter and its client, for the kit to test them. */
+/** Gives the kit access to the adapter under test and its client. */
 export interface AdapterHarness {
-  /** Makes a client, with the adapter where `setup` has tokens. Called at least once for every case. */
+  /** Creates a client, with the adapter if `setup` has tokens. Called at least once for every case. */
   connect(setup: ClientSetup): Client | Promise<Client>;
-  /** What a 401 leads to for each kind of body. A kind that is absent is one that the client does not take. */
+  /**
+   * For each kind of body, the outcome of a 401: the body is resent, or was sent only once. Omit the kinds that the
+   * client does not accept.
+   */
   readonly bodies: Partial<Readonly<Record<BodyKind, "repeated" | "once">>>;
   /**
-   * What the client's own hooks tell `onHook` of one call that is repeated after a 401, in the order that the client's
-   * documentation leads one to expect.
+   * The events that the client's own hooks report to `onHook` for one call that is retried after a 401, in the order
+   * that the client documents.
    */
   readonly hooks?: readonly string[] | undefined;
-  /** What the client or the adapter lacks, with the reason. It is printed where a case is skipped for it. */
+  /** The features that the client or the adapter lacks, each with a reason, which is printed for each skipped case. */
   readonly unsupported?: Partial<Readonly<Record<Feature, string>>> | undefined;
-  /** Whether this is how the client says that the caller aborted. */
+  /** Whether the client throws such an error if the caller aborts. */
   isAbort(error: unknown): boolean;
-  /** Whether this is how the client says that its own timeout is over. */
+  /** Whether the client throws such an error if its own timeout expires. */
   isTimeout(error: unknown): boolean;
-  /** The token manager's error in what the client throws. Default: what it throws. */
+  /** Returns the token manager's error from the client's error. Default: the client's error itself. */
   unwrapError?(error: unknown): unknown;
 }
 
-/** What clients and adapters have that the cases need. */
+/** A feature of a client or an adapter that some cases need. */
 export type Feature =
-  /** A transport of the caller's own, such as an agent or a dispatcher: `onConnect`. */
+  /** A custom transport, such as an agent or a dispatcher: `onConnect`. */
   | "agent"
-  /** A base URL of a single request's own. */
+  /** A base URL for a single request. */
   | "baseURL"
   /** Defaults that belong to an instance. */
   | "defaults"
-  /** Taking the adapter off the client again. */
+  /** Detaching the adapter from the client. */
   | "detach"
-  /** Hooks or interceptors of the caller's own. */
+  /** Hooks or interceptors of the caller. */
   | "hooks"
   /** `isUnauthorized`. */
   | "isUnauthorized"
@@ -41,94 +44,97 @@ export type Feature =
   | "proxy"
   /** Following redirects. */
   | "redirects"
-  /** Retries of the client's own. */
+  /** The client's own retries. */
   | "retries"
-  /** A body of the response that is read while it arrives. */
+  /** A response body that is read while it arrives. */
   | "stream"
-  /** Errors for a status. */
+  /** Throwing an error for a status such as 401. */
   | "statusErrors"
-  /** Handing out every response as a success. */
+  /** Returning every response without throwing for its status. */
   | "statusValues"
-  /** A timeout of the client's own. */
+  /** The client's own timeout. */
   | "timeout";
 
-/** How a client is made. */
+/** The configuration of a client under test. */
 export interface ClientSetup {
-  /** Absent: the client alone, without the adapter. */
+  /** The tokens for the adapter. If omitted, the client is created without the adapter. */
   readonly tokens?: TokenSource | undefined;
-  /** The client's own base URL, where it has such a thing. */
+  /** The client's own base URL, if it supports one. */
   readonly baseURL: string;
-  /** For the adapter. */
+  /** The origins for the adapter. */
   readonly origins: Origins;
-  /** How often the client itself sends a request again that was answered with 503, without waiting. Default 0. */
+  /** How often the client itself retries a request after a 503, without waiting. Default 0. */
   readonly retries?: number | undefined;
-  /** The client throws for no status. */
+  /** Whether the client returns responses of every status instead of throwing. */
   readonly statusValues?: boolean | undefined;
-  /** For the adapter, to be called with the status and the parsed JSON body of the client's own response or error. */
+  /** A rule for the adapter. Call it with the status and the parsed JSON body of the client's own response or error. */
   readonly isUnauthorized?: ((status: number, body: unknown) => boolean) | undefined;
-  /** The client's requests go through this forward proxy: `http://127.0.0.1:<port>`. */
+  /** A forward proxy for the client's requests: `http://127.0.0.1:<port>`. */
   readonly proxy?: string | undefined;
-  /** To be called by a transport of the client's own for each request that it carries. */
+  /** Called by a custom transport for each request that it carries. */
   readonly onConnect?: (() => void) | undefined;
-  /** To be called by hooks of the client's own, attached before and after the adapter. */
+  /** Called by hooks of the client that are attached before and after the adapter. */
   readonly onHook?: ((event: string) => void) | undefined;
 }
 
-/** One client, in the kit's words. */
+/** A client, in the form that the kit calls. */
 export interface Client {
-  /** Sends a request. Rejects with what the client throws, unless that is about a status. */
+  /** Sends a request. Rejects with the client's error, unless that error is about a status. */
   send(call: Call): Promise<Outcome>;
-  /** The client's own defaults, which are compared before and after a request. */
+  /** The client's own defaults, which the kit compares before and after a request. */
   readonly defaults?: unknown;
-  /** Takes the adapter off the client. */
+  /** Detaches the adapter from the client. */
   detach?(): void;
-  /** Puts it on again. */
+  /** Attaches the adapter again. */
   attach?(): void;
 }
 
-/** One request, to be made in the client's own words. What is absent is left to the client. */
+/** One request, which the harness translates for its client. Omitted members use the client's defaults. */
 export interface Call {
   /** Default `"GET"`. */
   readonly method?: string | undefined;
-  /** A path under the base URL, or an absolute URL; to be passed on as it is, where the client takes it. */
+  /** A path under the base URL, or an absolute URL. Pass it on unmodified if the client accepts it. */
   readonly url: string;
   readonly baseURL?: string | undefined;
   readonly query?: Readonly<Record<string, string>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Body | undefined;
-  /** How to read the response. Default: as the client does unasked. */
+  /** How to read the response. Default: the client's default. */
   readonly read?: "text" | "json" | "bytes" | "stream" | undefined;
   readonly signal?: AbortSignal | undefined;
   /** The client's own timeout, in milliseconds. */
   readonly timeout?: number | undefined;
-  /** For the adapter's `perRequest`. */
+  /** The argument of the adapter's `perRequest`. */
   readonly settings?: RequestTokenOptions | undefined;
 }
 
-/** A request body, from which the client's own kind is made. */
+/** A request body, which the harness converts to the type that its client accepts. */
 export type Body =
-  /** A value that the client serialises. */
+  /** A value that the client serializes. */
   | { readonly kind: "json"; readonly value: Readonly<Record<string, unknown>> }
-  /** A form that the client serialises: `application/x-www-form-urlencoded`. */
+  /** A form that the client serializes as `application/x-www-form-urlencoded`. */
   | { readonly kind: "form"; readonly value: Readonly<Record<string, string>> }
   | { readonly kind: "searchParams"; readonly value: URLSearchParams }
   | { readonly kind: "formData"; readonly value: FormData }
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "buffer"; readonly value: Buffer<ArrayBuffer> }
   | { readonly kind: "blob"; readonly value: Blob }
-  /** A stream of Node's. */
+  /** A Node.js stream. */
   | { readonly kind: "stream"; readonly value: NodeJS.ReadableStream }
   | { readonly kind: "webStream"; readonly value: ReadableStream<Uint8Array> }
   | { readonly kind: "asyncIterable"; readonly value: AsyncIterable<Uint8Array> };
 
-/** The kinds of bodies. */
+/** The kind of a request body. */
 export type BodyKind = Body["kind"];
 
-/** How a request ended that was answered. */
+/** The outcome of a request that received a response. */
 export interface Outcome {
   readonly status: number;
-  /** What the client gave for the body: a string, a value, bytes (`ArrayBuffer` or `Uint8Array`), or an iterable of bytes. */
+  /**
+   * The body as the client returns it: a string, a value, bytes (`ArrayBuffer` or `Uint8Array`), or an iterable of
+   * bytes.
+   */
   readonly body?: unknown;
-  /** What the client threw, where it throws for a status. */
+  /** The error that the client threw for the status, if any. */
   readonly error?: unknown;
 }

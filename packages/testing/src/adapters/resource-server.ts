@@ -2,22 +2,22 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A request as it arrived, byte for byte. */
+/** A request that a {@link ResourceServer} received, byte for byte. */
 export interface Received {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
   readonly authorization: string | undefined;
   readonly contentType: string | undefined;
-  /** All of them, their names in lower case. */
+  /** All headers, with lower-case names. */
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
-/** A response. */
+/** A response of a {@link ResourceServer}. */
 export interface Reply {
   readonly status: number;
-  /** Besides `content-type: application/json`, or in its place. */
+  /** Headers, added to `content-type: application/json` or replacing it. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Default `{"ok":true}`. */
   readonly body?: string | undefined;
@@ -25,25 +25,25 @@ export interface Reply {
   readonly truncate?: boolean | undefined;
 }
 
-/** What a server answers to a request; `index` counts from 0. */
+/** Returns the response to a request; `index` counts from 0. */
 export type Responder = (received: Received, index: number) => Reply | Promise<Reply>;
 
-/** A resource server on a port of this machine, for tests. To dispose of it closes its connections. */
+/** A resource server on a local port, for tests. Disposing it closes its connections. */
 export interface ResourceServer extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`. */
   readonly origin: string;
-  /** What arrived, in its order. */
+  /** The requests received, in order. */
   readonly received: Received[];
-  /** How it answers from now on. Default: 200 to everything. */
+  /** Returns the response to each request; assign it to change them. Default: 200 for every request. */
   respond: Responder;
 }
 
 const BACKLOG = 4096; // connections at once
 
-/** Starts a real HTTP server that keeps what it received. */
+/** Starts a real HTTP server that records the requests it receives. */
 export async function startResourceServer(): Promise<ResourceServer> {
   const received: Received[] = [];
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+  const respond = async (request: IncomingMessage, response: ServerResponse) => {
     const arrived = await read(request);
     const { status, headers, body = '{"ok":true}', truncate } = await api.respond(arrived, received.push(arrived) - 1);
     response.writeHead(status, { "content-type": "application/json", ...headers });
@@ -51,8 +51,8 @@ export async function startResourceServer(): Promise<ResourceServer> {
     response.flushHeaders();
     response.write(body.slice(0, 1), () => response.destroy());
   };
-  // a client that is gone has no use for an answer; one that is there sees that there is none
-  const server = createServer((request, response) => answer(request, response).catch(() => response.destroy()));
+  // a client that is still connected sees that the response failed
+  const server = createServer((request, response) => respond(request, response).catch(() => response.destroy()));
   server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG });
   await once(server, "listening");
   const api: ResourceServer = {
@@ -81,14 +81,14 @@ async function read(request: IncomingMessage): Promise<Received> {
   };
 }
 
-/** A 401 as {@link https://www.rfc-editor.org/rfc/rfc6750#section-3 RFC 6750 §3} has it. */
+/** A 401 for an invalid token, as in {@link https://www.rfc-editor.org/rfc/rfc6750#section-3 RFC 6750 §3}. */
 export const UNAUTHORIZED: Reply = {
   status: 401,
   headers: { "www-authenticate": 'Bearer error="invalid_token"' },
   body: '{"error":"invalid_token"}',
 };
 
-/** 200 to requests with one of these access tokens, else 401. */
+/** Returns a responder: 200 for requests with one of these access tokens, otherwise 401. */
 export const accepting =
   (...accessTokens: readonly string[]) =>
   ({ authorization }: Pick<Received, "authorization">): Reply =>

@@ -5,14 +5,14 @@ import type { AdapterHarness, Call, Client, ClientSetup, Outcome } from "./harne
 import { type ResourceServer, startResourceServer } from "./resource-server.ts";
 import { type Session, startSession } from "./session.ts";
 
-const BOUND = 15_000; // ms, for what takes milliseconds
+const TIMEOUT = 15_000; // ms; generous: the operation takes milliseconds
 
-/** What one case works with: a session, two servers, and a client with the adapter. */
+/** The environment of one case: a session, two servers, and clients with the adapter. */
 export class AdapterScene implements AsyncDisposable {
   readonly harness: AdapterHarness;
-  /** The server whose origin gets tokens. */
+  /** The server whose origin receives tokens. */
   readonly api: ResourceServer;
-  /** Another origin: the same host, another port. */
+  /** A server with another origin: the same host on another port. */
   readonly other: ResourceServer;
   readonly session: Session;
   readonly #cleanUp: AsyncDisposable[];
@@ -29,29 +29,29 @@ export class AdapterScene implements AsyncDisposable {
     this.#cleanUp = [api, other, session];
   }
 
-  /** Starts all of it. */
+  /** Starts the servers and the session. */
   static async create(harness: AdapterHarness): Promise<AdapterScene> {
     const servers = [await startResourceServer(), await startResourceServer()] as const;
     return new AdapterScene(harness, servers, await startSession());
   }
 
-  /** A client with the session's tokens for the origin of `api`, unless `setup` says otherwise. */
+  /** Creates a client with the session's tokens for the origin of `api`, unless `setup` overrides them. */
   async connect(setup: Partial<ClientSetup> = {}): Promise<Client> {
     const { origin } = this.api;
     return this.harness.connect({ tokens: this.session.tokens, baseURL: origin, origins: [origin], ...setup });
   }
 
-  /** Sends one request with a client of its own. */
+  /** Sends one request with a new client. */
   async send(call: Call, setup: Partial<ClientSetup> = {}): Promise<Outcome> {
     return sendWith(await this.connect(setup), call);
   }
 
-  /** A forward proxy to `api`, whatever the host's name. */
+  /** Starts a forward proxy to `api`, whatever host a request names. */
   async proxy(): Promise<ForwardProxy> {
     return this.#keep(await startForwardProxy(this.api.origin));
   }
 
-  /** A session that ends with the scene. */
+  /** Starts another session, which ends with the scene. */
   async createSession(...parameters: Parameters<typeof startSession>): Promise<Session> {
     return this.#keep(await startSession(...parameters));
   }
@@ -66,9 +66,9 @@ export class AdapterScene implements AsyncDisposable {
   }
 }
 
-/** Sends a request; a ConformanceError where that takes too long. */
+/** Sends a request. Throws a ConformanceError if that takes too long. */
 export const sendWith = (client: Client, call: Call): Promise<Outcome> =>
-  within(BOUND, client.send(call), () => late(call));
+  within(TIMEOUT, client.send(call), () => late(call));
 
 const late = ({ method = "GET", url }: Call) =>
-  new ConformanceError("manners", `${method} ${url} did not end within ${BOUND} ms.`);
+  new ConformanceError("transparency", `${method} ${url} did not end within ${TIMEOUT} ms.`);

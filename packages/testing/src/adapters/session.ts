@@ -2,31 +2,34 @@ import { createTokenManager, TokenEndpointError, type TokenManager } from "@unex
 
 const LIFETIME = 3600; // seconds
 
-/** Every token of {@link startSession} has this in it, so that a search through all that was printed finds it. */
+/** A prefix of every token of {@link startSession}, so that a search through all output finds leaked tokens. */
 export const CANARY = "canary-";
 
-/** A session for tests, without a token endpoint. Its tokens are numbered: `accessToken(1)`, after an exchange `(2)`. */
+/**
+ * A session for tests, without a token endpoint. Its tokens are numbered: `accessToken(1)`, and `(2)` after an
+ * exchange.
+ */
 export interface Session extends AsyncDisposable {
   readonly tokens: TokenManager;
-  /** The access token with that number. */
+  /** Returns the access token with that number. */
   accessToken(number: number): string;
-  /** How many exchanges were started. */
+  /** The number of exchanges that were started. */
   readonly exchanges: number;
-  /** Exchanges wait until the returned function is called. */
+  /** Makes exchanges wait until the returned function is called. */
   pause(): () => void;
-  /** From now on exchanges fail like this. */
+  /** Makes all further exchanges fail with a {@link TokenEndpointError} with these details. */
   fail(failure: ConstructorParameters<typeof TokenEndpointError>[0]): void;
 }
 
-/** How a session starts. */
+/** Options of {@link startSession}. */
 export interface SessionOptions {
-  /** A part of each of its tokens. Default: none. */
+  /** A string that is part of each of its tokens. Default: none. */
   readonly owner?: string | undefined;
-  /** The access token has expired. */
+  /** Whether the access token has already expired. Default `false`. */
   readonly expired?: boolean | undefined;
 }
 
-/** Starts a session: a token manager that is signed in. */
+/** Starts a session: a signed-in token manager. */
 export async function startSession({ owner = "", expired = false }: SessionOptions = {}): Promise<Session> {
   let exchanges = 0;
   let paused = Promise.resolve();
@@ -63,8 +66,8 @@ export async function startSession({ owner = "", expired = false }: SessionOptio
       });
       return go;
     },
-    fail(given) {
-      failure = new TokenEndpointError(given);
+    fail(details) {
+      failure = new TokenEndpointError(details);
     },
     [Symbol.asyncDispose]: () => tokens.close(),
   };

@@ -3,37 +3,37 @@ import { fileURLToPath } from "node:url";
 import type { StoreModule } from "./harness.ts";
 import type { Task } from "./tasks.ts";
 
-/** How a process is started. */
+/** Options of {@link fork}. */
 export interface ForkOptions {
-  /** A command that runs the process, such as `["unshare", "--pid", "--fork"]`. Default: none. */
+  /** A command prefix that runs the process, such as `["unshare", "--pid", "--fork"]`. Default: none. */
   readonly within?: readonly string[] | undefined;
 }
 
-/** A process that does a task on a store. To dispose of it kills it. */
+/** A child process that runs a task on a store. Disposing it kills the process. */
 export interface Remote extends AsyncDisposable {
   /**
-   * What it tells next, in its order. Ask again only after the answer.
+   * Resolves to the next message of the process. Call it again only after it has settled.
    *
-   * @throws Error where it has ended instead, with what it wrote to stderr
+   * @throws Error if the process ends without another message; includes its stderr
    */
   next(): Promise<unknown>;
-  /** Tells it something. */
+  /** Sends a message to the process. */
   send(message: string | number): void;
-  /** Ends it, stops it or lets it go on. */
+  /** Kills, stops or resumes the process. */
   kill(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
-  /** Resolves to its exit code when it has ended; `null` where a signal ended it. */
+  /** Resolves to the exit code when the process has ended, or to `null` if a signal ended it. */
   readonly ended: Promise<number | null>;
-  /** Everything that it told and that nobody has asked for yet. */
+  /** The messages that `next()` has not returned yet. */
   readonly unread: readonly unknown[];
 }
 
 const worker = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url));
 
-/** Starts a process which opens the store as `elsewhere` says, and does `task`. What it prints goes to our stdout. */
+/** Starts a process that opens the store with the module's `openStore` and runs `task`. It inherits stdout. */
 export function fork({ module, argument }: StoreModule, task: Task, { within = [] }: ForkOptions = {}): Remote {
   const order = JSON.stringify({ module: String(module), argument, task });
   const [command = process.execPath, ...rest] = [...within, process.execPath, worker, order];
-  const env = { ...process.env, NODE_OPTIONS: "" }; // a test runner's own loaders are not for it
+  const env = { ...process.env, NODE_OPTIONS: "" }; // without the test runner's loaders
   const child = spawn(command, rest, { env, stdio: ["ignore", "inherit", "pipe", "ipc"] });
   return new ForkedProcess(child);
 }
@@ -42,21 +42,21 @@ class ForkedProcess implements Remote {
   readonly unread: unknown[] = [];
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
-  #complaint = "";
+  #stderr = "";
   #hasEnded = false;
   #wake = () => {};
 
   constructor(child: ChildProcess) {
     this.#child = child;
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      this.#complaint += text;
+      this.#stderr += text;
     });
     child.on("message", (message) => {
       this.unread.push(message);
       this.#wake();
     });
     child.on("error", (error) => {
-      this.#complaint += error.message;
+      this.#stderr += error.message;
     });
     this.ended = new Promise((resolve) => {
       child.on("close", (code) => {
@@ -69,7 +69,7 @@ class ForkedProcess implements Remote {
 
   async next(): Promise<unknown> {
     while (this.unread.length === 0) {
-      if (this.#hasEnded) throw new Error(this.#epitaph());
+      if (this.#hasEnded) throw new Error(this.#exitMessage());
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -77,13 +77,13 @@ class ForkedProcess implements Remote {
     return this.unread.shift();
   }
 
-  #epitaph(): string {
+  #exitMessage(): string {
     const { exitCode, signalCode } = this.#child;
-    return `A process on the store ended with ${signalCode ?? exitCode}: ${this.#complaint.trim() || "it said nothing"}`;
+    return `A process that used the store ended with ${signalCode ?? exitCode}: ${this.#stderr.trim() || "it printed no error"}`;
   }
 
   send(message: string | number): void {
-    this.#child.send(message, () => {}); // one that has ended is not told
+    this.#child.send(message, () => {}); // the process may have ended
   }
 
   kill(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
@@ -92,7 +92,7 @@ class ForkedProcess implements Remote {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
-    this.#child.stderr?.destroy(); // what it has started itself may still hold the other end
+    this.#child.stderr?.destroy(); // its own children may still hold the other end open
     await this.ended;
   }
 }

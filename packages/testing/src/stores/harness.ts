@@ -1,35 +1,35 @@
 import type { TokenStore } from "@unexpired/core";
 
-/** What a store's author says about the store, for the kit to test it. */
+/** Gives the kit access to the store under test. */
 export interface StoreHarness {
-  /** An empty place for one session, of its own: nothing that is stored elsewhere shows in it. Called for every case. */
+  /** Creates an empty location for one session, separate from all others. Called for every case. */
   create(): StoreFixture | Promise<StoreFixture>;
 }
 
-/** One place for a session, and what can be done to it. */
+/** A location that stores one session, and the operations that the kit needs on it. */
 export interface StoreFixture {
   /**
-   * A store on this place, independent of the others as far as that can be: as another process would open it. A store
-   * that has connections to close has `Symbol.asyncDispose`, which the kit calls when it is done with it.
+   * Opens a store on this location, as independent of other stores as possible: as another process would open it. A
+   * store that has connections to close implements `Symbol.asyncDispose`, which the kit calls.
    */
   open(): TokenStore | Promise<TokenStore>;
-  /** How another process opens the place. Without it, nothing that takes processes is tested. */
+  /** The module with which another process opens the location. If omitted, cases with several processes are skipped. */
   readonly childProcess?: StoreModule | undefined;
-  /** Makes what is stored unreadable, as a disk or a careless hand would. */
+  /** Makes the stored data unreadable, like a disk error or a manual edit. */
   damage?(): void | Promise<void>;
-  /** Takes away all that is stored, behind the stores' back. */
+  /** Deletes the stored data without telling the open stores. */
   wipe?(): void | Promise<void>;
-  /** Removes the place, when the case is over. */
+  /** Removes the location at the end of the case. */
   dispose?(): void | Promise<void>;
 }
 
-/** A module that exports `openStore`, which makes a store of `argument`: {@link OpenStore}. */
+/** A module that exports `openStore` ({@link OpenStore}), which creates a store from `argument`. */
 export interface StoreModule {
-  /** A `file:` URL or an absolute path. Node itself imports it, in a process of its own. */
+  /** A `file:` URL or an absolute path. Node imports it in a separate process, without a test runner's transforms. */
   readonly module: string | URL;
-  /** Plain data, as JSON has it. */
+  /** The argument of `openStore`. Must be serializable as JSON. */
   readonly argument?: unknown;
 }
 
-/** What the module of {@link StoreModule} exports as `openStore`. */
+/** The function that the module of {@link StoreModule} exports as `openStore`. */
 export type OpenStore<Argument = never> = (argument: Argument) => TokenStore | Promise<TokenStore>;

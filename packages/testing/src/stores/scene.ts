@@ -3,9 +3,12 @@ import { type ForkOptions, fork, type Remote } from "./fork.ts";
 import type { StoreFixture, StoreHarness } from "./harness.ts";
 import type { Task } from "./tasks.ts";
 
-/** What one case works with: a place for a session. To dispose of it closes, kills and removes all that came of it. */
+/**
+ * The environment of one case: a location for a session. Disposing it closes all stores, kills all processes, and
+ * cleans up.
+ */
 export class StoreScene implements AsyncDisposable {
-  /** The place, as the harness made it. */
+  /** The location that the harness created. */
   readonly fixture: StoreFixture;
   readonly #harness: StoreHarness;
   readonly #cleanUp: (() => unknown)[] = [];
@@ -17,12 +20,15 @@ export class StoreScene implements AsyncDisposable {
     this.#cleanUp.push(() => backing.dispose?.());
   }
 
-  /** Has the harness make a place. */
+  /** Creates a scene with a new location of the harness. */
   static async create(harness: StoreHarness): Promise<StoreScene> {
     return new StoreScene(harness, await harness.create());
   }
 
-  /** A store as another holder opens it. Where compare-and-set ends with the store object: the same one each time. */
+  /**
+   * Opens a store as another holder would. If compare-and-set holds only within one store object, returns that object
+   * again.
+   */
   async open(): Promise<TokenStore> {
     if (this.#first?.supports?.compareAndSet === "process") return this.#first;
     const store = await this.fixture.open();
@@ -31,7 +37,7 @@ export class StoreScene implements AsyncDisposable {
     return store;
   }
 
-  /** Another place of the same kind. */
+  /** Creates a second location with the same harness. */
   async createScene(): Promise<StoreScene> {
     const scene = await StoreScene.create(this.#harness);
     this.#cleanUp.push(() => scene[Symbol.asyncDispose]());
@@ -39,13 +45,14 @@ export class StoreScene implements AsyncDisposable {
   }
 
   /**
-   * Does `task` on the place in a process of its own, which is killed when the case is over.
+   * Starts a process that runs `task` on the location. It is killed at the end of the case.
    *
-   * @throws TypeError where the harness does not say how another process opens the place
+   * @throws TypeError if the fixture has no `childProcess`
    */
   start(task: Task, options?: ForkOptions): Remote {
     const { childProcess } = this.fixture;
-    if (!childProcess) throw new TypeError("The harness does not say how another process opens the store: elsewhere.");
+    if (!childProcess)
+      throw new TypeError("The harness cannot open the store in another process. Set `childProcess` on its fixture.");
     const remote = fork(childProcess, task, options);
     this.#cleanUp.push(() => remote[Symbol.asyncDispose]());
     return remote;
@@ -64,7 +71,7 @@ export class StoreScene implements AsyncDisposable {
   }
 }
 
-/** Closes a store that has something to close. */
+/** Closes a store if it is disposable. */
 export async function dispose(store: TokenStore & Partial<AsyncDisposable>): Promise<void> {
   await store[Symbol.asyncDispose]?.();
 }

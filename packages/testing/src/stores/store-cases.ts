@@ -8,7 +8,7 @@ import { valueCases } from "./cases/values.ts";
 import { versionCases } from "./cases/versions.ts";
 import { watchCases } from "./cases/watching.ts";
 
-/** Everything that the kit asks of a store, as data: to run it without a test runner, or a part of it (`runCase`). */
+/** All cases of the store contract as data, to run without a test runner or individually with `runCase`. */
 export const storeCases: readonly StoreCase[] = [
   ...valueCases,
   ...versionCases,

@@ -1,24 +1,24 @@
-/** What a process of the kit can be told to do with the author's store, and what it tells then. */
+/** A task that a child process runs on the store under test, and the messages that it sends. */
 export type Task =
-  /** Adds one to the stored number, `times` times, and tells so. */
+  /** Increments the stored number `times` times, then sends "done". */
   | { readonly do: "increment"; readonly times: number }
-  /** Tells that it is ready. Once it is told something, saves one long value after the other, and tells each number. */
-  | { readonly do: "save for ever" }
-  /** Saves one value, and tells so. */
+  /** Sends "ready". After the first message to it, saves one long value after another and sends the number of each. */
+  | { readonly do: "save-forever" }
+  /** Saves one value, then sends "saved". */
   | { readonly do: "save"; readonly value: string }
-  /** Tells who it is, and lives until it is killed. */
+  /** Sends its holder id, or `null` if it has none, and runs until it is killed. */
   | { readonly do: "hold" }
-  /** Loads and watches, closes what can be closed, and waits for Node to find nothing left to do. */
+  /** Loads and watches, sends "idle", disposes the store, and exits when its event loop is empty. */
   | { readonly do: "idle" }
-  /** Keeps a session: for each number that it is sent it moves its clock there and tells its access token. */
+  /** Runs a token manager. For each number that it receives, moves its clock there and sends its access token. */
   | { readonly do: "session"; readonly tokenEndpoint: string };
 
 const DIGITS = 20_000;
 
-/** A long value that tells whether it is whole. */
+/** Returns a long value from which {@link numberOf} can tell whether it is complete. */
 export const longValue = (number: number): string => `${number}:${String(number % 10).repeat(DIGITS)}`;
 
-/** The number of a {@link longValue}; `undefined` where it is not whole. */
+/** Returns the number of a {@link longValue}, or `undefined` if the value is not complete. */
 export const numberOf = (value: string): number | undefined => {
   const number = Number.parseInt(value, 10);
   return value === longValue(number) ? number : undefined;

@@ -1,4 +1,4 @@
-/** A process that the kit starts: opens the author's store and does one task on it. */
+/** The entry point of the kit's child processes: opens the store under test and runs one task on it. */
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
@@ -24,7 +24,7 @@ const { module, argument, task }: Order = JSON.parse(process.argv[2] ?? "");
 const url = module.startsWith("file:") ? module : pathToFileURL(module).href;
 const { openStore }: { openStore: OpenStore<unknown> } = await import(url);
 const store = await openStore(argument);
-const tell = (message: unknown) =>
+const report = (message: unknown) =>
   new Promise<void>((resolve) => {
     process.send?.(message, () => resolve());
   });
@@ -32,33 +32,33 @@ const tell = (message: unknown) =>
 switch (task.do) {
   case "increment":
     await increment(task.times);
-    await tell("done");
-    await leave();
+    await report("done");
+    await finish();
     break;
-  case "save for ever":
-    await saveForEver();
+  case "save-forever":
+    await saveForever();
     break;
   case "save":
     await store.save(task.value, (await store.load())?.version);
-    await tell("saved");
-    await leave();
+    await report("saved");
+    await finish();
     break;
   case "hold":
-    await tell(store.holder?.id ?? null);
+    await report(store.holder?.id ?? null);
     await setTimeout(2 ** 31 - 1);
     break;
   case "idle":
     await store.load();
     store.watch?.(() => {});
-    await tell("idle");
-    await leave();
+    await report("idle");
+    await finish();
     break;
   case "session":
     await keepSession(task.tokenEndpoint);
     break;
 }
 
-async function leave(): Promise<void> {
+async function finish(): Promise<void> {
   await dispose(store);
   process.disconnect();
 }
@@ -81,16 +81,16 @@ async function trySave(to: TokenStore, value: string, expected: string | undefin
   }
 }
 
-async function saveForEver(): Promise<never> {
+async function saveForever(): Promise<never> {
   const go = once(process, "message");
-  await tell("ready");
+  await report("ready");
   await go;
   let stored = await store.load();
   for (let number = (stored ? (numberOf(stored.value) ?? 0) : 0) + 1; ; number++) {
     const value = longValue(number);
     const version = await store.save(value, stored?.version);
     stored = { value, version };
-    await tell(number);
+    await report(number);
   }
 }
 
@@ -100,7 +100,7 @@ async function keepSession(tokenEndpoint: string): Promise<void> {
   const tokens = createTokenManager({ store, clock, refresh: oauth2Refresh({ tokenEndpoint, clientId: "kit" }) });
   process.on("message", async (moment: number) => {
     ahead = moment;
-    await tell(await tokens.getAccessToken().catch((error: unknown) => ({ error: String(error) })));
+    await report(await tokens.getAccessToken().catch((error: unknown) => ({ error: String(error) })));
   });
-  await tell("ready");
+  await report("ready");
 }

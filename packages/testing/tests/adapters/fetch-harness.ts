@@ -2,7 +2,7 @@ import { createFetch, perRequest } from "@unexpired/core";
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import type { AdapterHarness, Body, Call, Client, ClientSetup } from "../../src/index.ts";
 
-/** What `fetch` calls its body, and the content type that it does not know itself. */
+/** Converts a body to the options of `fetch`. */
 function bodyOf(body: Body): RequestInit {
   switch (body.kind) {
     case "json":
@@ -18,7 +18,7 @@ function bodyOf(body: Body): RequestInit {
   }
 }
 
-/** Node's own `fetch` takes a dispatcher, which its types do not know. */
+/** Returns a dispatcher. Node's `fetch` accepts one, although its types do not declare it. */
 function dispatcherOf({ proxy, onConnect }: ClientSetup): Dispatcher | undefined {
   if (proxy) return new ProxyAgent(proxy);
   if (!onConnect) return undefined;
@@ -80,10 +80,10 @@ export const fetchHarness: AdapterHarness = {
   unsupported: {
     baseURL: "fetch has no base URL",
     defaults: "fetch has no instances",
-    detach: "createFetch makes a function of its own; there is nothing to take it off",
+    detach: "createFetch returns a separate function, so nothing can be detached",
     hooks: "fetch has no hooks",
     retries: "fetch has no retries",
-    statusErrors: "fetch throws for no status",
+    statusErrors: "fetch does not throw for a status",
   },
   isAbort: (error) => error instanceof DOMException && error.name === "AbortError",
   isTimeout: (error) => error instanceof DOMException && error.name === "TimeoutError",

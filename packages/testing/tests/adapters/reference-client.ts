@@ -9,8 +9,8 @@ import {
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import type { Body, Call, Client, ClientSetup, Outcome } from "../../src/index.ts";
 
-/** A call as it is sent. */
-export interface Sending {
+/** A call, translated into a request. */
+export interface PreparedRequest {
   readonly call: Call;
   readonly url: URL;
   readonly method: string;
@@ -21,14 +21,17 @@ export interface Sending {
   readonly redirect: RequestRedirect;
 }
 
-/** A request that was answered. */
-export interface Tried {
+/** A request with its authorization and response. */
+export interface Attempt {
   readonly authorization: Authorization<Response>;
-  readonly sending: Sending;
+  readonly request: PreparedRequest;
   readonly response: Response;
 }
 
-/** An HTTP client over Node's `fetch`, its adapter built in: all that is asked of one, in parts that a fault can replace. */
+/**
+ * An HTTP client over Node's `fetch` with a built-in adapter that passes every case, split into methods for mutants to
+ * override.
+ */
 export class ReferenceClient implements Client {
   readonly defaults: { readonly baseURL: string; readonly headers: Record<string, string> };
   protected readonly setup: ClientSetup;
@@ -53,24 +56,24 @@ export class ReferenceClient implements Client {
 
   async send(call: Call): Promise<Outcome> {
     this.runHooks("request");
-    const sending = this.prepare(call);
-    const response = await this.exchange(sending);
+    const request = this.prepare(call);
+    const response = await this.exchange(request);
     this.runHooks("response");
-    return this.settle(sending, response);
+    return this.settle(request, response);
   }
 
-  /** The adapter. */
-  protected async exchange(sending: Sending): Promise<Response> {
-    const authorization = await this.authorize(sending);
-    if (!authorization) return this.attempts(sending);
-    const response = await this.attempts(this.withHeader(sending, authorization.header));
-    const header = await this.renew({ authorization, sending, response }).catch(async (error: unknown) => {
+  /** Sends a request through the adapter. */
+  protected async exchange(request: PreparedRequest): Promise<Response> {
+    const authorization = await this.authorize(request);
+    if (!authorization) return this.sendWithRetries(request);
+    const response = await this.sendWithRetries(this.withHeader(request, authorization.header));
+    const header = await this.renew({ authorization, request, response }).catch(async (error: unknown) => {
       await this.discard(response);
       throw error;
     });
     if (header === undefined) return response;
     await this.discard(response);
-    return this.again(sending, header);
+    return this.retry(request, header);
   }
 
   protected authorizerFor(tokens: TokenSource): Authorizer<Response> {
@@ -81,58 +84,63 @@ export class ReferenceClient implements Client {
     });
   }
 
-  /** The caller's own rule. */
+  /** Applies the caller's `isUnauthorized`. */
   protected async isRefusal(response: Response): Promise<boolean> {
     return this.setup.isUnauthorized?.(response.status, await parse(response.clone())) ?? false;
   }
 
-  protected async authorize({ url, headers, signal, call }: Sending): Promise<Authorization<Response> | undefined> {
+  protected async authorize({
+    url,
+    headers,
+    signal,
+    call,
+  }: PreparedRequest): Promise<Authorization<Response> | undefined> {
     if (headers.has("authorization")) return undefined;
     return this.authorizer?.authorize({ url, signal, ...(call.settings && perRequest(call.settings)) });
   }
 
-  protected withHeader(sending: Sending, header: string): Sending {
-    const headers = new Headers(sending.headers);
+  protected withHeader(request: PreparedRequest, header: string): PreparedRequest {
+    const headers = new Headers(request.headers);
     headers.set("authorization", header);
-    return { ...sending, headers };
+    return { ...request, headers };
   }
 
-  protected async renew(tried: Tried): Promise<string | undefined> {
-    return tried.authorization.renew(this.answer(tried));
+  protected async renew(attempt: Attempt): Promise<string | undefined> {
+    return attempt.authorization.renew(this.responseInfo(attempt));
   }
 
-  protected answer({ sending, response }: Tried): ResponseInfo<Response> {
+  protected responseInfo({ request, response }: Attempt): ResponseInfo<Response> {
     const { status, headers, url } = response;
-    return { response, status, headers, url, method: sending.method, body: sending.body };
+    return { response, status, headers, url, method: request.method, body: request.body };
   }
 
   protected async discard(response: Response): Promise<void> {
-    await response.body?.cancel().catch(() => {}); // an abort has closed it
+    await response.body?.cancel().catch(() => {}); // an abort may have closed it
   }
 
-  protected again(sending: Sending, header: string): Promise<Response> {
-    return this.attempts(this.withHeader(sending, header));
+  protected retry(request: PreparedRequest, header: string): Promise<Response> {
+    return this.sendWithRetries(this.withHeader(request, header));
   }
 
-  /** The client's own retries. */
-  protected async attempts(sending: Sending): Promise<Response> {
-    let response = await this.transmit(sending);
+  /** Sends a request with the client's own retries. */
+  protected async sendWithRetries(request: PreparedRequest): Promise<Response> {
+    let response = await this.transmit(request);
     for (let left = this.setup.retries ?? 0; left > 0 && response.status === 503; left--) {
       await this.discard(response);
-      response = await this.transmit(sending);
+      response = await this.transmit(request);
     }
     return response;
   }
 
-  protected transmit({ url, ...init }: Sending): Promise<Response> {
+  protected transmit({ url, ...init }: PreparedRequest): Promise<Response> {
     return fetch(url, { ...init, duplex: "half" } as RequestInit);
   }
 
   protected runHooks(event: "request" | "response"): void {
-    for (const place of ["before", "after"]) this.setup.onHook?.(`${event}, ${place} the adapter`);
+    for (const position of ["before", "after"]) this.setup.onHook?.(`${event}, ${position} the adapter`);
   }
 
-  protected prepare(call: Call): Sending {
+  protected prepare(call: Call): PreparedRequest {
     const url = this.resolve(call);
     const { body, type } = call.body ? write(call.body) : {};
     const own = {
@@ -156,17 +164,17 @@ export class ReferenceClient implements Client {
     return AbortSignal.any([...(signal ? [signal] : []), ...(timeout ? [AbortSignal.timeout(timeout)] : [])]);
   }
 
-  protected async settle(sending: Sending, response: Response): Promise<Outcome> {
-    const outcome = { status: response.status, body: await this.read(sending.call, response) };
+  protected async settle(request: PreparedRequest, response: Response): Promise<Outcome> {
+    const outcome = { status: response.status, body: await this.read(request.call, response) };
     if (response.ok || this.setup.statusValues) return outcome;
-    return { ...outcome, error: this.errorOf(sending, outcome) };
+    return { ...outcome, error: this.errorOf(request, outcome) };
   }
 
   protected read({ read = "text" }: Call, response: Response): Promise<unknown> {
     return readers[read](response);
   }
 
-  protected errorOf({ method, url: { href: url } }: Sending, { status, body }: Outcome): Error {
+  protected errorOf({ method, url: { href: url } }: PreparedRequest, { status, body }: Outcome): Error {
     const request = redactRequest({ method, url, status });
     return Object.assign(new Error(`Status ${status}`), { request, response: { status, body, request } });
   }
@@ -187,7 +195,7 @@ async function parse(response: Response): Promise<unknown> {
 function write(body: Body): { readonly body: BodyInit; readonly type?: string } {
   if (body.kind === "json") return { body: JSON.stringify(body.value), type: "application/json" };
   if (body.kind === "form") return { body: new URLSearchParams(body.value) };
-  return { body: body.value as BodyInit }; // Node's fetch takes every iterable
+  return { body: body.value as BodyInit }; // Node's fetch accepts any iterable
 }
 
 function dispatcherOf({ proxy, onConnect }: ClientSetup): Dispatcher | undefined {

@@ -5,8 +5,8 @@ import type { Mutant } from "./mutant.ts";
 
 type Holder = NonNullable<TokenStore["holder"]>;
 
-/** The reference store with another holder, made of its own one. */
-const holding = (change: (own: Holder) => Partial<Holder>) =>
+/** The reference store with some members of its holder replaced. */
+const withHolder = (change: (own: Holder) => Partial<Holder>) =>
   class extends ReferenceStore {
     declare readonly holder?: Holder;
 
@@ -32,73 +32,73 @@ const isStopped = (id: string): boolean => {
   return pid !== undefined && /\) T /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
 };
 
-const GONE = "knows a holder that was killed from one that lives or stands still";
+const GONE = "distinguishes a killed holder from a running or stopped one";
 
 const holders: readonly Mutant[] = [
   {
-    name: "takes nobody for gone",
+    name: "never reports a holder as gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was false for a process that had been killed.",
-    Store: holding(() => ({ isGone: async () => false })),
+    says: "isGone() was false for a killed process.",
+    Store: withHolder(() => ({ isGone: async () => false })),
   },
   {
-    name: "takes everybody else for gone",
+    name: "reports every other holder as gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for a process that lives.",
-    Store: holding((own) => ({ isGone: async (id) => id !== own.id })),
+    says: "isGone() was true for a running process.",
+    Store: withHolder((own) => ({ isGone: async (id) => id !== own.id })),
   },
   {
-    name: "takes a process that stands still for gone",
+    name: "reports a stopped process as gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for a process that stands still (SIGSTOP).",
-    Store: holding((own) => ({ isGone: async (id) => (await own.isGone(id)) || isStopped(id) })),
+    says: "isGone() was true for a stopped process (SIGSTOP).",
+    Store: withHolder((own) => ({ isGone: async (id) => (await own.isGone(id)) || isStopped(id) })),
   },
   {
-    name: "takes an id that it does not understand for gone",
+    name: "reports an unknown id as gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for an id that is none of this store's, ''.",
-    Store: holding((own) => ({ isGone: async (id) => (await own.isGone(id)) || id.split("/").length < 6 })),
+    says: "isGone() was true for an id that this store did not issue, ''.",
+    Store: withHolder((own) => ({ isGone: async (id) => (await own.isGone(id)) || id.split("/").length < 6 })),
   },
   {
-    name: "throws at an id that it does not understand",
+    name: "throws for an unknown id",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() for an id that is none of this store's, '' failed: Unexpected end of JSON input",
-    Store: holding((own) => ({
+    says: "isGone() for an id that this store did not issue, '' failed: Unexpected end of JSON input",
+    Store: withHolder((own) => ({
       id: JSON.stringify([own.id]),
       isGone: async (id) => own.isGone(JSON.parse(id)[0]),
     })),
   },
   {
-    name: "gives every process one id",
+    name: "gives every process the same id",
     caughtBy: GONE,
     clause: "holder",
     says: "Two processes have the same holder id, 'this machine'.",
-    Store: holding(() => ({ id: "this machine" })),
+    Store: withHolder(() => ({ id: "this machine" })),
   },
   {
-    name: "knows a process by its pid alone",
-    caughtBy: "takes no holder of another PID namespace for gone",
+    name: "identifies a process by its pid alone",
+    caughtBy: "never reports a holder in another PID namespace as gone",
     clause: "holder",
-    says: "isGone() was true for a process that lives in another PID namespace.",
-    Store: holding(() => ({
+    says: "isGone() was true for a running process in another PID namespace.",
+    Store: withHolder(() => ({
       id: `${process.pid}`,
       isGone: async (id) => /^\d+$/.test(id) && isAbsent(Number(id)),
     })),
   },
 ];
 
-/** The fields that the core gives its record. */
+/** Whether a value is a record of the core. */
 const isRecord = (text: unknown): text is string => typeof text === "string" && text.startsWith('{"schema"');
 
 const sessions: readonly Mutant[] = [
   {
-    name: "keeps of a record what it knows, and knows no attempt",
-    caughtBy: "carries one session through 5 expiries in 8 processes, with one exchange for each",
+    name: "drops the attempt from a record",
+    caughtBy: "keeps one session alive through 5 expiries in 8 processes, with one exchange each",
     clause: "session",
     says: "After expiry ",
     Store: class extends ReferenceStore {
@@ -108,10 +108,10 @@ const sessions: readonly Mutant[] = [
     },
   },
   {
-    name: "takes a record without tokens for nothing",
-    caughtBy: "keeps a session that one manager refreshes and another one signs out",
+    name: "treats a record without tokens as absent",
+    caughtBy: "shares a session between a manager that refreshes and one that signs out",
     clause: "session",
-    says: "After one manager had signed out, another one's refresh() ended with no_session.",
+    says: "After one manager signed out, refresh() of another one ended with reason no_session.",
     Store: class extends ReferenceStore {
       override parse(row: Row | undefined) {
         return isRecord(row?.value) && !JSON.parse(row.value).tokens ? undefined : super.parse(row);

@@ -1,17 +1,17 @@
 import { holderMutants } from "./holders.ts";
+import { locationMutants } from "./locations.ts";
 import type { Mutant } from "./mutant.ts";
-import { placeMutants } from "./places.ts";
 import { processMutants } from "./processes.ts";
-import { quietMutants } from "./quiet.ts";
+import { secretAndWatchMutants } from "./secrets-and-watches.ts";
 import { valueMutants } from "./values.ts";
 import { versionMutants } from "./versions.ts";
 
-/** Stores that are broken in one way each. */
+/** Stores with one fault each. */
 export const mutants: readonly Mutant[] = [
   ...valueMutants,
-  ...placeMutants,
+  ...locationMutants,
   ...versionMutants,
-  ...quietMutants,
+  ...secretAndWatchMutants,
   ...processMutants,
   ...holderMutants,
 ];

@@ -6,7 +6,7 @@ import type { Mutant } from "./mutant.ts";
 const turns = new Map<string, Promise<unknown>>();
 const unwritten = new Map<string, Row>();
 
-/** Waits for it, and gives up in time. */
+/** Acquires a lock file, or throws after 2 seconds. */
 function lock(path: string): void {
   for (const end = Date.now() + 2000; ; ) {
     try {
@@ -20,10 +20,10 @@ function lock(path: string): void {
 
 const lost: readonly Mutant[] = [
   {
-    name: "lets other processes in between comparing and setting",
-    caughtBy: "loses none of 8 processes × 100 increments",
+    name: "lets other processes save between comparing and setting",
+    caughtBy: "loses no update if 8 processes increment 100 times each",
     clause: "save",
-    says: "some were accepted, and lost.",
+    says: "some saves were accepted but lost.",
     Store: class extends ReferenceStore {
       override save(value: string, expected: string | undefined) {
         const turn = (turns.get(this.path) ?? Promise.resolve()).then(() => this.#save(value, expected));
@@ -44,10 +44,10 @@ const lost: readonly Mutant[] = [
     },
   },
   {
-    name: "reads the version after the value",
-    caughtBy: "loses none of 8 processes × 100 increments",
+    name: "reads the version later than the value",
+    caughtBy: "loses no update if 8 processes increment 100 times each",
     clause: "save",
-    says: "some were accepted, and lost.",
+    says: "some saves were accepted but lost.",
     Store: class extends ReferenceStore {
       override async load() {
         const found = await super.load();
@@ -57,10 +57,10 @@ const lost: readonly Mutant[] = [
     },
   },
   {
-    name: "fails where two processes save at once",
-    caughtBy: "loses none of 8 processes × 100 increments",
+    name: "fails if two processes save concurrently",
+    caughtBy: "loses no update if 8 processes increment 100 times each",
     clause: "save",
-    says: "A process on the store ended with 1: Error: database is locked",
+    says: "A process that used the store ended with 1: Error: database is locked",
     Store: class extends ReferenceStore {
       override transaction<T>(body: () => T): T {
         this.run("PRAGMA busy_timeout = 0");
@@ -73,9 +73,9 @@ const lost: readonly Mutant[] = [
 const torn: readonly Mutant[] = [
   {
     name: "writes a value in two steps",
-    caughtBy: "shows the old or the new to who reads during a save, whole",
+    caughtBy: "loads a complete old or new value during a save",
     clause: "whole",
-    says: "which is nothing that was saved.",
+    says: "which was never saved.",
     Store: class extends ReferenceStore {
       override transaction<T>(body: () => T): T {
         return body();
@@ -89,9 +89,9 @@ const torn: readonly Mutant[] = [
   },
   {
     name: "reads a long value in two steps",
-    caughtBy: "shows the old or the new to who reads during a save, whole",
+    caughtBy: "loads a complete old or new value during a save",
     clause: "whole",
-    says: "During a save load() gave '",
+    says: "During a save, load() returned '",
     Store: class extends ReferenceStore {
       override async load() {
         const first = await super.load();
@@ -104,14 +104,14 @@ const torn: readonly Mutant[] = [
   },
 ];
 
-const KILLED = "keeps the old or the new of a writer that is killed, 50 times";
+const KILLED = "keeps a complete old or new value when a writer is killed, 50 times";
 
 const killed: readonly Mutant[] = [
   {
     name: "writes in place, under a lock",
     caughtBy: KILLED,
     clause: "whole",
-    says: "After a writer had been killed load() gave '",
+    says: "After a writer was killed, load() returned '",
     Store: class extends ReferenceStore {
       override async load() {
         return this.transaction(() => this.parse(this.row()));
@@ -130,10 +130,10 @@ const killed: readonly Mutant[] = [
     },
   },
   {
-    name: "has a lock that outlives its owner",
+    name: "uses a lock that outlives its owner",
     caughtBy: KILLED,
     clause: "save",
-    says: "save() in another process failed: A process on the store ended with 1: Error: EEXIST",
+    says: "save() in another process failed: A process that used the store ended with 1: Error: EEXIST",
     Store: class extends ReferenceStore {
       override transaction<T>(body: () => T): T {
         lock(`${this.path}.lock`);
@@ -146,10 +146,10 @@ const killed: readonly Mutant[] = [
     },
   },
   {
-    name: "writes some time after it said so",
+    name: "writes some time after save() has resolved",
     caughtBy: KILLED,
     clause: "whole",
-    says: "A writer was killed after it had saved value ",
+    says: "A writer was killed after it saved value ",
     Store: class extends ReferenceStore {
       #late: NodeJS.Timeout | undefined;
 

@@ -3,10 +3,10 @@ import type { Mutant } from "./mutant.ts";
 
 const kept: readonly Mutant[] = [
   {
-    name: "gives null where there is nothing",
-    caughtBy: "has nothing at first, and says so",
+    name: "loads null if nothing is stored",
+    caughtBy: "loads undefined before the first save",
     clause: "load",
-    says: "Where nothing was saved, load() gave null.",
+    says: "Before the first save, load() returned null.",
     Store: class extends ReferenceStore {
       override async load() {
         return (await super.load()) ?? (null as unknown as undefined);
@@ -14,8 +14,8 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "keeps JSON, in a form of its own",
-    caughtBy: "keeps an ordinary text",
+    name: "reformats JSON",
+    caughtBy: "round-trips ordinary text",
     clause: "load",
     says: "After save(",
     Store: class extends ReferenceStore {
@@ -25,10 +25,10 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "takes an empty string for nothing",
-    caughtBy: "keeps the empty string",
+    name: "treats an empty string as absent",
+    caughtBy: "round-trips an empty string",
     clause: "load",
-    says: 'After save("") load() gave undefined.',
+    says: 'After save(""), load() returned undefined.',
     Store: class extends ReferenceStore {
       override parse(row: Row | undefined) {
         return row?.value ? super.parse(row) : undefined;
@@ -36,8 +36,8 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "keeps Latin-1",
-    caughtBy: "keeps unicode",
+    name: "stores Latin-1 only",
+    caughtBy: "round-trips Unicode",
     clause: "load",
     says: "After save(",
     Store: class extends ReferenceStore {
@@ -47,10 +47,10 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "normalizes unicode",
-    caughtBy: "keeps unicode",
+    name: "normalizes Unicode",
+    caughtBy: "round-trips Unicode",
     clause: "load",
-    says: 'e\\u{301}") load() gave ',
+    says: 'e\\u{301}"), load() returned ',
     Store: class extends ReferenceStore {
       override encode(value: string) {
         return value.normalize();
@@ -58,10 +58,10 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "ends at a NUL",
-    caughtBy: "keeps every control character",
+    name: "cuts the value at a NUL",
+    caughtBy: "round-trips every control character",
     clause: "load",
-    says: 'load() gave "".',
+    says: 'load() returned "".',
     Store: class extends ReferenceStore {
       override encode(value: string) {
         return value.split("\0")[0] ?? "";
@@ -69,8 +69,8 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "cuts what is longer than 32 kB",
-    caughtBy: "keeps 64 kB",
+    name: "cuts the value at 32 kB",
+    caughtBy: "round-trips 64 kB",
     clause: "load",
     says: "(32770 characters)",
     Store: class extends ReferenceStore {
@@ -80,10 +80,10 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "parses what looks like JSON",
-    caughtBy: "keeps what looks like something else",
+    name: "parses a value that looks like JSON",
+    caughtBy: 'round-trips the text "null"',
     clause: "load",
-    says: 'After save("null") load() gave null.',
+    says: 'After save("null"), load() returned null.',
     Store: class extends ReferenceStore {
       override decode(text: string) {
         return text === "null" ? JSON.parse(text) : text;
@@ -91,10 +91,10 @@ const kept: readonly Mutant[] = [
     },
   },
   {
-    name: "trims",
-    caughtBy: "keeps spaces and line breaks at its ends",
+    name: "trims the value",
+    caughtBy: "round-trips leading and trailing whitespace",
     clause: "load",
-    says: 'load() gave "value".',
+    says: 'load() returned "value".',
     Store: class extends ReferenceStore {
       override encode(value: string) {
         return value.trim();
@@ -106,21 +106,21 @@ const kept: readonly Mutant[] = [
 const removed: readonly Mutant[] = [
   {
     name: "removes nothing",
-    caughtBy: "removes what is there, and has nothing afterwards",
+    caughtBy: "removes the stored value, and succeeds if nothing is stored",
     clause: "remove",
-    says: "After remove() load() gave {",
+    says: "After remove(), load() returned {",
     Store: class extends ReferenceStore {
       override async remove() {}
     },
   },
   {
-    name: "fails to remove where there is nothing",
-    caughtBy: "removes what is there, and has nothing afterwards",
+    name: "rejects remove() if nothing is stored",
+    caughtBy: "removes the stored value, and succeeds if nothing is stored",
     clause: "remove",
-    says: "remove() where nothing was saved failed: There is nothing to remove.",
+    says: "remove() before the first save failed: No value is stored.",
     Store: class extends ReferenceStore {
       override async remove() {
-        if (!this.row()) throw new Error("There is nothing to remove.");
+        if (!this.row()) throw new Error("No value is stored.");
         await super.remove();
       }
     },
@@ -129,8 +129,8 @@ const removed: readonly Mutant[] = [
 
 const told: readonly Mutant[] = [
   {
-    name: "does not say what it supports",
-    caughtBy: "says what it supports and where it is",
+    name: "does not declare what it supports",
+    caughtBy: "declares its guarantees and describes its location",
     clause: "supports",
     says: "supports.compareAndSet is undefined.",
     Store: class extends ReferenceStore {
@@ -138,10 +138,10 @@ const told: readonly Mutant[] = [
     },
   },
   {
-    name: "describes itself as nothing",
-    caughtBy: "says what it supports and where it is",
+    name: "returns an empty description",
+    caughtBy: "declares its guarantees and describes its location",
     clause: "describe",
-    says: "describe() gave ''.",
+    says: "describe() returned ''.",
     Store: class extends ReferenceStore {
       override describe() {
         return "";

@@ -7,10 +7,10 @@ import type { Mutant } from "./mutant.ts";
 
 const named: readonly Mutant[] = [
   {
-    name: "gives no version",
-    caughtBy: "gives each save a version of its own",
+    name: "returns no version",
+    caughtBy: "returns a new version for each save",
     clause: "version",
-    says: "save() gave the version undefined.",
+    says: "save() returned the version undefined.",
     Store: class extends ReferenceStore {
       override async save(value: string, expected: string | undefined) {
         await super.save(value, expected);
@@ -19,8 +19,8 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "takes a hash of the value for its version",
-    caughtBy: "gives each save a version of its own",
+    name: "uses a hash of the value as the version",
+    caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
     Store: class extends ReferenceStore {
@@ -30,8 +30,8 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "takes the file's time in seconds for the version",
-    caughtBy: "gives each save a version of its own",
+    name: "uses the file's modification time in seconds as the version",
+    caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
     Store: class extends ReferenceStore {
@@ -41,8 +41,8 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "does not save what is there already",
-    caughtBy: "gives each save a version of its own",
+    name: "does not save an equal value",
+    caughtBy: "returns a new version for each save",
     clause: "version",
     says: "a second time.",
     Store: class extends ReferenceStore {
@@ -53,10 +53,10 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "counts from 1 again after a removal",
-    caughtBy: "repeats no version after remove and a new save",
+    name: "counts versions from 1 again after remove()",
+    caughtBy: "never reuses a version after remove and a new save",
     clause: "version",
-    says: "After remove() save() gave the version 1 again.",
+    says: "After remove(), save() returned the version 1 again.",
     Store: class extends ReferenceStore {
       override nextVersion() {
         return String(Number(this.row()?.version ?? 0) + 1);
@@ -64,10 +64,10 @@ const named: readonly Mutant[] = [
     },
   },
   {
-    name: "loads another version than save() gave",
-    caughtBy: "shows a save to every other holder at once",
+    name: "loads a different version than save() returned",
+    caughtBy: "makes a save visible to every other holder immediately",
     clause: "version",
-    says: "and load() of another one",
+    says: "but load() of another store returned",
     Store: class extends ReferenceStore {
       #own = "";
 
@@ -90,8 +90,8 @@ const named: readonly Mutant[] = [
 
 const compared: readonly Mutant[] = [
   {
-    name: "saves whatever version is expected",
-    caughtBy: "refuses a version that is not the current one any more",
+    name: "saves regardless of the expected version",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version. It resolved to ",
     Store: class extends ReferenceStore {
@@ -101,8 +101,8 @@ const compared: readonly Mutant[] = [
     },
   },
   {
-    name: "compares the version with what it saw last itself",
-    caughtBy: "refuses a version that is not the current one any more",
+    name: "accepts the version that it saved last itself",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version.",
     Store: class extends ReferenceStore {
@@ -119,10 +119,10 @@ const compared: readonly Mutant[] = [
     },
   },
   {
-    name: "takes undefined for any version",
-    caughtBy: "refuses undefined where there is something, and a version where there is nothing",
+    name: "accepts undefined for any version",
+    caughtBy: "rejects undefined if a value is stored, and a version if none is",
     clause: "save",
-    says: 'save("refused", undefined) was accepted, although there is something: undefined stands for nothing.',
+    says: 'save("refused", undefined) was accepted, although a value is stored, and undefined means that nothing is.',
     Store: class extends ReferenceStore {
       override accepts(expected: string | undefined, found: StoredValue | undefined) {
         return expected === undefined || super.accepts(expected, found);
@@ -130,10 +130,10 @@ const compared: readonly Mutant[] = [
     },
   },
   {
-    name: "takes any version where there is nothing",
-    caughtBy: "refuses undefined where there is something, and a version where there is nothing",
+    name: "accepts any version if nothing is stored",
+    caughtBy: "rejects undefined if a value is stored, and a version if none is",
     clause: "save",
-    says: 'save("refused", "1") was accepted, although save() never gave that version.',
+    says: 'save("refused", "1") was accepted, although save() never returned that version.',
     Store: class extends ReferenceStore {
       override accepts(expected: string | undefined, found: StoredValue | undefined) {
         return found === undefined || super.accepts(expected, found);
@@ -144,10 +144,10 @@ const compared: readonly Mutant[] = [
 
 const refused: readonly Mutant[] = [
   {
-    name: "refuses with a plain error",
-    caughtBy: "refuses a version that is not the current one any more",
+    name: "rejects a conflict with a plain error",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
-    says: "was refused with what is no StoreConflictError: Error: The version has changed.",
+    says: "rejected with something other than a StoreConflictError: Error: The version has changed.",
     Store: class extends ReferenceStore {
       override refuse(): never {
         throw new Error("The version has changed.");
@@ -155,8 +155,8 @@ const refused: readonly Mutant[] = [
     },
   },
   {
-    name: "refuses without a word",
-    caughtBy: "refuses a version that is not the current one any more",
+    name: "ignores a conflict without an error",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
     says: "was accepted, although another save() has been accepted since that version.",
     Store: class extends ReferenceStore {
@@ -166,10 +166,10 @@ const refused: readonly Mutant[] = [
     },
   },
   {
-    name: "saves what it refuses",
-    caughtBy: "refuses a version that is not the current one any more",
+    name: "saves a value although it rejects it",
+    caughtBy: "rejects a save with a stale version",
     clause: "save",
-    says: "was refused, and changed what is stored all the same.",
+    says: "was rejected, but changed the stored data.",
     Store: class extends ReferenceStore {
       override refuse(value: string): never {
         this.write(value, this.nextVersion(value));
@@ -181,10 +181,10 @@ const refused: readonly Mutant[] = [
 
 const raced: readonly Mutant[] = [
   {
-    name: "lets others in between comparing and setting",
-    caughtBy: "lets one of several racing savers win",
+    name: "lets other stores save between comparing and setting",
+    caughtBy: "accepts exactly one of several concurrent saves",
     clause: "save",
-    says: "Of 4 saves at once with one expected version, 4 were accepted.",
+    says: "Of 4 concurrent saves with the same expected version, 4 were accepted.",
     Store: class extends ReferenceStore {
       override async save(value: string, expected: string | undefined) {
         if (!this.accepts(expected, await this.load())) return this.refuse(value);

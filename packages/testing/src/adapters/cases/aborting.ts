@@ -1,57 +1,61 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hold } from "../../contract.ts";
+import { expectThat } from "../../contract.ts";
 import { createGate } from "../../gate.ts";
 import type { Outcome } from "../harness.ts";
 import { accepting } from "../resource-server.ts";
 import { type AdapterScene, sendWith } from "../scene.ts";
 import type { AdapterCase } from "./case.ts";
-import { caught, eventually, holdExchanges, holdStatus, holdTokens, nameOf } from "./hold.ts";
+import { describeError, eventually, expectExchanges, expectFailure, expectStatus, expectTokens } from "./expect.ts";
 
 const SOON = 5_000; // ms
 
-/** Holds where the call ends soon, with the client's own abort error. */
-async function holdAborted(scene: AdapterScene, call: Promise<Outcome>, when: string): Promise<void> {
+/** Expects the call to end soon, with the client's own abort error. */
+async function expectAborted(scene: AdapterScene, call: Promise<Outcome>, when: string): Promise<void> {
   const controller = new AbortController();
   const what = `The caller aborted ${when}`;
   const error = await Promise.race([
-    caught(call, { clause: "abort", what }),
+    expectFailure(call, { clause: "abort", what }),
     sleep(SOON, "late" as const, { signal: controller.signal }),
   ]);
   controller.abort();
-  hold(error !== "late", "abort", `${what}, and the call had not ended ${SOON} ms later.`);
+  expectThat(error !== "late", "abort", `${what}, but the call had not ended ${SOON} ms later.`);
   const isOwn = scene.harness.isAbort(error);
-  hold(isOwn, "abort", () => `${what}, and the call threw ${nameOf(error)}, which is not the client's own error.`);
+  expectThat(
+    isOwn,
+    "abort",
+    () => `${what}, but the call threw ${describeError(error)}, which is not the client's own error.`,
+  );
 }
 
 const before: AdapterCase = {
-  name: "sends nothing where the caller has aborted before",
+  name: "sends nothing if the caller has already aborted",
   async run(scene) {
-    await holdAborted(scene, scene.send({ url: "/", signal: AbortSignal.abort() }), "before");
-    holdTokens(scene.api, [], "abort");
+    await expectAborted(scene, scene.send({ url: "/", signal: AbortSignal.abort() }), "before the call");
+    expectTokens(scene.api, [], "abort");
     const expired = await scene.createSession({ expired: true });
     const call = scene.send({ url: "/", signal: AbortSignal.abort() }, { tokens: expired.tokens });
-    await holdAborted(scene, call, "before, with an expired token");
-    holdTokens(scene.api, [], "abort");
+    await expectAborted(scene, call, "before the call, with an expired token");
+    expectTokens(scene.api, [], "abort");
   },
 };
 
 const inFlight: AdapterCase = {
-  name: "ends the call at once where the caller aborts during the request",
+  name: "ends the call immediately if the caller aborts during the request",
   async run(scene) {
     const controller = new AbortController();
-    const answer = createGate();
+    const responseGate = createGate();
     scene.api.respond = async () => {
       controller.abort();
-      await answer.opened;
+      await responseGate.opened;
       return { status: 200 };
     };
-    await holdAborted(scene, scene.send({ url: "/", signal: controller.signal }), "during the request");
-    answer.open();
-    holdExchanges(scene.session, 0, "abort");
+    await expectAborted(scene, scene.send({ url: "/", signal: controller.signal }), "during the request");
+    responseGate.open();
+    expectExchanges(scene.session, 0, "abort");
   },
 };
 
-/** Aborts while the token is renewed, and looks what becomes of the renewal. */
+/** Aborts while the token is being renewed, and expects the renewal to finish. */
 async function abortRenewal(scene: AdapterScene, expired: boolean): Promise<void> {
   const { api } = scene;
   const session = await scene.createSession({ owner: "aborted-", expired });
@@ -60,38 +64,38 @@ async function abortRenewal(scene: AdapterScene, expired: boolean): Promise<void
   const controller = new AbortController();
   const client = await scene.connect({ tokens: session.tokens });
   const call = sendWith(client, { url: "/", signal: controller.signal });
-  call.catch(() => {}); // it is looked at below
+  call.catch(() => {}); // awaited below
   await eventually(() => session.exchanges === 1, "renewal", "The token was not renewed.");
   controller.abort();
-  await holdAborted(scene, call, "during the renewal").finally(resume);
-  holdStatus(await sendWith(client, { url: "/" }), 200, "abort");
-  holdExchanges(session, 1, "abort");
-  holdTokens(api, [...(expired ? [] : [session.accessToken(1)]), session.accessToken(2)], "abort");
+  await expectAborted(scene, call, "during the renewal").finally(resume);
+  expectStatus(await sendWith(client, { url: "/" }), 200, "abort");
+  expectExchanges(session, 1, "abort");
+  expectTokens(api, [...(expired ? [] : [session.accessToken(1)]), session.accessToken(2)], "abort");
 }
 
 const duringRenewal: AdapterCase = {
-  name: "ends the call at once where the caller aborts during the renewal after a 401; the renewal goes on",
+  name: "ends the call immediately if the caller aborts during the renewal after a 401, and lets the renewal finish",
   run: (scene) => abortRenewal(scene, false),
 };
 
 const duringFirst: AdapterCase = {
-  name: "ends the call at once where the caller aborts during the renewal before the request; the renewal goes on",
+  name: "ends the call immediately if the caller aborts during the renewal before the request, and lets the renewal finish",
   run: (scene) => abortRenewal(scene, true),
 };
 
 const duringRetry: AdapterCase = {
-  name: "ends the call at once where the caller aborts during the second try",
+  name: "ends the call immediately if the caller aborts during the retry",
   async run(scene) {
     const controller = new AbortController();
-    const answer = createGate();
+    const responseGate = createGate();
     scene.api.respond = async (received, index) => {
       if (index === 0) return accepting()(received);
       controller.abort();
-      await answer.opened;
+      await responseGate.opened;
       return { status: 200 };
     };
-    await holdAborted(scene, scene.send({ url: "/", signal: controller.signal }), "during the second try");
-    answer.open();
+    await expectAborted(scene, scene.send({ url: "/", signal: controller.signal }), "during the retry");
+    responseGate.open();
   },
 };
 

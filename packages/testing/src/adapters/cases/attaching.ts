@@ -1,87 +1,87 @@
-import { hold } from "../../contract.ts";
+import { expectThat } from "../../contract.ts";
 import { UNAUTHORIZED } from "../resource-server.ts";
 import { sendWith } from "../scene.ts";
 import type { AdapterCase } from "./case.ts";
-import { holdCode, holdExchanges, holdSame, holdStatus, holdTokens, thrown } from "./hold.ts";
+import { expectCode, expectExchanges, expectManagerError, expectSame, expectStatus, expectTokens } from "./expect.ts";
 
 const attached: AdapterCase = {
-  name: "attaches the token to a request to one of the origins",
+  name: "attaches the token to a request to one of its origins",
   async run(scene) {
-    holdStatus(await scene.send({ url: "/things" }), 200, "attach");
-    holdTokens(scene.api, [scene.session.accessToken(1)], "attach");
+    expectStatus(await scene.send({ url: "/things" }), 200, "attach");
+    expectTokens(scene.api, [scene.session.accessToken(1)], "attach");
   },
 };
 
 const renewedBefore: AdapterCase = {
-  name: "renews an expired token before it sends the request",
+  name: "renews an expired token before sending the request",
   async run(scene) {
     const expired = await scene.createSession({ owner: "expired-", expired: true });
-    holdStatus(await scene.send({ url: "/" }, { tokens: expired.tokens }), 200, "attach");
-    holdTokens(scene.api, [expired.accessToken(2)], "attach");
-    holdExchanges(expired, 1, "attach");
+    expectStatus(await scene.send({ url: "/" }, { tokens: expired.tokens }), 200, "attach");
+    expectTokens(scene.api, [expired.accessToken(2)], "attach");
+    expectExchanges(expired, 1, "attach");
   },
 };
 
 const own: AdapterCase = {
-  name: "keeps the caller's own Authorization, and leaves its 401 alone",
+  name: "keeps the caller's own Authorization header, and does not retry its 401",
   async run(scene) {
     scene.api.respond = () => UNAUTHORIZED;
-    holdStatus(await scene.send({ url: "/", headers: { authorization: "Basic own" } }), 401, "own");
+    expectStatus(await scene.send({ url: "/", headers: { authorization: "Basic own" } }), 401, "own");
     const seen = scene.api.received.map(({ authorization }) => authorization ?? "none");
-    holdSame(seen, ["Basic own"], { clause: "own", what: "The Authorization headers that the server saw" });
-    holdExchanges(scene.session, 0, "own");
+    expectSame(seen, ["Basic own"], { clause: "own", what: "The Authorization headers that the server received" });
+    expectExchanges(scene.session, 0, "own");
   },
 };
 
 const signedOut: AdapterCase = {
-  name: "throws the token manager's error where the user has to sign in, and sends nothing",
+  name: "throws the token manager's error if no user is signed in, and sends nothing",
   async run(scene) {
     await scene.session.tokens.signOut();
     const call = scene.send({ url: "/" });
-    holdCode(
-      await thrown(scene, call, { clause: "renewal", what: "Nobody is signed in" }),
+    expectCode(
+      await expectManagerError(scene, call, { clause: "renewal", what: "No user is signed in" }),
       "SIGN_IN_REQUIRED",
       "renewal",
     );
-    holdTokens(scene.api, [], "attach");
+    expectTokens(scene.api, [], "attach");
   },
 };
 
 const unreachable: AdapterCase = {
-  name: "throws the token manager's error where an expired token cannot be renewed, and sends nothing",
+  name: "throws the token manager's error if an expired token cannot be renewed, and sends nothing",
   async run(scene) {
     const expired = await scene.createSession({ expired: true });
     expired.fail({ status: 503, sent: true });
     const call = scene.send({ url: "/" }, { tokens: expired.tokens });
-    holdCode(
-      await thrown(scene, call, { clause: "renewal", what: "The token endpoint was down" }),
+    expectCode(
+      await expectManagerError(scene, call, { clause: "renewal", what: "The token endpoint was down" }),
       "REFRESH_FAILED",
       "renewal",
     );
-    holdTokens(scene.api, [], "attach");
+    expectTokens(scene.api, [], "attach");
   },
 };
 
 const separate: AdapterCase = {
-  name: "keeps two managers on two clients apart",
+  name: "keeps the sessions of two clients separate",
   async run(scene) {
     const second = await scene.createSession({ owner: "second-" });
     const clients = [await scene.connect(), await scene.connect({ tokens: second.tokens })] as const;
     for (const client of [clients[0], clients[1], clients[0]]) await sendWith(client, { url: "/" });
     const [mine, theirs] = [scene.session.accessToken(1), second.accessToken(1)];
-    holdTokens(scene.api, [mine, theirs, mine], "instance");
+    expectTokens(scene.api, [mine, theirs, mine], "instance");
     scene.api.respond = ({ authorization = "" }) => (authorization.endsWith("1") ? UNAUTHORIZED : { status: 200 });
     const outcomes = await Promise.all(clients.map((client) => sendWith(client, { url: "/" })));
-    hold(
+    expectThat(
       outcomes.every(({ status }) => status === 200),
       "instance",
-      "Two clients at once: one was not answered with 200.",
+      "Of two concurrent calls on two clients, one did not end with status 200.",
     );
     for (const { exchanges } of [scene.session, second]) {
-      hold(
+      expectThat(
         exchanges === 1,
         "instance",
-        () => `A 401 of one client led to ${exchanges} exchanges of its session, and not 1.`,
+        () => `A 401 of one client led to ${exchanges} exchanges of its session instead of 1.`,
       );
     }
   },

@@ -1,14 +1,14 @@
 import { Readable } from "node:stream";
-import { hold, success } from "../../contract.ts";
+import { expectSuccess, expectThat } from "../../contract.ts";
 import type { Body, BodyKind } from "../harness.ts";
 import { accepting, type Received } from "../resource-server.ts";
 import { type AdapterScene, sendWith } from "../scene.ts";
 import type { AdapterCase } from "./case.ts";
-import { eventually, holdExchanges, holdStatus, holdTokens } from "./hold.ts";
+import { eventually, expectExchanges, expectStatus, expectTokens } from "./expect.ts";
 
-const BYTES = Buffer.from([0, 255, 10, 13, 128, 195, 40]); // no text in any encoding
+const BYTES = Buffer.from([0, 255, 10, 13, 128, 195, 40]); // not valid text in any encoding
 
-/** A body of each kind, and what has to arrive of it. Forms and JSON are as their client writes them. */
+/** A body of each kind, and the bytes that must arrive. Clients may serialize forms and JSON in different ways. */
 const bodies: Readonly<Record<BodyKind, () => { readonly body: Body; readonly arrives?: Buffer }>> = {
   json: () => ({ body: { kind: "json", value: { name: "ünï", list: [1, 2] } } }),
   form: () => ({ body: { kind: "form", value: { a: "1 2", b: "ü&=" } } }),
@@ -36,48 +36,60 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
   yield BYTES;
 }
 
-/** The body without the boundary of a multipart form, which a client may choose anew. */
+/** Returns the body without its multipart boundary, which a client may choose anew for the retry. */
 const contents = ({ body, contentType = "" }: Received): string => {
   const boundary = /boundary=([^;]+)/.exec(contentType)?.[1];
   return boundary ? body.toString("latin1").replaceAll(boundary, "boundary") : body.toString("latin1");
 };
 
 const bodyCase = (kind: BodyKind): AdapterCase => ({
-  name: `sends a body of kind ${kind} once more byte for byte, or not at all`,
+  name: `resends a body of kind ${kind} byte for byte, or not at all`,
   sends: kind,
   async run(scene) {
     const { body, arrives } = bodies[kind]();
     scene.api.respond = accepting(scene.session.accessToken(2));
     const client = await scene.connect();
     const call = sendWith(client, { method: "POST", url: "/", body });
-    const { status } = await success(call, "body", `A POST with a body of kind ${kind}, which met a 401,`);
+    const { status } = await expectSuccess(call, "body", `A POST with a body of kind ${kind} that received a 401`);
     const [first, second] = scene.api.received;
-    hold(first !== undefined, "body", "The request did not arrive.");
+    expectThat(first !== undefined, "body", "The request did not arrive.");
     const isWhole = arrives ? first.body.equals(arrives) : first.body.length > 0;
-    hold(isWhole, "manners", () => `What arrived was not the body: ${first.body.length} bytes.`);
-    if (scene.harness.bodies[kind] === "repeated") holdRepeated(first, second);
-    else await holdOnce(scene, status);
-    holdExchanges(scene.session, 1, "body");
-    holdStatus(await sendWith(client, { url: "/" }), 200, "body");
+    expectThat(isWhole, "transparency", () => `A different body arrived, of ${first.body.length} bytes.`);
+    if (scene.harness.bodies[kind] === "repeated") expectRepeated(first, second);
+    else await expectSentOnce(scene, status);
+    expectExchanges(scene.session, 1, "body");
+    expectStatus(await sendWith(client, { url: "/" }), 200, "body");
   },
 });
 
-function holdRepeated(first: Received, second: Received | undefined): void {
-  hold(second !== undefined, "body", "The request was not sent once more, although its body can be.");
-  hold(
+function expectRepeated(first: Received, second: Received | undefined): void {
+  expectThat(second !== undefined, "body", "The request was not retried, although its body can be resent.");
+  expectThat(
     contents(second) === contents(first),
     "body",
-    () => `The second try had another body: ${second.body.length} bytes, after ${first.body.length}.`,
+    () => `The retry had a different body: ${second.body.length} bytes instead of ${first.body.length}.`,
   );
   const type = (contentType = "") => contentType.split(";")[0];
-  hold(type(first.contentType) === type(second.contentType), "body", "The second try had another content-type.");
-  hold(first.method === second.method && first.path === second.path, "body", "The second try went elsewhere.");
+  expectThat(type(first.contentType) === type(second.contentType), "body", "The retry had a different content-type.");
+  expectThat(
+    first.method === second.method && first.path === second.path,
+    "body",
+    "The retry had a different method or path.",
+  );
 }
 
-async function holdOnce({ api, session }: AdapterScene, status: number): Promise<void> {
-  hold(status === 401, "body", `A body that can be sent once ended with status ${status}, and not with its 401.`);
-  await eventually(() => session.exchanges === 1, "body", "The 401 of a body that can be sent once renewed nothing.");
-  holdTokens(api, [session.accessToken(1)], "body");
+async function expectSentOnce({ api, session }: AdapterScene, status: number): Promise<void> {
+  expectThat(
+    status === 401,
+    "body",
+    `A body that can be sent only once ended with status ${status} instead of its 401.`,
+  );
+  await eventually(
+    () => session.exchanges === 1,
+    "body",
+    "The 401 of a body that can be sent only once did not renew the token.",
+  );
+  expectTokens(api, [session.accessToken(1)], "body");
 }
 
 const kinds = Object.keys(bodies) as BodyKind[];

@@ -1,25 +1,25 @@
 import type { AdapterHarness, BodyKind, Feature } from "../harness.ts";
 import type { AdapterScene } from "../scene.ts";
 
-/** One thing that an adapter has to do. */
+/** One requirement of the adapter contract. */
 export interface AdapterCase {
-  /** What the adapter does. */
+  /** The required behavior: completes "it …". */
   readonly name: string;
-  /** Where the client or the adapter lacks one of these, the case is skipped. */
+  /** The case is skipped if the client or the adapter lacks one of these. */
   readonly needs?: readonly Feature[] | undefined;
-  /** The kind of body that the case sends. Where the client does not take it, the case is skipped. */
+  /** The kind of body that the case sends. The case is skipped if the client does not accept it. */
   readonly sends?: BodyKind | undefined;
   /**
-   * Tries it; `runAdapterCase` prepares the scene and cleans up.
+   * Checks the requirement. `runAdapterCase` prepares the scene and cleans up.
    *
-   * @throws ConformanceError where the adapter does not do it, and whatever the client throws unasked
+   * @throws ConformanceError if the adapter violates the contract. Unexpected errors of the client pass through.
    */
   run(scene: AdapterScene): Promise<void>;
 }
 
-/** Why a case cannot be run on an adapter; `undefined` where it can. */
-export function reasonAgainst({ needs = [], sends }: AdapterCase, harness: AdapterHarness): string | undefined {
+/** Returns the reason for skipping a case, or `undefined` if it can run. */
+export function skipReason({ needs = [], sends }: AdapterCase, harness: AdapterHarness): string | undefined {
   const lacking = needs.find((need) => harness.unsupported?.[need] !== undefined);
   if (lacking) return `not applicable: ${harness.unsupported?.[lacking]}`;
-  return sends && !harness.bodies[sends] ? `not applicable: the client takes no body of kind ${sends}` : undefined;
+  return sends && !harness.bodies[sends] ? `not applicable: the client accepts no body of kind ${sends}` : undefined;
 }

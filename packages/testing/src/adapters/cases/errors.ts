@@ -1,18 +1,18 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { inspect } from "node:util";
-import { hold } from "../../contract.ts";
+import { expectThat } from "../../contract.ts";
 import { createGate } from "../../gate.ts";
 import type { Call, ClientSetup, Feature } from "../harness.ts";
 import { type ResourceServer, startResourceServer, UNAUTHORIZED } from "../resource-server.ts";
 import { type AdapterScene, sendWith } from "../scene.ts";
 import { CANARY } from "../session.ts";
 import type { AdapterCase } from "./case.ts";
-import { caught } from "./hold.ts";
+import { expectFailure } from "./expect.ts";
 
-/** All that somebody could print of an error, and of what its properties lead to. */
+/** Renders an error, and everything its properties lead to, in every way in which it could reach a log. */
 function* printed(error: unknown): Generator<[where: string, text: string]> {
-  for (const depth of [4, 8, 16]) yield ["util.inspect", shown(error, depth)]; // all of it may be very much
+  for (const depth of [4, 8, 16]) yield ["util.inspect", shown(error, depth)]; // unlimited depth can be huge
   yield ["util.inspect", shown(error)];
   yield ["JSON.stringify", json(error)];
   for (const key of keysOf(error)) {
@@ -29,11 +29,11 @@ function json(value: unknown): string {
   try {
     return JSON.stringify(value) ?? "";
   } catch {
-    return ""; // it has cycles
+    return ""; // circular
   }
 }
 
-/** Its properties, and those of its class: errors may have getters that nothing prints. */
+/** Returns the names of an error's own and inherited properties, including getters that `inspect` does not evaluate. */
 const keysOf = (error: unknown): readonly string[] => {
   const own: string[] = [];
   for (let each: unknown = error; each instanceof Error; each = Object.getPrototypeOf(each)) {
@@ -42,13 +42,13 @@ const keysOf = (error: unknown): readonly string[] => {
   return [...new Set(own)];
 };
 
-function holdQuiet(error: unknown, what: string): void {
+function expectNoTokenIn(error: unknown, what: string): void {
   for (const [where, text] of printed(error)) {
-    hold(!text.includes(CANARY), "error", `${what}, and the error shows a token: ${where}.`);
+    expectThat(!text.includes(CANARY), "error", `${what}, and the error reveals a token in ${where}.`);
   }
 }
 
-/** What the call has to be like for it. */
+/** The call and the client setup that provoke a failure. */
 interface Provoked {
   readonly call?: Partial<Call>;
   readonly setup?: Partial<ClientSetup>;
@@ -57,7 +57,7 @@ interface Provoked {
 interface Failure {
   readonly name: string;
   readonly needs?: readonly Feature[];
-  /** Has the server, or the call, go wrong. */
+  /** Makes the server or the call fail. */
   provoke(api: ResourceServer, scene: AdapterScene): Provoked | Promise<Provoked>;
 }
 
@@ -73,7 +73,7 @@ const failures: readonly Failure[] = [
     }),
   ),
   {
-    name: "status 500 of a response that is streamed",
+    name: "status 500 with a streamed body",
     needs: ["statusErrors", "stream"],
     provoke(api) {
       api.respond = () => ({ status: 500 });
@@ -81,7 +81,7 @@ const failures: readonly Failure[] = [
     },
   },
   {
-    name: "a connection that is closed before the answer",
+    name: "a connection closed before the response",
     provoke(api) {
       api.respond = async () => {
         await api[Symbol.asyncDispose]();
@@ -91,23 +91,23 @@ const failures: readonly Failure[] = [
     },
   },
   {
-    name: "a connection that is closed in the middle of the answer",
+    name: "a connection closed in the middle of the response",
     provoke(api) {
       api.respond = () => ({ status: 200, truncate: true });
       return { call: { read: "text" } };
     },
   },
   {
-    name: "a connection that is refused",
+    name: "a refused connection",
     async provoke(_, { other }) {
       const socket = connect(Number(new URL(other.origin).port), "127.0.0.1").on("error", () => {});
       await once(socket, "connect");
-      const origin = `http://127.0.0.1:${socket.localPort}`; // nobody listens there as long as the socket has it
+      const origin = `http://127.0.0.1:${socket.localPort}`; // no server can listen there while the socket uses the port
       return { call: { url: `${origin}/` }, setup: { origins: [origin] } };
     },
   },
   {
-    name: "more redirects than the client follows",
+    name: "too many redirects",
     needs: ["redirects"],
     provoke(api) {
       api.respond = () => ({ status: 302, headers: { location: "/" } });
@@ -126,7 +126,7 @@ const failures: readonly Failure[] = [
     },
   },
   {
-    name: "the client's timeout",
+    name: "a timeout of the client",
     needs: ["timeout"],
     provoke(api) {
       api.respond = () => new Promise(() => {});
@@ -144,34 +144,34 @@ const failures: readonly Failure[] = [
 ];
 
 const failureCase = ({ name, needs, provoke }: Failure): AdapterCase => ({
-  name: `shows no token in the error of ${name}`,
+  name: `keeps tokens out of the error for ${name}`,
   needs,
   async run(scene) {
     const { call, setup } = await provoke(scene.api, scene);
     const client = await scene.connect(setup);
-    holdQuiet(await errorOf(sendWith(client, { url: "/", ...call }), name), `The call failed with ${name}`);
+    expectNoTokenIn(await errorOf(sendWith(client, { url: "/", ...call }), name), `The call failed with ${name}`);
   },
 });
 
-/** Of a status, or thrown. */
+/** Resolves to the error of a call, which is thrown or belongs to a status. */
 const errorOf = async (call: ReturnType<typeof sendWith>, what: string): Promise<unknown> => {
   const thrown = call.then(({ error, status }) => {
     if (error === undefined) return { status };
     throw error;
   });
-  return caught(thrown, { clause: "error", what: `This was to fail with ${what}` });
+  return expectFailure(thrown, { clause: "error", what: `The call was made to fail with ${what}` });
 };
 
 const pooled: AdapterCase = {
-  name: "shows no token of another request in flight, through the caller's own transport",
+  name: "keeps the token of another request in flight out of an error, with the caller's own transport",
   needs: ["agent", "statusErrors"],
   async run(scene) {
     await using slow = await startResourceServer();
     const arrival = createGate();
-    const answer = createGate();
+    const responseGate = createGate();
     slow.respond = async () => {
       arrival.open();
-      await answer.opened;
+      await responseGate.opened;
       return { status: 200 };
     };
     scene.api.respond = () => ({ status: 500 });
@@ -180,30 +180,34 @@ const pooled: AdapterCase = {
     await arrival.opened;
     const error = await errorOf(sendWith(client, { url: "/" }), "status 500");
     try {
-      holdQuiet(error, "The call failed with status 500 while another one was in flight");
+      expectNoTokenIn(error, "The call failed with status 500 while another one was in flight");
     } finally {
-      answer.open();
+      responseGate.open();
       await other;
     }
   },
 };
 
 const usable: AdapterCase = {
-  name: "leaves what the caller looks at in an error for a status",
+  name: "keeps the details of request and response in an error for a status",
   needs: ["statusErrors"],
   async run(scene) {
     scene.api.respond = () => ({ status: 500, body: '{"why":"because"}' });
     const call: Call = { url: "/x?y=1", read: "json" };
     const alone = await scene.send(call, { tokens: undefined });
     const { error, status, body } = await scene.send(call);
-    hold(status === 500 && error !== undefined, "manners", "The client did not throw for a 500.");
-    hold(JSON.stringify(body) === '{"why":"because"}', "manners", "The body of a 500 was not what was sent.");
+    expectThat(status === 500 && error !== undefined, "transparency", "The client did not throw for a 500.");
+    expectThat(
+      JSON.stringify(body) === '{"why":"because"}',
+      "transparency",
+      "The body of a 500 differs from what the server sent.",
+    );
     const [expected, views] = [viewsOf(alone.error), viewsOf(error)];
     for (const [index, name] of ["request", "response.request"].entries()) {
-      if (typeof expected[index] !== "object") continue; // the client's errors have none
+      if (typeof expected[index] !== "object") continue; // the client's errors have no such member
       const { method, url, status = 500 } = Object(views[index]) as Readonly<Record<string, unknown>>;
       const isView = method === "GET" && url === `${scene.api.origin}/x?y=1` && status === 500;
-      hold(isView, "error", `The error's ${name} does not show the method, the URL and the status.`);
+      expectThat(isView, "error", `The error's ${name} does not show the method, the URL and the status.`);
     }
   },
 };

@@ -1,54 +1,54 @@
 import type { TokenStore } from "@unexpired/core";
-import { success } from "../../contract.ts";
-import { canStartApart } from "../apart.ts";
+import { expectSuccess } from "../../contract.ts";
 import type { StoreFixture } from "../harness.ts";
+import { canCreatePidNamespace } from "../pid-namespace.ts";
 import type { StoreScene } from "../scene.ts";
 
-/** What a case takes to be run: of the store, of the harness, or of the system. */
+/** A feature of the store, the harness or the system that a case requires. */
 export type Requirement = keyof typeof SKIP_REASONS;
 
-/** One thing that a store has to do. */
+/** One requirement of the store contract. */
 export interface StoreCase {
-  /** What the store does. */
+  /** The required behavior: completes "it …". */
   readonly name: string;
-  /** Without one of these the case is skipped. */
+  /** The case is skipped unless all of these are available. */
   readonly needs: readonly Requirement[];
   /**
-   * Tries it; `runCase` prepares the scene and cleans up.
+   * Checks the requirement. `runCase` prepares the scene and cleans up.
    *
-   * @throws ConformanceError where the store does not do it, and whatever the store throws unasked
+   * @throws ConformanceError if the store violates the contract. Unexpected errors of the store pass through.
    */
   run(scene: StoreScene): Promise<void>;
 }
 
-/** What each need says against a store that lacks it. */
+/** For each requirement, the reason for skipping a case, or `undefined` if the requirement is met. */
 const SKIP_REASONS = {
-  /** Compare-and-set between stores that do not share memory. */
+  /** Compare-and-set between store objects that do not share memory. */
   sharing: ({ supports }: TokenStore) =>
     supports?.compareAndSet === "process" ? 'not promised: supports.compareAndSet is "process"' : undefined,
   watching: (store: TokenStore) => (store.watch ? undefined : "not promised: the store has no watch"),
   holders: (store: TokenStore) => (store.holder ? undefined : "not promised: the store has no holder"),
   processes: (_: TokenStore, { childProcess }: StoreFixture) =>
-    childProcess ? undefined : "not told how another process opens the store: give `elsewhere`",
+    childProcess ? undefined : "not testable: the harness has no `childProcess`",
   damage: (_: TokenStore, { damage }: StoreFixture) =>
-    damage ? undefined : "not told how to make it unreadable: give `damage`",
-  wipe: (_: TokenStore, { wipe }: StoreFixture) => (wipe ? undefined : "not told how to take all away: give `wipe`"),
+    damage ? undefined : "not testable: the harness has no `damage`",
+  wipe: (_: TokenStore, { wipe }: StoreFixture) => (wipe ? undefined : "not testable: the harness has no `wipe`"),
   signals: () => (process.platform === "win32" ? "not applicable: this system cannot stop a process" : undefined),
-  namespaces: () => (canStartApart() ? undefined : "not applicable: this user cannot make a PID namespace here"),
+  namespaces: () => (canCreatePidNamespace() ? undefined : "not applicable: this user cannot create a PID namespace"),
 } satisfies Record<string, (store: TokenStore, backing: StoreFixture) => string | undefined>;
 
-/** Why a case with these needs cannot be run on a store; `undefined` where it can. */
-export const reasonAgainst = (
+/** Returns the reason for skipping a case with these requirements, or `undefined` if it can run. */
+export const skipReason = (
   needs: readonly Requirement[],
   store: TokenStore,
   backing: StoreFixture,
 ): string | undefined => needs.map((need) => SKIP_REASONS[need](store, backing)).find((reason) => reason !== undefined);
 
-/** Saves the first value in a place, and resolves to its version. */
-export const begin = (store: TokenStore, value: string): Promise<string> =>
-  success(store.save(value, undefined), "save", `save(${shown(value)}, undefined) in a place where nothing was saved`);
+/** Saves the first value in a location. Resolves to its version. */
+export const saveFirst = (store: TokenStore, value: string): Promise<string> =>
+  expectSuccess(store.save(value, undefined), "save", `save(${shown(value)}, undefined) in an empty location`);
 
-/** A value or a stored one, as a message shows it: cut where it is long, and in ASCII. */
+/** Formats a value for a message: long values are cut, and non-ASCII characters are escaped. */
 export function shown(found: unknown): string {
   const text = JSON.stringify(found) ?? "undefined";
   const start = text.length > 200 ? `${text.slice(0, 60)}… (${text.length} characters)` : text;

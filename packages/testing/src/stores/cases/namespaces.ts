@@ -1,17 +1,21 @@
-import { hold, success } from "../../contract.ts";
-import { apart } from "../apart.ts";
+import { expectSuccess, expectThat } from "../../contract.ts";
+import { inPidNamespace } from "../pid-namespace.ts";
 import type { StoreCase } from "./case.ts";
 
-const elsewhere: StoreCase = {
-  name: "takes no holder of another PID namespace for gone",
+const otherNamespace: StoreCase = {
+  name: "never reports a holder in another PID namespace as gone",
   needs: ["holders", "processes", "namespaces"],
   async run(scene) {
     const { holder } = await scene.open();
-    const other = scene.start({ do: "hold" }, { within: apart() });
-    const id = await success(other.next(), "holder", "To open the store in another PID namespace");
-    hold(typeof id === "string", "holder", "A holder in another PID namespace has no id.");
-    hold(!(await holder?.isGone(id)), "holder", "isGone() was true for a process that lives in another PID namespace.");
+    const other = scene.start({ do: "hold" }, { within: inPidNamespace() });
+    const id = await expectSuccess(other.next(), "holder", "Opening the store in another PID namespace");
+    expectThat(typeof id === "string", "holder", "A holder in another PID namespace has no id.");
+    expectThat(
+      !(await holder?.isGone(id)),
+      "holder",
+      "isGone() was true for a running process in another PID namespace.",
+    );
   },
 };
 
-export const namespaceCases: readonly StoreCase[] = [elsewhere];
+export const namespaceCases: readonly StoreCase[] = [otherNamespace];

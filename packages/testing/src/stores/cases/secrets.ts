@@ -1,12 +1,12 @@
 import { inspect } from "node:util";
 import type { TokenStore } from "@unexpired/core";
-import { ConformanceError, hold } from "../../contract.ts";
-import { begin, type StoreCase } from "./case.ts";
+import { ConformanceError, expectThat } from "../../contract.ts";
+import { type StoreCase, saveFirst } from "./case.ts";
 
 const SECRET = "secret-of-the-conformance-kit";
 
-/** All that a log could make of something. */
-const printed = (thing: unknown): string =>
+/** Renders a value in every way in which it could reach a log. */
+const everyRendering = (thing: unknown): string =>
   [
     inspect(thing, { depth: 8, showHidden: true }),
     tryJson(thing),
@@ -21,20 +21,20 @@ function tryJson(thing: unknown): string {
   }
 }
 
-const mustNotShow = (thing: unknown, what: string): void =>
-  hold(!printed(thing).includes(SECRET), "secrets", `The stored value shows in ${what}.`);
+const expectHidden = (thing: unknown, what: string): void =>
+  expectThat(!everyRendering(thing).includes(SECRET), "secrets", `The stored value appears in ${what}.`);
 
-const quiet: StoreCase = {
-  name: "shows the value in no description, inspection or conflict",
+const hidden: StoreCase = {
+  name: "hides the value from descriptions, inspections and conflict errors",
   needs: [],
   async run(scene) {
     const store = await scene.open();
-    const version = await begin(store, SECRET);
+    const version = await saveFirst(store, SECRET);
     await store.load();
-    mustNotShow(store.describe(), "describe()");
-    mustNotShow(store, "an inspection of the store");
-    mustNotShow(version, "the version");
-    mustNotShow(await errorOf(store, `${SECRET} 2`), "the error of a save that was refused");
+    expectHidden(store.describe(), "describe()");
+    expectHidden(store, "an inspection of the store");
+    expectHidden(version, "the version");
+    expectHidden(await errorOf(store, `${SECRET} 2`), "the error of a rejected save");
   },
 };
 
@@ -44,20 +44,20 @@ async function errorOf(store: TokenStore, value: string): Promise<unknown> {
   } catch (error) {
     return error;
   }
-  throw new ConformanceError("save", "save() with undefined was accepted, although there is something.");
+  throw new ConformanceError("save", "save() that expected undefined was accepted, although a value is stored.");
 }
 
-const quietOnDamage: StoreCase = {
-  name: "shows the value in no error about what is unreadable",
+const hiddenIfDamaged: StoreCase = {
+  name: "hides the value from errors about unreadable data",
   needs: ["damage"],
   async run(scene) {
     const store = await scene.open();
-    const version = await begin(store, SECRET);
+    const version = await saveFirst(store, SECRET);
     await scene.fixture.damage?.();
-    mustNotShow(await store.load().catch((error: unknown) => error), "the error of a load");
-    mustNotShow(await store.save(SECRET, version).catch((error: unknown) => error), "the error of a save");
-    mustNotShow(await store.remove().catch((error: unknown) => error), "the error of a removal");
+    expectHidden(await store.load().catch((error: unknown) => error), "the error of a load");
+    expectHidden(await store.save(SECRET, version).catch((error: unknown) => error), "the error of a save");
+    expectHidden(await store.remove().catch((error: unknown) => error), "the error of a removal");
   },
 };
 
-export const secretCases: readonly StoreCase[] = [quiet, quietOnDamage];
+export const secretCases: readonly StoreCase[] = [hidden, hiddenIfDamaged];

@@ -1,6 +1,6 @@
 import { createTokenManager, type TokenStore } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
-import { ConformanceError, hold, success } from "../../contract.ts";
+import { ConformanceError, expectSuccess, expectThat } from "../../contract.ts";
 import { startIssuer } from "../../issuer.ts";
 import { within } from "../../within.ts";
 import type { Remote } from "../fork.ts";
@@ -9,14 +9,14 @@ import type { StoreCase } from "./case.ts";
 const PROCESSES = 8;
 const EXPIRIES = 5;
 const LOADS = 1_000;
-const BOUND = 20_000; // ms, for what takes milliseconds
+const TIMEOUT = 20_000; // ms; generous: the operation takes milliseconds
 const LIFETIME = 3_600_000;
 
-/** A broken store may keep a manager busy for ever, in one go: it is stopped. */
-function patient(store: TokenStore): TokenStore {
+/** Limits the loads, because a broken store can keep a token manager in an endless loop that no timeout interrupts. */
+function withLoadLimit(store: TokenStore): TokenStore {
   let loads = 0;
   const load = async () => {
-    hold(++loads < LOADS, "session", `A manager asked for ${LOADS} load()s, and found no way on.`);
+    expectThat(++loads < LOADS, "session", `A token manager called load() ${LOADS} times without making progress.`);
     return store.load();
   };
   return new Proxy(store, {
@@ -28,30 +28,34 @@ function patient(store: TokenStore): TokenStore {
 }
 
 const oneExchange: StoreCase = {
-  name: `carries one session through ${EXPIRIES} expiries in ${PROCESSES} processes, with one exchange for each`,
+  name: `keeps one session alive through ${EXPIRIES} expiries in ${PROCESSES} processes, with one exchange each`,
   needs: ["sharing", "processes"],
   async run(scene) {
     await using issuer = await startIssuer({ latency: 20 });
-    const manager = createTokenManager({ store: patient(await scene.open()) });
+    const manager = createTokenManager({ store: withLoadLimit(await scene.open()) });
     await manager.signIn(issuer.signIn());
     await manager.close();
     const start = () => scene.start({ do: "session", tokenEndpoint: issuer.tokenEndpoint });
     const processes = Array.from({ length: PROCESSES }, start);
-    for (const each of processes) await success(each.next(), "session", "To open the store in another process");
+    for (const each of processes) await expectSuccess(each.next(), "session", "Opening the store in another process");
     for (let expiry = 1; expiry <= EXPIRIES; expiry++) {
       for (const each of processes) each.send(expiry * 2 * LIFETIME);
-      const given = new Set<unknown>();
-      for (const each of processes) given.add(JSON.stringify(await answerOf(each)));
-      const [one] = given;
-      hold(given.size === 1, "session", `After expiry ${expiry} the processes were given ${[...given].join(" and ")}.`);
-      hold(!String(one).includes("error"), "session", `After expiry ${expiry} every process was given ${one}.`);
-      hold(
+      const results = new Set<unknown>();
+      for (const each of processes) results.add(JSON.stringify(await tokenOf(each)));
+      const [one] = results;
+      expectThat(
+        results.size === 1,
+        "session",
+        `After expiry ${expiry}, the processes got ${[...results].join(" and ")}.`,
+      );
+      expectThat(!String(one).includes("error"), "session", `After expiry ${expiry}, every process got ${one}.`);
+      expectThat(
         issuer.exchanges === expiry,
         "session",
-        `After ${expiry} expiries there were ${issuer.exchanges} exchanges.`,
+        `After ${expiry} expiries, there were ${issuer.exchanges} exchanges.`,
       );
     }
-    hold(
+    expectThat(
       issuer.requests.length === EXPIRIES,
       "session",
       `${issuer.requests.length} requests were sent for ${EXPIRIES} expiries.`,
@@ -59,35 +63,40 @@ const oneExchange: StoreCase = {
   },
 };
 
-async function answerOf(each: Remote): Promise<unknown> {
-  const whose = `One of ${PROCESSES} processes on one session`;
-  const late = () => new ConformanceError("session", `${whose} had neither a token nor an error in ${BOUND} ms.`);
-  return success(within(BOUND, each.next(), late), "session", whose);
+async function tokenOf(each: Remote): Promise<unknown> {
+  const whose = `One of ${PROCESSES} processes that share a session`;
+  const late = () => new ConformanceError("session", `${whose} got neither a token nor an error within ${TIMEOUT} ms.`);
+  return expectSuccess(within(TIMEOUT, each.next(), late), "session", whose);
 }
 
 const signedOut: StoreCase = {
-  name: "keeps a session that one manager refreshes and another one signs out",
+  name: "shares a session between a manager that refreshes and one that signs out",
   needs: [],
   async run(scene) {
     await using issuer = await startIssuer();
     const refresh = oauth2Refresh({ tokenEndpoint: issuer.tokenEndpoint, clientId: "kit" });
-    await using one = createTokenManager({ store: patient(await scene.open()), refresh });
-    await using other = createTokenManager({ store: patient(await scene.open()), refresh });
+    await using one = createTokenManager({ store: withLoadLimit(await scene.open()), refresh });
+    await using other = createTokenManager({ store: withLoadLimit(await scene.open()), refresh });
     await one.signIn({ ...issuer.signIn(), expiresAt: 0 });
     const both = Promise.all([one.getAccessToken(), other.getAccessToken()]);
-    const late = () => new ConformanceError("session", `Two managers on one store had no access token in ${BOUND} ms.`);
-    const [first, second] = await success(within(BOUND, both, late), "session", "One of two managers on one store");
-    hold(first === second, "session", "Two managers on one store gave two access tokens.");
-    hold(issuer.exchanges === 1, "session", `Two managers on one store made ${issuer.exchanges} exchanges.`);
+    const late = () =>
+      new ConformanceError("session", `Two managers on one store got no access token within ${TIMEOUT} ms.`);
+    const [first, second] = await expectSuccess(
+      within(TIMEOUT, both, late),
+      "session",
+      "One of two managers on one store",
+    );
+    expectThat(first === second, "session", "Two managers on one store returned different access tokens.");
+    expectThat(issuer.exchanges === 1, "session", `Two managers on one store made ${issuer.exchanges} exchanges.`);
     await other.signOut({ revoke: false });
     const refused = await one.refresh().then(
       () => undefined,
       (error: { reason?: unknown }) => error.reason,
     );
-    hold(
+    expectThat(
       refused === "signed_out",
       "session",
-      `After one manager had signed out, another one's refresh() ended with ${refused}.`,
+      `After one manager signed out, refresh() of another one ended with reason ${refused}.`,
     );
   },
 };

@@ -1,52 +1,60 @@
 import { inspect } from "node:util";
 import { type TokenStore, UnexpiredError } from "@unexpired/core";
-import { ConformanceError, hold, rejection, success } from "../../contract.ts";
-import { begin, type StoreCase } from "./case.ts";
+import { ConformanceError, expectRejection, expectSuccess, expectThat } from "../../contract.ts";
+import { type StoreCase, saveFirst } from "./case.ts";
 
-/** Saves what must be refused, and looks that nothing came of it. `because` says what is wrong with the version. */
-async function mustConflict(store: TokenStore, expected: string | undefined, because: string): Promise<void> {
+/** Expects a save to be rejected without an effect. `problem` tells what is wrong with the expected version. */
+async function expectConflict(store: TokenStore, expected: string | undefined, problem: string): Promise<void> {
   const before = await store.load();
   const call = `save("refused", ${JSON.stringify(expected) ?? "undefined"})`;
-  const error = await rejection(store.save("refused", expected), "save", `${call} was accepted, although ${because}.`);
+  const error = await expectRejection(
+    store.save("refused", expected),
+    "save",
+    `${call} was accepted, although ${problem}.`,
+  );
   const isConflict = UnexpiredError.is(error) && error.code === "STORE_CONFLICT";
-  hold(isConflict, "save", () => `${call} was refused with what is no StoreConflictError: ${inspect(error)}.`);
+  expectThat(
+    isConflict,
+    "save",
+    () => `${call} rejected with something other than a StoreConflictError: ${inspect(error)}.`,
+  );
   const after = await store.load();
   const isSame = after?.value === before?.value && after?.version === before?.version;
-  hold(isSame, "save", `${call} was refused, and changed what is stored all the same.`);
+  expectThat(isSame, "save", `${call} was rejected, but changed the stored data.`);
 }
 
 const changing: StoreCase = {
-  name: "gives each save a version of its own",
+  name: "returns a new version for each save",
   needs: [],
   async run(scene) {
     const store = await scene.open();
     const seen = new Set<string>();
     let version: string | undefined;
     for (const value of ["a", "a", "b", "a", "a"]) {
-      version = await success(store.save(value, version), "save", `save("${value}", ${inspect(version)})`);
-      hold(
+      version = await expectSuccess(store.save(value, version), "save", `save("${value}", ${inspect(version)})`);
+      expectThat(
         typeof version === "string" && version !== "",
         "version",
-        () => `save() gave the version ${inspect(version)}.`,
+        () => `save() returned the version ${inspect(version)}.`,
       );
-      hold(!seen.has(version), "version", `save() gave the version ${version} a second time.`);
+      expectThat(!seen.has(version), "version", `save() returned the version ${version} a second time.`);
       seen.add(version);
     }
   },
 };
 
 const neverAgain: StoreCase = {
-  name: "repeats no version after remove and a new save",
+  name: "never reuses a version after remove and a new save",
   needs: [],
   async run(scene) {
     const store = await scene.open();
     const seen = new Set<string>();
     for (let round = 1; round <= 4; round++) {
-      const version = await success(store.save("value", undefined), "remove", "save() after remove()");
-      hold(!seen.has(version), "version", `After remove() save() gave the version ${version} again.`);
+      const version = await expectSuccess(store.save("value", undefined), "remove", "save() after remove()");
+      expectThat(!seen.has(version), "version", `After remove(), save() returned the version ${version} again.`);
       seen.add(version);
       await store.remove();
-      for (const old of seen) await mustConflict(store, old, "what had that version was removed");
+      for (const old of seen) await expectConflict(store, old, "the value with that version was removed");
     }
   },
 };
@@ -54,28 +62,28 @@ const neverAgain: StoreCase = {
 const SAVED_SINCE = "another save() has been accepted since that version";
 
 const stale: StoreCase = {
-  name: "refuses a version that is not the current one any more",
+  name: "rejects a save with a stale version",
   needs: [],
   async run(scene) {
     const [one, other] = [await scene.open(), await scene.open()];
-    const first = await begin(one, "first");
+    const first = await saveFirst(one, "first");
     const second = await other.save("second", first);
-    await mustConflict(one, first, SAVED_SINCE);
-    await mustConflict(other, first, SAVED_SINCE);
+    await expectConflict(one, first, SAVED_SINCE);
+    await expectConflict(other, first, SAVED_SINCE);
     await one.save("third", second);
-    await mustConflict(other, second, SAVED_SINCE);
+    await expectConflict(other, second, SAVED_SINCE);
   },
 };
 
 const unexpected: StoreCase = {
-  name: "refuses undefined where there is something, and a version where there is nothing",
+  name: "rejects undefined if a value is stored, and a version if none is",
   needs: [],
   async run(scene) {
     const store = await scene.open();
-    await mustConflict(store, "1", "save() never gave that version");
-    await begin(store, "value");
-    await mustConflict(store, undefined, "there is something: undefined stands for nothing");
-    await mustConflict(store, "no version of this store", "save() never gave that version");
+    await expectConflict(store, "1", "save() never returned that version");
+    await saveFirst(store, "value");
+    await expectConflict(store, undefined, "a value is stored, and undefined means that nothing is");
+    await expectConflict(store, "no version of this store", "save() never returned that version");
   },
 };
 
@@ -83,7 +91,7 @@ const ROUNDS = 30;
 const RACERS = 4;
 
 const racing: StoreCase = {
-  name: "lets one of several racing savers win",
+  name: "accepts exactly one of several concurrent saves",
   needs: [],
   async run(scene) {
     const stores = await Promise.all(Array.from({ length: RACERS }, () => scene.open()));
@@ -104,17 +112,17 @@ async function race(stores: readonly TokenStore[], expected: string | undefined,
   if (!winner || winners.length > 1) {
     throw new ConformanceError(
       "save",
-      `Of ${stores.length} saves at once with one expected version, ${winners.length} were accepted.`,
+      `Of ${stores.length} concurrent saves with the same expected version, ${winners.length} were accepted.`,
       { cause: outcomes.find((outcome) => outcome.status === "rejected")?.reason },
     );
   }
   for (const store of stores) {
     const found = await store.load();
     const isWinners = found?.value === `${round}.${winner.index}` && found.version === winner.version;
-    hold(
+    expectThat(
       isWinners,
       "save",
-      () => `Of saves at once, ${round}.${winner.index} was accepted, and ${inspect(found)} is stored.`,
+      () => `Of concurrent saves, ${round}.${winner.index} was accepted, but ${inspect(found)} is stored.`,
     );
   }
   return winner.version;

@@ -1,23 +1,23 @@
 import type { Call } from "../../../src/index.ts";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const BEFORE = "sends nothing where the caller has aborted before";
-const DURING = "ends the call at once where the caller aborts during ";
+const BEFORE = "sends nothing if the caller has already aborted";
+const DURING = "ends the call immediately if the caller aborts during ";
 
-/** Does without the caller's signal, and keeps the client's own. */
-class Deaf extends ReferenceClient {
-  protected deafen(sending: Sending): Sending {
-    return { ...sending, signal: this.signalOf({ ...sending.call, signal: undefined }) };
+/** A client that can ignore the caller's signal, but keeps its own timeout. */
+class IgnoringAbort extends ReferenceClient {
+  protected withoutCallerSignal(request: PreparedRequest): PreparedRequest {
+    return { ...request, signal: this.signalOf({ ...request.call, signal: undefined }) };
   }
 }
 
 export const abortMutants: readonly Mutant[] = [
   {
-    name: "listens for an abort, and does not look whether there was one",
+    name: "listens for an abort, but does not check for an earlier one",
     caughtBy: BEFORE,
     clause: "abort",
-    says: "The caller aborted before, and the call did not fail: it ended with status 200.",
+    says: "The caller aborted before the call, but the call did not fail: it ended with status 200.",
     Client: class extends ReferenceClient {
       protected override signalOf(call: Call) {
         const { signal } = call;
@@ -28,107 +28,107 @@ export const abortMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "looks for an abort when the request was sent",
+    name: "checks for an abort only after sending the request",
     caughtBy: BEFORE,
     clause: "abort",
-    says: "The Authorization headers that the server saw were [Bearer canary-access-1], and not [].",
-    Client: class extends Deaf {
-      protected override async exchange(sending: Sending) {
-        const response = await super.exchange(this.deafen(sending));
-        sending.signal.throwIfAborted();
+    says: "The Authorization headers that the server received were [Bearer canary-access-1] instead of [].",
+    Client: class extends IgnoringAbort {
+      protected override async exchange(request: PreparedRequest) {
+        const response = await super.exchange(this.withoutCallerSignal(request));
+        request.signal.throwIfAborted();
         return response;
       }
     },
   },
   {
-    name: "makes an error of its own of an abort",
+    name: "throws its own error for an abort",
     caughtBy: `${DURING}the request`,
     clause: "abort",
-    says: "and the call threw Error: The request was canceled, which is not the client's own error.",
+    says: "but the call threw Error: The request was canceled, which is not the client's own error.",
     Client: class extends ReferenceClient {
-      protected override async attempts(sending: Sending) {
-        return super.attempts(sending).catch((cause: unknown) => {
-          throw sending.call.signal?.aborted ? new Error("The request was canceled", { cause }) : cause;
+      protected override async sendWithRetries(request: PreparedRequest) {
+        return super.sendWithRetries(request).catch((cause: unknown) => {
+          throw request.call.signal?.aborted ? new Error("The request was canceled", { cause }) : cause;
         });
       }
 
-      protected override again(sending: Sending, header: string) {
-        return super.attempts(this.withHeader(sending, header));
+      protected override retry(request: PreparedRequest, header: string) {
+        return super.sendWithRetries(this.withHeader(request, header));
       }
     },
   },
   {
-    name: "sends the first try without the caller's signal",
+    name: "sends the first attempt without the caller's signal",
     caughtBy: `${DURING}the request`,
     clause: "abort",
-    says: "The caller aborted during the request, and the call had not ended 5000 ms later.",
-    Client: class extends Deaf {
-      protected override attempts(sending: Sending) {
-        return super.attempts(this.deafen(sending));
+    says: "The caller aborted during the request, but the call had not ended 5000 ms later.",
+    Client: class extends IgnoringAbort {
+      protected override sendWithRetries(request: PreparedRequest) {
+        return super.sendWithRetries(this.withoutCallerSignal(request));
       }
 
-      protected override again(sending: Sending, header: string) {
-        return super.attempts(this.withHeader(sending, header));
+      protected override retry(request: PreparedRequest, header: string) {
+        return super.sendWithRetries(this.withHeader(request, header));
       }
     },
   },
   {
     name: "waits for the renewal after a 401 without the caller's signal",
-    caughtBy: `${DURING}the renewal after a 401; the renewal goes on`,
+    caughtBy: `${DURING}the renewal after a 401, and lets the renewal finish`,
     clause: "abort",
-    says: "The caller aborted during the renewal, and the call had not ended 5000 ms later.",
-    Client: class extends Deaf {
-      protected override async authorize(sending: Sending) {
-        await super.authorize(sending);
-        return super.authorize(this.deafen(sending));
+    says: "The caller aborted during the renewal, but the call had not ended 5000 ms later.",
+    Client: class extends IgnoringAbort {
+      protected override async authorize(request: PreparedRequest) {
+        await super.authorize(request);
+        return super.authorize(this.withoutCallerSignal(request));
       }
     },
   },
   {
-    name: "says in words of its own that the renewal after a 401 was aborted",
-    caughtBy: `${DURING}the renewal after a 401; the renewal goes on`,
+    name: "throws its own error if the renewal after a 401 is aborted",
+    caughtBy: `${DURING}the renewal after a 401, and lets the renewal finish`,
     clause: "abort",
-    says: "and the call threw Error: Could not renew the token, which is not the client's own error.",
+    says: "but the call threw Error: Could not renew the token, which is not the client's own error.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Tried) {
-        return super.renew(tried).catch((cause: unknown) => {
-          throw tried.sending.signal.aborted ? new Error("Could not renew the token", { cause }) : cause;
+      protected override async renew(attempt: Attempt) {
+        return super.renew(attempt).catch((cause: unknown) => {
+          throw attempt.request.signal.aborted ? new Error("Could not renew the token", { cause }) : cause;
         });
       }
     },
   },
   {
     name: "waits for the token before the request without the caller's signal",
-    caughtBy: `${DURING}the renewal before the request; the renewal goes on`,
+    caughtBy: `${DURING}the renewal before the request, and lets the renewal finish`,
     clause: "abort",
-    says: "The caller aborted during the renewal, and the call had not ended 5000 ms later.",
-    Client: class extends Deaf {
-      protected override async authorize(sending: Sending) {
-        await super.authorize(this.deafen(sending));
-        return super.authorize(sending);
+    says: "The caller aborted during the renewal, but the call had not ended 5000 ms later.",
+    Client: class extends IgnoringAbort {
+      protected override async authorize(request: PreparedRequest) {
+        await super.authorize(this.withoutCallerSignal(request));
+        return super.authorize(request);
       }
     },
   },
   {
-    name: "sends the second try without the caller's signal",
-    caughtBy: `${DURING}the second try`,
+    name: "sends the retry without the caller's signal",
+    caughtBy: `${DURING}the retry`,
     clause: "abort",
-    says: "The caller aborted during the second try, and the call had not ended 5000 ms later.",
-    Client: class extends Deaf {
-      protected override again(sending: Sending, header: string) {
-        return super.again(this.deafen(sending), header);
+    says: "The caller aborted during the retry, but the call had not ended 5000 ms later.",
+    Client: class extends IgnoringAbort {
+      protected override retry(request: PreparedRequest, header: string) {
+        return super.retry(this.withoutCallerSignal(request), header);
       }
     },
   },
   {
-    name: "makes an error of its own of an abort during the second try",
-    caughtBy: `${DURING}the second try`,
+    name: "throws its own error for an abort during the retry",
+    caughtBy: `${DURING}the retry`,
     clause: "abort",
-    says: "and the call threw Error: Retry failed, which is not the client's own error.",
+    says: "but the call threw Error: Retry failed, which is not the client's own error.",
     Client: class extends ReferenceClient {
-      protected override again(sending: Sending, header: string) {
-        return super.again(sending, header).catch((cause: unknown) => {
-          throw sending.call.signal?.aborted ? new Error("Retry failed", { cause }) : cause;
+      protected override retry(request: PreparedRequest, header: string) {
+        return super.retry(request, header).catch((cause: unknown) => {
+          throw request.call.signal?.aborted ? new Error("Retry failed", { cause }) : cause;
         });
       }
     },

@@ -1,20 +1,20 @@
 import { UnexpiredError } from "@unexpired/core";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import { ManagedClient, type Mutant } from "./mutant.ts";
 
-const ATTACHES = "attaches the token to a request to one of the origins";
-const EXPIRED = "renews an expired token before it sends the request";
-const OWN = "keeps the caller's own Authorization, and leaves its 401 alone";
-const SIGNED_OUT = "throws the token manager's error where the user has to sign in, and sends nothing";
-const UNREACHABLE = "throws the token manager's error where an expired token cannot be renewed, and sends nothing";
-const APART = "keeps two managers on two clients apart";
+const ATTACHES = "attaches the token to a request to one of its origins";
+const EXPIRED = "renews an expired token before sending the request";
+const OWN = "keeps the caller's own Authorization header, and does not retry its 401";
+const SIGNED_OUT = "throws the token manager's error if no user is signed in, and sends nothing";
+const UNREACHABLE = "throws the token manager's error if an expired token cannot be renewed, and sends nothing";
+const SEPARATE = "keeps the sessions of two clients separate";
 
-/** What becomes of an error of the token manager's that has this code. */
-const meeting = (code: UnexpiredError["code"], handle: () => undefined) =>
+/** Handles the token manager's errors with this code. */
+const handling = (code: UnexpiredError["code"], handle: () => undefined) =>
   class extends ReferenceClient {
-    protected override async authorize(sending: Sending) {
+    protected override async authorize(request: PreparedRequest) {
       try {
-        return await super.authorize(sending);
+        return await super.authorize(request);
       } catch (error) {
         if (UnexpiredError.is(error) && error.code === code) return handle();
         throw error;
@@ -27,10 +27,10 @@ const attached: readonly Mutant[] = [
     name: "sends the access token without its scheme",
     caughtBy: ATTACHES,
     clause: "attach",
-    says: "were [canary-access-1], and not [Bearer canary-access-1].",
+    says: "were [canary-access-1] instead of [Bearer canary-access-1].",
     Client: class extends ReferenceClient {
-      protected override withHeader(sending: Sending, header: string) {
-        return super.withHeader(sending, header.replace("Bearer ", ""));
+      protected override withHeader(request: PreparedRequest, header: string) {
+        return super.withHeader(request, header.replace("Bearer ", ""));
       }
     },
   },
@@ -38,34 +38,34 @@ const attached: readonly Mutant[] = [
     name: "attaches the token only after a 401",
     caughtBy: ATTACHES,
     clause: "attach",
-    says: "were [none], and not [Bearer canary-access-1].",
+    says: "were [none] instead of [Bearer canary-access-1].",
     Client: class extends ReferenceClient {
-      protected override async exchange(sending: Sending) {
-        const response = await this.attempts(sending);
-        return response.status === 401 ? super.exchange(sending) : response;
+      protected override async exchange(request: PreparedRequest) {
+        const response = await this.sendWithRetries(request);
+        return response.status === 401 ? super.exchange(request) : response;
       }
     },
   },
   {
-    name: "goes without a token where the stored one has expired",
+    name: "sends no token if the stored one has expired",
     caughtBy: EXPIRED,
     clause: "attach",
-    says: "were [none], and not [Bearer canary-access-expired-2].",
+    says: "were [none] instead of [Bearer canary-access-expired-2].",
     Client: class extends ManagedClient {
-      protected override async authorize(sending: Sending) {
-        return this.tokens.state?.status === "valid" ? super.authorize(sending) : undefined;
+      protected override async authorize(request: PreparedRequest) {
+        return this.tokens.state?.status === "valid" ? super.authorize(request) : undefined;
       }
     },
   },
   {
-    name: "renews an expired token, and at once the newer one",
+    name: "renews an expired token twice",
     caughtBy: EXPIRED,
     clause: "attach",
-    says: "The number of exchanges was 2, and not 1.",
+    says: "The number of exchanges was 2 instead of 1.",
     Client: class extends ManagedClient {
-      protected override async authorize(sending: Sending) {
+      protected override async authorize(request: PreparedRequest) {
         const hasExpired = this.setup.tokens && this.tokens.state?.status === "near-expiry";
-        const authorization = await super.authorize(sending);
+        const authorization = await super.authorize(request);
         if (hasExpired) await this.refresh();
         return authorization;
       }
@@ -75,10 +75,10 @@ const attached: readonly Mutant[] = [
     name: "replaces the caller's own Authorization",
     caughtBy: OWN,
     clause: "own",
-    says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [Basic own].",
+    says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [Basic own].",
     Client: class extends ReferenceClient {
-      protected override authorize(sending: Sending) {
-        return super.authorize({ ...sending, headers: new Headers() });
+      protected override authorize(request: PreparedRequest) {
+        return super.authorize({ ...request, headers: new Headers() });
       }
     },
   },
@@ -88,24 +88,24 @@ const attached: readonly Mutant[] = [
     clause: "own",
     says: "[Basic own, Bearer canary-access-1, ",
     Client: class extends ReferenceClient {
-      protected override authorize(sending: Sending) {
-        return super.authorize({ ...sending, headers: new Headers() });
+      protected override authorize(request: PreparedRequest) {
+        return super.authorize({ ...request, headers: new Headers() });
       }
 
-      protected override withHeader(sending: Sending, header: string) {
-        const own = sending.headers.get("authorization");
-        return super.withHeader(sending, own ? `${own}, ${header}` : header);
+      protected override withHeader(request: PreparedRequest, header: string) {
+        const own = request.headers.get("authorization");
+        return super.withHeader(request, own ? `${own}, ${header}` : header);
       }
     },
   },
   {
-    name: "renews the token at a 401 of the caller's own Authorization",
+    name: "renews the token after a 401 for the caller's own Authorization",
     caughtBy: OWN,
     clause: "own",
-    says: "The number of exchanges was 1, and not 0.",
+    says: "The number of exchanges was 1 instead of 0.",
     Client: class extends ManagedClient {
-      protected override async attempts(sending: Sending) {
-        const response = await super.attempts(sending);
+      protected override async sendWithRetries(request: PreparedRequest) {
+        const response = await super.sendWithRetries(request);
         if (response.status === 401) await this.refresh();
         return response;
       }
@@ -115,48 +115,48 @@ const attached: readonly Mutant[] = [
 
 const failed: readonly Mutant[] = [
   {
-    name: "goes without a token where nobody is signed in",
+    name: "sends no token if no user is signed in",
     caughtBy: SIGNED_OUT,
     clause: "renewal",
-    says: "Nobody is signed in, and the call did not fail: it ended with status 200.",
-    Client: meeting("SIGN_IN_REQUIRED", () => undefined),
+    says: "No user is signed in, but the call did not fail: it ended with status 200.",
+    Client: handling("SIGN_IN_REQUIRED", () => undefined),
   },
   {
-    name: "throws an error of its own where nobody is signed in",
+    name: "throws its own error if no user is signed in",
     caughtBy: SIGNED_OUT,
     clause: "renewal",
-    says: "The call threw Error: Not signed in, and not the token manager's error with code SIGN_IN_REQUIRED.",
-    Client: meeting("SIGN_IN_REQUIRED", () => {
+    says: "The call threw Error: Not signed in instead of the token manager's error with code SIGN_IN_REQUIRED.",
+    Client: handling("SIGN_IN_REQUIRED", () => {
       throw new Error("Not signed in");
     }),
   },
   {
-    name: "sends the request without waiting for the token, where nobody is signed in",
+    name: "sends the request without waiting for the token if no user is signed in",
     caughtBy: SIGNED_OUT,
     clause: "attach",
-    says: "The Authorization headers that the server saw were [none], and not [].",
+    says: "The Authorization headers that the server received were [none] instead of [].",
     Client: class extends ReferenceClient {
-      protected override async authorize(sending: Sending) {
-        const authorization = super.authorize(sending);
-        authorization.catch(() => {}); // it is awaited below
-        await this.attempts(sending);
+      protected override async authorize(request: PreparedRequest) {
+        const authorization = super.authorize(request);
+        authorization.catch(() => {}); // awaited below
+        await this.sendWithRetries(request);
         return authorization;
       }
     },
   },
   {
-    name: "goes without a token where the expired one cannot be renewed",
+    name: "sends no token if the expired one cannot be renewed",
     caughtBy: UNREACHABLE,
     clause: "renewal",
-    says: "The token endpoint was down, and the call did not fail: it ended with status 200.",
-    Client: meeting("REFRESH_FAILED", () => undefined),
+    says: "The token endpoint was down, but the call did not fail: it ended with status 200.",
+    Client: handling("REFRESH_FAILED", () => undefined),
   },
   {
-    name: "asks for a sign-in where the expired token cannot be renewed",
+    name: "asks for a sign-in if the expired token cannot be renewed",
     caughtBy: UNREACHABLE,
     clause: "renewal",
-    says: "The call threw Error: Sign in again, and not the token manager's error with code REFRESH_FAILED.",
-    Client: meeting("REFRESH_FAILED", () => {
+    says: "The call threw Error: Sign in again instead of the token manager's error with code REFRESH_FAILED.",
+    Client: handling("REFRESH_FAILED", () => {
       throw new Error("Sign in again");
     }),
   },
@@ -168,25 +168,25 @@ let renewal: Promise<string | undefined> | undefined;
 const shared: readonly Mutant[] = [
   {
     name: "keeps the token in a variable of its module",
-    caughtBy: APART,
+    caughtBy: SEPARATE,
     clause: "instance",
-    says: "The Authorization headers that the server saw were ",
+    says: "The Authorization headers that the server received were ",
     Client: class extends ReferenceClient {
-      protected override withHeader(sending: Sending, own: string) {
+      protected override withHeader(request: PreparedRequest, own: string) {
         header ??= own;
-        return super.withHeader(sending, header);
+        return super.withHeader(request, header);
       }
     },
   },
   {
     name: "keeps the renewal in a variable of its module",
-    caughtBy: APART,
+    caughtBy: SEPARATE,
     clause: "instance",
-    says: " led to 0 exchanges of its session, and not 1.",
+    says: " led to 0 exchanges of its session instead of 1.",
     Client: class extends ReferenceClient {
-      protected override renew(tried: Tried) {
-        if (tried.response.status === 401) renewal ??= super.renew(tried);
-        return renewal ?? super.renew(tried);
+      protected override renew(attempt: Attempt) {
+        if (attempt.response.status === 401) renewal ??= super.renew(attempt);
+        return renewal ?? super.renew(attempt);
       }
     },
   },

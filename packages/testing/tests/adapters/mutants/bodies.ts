@@ -1,75 +1,79 @@
 import type { BodyKind } from "../../../src/index.ts";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const caseOf = (kind: BodyKind) => `sends a body of kind ${kind} once more byte for byte, or not at all`;
+const caseOf = (kind: BodyKind) => `resends a body of kind ${kind} byte for byte, or not at all`;
 
-/** The second try with a body of that kind is another request. */
-const repeating = (kind: BodyKind, change: (sending: Sending) => Partial<Sending>) =>
+/** Changes the retry of a request with a body of that kind. */
+const repeating = (kind: BodyKind, change: (request: PreparedRequest) => Partial<PreparedRequest>) =>
   class extends ReferenceClient {
-    protected override again(sending: Sending, header: string) {
-      const changed = sending.call.body?.kind === kind ? change(sending) : {};
-      return super.again({ ...sending, ...changed }, header);
+    protected override retry(request: PreparedRequest, header: string) {
+      const changed = request.call.body?.kind === kind ? change(request) : {};
+      return super.retry({ ...request, ...changed }, header);
     }
   };
 
-/** Tells the policy of another body, where it is of that kind. */
-const pretending = (kind: BodyKind, body: unknown, change: (sending: Sending) => Partial<Sending> = () => ({})) =>
+/** Reports a different body to the authorizer if the body is of that kind. */
+const claimingBody = (
+  kind: BodyKind,
+  body: unknown,
+  change: (request: PreparedRequest) => Partial<PreparedRequest> = () => ({}),
+) =>
   class extends repeating(kind, change) {
-    protected override answer(tried: Tried) {
-      const answer = super.answer(tried);
-      return tried.sending.call.body?.kind === kind ? { ...answer, body } : answer;
+    protected override responseInfo(attempt: Attempt) {
+      const info = super.responseInfo(attempt);
+      return attempt.request.call.body?.kind === kind ? { ...info, body } : info;
     }
   };
 
-interface Spoilt {
+interface Corruption {
   readonly kind: BodyKind;
   readonly name: string;
   readonly says?: string;
   change(body: unknown): BodyInit;
 }
 
-const spoilt: readonly Spoilt[] = [
+const corrupted: readonly Corruption[] = [
   {
     kind: "json",
-    name: "serialises a JSON body a second time",
+    name: "serializes a JSON body twice",
     change: JSON.stringify,
   },
   {
     kind: "form",
-    name: "repeats a form as plain text",
-    says: "The second try had another content-type.",
+    name: "resends a form as plain text",
+    says: "The retry had a different content-type.",
     change: String,
   },
   {
     kind: "searchParams",
-    name: "repeats URLSearchParams as the JSON of an object without entries",
+    name: "resends URLSearchParams as the JSON of an empty object",
     change: JSON.stringify,
   },
   {
     kind: "formData",
-    name: "repeats FormData as [object FormData]",
+    name: "resends FormData as [object FormData]",
     change: String,
   },
   {
     kind: "string",
-    name: "repeats a string that looks like JSON in a form of its own",
+    name: "reformats a string that looks like JSON when it resends it",
     change: (body) => JSON.stringify(JSON.parse(String(body))),
   },
   {
     kind: "buffer",
-    name: "repeats a buffer as text",
+    name: "resends a buffer as text",
     change: String,
   },
   {
     kind: "blob",
-    name: "repeats a blob as [object Blob]",
+    name: "resends a blob as [object Blob]",
     change: String,
   },
 ];
 
-const changed = spoilt.map(
-  ({ kind, name, says = "The second try had another body: ", change }): Mutant => ({
+const changed = corrupted.map(
+  ({ kind, name, says = "The retry had a different body: ", change }): Mutant => ({
     name,
     caughtBy: caseOf(kind),
     clause: "body",
@@ -80,64 +84,64 @@ const changed = spoilt.map(
 
 const once: readonly Mutant[] = [
   {
-    name: "repeats a request without its stream",
+    name: "retries a request without its stream",
     caughtBy: caseOf("stream"),
     clause: "body",
-    says: "A body that can be sent once ended with status 200, and not with its 401.",
-    Client: pretending("stream", undefined, () => ({ body: undefined })),
+    says: "A body that can be sent only once ended with status 200 instead of its 401.",
+    Client: claimingBody("stream", undefined, () => ({ body: undefined })),
   },
   {
-    name: "repeats a request with a stream that was read",
+    name: "retries a request with a consumed stream",
     caughtBy: caseOf("webStream"),
     clause: "body",
-    says: "A POST with a body of kind webStream, which met a 401, failed: ",
-    Client: pretending("webStream", undefined),
+    says: "A POST with a body of kind webStream that received a 401 failed: ",
+    Client: claimingBody("webStream", undefined),
   },
   {
-    name: "renews nothing where it cannot repeat the request",
+    name: "renews nothing if it cannot retry the request",
     caughtBy: caseOf("webStream"),
     clause: "body",
-    says: "The 401 of a body that can be sent once renewed nothing.",
+    says: "The 401 of a body that can be sent only once did not renew the token.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Tried) {
-        return tried.sending.body instanceof ReadableStream ? undefined : super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        return attempt.request.body instanceof ReadableStream ? undefined : super.renew(attempt);
       }
     },
   },
   {
-    name: "repeats a request with what is left of an iterable",
+    name: "retries a request with the rest of an iterable",
     caughtBy: caseOf("asyncIterable"),
     clause: "body",
-    says: "A body that can be sent once ended with status 200, and not with its 401.",
-    Client: pretending("asyncIterable", undefined, () => ({ body: new Blob([]) })),
+    says: "A body that can be sent only once ended with status 200 instead of its 401.",
+    Client: claimingBody("asyncIterable", undefined, () => ({ body: new Blob([]) })),
   },
 ];
 
 const whole: readonly Mutant[] = [
   {
-    name: "takes a buffer for a stream",
+    name: "treats a buffer as a stream",
     caughtBy: caseOf("buffer"),
     clause: "body",
-    says: "The request was not sent once more, although its body can be.",
-    Client: pretending("buffer", new Blob().stream()),
+    says: "The request was not retried, although its body can be resent.",
+    Client: claimingBody("buffer", new Blob().stream()),
   },
   {
-    name: "repeats a request elsewhere",
+    name: "retries a request at another URL",
     caughtBy: caseOf("string"),
     clause: "body",
-    says: "The second try went elsewhere.",
+    says: "The retry had a different method or path.",
     Client: repeating("string", ({ url }) => ({ url: new URL("/again", url) })),
   },
   {
-    name: "reads the first part of a stream before it sends it",
+    name: "reads the first part of a stream before sending it",
     caughtBy: caseOf("asyncIterable"),
-    clause: "manners",
-    says: "What arrived was not the body: 7 bytes.",
+    clause: "transparency",
+    says: "A different body arrived, of 7 bytes.",
     Client: class extends ReferenceClient {
-      protected override async exchange(sending: Sending) {
-        const { body } = sending.call;
+      protected override async exchange(request: PreparedRequest) {
+        const { body } = request.call;
         if (body?.kind === "asyncIterable") await body.value[Symbol.asyncIterator]().next();
-        return super.exchange(sending);
+        return super.exchange(request);
       }
     },
   },

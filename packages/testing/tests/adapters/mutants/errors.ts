@@ -1,19 +1,19 @@
 import { inspect } from "node:util";
 import { UnexpiredError } from "@unexpired/core";
 import type { Call, Outcome } from "../../../src/index.ts";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const POOLED = "shows no token of another request in flight, through the caller's own transport";
-const USABLE = "leaves what the caller looks at in an error for a status";
+const IN_FLIGHT = "keeps the token of another request in flight out of an error, with the caller's own transport";
+const DETAILS = "keeps the details of request and response in an error for a status";
 
-/** Puts what it sent into its errors of one kind. */
+/** Adds the request headers to errors of one kind. */
 const leaking = ({ is, leak }: Pick<Leaking, "is" | "leak">) =>
   class extends ReferenceClient {
     #headers: Readonly<Record<string, string>> = {};
 
-    protected override withHeader(sending: Sending, header: string) {
-      const changed = super.withHeader(sending, header);
+    protected override withHeader(request: PreparedRequest, header: string) {
+      const changed = super.withHeader(request, header);
       this.#headers = Object.fromEntries(changed.headers);
       return changed;
     }
@@ -35,10 +35,10 @@ const leaking = ({ is, leak }: Pick<Leaking, "is" | "leak">) =>
   };
 
 interface Leaking {
-  /** What the call fails with. */
+  /** The failure of the call, as the case names it. */
   readonly failure: string;
   readonly name: string;
-  /** Where the case finds it. */
+  /** The place in which the case finds the token. */
   readonly where?: string;
   is(error: Error): boolean;
   leak(error: Error, headers: Readonly<Record<string, string>>): unknown;
@@ -47,63 +47,63 @@ interface Leaking {
 const define = (error: Error, key: PropertyKey, descriptor: PropertyDescriptor) =>
   Object.defineProperty(error, key, { configurable: true, ...descriptor });
 
-/** Changes where the class of an error has a getter, and nothing that belongs to the error itself. */
+/** Adds a getter to the prototype of an error, without an own property. */
 const inherit = (error: Error, get: () => unknown) => {
   const parent: object = Object.create(Object.getPrototypeOf(error), { options: { get } });
   Object.setPrototypeOf(error, parent);
 };
 
-const answered = (error: Error): Outcome | undefined => Reflect.get(error, "response");
+const responseOf = (error: Error): Outcome | undefined => Reflect.get(error, "response");
 const isStream = ({ body }: Outcome) => body instanceof ReadableStream;
 const causedBy = ({ cause }: Error): string => String(Reflect.get(Object(cause), "code") ?? cause);
 
 const leaks: readonly Leaking[] = [
   {
     failure: "status 401",
-    is: (error) => answered(error)?.status === 401,
+    is: (error) => responseOf(error)?.status === 401,
     name: "the config with its headers",
     leak: (error, headers) => Object.assign(error, { config: { headers } }),
   },
   {
     failure: "status 403",
-    is: (error) => answered(error)?.status === 403,
+    is: (error) => responseOf(error)?.status === 403,
     name: "a property that cannot be enumerated",
     leak: (error, headers) => define(error, "config", { value: { headers } }),
   },
   {
     failure: "status 500",
-    is: (error) => answered(error)?.status === 500 && !isStream(answered(error) ?? { status: 0 }),
-    name: "what its JSON is made of",
+    is: (error) => responseOf(error)?.status === 500 && !isStream(responseOf(error) ?? { status: 0 }),
+    name: "its toJSON()",
     where: "JSON.stringify",
     leak: (error, headers) => define(error, "toJSON", { value: () => ({ headers }) }),
   },
   {
-    failure: "status 500 of a response that is streamed",
-    is: (error) => isStream(answered(error) ?? { status: 0 }),
+    failure: "status 500 with a streamed body",
+    is: (error) => isStream(responseOf(error) ?? { status: 0 }),
     name: "a getter of its class",
     where: "its options",
     leak: (error, headers) => inherit(error, () => ({ headers })),
   },
   {
-    failure: "a connection that is closed before the answer",
+    failure: "a connection closed before the response",
     is: (error) => error.message === "fetch failed" && causedBy(error) === "UND_ERR_SOCKET",
     name: "the text of the request",
     leak: (error, headers) => Object.assign(error, { _header: `GET / HTTP/1.1\r\n${inspect(headers)}` }),
   },
   {
-    failure: "a connection that is closed in the middle of the answer",
+    failure: "a connection closed in the middle of the response",
     is: (error) => error.message === "terminated",
     name: "its cause",
     leak: (error, headers) => define(error, "cause", { value: { request: { headers } } }),
   },
   {
-    failure: "a connection that is refused",
+    failure: "a refused connection",
     is: (error) => causedBy(error) === "ECONNREFUSED",
     name: "its message",
     leak: (error, headers) => define(error, "message", { value: `Failed with ${JSON.stringify(headers)}` }),
   },
   {
-    failure: "more redirects than the client follows",
+    failure: "too many redirects",
     is: (error) => causedBy(error).includes("redirect"),
     name: "its stack",
     leak: (error, headers) => define(error, "stack", { value: `${error.stack}\n${JSON.stringify(headers)}` }),
@@ -115,9 +115,9 @@ const leaks: readonly Leaking[] = [
     leak: (error, headers) => Object.assign(error, { rawHeaders: Object.entries(headers).flat() }),
   },
   {
-    failure: "the client's timeout",
+    failure: "a timeout of the client",
     is: (error) => error.name === "TimeoutError",
-    name: "a Map of the headers, deep within",
+    name: "a deeply nested Map of the headers",
     leak: (error, headers) =>
       Object.assign(error, { context: { request: { options: { headers: new Map(Object.entries(headers)) } } } }),
   },
@@ -131,82 +131,82 @@ const leaks: readonly Leaking[] = [
 
 const leaked = leaks.map(
   ({ failure, name, where = "util.inspect", is, leak }): Mutant => ({
-    name: `shows the token in the error of ${failure}: in ${name}`,
-    caughtBy: `shows no token in the error of ${failure}`,
+    name: `shows the token in the error for ${failure}: in ${name}`,
+    caughtBy: `keeps tokens out of the error for ${failure}`,
     clause: "error",
-    says: `The call failed with ${failure}, and the error shows a token: ${where}.`,
+    says: `The call failed with ${failure}, and the error reveals a token in ${where}.`,
     Client: leaking({ is, leak }),
   }),
 );
 
-/** The error for a status is another one. */
+/** Changes the outcome for a status. */
 const failingWith = (change: (outcome: Outcome) => Partial<Outcome>) =>
   class extends ReferenceClient {
-    protected override async settle(sending: Sending, response: Response) {
-      const outcome = await super.settle(sending, response);
+    protected override async settle(request: PreparedRequest, response: Response) {
+      const outcome = await super.settle(request, response);
       return { ...outcome, ...change(outcome) };
     }
   };
 
 const shown: readonly Mutant[] = [
   {
-    name: "shows the transport in its errors, with all that is in flight",
-    caughtBy: POOLED,
+    name: "shows the transport in its errors, with all requests in flight",
+    caughtBy: IN_FLIGHT,
     clause: "error",
-    says: "while another one was in flight, and the error shows a token: util.inspect.",
+    says: "while another one was in flight, and the error reveals a token in util.inspect.",
     Client: class extends ReferenceClient {
-      protected override errorOf(sending: Sending, outcome: Outcome) {
-        return Object.assign(super.errorOf(sending, outcome), { agent: this.dispatcher });
+      protected override errorOf(request: PreparedRequest, outcome: Outcome) {
+        return Object.assign(super.errorOf(request, outcome), { agent: this.dispatcher });
       }
     },
   },
   {
-    name: "keeps all that is in flight where its errors lead",
-    caughtBy: POOLED,
+    name: "references all requests in flight from its errors",
+    caughtBy: IN_FLIGHT,
     clause: "error",
-    says: "while another one was in flight, and the error shows a token: util.inspect.",
+    says: "while another one was in flight, and the error reveals a token in util.inspect.",
     Client: class extends ReferenceClient {
       readonly inFlight = new Set<string | undefined>();
 
-      protected override async renew(tried: Tried) {
-        this.inFlight.delete(tried.authorization.header + tried.sending.url);
-        return super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        this.inFlight.delete(attempt.authorization.header + attempt.request.url);
+        return super.renew(attempt);
       }
 
-      protected override withHeader(sending: Sending, header: string) {
-        this.inFlight.add(header + sending.url);
-        return super.withHeader(sending, header);
+      protected override withHeader(request: PreparedRequest, header: string) {
+        this.inFlight.add(header + request.url);
+        return super.withHeader(request, header);
       }
 
-      protected override errorOf(sending: Sending, outcome: Outcome) {
-        return Object.assign(super.errorOf(sending, outcome), { client: this });
+      protected override errorOf(request: PreparedRequest, outcome: Outcome) {
+        return Object.assign(super.errorOf(request, outcome), { client: this });
       }
     },
   },
   {
-    name: "takes the body out of the error for a status",
-    caughtBy: USABLE,
-    clause: "manners",
-    says: "The body of a 500 was not what was sent.",
+    name: "removes the body from the error for a status",
+    caughtBy: DETAILS,
+    clause: "transparency",
+    says: "The body of a 500 differs from what the server sent.",
     Client: failingWith(() => ({ body: undefined })),
   },
   {
     name: "throws no error for a status",
-    caughtBy: USABLE,
-    clause: "manners",
+    caughtBy: DETAILS,
+    clause: "transparency",
     says: "The client did not throw for a 500.",
     Client: failingWith(() => ({ error: undefined })),
   },
   {
     name: "empties the request in the error for a status",
-    caughtBy: USABLE,
+    caughtBy: DETAILS,
     clause: "error",
     says: "The error's request does not show the method, the URL and the status.",
     Client: failingWith(({ error }) => ({ error: error && Object.assign(error, { request: {} }) })),
   },
   {
     name: "empties the request in the response of the error for a status",
-    caughtBy: USABLE,
+    caughtBy: DETAILS,
     clause: "error",
     says: "The error's response.request does not show the method, the URL and the status.",
     Client: failingWith(({ error }) => ({ error: error && Object.assign(error, { response: { request: {} } }) })),

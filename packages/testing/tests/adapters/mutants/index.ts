@@ -2,7 +2,6 @@ import { abortMutants } from "./aborting.ts";
 import { attachingMutants } from "./attaching.ts";
 import { bodyMutants } from "./bodies.ts";
 import { errorMutants } from "./errors.ts";
-import { mannersMutants } from "./manners.ts";
 import type { Mutant } from "./mutant.ts";
 import { originMutants } from "./origins.ts";
 import { redirectMutants } from "./redirects.ts";
@@ -10,8 +9,9 @@ import { renewingMutants } from "./renewing.ts";
 import { responseMutants } from "./responses.ts";
 import { retryingMutants } from "./retrying.ts";
 import { settingsMutants } from "./settings.ts";
+import { transparencyMutants } from "./transparency.ts";
 
-/** Clients whose adapters are broken in one way each. */
+/** Clients whose adapters have one fault each. */
 export const mutants: readonly Mutant[] = [
   ...attachingMutants,
   ...retryingMutants,
@@ -20,7 +20,7 @@ export const mutants: readonly Mutant[] = [
   ...originMutants,
   ...redirectMutants,
   ...abortMutants,
-  ...mannersMutants,
+  ...transparencyMutants,
   ...responseMutants,
   ...settingsMutants,
   ...errorMutants,

@@ -1,15 +1,15 @@
 import type { TokenManager } from "@unexpired/core";
 import type { ResponseInfo } from "@unexpired/core/adapter";
 import type { ClientSetup } from "../../../src/index.ts";
-import type { Faulty } from "../../describe-mutants.ts";
-import { ReferenceClient, type Tried } from "../reference-client.ts";
+import type { MutantInfo } from "../../describe-mutants.ts";
+import { type Attempt, ReferenceClient } from "../reference-client.ts";
 
 /** A client whose adapter has one fault. */
-export interface Mutant extends Faulty {
+export interface Mutant extends MutantInfo {
   readonly Client: new (setup: ClientSetup) => ReferenceClient;
 }
 
-/** For faults that go past the authorizer. */
+/** A client that calls the token manager directly, for mutants that bypass the authorizer. */
 export class ManagedClient extends ReferenceClient {
   protected get tokens(): TokenManager {
     return this.setup.tokens as TokenManager;
@@ -20,11 +20,11 @@ export class ManagedClient extends ReferenceClient {
   }
 }
 
-/** The policy is told another answer. */
-export const told = (change: (answer: ResponseInfo<Response>) => Partial<ResponseInfo<Response>>) =>
+/** Changes the response information that the authorizer receives. */
+export const withResponseInfo = (change: (info: ResponseInfo<Response>) => Partial<ResponseInfo<Response>>) =>
   class extends ReferenceClient {
-    protected override answer(tried: Tried) {
-      const answer = super.answer(tried);
-      return { ...answer, ...change(answer) };
+    protected override responseInfo(attempt: Attempt) {
+      const info = super.responseInfo(attempt);
+      return { ...info, ...change(info) };
     }
   };

@@ -1,13 +1,13 @@
 import { createAuthorizer } from "@unexpired/core/adapter";
 import type { ClientSetup } from "../../../src/index.ts";
-import { ReferenceClient, type Sending } from "../reference-client.ts";
+import { type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import { ManagedClient, type Mutant } from "./mutant.ts";
 
-const ABSOLUTE = "sends no token to an absolute URL of another origin, and leaves its 401 alone";
-const PORT = "sends no token to another port of the host";
-const PREDICATE = "asks a predicate about the whole URL";
+const ABSOLUTE = "sends no token to an absolute URL of another origin, and does not retry its 401";
+const PORT = "sends no token to another port of the same host";
+const PREDICATE = "passes the complete URL to a predicate";
 
-/** Compares with the origins in its own way. */
+/** Compares URLs with the origins in a faulty way. */
 const comparing = (isAllowed: (url: URL, origin: URL) => boolean) =>
   class extends ReferenceClient {
     protected override authorizerFor(tokens: NonNullable<ClientSetup["tokens"]>) {
@@ -18,12 +18,12 @@ const comparing = (isAllowed: (url: URL, origin: URL) => boolean) =>
     }
   };
 
-/** Decides by another URL than the one that the request goes to; `undefined`: by that one. */
-const judging = (judged: (sending: Sending, origin: string) => URL | undefined) =>
+/** Checks a URL other than the one that is requested, unless `urlOf` returns `undefined`. */
+const judgingBy = (urlOf: (request: PreparedRequest, origin: string) => URL | undefined) =>
   class extends ReferenceClient {
-    protected override authorize(sending: Sending) {
-      const url = judged(sending, this.defaults.baseURL);
-      return super.authorize(url ? { ...sending, url, headers: new Headers(sending.call.headers) } : sending);
+    protected override authorize(request: PreparedRequest) {
+      const url = urlOf(request, this.defaults.baseURL);
+      return super.authorize(url ? { ...request, url, headers: new Headers(request.call.headers) } : request);
     }
   };
 
@@ -32,81 +32,81 @@ const compared: readonly Mutant[] = [
     name: "sends the token everywhere",
     caughtBy: ABSOLUTE,
     clause: "origins",
-    says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [none].",
+    says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [none].",
     Client: comparing(() => true),
   },
   {
-    name: "renews at the 401 of another origin",
+    name: "renews the token after a 401 from another origin",
     caughtBy: ABSOLUTE,
     clause: "origins",
-    says: "The number of exchanges was 1, and not 0.",
+    says: "The number of exchanges was 1 instead of 0.",
     Client: class extends ManagedClient {
-      protected override async attempts(sending: Sending) {
-        const response = await super.attempts(sending);
-        const isPlain = this.authorizer && !sending.headers.has("authorization") && !sending.call.settings;
+      protected override async sendWithRetries(request: PreparedRequest) {
+        const response = await super.sendWithRetries(request);
+        const isPlain = this.authorizer && !request.headers.has("authorization") && !request.call.settings;
         if (isPlain && response.status === 401) await this.refresh();
         return response;
       }
     },
   },
   {
-    name: "compares hosts, and takes http for https",
-    caughtBy: "sends no token over http where the origin is https",
+    name: "compares only hosts, and treats http as https",
+    caughtBy: "sends no token over http if the origin is https",
     clause: "origins",
-    says: "were [Bearer canary-access-1], and not [none].",
+    says: "were [Bearer canary-access-1] instead of [none].",
     Client: comparing((url, origin) => url.host === origin.host),
   },
   {
-    name: "compares the ends of host names, without their ports",
+    name: "compares only the ends of host names, without ports",
     caughtBy: PORT,
     clause: "origins",
-    says: "were [Bearer canary-access-1, Bearer canary-access-1], and not [none, none].",
+    says: "were [Bearer canary-access-1, Bearer canary-access-1] instead of [none, none].",
     Client: comparing((url, { hostname, protocol }) => url.protocol === protocol && url.hostname.endsWith(hostname)),
   },
   {
-    name: "takes an origin without a port for one with every port",
+    name: "treats an origin without a port as matching every port",
     caughtBy: PORT,
     clause: "origins",
-    says: "were [none, Bearer canary-access-1], and not [none, none].",
+    says: "were [none, Bearer canary-access-1] instead of [none, none].",
     Client: comparing((url, { origin }) => url.href.startsWith(origin)),
   },
 ];
 
 const judged: readonly Mutant[] = [
   {
-    name: "decides by the instance's base URL, which a request replaces",
-    caughtBy: "sends no token to a request's own base URL",
+    name: "checks the instance's base URL although the request overrides it",
+    caughtBy: "sends no token to a base URL that is set for one request",
     clause: "origins",
-    says: "were [Bearer canary-access-1], and not [none].",
-    Client: judging(({ call }, baseURL) => (call.baseURL ? new URL(call.url, baseURL) : undefined)),
+    says: "were [Bearer canary-access-1] instead of [none].",
+    Client: judgingBy(({ call }, baseURL) => (call.baseURL ? new URL(call.url, baseURL) : undefined)),
   },
   {
-    name: "decides by how the URL begins, as it was written",
-    caughtBy: "is not led astray by user information in a URL",
+    name: "checks only how the unparsed URL begins",
+    caughtBy: "ignores user information in a URL when it checks the origin",
     clause: "origins",
-    says: "A URL with user information took the token along.",
-    Client: judging(({ call }, baseURL) => (call.url.startsWith(baseURL) ? new URL(baseURL) : undefined)),
+    says: "A request to a URL with user information carried the token.",
+    Client: judgingBy(({ call }, baseURL) => (call.url.startsWith(baseURL) ? new URL(baseURL) : undefined)),
   },
   {
-    name: "takes a protocol-relative URL for a path",
-    caughtBy: "is not led astray by a protocol-relative URL",
+    name: "treats a protocol-relative URL as a path",
+    caughtBy: "sends no token to a protocol-relative URL of another origin",
     clause: "origins",
-    says: "A protocol-relative URL took the token along.",
-    Client: judging(({ call }, baseURL) => (call.url.startsWith("//") ? new URL(baseURL) : undefined)),
+    says: "A request to a protocol-relative URL carried the token.",
+    Client: judgingBy(({ call }, baseURL) => (call.url.startsWith("//") ? new URL(baseURL) : undefined)),
   },
   {
-    name: "asks the predicate about the origin alone",
+    name: "passes only the origin to the predicate",
     caughtBy: PREDICATE,
     clause: "origins",
-    says: "were [none, none, none], and not [Bearer canary-access-1, none, none].",
-    Client: judging(({ url }) => new URL(url.origin)),
+    says: "were [none, none, none] instead of [Bearer canary-access-1, none, none].",
+    Client: judgingBy(({ url }) => new URL(url.origin)),
   },
   {
-    name: "asks the predicate before the query is in the URL",
+    name: "calls the predicate before the query is added to the URL",
     caughtBy: PREDICATE,
     clause: "origins",
-    says: "were [Bearer canary-access-1, Bearer canary-access-1, none], and not [Bearer canary-access-1, none, none].",
-    Client: judging(({ url }) => new URL(url.pathname, url)),
+    says: "were [Bearer canary-access-1, Bearer canary-access-1, none] instead of [Bearer canary-access-1, none, none].",
+    Client: judgingBy(({ url }) => new URL(url.pathname, url)),
   },
 ];
 

@@ -1,19 +1,19 @@
 import { UnexpiredError } from "@unexpired/core";
 import type { ClientSetup } from "../../../src/index.ts";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const ENDED = "throws the token manager's error where a 401 leads to the end of the session";
-const DOWN = "throws the token manager's error to each of three whose 401s meet a token endpoint that is down";
-const VALUES = "retries a 401 that the client hands out as a success, and hands out the second one";
-const RULE = "retries what isUnauthorized says, in place of a 401";
+const ENDED = "throws the token manager's error if a 401 ends the session";
+const DOWN = "throws the token manager's error to each of three concurrent callers if the token endpoint is down";
+const VALUES = "retries a 401 that the client treats as a success, and returns the second one";
+const RULE = "retries the responses that isUnauthorized selects, instead of 401s";
 
-/** What becomes of a renewal that failed with this code. */
+/** Handles renewals that fail with this code. */
 const failing = (code: UnexpiredError["code"], handle: () => undefined) =>
   class extends ReferenceClient {
-    protected override async renew(tried: Tried) {
+    protected override async renew(attempt: Attempt) {
       try {
-        return await super.renew(tried);
+        return await super.renew(attempt);
       } catch (error) {
         if (UnexpiredError.is(error) && error.code === code) return handle();
         throw error;
@@ -23,41 +23,41 @@ const failing = (code: UnexpiredError["code"], handle: () => undefined) =>
 
 const failures: readonly Mutant[] = [
   {
-    name: "hands out the 401 where the session has ended",
+    name: "returns the 401 if the session has ended",
     caughtBy: ENDED,
     clause: "renewal",
-    says: "The API answered 401, and the session had ended, and the call did not fail: it ended with status 401.",
+    says: "The API responded with 401 and the session had ended, but the call did not fail: it ended with status 401.",
     Client: failing("SIGN_IN_REQUIRED", () => undefined),
   },
   {
-    name: "throws an error of its own where the session has ended",
+    name: "throws its own error if the session has ended",
     caughtBy: ENDED,
     clause: "renewal",
-    says: "The call threw Error: Session expired, and not the token manager's error with code SIGN_IN_REQUIRED.",
+    says: "The call threw Error: Session expired instead of the token manager's error with code SIGN_IN_REQUIRED.",
     Client: failing("SIGN_IN_REQUIRED", () => {
       throw new Error("Session expired");
     }),
   },
   {
-    name: "hands out the 401 where the token endpoint is down",
+    name: "returns the 401 if the token endpoint is down",
     caughtBy: DOWN,
     clause: "renewal",
-    says: "and the token endpoint was down, and the call did not fail: it ended with status 401.",
+    says: "and the token endpoint was down, but the call did not fail: it ended with status 401.",
     Client: failing("REFRESH_FAILED", () => undefined),
   },
   {
-    name: "never wakes those who wait for a renewal that failed",
+    name: "never wakes the calls that wait for a failed renewal",
     caughtBy: DOWN,
-    clause: "manners",
+    clause: "transparency",
     says: "GET / did not end within 15000 ms.",
     Client: class extends ReferenceClient {
       #isRenewing = false;
       readonly #waiting: ((header: string | undefined) => void)[] = [];
 
-      protected override async renew(tried: Tried) {
+      protected override async renew(attempt: Attempt) {
         if (this.#isRenewing) return new Promise<string | undefined>((resolve) => this.#waiting.push(resolve));
         this.#isRenewing = true;
-        const header = await super.renew(tried);
+        const header = await super.renew(attempt);
         this.#isRenewing = false;
         for (const wake of this.#waiting.splice(0)) wake(header);
         return header;
@@ -68,33 +68,33 @@ const failures: readonly Mutant[] = [
 
 const ways: readonly Mutant[] = [
   {
-    name: "looks for a 401 only where the client throws",
+    name: "checks for a 401 only if the client throws",
     caughtBy: VALUES,
     clause: "retry",
-    says: "The call ended with status 401, and not 200.",
+    says: "The call ended with status 401 instead of 200.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Tried) {
-        return this.setup.statusValues ? undefined : super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        return this.setup.statusValues ? undefined : super.renew(attempt);
       }
     },
   },
   {
-    name: "throws for the second 401, which the client was told to hand out",
+    name: "throws for the second 401 although the client should return it",
     caughtBy: VALUES,
-    clause: "manners",
-    says: "The client was told to throw for no status, and threw for a 401.",
+    clause: "transparency",
+    says: "The client was configured not to throw for a status, but threw for a 401.",
     Client: class extends ReferenceClient {
-      protected override async settle(sending: Sending, response: Response) {
-        const outcome = await super.settle(sending, response);
-        return response.status === 401 ? { ...outcome, error: this.errorOf(sending, outcome) } : outcome;
+      protected override async settle(request: PreparedRequest, response: Response) {
+        const outcome = await super.settle(request, response);
+        return response.status === 401 ? { ...outcome, error: this.errorOf(request, outcome) } : outcome;
       }
     },
   },
   {
-    name: "knows no refusal but a 401",
+    name: "treats only 401s as refusals",
     caughtBy: RULE,
     clause: "retry",
-    says: "The call ended with status 419, and not 200.",
+    says: "The call ended with status 419 instead of 200.",
     Client: class extends ReferenceClient {
       constructor(setup: ClientSetup) {
         super({ ...setup, isUnauthorized: undefined });
@@ -102,10 +102,10 @@ const ways: readonly Mutant[] = [
     },
   },
   {
-    name: "asks isUnauthorized about failures only",
+    name: "calls isUnauthorized for failures only",
     caughtBy: RULE,
     clause: "retry",
-    says: "were [Bearer canary-access-1-1], and not [Bearer canary-access-1-1, Bearer canary-access-1-2].",
+    says: "were [Bearer canary-access-1-1] instead of [Bearer canary-access-1-1, Bearer canary-access-1-2].",
     Client: class extends ReferenceClient {
       protected override async isRefusal(response: Response) {
         return response.status >= 400 && super.isRefusal(response);
@@ -113,10 +113,10 @@ const ways: readonly Mutant[] = [
     },
   },
   {
-    name: "takes a 401 for a refusal, whatever isUnauthorized says",
+    name: "treats a 401 as a refusal even if isUnauthorized returns false",
     caughtBy: RULE,
     clause: "retry",
-    says: "The number of exchanges was 1, and not 0.",
+    says: "The number of exchanges was 1 instead of 0.",
     Client: class extends ReferenceClient {
       protected override async isRefusal(response: Response) {
         return response.status === 401 || super.isRefusal(response);

@@ -1,9 +1,9 @@
 import type { Call } from "../../../src/index.ts";
-import { ReferenceClient, type Sending } from "../reference-client.ts";
+import { type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const caseOf = (read: NonNullable<Call["read"]>) => `hands out the response of the second try: ${read}`;
-const REFUSAL = "hands out the body of the second 401";
+const caseOf = (read: NonNullable<Call["read"]>) => `returns the response to the retry, read as ${read}`;
+const REFUSAL = "returns the body of the second 401";
 
 interface Replacement {
   readonly read: Call["read"];
@@ -11,7 +11,7 @@ interface Replacement {
   change(text: string, first: string): string;
 }
 
-/** Hands out another body than the second response's, where that is read in one way and has one status. */
+/** Replaces the body of the retry's response, for one way to read it and one status. */
 const replacing = ({ read, status, change }: Replacement) =>
   class extends ReferenceClient {
     #first = "";
@@ -20,40 +20,40 @@ const replacing = ({ read, status, change }: Replacement) =>
       this.#first = await response.text();
     }
 
-    protected override async again(sending: Sending, header: string) {
-      const response = await super.again(sending, header);
-      if (sending.call.read !== read || response.status !== status) return response;
+    protected override async retry(request: PreparedRequest, header: string) {
+      const response = await super.retry(request, header);
+      if (request.call.read !== read || response.status !== status) return response;
       return new Response(change(await response.text(), this.#first), response);
     }
   };
 
 export const responseMutants: readonly Mutant[] = [
   {
-    name: "hands out the body of the first response with the status of the second",
+    name: "returns the body of the first response with the status of the second",
     caughtBy: caseOf("text"),
-    clause: "manners",
-    says: "The body of a retried request, read as text, was not what was sent.",
+    clause: "transparency",
+    says: "The body of a retried request, read as text, differs from what the server sent.",
     Client: replacing({ read: "text", status: 200, change: (_, first) => first }),
   },
   {
     name: "cuts the second response at 64 kB",
     caughtBy: caseOf("text"),
-    clause: "manners",
-    says: "The body of a retried request, read as text, was not what was sent.",
+    clause: "transparency",
+    says: "The body of a retried request, read as text, differs from what the server sent.",
     Client: replacing({ read: "text", status: 200, change: (text) => text.slice(0, 64 * 1024) }),
   },
   {
-    name: "hands out the second response with its JSON unparsed",
+    name: "returns the second response with unparsed JSON",
     caughtBy: caseOf("json"),
-    clause: "manners",
-    says: "The body of a retried request, read as json, was not what was sent.",
+    clause: "transparency",
+    says: "The body of a retried request, read as json, differs from what the server sent.",
     Client: replacing({ read: "json", status: 200, change: (text) => JSON.stringify(text) }),
   },
   {
-    name: "hands out text where bytes were asked for",
+    name: "returns text if bytes are requested",
     caughtBy: caseOf("bytes"),
-    clause: "manners",
-    says: "The body of a retried request, read as bytes, was not what was sent.",
+    clause: "transparency",
+    says: "The body of a retried request, read as bytes, differs from what the server sent.",
     Client: class extends ReferenceClient {
       protected override read(call: Call, response: Response) {
         return super.read({ ...call, read: call.read === "bytes" ? "text" : call.read }, response);
@@ -61,27 +61,27 @@ export const responseMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "hands out a stream that it has read",
+    name: "returns a stream that it has consumed",
     caughtBy: caseOf("stream"),
-    clause: "manners",
+    clause: "transparency",
     says: "Reading the retry's stream failed: ",
     Client: class extends ReferenceClient {
-      protected override async again(sending: Sending, header: string) {
-        const response = await super.again(sending, header);
-        if (sending.call.read === "stream") await response.text();
+      protected override async retry(request: PreparedRequest, header: string) {
+        const response = await super.retry(request, header);
+        if (request.call.read === "stream") await response.text();
         return response;
       }
     },
   },
   {
-    name: "hands out a stream from which it has taken the first part",
+    name: "returns a stream without its first part",
     caughtBy: caseOf("stream"),
-    clause: "manners",
-    says: "The streamed body of a retried request was not what was sent.",
+    clause: "transparency",
+    says: "The streamed body of a retried request differs from what the server sent.",
     Client: class extends ReferenceClient {
-      protected override async again(sending: Sending, header: string) {
-        const response = await super.again(sending, header);
-        const reader = sending.call.read === "stream" ? response.body?.getReader() : undefined;
+      protected override async retry(request: PreparedRequest, header: string) {
+        const response = await super.retry(request, header);
+        const reader = request.call.read === "stream" ? response.body?.getReader() : undefined;
         await reader?.read();
         reader?.releaseLock();
         return response;
@@ -89,17 +89,17 @@ export const responseMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "hands out the second 401 with the body of the first",
+    name: "returns the second 401 with the body of the first",
     caughtBy: REFUSAL,
-    clause: "manners",
-    says: "The body of the 401 that the caller got was not what was sent.",
+    clause: "transparency",
+    says: "The body of the 401 that the caller got differs from what the server sent.",
     Client: replacing({ read: "json", status: 401, change: (_, first) => first }),
   },
   {
     name: "empties the second 401",
     caughtBy: REFUSAL,
-    clause: "manners",
-    says: "The body of the 401 that the caller got was not what was sent.",
+    clause: "transparency",
+    says: "The body of the 401 that the caller got differs from what the server sent.",
     Client: replacing({ read: "json", status: 401, change: () => "null" }),
   },
 ];

@@ -1,83 +1,83 @@
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
-import { ManagedClient, type Mutant, told } from "./mutant.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
+import { ManagedClient, type Mutant, withResponseInfo } from "./mutant.ts";
 
-const ONCE = "retries a 401 once, with the token of one exchange";
-const SECOND = "hands out the second 401";
-const RIGHTS = "does not retry a 401 that is about rights: insufficient_scope";
-const LATE = "retries a late 401 for an old token without an exchange";
-const CROWD = "makes one exchange of 1000 concurrent 401s, and retries each";
-const NEW = "does not renew a token that was just obtained: its 401 is the caller's";
+const ONCE = "retries a 401 once, after a single exchange";
+const SECOND = "returns the second 401";
+const RIGHTS = "does not retry a 401 with insufficient_scope";
+const LATE = "retries a late 401 for an old token without another exchange";
+const CONCURRENT = "makes one exchange for 1000 concurrent 401s, and retries each request";
+const NEW = "returns the 401 of a token that was just obtained, without renewing it";
 
 const times: readonly Mutant[] = [
   {
-    name: "hands out the first 401",
+    name: "returns the first 401",
     caughtBy: ONCE,
     clause: "retry",
-    says: "The call ended with status 401, and not 200.",
+    says: "The call ended with status 401 instead of 200.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Tried) {
-        await super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        await super.renew(attempt);
         return undefined;
       }
     },
   },
   {
-    name: "repeats a request with the token that was refused",
+    name: "retries a request with the rejected token",
     caughtBy: ONCE,
     clause: "retry",
-    says: "The call ended with status 401, and not 200.",
+    says: "The call ended with status 401 instead of 200.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Tried) {
-        return (await super.renew(tried)) && tried.authorization.header;
+      protected override async renew(attempt: Attempt) {
+        return (await super.renew(attempt)) && attempt.authorization.header;
       }
     },
   },
   {
-    name: "repeats a request without the query in its path",
+    name: "retries a request without the query in its URL",
     caughtBy: ONCE,
     clause: "retry",
-    says: "The paths of the two tries were [/x?y=1, /x], and not [/x?y=1, /x?y=1].",
+    says: "The paths of the two attempts were [/x?y=1, /x] instead of [/x?y=1, /x?y=1].",
     Client: class extends ReferenceClient {
-      protected override again(sending: Sending, header: string) {
-        const search = new URLSearchParams(sending.call.query).toString();
-        return super.again({ ...sending, url: Object.assign(new URL(sending.url), { search }) }, header);
+      protected override retry(request: PreparedRequest, header: string) {
+        const search = new URLSearchParams(request.call.query).toString();
+        return super.retry({ ...request, url: Object.assign(new URL(request.url), { search }) }, header);
       }
     },
   },
   {
-    name: "repeats a request three times",
+    name: "retries a request three times",
     caughtBy: SECOND,
     clause: "retry",
     says: "were [Bearer canary-access-1, Bearer canary-access-2, Bearer canary-access-2, Bearer canary-access-2]",
     Client: class extends ReferenceClient {
-      protected override async again(sending: Sending, header: string) {
-        let response = await super.again(sending, header);
-        for (let more = 2; more > 0 && response.status === 401; more--) response = await super.again(sending, header);
+      protected override async retry(request: PreparedRequest, header: string) {
+        let response = await super.retry(request, header);
+        for (let more = 2; more > 0 && response.status === 401; more--) response = await super.retry(request, header);
         return response;
       }
     },
   },
   {
-    name: "renews once more at the second 401",
+    name: "renews the token again after the second 401",
     caughtBy: SECOND,
     clause: "retry",
-    says: "The number of exchanges was 2, and not 1.",
+    says: "The number of exchanges was 2 instead of 1.",
     Client: class extends ManagedClient {
-      protected override async again(sending: Sending, header: string) {
-        const response = await super.again(sending, header);
+      protected override async retry(request: PreparedRequest, header: string) {
+        const response = await super.retry(request, header);
         if (response.status === 401) await this.refresh();
         return response;
       }
     },
   },
   {
-    name: "begins anew with the newer token, adapter and all",
-    caughtBy: "retries once, however new the tokens are",
+    name: "sends the retry through the adapter again",
+    caughtBy: "retries only once, even if newer tokens keep arriving",
     clause: "retry",
     says: "were [Bearer canary-access-1, Bearer canary-access-2, Bearer canary-access-3, ",
     Client: class extends ReferenceClient {
-      protected override again(sending: Sending) {
-        return this.exchange(sending);
+      protected override retry(request: PreparedRequest) {
+        return this.exchange(request);
       }
     },
   },
@@ -85,67 +85,67 @@ const times: readonly Mutant[] = [
 
 const reasons: readonly Mutant[] = [
   {
-    name: "takes insufficient_scope for a token that is refused",
+    name: "treats insufficient_scope as a rejected token",
     caughtBy: RIGHTS,
     clause: "retry",
-    says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [Bearer canary-access-1].",
-    Client: told(() => ({ headers: {} })),
+    says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [Bearer canary-access-1].",
+    Client: withResponseInfo(() => ({ headers: {} })),
   },
   {
-    name: "renews at insufficient_scope, and does not repeat the request",
+    name: "renews the token after insufficient_scope without a retry",
     caughtBy: RIGHTS,
     clause: "retry",
-    says: "The number of exchanges was 1, and not 0.",
+    says: "The number of exchanges was 1 instead of 0.",
     Client: class extends ManagedClient {
-      protected override async renew(tried: Tried) {
-        const header = await super.renew(tried);
-        if (tried.response.headers.get("www-authenticate")?.includes("insufficient_scope")) await this.refresh();
+      protected override async renew(attempt: Attempt) {
+        const header = await super.renew(attempt);
+        if (attempt.response.headers.get("www-authenticate")?.includes("insufficient_scope")) await this.refresh();
         return header;
       }
     },
   },
   {
-    name: "takes a 403 for a token that is refused",
+    name: "treats a 403 as a rejected token",
     caughtBy: "does not retry a 403",
     clause: "retry",
-    says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [Bearer canary-access-1].",
-    Client: told(({ status }) => (status === 403 ? { status: 401 } : {})),
+    says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [Bearer canary-access-1].",
+    Client: withResponseInfo(({ status }) => (status === 403 ? { status: 401 } : {})),
   },
   {
-    name: "renews once more where somebody has renewed meanwhile",
+    name: "renews again although another call has renewed the token",
     caughtBy: LATE,
     clause: "renewal",
-    says: "The number of exchanges was 2, and not 1.",
+    says: "The number of exchanges was 2 instead of 1.",
     Client: class extends ManagedClient {
-      protected override async renew(tried: Tried) {
+      protected override async renew(attempt: Attempt) {
         const current = `Bearer ${await this.tokens.getAccessToken()}`;
-        const header = await super.renew(tried);
-        return header && current !== tried.authorization.header ? this.refresh() : header;
+        const header = await super.renew(attempt);
+        return header && current !== attempt.authorization.header ? this.refresh() : header;
       }
     },
   },
   {
-    name: "renews for each of many 401s as it arrives",
-    caughtBy: CROWD,
+    name: "renews the token for each of many 401s",
+    caughtBy: CONCURRENT,
     clause: "renewal",
-    says: ", and not 1.",
+    says: " instead of 1.",
     Client: class extends ManagedClient {
-      protected override async renew({ response }: Tried) {
+      protected override async renew({ response }: Attempt) {
         return response.status === 401 ? this.refresh() : undefined;
       }
     },
   },
   {
-    name: "repeats no more than 100 requests of a client",
-    caughtBy: CROWD,
+    name: "retries no more than 100 requests of a client",
+    caughtBy: CONCURRENT,
     clause: "retry",
-    says: "900 of 1000 calls were not answered with 200.",
+    says: "900 of 1000 calls did not end with status 200.",
     Client: class extends ReferenceClient {
       #left = 100;
 
-      protected override async renew(tried: Tried) {
-        if (tried.response.status === 401 && --this.#left < 0) return undefined;
-        return super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        if (attempt.response.status === 401 && --this.#left < 0) return undefined;
+        return super.renew(attempt);
       }
     },
   },
@@ -153,13 +153,13 @@ const reasons: readonly Mutant[] = [
     name: "renews a token that was just obtained",
     caughtBy: NEW,
     clause: "retry",
-    says: "were [Bearer canary-access-2, Bearer canary-access-3], and not [Bearer canary-access-2].",
+    says: "were [Bearer canary-access-2, Bearer canary-access-3] instead of [Bearer canary-access-2].",
     Client: class extends ManagedClient {
-      protected override async renew(tried: Tried) {
-        const header = await super.renew(tried);
-        const isRefused = tried.response.headers.get("www-authenticate")?.includes("invalid_token");
-        if (header || !isRefused || this.setup.isUnauthorized || tried.response.redirected) return header;
-        const refused = tried.authorization.header.replace("Bearer ", "");
+      protected override async renew(attempt: Attempt) {
+        const header = await super.renew(attempt);
+        const isRefused = attempt.response.headers.get("www-authenticate")?.includes("invalid_token");
+        if (header || !isRefused || this.setup.isUnauthorized || attempt.response.redirected) return header;
+        const refused = attempt.authorization.header.replace("Bearer ", "");
         return this.tokens.replaceRejected(refused).then(
           () => undefined,
           () => this.refresh(),
@@ -168,12 +168,12 @@ const reasons: readonly Mutant[] = [
     },
   },
   {
-    name: "throws where the token was just obtained",
+    name: "throws if the token was just obtained",
     caughtBy: NEW,
     clause: "retry",
-    says: "A call whose 401 met a token that was just obtained failed: ",
+    says: "A call that received a 401 for a token that was just obtained failed: ",
     Client: class extends ManagedClient {
-      protected override async renew({ authorization: { header } }: Tried) {
+      protected override async renew({ authorization: { header } }: Attempt) {
         return `Bearer ${await this.tokens.replaceRejected(header.replace("Bearer ", ""))}`;
       }
     },

@@ -1,77 +1,77 @@
 import { createAuthorizer } from "@unexpired/core/adapter";
-import { ReferenceClient, type Sending, type Tried } from "../reference-client.ts";
+import { type Attempt, type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import { ManagedClient, type Mutant } from "./mutant.ts";
 
-const WITHOUT = "perRequest({ tokens: false }): sends one request without the token, and leaves its 401 alone";
-const ANOTHER = "perRequest({ tokens }): sends one request with another manager's token, and renews that one";
-const ONCE = "perRequest({ retry: false }): hands out a request's 401 at once, and renews the token for the next call";
+const WITHOUT = "sends one request without the token with perRequest({ tokens: false }), and does not retry its 401";
+const ANOTHER = "sends and renews another manager's token for one request with perRequest({ tokens })";
+const ONCE = "returns a 401 immediately with perRequest({ retry: false }), and renews the token for the next call";
 
-/** Does not see what this one request wants. */
-class Blind extends ReferenceClient {
-  protected override authorize(sending: Sending) {
-    return super.authorize({ ...sending, call: { ...sending.call, settings: undefined } });
+/** A client that ignores the options of a single request. */
+class IgnoringRequestOptions extends ReferenceClient {
+  protected override authorize(request: PreparedRequest) {
+    return super.authorize({ ...request, call: { ...request.call, settings: undefined } });
   }
 }
 
 export const settingsMutants: readonly Mutant[] = [
   {
-    name: "sends the token with a request that wants none",
+    name: "sends the token with a request that opted out",
     caughtBy: WITHOUT,
     clause: "request",
-    says: "were [Bearer canary-access-1, Bearer canary-access-2], and not [none].",
-    Client: Blind,
+    says: "were [Bearer canary-access-1, Bearer canary-access-2] instead of [none].",
+    Client: IgnoringRequestOptions,
   },
   {
-    name: "goes without the token from then on",
+    name: "sends no token from then on",
     caughtBy: WITHOUT,
     clause: "request",
-    says: "were [none, none], and not [none, Bearer canary-access-1].",
+    says: "were [none, none] instead of [none, Bearer canary-access-1].",
     Client: class extends ReferenceClient {
-      protected override authorize(sending: Sending) {
-        if (sending.call.settings?.tokens === false) this.detach();
-        return super.authorize(sending);
+      protected override authorize(request: PreparedRequest) {
+        if (request.call.settings?.tokens === false) this.detach();
+        return super.authorize(request);
       }
     },
   },
   {
-    name: "renews its own token in place of the other manager's",
+    name: "renews its own token instead of the other manager's",
     caughtBy: ANOTHER,
     clause: "request",
-    says: "The call ended with status 401, and not 200.",
+    says: "The call ended with status 401 instead of 200.",
     Client: class extends ManagedClient {
-      protected override async renew({ response }: Tried) {
+      protected override async renew({ response }: Attempt) {
         return response.status === 401 ? this.refresh() : undefined;
       }
     },
   },
   {
-    name: "lets another manager's token go everywhere",
+    name: "sends another manager's token to every origin",
     caughtBy: ANOTHER,
     clause: "origins",
-    says: "were [Bearer canary-access-second-2], and not [none].",
+    says: "were [Bearer canary-access-second-2] instead of [none].",
     Client: class extends ReferenceClient {
-      protected override authorize(sending: Sending) {
-        const { tokens } = sending.call.settings ?? {};
-        if (!tokens) return super.authorize(sending);
-        return createAuthorizer(tokens, { origins: () => true }).authorize(sending);
+      protected override authorize(request: PreparedRequest) {
+        const { tokens } = request.call.settings ?? {};
+        if (!tokens) return super.authorize(request);
+        return createAuthorizer(tokens, { origins: () => true }).authorize(request);
       }
     },
   },
   {
-    name: "repeats a request that is not to be repeated",
+    name: "retries a request that opted out of the retry",
     caughtBy: ONCE,
     clause: "request",
-    says: "The call ended with status 200, and not 401.",
-    Client: Blind,
+    says: "The call ended with status 200 instead of 401.",
+    Client: IgnoringRequestOptions,
   },
   {
-    name: "renews nothing where it is not to repeat the request",
+    name: "renews nothing for a request that opted out of the retry",
     caughtBy: ONCE,
     clause: "request",
-    says: "The 401 of a request that is not retried renewed nothing.",
+    says: "The 401 of a request that is not retried did not renew the token.",
     Client: class extends ReferenceClient {
-      protected override async renew(tried: Tried) {
-        return tried.sending.call.settings?.retry === false ? undefined : super.renew(tried);
+      protected override async renew(attempt: Attempt) {
+        return attempt.request.call.settings?.retry === false ? undefined : super.renew(attempt);
       }
     },
   },

@@ -6,10 +6,10 @@ const textOf = (damaged: unknown): string => Buffer.from(damaged as Uint8Array).
 
 const secrets: readonly Mutant[] = [
   {
-    name: "quotes the value when it refuses it",
-    caughtBy: "shows the value in no description, inspection or conflict",
+    name: "quotes the value in a conflict error",
+    caughtBy: "hides the value from descriptions, inspections and conflict errors",
     clause: "secrets",
-    says: "The stored value shows in the error of a save that was refused.",
+    says: "The stored value appears in the error of a rejected save.",
     Store: class extends ReferenceStore {
       override refuse(value: string): never {
         throw new StoreConflictError(`${this.describe()} (${value})`);
@@ -17,10 +17,10 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "describes itself by what it holds",
-    caughtBy: "shows the value in no description, inspection or conflict",
+    name: "includes the value in its description",
+    caughtBy: "hides the value from descriptions, inspections and conflict errors",
     clause: "secrets",
-    says: "The stored value shows in describe().",
+    says: "The stored value appears in describe().",
     Store: class extends ReferenceStore {
       override describe() {
         return `${this.path}: ${this.row()?.value}`;
@@ -28,10 +28,10 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "has what it saved in a field",
-    caughtBy: "shows the value in no description, inspection or conflict",
+    name: "keeps the saved value in a public field",
+    caughtBy: "hides the value from descriptions, inspections and conflict errors",
     clause: "secrets",
-    says: "The stored value shows in an inspection of the store.",
+    says: "The stored value appears in an inspection of the store.",
     Store: class extends ReferenceStore {
       last: string | undefined;
 
@@ -42,10 +42,10 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "begins a version with the value",
-    caughtBy: "shows the value in no description, inspection or conflict",
+    name: "starts a version with the value",
+    caughtBy: "hides the value from descriptions, inspections and conflict errors",
     clause: "secrets",
-    says: "The stored value shows in the version.",
+    says: "The stored value appears in the version.",
     Store: class extends ReferenceStore {
       override nextVersion(value: string) {
         return `${value.slice(0, 40)} ${super.nextVersion(value)}`;
@@ -53,10 +53,10 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "quotes what is unreadable",
-    caughtBy: "shows the value in no error about what is unreadable",
+    name: "quotes unreadable data",
+    caughtBy: "hides the value from errors about unreadable data",
     clause: "secrets",
-    says: "The stored value shows in the error of a load.",
+    says: "The stored value appears in the error of a load.",
     Store: class extends ReferenceStore {
       override complain(value: unknown): never {
         const problem = `holds ${textOf(value)}`;
@@ -65,10 +65,10 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
-    name: "passes on an error that quotes what is unreadable",
-    caughtBy: "shows the value in no error about what is unreadable",
+    name: "wraps an error that quotes unreadable data",
+    caughtBy: "hides the value from errors about unreadable data",
     clause: "secrets",
-    says: "The stored value shows in the error of a load.",
+    says: "The stored value appears in the error of a load.",
     Store: class extends ReferenceStore {
       override complain(value: unknown): never {
         const cause = new SyntaxError(`Unexpected token in ${textOf(value)}`);
@@ -78,14 +78,14 @@ const secrets: readonly Mutant[] = [
   },
 ];
 
-const TELLS = "tells who watches of another holder's save, until it is stopped";
+const NOTIFIES = "notifies watchers of another holder's saves until they stop";
 
 const watches: readonly Mutant[] = [
   {
     name: "never calls back",
-    caughtBy: TELLS,
+    caughtBy: NOTIFIES,
     clause: "watch",
-    says: "watch() told nothing of another holder's save within 5000 ms.",
+    says: "watch() did not report another holder's save within 5000 ms.",
     Store: class extends ReferenceStore {
       override changes() {
         return 0;
@@ -94,9 +94,9 @@ const watches: readonly Mutant[] = [
   },
   {
     name: "calls back for its own saves only",
-    caughtBy: TELLS,
+    caughtBy: NOTIFIES,
     clause: "watch",
-    says: "watch() told nothing of another holder's save within 5000 ms.",
+    says: "watch() did not report another holder's save within 5000 ms.",
     Store: class extends ReferenceStore {
       #saves = 0;
 
@@ -112,9 +112,9 @@ const watches: readonly Mutant[] = [
   },
   {
     name: "calls back once",
-    caughtBy: TELLS,
+    caughtBy: NOTIFIES,
     clause: "watch",
-    says: "watch() told nothing of another holder's save within 5000 ms.",
+    says: "watch() did not report another holder's save within 5000 ms.",
     Store: class extends ReferenceStore {
       override watch(onChange: () => void) {
         const stop = super.watch(() => {
@@ -126,10 +126,10 @@ const watches: readonly Mutant[] = [
     },
   },
   {
-    name: "returns nothing that stops a watch",
-    caughtBy: TELLS,
+    name: "returns no function that stops a watch",
+    caughtBy: NOTIFIES,
     clause: "watch",
-    says: "watch() returned no function that stops it.",
+    says: "watch() did not return a function that stops it.",
     Store: class extends ReferenceStore {
       override watch(onChange: () => void) {
         super.watch(onChange);
@@ -138,8 +138,8 @@ const watches: readonly Mutant[] = [
     },
   },
   {
-    name: "goes on after it was stopped",
-    caughtBy: TELLS,
+    name: "continues after it was stopped",
+    caughtBy: NOTIFIES,
     clause: "watch",
     says: "watch() called back after it had been stopped.",
     Store: class extends ReferenceStore {
@@ -150,10 +150,10 @@ const watches: readonly Mutant[] = [
     },
   },
   {
-    name: "stops all watches with one",
-    caughtBy: TELLS,
+    name: "stops all watches when one is stopped",
+    caughtBy: NOTIFIES,
     clause: "watch",
-    says: "watch() told nothing of another holder's save after another watch was stopped within 5000 ms.",
+    says: "watch() did not report another holder's save after another watch was stopped within 5000 ms.",
     Store: class extends ReferenceStore {
       readonly #stops: (() => void)[] = [];
 
@@ -167,9 +167,9 @@ const watches: readonly Mutant[] = [
   },
   {
     name: "keeps the process alive with a timer",
-    caughtBy: "lets a process end that has closed what it opened, also while it watches",
+    caughtBy: "lets a process exit after it has closed the store, even while it watches",
     clause: "idle",
-    says: "A process that had nothing left to do was still there after 5000 ms.",
+    says: "A process with nothing left to do was still running after 5000 ms.",
     Store: class extends ReferenceStore {
       override watch(onChange: () => void) {
         setInterval(() => {}, 60_000);
@@ -179,4 +179,4 @@ const watches: readonly Mutant[] = [
   },
 ];
 
-export const quietMutants: readonly Mutant[] = [...secrets, ...watches];
+export const secretAndWatchMutants: readonly Mutant[] = [...secrets, ...watches];

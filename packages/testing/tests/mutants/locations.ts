@@ -4,12 +4,12 @@ import type { StoredValue } from "@unexpired/core";
 import { ReferenceStore, type Row } from "../reference-store.ts";
 import type { Mutant } from "./mutant.ts";
 
-const places: readonly Mutant[] = [
+const locations: readonly Mutant[] = [
   {
-    name: "reads once, and then answers from memory",
-    caughtBy: "shows a save to every other holder at once",
+    name: "loads once, and then returns the value from memory",
+    caughtBy: "makes a save visible to every other holder immediately",
     clause: "load",
-    says: 'After save("first") by one store load() of another one on the same place gave undefined.',
+    says: 'After save("first") by one store, load() of another store on the same location returned undefined.',
     Store: class extends ReferenceStore {
       #seen: { readonly found: StoredValue | undefined } | undefined;
 
@@ -31,10 +31,10 @@ const places: readonly Mutant[] = [
     },
   },
   {
-    name: "keeps every place under one key",
-    caughtBy: "does not mix with another place",
+    name: "stores every location under one key",
+    caughtBy: "keeps locations separate",
     clause: "separate",
-    says: "A value that was saved in one place was loaded from another",
+    says: "A value that was saved in one location was loaded from another",
     Store: class extends ReferenceStore {
       constructor(path: string) {
         super(join(dirname(dirname(path)), "shared.db"));
@@ -42,25 +42,25 @@ const places: readonly Mutant[] = [
     },
   },
   {
-    name: "removes every place",
-    caughtBy: "does not mix with another place",
+    name: "removes every location",
+    caughtBy: "keeps locations separate",
     clause: "separate",
-    says: "After remove() in another place load() gave undefined.",
+    says: "After remove() in another location, load() returned undefined.",
     Store: class extends ReferenceStore {
       override async remove() {
         const root = dirname(dirname(this.path));
         for (const name of readdirSync(root)) {
-          await using place = new ReferenceStore(join(root, name, "session.db"));
-          await place.remove();
+          await using store = new ReferenceStore(join(root, name, "session.db"));
+          await store.remove();
         }
       }
     },
   },
   {
-    name: "keeps in memory what was taken away",
-    caughtBy: "keeps nothing in memory that was taken away",
+    name: "serves wiped data from memory",
+    caughtBy: "serves no wiped data from memory",
     clause: "load",
-    says: "After everything had been taken away load() gave {",
+    says: "After the data was wiped, load() returned {",
     Store: class extends ReferenceStore {
       #last: Row | undefined;
 
@@ -79,10 +79,10 @@ const places: readonly Mutant[] = [
 
 const damaged: readonly Mutant[] = [
   {
-    name: "takes what is unreadable for nothing",
-    caughtBy: "takes what is unreadable for an error, not for nothing",
+    name: "treats unreadable data as absent",
+    caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
-    says: "load() of what had been damaged did not reject. It resolved to undefined.",
+    says: "load() of unreadable data did not reject. It resolved to undefined.",
     Store: class extends ReferenceStore {
       override complain() {
         return undefined;
@@ -90,10 +90,10 @@ const damaged: readonly Mutant[] = [
     },
   },
   {
-    name: "throws a plain error about what is unreadable",
-    caughtBy: "takes what is unreadable for an error, not for nothing",
+    name: "throws a plain error for unreadable data",
+    caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
-    says: "rejected with what is no StoreError: SyntaxError",
+    says: "rejected with something other than a StoreError: SyntaxError",
     Store: class extends ReferenceStore {
       override complain() {
         return JSON.parse("{");
@@ -101,10 +101,10 @@ const damaged: readonly Mutant[] = [
     },
   },
   {
-    name: "saves over what is unreadable",
-    caughtBy: "takes what is unreadable for an error, not for nothing",
+    name: "overwrites unreadable data",
+    caughtBy: "rejects unreadable data instead of loading undefined",
     clause: "unreadable",
-    says: 'save("over it", undefined) wrote over the damage.',
+    says: 'save("over it", undefined) overwrote unreadable data.',
     Store: class extends ReferenceStore {
       override replace(value: string, expected: string | undefined) {
         if (typeof this.row()?.value !== "string") this.run("DELETE FROM session");
@@ -114,4 +114,4 @@ const damaged: readonly Mutant[] = [
   },
 ];
 
-export const placeMutants: readonly Mutant[] = [...places, ...damaged];
+export const locationMutants: readonly Mutant[] = [...locations, ...damaged];
