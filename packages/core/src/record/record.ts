@@ -109,7 +109,7 @@ export const addSpent = (
     .filter((known) => known !== current)
     .slice(-SPENT_KEPT);
 
-/** Returns the record without its tokens, and with the rejected refresh token marked as spent. */
+/** Returns the record without its tokens, and with the refresh token of the verdict marked as spent. */
 export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord => ({
   ...record,
   tokens: undefined,

@@ -34,7 +34,7 @@ export type Decision =
   | { readonly do: "restore" }
   /** Another exchange is in flight. */
   | { readonly do: "wait" }
-  /** The process that holds this claim has ended: mark it as lost before anything else. */
+  /** The claim is abandoned: mark it as lost before anything else. */
   | { readonly do: "mark-lost"; readonly attempt: Attempt }
   /** It is too early for another attempt. */
   | { readonly do: "back-off"; readonly retryAt: number; readonly attempt: Attempt }
