@@ -12,7 +12,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STORE_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
-    edits: [core("refresh/decide.ts", 'if (isSatisfied(record.tokens, view)) return { do: "stop" };', "")],
+    edits: [core("refresh/decide.ts", 'if (isSatisfied(record.tokens, ctx)) return { do: "stop" };', "")],
   },
   {
     name: "claim without compare-and-set",
@@ -84,7 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/attempt-tracker.ts",
-        "seen.age >= lease ||",
+        "tracked.age >= lease ||",
         "this.#clock.now() >= (this.claimedAt ?? Infinity) + lease ||",
       ),
       core(
@@ -164,7 +164,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "no cooldown after an exchange",
     edits: [
       core("manager/session.ts", "if (ctx.monotonic < session.noClockRefreshUntil) return false;", ""),
-      core("manager/state-machine.ts", "if (fresh <= 0 && !progress.renewed)", "if (!progress.renewed)"),
+      core("manager/state-machine.ts", "if (cooldown <= 0 && !progress.renewed)", "if (!progress.renewed)"),
     ],
   },
   {

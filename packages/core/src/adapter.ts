@@ -1,4 +1,4 @@
-/** What adapters for HTTP clients are made of. */
+/** Building blocks for adapters to HTTP clients. */
 export {
   type Authorization,
   type Authorizer,

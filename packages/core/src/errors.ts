@@ -1,6 +1,6 @@
 import type { DeadReason } from "./types.ts";
 
-/** Every `code` that an error of this library can have. */
+/** Every `code` of this library's errors. */
 export type ErrorCode =
   | "SIGN_IN_REQUIRED"
   | "REFRESH_FAILED"
@@ -12,11 +12,11 @@ export type ErrorCode =
 
 const BRAND = Symbol.for("unexpired.error");
 
-/** What all our errors have in common. Narrow on `code`; none of them holds a token. */
+/** The base class of all errors of this library. Narrow on `code`. No error contains a token. */
 export abstract class UnexpiredError extends Error {
   abstract readonly code: ErrorCode;
 
-  /** Whether `value` is one of our errors, also one of another copy of this package. */
+  /** Returns whether `value` is an error of this library, even of another copy of this package. */
   static is(value: unknown): value is AnyUnexpiredError {
     return typeof value === "object" && value !== null && BRAND in value;
   }
@@ -26,70 +26,77 @@ Object.defineProperty(UnexpiredError.prototype, BRAND, { value: true });
 const SIGN_IN_REASONS: Record<DeadReason, string> = {
   no_session: "there is no session",
   session_expired: "the session has ended",
-  refresh_token_reused: "the refresh token had been used before, and the server ended the session",
-  response_lost: "the answer to a token exchange was lost, and the server did not accept the old refresh token again",
+  refresh_token_reused: "the refresh token had already been used, and the server ended the session",
+  response_lost: "the response to a token refresh was lost, and the server did not accept the old refresh token again",
   revoked: "the session was revoked",
   signed_out: "the session was signed out",
   account_changed: "another account is signed in now",
 };
 
-/** There is nothing to refresh with: the user has to sign in. */
+/** There is nothing to refresh with, so the user has to sign in. */
 export class SignInRequiredError extends UnexpiredError {
   override readonly name = "SignInRequiredError";
   readonly code = "SIGN_IN_REQUIRED";
-  /** Why. */
+  /** The reason why the session cannot be refreshed. */
   readonly reason: DeadReason;
 
-  constructor(reason: DeadReason, place?: string) {
-    super(`Sign in required: ${SIGN_IN_REASONS[reason]}${place ? ` (${place})` : ""}. Sign in, then call signIn().`);
+  constructor(reason: DeadReason, location?: string) {
+    super(
+      `Sign in required: ${SIGN_IN_REASONS[reason]}${location ? ` (${location})` : ""}. Sign in, then call signIn().`,
+    );
     this.reason = reason;
   }
 }
 
-const LAST_DATE = 8.64e15; // what is beyond it is no Date
+const LAST_DATE = 8.64e15; // the latest time that a Date can represent
 
-/** The token could not be renewed now; the session lives. */
+/** The token could not be renewed at the moment. The session is still alive. */
 export class RefreshFailedError extends UnexpiredError {
   override readonly name = "RefreshFailedError";
   readonly code = "REFRESH_FAILED";
-  /** When it will be tried again, in epoch milliseconds. */
+  /** The time of the next attempt in epoch milliseconds. */
   readonly retryAt: number;
-  /** `"endpoint"`: the token endpoint gave no token. `"just_obtained"`: the rejected token is new, so its age is not what is wrong with it. */
+  /**
+   * The cause: the token endpoint issued no token (`"endpoint"`), or the rejected token was obtained too recently for
+   * expiry to be the cause (`"just_obtained"`).
+   */
   readonly reason: "endpoint" | "just_obtained";
 
   constructor(retryAt: number, options: { reason?: "endpoint" | "just_obtained"; cause?: unknown } = {}) {
     const when = Math.abs(retryAt) <= LAST_DATE ? ` Try again after ${new Date(retryAt).toISOString()}.` : "";
-    const because = options.reason ?? "endpoint";
+    const reason = options.reason ?? "endpoint";
     const cause = options.cause instanceof Error ? `: ${options.cause.message.replace(/\.$/, "")}` : "";
     super(
-      because === "endpoint"
+      reason === "endpoint"
         ? `The access token could not be renewed${cause}.${when} The session is untouched.`
-        : `The rejected access token was obtained a moment ago, so it is not renewed again: check its scope and audience.${when}`,
+        : `The rejected access token was obtained only a moment ago, so another one would not help. Check its scope and audience.${when}`,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.retryAt = retryAt;
-    this.reason = because;
+    this.reason = reason;
   }
 }
 
-/** The client or its set-up is wrong; the session is left alone. */
+/** The client or its configuration is wrong. The session is not affected. */
 export class ConfigurationError extends UnexpiredError {
   override readonly name = "ConfigurationError";
   readonly code = "CONFIGURATION";
 }
 
-/** The store could not be read (`STORE_UNREADABLE`: what is there is not ours) or not be reached (`STORE_UNAVAILABLE`). */
+/**
+ * The stored data is not a readable session (`STORE_UNREADABLE`), or the store cannot be reached (`STORE_UNAVAILABLE`).
+ */
 export class StoreError extends UnexpiredError {
   override readonly name = "StoreError";
   readonly code: "STORE_UNREADABLE" | "STORE_UNAVAILABLE";
-  /** The file, key or service that it is about. */
+  /** The file, key or service concerned. */
   readonly location: string;
-  /** What is wrong with it: a clause, such as "is a directory". */
+  /** The problem, as a clause about the location, such as "is a directory". */
   readonly problem: string;
-  /** What to do about it: sentences. */
+  /** Instructions for fixing the problem, in full sentences. */
   readonly hint: string;
 
-  /** `problem` is a clause about the location, `hint` a sentence: "holds no JSON", "Move it away." */
+  /** `problem` is a clause about the location ("is a directory"); `hint` is a full sentence ("Move it away."). */
   constructor(
     code: "STORE_UNREADABLE" | "STORE_UNAVAILABLE",
     details: { location: string; problem: string; hint: string; cause?: unknown },
@@ -105,31 +112,34 @@ export class StoreError extends UnexpiredError {
   }
 }
 
-/** The stored value is not the expected version any more: somebody else saved. */
+/** The stored value no longer has the expected version, because another process or store saved first. */
 export class StoreConflictError extends UnexpiredError {
   override readonly name = "StoreConflictError";
   readonly code = "STORE_CONFLICT";
 
   constructor(location: string) {
-    super(`${location} was changed by somebody else meanwhile. Load it again and decide anew.`);
+    super(`${location} was modified concurrently. Reload and retry.`);
   }
 }
 
-/** What a token endpoint said, or that it said nothing. Thrown by refresh functions. */
+/** An error response of a token endpoint, or a missing response. Thrown by refresh functions. */
 export class TokenEndpointError extends UnexpiredError {
   override readonly name = "TokenEndpointError";
   readonly code = "TOKEN_ENDPOINT";
-  /** The OAuth error code of the body ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.2 RFC 6749 §5.2}). */
+  /**
+   * The OAuth error code from the response body ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.2 RFC 6749
+   * §5.2}).
+   */
   readonly error: string | undefined;
-  /** What the server said about it, for people. */
+  /** The server's human-readable description of the error. */
   readonly description: string | undefined;
-  /** The HTTP status; absent where no complete answer came. */
+  /** The HTTP status; `undefined` if there was no complete response. */
   readonly status: number | undefined;
-  /** How long the server asked us to wait, in milliseconds. At most a day of it is honoured. */
+  /** The delay that the server asked for, in milliseconds. At most one day is honored. */
   readonly retryAfter: number | undefined;
-  /** Whether the request may have left. `false` only where it certainly did not. */
+  /** Whether the request may have been sent. `false` only if it certainly was not. */
   readonly sent: boolean;
-  /** The endpoint's address, where it is known. */
+  /** The URL of the endpoint, if known. */
   readonly endpoint: string | undefined;
 
   constructor(details: {
@@ -142,10 +152,16 @@ export class TokenEndpointError extends UnexpiredError {
     cause?: unknown;
   }) {
     const { error, description, status, sent, endpoint } = details;
-    const said = [status === undefined ? undefined : `HTTP ${status}`, error, description].filter(Boolean).join(", ");
-    const what = said ? `answered ${said}` : sent ? "gave no complete answer" : "could not be reached";
+    const response = [status === undefined ? undefined : `HTTP ${status}`, error, description]
+      .filter(Boolean)
+      .join(", ");
+    const problem = response
+      ? `responded with ${response}`
+      : sent
+        ? "did not return a complete response"
+        : "could not be reached";
     super(
-      `The token endpoint${endpoint ? ` ${endpoint}` : ""} ${what}`,
+      `The token endpoint${endpoint ? ` ${endpoint}` : ""} ${problem}`,
       details.cause === undefined ? undefined : { cause: details.cause },
     );
     this.error = error;
@@ -157,7 +173,7 @@ export class TokenEndpointError extends UnexpiredError {
   }
 }
 
-/** Any of our errors, discriminated by `code`. */
+/** Any error of this library, discriminated by `code`. */
 export type AnyUnexpiredError =
   | SignInRequiredError
   | RefreshFailedError
@@ -169,8 +185,8 @@ export type AnyUnexpiredError =
 const MAX_CAUSES = 5;
 
 /**
- * Whether the user has to authenticate: a sign-in that is required, or any HTTP client's 401. A client that wraps what
- * its hooks throw is looked through, by `cause`.
+ * Returns whether the user has to authenticate: `error` is a {@link SignInRequiredError}, or a 401 of any HTTP client.
+ * Follows `cause`, because some clients wrap the errors of their hooks.
  */
 export function isAuthError(error: unknown): boolean {
   let current = error;

@@ -1,124 +1,141 @@
 /**
- * What a session holds. Plain data: the objects that the library hands out print without their secrets
- * (`util.inspect`, `JSON.stringify`), so read the fields by name.
+ * The tokens of a session, as plain data. The objects that the library returns hide their secrets from `util.inspect`
+ * and `JSON.stringify`, so read the fields by name.
  */
 export interface TokenSet {
-  /** The access token, as the server sent it. */
+  /** The access token, exactly as the server sent it. */
   readonly accessToken: string;
-  /** The refresh token; absent where the session cannot be renewed. */
+  /** The refresh token; `undefined` if the session cannot be refreshed. */
   readonly refreshToken?: string | undefined;
-  /** When the access token ends, in epoch milliseconds; absent where nobody said. */
+  /** The expiry of the access token in epoch milliseconds; `undefined` if unknown. */
   readonly expiresAt?: number | undefined;
-  /** `Bearer` unless the server said otherwise ({@link https://www.rfc-editor.org/rfc/rfc6749#section-7.1 RFC 6749 §7.1}). */
+  /**
+   * The token type: `Bearer`, unless the server named another
+   * ({@link https://www.rfc-editor.org/rfc/rfc6749#section-7.1 RFC 6749 §7.1}).
+   */
   readonly tokenType: string;
   /** The granted scope, space-separated ({@link https://www.rfc-editor.org/rfc/rfc6749#section-3.3 RFC 6749 §3.3}). */
   readonly scope?: string | undefined;
   /** The OpenID Connect ID token. */
   readonly idToken?: string | undefined;
-  /** What the server sent besides, kept as it came. */
+  /** Additional response parameters, unmodified. */
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
-/** A {@link TokenSet} as a caller gives it: `tokenType` defaults to `"Bearer"`, `extra` to `{}`. */
+/** A {@link TokenSet} as a caller passes it: `tokenType` defaults to `"Bearer"`, `extra` to `{}`. */
 export type TokenSetInput = Omit<TokenSet, "tokenType" | "extra"> & Partial<Pick<TokenSet, "tokenType" | "extra">>;
 
-/** A token endpoint's successful answer ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}). */
+/**
+ * A successful response of a token endpoint ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}).
+ */
 export interface TokenResponse {
   readonly access_token: string;
   readonly token_type?: string | undefined;
-  /** Seconds from the moment that the request was sent. */
+  /** The lifetime of the access token in seconds, counted from when the request was sent. */
   readonly expires_in?: number | undefined;
-  /** Absent: the server keeps the old refresh token valid, and so do we. */
+  /** If omitted, the current refresh token stays valid and is kept. */
   readonly refresh_token?: string | undefined;
   readonly scope?: string | undefined;
   readonly id_token?: string | undefined;
   readonly [parameter: string]: unknown;
 }
 
-/** What a refresh function is told about its exchange. */
+/** The context of one exchange, passed to the refresh function. */
 export interface RefreshContext {
-  /** Fires only at the exchange's deadline: no caller's abort reaches it. */
+  /** Aborts only at the exchange's deadline. A caller that aborts does not affect it. */
   readonly signal: AbortSignal;
-  /** Names this exchange in events and in the stored record. */
+  /** Identifies this exchange in events and in the stored record. */
   readonly attemptId: string;
 }
 
 /**
- * Exchanges the current refresh token for new tokens, with one request and no retry of its own.
+ * Exchanges the current refresh token for new tokens with a single request, without retrying.
  *
- * To report what the endpoint said it throws a `TokenEndpointError`. Anything else thrown counts as "sent, answer
- * lost": the server may or may not have rotated.
+ * Throws a `TokenEndpointError` to report an error response. Any other exception counts as a lost response: the server
+ * may have rotated.
  */
 export interface RefreshFunction {
   (current: TokenSet, context: RefreshContext): Promise<TokenResponse>;
-  /** The exchange's deadline in milliseconds; default 30,000. */
+  /** The deadline of an exchange in milliseconds. Default 30,000. */
   readonly timeout?: number | undefined;
-  /** Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}); used when an exchange ends after a sign-out. */
+  /**
+   * Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). Used by `signOut`, and for
+   * tokens that arrive after the session was signed out or replaced by another account's.
+   */
   readonly revoke?: ((tokens: TokenSet) => Promise<void>) | undefined;
 }
 
-/** A stored string and the version under which it is stored. */
+/** A stored string and its version. */
 export interface StoredValue {
   readonly value: string;
-  /** Opaque, as an HTTP ETag is; never repeats, also not after remove and re-create. */
+  /** An opaque version, like an HTTP ETag. Never repeats, even if the value is removed and created again. */
   readonly version: string;
 }
 
-/** Keeps one string under compare-and-set. Nothing more is asked of a store. */
+/** Stores one string with compare-and-set. A store needs to do nothing more. */
 export interface TokenStore {
-  /** The stored string and its version; `undefined` where there is none. Unreadable is an error, never `undefined`. */
+  /**
+   * Resolves to the stored string and its version, or `undefined` if nothing is stored. Rejects if it is unreadable.
+   */
   load(): Promise<StoredValue | undefined>;
   /**
-   * Stores `value` only if the version is still `expected` (`undefined`: only if there is none) and resolves to the
-   * new version. Else `StoreConflictError`. Any other error means: outcome unknown (the core loads again and looks).
+   * Stores `value` if the version is still `expected` (`undefined`: if nothing is stored), and resolves to the new
+   * version. Otherwise rejects with `StoreConflictError`. Any other error means that the outcome is unknown; the
+   * manager then loads again to find out.
    */
   save(value: string, expected: string | undefined): Promise<string>;
-  /** Deletes everything. For uninstalling; signing out saves a tombstone. */
+  /** Deletes everything, to uninstall an application. Signing out does not delete; it saves a tombstone. */
   remove(): Promise<void>;
-  /** Calls back when the record may have changed, until the returned function is called. Must not keep the process alive. */
+  /**
+   * Calls `onChange` whenever the stored value may have changed, until the returned function is called. Must not keep
+   * the process alive.
+   */
   watch?(onChange: () => void): () => void;
-  /** How far compare-and-set holds, and whether a resolved save survives a power cut. */
+  /** The scope within which compare-and-set is reliable, and whether a completed save survives a power failure. */
   readonly supports: { readonly compareAndSet: "process" | "host" | "cluster"; readonly durable: boolean };
-  /** Who we are to other holders, and whether one of them is certainly gone. Without it: leases only. */
+  /**
+   * Identifies this process to others that share the store, and detects that one of them has certainly ended. If
+   * omitted, a claim ends only with its lease.
+   */
   readonly holder?: { readonly id: string; isGone(id: string): Promise<boolean> };
-  /** Where the session lives, for people: no secrets. */
+  /** Returns a human-readable location of the session, without secrets. */
   describe(): string;
 }
 
-/** Time, timers and chance. Everything that waits or looks at a clock does it through this. */
+/** Time, timers and randomness. Everything that waits or reads the time does so through this interface. */
 export interface Clock {
-  /** Epoch milliseconds. May jump. */
+  /** Returns epoch milliseconds. May jump. */
   now(): number;
-  /** Milliseconds since some moment. Never jumps. */
+  /** Returns the milliseconds since an arbitrary moment. Never jumps. */
   monotonic(): number;
   /**
-   * Calls back once, `delay` milliseconds from now, and returns what cancels it.
-   * `keepAlive` says whether the process has to stay alive for it.
+   * Calls `callback` once after `delay` milliseconds, and returns a function that cancels the timer. With `keepAlive`,
+   * the pending timer keeps the process alive.
    */
   setTimer(callback: () => void, delay: number, keepAlive: boolean): () => void;
-  /** A number from 0 up to, not including, 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   random(): number;
 }
 
-/** What is known about an authorization server. Data only; see `providers`. */
+/** The behavior of an authorization server, as plain data. See `providers`. */
 export interface ProviderProfile {
-  /** Whether a refresh token may be used once (`true`) or is reusable. Default `true`. */
+  /** Whether a refresh token can be used only once (`true`) or is reusable (`false`). Default `true`. */
   readonly rotation: boolean;
-  /** For how many seconds after a rotation the old refresh token is still answered. Default 0. */
+  /** How long after a rotation the server still accepts the old refresh token, in seconds. Default 0. */
   readonly graceSeconds: number;
   /**
-   * What the old refresh token brings meanwhile: the tokens of the first exchange once more (`"same"`), or further ones
-   * (`"new"`), beside which the lost ones may live on. Default `"new"`. The manager keeps whatever comes, and decides
-   * nothing by it: this is for people who judge a server, and for simulated servers.
+   * The response to the old refresh token during that time: the tokens of the first exchange again (`"same"`), or new
+   * ones (`"new"`), in which case the lost ones may remain valid. Default `"new"`. The manager keeps what it receives
+   * and does not depend on this value; it is for people who assess a server, and for simulated servers.
    */
   readonly replayReturns: "same" | "new";
-  /** What to do with a refresh token whose exchange was lost: present it once more, or sign in again. Default `"retry"`. */
+  /** How to recover from a lost response: present the refresh token again, or require a sign-in. Default `"retry"`. */
   readonly afterLoss: "retry" | "sign-in";
-  /** Error codes that end the session, besides `invalid_grant`. Default none. */
+  /** Error codes that end the session, in addition to `invalid_grant`. Default: none. */
   readonly terminalCodes: readonly string[];
 }
 
-/** Why there is nothing to refresh with. */
+/** The reason why a session cannot be refreshed and the user has to sign in. */
 export type DeadReason =
   | "no_session"
   | "session_expired"
@@ -128,123 +145,130 @@ export type DeadReason =
   | "signed_out"
   | "account_changed";
 
-/** The state of a session, computed when asked for. */
+/** The state of a session, computed when it is read. */
 export type SessionState =
   | { readonly status: "valid"; readonly expiresAt: number | undefined }
-  /** Inside the window, or past the end (`usable: false`), and nobody renews it yet. */
+  /** The token is inside the refresh window, or expired (`usable: false`), and no exchange is running yet. */
   | { readonly status: "near-expiry"; readonly expiresAt: number | undefined; readonly usable: boolean }
-  /** An exchange is in flight, here or in another holder of the session. */
+  /** An exchange is in flight, in this manager or in another one that shares the session. */
   | { readonly status: "refreshing"; readonly expiresAt: number | undefined; readonly usable: boolean }
   | { readonly status: "dead"; readonly reason: DeadReason };
 
-/** What happens to a session, for logs and views. Holds no secret. */
+/** An event in the life of a session, for logs and user interfaces. Contains no secrets. */
 export type SessionEvent =
-  /** The session's status or reason is another one than when last told. */
+  /** The status or reason changed. */
   | { readonly type: "state-changed"; readonly state: SessionState }
-  /** This manager sends the refresh token to the token endpoint now. */
+  /** This manager is about to send the refresh token to the token endpoint. */
   | { readonly type: "exchange-started"; readonly attemptId: string; readonly afterLoss: boolean }
-  /** This manager's exchange brought new tokens. `duration` in milliseconds. */
+  /** This manager obtained new tokens. `duration` is in milliseconds. */
   | {
       readonly type: "refreshed";
       readonly attemptId: string;
       readonly expiresAt: number | undefined;
       readonly duration: number;
     }
-  /** Another holder's tokens were taken over from the store. */
+  /** Tokens that another manager or process obtained were adopted from the store. */
   | { readonly type: "tokens-adopted"; readonly expiresAt: number | undefined }
-  /** A renewal brought nothing; the session lives. `retryAt` in epoch milliseconds. */
+  /** A renewal failed; the session is still alive. `retryAt` is in epoch milliseconds. */
   | { readonly type: "refresh-failed"; readonly code: string; readonly retryAt: number | undefined }
-  /** Our exchange's tokens were not kept, because the stored session had moved on. */
+  /** The tokens of this manager's exchange were discarded, because the stored session had changed in the meantime. */
   | { readonly type: "rotation-dropped"; readonly reason: "superseded" | "signed_out" | "account_changed" }
-  /** The store refuses the current tokens: they live in this process's memory only. */
+  /** The store did not accept the current tokens. Until it does, they exist only in this process's memory. */
   | { readonly type: "save-failed"; readonly location: string; readonly code: string }
-  /** Tokens told as `unsaved` are in the store now. */
+  /** Tokens reported by `save-failed` are now in the store. */
   | { readonly type: "save-recovered"; readonly location: string }
-  /** A spent refresh token was found in the store; the current session was written back. */
+  /** A spent refresh token had overwritten the session in the store; the current session was saved again. */
   | { readonly type: "session-restored"; readonly location: string }
   /**
-   * Somebody writes where a store of `fromKeyValue` keeps its session, past that store: another process, or another
-   * store over the same object. Either may overwrite the other's tokens. Use a store that compares and sets for all.
+   * Another process, or another store over the same object, writes to the object behind a `fromKeyValue` store
+   * directly. Each may overwrite the other's tokens. Use a store whose compare-and-set covers both.
    */
   | { readonly type: "store-shared"; readonly location: string };
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Ends this caller's wait, with the signal's reason. The exchange goes on for the others. */
+  /** Aborts this caller's wait with the signal's reason. The exchange continues for other callers. */
   readonly signal?: AbortSignal | null | undefined;
 }
 
 /** Options of {@link TokenManager.signOut}. */
 export interface SignOutOptions {
   /**
-   * Also revokes the tokens at the server: with this function, or (`true`) with the refresh function's own `revoke`.
-   * Default: `true` where the refresh function has one.
+   * Also revokes the tokens at the server: with the given function, or with the refresh function's own `revoke`
+   * (`true`). Default: `true`, which has no effect if the refresh function has no `revoke`.
    */
   readonly revoke?: boolean | ((tokens: TokenSet) => Promise<void>) | undefined;
 }
 
-/** Keeps one session alive. Made by `createTokenManager`. */
+/** Keeps one session alive. Created by `createTokenManager`. */
 export interface TokenManager extends AsyncDisposable {
   /**
-   * The access token. While it is outside the refresh window this costs no I/O.
+   * Returns the access token, and refreshes it if necessary. Costs no I/O until the token enters the refresh window.
    *
-   * @throws SignInRequiredError where there is nothing to refresh with
-   * @throws RefreshFailedError where the token has expired and the token endpoint gave no new one
-   * @throws ConfigurationError where the token endpoint refuses this client
-   * @throws StoreError where the stored session cannot be read or claimed
+   * @throws SignInRequiredError if there is nothing to refresh with
+   * @throws RefreshFailedError if the token has expired and the token endpoint issued no new one
+   * @throws ConfigurationError if the token endpoint rejects this client
+   * @throws StoreError if the stored session cannot be read or claimed
    */
   getAccessToken(options?: CallOptions): Promise<string>;
-  /** As {@link TokenManager.getAccessToken}, with everything that came with the token. */
+  /** Returns the whole token set, in the same way as {@link TokenManager.getAccessToken}. */
   getTokenSet(options?: CallOptions): Promise<TokenSet>;
-  /** Renews now, whatever the clock says: still one exchange for all who ask meanwhile. */
+  /** Refreshes now, regardless of the token's expiry. Concurrent calls share one exchange. */
   refresh(options?: CallOptions): Promise<TokenSet>;
   /**
-   * After a 401: an access token newer than the one that was rejected. Costs an exchange only where nobody has a newer
-   * one yet.
+   * Returns an access token newer than the one that a server rejected with a 401. Costs an exchange only if no newer
+   * token has been obtained yet.
    *
-   * @throws RefreshFailedError with `because: "just_obtained"` where the rejected token came from an exchange less
-   * than min(30 s, a fifth of its lifetime) ago: the 401 is not about its age, and is the caller's
+   * @throws RefreshFailedError with `reason: "just_obtained"` if the rejected token came from an exchange less than
+   * min(30 s, a fifth of its lifetime) ago: expiry is not the cause, and the 401 is for the caller to handle
    */
   replaceRejected(accessToken: string, options?: CallOptions): Promise<string>;
-  /** Starts a session with these tokens, in place of any other. */
+  /** Starts a session with these tokens and replaces any other. */
   signIn(tokens: TokenSetInput): Promise<void>;
-  /** Ends the session here and for every other holder. */
+  /** Ends the session in this manager and in every other one that shares it. */
   signOut(options?: SignOutOptions): Promise<void>;
-  /** Whether a session is stored that has not ended. Presence only: never refreshes, never judges expiry. */
+  /** Returns whether the store holds a session that has not ended. Never refreshes, and ignores expiry. */
   hasSession(): Promise<boolean>;
-  /** The state now; `undefined` before the first load. */
+  /** The current state; `undefined` before the first load. */
   readonly state: SessionState | undefined;
-  /** Calls back on every {@link SessionEvent} until the returned function is called. A listener's exception is ignored. */
+  /** Calls `listener` on every {@link SessionEvent} until the returned function is called. Ignores its exceptions. */
   subscribe(listener: (event: SessionEvent) => void): () => void;
-  /** Waits for an exchange in flight and stops watching the store. Later calls are a `TypeError`. */
+  /** Waits for an exchange in flight and stops watching the store. Later calls reject with a `TypeError`. */
   close(): Promise<void>;
 }
 
 /** Options of `createTokenManager`. */
 export interface TokenManagerOptions {
-  /** Where the session is kept. Default: `memoryStore()`. */
+  /** The store that keeps the session. Default: `memoryStore()`. */
   readonly store?: TokenStore | undefined;
-  /** How to exchange a refresh token. Absent: tokens are used until they expire, and never refreshed. */
+  /** Exchanges a refresh token. If omitted, tokens are used until they expire and never refreshed. */
   readonly refresh?: RefreshFunction | undefined;
-  /** How long before its end a token is renewed, in milliseconds; at most a fifth of its lifetime. Default 300,000. */
+  /**
+   * How long before its expiry a token is renewed, in milliseconds; at most a fifth of its lifetime. Default 300,000.
+   */
   readonly refreshWindow?: number | undefined;
   /**
-   * Inside the window: hand out the token at once and renew behind it (`true`), or wait for the renewal (`false`: for
-   * programs that are about to exit, which would kill the exchange). Default `true`.
+   * Whether a call inside the refresh window returns the current token at once and renews it in the background. With
+   * `false` it waits for the new token: for programs that may exit soon, which would cut off the exchange. Default
+   * `true`.
    */
   readonly background?: boolean | undefined;
-  /** What differs from the generic authorization server. */
+  /** The ways in which the authorization server differs from the generic one. See `providers`. */
   readonly provider?: Partial<ProviderProfile> | undefined;
-  /** Tells accounts apart. Default: `iss` and `sub` of the ID token, or of the access token where that is a JWT. */
+  /**
+   * Identifies the account that tokens belong to. Default: `iss` and `sub` of the ID token, or of the access token if
+   * it is a JWT.
+   */
   readonly account?: ((tokens: TokenSet) => string | undefined) | undefined;
   /**
-   * While the token endpoint cannot be reached: returns the expired access token instead of throwing `RefreshFailedError`
-   * (the term of {@link https://www.rfc-editor.org/rfc/rfc5861#section-4 RFC 5861 §4}). Default `false`.
+   * Whether to return the expired access token, instead of throwing `RefreshFailedError`, while the token endpoint
+   * cannot be reached (named after {@link https://www.rfc-editor.org/rfc/rfc5861#section-4 RFC 5861 §4}). Default
+   * `false`.
    */
   readonly staleIfError?: boolean | undefined;
-  /** Time, timers and chance, for tests. What is absent is the system's. */
+  /** Time, timers and randomness, for tests. Omitted members use the system clock. */
   readonly clock?: Partial<Clock> | undefined;
 }
 
-/** The part of a token manager that sending requests takes. */
+/** The part of a token manager that is needed to send requests. */
 export type TokenSource = Pick<TokenManager, "getTokenSet" | "replaceRejected">;

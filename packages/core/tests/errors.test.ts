@@ -28,7 +28,7 @@ const each: [string, UnexpiredError, string, string][] = [
     "RefreshFailedError",
     new RefreshFailedError(AT, { cause: new TokenEndpointError({ sent: true, status: 503, endpoint }) }),
     "REFRESH_FAILED",
-    "The access token could not be renewed: The token endpoint https://a.example/token answered HTTP 503. " +
+    "The access token could not be renewed: The token endpoint https://a.example/token responded with HTTP 503. " +
       "Try again after 2026-01-01T00:00:00.000Z. The session is untouched.",
   ],
   [
@@ -47,7 +47,7 @@ const each: [string, UnexpiredError, string, string][] = [
     "RefreshFailedError",
     new RefreshFailedError(AT, { reason: "just_obtained" }),
     "REFRESH_FAILED",
-    "The rejected access token was obtained a moment ago, so it is not renewed again: check its scope and audience. " +
+    "The rejected access token was obtained only a moment ago, so another one would not help. Check its scope and audience. " +
       "Try again after 2026-01-01T00:00:00.000Z.",
   ],
   ["ConfigurationError", new ConfigurationError("Bad client."), "CONFIGURATION", "Bad client."],
@@ -67,19 +67,19 @@ const each: [string, UnexpiredError, string, string][] = [
     "StoreConflictError",
     new StoreConflictError("/a/b.json"),
     "STORE_CONFLICT",
-    "/a/b.json was changed by somebody else meanwhile. Load it again and decide anew.",
+    "/a/b.json was modified concurrently. Reload and retry.",
   ],
   [
     "TokenEndpointError",
     new TokenEndpointError({ sent: true, status: 400, error: "invalid_grant", description: "Gone.", endpoint }),
     "TOKEN_ENDPOINT",
-    "The token endpoint https://a.example/token answered HTTP 400, invalid_grant, Gone.",
+    "The token endpoint https://a.example/token responded with HTTP 400, invalid_grant, Gone.",
   ],
   [
     "TokenEndpointError",
     new TokenEndpointError({ sent: true }),
     "TOKEN_ENDPOINT",
-    "The token endpoint gave no complete answer",
+    "The token endpoint did not return a complete response",
   ],
   [
     "TokenEndpointError",

@@ -3,68 +3,71 @@ import type { TokenSource } from "../types.ts";
 import { describeType } from "../util/describe-type.ts";
 import type { RequestTokenOptions, WithRequestOptions } from "./per-request.ts";
 
-/** Where tokens may go: origins such as `"https://api.example.com"`, or a predicate over the whole URL. */
+/** The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate for the whole URL. */
 export type Origins = readonly string[] | ((url: URL) => boolean);
 
-/** Options of {@link createAuthorizer}. `Response` is the client's own. */
+/** Options of {@link createAuthorizer}. `Response` is the client's own type. */
 export interface AuthorizerOptions<Response> {
-  /** Where the tokens may go. Default: the origin of `baseURL`. */
+  /** The origins that may receive tokens. Default: the origin of `baseURL`. */
   readonly origins?: Origins | undefined;
-  /** The client's own base URL at this moment. */
+  /** The client's current base URL. */
   readonly baseURL?: string | undefined;
-  /** Whether the server refused the token, in place of the rule that a 401 does. */
+  /** Returns whether the server rejected the token. Default: the status is 401, without `insufficient_scope`. */
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
 
-/** What the policy has to know of a request before it is sent. */
+/** The properties of a request that the policy needs before it is sent. */
 export interface OutgoingRequest {
-  /** Where it goes; `undefined` where the client will refuse it, or connects to something that is no origin. */
+  /** The destination; `undefined` if the client will reject it, or connects to something that has no origin. */
   readonly url: URL | undefined;
-  /** The caller's. Ends the wait for a token with its reason; the exchange goes on for others. */
+  /** The caller's signal. Aborts the wait for a token with its reason; the exchange continues for other callers. */
   readonly signal?: AbortSignal | null | undefined;
-  /** What `perRequest` put among the request's options. */
+  /** The option that `perRequest` adds to a request. */
   readonly unexpired?: WithRequestOptions["unexpired"] | undefined;
 }
 
-/** What the policy has to know of a response. */
+/** The properties of a response that the policy needs. */
 export interface ResponseInfo<Response> {
   /** The client's own response, for `isUnauthorized`. */
   readonly response: Response;
   /** The HTTP status. */
   readonly status: number;
-  /** Its headers: `Headers` or the like, or an object with names in lower case. */
+  /** The headers: a `Headers` or similar object, or a plain object with lower-case names. */
   readonly headers: ResponseHeaders;
-  /** Who answered: the last URL, after redirects, as far as the client tells. */
+  /** The URL that the response came from, after redirects, if the client exposes it. */
   readonly url?: string | undefined;
-  /** The request's method, where redirects may have been followed: what they began is not begun again, unless by GET. */
+  /**
+   * The request's method, if redirects may have been followed. A redirected request is retried only if it is a GET or
+   * HEAD.
+   */
   readonly method?: string | undefined;
-  /** What was sent, in whatever form the client keeps it. A stream or an iterator can be sent only once. */
+  /** The request's body, in whatever form the client keeps it. A stream or an iterator can be sent only once. */
   readonly body?: unknown;
 }
 
-/** Headers as clients have them. */
+/** Headers in the forms that clients use. */
 export type ResponseHeaders = { get(name: string): unknown } | Readonly<Record<string, unknown>>;
 
-/** The policy that every HTTP adapter translates into its client's hooks: who gets a token, and what a 401 leads to. */
+/** The policy behind every HTTP adapter: which requests get a token, and how a 401 is handled. */
 export interface Authorizer<Response> {
   /**
-   * What to send a request with; `undefined` where it goes without: to another origin, with a user name in its URL, or
-   * because its caller said so.
+   * Returns the token for a request, or `undefined` if the request must be sent without one: it goes to another origin,
+   * its URL contains user information, or its caller opted out.
    *
-   * @throws what `getAccessToken` throws; ConfigurationError where the token is not a Bearer token
+   * @throws the errors of `getAccessToken`; ConfigurationError if the token is not a Bearer token
    */
   authorize(request: OutgoingRequest): Promise<Authorization<Response> | undefined>;
-  /** Whether a token may follow a redirect. */
+  /** Returns whether the token may be sent along with a redirect. */
   mayFollow(from: URL, to: URL): boolean;
 }
 
-/** The token of one request. It does not print. */
+/** The token of one request. Hides it from `util.inspect` and `JSON.stringify`. */
 export class Authorization<Response> {
-  readonly #renew: (answer: ResponseInfo<Response>) => Promise<string | undefined>;
+  readonly #renew: (info: ResponseInfo<Response>) => Promise<string | undefined>;
   readonly #header: string;
 
-  /** Adapters get theirs from {@link Authorizer.authorize}. */
-  constructor(header: string, renew: (answer: ResponseInfo<Response>) => Promise<string | undefined>) {
+  /** Adapters obtain instances from {@link Authorizer.authorize}. */
+  constructor(header: string, renew: (info: ResponseInfo<Response>) => Promise<string | undefined>) {
     this.#header = header;
     this.#renew = renew;
   }
@@ -75,19 +78,23 @@ export class Authorization<Response> {
   }
 
   /**
-   * The header to send the request once more with; `undefined` where the response is the caller's: it is no 401, or one
-   * about rights and not about the token, or the request cannot be sent twice (the token is renewed all the same, for
-   * the next call), or the token is so new that another one would not help. Ask once per request.
+   * Returns the header for retrying the request, or `undefined` if the caller should get the response: it is not a 401,
+   * or the 401 concerns permissions rather than the token, or the token is too recent for a new one to help, or the
+   * request cannot be sent twice (the token is then renewed for the next call). Call this once per request.
    *
-   * @throws SignInRequiredError, RefreshFailedError, ConfigurationError, StoreError where the renewal failed; what
-   * `isUnauthorized` throws
+   * @throws SignInRequiredError, RefreshFailedError, ConfigurationError, StoreError if the renewal failed; also the
+   * errors of `isUnauthorized`
    */
-  renew(answer: ResponseInfo<Response>): Promise<string | undefined> {
-    return this.#renew(answer);
+  renew(info: ResponseInfo<Response>): Promise<string | undefined> {
+    return this.#renew(info);
   }
 }
 
-/** The policy for the tokens of one client. `origins` is fixed here. */
+/**
+ * Creates the policy for the requests of one client. Reads `origins` once.
+ *
+ * @throws TypeError if an origin is invalid, or neither `origins` nor an absolute `baseURL` is given
+ */
 export function createAuthorizer<Response>(
   tokens: TokenSource,
   options: AuthorizerOptions<Response>,
@@ -95,25 +102,25 @@ export function createAuthorizer<Response>(
   const { isUnauthorized } = options;
   const isAllowed = toPredicate(options.origins === undefined ? [originOf(options.baseURL)] : options.origins);
   const mayFollow = (from: URL, to: URL) => from.origin === to.origin && isAllowed(to);
-  const isRejection = (answer: ResponseInfo<Response>) =>
-    isUnauthorized ? isUnauthorized(answer.response) : isInvalidToken(answer);
+  const isRejection = (info: ResponseInfo<Response>) =>
+    isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info);
   return {
     mayFollow,
     async authorize({ url, signal, unexpired }) {
-      const settings: RequestTokenOptions = unexpired?.() ?? {};
-      const source = settings.tokens ?? tokens;
+      const overrides: RequestTokenOptions = unexpired?.() ?? {};
+      const source = overrides.tokens ?? tokens;
       if (!url || url.username || url.password || source === false || !isAllowed(url)) return undefined;
       const { accessToken, tokenType } = await source.getTokenSet({ signal });
       if (tokenType.toLowerCase() !== "bearer") {
         throw new ConfigurationError(`The session's token type is "${tokenType}"; only Bearer tokens can be attached.`);
       }
-      return new Authorization(toHeader(accessToken), async (answer) => {
-        const by = new URL(answer.url ?? "", url);
-        // a redirect to another origin went without the token, so that its answer says nothing about it
-        if (!mayFollow(url, by) || !(await isRejection(answer))) return undefined;
+      return new Authorization(toHeader(accessToken), async (info) => {
+        const responseUrl = new URL(info.url ?? "", url);
+        // a redirect to another origin went without the token, so its response says nothing about the token
+        if (!mayFollow(url, responseUrl) || !(await isRejection(info))) return undefined;
         const renewal = source.replaceRejected(accessToken, { signal });
-        if (settings.retry === false || !isReplayable(answer.body) || (isRedirect(url, by) && !isSafe(answer))) {
-          renewal.catch(() => {}); // the next call meets the same error, and throws it
+        if (overrides.retry === false || !isReplayable(info.body) || (isRedirect(url, responseUrl) && !isSafe(info))) {
+          renewal.catch(() => {}); // the next call runs into the same error, and throws it
           return undefined;
         }
         return renewal.then(toHeader, ignoreJustObtained);
@@ -127,7 +134,7 @@ export const ORIGINS = "an array of origins or a function";
 const originOf = (baseURL: string | undefined): string => {
   if (baseURL && URL.canParse(baseURL)) return new URL(baseURL).origin;
   throw new TypeError(
-    `origins: needed, because ${baseURL === undefined ? "there is no base URL" : "the base URL is not absolute"}. Give the origins that may get the token, as in ["https://api.example.com"].`,
+    `origins: needed, because ${baseURL === undefined ? "there is no base URL" : "the base URL is not absolute"}. Pass the origins that may receive the token, as in ["https://api.example.com"].`,
   );
 };
 
@@ -136,36 +143,42 @@ const toOrigin = (given: unknown, index: number): string => {
   const isBare = url && url.origin !== "null" && `${url.origin}/` === url.href && !/[?#]/.test(String(given));
   if (isBare) return url.origin;
   throw new TypeError(
-    `origins[${index}]: expected scheme, host and port, as in "https://api.example.com", not ${describeType(given)}${url ? " with more in it" : ""}.`,
+    `origins[${index}]: expected scheme, host and port, as in "https://api.example.com", not ${url ? "a URL with more than these parts" : describeType(given)}.`,
   );
 };
 
-/** @throws TypeError which names the origin that is none, and never its value */
+/**
+ * Converts the option to a predicate.
+ *
+ * @throws TypeError that names the invalid entry, never its value
+ */
 const toPredicate = (origins: Origins): ((url: URL) => boolean) => {
-  // only `true`: a promise, as an asynchronous function returns it, would let every origin pass
+  // compared with `true`, because the promise of an asynchronous function would allow every origin
   if (typeof origins === "function") return (url) => origins(url) === true;
   if (!Array.isArray(origins)) throw new TypeError(`origins: expected ${ORIGINS}, not ${describeType(origins)}.`);
   const allowed = new Set(origins.map(toOrigin));
   return (url) => allowed.has(url.origin);
 };
 
-/** A client that is given any other character for a header quotes it in its error. */
+/** Builds the header. Rejects characters that clients would quote, with the token, in an error about the header. */
 const toHeader = (accessToken: string): string => {
   if (/^[\x20-\x7e\x80-\xff]+$/.test(accessToken)) return `Bearer ${accessToken}`;
-  throw new ConfigurationError("The access token holds characters that no header can carry. Sign in with another one.");
+  throw new ConfigurationError(
+    "The access token contains characters that are not allowed in an HTTP header. Sign in with a different one.",
+  );
 };
 
-/** RFC 6750 §3.1: `insufficient_scope` is about rights, which a new token would not change. */
+/** RFC 6750 §3.1: `insufficient_scope` concerns permissions, which a new token would not change. */
 const isInvalidToken = ({ status, headers }: Pick<ResponseInfo<unknown>, "status" | "headers">): boolean =>
   status === 401 && !/\berror\s*=\s*"?insufficient_scope\b/i.test(String(headerOf(headers, "www-authenticate")));
 
 const headerOf = (headers: ResponseHeaders, name: string): unknown =>
   typeof headers.get === "function" ? headers.get(name) : Reflect.get(headers, name);
 
-/** But for the fragment, which servers do not see. */
-const isRedirect = (asked: URL, by: URL): boolean => asked.href.split("#")[0] !== by.href.split("#")[0];
+/** Returns whether the URLs differ by more than the fragment, which is not sent to servers. */
+const isRedirect = (requested: URL, final: URL): boolean => requested.href.split("#")[0] !== final.href.split("#")[0];
 
-/** RFC 9110 §9.2.1, as far as it matters here. */
+/** Returns whether the method is safe (RFC 9110 §9.2.1): GET or HEAD, the only ones that matter here. */
 const isSafe = ({ method = "GET" }: Pick<ResponseInfo<unknown>, "method">): boolean => /^(GET|HEAD)$/i.test(method);
 
 /** Streams, iterators and async iterables can be read only once. */

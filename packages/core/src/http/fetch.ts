@@ -6,27 +6,28 @@ import type { WithRequestOptions } from "./per-request.ts";
 
 /** Options of {@link createFetch}. */
 export interface FetchOptions {
-  /** Where the token may go. */
+  /** The origins that may receive the token. */
   readonly origins: Origins;
-  /** The `fetch` to send with. Default: the global one. */
+  /** The `fetch` implementation to use. Default: the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
   /**
-   * Whether the server refused the token, where it says so in another way than with status 401. To read the body, read
-   * that of a clone.
+   * Returns whether the server rejected the token, for APIs that do not signal this with a 401. To read the body, clone
+   * the response first.
    */
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
 
 /**
- * A `fetch` that attaches the access token to requests to `origins`, and sends a request once more after a 401.
+ * Creates a `fetch` that attaches the access token to requests to `origins`, and retries a request once after a 401.
  *
- * A request that carries its own `Authorization` is left alone. A stream body is not sent twice: its 401 is yours, and
- * the token is renewed for the next call, and so it is with a POST that was redirected. `fetch` follows redirects by
- * itself: a function for `origins` is not asked about one within an origin. The body of a `Request` is kept in memory
- * until it was answered. Rejects,
- * besides what `fetch` rejects with, as `getAccessToken` does. `perRequest` makes options for a single request.
+ * A request with its own `Authorization` header is sent unchanged. A request with a stream body is not sent twice, nor
+ * is a redirected POST: the caller gets the 401, and the token is renewed for the next call. `fetch` itself follows
+ * redirects, so a function for `origins` is not consulted about redirects within an origin. The body of a `Request` is
+ * kept in memory until the response arrives. `perRequest` creates options for a single request.
  *
- * @throws TypeError where an option makes no sense
+ * The returned function rejects like `fetch`, and also like `getAccessToken`.
+ *
+ * @throws TypeError if an option is invalid
  */
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
   checkOptions("createFetch", optionTable, options);
@@ -37,12 +38,12 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     const { target, url, headers, signal } = toCall(input, init);
     const authorization = await authorizer.authorize({ url, signal, unexpired: init?.unexpired });
     if (!authorization) return send(target, init);
-    const sendWith = (what: typeof target, header: string) => {
+    const sendWith = (request: typeof target, header: string) => {
       headers.set("authorization", header);
-      return send(what, { ...init, headers });
+      return send(request, { ...init, headers });
     };
     const response = await sendWith(copy(target), authorization.header);
-    const answer = {
+    const info = {
       response,
       status: response.status,
       headers: response.headers,
@@ -50,7 +51,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       method: init?.method ?? (isRequest(target) ? target.method : undefined),
       body: init?.body,
     };
-    const header = await authorization.renew(answer).catch(async (error: unknown) => {
+    const header = await authorization.renew(info).catch(async (error: unknown) => {
       await discard(response);
       throw error;
     });
@@ -66,7 +67,7 @@ const optionTable = {
   isUnauthorized: [functionSchema, "a function from a Response to true or false"],
 } as const satisfies OptionTable & Record<keyof FetchOptions, unknown>;
 
-/** What `fetch` would take from its arguments at once. No `url`: the token is not asked for. */
+/** Reads the arguments as `fetch` would. `url` is `undefined` if the request has its own `Authorization` header. */
 function toCall(input: RequestInfo | URL, init: RequestInit | undefined) {
   const target = isRequest(input) ? input : String(input);
   const request = isRequest(target) ? target : undefined;
@@ -79,18 +80,18 @@ function toCall(input: RequestInfo | URL, init: RequestInit | undefined) {
   };
 }
 
-/** A request whose body can still be sent after the copy was. */
+/** Returns a copy to send first, so that the body of the original can still be sent. */
 const copy = (target: Request | string): Request | string =>
   isRequest(target) && target.body ? target.clone() : target;
 
-/** By shape: the `fetch` that was given may come with a Request class of its own. */
+/** Checks the shape, because a custom `fetch` may come with its own `Request` class. */
 const isRequest = (input: RequestInfo | URL): input is Request => typeof input === "object" && "clone" in input;
 
-/** Relative to the page or worker, where there is one; undefined where fetch will complain itself. */
+/** Resolves a URL relative to the page or worker, if any. Returns `undefined` if `fetch` will reject it anyway. */
 const toUrl = (given: string): URL | undefined => {
   const base = globalThis.location?.href;
   return URL.canParse(given, base) ? new URL(given, base) : undefined;
 };
 
-/** Frees the connection. Where that fails, it is free already. */
+/** Frees the connection. A failure means that it is already free. */
 const discard = async (response: Response): Promise<void> => response.body?.cancel().catch(() => {});

@@ -2,25 +2,28 @@ import * as z from "zod/mini";
 import type { TokenSource } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
 
-/** What one request wants otherwise than the client's other requests. */
+/** Per-request overrides. */
 export interface RequestTokenOptions {
-  /** `false`: no token. Another manager: its token, to the same origins. */
+  /** `false` sends no token; another manager sends its own token, to the same origins. */
   readonly tokens?: TokenSource | false | undefined;
-  /** `false`: a 401 is the caller's at once; the token is renewed for the next call. Default: `true`. */
+  /**
+   * Whether to retry after a 401. With `false`, the caller gets the 401, and the token is renewed for the next call.
+   * Default `true`.
+   */
   readonly retry?: boolean | undefined;
 }
 
-/** {@link RequestTokenOptions} among the options of a request. */
+/** {@link RequestTokenOptions} as part of the options of a request. */
 export interface WithRequestOptions {
-  /** Returns the settings: a function, because clients copy and print their options. */
+  /** Returns the overrides. It is a function, because clients copy and print their options. */
   readonly unexpired: () => RequestTokenOptions;
 }
 
 /**
- * Options for one request of a client that has tokens: `{ tokens: false }` sends it without, `{ tokens: another }` with
- * those of another manager, `{ retry: false }` leaves its 401 to the caller.
+ * Creates options for a single request: `{ tokens: false }` sends it without a token, `{ tokens: other }` with that of
+ * another manager, and `{ retry: false }` leaves a 401 to the caller.
  *
- * @throws TypeError where a setting makes no sense
+ * @throws TypeError if an option is invalid
  */
 export function perRequest(options: RequestTokenOptions): RequestInit & WithRequestOptions {
   checkOptions("perRequest", optionTable, options);

@@ -9,15 +9,15 @@ import type { Settings } from "./options.ts";
 import { type Context, initialSession, isDue, isUsable, type Session, stateOf, validUntil } from "./session.ts";
 import { type Effect, type Event, type Progress, transition } from "./state-machine.ts";
 
-/** What a caller wants. */
+/** A caller's request for tokens. */
 export type TokenRequest =
   | { readonly type: "token-requested"; readonly refresh: boolean }
   | { readonly type: "token-rejected"; readonly accessToken: string };
 
-/** A renewal that runs, and what it is for. `done`: whether it changed something. */
+/** A renewal in progress. `done` resolves to whether it changed anything. */
 type Renewal = { readonly reason: RenewalReason; readonly done: Promise<boolean> };
 
-/** Feeds events to the machine and runs its effects. Decides nothing itself. */
+/** Runs the effects of the state machine and feeds the results back as events. Makes no decisions itself. */
 export class Driver implements RefreshHost {
   readonly records: RecordStore;
   readonly #settings: Settings;
@@ -31,7 +31,9 @@ export class Driver implements RefreshHost {
   #waiting = 0;
   #isClosed = false;
   #stopWatching: (() => void) | undefined;
-  /** What nearly every call gets: made once per token, handed out while the clock stands before `#validUntil`. */
+  /**
+   * The result of nearly every call: created once per token, and returned as long as the time is before `#validUntil`.
+   */
   #resolved: { readonly tokenSet: Promise<TokenSet>; readonly accessToken: Promise<string> } | undefined;
   #validUntil = Number.NEGATIVE_INFINITY;
 
@@ -54,21 +56,21 @@ export class Driver implements RefreshHost {
     return stateOf(this.#session, this.#context());
   }
 
-  /** The tokens, where they can be handed out without asking. */
+  /** Returns the tokens if they can be handed out without consulting the state machine. */
   cached(options: CallOptions | undefined) {
     return this.#settings.clock.now() < this.#validUntil && !options?.signal?.aborted ? this.#resolved : undefined;
   }
 
   assertOpen(): void {
-    if (this.#isClosed) throw new TypeError("This token manager was closed. Make another one.");
+    if (this.#isClosed) throw new TypeError("This token manager is closed. Create a new one.");
   }
 
-  /** The stored session, with what the store has refused so far. */
+  /** Loads the stored session, including changes that the store has not accepted yet. */
   stored(): Promise<Stored | undefined> {
     return this.#protocol.load();
   }
 
-  /** The session is another one, or over: nothing of the old one is left to be written. */
+  /** Replaces the session by a new or ended one, and discards what was still to be written of the old one. */
   replaceSession(record: SessionRecord | undefined, source: RecordSource): void {
     this.#protocol.discardPending();
     this.observe(record, source);
@@ -83,18 +85,18 @@ export class Driver implements RefreshHost {
     this.#isClosed = true;
     this.#validUntil = Number.NEGATIVE_INFINITY;
     this.#stopWatching?.();
-    await this.#renewal?.done.catch(() => {}); // whoever waits for it gets the error
+    await this.#renewal?.done.catch(() => {}); // reported to the callers that wait for it
     await this.#protocol.close();
   }
 
-  /** Asks the machine, does what it says, and asks again with what came of it, until it gives or refuses. */
+  /** Runs the effects of the state machine, and dispatches again with the results, until it resolves or rejects. */
   async resolveTokens(request: TokenRequest, { signal }: CallOptions = {}): Promise<TokenSet> {
     this.assertOpen();
     let progress: Progress = {};
     for (;;) {
       signal?.throwIfAborted();
-      const effects = this.#dispatch({ ...request, progress: progress });
-      const tokens = this.#session.record?.tokens; // of the session that was asked about
+      const effects = this.#dispatch({ ...request, progress });
+      const tokens = this.#session.record?.tokens; // before an effect can replace the session
       for (const effect of effects) progress = await this.#perform(effect, progress, signal);
       if (tokens && effects.some((effect) => effect.do === "resolve")) return tokens;
     }
@@ -121,14 +123,17 @@ export class Driver implements RefreshHost {
     }
   }
 
-  /** A renewal that changed nothing leaves the question as it was, and so does one that failed at something else. */
+  /**
+   * Waits for a renewal and returns the caller's progress. A renewal that changed nothing leaves it as it was, and so
+   * does one that failed but had been started for another reason.
+   */
   async #waitForRenewal(reason: RenewalReason, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     this.assertOpen();
     this.#waiting++;
     const renewal = this.#renew(reason);
     const next = renewal.done.then((changed) => (changed ? { loaded: true, renewed: true } : progress));
-    const judged = renewal.reason === reason ? next : next.catch(() => progress);
-    return this.#settle(judged, progress, signal).finally(() => {
+    const step = renewal.reason === reason ? next : next.catch(() => progress);
+    return this.#settle(step, progress, signal).finally(() => {
       this.#waiting--;
     });
   }
@@ -142,12 +147,12 @@ export class Driver implements RefreshHost {
     }
   }
 
-  /** Starts a renewal, or joins the one that runs, whatever that is for. */
+  /** Starts a renewal, or joins the current one even if it was started for another reason. */
   #renew(reason: RenewalReason): Renewal {
     if (this.#renewal) return this.#renewal;
     const done = Promise.resolve().then(() => this.#runRenewal(reason));
-    done.catch(() => {}); // told as an event, and to whoever waits
-    this.#renewal = { reason: reason, done };
+    done.catch(() => {}); // reported as an event, and to the callers that wait
+    this.#renewal = { reason, done };
     return this.#renewal;
   }
 
@@ -168,7 +173,7 @@ export class Driver implements RefreshHost {
     }
   }
 
-  /** Looks at the store. */
+  /** Loads the record from the store. Concurrent calls share one load. */
   load(): Promise<void> {
     this.#loading ??= this.#loadRecord().finally(() => {
       this.#loading = undefined;
@@ -179,7 +184,8 @@ export class Driver implements RefreshHost {
   async #loadRecord(): Promise<void> {
     const before = this.#observations;
     const stored = await this.#protocol.load();
-    if (this.#observations === before) this.observe(stored?.record, "store"); // else something newer was seen meanwhile
+    // if a record was observed during the load, that one is newer
+    if (this.#observations === before) this.observe(stored?.record, "store");
   }
 
   #watch(): void {
@@ -187,16 +193,16 @@ export class Driver implements RefreshHost {
     try {
       this.#stopWatching ??= this.#settings.store.watch?.(() => this.#onChange());
     } catch {
-      // a store that cannot watch is looked at when the session is due
+      // if watching fails, the store is checked when the session is due
     }
   }
 
-  /** A renewal looks by itself, and what it may have missed is looked at when it has ended. */
+  /** Reloads after a change in the store. A renewal loads by itself; what it may have missed is loaded when it ends. */
   #onChange(): void {
     this.#hasPendingChange = this.#renewal !== undefined;
     if (this.#hasPendingChange) this.#protocol.wake();
     if (this.#isClosed || this.#hasPendingChange) return;
-    this.load().catch(() => {}); // the next call meets the same error
+    this.load().catch(() => {}); // the next call runs into the same error
   }
 
   observe(record: SessionRecord | undefined, source: RecordSource): void {
@@ -219,19 +225,19 @@ export class Driver implements RefreshHost {
   }
 
   #dispatch(event: Event): readonly Effect[] {
-    const conditions = this.#context();
-    const { session, effects } = transition(this.#session, event, conditions);
+    const ctx = this.#context();
+    const { session, effects } = transition(this.#session, event, ctx);
     const tokens = session.record?.tokens;
     if (tokens && tokens !== this.#session.record?.tokens) {
       this.#resolved = { tokenSet: Promise.resolve(tokens), accessToken: Promise.resolve(tokens.accessToken) };
     }
     this.#session = session;
-    this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, conditions);
+    this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, ctx);
     for (const effect of effects) if (effect.do === "announce") this.announce(effect.event);
     return effects;
   }
 
-  /** What the token endpoint said was announced as it came. */
+  /** Announces a failure of the store. The protocol has already announced those of the token endpoint. */
   #announceFailure(error: unknown): void {
     if (!UnexpiredError.is(error) || !error.code.startsWith("STORE_")) return;
     this.announce({ type: "refresh-failed", code: error.code, retryAt: undefined });
@@ -239,7 +245,7 @@ export class Driver implements RefreshHost {
 
   announce(event: SessionEvent): void {
     for (const listener of this.#listeners) {
-      // a listener's mistake is not the session's, also where it is asynchronous
+      // an exception of a listener, even an asynchronous one, must not affect the session
       new Promise<void>((resolve) => resolve(listener(event))).catch(() => {});
     }
   }

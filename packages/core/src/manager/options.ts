@@ -11,7 +11,7 @@ import type { Rules } from "./session.ts";
 
 const DEFAULT_WINDOW = 5 * 60_000;
 
-const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // also Infinity
+const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // Infinity is allowed
 const methods = (names: readonly string[], schema: z.ZodMiniType) =>
   z.looseObject(Object.fromEntries(names.map((name) => [name, schema])));
 
@@ -46,14 +46,14 @@ const managerOptions = {
   staleIfError: [z.boolean(), "true or false"],
   clock: [
     methods(["now", "monotonic", "setTimer", "random"], z.optional(functionSchema)),
-    "{ now?, monotonic?, setTimer?, random? }, functions all",
+    "{ now?, monotonic?, setTimer?, random? }, each a function",
   ],
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
 
 const isHolder = (holder: unknown): boolean =>
   z.optional(z.looseObject({ id: z.string(), isGone: functionSchema })).safeParse(holder).success;
 
-/** The options of a manager, checked and completed. */
+/** The validated options of a manager, with defaults applied. */
 export interface Settings {
   readonly store: TokenStore;
   readonly refresh: RefreshFunction | undefined;
@@ -63,7 +63,11 @@ export interface Settings {
   readonly clock: Clock;
 }
 
-/** @throws TypeError which names the option, the type of what was given, and what is accepted */
+/**
+ * Validates the options and applies the defaults.
+ *
+ * @throws TypeError that names the option, the type of its value, and what is accepted
+ */
 export function parseOptions(given: TokenManagerOptions): Settings {
   checkOptions("createTokenManager", managerOptions, given);
   return {
@@ -84,7 +88,7 @@ export function parseOptions(given: TokenManagerOptions): Settings {
 const withoutUndefined = <T extends object>(given: T | undefined): Partial<T> =>
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
 
-/** What it returns is stored, and compared with what was. */
+/** Checks what the `account` option returns, because it is stored and compared with stored values. */
 const checkedAccount =
   (account: (tokens: TokenSet) => string | undefined) =>
   (tokens: TokenSet): string | undefined => {
@@ -102,4 +106,4 @@ function callAccount(account: (tokens: TokenSet) => unknown, tokens: TokenSet): 
 }
 
 const accountError = (cause: Error): TypeError =>
-  new TypeError("account: the function threw; see the cause.", { cause });
+  new TypeError("account: the function threw an error. See its cause.", { cause });

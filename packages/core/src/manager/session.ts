@@ -1,28 +1,28 @@
 import { isSameAccount, type SessionRecord } from "../record/record.ts";
 import type { DeadReason, SessionState } from "../types.ts";
 
-/** What one manager knows of its session. Never changed in place. */
+/** The session as one manager knows it. Immutable. */
 export interface Session {
-  /** The record as last seen; absent where there is none, or `loaded` is false. */
+  /** The record as last observed; `undefined` if none exists or none has been loaded yet. */
   readonly record?: SessionRecord | undefined;
   readonly isLoaded: boolean;
-  /** Whose session this manager keeps: the first one that it saw or signed in. */
+  /** The account whose session this manager keeps: that of the first record observed, or of the last sign-in. */
   readonly account?: string | undefined;
-  /** Whether a renewal runs in this manager. */
+  /** Whether a renewal is running in this manager. */
   readonly isRenewing: boolean;
-  /** The access token that a resource server refused, while it is being replaced. */
+  /** The access token that a resource server rejected, while it is being replaced. */
   readonly rejected?: string | undefined;
-  /** Monotonic: before it, the clock alone starts no exchange. */
+  /** The monotonic time before which expiry alone does not start an exchange. */
   readonly noClockRefreshUntil: number;
-  /** Monotonic: before it, a refused access token is too new for its age to be the matter. */
+  /** The monotonic time before which a rejected access token is too recent for expiry to be the cause. */
   readonly noRejectionRefreshUntil: number;
-  /** Monotonic: before it, no renewal starts behind a usable token, because the last one found nothing to do. */
+  /** The monotonic time before which no background renewal starts, because the last renewal found nothing to do. */
   readonly nextCheckAt: number;
-  /** The state as last announced. */
+  /** The last announced state. */
   readonly announced?: SessionState | undefined;
 }
 
-/** What of the manager's options decides. */
+/** The manager's options that affect decisions. */
 export interface Rules {
   readonly canRefresh: boolean;
   /** Milliseconds. */
@@ -31,9 +31,9 @@ export interface Rules {
   readonly staleIfError: boolean;
 }
 
-/** The rules, and what goes on around them: two clocks in milliseconds. */
+/** The inputs of a decision: the rules, the location, and the readings of both clocks in milliseconds. */
 export interface Context extends Rules {
-  /** Where the session lives, for people. */
+  /** A human-readable location of the session. */
   readonly location: string;
   readonly now: number;
   readonly monotonic: number;
@@ -47,7 +47,7 @@ export const initialSession: Session = {
   nextCheckAt: Number.NEGATIVE_INFINITY,
 };
 
-/** The state of a session at a moment; `undefined` before the first load. */
+/** Returns the state of a session at the time of `ctx`, or `undefined` before the first load. */
 export function stateOf(session: Session, ctx: Context): SessionState | undefined {
   if (!session.isLoaded) return undefined;
   const reason = deadReasonOf(session, ctx);
@@ -60,8 +60,8 @@ export function stateOf(session: Session, ctx: Context): SessionState | undefine
 }
 
 /**
- * Until when, in epoch milliseconds, the access token can be handed out without a look at anything else: the way of
- * nearly every call. Minus infinity where each call has to look.
+ * Returns the time, in epoch milliseconds, until which calls can return the access token without any further check, as
+ * nearly all do. Minus infinity if every call needs the check.
  */
 export function validUntil(session: Session, ctx: Context): number {
   const { record } = session;
@@ -71,7 +71,7 @@ export function validUntil(session: Session, ctx: Context): number {
   return isRenewable(session, ctx) ? windowStart(record, expiresAt, ctx) : expiresAt;
 }
 
-/** Why there is nothing to refresh with, if that is so. */
+/** Returns the reason why the session cannot be used, or `undefined` if it is alive. */
 export function deadReasonOf(session: Session, ctx: Context): DeadReason | undefined {
   const { record } = session;
   if (!record) return "no_session";
@@ -84,17 +84,17 @@ export function deadReasonOf(session: Session, ctx: Context): DeadReason | undef
 export const isRenewable = ({ record }: Session, ctx: Context): boolean =>
   ctx.canRefresh && record?.tokens?.refreshToken !== undefined;
 
-/** Whether a record's access token may still be accepted, as far as we know. */
+/** Returns whether, as far as this manager knows, the record's access token is still accepted. */
 export function isUsable(session: Session, { tokens }: SessionRecord, { now }: Context): boolean {
   if (!tokens || tokens.accessToken === session.rejected) return false;
   return tokens.expiresAt === undefined || now < tokens.expiresAt;
 }
 
-/** From when to when the access token lives, in milliseconds; `undefined` where nobody said. */
+/** Returns the lifetime of the access token in milliseconds, or `undefined` if its expiry is unknown. */
 export const lifetimeOf = ({ tokens, obtainedAt }: SessionRecord): number | undefined =>
   tokens?.expiresAt === undefined ? undefined : Math.max(0, tokens.expiresAt - obtainedAt);
 
-/** Whether the clock says that the access token should be renewed. */
+/** Returns whether the access token is due for renewal, by its expiry or because it was rejected. */
 export function isDue(session: Session, ctx: Context): boolean {
   const { record } = session;
   if (!record?.tokens || !isRenewable(session, ctx)) return false;

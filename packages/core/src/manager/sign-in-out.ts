@@ -2,7 +2,7 @@ import { addSpent, currentDigest, endRecord, isSameAccount, type SessionRecord }
 import type { RecordStore, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 
-/** A session that starts now. */
+/** The session that a sign-in starts. */
 export interface NewSession {
   readonly tokens: TokenSet;
   readonly account: string | undefined;
@@ -11,14 +11,14 @@ export interface NewSession {
 }
 
 /**
- * Stores a new session in place of any other, and remembers the other's refresh token as spent. An exchange of the very
- * same refresh token that is in flight keeps its claim.
+ * Saves a new session in place of any other, and records the other's refresh token as spent. If an exchange of the same
+ * refresh token is in flight, it keeps its claim.
  */
 export async function saveSession(records: RecordStore, session: NewSession): Promise<SessionRecord> {
   let ours: SessionRecord | undefined;
   for (;;) {
     const stored = await records.load();
-    // An earlier try was stored after all, and somebody has gone on from there: with it, or with another account.
+    // An earlier save took effect after all, and another process has since refreshed it or signed in another account.
     if (stored && ours && stored.record.spent.includes(currentDigest(ours) ?? "")) {
       return isSameAccount(ours.account, stored.record) ? stored.record : ours;
     }
@@ -33,13 +33,13 @@ function replacementFor(stored: SessionRecord | undefined, session: NewSession):
   return { schema: 1, ...session, attempt, spent: addSpent(stored?.spent ?? [], currentDigest(stored), digest) };
 }
 
-/** What signing out left: the tombstone, and the tokens that it replaced. */
+/** The result of a sign-out: the tombstone, and the tokens that it replaced. */
 export interface SignOutResult {
   readonly record: SessionRecord | undefined;
   readonly tokens: TokenSet | undefined;
 }
 
-/** Ends the stored session, unless it is another account's. Signed out wins over whatever else is going on. */
+/** Ends the stored session, unless it belongs to another account. A sign-out wins over any concurrent operation. */
 export async function saveTombstone(
   records: RecordStore,
   load: () => Promise<Stored | undefined>,

@@ -4,22 +4,22 @@ import { CHECK_INTERVAL, type RecordSource, type RenewalReason } from "../refres
 import type { DeadReason, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { type Context, deadReasonOf, isRenewable, lifetimeOf, type Session, stateOf } from "./session.ts";
 
-/** What a caller has been through already, so that nobody goes in circles. */
+/** The steps already taken for a caller; prevents loops. */
 export interface Progress {
   readonly loaded?: boolean;
   readonly renewed?: boolean;
   readonly failure?: unknown;
 }
 
-/** `undefined`: there is no record. */
+/** A record was loaded or saved; `undefined` if none is stored. */
 type RecordObserved = {
   readonly type: "record-observed";
   readonly record: SessionRecord | undefined;
   readonly source: RecordSource;
 };
-/** A caller wants a token; `refresh`: a newer one, whatever the clock says. */
+/** A caller requested tokens; with `refresh`, new ones regardless of expiry. */
 type Requested = { readonly type: "token-requested"; readonly refresh: boolean; readonly progress: Progress };
-/** A resource server refused this access token. */
+/** A resource server rejected this access token. */
 type Rejected = { readonly type: "token-rejected"; readonly accessToken: string; readonly progress: Progress };
 
 export type Event =
@@ -27,17 +27,17 @@ export type Event =
   | Requested
   | Rejected
   | { readonly type: "renewal-started" }
-  /** `brought`: it changed something. */
+  /** `changed`: whether the renewal changed the session. */
   | { readonly type: "renewal-ended"; readonly changed: boolean };
 
 export type Effect =
-  /** Read the store, then ask again. */
+  /** Load the record, then dispatch the request again. */
   | { readonly do: "load" }
-  /** Start a renewal, or join the one that runs; `wait` for it, then ask again. */
+  /** Start a renewal or join the current one. With `wait`, wait for it and dispatch the request again. */
   | { readonly do: "renew"; readonly reason: RenewalReason; readonly wait: boolean }
-  /** Hand the tokens to the caller. */
+  /** Return the tokens to the caller. */
   | { readonly do: "resolve" }
-  /** Reject the caller. */
+  /** Reject the caller's request. */
   | { readonly do: "reject"; readonly error: unknown }
   | { readonly do: "announce"; readonly event: SessionEvent };
 
@@ -46,7 +46,7 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
-/** The whole state machine: what an event makes of a session, and what is to be done about it. Pure. */
+/** Applies an event to a session and returns the new session and the effects to run. A pure function. */
 export function transition(session: Session, event: Event, ctx: Context): Step {
   const step = react(session, event, ctx);
   const state = stateOf(step.session, ctx);
@@ -81,14 +81,14 @@ function react(session: Session, event: Event, ctx: Context): Step {
 }
 
 function onRecordObserved(session: Session, { record, source }: RecordObserved, ctx: Context): Step {
-  // Seen late, or put back by a foreign program: the next renewal restores ours.
+  // A late load, or another program restored an old record; in that case the next renewal saves ours again.
   if (source !== "sign-in" && isOutdatedRecord(session, record)) return { session, effects: [] };
   const account = source === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, isLoaded: true, account };
   if (!record?.tokens || isSameTokens(record.tokens, record.obtainedAt, session)) return { session: next, effects: [] };
   const age = source === "store" ? ctx.now - record.obtainedAt : 0;
-  const isTheirs = source === "store" || source === "change";
-  const isAdopted = isTheirs && session.record?.tokens !== undefined && isSameAccount(account, record);
+  const isExternal = source === "store" || source === "change";
+  const isAdopted = isExternal && session.record?.tokens !== undefined && isSameAccount(account, record);
   return {
     session: { ...next, rejected: undefined, ...cooldowns(record, age, ctx) },
     effects: isAdopted
@@ -97,7 +97,7 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   };
 }
 
-/** Another account's is no older version of ours. */
+/** A record of another account never counts as an older version of this session. */
 const isOutdatedRecord = (session: Session, record: SessionRecord | undefined): boolean =>
   record !== undefined && isSameAccount(session.account, record) && isOutdated(record, session.record);
 
@@ -106,7 +106,10 @@ const isSameTokens = (tokens: TokenSet, obtainedAt: number, { record }: Session)
   record.tokens.refreshToken === tokens.refreshToken &&
   record.obtainedAt === obtainedAt;
 
-/** Tokens that came from an exchange `age` milliseconds ago are not renewed by the clock, nor by a 401, for a while. */
+/**
+ * Returns until when tokens that were obtained `age` milliseconds ago by an exchange are not renewed again because of
+ * their expiry or a 401.
+ */
 function cooldowns(
   record: SessionRecord,
   age: number,
@@ -137,15 +140,18 @@ function onTokenRequested(session: Session, progress: Progress, ctx: Context): r
   return isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
 }
 
-/** The token can be handed out, and should be renewed: behind it, unless its end is unknown or nobody wants that. */
+/**
+ * Handles a token that is usable but due for renewal: renews in the background, unless the option is off or the expiry
+ * is unknown.
+ */
 function onUsable(session: Session, ctx: Context): readonly Effect[] {
   if (!isRenewable(session, ctx)) return RESOLVE;
-  const isEndKnown = session.record?.renewed || session.record?.tokens?.expiresAt !== undefined;
-  if (!isEndKnown || !ctx.background) return renewFirst("clock");
+  const isExpiryKnown = session.record?.renewed || session.record?.tokens?.expiresAt !== undefined;
+  if (!isExpiryKnown || !ctx.background) return renewFirst("clock");
   return session.isRenewing || ctx.monotonic < session.nextCheckAt ? RESOLVE : RESOLVE_AND_RENEW;
 }
 
-/** Nothing is loaded, or the session is dead as far as we know: somebody may have signed in meanwhile. */
+/** Nothing is loaded, or the session is known to be dead. Loads first, because another process may have signed in. */
 function onNoSession(reason: DeadReason | undefined, progress: Progress, ctx: Context): readonly Effect[] {
   if (progress.failure !== undefined) return reject(progress.failure);
   return progress.loaded && reason ? reject(new SignInRequiredError(reason, ctx.location)) : LOAD;
@@ -170,8 +176,8 @@ function onRejection(session: Session, { accessToken, progress }: Rejected, ctx:
   const rejected: Session = { ...session, rejected: accessToken };
   const reason = deadReasonOf(rejected, ctx);
   if (reason) return stay(reject(new SignInRequiredError(reason, ctx.location)));
-  const fresh = session.noRejectionRefreshUntil - ctx.monotonic;
-  if (fresh <= 0 && !progress.renewed) return { session: rejected, effects: renewFirst("rejection") };
-  const retryAt = ctx.now + Math.max(0, Math.round(fresh));
+  const cooldown = session.noRejectionRefreshUntil - ctx.monotonic;
+  if (cooldown <= 0 && !progress.renewed) return { session: rejected, effects: renewFirst("rejection") };
+  const retryAt = ctx.now + Math.max(0, Math.round(cooldown));
   return stay(reject(new RefreshFailedError(retryAt, { reason: "just_obtained" })));
 }

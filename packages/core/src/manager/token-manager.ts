@@ -17,9 +17,9 @@ import { parseOptions, type Settings } from "./options.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
 /**
- * Makes a manager that keeps one session alive.
+ * Creates a manager that keeps one session alive.
  *
- * @throws TypeError for an option that makes no sense; it names the option and what is accepted
+ * @throws TypeError if an option is invalid; names the option and what is accepted
  */
 export const createTokenManager = (options: TokenManagerOptions = {}): TokenManager =>
   new Manager(parseOptions(options));
@@ -34,8 +34,8 @@ class Manager implements TokenManager {
   }
 
   getAccessToken(options?: CallOptions): Promise<string> {
-    const ready = this.#driver.cached(options);
-    if (ready) return ready.accessToken;
+    const cached = this.#driver.cached(options);
+    if (cached) return cached.accessToken;
     return this.#driver
       .resolveTokens({ type: "token-requested", refresh: false }, options)
       .then(({ accessToken }) => accessToken);
@@ -49,7 +49,8 @@ class Manager implements TokenManager {
   }
 
   async refresh(options?: CallOptions): Promise<TokenSet> {
-    if (!this.#settings.refresh) throw new TypeError("refresh(): this manager was made without a refresh function.");
+    if (!this.#settings.refresh)
+      throw new TypeError("refresh(): this token manager has no refresh function. Pass one in the option `refresh`.");
     return this.#driver.resolveTokens({ type: "token-requested", refresh: true }, options);
   }
 

@@ -1,11 +1,12 @@
 import { addSpent, currentDigest, type SessionRecord, serialiseRecord, tryParseRecord } from "./record.ts";
 
 /**
- * For stores that keep the session in two places: which string is the truth, where `truth` is the one under
- * compare-and-set and `found` stands in a place that other programs write to.
+ * Decides which string is current, for stores that keep the session in two places: `stored` is under compare-and-set;
+ * `external` comes from a place that other programs write to.
  *
- * Returns `truth` where `found` is older (its refresh token is spent, or its tokens were obtained earlier), a merged
- * string where it holds a newer session, and `found` where that is no session at all: loading it then says so.
+ * Returns `stored` if `external` is older (its refresh token is spent, or its tokens were obtained earlier), and a
+ * merged string if `external` holds a newer session. If one of them is not a session, returns `external`; if that is
+ * the invalid one, loading it then reports the error.
  */
 export function reconcileRecords(stored: string, external: string): string {
   const [current, other] = [tryParseRecord(stored), tryParseRecord(external)];

@@ -4,32 +4,32 @@ import type { StoredValue, TokenSet, TokenStore } from "../types.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
 
-/** A record and the version under which it is stored. */
+/** A stored record and its version. */
 export interface Stored {
   readonly record: SessionRecord;
   readonly version: string;
 }
 
-/** A store that may notice that others write past it, as that of `fromKeyValue` does. */
+/** A store that may detect writes that bypass it, such as a store made by `fromKeyValue`. */
 interface ObservedStore extends TokenStore {
   readonly isShared?: boolean;
 }
 
-const SECRETS_KEPT = 12; // three for each token set: an error may be about the one before
+const SECRETS_KEPT = 12; // up to three per token set; an error may concern an earlier one
 
-/** A store of records over a store of strings, with every failure in our own terms. */
+/** Stores records in a store of strings, and turns every failure into a `StoreError`. */
 export class RecordStore {
   readonly #store: ObservedStore;
   readonly #accountOf: (tokens: TokenSet) => string | undefined;
-  /** Of the records that went through here last: no error may show them. */
+  /** The secrets of the latest records, which must not appear in any error. */
   #secrets: readonly string[] = [];
-  /** What was parsed last: nearly every look finds the same string again. */
+  /** The last parsed string and its record, because nearly every load returns the same string. */
   #parsed: { readonly value: string; readonly record: SessionRecord } | undefined;
 
   #isShared = false;
   readonly #onShared: () => void;
 
-  /** `onShared` is called once, where others write past the store, whose compare-and-set does not reach them. */
+  /** Calls `onShared` once if other writers bypass the store, because its compare-and-set does not cover them. */
   constructor(store: TokenStore, accountOf: (tokens: TokenSet) => string | undefined, onShared = () => {}) {
     this.#store = store;
     this.#accountOf = accountOf;
@@ -53,10 +53,10 @@ export class RecordStore {
   }
 
   /**
-   * Saves over `expected`; `undefined` where somebody else saved first. A failed save may have worked all the same, so
-   * it is followed by a look.
+   * Saves over `expected`. Resolves to `undefined` if another process saved first. Loads again after a failed save,
+   * which may have taken effect.
    *
-   * @throws StoreError where the record is certainly not stored, or nobody can tell
+   * @throws StoreError if the record is certainly not stored, or the outcome cannot be determined
    */
   async save(record: SessionRecord, expected: Stored | undefined): Promise<Stored | undefined> {
     const value = serialiseRecord(record);
@@ -91,19 +91,21 @@ export class RecordStore {
     }
   }
 
-  /** A store's own error is about its own place; what it wraps may hold the record. */
+  /**
+   * Redacts an error of the store. A `StoreError` keeps its location; its other parts and its cause may hold secrets.
+   */
   #toStoreError(error: unknown, problem: string): StoreError {
     const secrets = this.#secrets;
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
       const { code, location, cause } = error;
-      const [told, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
-      return new StoreError(code, { location, problem: told, hint: hint, cause: cause && redact(cause, secrets) });
+      const [problemText, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
+      return new StoreError(code, { location, problem: problemText, hint, cause: cause && redact(cause, secrets) });
     }
     const cause = redact(error, secrets);
     return new StoreError("STORE_UNAVAILABLE", {
       location: this.location,
       problem: `${problem} (${cause.message})`,
-      hint: "Nothing was lost; see the cause, and try again.",
+      hint: "No data was lost. Check the cause, and try again.",
       cause,
     });
   }

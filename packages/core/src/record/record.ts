@@ -4,32 +4,32 @@ import { StoreError } from "../errors.ts";
 import { hideSecrets, tokenSetSchema } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
 
-/** SHA-256 of a refresh token, base64url: enough to recognise it, useless to present. */
+/** The SHA-256 digest of a refresh token in base64url. It identifies the token but cannot be used in its place. */
 export type Digest = string;
 
 const attemptSchema = z.object({
-  /** Names the claim; unique. */
+  /** The unique ID of the claim. */
   id: z.string(),
-  /** Of the refresh token that is presented. */
+  /** The digest of the refresh token that is presented. */
   digest: z.string(),
-  /** Who claimed it, where the store knows holders. */
+  /** The process that made the claim, if the store identifies holders. */
   holder: z.optional(z.string()),
-  /** By its owner's clock, in epoch milliseconds. */
+  /** The time of the claim by its holder's clock, in epoch milliseconds. */
   claimedAt: z.number(),
-  /** How long the claim holds, in milliseconds from when one first sees it. */
+  /** How long the claim is valid, in milliseconds from when an observer first sees it. */
   lease: z.number(),
-  /** `claimed`: an exchange may be in flight. `failed`: answered, or never sent. `lost`: sent, no complete answer. */
+  /** `claimed`: an exchange may be in flight. `failed`: error response, or not sent. `lost`: no complete response. */
   status: z.enum(["claimed", "failed", "lost"]),
-  /** Whether the digest had been presented before, by an attempt that was lost. */
+  /** `true` if an earlier attempt presented the same refresh token and its response was lost. */
   afterLoss: z.boolean(),
-  /** Exchanges that failed in a row, this one not counted while it runs. */
+  /** The number of consecutive failures, not counting this attempt while it is running. */
   failures: z.number(),
-  /** When it ended, in epoch milliseconds, and how long nobody tries again after that. */
+  /** When the attempt ended, in epoch milliseconds, and the back-off in milliseconds that follows. */
   endedAt: z.optional(z.number()),
   retryIn: z.optional(z.number()),
 });
 
-/** An exchange of the stored refresh token: claimed, or ended without tokens. */
+/** An exchange of the stored refresh token that was claimed or has ended without tokens. */
 export type Attempt = z.infer<typeof attemptSchema>;
 
 const deadSchema = z.object({
@@ -42,7 +42,7 @@ const deadSchema = z.object({
     "signed_out",
     "account_changed",
   ]),
-  /** Of the refresh token that the verdict is about. */
+  /** The digest of the refresh token that the verdict is about. */
   digest: z.optional(z.string()),
 });
 
@@ -60,19 +60,19 @@ const recordSchema = z.object({
   spent: z.array(z.string()),
 });
 
-/** What is stored. A store sees only the string that {@link serialiseRecord} makes of it. */
+/** The stored form of a session. Stores only see it as a string made by {@link serialiseRecord}. */
 export interface SessionRecord {
   readonly schema: 1;
-  /** Whose session it is; absent where the tokens do not say. */
+  /** The account of the session; `undefined` if the tokens do not identify it. */
   readonly account?: string | undefined;
   readonly tokens?: TokenSet | undefined;
   /** When the request for the tokens was sent, in epoch milliseconds. */
   readonly obtainedAt: number;
-  /** Whether the tokens came from an exchange, and not from a sign-in. */
+  /** Whether the tokens came from an exchange rather than a sign-in. */
   readonly renewed?: boolean | undefined;
   readonly attempt?: Attempt | undefined;
   readonly dead?: Verdict | undefined;
-  /** Refresh tokens that were used up and are never presented again, newest last. */
+  /** Digests of refresh tokens that have been used and are never presented again, newest last. */
   readonly spent: readonly Digest[];
 }
 
@@ -84,22 +84,22 @@ export const digestOf = (refreshToken: string): Digest =>
     .replace(/\//g, "_")
     .replace(/=+$/, "");
 
-/** The digest of the record's refresh token, where it has one. */
+/** Returns the digest of the record's refresh token, if it has one. */
 export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
   record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
-/** Whether `record` is older than what is known: its refresh token was used up since. */
+/** Returns whether `record` is older than `known`, that is, its refresh token has been used since. */
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
   const digest = currentDigest(record);
   if (!record || !known || digest === undefined || digest === currentDigest(known)) return false;
   return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
 }
 
-/** Whether a record belongs to the account. Unknown accounts are not told apart. */
+/** Returns whether a record belongs to the account. An unknown account matches every account. */
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
   account === undefined || record.account === undefined || account === record.account;
 
-/** `spent` with one more, without `current`, cut to the newest. */
+/** Returns `spent` with `digest` added and `current` removed, limited to the newest entries. */
 export const addSpent = (
   spent: readonly Digest[],
   digest: Digest | undefined,
@@ -109,7 +109,7 @@ export const addSpent = (
     .filter((known) => known !== current)
     .slice(-SPENT_KEPT);
 
-/** The record without its tokens, whose refresh token is spent. */
+/** Returns the record without its tokens, and with the refresh token of the verdict marked as spent. */
 export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord => ({
   ...record,
   tokens: undefined,
@@ -118,37 +118,37 @@ export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord =
   spent: addSpent(record.spent, dead.digest, undefined),
 });
 
-/** The string to store. Plain JSON; secrets included. */
+/** Serializes the record for storing, as plain JSON that includes the secrets. */
 export function serialiseRecord(record: SessionRecord): string {
   return JSON.stringify({ ...record, tokens: record.tokens && { ...record.tokens } });
 }
 
 /**
- * The record in a stored string.
+ * Parses a stored string.
  *
- * @throws StoreError `STORE_UNREADABLE`, naming `place`
+ * @throws StoreError with `STORE_UNREADABLE` and `location`
  */
 export function parseRecord(value: string, location: string): SessionRecord {
   const json = tryJson(value);
   if (json === undefined) {
-    throw new StoreError("STORE_UNREADABLE", { location, problem: "does not hold JSON", hint: RECOVERY_HINT });
+    throw new StoreError("STORE_UNREADABLE", { location, problem: "does not contain valid JSON", hint: RECOVERY_HINT });
   }
   const parsed = recordSchema.safeParse(json);
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.join(".");
-    const problem = `holds JSON that is not a session${field ? ` (see "${field}")` : ""}`;
+    const problem = `contains JSON that is not a session${field ? ` (see "${field}")` : ""}`;
     throw new StoreError("STORE_UNREADABLE", { location, problem, hint: RECOVERY_HINT });
   }
   return { ...parsed.data, tokens: parsed.data.tokens && hideSecrets(parsed.data.tokens) };
 }
 
-/** The record in a stored string, or `undefined` if it holds none. */
+/** Parses a stored string, and returns `undefined` if it does not contain a record. */
 export const tryParseRecord = (value: string): SessionRecord | undefined => {
   const parsed = recordSchema.safeParse(tryJson(value));
   return parsed.success ? parsed.data : undefined;
 };
 
-const RECOVERY_HINT = "It was left as it is. Put the right contents back, or move it away and sign in again.";
+const RECOVERY_HINT = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
 
 const tryJson = (value: string): unknown => {
   try {

@@ -3,20 +3,21 @@ import type { Clock, TokenStore } from "../types.ts";
 
 const HOLDER_CHECK_INTERVAL = 50;
 
-/** What an attempt in the record means for us now. */
+/** The meaning of an attempt in the record for this process now. */
 export interface AttemptStatus {
-  /** A claim whose owner is gone, or whose lease is over. */
+  /** Whether it is a claim whose holder has ended or whose lease has expired. */
   readonly isAbandoned: boolean;
-  /** Until when the token endpoint is left alone, in epoch milliseconds. */
+  /** The time before which no request is sent to the token endpoint, in epoch milliseconds. */
   readonly retryAt: number | undefined;
 }
 
 /**
- * Judges attempts by our own clock.
+ * Tracks the age of attempts by this process's own clock.
  *
- * A lease is counted from when we first saw the claim, and a look that comes late counts at most twice its interval:
- * neither sleep nor another machine's clock ages it. A back-off lasts by the wall clock, so that short-lived processes
- * keep it too, and at least for what is left of it since our last look before it, so that clocks that differ keep it.
+ * A lease counts from when this process first saw the claim, and a late check adds at most twice its planned interval.
+ * Neither a suspended machine nor the clock of another one can therefore expire a lease. A back-off is measured by the
+ * wall clock, so that short-lived processes respect it too. It also lasts at least its full duration from the last
+ * check before it was first seen, so that processes with differing clocks respect it.
  */
 export class AttemptTracker {
   readonly #clock: Clock;
@@ -24,9 +25,9 @@ export class AttemptTracker {
   #checkedAt = Number.NEGATIVE_INFINITY;
   #tracked = {
     key: "",
-    lookedBefore: Number.NEGATIVE_INFINITY,
+    previousCheckAt: Number.NEGATIVE_INFINITY,
     age: 0,
-    askedAt: Number.NEGATIVE_INFINITY,
+    holderCheckedAt: Number.NEGATIVE_INFINITY,
     isGone: false,
   };
 
@@ -35,26 +36,26 @@ export class AttemptTracker {
     this.#holder = holder;
   }
 
-  /** `interval`: milliseconds since the last look, as planned. */
+  /** Returns the status of an attempt. `interval` is the planned time since the last check, in milliseconds. */
   async check(attempt: Attempt | undefined, interval: number): Promise<AttemptStatus> {
     const now = this.#clock.monotonic();
     const passed = Math.min(now - this.#checkedAt, 2 * interval);
-    const lookedBefore = this.#checkedAt;
+    const previousCheckAt = this.#checkedAt;
     this.#checkedAt = now;
     const key = `${attempt?.id} ${attempt?.status}`;
     if (this.#tracked.key === key) this.#tracked.age += passed;
-    else this.#tracked = { key, lookedBefore, age: 0, askedAt: Number.NEGATIVE_INFINITY, isGone: false };
+    else this.#tracked = { key, previousCheckAt, age: 0, holderCheckedAt: Number.NEGATIVE_INFINITY, isGone: false };
     const isAbandoned = attempt?.status === "claimed" && (await this.#isAbandoned(attempt, now));
     return { isAbandoned, retryAt: attempt && this.#retryAt(attempt, now) };
   }
 
   async #isAbandoned({ lease, holder }: Attempt, now: number): Promise<boolean> {
-    const seen = this.#tracked;
-    if (seen.age >= lease || seen.isGone) return true;
-    if (holder === undefined || now - seen.askedAt < HOLDER_CHECK_INTERVAL) return false;
-    seen.askedAt = now;
-    seen.isGone = await this.#isGone(holder);
-    return seen.isGone;
+    const tracked = this.#tracked;
+    if (tracked.age >= lease || tracked.isGone) return true;
+    if (holder === undefined || now - tracked.holderCheckedAt < HOLDER_CHECK_INTERVAL) return false;
+    tracked.holderCheckedAt = now;
+    tracked.isGone = await this.#isGone(holder);
+    return tracked.isGone;
   }
 
   async #isGone(holder: string): Promise<boolean> {
@@ -69,7 +70,7 @@ export class AttemptTracker {
     if (endedAt === undefined || retryIn === undefined) return undefined;
     const now = this.#clock.now();
     const byWallClock = now >= endedAt ? endedAt + retryIn - now : 0;
-    const left = Math.max(byWallClock, this.#tracked.lookedBefore + retryIn - monotonic);
-    return left > 0 ? now + left : undefined;
+    const remaining = Math.max(byWallClock, this.#tracked.previousCheckAt + retryIn - monotonic);
+    return remaining > 0 ? now + remaining : undefined;
   }
 }

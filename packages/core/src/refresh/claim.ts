@@ -7,9 +7,9 @@ import type { Decision } from "./decide.ts";
 import { deadlineOf } from "./exchange.ts";
 import type { RefreshDeps, RefreshHost } from "./renewal.ts";
 
-const LEASE_MARGIN = 10_000; // how much longer than its exchange a claim holds
+const LEASE_MARGIN = 10_000; // a claim outlasts the deadline of its exchange by this much
 
-/** A stored session that is ours to refresh. */
+/** A stored session that this process has claimed for a refresh. */
 export interface Claim {
   readonly stored: Stored;
   readonly tokens: TokenSet;
@@ -22,11 +22,14 @@ type ClaimDecision = Decision & { readonly do: "claim" };
 type ClaimDeps = Pick<RefreshDeps, "records" | "holder" | "refresh" | "clock">;
 type ClaimHost = Pick<RefreshHost, "observe">;
 
-/** Step 3 of the protocol: the record says who presents its refresh token, and in the end what became of that. */
+/** Step 3 of the protocol: records which process presents the refresh token and, in the end, with what result. */
 export class Claims {
   readonly #deps: ClaimDeps;
   readonly #host: ClaimHost;
-  /** What stands for our last attempt, whatever the store says: the one before it, where it was never sent. */
+  /**
+   * Our last attempt as this process knows it, even if the store disagrees. If its request was never sent, `attempt` is
+   * the one before it.
+   */
   #localAttempt: { readonly id: string; readonly attempt: Attempt | undefined } | undefined;
   #slowClaims = 0;
 
@@ -35,13 +38,16 @@ export class Claims {
     this.#host = host;
   }
 
-  /** The stored session, with what we know of our own attempt and the store does not. */
+  /** Returns the stored session with our own attempt as this process knows it. */
   withLocalAttempt(stored: Stored | undefined): Stored | undefined {
     if (stored?.record.attempt === undefined || stored.record.attempt.id !== this.#localAttempt?.id) return stored;
     return { ...stored, record: { ...stored.record, attempt: this.#localAttempt.attempt } };
   }
 
-  /** `undefined`: somebody else was first, or so much time has passed that the claim may be over. */
+  /**
+   * Claims the stored session. Resolves to `undefined` if another process was first, or if saving took so long that the
+   * claim's lease may expire too early.
+   */
   async claim({ digest, afterLoss, failures }: ClaimDecision, stored: Stored | undefined): Promise<Claim | undefined> {
     const { clock, records, holder, refresh } = this.#deps;
     const tokens = stored?.record.tokens;
@@ -49,20 +55,23 @@ export class Claims {
     const id = randomId(clock);
     const lease = deadlineOf(refresh) + LEASE_MARGIN;
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
-    const fate = { status: "claimed", afterLoss, failures } as const;
-    const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...fate };
-    this.#localAttempt = { id, attempt: stored.record.attempt }; // not sent, also where the save's outcome is unknown
+    const progress = { status: "claimed", afterLoss, failures } as const;
+    const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress };
+    this.#localAttempt = { id, attempt: stored.record.attempt }; // unsent, even if the outcome of the save is unknown
     const claimed = await records.save({ ...stored.record, attempt }, stored);
     if (!claimed) return undefined;
     this.#host.observe(claimed.record, "store");
     const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
-    if (passed >= LEASE_MARGIN / 2) return this.#giveUp(claimed, stored); // suspended in between
+    if (passed >= LEASE_MARGIN / 2) return this.#giveUp(claimed, stored); // the process was probably suspended
     this.#slowClaims = 0;
     this.#localAttempt = undefined;
     return { stored: claimed, tokens, attempt, refresh };
   }
 
-  /** Puts back what was there before a claim that came too late to be sure of. Twice in a row is no suspension. */
+  /**
+   * Restores the attempt that preceded a claim that took too long to save. Twice in a row means a slow store, not a
+   * suspended process.
+   */
   async #giveUp(claimed: Stored, before: Stored): Promise<undefined> {
     const { records } = this.#deps;
     await records.save({ ...claimed.record, attempt: before.record.attempt }, claimed).catch(() => {}); // the lease ends it
@@ -71,14 +80,14 @@ export class Claims {
     this.#slowClaims = 0;
     throw new StoreError("STORE_UNAVAILABLE", {
       location: records.location,
-      problem: "is too slow: storing a claim took more than five seconds, twice",
-      hint: "Nothing was sent. See what delays it, and try again.",
+      problem: "is too slow: saving a claim took more than five seconds, twice in a row",
+      hint: "Nothing was sent. Find out what slows it down, and try again.",
     });
   }
 
   /**
-   * Says how an attempt ended. Best effort: where the store does not take it, the others wait for the lease, and we know
-   * it ourselves.
+   * Records how an attempt ended. Best effort: if the store does not accept it, other processes wait for the lease to
+   * expire, and this one remembers the result.
    */
   async release(attempt: Attempt, known: Stored | undefined): Promise<void> {
     const { records } = this.#deps;

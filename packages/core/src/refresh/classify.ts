@@ -3,7 +3,7 @@ import { readError, toEndpointError } from "../token-endpoint/error-response.ts"
 import { parseTokenResponse } from "../tokens/token-set.ts";
 import type { DeadReason, ProviderProfile, TokenSet } from "../types.ts";
 
-/** How an exchange ended. */
+/** The outcome of an exchange. */
 export type Outcome =
   | { readonly kind: "rotated"; readonly tokens: TokenSet }
   | { readonly kind: "terminal"; readonly reason: DeadReason; readonly error: TokenEndpointError }
@@ -11,7 +11,7 @@ export type Outcome =
   | { readonly kind: "transient"; readonly error: TokenEndpointError }
   | { readonly kind: "lost"; readonly error: TokenEndpointError };
 
-/** `invalid_grant`, and what servers that do not follow RFC 6749 §5.2 say in its place. */
+/** `invalid_grant`, and its equivalents at servers that deviate from RFC 6749 §5.2. */
 const TERMINAL = [
   "invalid_grant",
   "bad_refresh_token", // GitHub
@@ -23,7 +23,7 @@ const TERMINAL = [
   "refresh_token_reused",
 ];
 
-/** RFC 6749 §5.2, RFC 8707 §2: the client is wrong, not the session. */
+/** RFC 6749 §5.2, RFC 8707 §2: the error is in the client's configuration, not in the session. */
 const MISCONFIGURED = [
   "invalid_client",
   "incorrect_client_credentials", // GitHub
@@ -34,25 +34,25 @@ const MISCONFIGURED = [
   "invalid_target",
 ];
 
-/** What an answer is judged by. */
+/** The inputs for classifying a response. */
 export interface ClassifyContext {
   /** When the request was sent, in epoch milliseconds. */
   readonly sentAt: number;
   readonly profile: ProviderProfile;
-  /** What no error may show. */
+  /** Secrets that must not appear in any error. */
   readonly secrets: readonly string[];
 }
 
-/** What a refresh function returned. The body comes first: some servers answer 200 with an error in it. */
+/** Classifies the result of a refresh function by its body, because some servers send errors with status 200. */
 export function classifyResponse(response: unknown, { sentAt, profile, secrets }: ClassifyContext): Outcome {
   const tokens = parseTokenResponse(response, sentAt);
   if (tokens) return { kind: "rotated", tokens };
-  const said = readError(response);
-  const cause = said.error === undefined ? new Error("The answer holds no access_token.") : undefined;
-  return classifyError(new TokenEndpointError({ ...said, status: 200, sent: true, cause }), profile, secrets);
+  const details = readError(response);
+  const cause = details.error === undefined ? new Error("The response contains no access_token.") : undefined;
+  return classifyError(new TokenEndpointError({ ...details, status: 200, sent: true, cause }), profile, secrets);
 }
 
-/** What a refresh function threw. Anything but a `TokenEndpointError` counts as sent, answer lost. */
+/** Classifies an exception of a refresh function. Anything but a `TokenEndpointError` counts as a lost response. */
 export function classifyError(thrown: unknown, profile: ProviderProfile, secrets: readonly string[]): Outcome {
   const error = toEndpointError(thrown, secrets);
   const { error: code, status, sent } = error;
@@ -66,12 +66,12 @@ export function classifyError(thrown: unknown, profile: ProviderProfile, secrets
   return { kind: isAnswered ? "transient" : "lost", error };
 }
 
-/** A code, and not the prose ("Bad Gateway") of something that stands before the server. */
+/** Returns whether this is an OAuth error code rather than the text of a gateway, such as "Bad Gateway". */
 const isErrorCode = (code: string | undefined): boolean => code !== undefined && !code.includes(" ");
 
-/** The code alone does not tell; most servers say no more than `invalid_grant`. */
+/** Derives the reason from code and description, because most servers send `invalid_grant` in every case. */
 function reasonOf({ error, description }: TokenEndpointError): DeadReason {
-  const said = `${error} ${description}`;
-  if (/reuse|already[ _](been[ _])?used/i.test(said)) return "refresh_token_reused";
-  return /revoked/i.test(said) && !/expired/i.test(said) ? "revoked" : "session_expired";
+  const text = `${error} ${description}`;
+  if (/reuse|already[ _](been[ _])?used/i.test(text)) return "refresh_token_reused";
+  return /revoked/i.test(text) && !/expired/i.test(text) ? "revoked" : "session_expired";
 }

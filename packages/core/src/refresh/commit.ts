@@ -13,7 +13,7 @@ import type { RefreshDeps, RefreshHost } from "./renewal.ts";
 
 const SAVE_RETRY_INTERVAL = 1_000;
 
-/** What an exchange brought: the session as it should be stored, and the refresh token that was presented for it. */
+/** The result of a successful exchange: the record to store, and the refresh token that was presented for it. */
 export interface Rotation {
   readonly record: SessionRecord;
   readonly presented: Digest;
@@ -22,11 +22,11 @@ export interface Rotation {
 type CommitDeps = Pick<RefreshDeps, "records" | "refresh" | "clock">;
 type CommitHost = Pick<RefreshHost, "observe" | "announce">;
 
-/** Step 5 of the protocol: a received rotation is stored, or kept until it is. */
+/** Step 5 of the protocol: stores a received rotation, and keeps it in memory until that succeeds. */
 export class Committer {
   readonly #deps: CommitDeps;
   readonly #host: CommitHost;
-  /** In use here, and not in the store, because it refused. */
+  /** The rotation that this process already uses but the store has not accepted yet. */
   #unsaved: Rotation | undefined;
   #cancelRetry: (() => void) | undefined;
 
@@ -35,7 +35,9 @@ export class Committer {
     this.#host = host;
   }
 
-  /** The stored session; a rotation that the store has refused so far is written first, and counts as stored anyway. */
+  /**
+   * Loads the stored session. First tries again to save an unsaved rotation, which takes precedence even if that fails.
+   */
   async load(): Promise<Stored | undefined> {
     const { records } = this.#deps;
     const stored = await records.load();
@@ -45,8 +47,8 @@ export class Committer {
   }
 
   /**
-   * In a loop, until the rotation is stored, or the stored session turns out to have moved on: then it resolves to
-   * `false`. Never throws.
+   * Saves the rotation, and retries after conflicts. Resolves to `false` if the rotation was dropped because the stored
+   * session has changed. Never rejects: a rotation that cannot be saved is kept in memory and counts as committed.
    */
   async commit({ record, presented }: Rotation, base: Stored | undefined): Promise<boolean> {
     const { records } = this.#deps;
@@ -66,13 +68,13 @@ export class Committer {
     }
   }
 
-  /** Tries a last time to write what is not in the store, and stops. */
+  /** Makes a last attempt to save an unsaved rotation, and stops retrying. */
   async close(): Promise<void> {
-    if (this.#unsaved) await this.load().catch(() => {}); // told as an event
+    if (this.#unsaved) await this.load().catch(() => {}); // reported as an event
     this.discardPending();
   }
 
-  /** What is not in the store belongs to a session that is over. */
+  /** Discards an unsaved rotation, because its session has ended. */
   discardPending(): void {
     this.#unsaved = undefined;
     this.#cancelRetry?.();
@@ -112,26 +114,26 @@ export class Committer {
     try {
       await this.#deps.refresh?.revoke?.(tokens);
     } catch {
-      // best effort: nobody waits for it
+      // best effort: no caller waits for it
     }
   }
 }
 
 type DropReason = (SessionEvent & { type: "rotation-dropped" })["reason"];
 
-/** Whether an earlier save, whose outcome nobody knew, has stored it. */
+/** Returns whether an earlier save with an unknown outcome has stored the rotation. */
 const isAlreadyStored = (ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): boolean =>
   currentDigest(ours) !== presented && currentDigest(stored) === currentDigest(ours);
 
-/** Why a rotation must not be stored over what is there now. */
+/** Returns the reason why a rotation must not replace the stored record, if there is one. */
 function dropReason(ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): DropReason | undefined {
   if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
   if (!isSameAccount(ours.account, stored)) return "account_changed";
-  const isNewer = currentDigest(ours) === presented && stored.obtainedAt > ours.obtainedAt; // of a reusable token
+  const isNewer = currentDigest(ours) === presented && stored.obtainedAt > ours.obtainedAt; // a reusable token
   const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;
   return (isOurs || isSpentTokenRestored(ours, presented, stored)) && !isNewer ? undefined : "superseded";
 }
 
-/** Whether a spent refresh token was put back over ours, and not over that of a session that replaced ours. */
+/** Returns whether a spent refresh token has overwritten our session, and not one that had already replaced ours. */
 const isSpentTokenRestored = (ours: SessionRecord, presented: Digest, stored: SessionRecord): boolean =>
   (isOutdated(stored, ours) || stored.spent.includes(currentDigest(stored) ?? "")) && !stored.spent.includes(presented);

@@ -10,7 +10,7 @@ import type { DeadReason, ProviderProfile, TokenSet } from "../types.ts";
 import type { AttemptStatus } from "./attempt-tracker.ts";
 import type { RenewalGoal } from "./renewal.ts";
 
-/** What a renewal knows when it looks at the stored record. */
+/** The inputs of a decision about the stored record. */
 export interface DecisionContext {
   readonly goal: RenewalGoal;
   readonly account: string | undefined;
@@ -18,9 +18,9 @@ export interface DecisionContext {
   readonly known: SessionRecord | undefined;
   /** Whether the record's access token can be handed out. */
   readonly isUsable: boolean;
-  /** Whether the clock says that it should be renewed. */
+  /** Whether the access token is due for renewal. */
   readonly isDue: boolean;
-  /** What is to be thought of the record's attempt. */
+  /** The status of the record's attempt. */
   readonly attempt: AttemptStatus;
   readonly profile: ProviderProfile;
   /** Epoch milliseconds. */
@@ -28,71 +28,72 @@ export interface DecisionContext {
 }
 
 export type Decision =
-  /** Nothing to exchange: the record holds what we need, or what there is. */
+  /** No exchange is needed or possible: use the record as it is. */
   | { readonly do: "stop" }
-  /** A spent refresh token was put back over ours. */
+  /** A spent refresh token has overwritten our newer one. */
   | { readonly do: "restore" }
-  /** Somebody else's exchange is in flight. */
+  /** Another exchange is in flight. */
   | { readonly do: "wait" }
-  /** Nobody will answer for this claim any more: record it as lost, before anything else. */
+  /** The claim is abandoned: mark it as lost before anything else. */
   | { readonly do: "mark-lost"; readonly attempt: Attempt }
-  /** Too early to try again. */
+  /** It is too early for another attempt. */
   | { readonly do: "back-off"; readonly retryAt: number; readonly attempt: Attempt }
-  /** The session is over. */
+  /** The session has ended. */
   | { readonly do: "end-session"; readonly reason: DeadReason; readonly digest: Digest }
   | { readonly do: "claim"; readonly digest: Digest; readonly afterLoss: boolean; readonly failures: number };
 
-/** Step 2 of the protocol: what the stored record means for us. Pure. */
-export function decide(record: SessionRecord | undefined, view: DecisionContext): Decision {
-  if (!record?.tokens || record.dead || !isSameAccount(view.account, record)) return { do: "stop" };
+/** Step 2 of the protocol: decides how to proceed with the stored record. A pure function. */
+export function decide(record: SessionRecord | undefined, ctx: DecisionContext): Decision {
+  if (!record?.tokens || record.dead || !isSameAccount(ctx.account, record)) return { do: "stop" };
   const digest = currentDigest(record);
   if (digest === undefined) return { do: "stop" };
-  if (isRestorable(record, view)) return { do: "restore" };
+  if (isRestorable(record, ctx)) return { do: "restore" };
   const attempt = record.attempt?.digest === digest ? record.attempt : undefined;
-  if (attempt?.status === "claimed" && view.attempt.isAbandoned) return { do: "mark-lost", attempt };
-  if (isSatisfied(record.tokens, view)) return { do: "stop" };
+  if (attempt?.status === "claimed" && ctx.attempt.isAbandoned) return { do: "mark-lost", attempt };
+  if (isSatisfied(record.tokens, ctx)) return { do: "stop" };
   if (record.spent.includes(digest)) return { do: "end-session", reason: "refresh_token_reused", digest };
-  return attempt ? decideAfter(attempt, record, view) : { do: "claim", digest, ...FIRST };
+  return attempt ? decideAfter(attempt, record, ctx) : { do: "claim", digest, ...FIRST };
 }
 
 const FIRST = { afterLoss: false, failures: 0 };
 
-/** Ours is newer, and not itself spent as far as the stored record knows. */
+/** Our record is newer, and the stored record does not list our refresh token as spent. */
 const isRestorable = (record: SessionRecord, { known }: DecisionContext): boolean =>
   isOutdated(record, known) && !record.spent.includes(currentDigest(known) ?? "");
 
-/** Somebody else has renewed it, or the clock had no reason to ask. */
+/** Another process has already renewed the token, or a renewal by the clock is no longer due. */
 const isSatisfied = ({ accessToken }: TokenSet, { goal, isUsable, isDue }: DecisionContext): boolean =>
   (accessToken !== goal.replacing && isUsable) || (goal.reason === "clock" && !isDue);
 
-function decideAfter(attempt: Attempt, record: SessionRecord, view: DecisionContext): Decision {
+function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionContext): Decision {
   const { digest, status, afterLoss, failures } = attempt;
   if (status === "claimed") return { do: "wait" };
-  const isLost = mayHaveRotated(attempt, view);
-  const canWait = view.isUsable && view.goal.reason !== "rejection";
-  if (isLost && !canWait && view.profile.afterLoss === "sign-in")
+  const isLost = mayHaveRotated(attempt, ctx);
+  const canWait = ctx.isUsable && ctx.goal.reason !== "rejection";
+  if (isLost && !canWait && ctx.profile.afterLoss === "sign-in")
     return { do: "end-session", reason: "response_lost", digest };
-  const retryAt = view.attempt.retryAt ?? (isLost && canWait ? replayDeferredUntil(attempt, record, view) : undefined);
+  const retryAt = ctx.attempt.retryAt ?? (isLost && canWait ? replayDeferredUntil(attempt, record, ctx) : undefined);
   if (retryAt !== undefined) return { do: "back-off", retryAt, attempt };
   return { do: "claim", digest, afterLoss: afterLoss || isLost, failures };
 }
 
-/** A reusable refresh token can be presented again without risk. */
+/** Returns whether the server may have rotated. A reusable refresh token can be presented again without risk. */
 const mayHaveRotated = ({ status, afterLoss }: Attempt, { profile }: DecisionContext): boolean =>
   (status === "lost" || afterLoss) && profile.rotation;
 
 const RETRY_INTERVAL = 60_000;
 
 /**
- * Step 7: the server may have rotated. Presenting the token once more is a risk, and needless while the access token
- * lives, unless the server still answers the old refresh token.
+ * Step 7: after a lost response, the server may have rotated. Presenting the token again is a risk, and unnecessary
+ * while the access token is valid. Returns when to present it; `undefined` means now, because the server still accepts
+ * the old refresh token.
  */
 function replayDeferredUntil(
   attempt: Attempt,
   { tokens }: SessionRecord,
   { profile, now }: DecisionContext,
 ): number | undefined {
-  const { claimedAt, afterLoss } = attempt; // after a loss the grace began with an earlier attempt
+  const { claimedAt, afterLoss } = attempt; // after a loss, the grace period began with an earlier attempt
   const isInGrace = !afterLoss && now >= claimedAt && now < claimedAt + profile.graceSeconds * 1000;
   return isInGrace && profile.afterLoss === "retry" ? undefined : (tokens?.expiresAt ?? now + RETRY_INTERVAL);
 }

@@ -5,10 +5,10 @@ import { classifyError, classifyResponse, type Outcome } from "./classify.ts";
 
 const DEADLINE = 30_000;
 
-/** The exchange's deadline in milliseconds. */
+/** Returns the deadline of an exchange in milliseconds. */
 export const deadlineOf = (refresh: RefreshFunction): number => refresh.timeout ?? DEADLINE;
 
-/** What is sent, and under which name. */
+/** The parameters of an exchange. */
 export interface ExchangeRequest {
   readonly refresh: RefreshFunction;
   readonly tokens: TokenSet;
@@ -17,15 +17,15 @@ export interface ExchangeRequest {
   readonly sentAt: number;
 }
 
-/** One POST under its deadline. */
+/** A running exchange: one POST request with a deadline. */
 export interface Exchange {
-  /** How it ended, or `lost` as soon as the deadline has passed. */
+  /** The outcome, or `lost` as soon as the deadline has passed. */
   readonly outcome: Promise<Outcome>;
-  /** How it ended in the end, also after the deadline. */
+  /** The actual outcome, even if it arrives after the deadline. */
   readonly late: Promise<Outcome>;
 }
 
-/** Step 4 of the protocol. Nothing but the deadline cancels it, and it keeps the process alive until then. */
+/** Step 4 of the protocol: starts an exchange. Only its deadline cancels it; until then it keeps the process alive. */
 export function exchange(
   { refresh, tokens, attemptId, sentAt }: ExchangeRequest,
   clock: Clock,
@@ -38,7 +38,7 @@ export function exchange(
     .catch((error: unknown) => classifyError(error, profile, secrets));
   const outcome = new Promise<Outcome>((resolve) => {
     const onDeadline = () => {
-      const cause = new DOMException(`No answer within ${deadlineOf(refresh)} ms.`, "TimeoutError");
+      const cause = new DOMException(`No response within ${deadlineOf(refresh)} ms.`, "TimeoutError");
       controller.abort(cause);
       resolve({ kind: "lost", error: new TokenEndpointError({ sent: true, cause }) });
     };

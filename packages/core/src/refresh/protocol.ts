@@ -15,16 +15,16 @@ import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } 
 const FIRST_POLL_INTERVAL = 5;
 const MAX_POLL_INTERVAL = 25;
 
-/** One look at the store during a renewal. */
+/** One load of the stored session during a renewal. */
 interface Observation {
   readonly stored: Stored | undefined;
-  /** Whether the tokens are other ones than at the renewal's first look. */
+  /** Whether the tokens have changed since the renewal's first load. */
   readonly isChanged: boolean;
-  /** Milliseconds since the look before, as planned. */
+  /** The planned time since the previous load, in milliseconds. */
   readonly interval: number;
 }
 
-/** The refresh protocol: look, claim, exchange, commit, and what to do about a lost answer. One run at a time. */
+/** The refresh protocol: load, claim, exchange, commit, and recover from lost responses. Runs one renewal at a time. */
 export class RefreshProtocol {
   readonly #deps: RefreshDeps;
   readonly #host: RefreshHost;
@@ -42,24 +42,24 @@ export class RefreshProtocol {
     this.#committer = new Committer(deps, host);
   }
 
-  /** The stored session, as far as the store knows what we know. */
+  /** Loads the stored session, and adds what this process knows but the store does not. */
   async load(): Promise<Stored | undefined> {
     return this.#claims.withLocalAttempt(await this.#committer.load());
   }
 
-  /** Writes what the store has refused so far, if it takes it now. */
+  /** Makes a last attempt to save what the store has not accepted yet. */
   close(): Promise<void> {
     return this.#committer.close();
   }
 
-  /** Nothing is left to write: the session was signed out, or is another one. */
+  /** Discards unsaved changes, because the session was signed out or replaced. */
   discardPending(): void {
     this.#committer.discardPending();
   }
 
   /**
-   * Brings the session further: another holder's tokens, our own exchange, or the end. Resolves to `false` where
-   * somebody else is at it and `isUrgent` says that nobody waits.
+   * Renews the session: adopts the tokens of another process, exchanges the refresh token, or ends the session.
+   * Resolves to `false` if another process is refreshing and, according to `isUrgent`, no caller waits.
    *
    * @throws RefreshFailedError, ConfigurationError, StoreError
    */
@@ -68,9 +68,9 @@ export class RefreshProtocol {
     let interval = isUrgent() ? FIRST_POLL_INTERVAL : CHECK_INTERVAL;
     for (let stored = first; ; stored = await this.load()) {
       const isChanged = stored?.record.tokens?.accessToken !== first?.record.tokens?.accessToken;
-      const look = { stored, isChanged, interval };
-      const decision = await this.#decide(goal, look);
-      if (await this.#act(decision, look)) return true;
+      const observation = { stored, isChanged, interval };
+      const decision = await this.#decide(goal, observation);
+      if (await this.#act(decision, observation)) return true;
       if (decision.do !== "wait") continue;
       if (!isUrgent()) return false;
       await this.#pause(interval);
@@ -78,7 +78,7 @@ export class RefreshProtocol {
     }
   }
 
-  /** The store may have changed: whoever waits for another holder looks now. */
+  /** Ends the current pause, because the store may have changed. */
   wake(): void {
     this.#wake?.();
   }
@@ -101,7 +101,8 @@ export class RefreshProtocol {
       goal,
       account,
       known,
-      isUsable: record !== undefined && (isChanged || this.#host.isUsable(record)), // whatever our clock says, it is new
+      // tokens that have just been obtained are usable whatever our clock says
+      isUsable: record !== undefined && (isChanged || this.#host.isUsable(record)),
       isDue: record !== undefined && this.#host.isDue(record),
       attempt: await this.#attempts.check(record?.attempt, interval),
       profile,
@@ -109,7 +110,7 @@ export class RefreshProtocol {
     });
   }
 
-  /** Whether the renewal is over; else look again. */
+  /** Carries out a decision. Returns `true` if the renewal is complete, `false` to load again. */
   async #act(decision: Decision, { stored, isChanged }: Observation): Promise<boolean> {
     switch (decision.do) {
       case "stop":
@@ -132,31 +133,32 @@ export class RefreshProtocol {
       case "claim": {
         const claim = await this.#claims.claim(decision, stored);
         if (claim) return this.#exchange(claim);
-        await this.#pause(FIRST_POLL_INTERVAL); // somebody else was first, unless the store never tells us who
+        // another process was first, or the store reports conflicts without a visible change
+        await this.#pause(FIRST_POLL_INTERVAL);
         return false;
       }
     }
   }
 
-  /** Why nobody tries before `retryAt`: what the attempt ran into, if it was ours. */
+  /** Returns the error for a back-off until `retryAt`, with the failure of the attempt as its cause if it was ours. */
   #failureOf({ id }: Attempt, retryAt: number): Error {
     const error = this.#lastFailure?.id === id ? this.#lastFailure.error : undefined;
     return error instanceof ConfigurationError ? error : new RefreshFailedError(retryAt, { cause: error });
   }
 
-  /** A spent refresh token stands over our newer one. */
+  /** Saves our session again, because a spent refresh token has overwritten our newer one. */
   async #restore(stored: Stored | undefined): Promise<void> {
     const { records } = this.#deps;
     const { record } = this.#host.session;
     const spent = [...new Set([...(stored?.record.spent ?? []), ...(record?.spent ?? [])])];
-    const attempts = [stored?.record.attempt, record?.attempt]; // an exchange of ours may be in flight
+    const attempts = [stored?.record.attempt, record?.attempt]; // our own exchange may be in flight
     const attempt = attempts.find((each) => each?.digest === currentDigest(record));
     if (record && (await records.save({ ...record, attempt, spent }, stored))) {
       this.#host.announce({ type: "session-restored", location: records.location });
     }
   }
 
-  /** Steps 4 to 6. Whether the renewal is over. */
+  /** Steps 4 to 6. Returns whether the renewal is complete. */
   async #exchange(claim: Claim): Promise<boolean> {
     const { clock, profile } = this.#deps;
     const { id: attemptId, afterLoss, digest } = claim.attempt;
@@ -179,15 +181,17 @@ export class RefreshProtocol {
     return false;
   }
 
-  /** An answer after the deadline is still a rotation: nothing throws a received token away. */
+  /** Commits a response that arrives after the deadline, because a received token must never be lost. */
   #commitLate(late: Promise<Outcome>, claim: Claim, sentAt: number): void {
-    void late.then((answer) => {
-      if (answer.kind !== "rotated") return undefined;
-      return this.#committer.commit(toRotation(claim, answer.tokens, sentAt), claim.stored);
+    void late.then((result) => {
+      if (result.kind !== "rotated") return undefined;
+      return this.#committer.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
     });
   }
 
-  /** Step 6, a terminal answer: by compare-and-set on the token that failed, so that it never hits a newer one. */
+  /**
+   * Step 6 after a terminal response: ends the session only if its refresh token is still the one that was rejected.
+   */
   async #end(digest: Digest, reason: DeadReason): Promise<void> {
     const { records } = this.#deps;
     const dead = { reason, digest };
@@ -200,11 +204,12 @@ export class RefreshProtocol {
       }
     } catch {
       const { record } = this.#host.session;
-      if (record && currentDigest(record) === digest) this.#host.observe(endRecord(record, dead), "store"); // known here, if nowhere else
+      // this process knows that the session has ended even if the store does not
+      if (record && currentDigest(record) === digest) this.#host.observe(endRecord(record, dead), "store");
     }
   }
 
-  /** Step 6, no tokens and no verdict: the claim is given up, and everybody leaves the endpoint alone for a while. */
+  /** Step 6 without tokens and without a verdict: releases the claim and starts a back-off for all processes. */
   async #fail({ stored, attempt }: Claim, result: Exclude<Outcome, { kind: "rotated" | "terminal" }>): Promise<void> {
     const { clock, profile } = this.#deps;
     const { kind, error } = result;
@@ -220,7 +225,7 @@ export class RefreshProtocol {
 }
 
 const toConfigurationError = (cause: Error): ConfigurationError => {
-  const hint = "Check the client id, its authentication and the requested scope. The session is untouched.";
+  const hint = "Check the client ID, its authentication and the requested scope. The session is untouched.";
   return new ConfigurationError(`${cause.message}. ${hint}`, { cause });
 };
 

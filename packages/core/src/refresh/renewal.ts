@@ -2,28 +2,30 @@ import type { SessionRecord } from "../record/record.ts";
 import type { RecordStore } from "../record/record-store.ts";
 import type { Clock, ProviderProfile, RefreshFunction, SessionEvent, TokenStore } from "../types.ts";
 
-/** Where the manager got a record from: the store, at some time or just after it changed; its own exchange; a sign-in. */
+/**
+ * The source of a record: the store (with or without a change just seen there), an exchange of our own, or a sign-in.
+ */
 export type RecordSource = "store" | "change" | "exchange" | "sign-in";
 
-/** Why a renewal was started. */
+/** The reason for a renewal: the token's expiry, a call of `refresh()`, or a rejected token. */
 export type RenewalReason = "clock" | "call" | "rejection";
 
-/** What a renewal is for. */
+/** The goal of a renewal. */
 export interface RenewalGoal {
   /** The access token to replace. */
   readonly replacing: string | undefined;
   readonly reason: RenewalReason;
 }
 
-/** What the manager knows when a renewal starts to look at the store. */
+/** The session as the manager knows it before the renewal loads the store. */
 interface KnownSession {
-  /** Whose session the manager keeps. */
+  /** The account whose session the manager keeps. */
   readonly account?: string | undefined;
-  /** The record that the manager saw last. */
+  /** The record that the manager observed last. */
   readonly record?: SessionRecord | undefined;
 }
 
-/** The settings and services that the refresh protocol works with. */
+/** The settings and services that the refresh protocol uses. */
 export interface RefreshDeps {
   readonly records: RecordStore;
   readonly holder: TokenStore["holder"];
@@ -37,13 +39,13 @@ export interface RefreshHost {
   readonly session: KnownSession;
   /** Returns whether the record's access token can be handed out. */
   isUsable(record: SessionRecord): boolean;
-  /** Returns whether the clock says that the record's access token should be renewed. */
+  /** Returns whether the record's access token is due for renewal. */
   isDue(record: SessionRecord): boolean;
-  /** Reports the record that is now stored, or `undefined` if there is none. */
+  /** Reports the record that is now stored, or `undefined` if the store is empty. */
   observe(record: SessionRecord | undefined, source: RecordSource): void;
   /** Reports an event to the manager's listeners. */
   announce(event: SessionEvent): void;
 }
 
-/** Milliseconds between two checks of the store that no caller waits for. */
+/** The interval in milliseconds between checks of the store that no caller waits for. */
 export const CHECK_INTERVAL = 100;

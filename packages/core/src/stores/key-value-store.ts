@@ -5,7 +5,7 @@ import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { randomId, systemClock } from "../util/clock.ts";
 import { describeType } from "../util/describe-type.ts";
 
-/** A plain get/set/delete object over strings. Its methods may be asynchronous. */
+/** An object that gets, sets and deletes strings by key. Its methods may be asynchronous. */
 export interface KeyValue {
   get(key: string): unknown;
   set(key: string, value: string): unknown;
@@ -14,7 +14,7 @@ export interface KeyValue {
 
 /** Options of {@link fromKeyValue}. */
 export interface KeyValueOptions {
-  /** Under which key the session is kept. Default `"unexpired"`. */
+  /** The key of the session. Default `"unexpired"`. */
   readonly key?: string | undefined;
 }
 
@@ -22,25 +22,25 @@ const VERSIONS_KEPT = 100;
 
 /** A store over a key-value object. */
 export interface KeyValueStore extends TokenStore {
-  /** Whether somebody was seen to write the session past this store. */
+  /** Whether a write to the session that bypassed this store has been detected. */
   readonly isShared: boolean;
 }
 
-const PREFIX = "unexpired"; // not JSON, so that key-value libraries which parse what they read leave it alone
+const PREFIX = "unexpired"; // not JSON, because some key-value libraries parse the JSON that they read
 
 /**
- * Makes a store of a key-value object. Such an object cannot compare and set, so `supports.compareAndSet` is
- * `"process"`, and holds for this one store: managers that share it are safe. Two stores made over one backing are not,
- * in one process or in several: each of them may overwrite what the other has just saved, and a session is lost. A
- * manager that sees another's write says so with the event `degraded`.
+ * Creates a store from a key-value object. Such an object has no compare-and-set, so `supports.compareAndSet` is
+ * `"process"` and covers only the returned store: managers that share it are safe. Two stores over the same object are
+ * not, whether in one process or in several: each may overwrite what the other has just saved, and the session is lost.
+ * A manager that detects such a write emits the event `store-shared`.
  *
- * @throws TypeError where `get`, `set` or `delete` is missing, or `key` is no string
+ * @throws TypeError if `get`, `set` or `delete` is missing, or `key` is not a non-empty string
  */
 export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}): KeyValueStore {
   check(keyValue);
   checkOptions("fromKeyValue", optionTable, options);
   const { key = "unexpired" } = options;
-  const place = `The key "${key}"`;
+  const location = `The key "${key}"`;
   let queue: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
     const turn = queue.then(run);
@@ -48,15 +48,15 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     return turn;
   };
   let isShared = false;
-  const known = new Set<string>(); // versions that we wrote or have seen
-  const know = (version: string) => {
+  const known = new Set<string>(); // versions that this store has written or read
+  const remember = (version: string) => {
     known.add(version);
     if (known.size > VERSIONS_KEPT) known.delete([...known][0] ?? "");
   };
   const load = async (): Promise<StoredValue | undefined> => {
-    const stored = parse(await keyValue.get(key), place);
+    const stored = parse(await keyValue.get(key), location);
     isShared ||= stored !== undefined && known.size > 0 && !known.has(stored.version);
-    if (stored) know(stored.version);
+    if (stored) remember(stored.version);
     return stored;
   };
   return {
@@ -64,13 +64,13 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
       return isShared;
     },
     supports: { compareAndSet: "process", durable: false },
-    describe: () => place,
+    describe: () => location,
     load,
     save: (value, expected) =>
       inTurn(async () => {
-        if ((await load())?.version !== expected) throw new StoreConflictError(place);
+        if ((await load())?.version !== expected) throw new StoreConflictError(location);
         const version = randomId(systemClock);
-        know(version);
+        remember(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
         return version;
       }),
@@ -95,7 +95,7 @@ function parse(found: unknown, location: string): StoredValue | undefined {
   if (version !== undefined && value !== undefined) return { version, value };
   throw new StoreError("STORE_UNREADABLE", {
     location,
-    problem: "holds something that was not saved by this library",
-    hint: "It was left as it is. Choose another key, or delete it and sign in again.",
+    problem: "contains a value that was not saved by this library",
+    hint: "It was left unchanged. Choose another key, or delete this one and sign in again.",
   });
 }

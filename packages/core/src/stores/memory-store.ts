@@ -1,9 +1,9 @@
 import { StoreConflictError } from "../errors.ts";
 import type { StoredValue, TokenStore } from "../types.ts";
 
-const PLACE = "The memory store";
+const LOCATION = "The memory store";
 
-/** Keeps the session in this process's memory: gone when it ends. Managers that share the object share the session. */
+/** Creates a store in memory, which is lost when the process ends. Managers that share the store share the session. */
 export function memoryStore(): TokenStore {
   const listeners = new Set<() => void>();
   let current: StoredValue | undefined;
@@ -14,16 +14,16 @@ export function memoryStore(): TokenStore {
       try {
         listener();
       } catch {
-        // what is stored is stored, whatever a listener makes of it
+        // an exception of a listener must not fail the save
       }
     }
   };
   return {
     supports: { compareAndSet: "process", durable: false },
-    describe: () => PLACE,
+    describe: () => LOCATION,
     load: async () => current && { ...current },
     async save(value, expected) {
-      if (current?.version !== expected) throw new StoreConflictError(PLACE);
+      if (current?.version !== expected) throw new StoreConflictError(LOCATION);
       const version = `${++saves}`;
       change({ value, version });
       return version;

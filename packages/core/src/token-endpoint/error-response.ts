@@ -1,7 +1,7 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 
-/** What an error answer's body says: RFC 6749 §5.2, or what some servers make of it. */
+/** Reads the body of an error response: RFC 6749 §5.2, and the variants of some servers. */
 export function readError(body: unknown): { error?: string | undefined; description?: string | undefined } {
   const { error, error_code, error_description, msg, code: body_code, message: body_message } = fieldsOf(body);
   const { code, type, message } = fieldsOf(error);
@@ -17,7 +17,7 @@ const fieldsOf = (value: unknown) => Object(value) as Readonly<Record<string, un
 const MAX_TEXT_LENGTH = 200;
 const MAX_RETRY_AFTER = 24 * 60 * 60_000;
 
-/** The error with nothing in it that might hold a token, or make no sense. */
+/** Converts an exception to a `TokenEndpointError` without secrets and with plausible values only. */
 export function toEndpointError(thrown: unknown, secrets: readonly string[]): TokenEndpointError {
   if (!UnexpiredError.is(thrown) || thrown.code !== "TOKEN_ENDPOINT") {
     return new TokenEndpointError({ sent: true, cause: redact(thrown, secrets) });
@@ -40,6 +40,6 @@ export function toEndpointError(thrown: unknown, secrets: readonly string[]): To
   });
 }
 
-/** Milliseconds that make sense: it is stored, and nobody tries again before. */
+/** Limits the delay to plausible milliseconds, because it is stored and blocks every attempt until it has passed. */
 const clampRetryAfter = (given: unknown): number | undefined =>
   typeof given === "number" && given >= 0 ? Math.min(given, MAX_RETRY_AFTER) : undefined;

@@ -8,7 +8,10 @@ import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from ".
 import { systemClock } from "../util/clock.ts";
 import { readError, toEndpointError } from "./error-response.ts";
 
-/** How the client proves who it is ({@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3 RFC 6749 §2.3}). */
+/**
+ * The client's authentication at the token endpoint ({@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3 RFC 6749
+ * §2.3}).
+ */
 export type ClientAuth =
   | { readonly method: "none" }
   | { readonly method: "client_secret_basic" | "client_secret_post"; readonly clientSecret: string };
@@ -17,28 +20,32 @@ export type ClientAuth =
 export interface OAuth2RefreshOptions {
   /** The token endpoint's URL: `https`, or `http` on this machine's loopback. */
   readonly tokenEndpoint: string | URL;
+  /** The client ID. */
   readonly clientId: string;
-  /** Default `{ method: "none" }`, for public clients. */
+  /** The client authentication. Default: `{ method: "none" }`, for public clients. */
   readonly clientAuth?: ClientAuth | undefined;
-  /** A narrower scope to ask for, space-separated. Default: what was granted. */
+  /** A narrower scope to request, space-separated. Default: the granted scope. */
   readonly scope?: string | undefined;
-  /** Which resource the token is for ({@link https://www.rfc-editor.org/rfc/rfc8707 RFC 8707}). */
+  /** The resource that the token is for ({@link https://www.rfc-editor.org/rfc/rfc8707 RFC 8707}). */
   readonly resource?: string | readonly string[] | undefined;
-  /** The revocation endpoint's URL ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}); with it, `signOut` revokes. */
+  /**
+   * The revocation endpoint's URL ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). If given, `signOut`
+   * revokes the tokens.
+   */
   readonly revocationEndpoint?: string | URL | undefined;
-  /** The `fetch` to send with. Default: the global one. */
+  /** The `fetch` implementation to use. Default: the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
-  /** The exchange's deadline in milliseconds. Default 30,000. */
+  /** The deadline of an exchange in milliseconds. Default 30,000. */
   readonly timeout?: number | undefined;
 }
 
 const DEADLINE = 30_000;
 
 /**
- * Makes a refresh function for the refresh token grant ({@link https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC 6749 §6}).
- * One POST per exchange; redirects are not followed.
+ * Creates a refresh function for the refresh token grant ({@link https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC
+ * 6749 §6}). Each exchange is a single POST request, and redirects are not followed.
  *
- * @throws TypeError for an option that makes no sense; it names the option and what is accepted
+ * @throws TypeError if an option is invalid; names the option and what is accepted
  */
 export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
   checkOptions("oauth2Refresh", optionTable, options);
@@ -46,7 +53,8 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
   const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(options);
   const refresh = (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {
     const token = current.refreshToken;
-    if (token === undefined) throw new TypeError("refresh: the token set holds no refresh token to present.");
+    if (token === undefined)
+      throw new TypeError("refresh: the token set contains no refresh token. Sign in with tokens that include one.");
     return withEndpointErrors([...secrets, ...secretsOf(current)], endpoint, async () => {
       const additionalParameters = parametersOf(options);
       const request = { ...send, signal, additionalParameters };
@@ -65,7 +73,7 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
   return Object.assign(refresh, { timeout, revoke: revocationEndpoint === undefined ? undefined : revoke });
 }
 
-/** RFC 6749 §3.2: TLS, except where nothing leaves the machine (RFC 8252 §8.3); no fragment. */
+/** RFC 6749 §3.2: requires TLS, except on loopback (RFC 8252 §8.3), and no fragment. */
 function isEndpoint(given: unknown): boolean {
   if (!(typeof given === "string" || given instanceof URL) || !URL.canParse(given)) return false;
   const { protocol, username, password, hash, hostname } = new URL(given);
@@ -75,7 +83,7 @@ function isEndpoint(given: unknown): boolean {
 
 const text = z.string().check(z.regex(/^\P{Surrogate}+$/u));
 const endpoint = z.custom<string | URL>(isEndpoint);
-const ENDPOINT = "an absolute URL, https or, on loopback, http, without user information or fragment";
+const ENDPOINT = "an absolute URL, https (or http on loopback), without user information or fragment";
 
 const optionTable = {
   tokenEndpoint: [endpoint, ENDPOINT, "required"],
@@ -104,7 +112,8 @@ function toClient(options: OAuth2RefreshOptions) {
     ...(revocation && { revocation_endpoint: revocation.href }),
   };
   const auth = toClientAuth(options.clientAuth ?? { method: "none" });
-  const isPlain = tokenEndpoint.protocol === "http:" || revocation?.protocol === "http:"; // on loopback, as was checked
+  // isEndpoint allows http only on loopback
+  const isPlain = tokenEndpoint.protocol === "http:" || revocation?.protocol === "http:";
   const send = { [oauth.allowInsecureRequests]: isPlain, ...(options.fetch && { [oauth.customFetch]: options.fetch }) };
   const headers = new Headers();
   void auth(server, client, new URLSearchParams(), headers);
@@ -123,7 +132,7 @@ function toClient(options: OAuth2RefreshOptions) {
   };
 }
 
-/** The address for messages. A query may hold keys. */
+/** Returns the URL for use in messages, without its query, which may contain keys. */
 const withoutQuery = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
 function toClientAuth(given: ClientAuth): oauth.ClientAuth {
@@ -144,7 +153,7 @@ function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParam
   return parameters;
 }
 
-/** Whatever goes wrong becomes a TokenEndpointError that holds none of the secrets. */
+/** Turns every failure of `run` into a `TokenEndpointError` that contains none of the secrets. */
 async function withEndpointErrors<T>(
   secrets: readonly string[],
   endpoint: string | undefined,
@@ -160,31 +169,41 @@ async function withEndpointErrors<T>(
 
 async function withTimeout<T>(milliseconds: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const stop = () => controller.abort(new DOMException(`No answer within ${milliseconds} ms.`, "TimeoutError"));
+  const stop = () => controller.abort(new DOMException(`No response within ${milliseconds} ms.`, "TimeoutError"));
   const cancel = systemClock.setTimer(stop, milliseconds, true);
   return run(controller.signal).finally(cancel);
 }
 
-/** The body first, then the status: some servers answer 200 with an error in it, or `invalid_grant` with a 403. */
+/** Checks the body before the status: some servers send errors with status 200, or `invalid_grant` with status 403. */
 async function readTokens(response: Response, endpoint: string): Promise<TokenResponse> {
-  const answer = tryJson(await response.text());
-  if (response.ok && typeof answer?.access_token === "string") {
-    return { expires_in: lifetimeByServer(answer.access_token, response), ...answer } as TokenResponse;
+  const body = tryJson(await response.text());
+  if (response.ok && typeof body?.access_token === "string") {
+    return { expires_in: lifetimeByServer(body.access_token, response), ...body } as TokenResponse;
   }
-  throw toError(response, answer, endpoint);
+  throw toError(response, body, endpoint);
 }
 
-/** A JWT's `exp` is by the server's clock, as is its `Date`: what lies between them does not depend on ours. In seconds. */
+/**
+ * Returns the lifetime of a JWT in seconds, as the difference between its `exp` and the `Date` header. Both follow the
+ * server's clock, so the result does not depend on ours.
+ */
 function lifetimeByServer(accessToken: string, { headers }: Response): number | undefined {
   const lifetime = (expiryOf(accessToken) ?? Number.NaN) - Date.parse(headers.get("date") ?? "");
   return lifetime > 0 ? lifetime / 1000 : undefined;
 }
 
-function toError(response: Response, answer: unknown, endpoint: string | undefined): TokenEndpointError {
+function toError(response: Response, body: unknown, endpoint: string | undefined): TokenEndpointError {
   const { ok, status } = response;
-  const said = readError(answer);
-  const cause = ok && said.error === undefined ? new Error("The answer holds no access_token.") : undefined;
-  return new TokenEndpointError({ ...said, status, retryAfter: retryAfterOf(response), sent: true, endpoint, cause });
+  const details = readError(body);
+  const cause = ok && details.error === undefined ? new Error("The response contains no access_token.") : undefined;
+  return new TokenEndpointError({
+    ...details,
+    status,
+    retryAfter: retryAfterOf(response),
+    sent: true,
+    endpoint,
+    cause,
+  });
 }
 
 function tryJson(body: string): Record<string, unknown> | undefined {
@@ -192,11 +211,11 @@ function tryJson(body: string): Record<string, unknown> | undefined {
     const value: unknown = JSON.parse(body);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
-    return undefined; // HTML, or nothing
+    return undefined; // HTML, or an empty body
   }
 }
 
-/** RFC 9110 §10.2.3: seconds, or a date, which is compared with the server's own clock. */
+/** Reads the delay in milliseconds (RFC 9110 §10.2.3). A date is compared with the server's own clock. */
 function retryAfterOf({ headers }: Response): number | undefined {
   const value = headers.get("retry-after");
   if (value === null) return undefined;
@@ -205,17 +224,17 @@ function retryAfterOf({ headers }: Response): number | undefined {
   return Number.isFinite(delay) ? Math.max(0, delay) : undefined;
 }
 
-/** No connection, or no TLS: failures that come before any request. Their codes carry no system call. */
+/** Codes of connection and TLS failures that precede any request. Such errors have no `syscall`. */
 const NOT_SENT =
   /^(UND_ERR_CONNECT_TIMEOUT|CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_TLS_CERT_|ERR_SSL_(WRONG_VERSION|UNSUPPORTED_PROTOCOL|.*ALERT_(HANDSHAKE|PROTOCOL)))/;
-const NO_TLS = /before secure TLS connection was established/; // its code is ECONNRESET, as later on
+const NO_TLS = /before secure TLS connection was established/; // the code, ECONNRESET, also occurs after sending
 const CAUSES = 5;
 
-/** Whether the request certainly did not leave. */
+/** Returns whether the request was certainly not sent. */
 function isUnsent(error: unknown, depth = 0): boolean {
   if (typeof error !== "object" || error === null || depth > CAUSES) return false;
   const [code, syscall, cause, errors, message] = ["code", "syscall", "cause", "errors", "message"].map(
-    (part): unknown => Reflect.get(error, part),
+    (key): unknown => Reflect.get(error, key),
   );
   if (Array.isArray(errors)) return errors.length > 0 && errors.every((each) => isUnsent(each, depth + 1));
   if (syscall === "connect" || syscall === "getaddrinfo") return true;

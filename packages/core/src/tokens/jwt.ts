@@ -1,6 +1,6 @@
 import { toTime } from "../util/clock.ts";
 
-/** A JWT's claims, unverified: the token is ours, and the resource server does the verifying. */
+/** Returns the claims of a JWT without verifying it. Verification is the resource server's task. */
 export function claimsOf(token: string): Record<string, unknown> | undefined {
   const [, payload, signature] = token.split(".");
   if (!payload || signature === undefined) return undefined;
@@ -9,19 +9,19 @@ export function claimsOf(token: string): Record<string, unknown> | undefined {
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
     return typeof claims === "object" && claims !== null ? (claims as Record<string, unknown>) : undefined;
   } catch {
-    return undefined; // an opaque token that happens to hold dots
+    return undefined; // an opaque token that happens to contain dots
   }
 }
 
-/** A JWT's `exp`, in epoch milliseconds by its issuer's clock. */
+/** Returns the `exp` of a JWT in epoch milliseconds, by its issuer's clock. */
 export const expiryOf = (accessToken: string): number | undefined => {
   const exp = claimsOf(accessToken)?.exp;
   return typeof exp === "number" && exp > 0 ? toTime(exp * 1000) : undefined;
 };
 
 /**
- * A token that just arrived has not expired: where its `exp` says so, the clocks disagree, and its lifetime counts from
- * now. Without `iat` nothing is known.
+ * Returns the expiry of a JWT that was just received, which cannot have expired yet. If its `exp` is in the past, the
+ * clocks disagree, and its lifetime counts from `sentAt`. Without `iat`, the lifetime is then unknown.
  */
 export function expiryOnArrival(accessToken: string, sentAt: number): number | undefined {
   const expiry = expiryOf(accessToken);

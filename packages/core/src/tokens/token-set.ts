@@ -6,10 +6,10 @@ import { claimsOf, expiryOf, expiryOnArrival } from "./jwt.ts";
 
 const text = z.string().check(z.minLength(1));
 
-/** RFC 6749 §5.1. Only the access token is insisted on: a token that was received is not thrown away for the rest. */
+/** RFC 6749 §5.1. Requires only the access token: a received token must not be lost over another invalid parameter. */
 const tokenResponse = z.looseObject({ access_token: text });
 
-/** A token set as it is given to us and as it is stored. */
+/** The schema of a token set, as passed by callers and as stored. */
 export const tokenSetSchema = z.object({
   accessToken: text,
   refreshToken: z.optional(text),
@@ -21,22 +21,22 @@ export const tokenSetSchema = z.object({
 });
 
 /**
- * Makes a {@link TokenSet} of a token endpoint's answer ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}).
- * `sentAt` is when the request was sent, in epoch milliseconds: `expires_in` counts from there. Without `expires_in`,
- * a JWT's `exp` is taken.
+ * Converts a token endpoint's response to a {@link TokenSet} ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1
+ * RFC 6749 §5.1}). `sentAt` is the time when the request was sent, in epoch milliseconds; `expires_in` counts from it.
+ * Without `expires_in`, the expiry of a JWT is its `exp`.
  *
- * @throws TypeError where the answer holds no `access_token`, or `sentAt` is no number
+ * @throws TypeError if the response has no `access_token`, or `sentAt` is not a finite number
  */
 export function tokenSetFromResponse(response: TokenResponse, options: { readonly sentAt: number }): TokenSet {
   if (!Number.isFinite(options?.sentAt)) {
     throw new TypeError(`sentAt: expected epoch milliseconds, not ${typeof options?.sentAt}.`);
   }
   const tokens = parseTokenResponse(response, options.sentAt);
-  if (!tokens) throw new TypeError("response: expected a token endpoint's answer with an access_token.");
+  if (!tokens) throw new TypeError("response: expected a token endpoint's response with an access_token.");
   return tokens;
 }
 
-/** As {@link tokenSetFromResponse}; `undefined` where this is no successful answer. */
+/** Like {@link tokenSetFromResponse}, but returns `undefined` if the response is not a successful one. */
 export function parseTokenResponse(response: unknown, sentAt: number): TokenSet | undefined {
   const parsed = tokenResponse.safeParse(response);
   if (!parsed.success) return undefined;
@@ -47,7 +47,7 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
     refreshToken: textOf(refresh_token),
     expiresAt: seconds === undefined ? expiryOnArrival(access_token, sentAt) : toTime(sentAt + seconds * 1000),
     tokenType: textOf(token_type) ?? "Bearer",
-    scope: Array.isArray(scope) ? scope.join(" ") : textOf(scope), // an array: Twitch
+    scope: Array.isArray(scope) ? scope.join(" ") : textOf(scope), // Twitch sends an array
     idToken: textOf(id_token),
     extra: toPlain(extra),
   });
@@ -55,26 +55,26 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
 
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
-/** As it will be after it was stored and read again. */
+/** Returns the parameters as they will be after storing and loading. */
 const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
   try {
     return JSON.parse(JSON.stringify(extra)) as Record<string, unknown>;
   } catch {
-    return {}; // cyclic, or otherwise no answer's JSON
+    return {}; // cyclic, or otherwise not from a JSON response
   }
 };
 
 /**
- * Checks and completes a token set given by a caller.
+ * Validates a token set passed by a caller, and applies defaults.
  *
- * @throws TypeError which names the field, and never its value
+ * @throws TypeError that names the invalid field, never its value
  */
 export function parseTokenSet(tokens: TokenSetInput): TokenSet {
   const parsed = tokenSetSchema.safeParse(tokens);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    const field = issue?.path.join(".") || "the whole";
-    throw new TypeError(`tokens: ${field} is not as a TokenSet has it: give at least { accessToken: string }.`);
+    const field = issue?.path.join(".") || "the value";
+    throw new TypeError(`tokens: ${field} is invalid. A TokenSet needs at least { accessToken: string }.`);
   }
   const { accessToken, refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
   return hideSecrets({
@@ -88,7 +88,7 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
   });
 }
 
-/** The successor of `previous`: what the server left out stays as it was (RFC 6749 §6). */
+/** Returns `next`, with everything that the server omitted taken from `previous` (RFC 6749 §6). */
 export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
   hideSecrets({
     ...next,
@@ -98,7 +98,7 @@ export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
     extra: { ...previous.extra, ...next.extra },
   });
 
-/** The token set with an `inspect` and a `toJSON` that leave the secrets out. Both are invisible otherwise. */
+/** Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. */
 export function hideSecrets(tokens: TokenSet): TokenSet {
   const view = () => ({
     accessToken: "[secret]",
@@ -110,11 +110,11 @@ export function hideSecrets(tokens: TokenSet): TokenSet {
   return Object.freeze(setInspectView({ ...tokens, extra: Object.freeze({ ...tokens.extra }) }, view));
 }
 
-/** Everything in the token set that must not be shown. */
+/** Returns the secrets of the token set, which must not appear in any output. */
 export const secretsOf = (tokens: TokenSet | undefined): string[] =>
   [tokens?.accessToken, tokens?.refreshToken, tokens?.idToken].filter((secret) => secret !== undefined);
 
-/** Who the tokens belong to: `iss` and `sub` of the ID token, or of the access token where that is a JWT. */
+/** Returns the account of the tokens: `iss` and `sub` of the ID token, or of the access token if it is a JWT. */
 export function accountOf(tokens: TokenSet): string | undefined {
   for (const token of [tokens.idToken, tokens.accessToken]) {
     const claims = token === undefined ? undefined : claimsOf(token);

@@ -1,4 +1,4 @@
-/** `promise`, or a rejection with the signal's reason as soon as it aborts. The promise itself goes on. */
+/** Settles like `promise`, or rejects with the signal's reason once it aborts. Does not cancel the underlying work. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {

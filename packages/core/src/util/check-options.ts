@@ -1,27 +1,31 @@
 import * as z from "zod/mini";
 import { describeType } from "./describe-type.ts";
 
-/** For each option what it must be, and how to say that. */
+/** The schema of each option, and a description of the accepted values for error messages. */
 export type OptionTable = Readonly<Record<string, readonly [z.ZodMiniType, string, "required"?]>>;
 
-/** The schema of an option that is a function. */
+/** The schema of a function. */
 export const functionSchema = z.custom<(...parameters: never[]) => unknown>((value) => typeof value === "function");
 
 /** The schema of a deadline in milliseconds: above 0, and finite. */
 export const timeoutSchema = z.number().check(z.gt(0));
 
-/** @throws TypeError which names the option, the type of what was given, and what is accepted */
-export function checkOptions(what: string, table: OptionTable, given: object): void {
+/**
+ * Checks the options of the function `caller`.
+ *
+ * @throws TypeError that names the option, the type of its value, and what is accepted
+ */
+export function checkOptions(caller: string, table: OptionTable, given: object): void {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new TypeError(`${what}: expected an object of options, not ${describeType(given)}.`);
+    throw new TypeError(`${caller}: expected an object of options, not ${describeType(given)}.`);
   }
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(table, name));
   if (unknown !== undefined) {
-    throw new TypeError(`${unknown}: there is no such option. There are ${Object.keys(table).join(", ")}.`);
+    throw new TypeError(`${unknown}: unknown option. Supported: ${Object.keys(table).join(", ")}.`);
   }
   for (const [name, [schema, accepted, required]] of Object.entries(table)) {
     const value: unknown = Reflect.get(given, name);
-    const isGood = value === undefined ? !required : schema.safeParse(value).success;
-    if (!isGood) throw new TypeError(`${name}: expected ${accepted}, not ${describeType(value)}.`);
+    const isValid = value === undefined ? !required : schema.safeParse(value).success;
+    if (!isValid) throw new TypeError(`${name}: expected ${accepted}, not ${describeType(value)}.`);
   }
 }

@@ -1,9 +1,9 @@
 import type { Clock } from "../types.ts";
 
-const LONGEST_TIMER = 2 ** 31 - 1; // beyond it setTimeout fires at once
-const LAST_DATE = 8.64e15;
+const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout fires immediately if the delay is longer
+const LAST_DATE = 8.64e15; // the latest time that a Date can represent
 
-/** The system's time, timers and chance. The one file that touches them. */
+/** The system's time, timers and randomness. No other file uses them directly. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -17,9 +17,7 @@ export const systemClock: Clock = {
   },
 };
 
-/**
- * Fills in what a clock leaves out. Each function is bound to its clock, which may be an instance of a class.
- */
+/** Completes a clock with the system's. Binds each function to its clock, which may be an instance of a class. */
 export const completeClock = (given: Partial<Clock>): Clock => ({
   now: given.now?.bind(given) ?? systemClock.now,
   monotonic: given.monotonic?.bind(given) ?? systemClock.monotonic,
@@ -27,9 +25,9 @@ export const completeClock = (given: Partial<Clock>): Clock => ({
   random: given.random?.bind(given) ?? systemClock.random,
 });
 
-/** Never later than a Date can be: JSON has no infinity, and a message may want to name the day. */
+/** Limits a time to the range of `Date`, because JSON has no infinity and messages format times as dates. */
 export const toTime = (milliseconds: number): number => Math.min(milliseconds, LAST_DATE);
 
-/** A short random name, unique for our purposes. */
+/** Returns a short random ID that is unique for all practical purposes. */
 export const randomId = (clock: Clock): string =>
   Array.from({ length: 2 }, () => Math.floor(clock.random() * 2 ** 52).toString(36)).join("");

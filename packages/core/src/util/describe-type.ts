@@ -1,4 +1,4 @@
-/** The type of a value, for messages: its contents might be a secret. */
+/** Describes the type of a value for messages. Never its contents, which may be secret. */
 export const describeType = (value: unknown): string => {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";

@@ -1,18 +1,19 @@
-/** What an error may show of the request that failed, in place of the client's own object, which holds the token. */
+/** A summary of a failed request for errors. It replaces the client's own request object, which contains the token. */
 export interface RequestSummary {
-  /** The HTTP method, in capitals. */
+  /** The HTTP method in upper case. */
   readonly method: string;
+  /** The URL of the request. */
   readonly url: string;
-  /** The HTTP status; `undefined` where there was no response. */
+  /** The HTTP status; `undefined` if there was no response. */
   readonly status: number | undefined;
 }
 
-/** What has a client's own request in it. */
+/** An object that contains the client's own request. */
 interface RequestHolder {
   request?: unknown;
 }
 
-/** Makes a {@link RequestSummary}, and puts it in place of `request` in an error and in the error's `response`. */
+/** Creates a {@link RequestSummary}, and replaces `request` with it in an error and in the error's `response`. */
 export function redactRequest(
   {
     method = "GET",
@@ -21,14 +22,14 @@ export function redactRequest(
   }: { method?: string | undefined; url: string | URL | undefined; status?: number | undefined },
   error?: RequestHolder & { readonly response?: RequestHolder | undefined },
 ): RequestSummary {
-  const view = Object.freeze({ method: method.toUpperCase(), url: String(url), status });
-  for (const holder of [error, error?.response]) if (holder?.request) Reflect.set(holder, "request", view);
-  return view;
+  const summary = Object.freeze({ method: method.toUpperCase(), url: String(url), status });
+  for (const holder of [error, error?.response]) if (holder?.request) Reflect.set(holder, "request", summary);
+  return summary;
 }
 
 /**
- * Has `util.inspect` and `JSON.stringify` show what `view` returns in place of `object`. Invisible otherwise. What cannot
- * be changed, because it is frozen or no object, stays as it is.
+ * Makes `util.inspect` and `JSON.stringify` show the result of `view` in place of `object`, through non-enumerable
+ * properties. Leaves the value unchanged if it is frozen or not an object.
  */
 export function setInspectView<T>(object: T, view: () => unknown): T {
   if (!Object.isExtensible(object)) return object;

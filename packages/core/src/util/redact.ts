@@ -2,9 +2,9 @@ const MAX_DEPTH = 5;
 const MAX_ERRORS = 5;
 
 /**
- * A copy of what foreign code threw that is safe to show: name, code, message, causes and an aggregate's errors, with
- * every known secret blanked. Its other properties (requests, configs, bodies) are left behind, because they hold
- * tokens.
+ * Returns a copy of an exception of foreign code that is safe to show: name, code, message, stack, causes and the
+ * errors of an aggregate, with every known secret masked. Omits all other properties (requests, configurations,
+ * bodies), because they may contain tokens.
  */
 export function redact(thrown: unknown, secrets: readonly string[], depth = MAX_DEPTH): Error {
   const { name, message, code, frames, cause, errors } = readThrown(thrown);
@@ -20,25 +20,25 @@ export function redact(thrown: unknown, secrets: readonly string[], depth = MAX_
   return code === undefined ? copy : Object.assign(copy, { code: maskSecrets(code, secrets) });
 }
 
-/** What is kept of a thrown value. Each part of it may be of another type than it should be. */
+/** Reads the parts of a thrown value that the copy keeps. Any of them may have an unexpected type. */
 function readThrown(thrown: unknown) {
   const source = typeof thrown === "object" && thrown !== null ? thrown : { message: describe(thrown) };
-  const part = (key: string): unknown => {
+  const read = (key: string): unknown => {
     try {
       return Reflect.get(source, key);
     } catch {
-      return undefined; // a getter's own mistake
+      return undefined; // the getter threw
     }
   };
-  const text = (key: string): string | undefined => [part(key)].find((value) => typeof value === "string");
-  const errors = part("errors");
+  const text = (key: string): string | undefined => [read(key)].find((value) => typeof value === "string");
+  const errors = read("errors");
   return {
     name: text("name") ?? "Error",
-    // a parser's message quotes its input, which may hold tokens that nobody knows yet
+    // a parser's message quotes its input, which may contain tokens that are not known yet
     message: text("name") === "SyntaxError" ? "The text could not be parsed." : (text("message") ?? ""),
     code: text("code"),
     frames: (text("stack") ?? "").split("\n").filter((line) => FRAME.test(line)),
-    cause: part("cause"),
+    cause: read("cause"),
     errors: Array.isArray(errors) ? errors.slice(0, MAX_ERRORS) : undefined,
   };
 }
@@ -48,12 +48,14 @@ const describe = (thrown: unknown): string => {
   return `${thrown === null || thrown === undefined ? thrown : `A ${typeof thrown}`} was thrown, not an Error.`;
 };
 
-/** A line of V8's stacks, or of the others'. What is before them is the message once more. */
+/**
+ * A line of a stack trace, in the format of V8 or of other engines. Everything before such lines repeats the message.
+ */
 const FRAME = /^ {4}at \S|^\S*@\S+:\d+:\d+$/;
 
 /**
- * `text` without the secrets: as they are, percent-encoded, form-encoded, or inside of a JSON string. What is shorter
- * than four characters is no secret, and stays.
+ * Masks the secrets in `text`: verbatim, percent-encoded, form-encoded, or inside a JSON string. Ignores secrets that
+ * are shorter than four characters.
  */
 export const maskSecrets = (text: string, secrets: readonly string[]): string =>
   secrets

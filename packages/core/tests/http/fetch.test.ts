@@ -385,7 +385,7 @@ describe("options", () => {
       { origins: [], isUnauthorized: true },
       /^isUnauthorized: expected a function from a Response to/,
     ],
-    ["a misspelt option", { origins: [], fetc: fetch }, /^fetc: there is no such option/],
+    ["a misspelt option", { origins: [], fetc: fetch }, /^fetc: unknown option/],
   ])("%s", (_name, options, message) => {
     expect(() => createFetch(source, options as never)).toThrow(TypeError);
     expect(() => createFetch(source, options as never)).toThrow(message);

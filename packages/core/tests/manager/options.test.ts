@@ -47,12 +47,12 @@ describe("a bad option is a TypeError that names it and never shows its value", 
     ["provider", { canary: true }, /not an object of another shape\.$/],
     ["account", "canary", /a function from a TokenSet to a string, not a string\.$/],
     ["staleIfError", "canary", /true or false, not a string\.$/],
-    ["clock", 7, /functions all, not a number\.$/],
+    ["clock", 7, /each a function, not a number\.$/],
     ["clock", { now: 7 }, /not an object of another shape\.$/],
     ["clock", { setTimer: "canary" }, /not an object of another shape\.$/],
-    ["refreshwindow", 1, /there is no such option\. There are store, refresh, /],
-    ["constructor", 1, /there is no such option/],
-    ["toString", () => "canary", /there is no such option/],
+    ["refreshwindow", 1, /unknown option\. Supported: store, refresh, /],
+    ["constructor", 1, /unknown option/],
+    ["toString", () => "canary", /unknown option/],
   ])("%s: %o", (name, value, message) => {
     const make = () => createTokenManager({ [name]: value } as TokenManagerOptions);
     expect(make).toThrow(TypeError);

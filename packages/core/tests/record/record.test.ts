@@ -30,9 +30,9 @@ describe("the stored string", () => {
   });
 
   it.each([
-    ["nothing", "", "does not hold JSON"],
-    ["half of it", serialiseRecord(record(1)).slice(0, -5), "does not hold JSON"],
-    ["another type", "[]", "holds JSON that is not a session"],
+    ["nothing", "", "does not contain valid JSON"],
+    ["half of it", serialiseRecord(record(1)).slice(0, -5), "does not contain valid JSON"],
+    ["another type", "[]", "contains JSON that is not a session"],
     ["another schema", '{"schema":2,"obtainedAt":0,"spent":[]}', 'see "schema"'],
     [
       "tokens of another shape",
@@ -47,9 +47,9 @@ describe("the stored string", () => {
   });
 
   it("is refused with what is wrong, and what to do", () => {
-    const advice = "It was left as it is. Put the right contents back, or move it away and sign in again.";
-    expect(() => parseRecord("[]", "here")).toThrow(`here holds JSON that is not a session. ${advice}`);
-    expect(() => parseRecord("{", "here")).toThrow(`here does not hold JSON. ${advice}`);
+    const advice = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
+    expect(() => parseRecord("[]", "here")).toThrow(`here contains JSON that is not a session. ${advice}`);
+    expect(() => parseRecord("{", "here")).toThrow(`here does not contain valid JSON. ${advice}`);
   });
 
   it.each<DeadReason>([

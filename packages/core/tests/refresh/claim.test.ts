@@ -145,7 +145,7 @@ describe("a claim that took long to store (P6)", () => {
       await expect(slow(session, 6 * SECOND)).rejects.toMatchObject({
         code: "STORE_UNAVAILABLE",
         location: session.records.location,
-        message: `${session.records.location} is too slow: storing a claim took more than five seconds, twice. Nothing was sent. See what delays it, and try again.`,
+        message: `${session.records.location} is too slow: saving a claim took more than five seconds, twice in a row. Nothing was sent. Find out what slows it down, and try again.`,
       });
     }
   });

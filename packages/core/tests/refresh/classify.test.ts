@@ -121,7 +121,7 @@ describe("an answer that was returned", () => {
 
   it("says what was missing", () => {
     expect(answered({})).toMatchObject({
-      error: { status: 200, sent: true, cause: { message: "The answer holds no access_token." } },
+      error: { status: 200, sent: true, cause: { message: "The response contains no access_token." } },
     });
     expect(answered({ error: "x" })).not.toHaveProperty("error.cause");
   });

@@ -335,7 +335,7 @@ describe("an exchange that brings nothing", () => {
     fails({ error: "invalid_client", status: 401, sent: true });
     const error = await protocol.renew(GOAL, urgent).then(String, (thrown: unknown) => (thrown as Error).message);
     expect(error).toMatch(
-      /invalid_client.*\. Check the client id, its authentication and the requested scope\. The session is untouched\.$/,
+      /invalid_client.*\. Check the client ID, its authentication and the requested scope\. The session is untouched\.$/,
     );
   });
 

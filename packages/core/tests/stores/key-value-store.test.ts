@@ -185,7 +185,7 @@ describe("options", () => {
     ["no delete", [{ get() {}, set() {} }, {}], /delete is undefined\.$/],
     ["a web Storage", [{ getItem() {}, setItem() {} }, {}], /get is undefined\.$/],
     ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string/],
-    ["a misspelt option", [new Map(), { name: "x" }], /^name: there is no such option\. There are key\.$/],
+    ["a misspelt option", [new Map(), { name: "x" }], /^name: unknown option\. Supported: key\.$/],
     ["a key that is no string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not a number\.$/],
   ])("%s is a TypeError", (_name, [object, options], message) => {
     const make = () => fromKeyValue(object as KeyValue, options as object);

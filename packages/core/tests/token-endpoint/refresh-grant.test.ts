@@ -127,7 +127,7 @@ describe("an error that was answered: one POST, no retry", () => {
     const { error, received, origin } = await playing(handler);
     expect(error).toMatchObject({ ...expected, sent: true, endpoint: `${origin}/token` });
     expect(received).toHaveLength(1);
-    expect(error.message).toMatch(/^The token endpoint http\S+\/token answered HTTP \d{3}/);
+    expect(error.message).toMatch(/^The token endpoint http\S+\/token responded with HTTP \d{3}/);
   });
 });
 
@@ -149,7 +149,7 @@ describe("no complete answer", () => {
   ])("%s: sent, one POST", async (_name, handler) => {
     const { error, received } = await playing(handler);
     expect(error).toMatchObject({ sent: true, status: undefined, error: undefined });
-    expect(error.message).toMatch(/gave no complete answer$/);
+    expect(error.message).toMatch(/did not return a complete response$/);
     expect(printed(error)).not.toContain("canary"); // also what had come of the new tokens
     expect(received).toHaveLength(1);
   });
@@ -378,7 +378,7 @@ describe("options", () => {
     ["no endpoint", { clientId: "c" }, /^tokenEndpoint: expected .*, not undefined\.$/],
     ["no client", { tokenEndpoint: "https://a.example" }, /^clientId: expected a non-empty string, not undefined\.$/],
     ["empty client", { ...valid, clientId: "" }, /^clientId: /],
-    ["a secret where none is expected", { ...valid, clientSecret: "canary" }, /^clientSecret: there is no such option/],
+    ["a secret where none is expected", { ...valid, clientSecret: "canary" }, /^clientSecret: unknown option/],
     ["no secret", { ...valid, clientAuth: { method: "client_secret_basic" } }, /^clientAuth: expected \{ method/],
     ["empty secret", { ...valid, clientAuth: { method: "client_secret_post", clientSecret: "" } }, /^clientAuth: /],
     ["a method of no client", { ...valid, clientAuth: { method: "canary" } }, /^clientAuth: /],

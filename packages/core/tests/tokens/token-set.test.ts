@@ -96,7 +96,7 @@ describe("the other fields of an answer", () => {
     (response) => {
       expect(parseTokenResponse(response, SENT_AT)).toBeUndefined();
       const make = () => tokenSetFromResponse(response as TokenResponse, { sentAt: SENT_AT });
-      expect(make).toThrow(new TypeError("response: expected a token endpoint's answer with an access_token."));
+      expect(make).toThrow(new TypeError("response: expected a token endpoint's response with an access_token."));
     },
   );
 
@@ -134,8 +134,8 @@ describe("what a caller gives", () => {
   });
 
   it.each<[string, unknown, string]>([
-    ["nothing", undefined, "the whole"],
-    ["a string", "canary", "the whole"],
+    ["nothing", undefined, "the value"],
+    ["a string", "canary", "the value"],
     ["a response", { access_token: "canary" }, "accessToken"],
     ["an empty token", { accessToken: "" }, "accessToken"],
     ["an empty refresh token", { accessToken: "canary", refreshToken: "" }, "refreshToken"],
@@ -147,7 +147,7 @@ describe("what a caller gives", () => {
   ])("%s is a TypeError that names the field, and never its value", (_name, given, field) => {
     const make = () => parseTokenSet(given as TokenSet);
     expect(make).toThrow(TypeError);
-    expect(make).toThrow(`tokens: ${field} is not as a TokenSet has it`);
+    expect(make).toThrow(`tokens: ${field} is invalid`);
     expect(make).not.toThrow(/canary/);
   });
 });
