@@ -1,5 +1,5 @@
 import { UnexpiredError } from "../errors.ts";
-import type { SessionRecord } from "../record/record.ts";
+import { isOutdated, type SessionRecord } from "../record/record.ts";
 import { RecordStore, type Stored } from "../record/record-store.ts";
 import { RefreshProtocol } from "../refresh/protocol.ts";
 import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewal.ts";
@@ -72,6 +72,8 @@ export class Driver implements RefreshHost {
 
   /** Replaces the session by a new or ended one, and discards what was still to be written of the old one. */
   replaceSession(record: SessionRecord | undefined, source: RecordSource): void {
+    // A sign-in can be refreshed before the store confirms that it is saved.
+    if (isOutdated(record, this.#session.record)) return;
     this.#protocol.discardPending();
     this.observe(record, source);
   }
