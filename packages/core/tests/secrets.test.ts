@@ -75,3 +75,11 @@ it("shows no token of a session in good health (P8)", async () => {
   const everything = [tokens, session.events, manager, manager.state].map(printed).join("\n");
   expect(everything).not.toContain("canary");
 });
+
+it("shows no token if the account function throws (P8)", async () => {
+  const { open } = startSession({ account: ({ accessToken }) => JSON.parse(accessToken) as string });
+  const error = (await open()
+    .signIn({ accessToken: "canary-1" })
+    .catch((error: unknown) => error)) as Error;
+  expect(String(error)).not.toContain("canary");
+});
