@@ -16,8 +16,8 @@ const tokensOf = (user: string, expiresAt: number) => ({
   extra: { user },
 });
 
-describe("a store in which another account signs in (P14)", () => {
-  it("is never refreshed for it, even if the record names no account", async () => {
+describe("a manager of one account, when another account signs in", () => {
+  it("never presents the refresh token of the other account, even if the record names no account (P14)", async () => {
     const jwt = (sub: string) => `e30.${btoa(JSON.stringify({ sub }))}.s`;
     const { clock, issuer, open, store } = startSession();
     withoutWatch(store);
@@ -33,7 +33,7 @@ describe("a store in which another account signs in (P14)", () => {
     expect(issuer.presented).toEqual([]);
   });
 
-  it("never gives out its token, at whatever moment it signs in", async () => {
+  it("never returns a token of the other account, at whatever moment it signs in (P14)", async () => {
     const got: string[] = [];
     for (let turns = 0; turns < 40; turns++) {
       const { clock, open, store } = startSession({ account });
@@ -59,7 +59,7 @@ describe("a store in which another account signs in (P14)", () => {
     expect(got).not.toContain("bob");
   });
 
-  it("keeps its session when the first account signs out", async () => {
+  it("does not sign the other account out (P14)", async () => {
     const { open, record } = startSession({ account });
     const ada = open();
     await ada.signIn({ accessToken: canary("access", "ada"), extra: { user: "ada" } });
@@ -69,7 +69,7 @@ describe("a store in which another account signs in (P14)", () => {
     await expect(ada.getAccessToken()).rejects.toMatchObject({ reason: "account_changed" });
   });
 
-  it("reports account_changed if an old session of another account is put back", async () => {
+  it("reports account_changed if an old session of the other account is put back (P14)", async () => {
     const { clock, open, record, store } = startSession({ account });
     withoutWatch(store);
     await open().signIn(tokensOf("bob", clock.now()));
