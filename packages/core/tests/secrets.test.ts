@@ -6,7 +6,7 @@ import { printed } from "./support/leaks.ts";
 import { startSession } from "./support/session.ts";
 
 const secret = canary("refresh", 1);
-/** What careless code throws: the request that failed, tokens included, in every place that one can think of. */
+/** An error as careless code throws it, with the failed request and its tokens in many places. */
 const careless = () =>
   Object.assign(new Error(`POST failed: refresh_token=${secret}`, { cause: { config: { data: secret } } }), {
     config: { data: `refresh_token=${secret}` },

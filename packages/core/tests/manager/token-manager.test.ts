@@ -100,7 +100,7 @@ describe("getAccessToken", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 2));
   });
 
-  it("hands out the usable token where a renewal with background: false fails", async () => {
+  it("returns the usable token if a refresh with background: false fails", async () => {
     const { clock, issuer, signIn } = startSession({ background: false });
     const manager = await signIn();
     await clock.advance(HOUR - MINUTE);
@@ -108,7 +108,7 @@ describe("getAccessToken", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 1));
   });
 
-  it("refreshes once per record where nobody said when it ends, and then trusts the token", async () => {
+  it("refreshes a token of unknown expiry once per record, and then trusts it", async () => {
     const { clock, issuer, signIn } = startSession();
     issuer.lifetime = undefined;
     const manager = await signIn(null);
@@ -167,7 +167,7 @@ describe("refresh", () => {
     await expect(open().refresh()).rejects.toMatchObject({ reason: "no_session" });
   });
 
-  it("keeps the old refresh token where the answer has none", async () => {
+  it("keeps the refresh token if the response has none", async () => {
     const { issuer, record, signIn } = startSession();
     const manager = await signIn();
     issuer.next(({ access_token }) => ({ access_token, expires_in: 60 }), { before: true });
@@ -207,14 +207,14 @@ describe("replaceRejected (P10)", () => {
     expect(issuer.presented).toHaveLength(renews ? 2 : 1);
   });
 
-  it("asks for a sign-in where there is nothing to renew with", async () => {
+  it("requires a sign-in if there is no refresh token", async () => {
     const { open } = startSession();
     const manager = open();
     await manager.signIn({ accessToken: canary("access", 1) });
     await expect(manager.replaceRejected(canary("access", 1))).rejects.toMatchObject({ reason: "session_expired" });
   });
 
-  it("gives up where the server hands the same access token out again", async () => {
+  it("gives up if the server issues the same access token again", async () => {
     const { clock, issuer, signIn } = startSession();
     const manager = await signIn();
     await clock.advance(MINUTE);
