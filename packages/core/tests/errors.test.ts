@@ -109,22 +109,19 @@ describe("each error", () => {
     "revoked",
     "signed_out",
     "account_changed",
-  ])("a required sign-in says why: %s", (reason) => {
+  ])("explains why a sign-in is required: %s", (reason) => {
     const error = new SignInRequiredError(reason);
     expect(error.reason).toBe(reason);
     expect(error.message).toMatch(/^Sign in required: .{10,}\. Sign in, then call signIn\(\)\.$/);
     expect(error.message).not.toContain("undefined");
   });
 
-  it.each([8.64e15, 8.64e15 + 1, 1e27, Number.POSITIVE_INFINITY, Number.NaN])(
-    "any retryAt makes an error: %d",
-    (retryAt) => {
-      expect(new RefreshFailedError(retryAt).retryAt).toBe(retryAt);
-      expect(new RefreshFailedError(retryAt).message.includes("Try again")).toBe(retryAt === 8.64e15);
-    },
-  );
+  it.each([8.64e15, 8.64e15 + 1, 1e27, Number.POSITIVE_INFINITY, Number.NaN])("accepts any retryAt: %d", (retryAt) => {
+    expect(new RefreshFailedError(retryAt).retryAt).toBe(retryAt);
+    expect(new RefreshFailedError(retryAt).message.includes("Try again")).toBe(retryAt === 8.64e15);
+  });
 
-  it("keeps its cause, and has none where there was none", () => {
+  it("keeps its cause, if any", () => {
     expect(new RefreshFailedError(AT, { cause }).cause).toBe(cause);
     expect(new StoreError("STORE_UNREADABLE", { ...store, cause }).cause).toBe(cause);
     expect(new TokenEndpointError({ sent: true, cause }).cause).toBe(cause);
@@ -140,7 +137,7 @@ describe("each error", () => {
 });
 
 describe("two copies of the package", () => {
-  it("know each other's errors", async () => {
+  it("recognize each other's errors", async () => {
     const path = "../src/errors.ts?second-copy";
     const other: typeof import("../src/errors.ts") = await import(/* @vite-ignore */ path);
     expect(other.SignInRequiredError).not.toBe(SignInRequiredError);
@@ -161,7 +158,7 @@ describe("two copies of the package", () => {
     new Error("x"),
     { code: "SIGN_IN_REQUIRED" },
     Symbol.for("unexpired.error"),
-  ])("%o is none of ours", (value) => {
+  ])("does not recognize %o", (value) => {
     expect(UnexpiredError.is(value)).toBe(false);
   });
 });
@@ -183,8 +180,8 @@ describe("isAuthError", () => {
     ],
     ["got", Object.assign(new Error("x"), { code: "ERR_NON_2XX_3XX_RESPONSE", response: { statusCode: 401 } }), true],
     ["undici", Object.assign(new Error("x"), { statusCode: 401 }), true],
-    ["axios without an answer", Object.assign(new Error("x"), { status: undefined, response: undefined }), false],
-    ["got without an answer", Object.assign(new Error("x"), { code: "ECONNREFUSED" }), false],
+    ["axios without a response", Object.assign(new Error("x"), { status: undefined, response: undefined }), false],
+    ["got without a response", Object.assign(new Error("x"), { code: "ECONNREFUSED" }), false],
     ["403", Object.assign(new Error("x"), { response: { status: 403 } }), false],
     ["200", new Response(null), false],
     [

@@ -6,7 +6,7 @@ import { printed } from "./support/leaks.ts";
 import { startSession } from "./support/session.ts";
 
 const secret = canary("refresh", 1);
-/** What careless code throws: the request that failed, tokens included, in every place that one can think of. */
+/** An error as careless code throws it, with the failed request and its tokens in many places. */
 const careless = () =>
   Object.assign(new Error(`POST failed: refresh_token=${secret}`, { cause: { config: { data: secret } } }), {
     config: { data: `refresh_token=${secret}` },
@@ -74,4 +74,12 @@ it("shows no token of a session in good health (P8)", async () => {
   expect(tokens.refreshToken).toBe(canary("refresh", 2));
   const everything = [tokens, session.events, manager, manager.state].map(printed).join("\n");
   expect(everything).not.toContain("canary");
+});
+
+it("shows no token if the account function throws (P8)", async () => {
+  const { open } = startSession({ account: ({ accessToken }) => JSON.parse(accessToken) as string });
+  const error = (await open()
+    .signIn({ accessToken: "canary-1" })
+    .catch((error: unknown) => error)) as Error;
+  expect(String(error)).not.toContain("canary");
 });

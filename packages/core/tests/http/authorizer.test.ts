@@ -10,7 +10,7 @@ const token = canary("access", 1);
 const newer = canary("access", 2);
 const origin = "https://api.example.com";
 
-/** A token source that records what it is asked, and answers as told. */
+/** A token source that records the rejected tokens, and returns or throws `renewed`. */
 function source(given: { accessToken?: string; tokenType?: string; renewed?: string | Error } = {}) {
   const { accessToken = token, tokenType = "Bearer", renewed = newer } = given;
   const asked: string[] = [];
@@ -76,7 +76,7 @@ describe("where tokens go (P9)", () => {
   });
 
   it.each([[() => Promise.resolve(false)], [() => "yes"], [() => 1], [() => undefined]])(
-    "is nowhere where a predicate returns anything but true: %s",
+    "attaches no token if a predicate returns anything but true: %s",
     async (predicate) => {
       expect(await tokenFor(authorizer(predicate as never), origin)).toBeUndefined();
     },
@@ -176,16 +176,16 @@ describe("a 401 (P10, P11)", () => {
     ["after a redirect of a POST renews, for the next call", { url: `${origin}/moved`, method: "post" }, undefined, 1],
     ["of a POST is replaced", { url: `${origin}/#part`, method: "POST" }, newer, 1],
     ["for a form is replaced", { body: new FormData() }, newer, 1],
-    ["that is none: 403", { status: 403 }, undefined, 0],
-    ["that is none: 200", { status: 200 }, undefined, 0],
-    ["that is none: 407", { status: 407 }, undefined, 0],
+    ["is not: 403", { status: 403 }, undefined, 0],
+    ["is not: 200", { status: 200 }, undefined, 0],
+    ["is not: 407", { status: 407 }, undefined, 0],
   ])("%s", async (_name, given, ...[expected, asked]) => {
     const tokens = source();
     expect(await tokenAfter(authorizer([origin], tokens), given)).toBe(expected);
     expect(tokens.asked).toEqual(Array(asked).fill(token));
   });
 
-  it("is the caller's where the token was just obtained", async () => {
+  it("is the caller's if the token was just obtained", async () => {
     const renewed = new RefreshFailedError(0, { reason: "just_obtained" });
     expect(await tokenAfter(authorizer([origin], source({ renewed })))).toBeUndefined();
   });
@@ -216,15 +216,15 @@ describe("isUnauthorized", () => {
     expect(await asking({ headers, response: "refused" })).toBe(`Bearer ${newer}`);
   });
 
-  it("is not asked about an answer from elsewhere", async () => {
+  it("is not called for a response of another origin", async () => {
     expect(await asking({ url: "https://evil.example", response: "refused" })).toBeUndefined();
   });
 });
 
-describe("where no origins are given", () => {
+describe("without origins", () => {
   const make = (baseURL?: string) => createAuthorizer(source(), { baseURL });
 
-  it("the base URL's is the one", async () => {
+  it("uses the origin of the base URL", async () => {
     expect(await tokenFor(make(`${origin}/v1`), `${origin}/v2`)).toBe(token);
     expect(await tokenFor(make(`${origin}/v1`), "https://evil.example")).toBeUndefined();
   });
@@ -276,12 +276,12 @@ describe("a single request", () => {
     [{ tokens: {} }, /^tokens: .* not an object of another shape\.$/],
     [{ retry: 3 }, /^retry: expected true or false, not a number\.$/],
     [{ retry: null }, /^retry: /],
-  ])("has no setting %j", (settings, message) => {
+  ])("rejects the option %j", (settings, message) => {
     expect(() => perRequest(settings as never)).toThrow(message);
   });
 });
 
-it("an authorization does not print (P8)", async () => {
+it("hides its token when printed (P8)", async () => {
   const authorization = await authorizer().authorize({ url: new URL(origin) });
   expect(authorization?.header).toContain("canary");
   const shown = inspect(authorization, { depth: null, showHidden: true }) + JSON.stringify(authorization);

@@ -151,7 +151,7 @@ describe("a 401 (P10)", () => {
     expect(api.issuer.presented).toEqual([]);
   });
 
-  it("that comes late is answered with the token that came meanwhile, and no exchange", async () => {
+  it("that comes late is retried with the token obtained in the meantime, without an exchange", async () => {
     let release = () => {};
     const late: Handler = (response, received) => {
       release = () => rejected(response, received);
@@ -204,7 +204,7 @@ describe("a 401 (P10)", () => {
     ["REFRESH_FAILED", { sent: false }],
     ["CONFIGURATION", { error: "invalid_client", status: 401, sent: true }],
     ["SIGN_IN_REQUIRED", { error: "invalid_grant", status: 400, sent: true }],
-  ])("rejects with %s where the endpoint said %o", async (code, details) => {
+  ])("rejects with %s if the endpoint failed with %o", async (code, details) => {
     await using api = await start([rejected], async () => {
       throw new TokenEndpointError(details);
     });
@@ -212,7 +212,7 @@ describe("a 401 (P10)", () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it("frees the connection of an answer that nobody gets to see", async () => {
+  it("frees the connection of a response that no caller gets", async () => {
     await using api = await start([rejected], async () => {
       throw new TokenEndpointError({ sent: false });
     });
@@ -282,7 +282,7 @@ describe("bodies (P11)", () => {
     expect(api.issuer.presented).toHaveLength(1);
   });
 
-  it("a stream's 401 is the caller's also where the renewal fails", async () => {
+  it("returns the 401 of a stream even if the refresh fails", async () => {
     await using api = await start([rejected], async () => {
       throw new TokenEndpointError({ error: "invalid_grant", sent: true });
     });

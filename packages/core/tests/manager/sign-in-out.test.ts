@@ -23,19 +23,19 @@ async function startStore(first?: SessionRecord) {
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
   const record = async () => (await records.load())?.record;
-  /** Something happens around the next save. */
-  const around = (change: (save: () => Promise<string>) => Promise<string>) => {
+  /** Wraps the next save. */
+  const wrapNextSave = (wrapper: (save: () => Promise<string>) => Promise<string>) => {
     const { save } = store;
     store.save = (value, expected) => {
       store.save = save;
-      return change(() => save(value, expected));
+      return wrapper(() => save(value, expected));
     };
   };
-  return { around, put, record, records, store };
+  return { wrapNextSave, put, record, records, store };
 }
 
-describe("a sign-in", () => {
-  it("replaces what is there, verdict and all, and spends its refresh token", async () => {
+describe("saveSession", () => {
+  it("replaces the stored record, including its verdict, and marks its refresh token as spent", async () => {
     const before = stored(1, { dead: { reason: "revoked" }, attempt: attempt(1), renewed: true, spent: [digest(0)] });
     const { record, records } = await startStore(before);
     const saved = await saveSession(records, session(2, "ada"));
@@ -44,23 +44,23 @@ describe("a sign-in", () => {
     expect((await record())?.dead).toBeUndefined();
   });
 
-  it("keeps a claim on the very same refresh token, and does not spend it (P1)", async () => {
+  it("keeps a claim on the same refresh token, and does not mark it as spent (P1)", async () => {
     const { records } = await startStore(stored(1, { attempt: attempt(1), spent: [digest(1)] }));
     expect(await saveSession(records, session(1))).toMatchObject({ attempt: { id: "theirs" }, spent: [] });
   });
 
-  it("comes after whatever is saved meanwhile", async () => {
-    const { around, put, records } = await startStore(stored(1));
-    around(async (save) => {
+  it("replaces a session that is saved concurrently", async () => {
+    const { wrapNextSave, put, records } = await startStore(stored(1));
+    wrapNextSave(async (save) => {
       await put(stored(2, { spent: [digest(1)] }));
       return save();
     });
     expect((await saveSession(records, session(3))).spent).toEqual([digest(1), digest(2)]);
   });
 
-  it("is stored also where everything is removed meanwhile", async () => {
-    const { around, record, records, store } = await startStore(stored(1));
-    around(async (save) => {
+  it("saves the session even if the record is removed concurrently", async () => {
+    const { wrapNextSave, record, records, store } = await startStore(stored(1));
+    wrapNextSave(async (save) => {
       await store.remove();
       return save();
     });
@@ -69,11 +69,11 @@ describe("a sign-in", () => {
   });
 
   it.each<[string, string | undefined, number]>([
-    ["the session goes on from there", "ada", 3],
-    ["another account signed in then", "bob", 2],
-  ])("was stored though its outcome is unknown, and %s", async (_name, account, generation) => {
-    const { around, put, record, records } = await startStore(stored(1));
-    around(async (save) => {
+    ["the session was refreshed since", "ada", 3],
+    ["another account signed in since", "bob", 2],
+  ])("finds that a save that threw had succeeded, if %s", async (_name, account, generation) => {
+    const { wrapNextSave, put, record, records } = await startStore(stored(1));
+    wrapNextSave(async (save) => {
       await save();
       await put(stored(3, { account, spent: [digest(1), digest(2)] }));
       throw new Error("timed out");
@@ -83,9 +83,9 @@ describe("a sign-in", () => {
     expect((await record())?.tokens?.refreshToken).toBe(canary("refresh", 3));
   });
 
-  it("without a refresh token comes after whatever is saved meanwhile, too", async () => {
-    const { around, put, records } = await startStore(stored(1));
-    around(async (save) => {
+  it("replaces a session that is saved concurrently by one without a refresh token, too", async () => {
+    const { wrapNextSave, put, records } = await startStore(stored(1));
+    wrapNextSave(async (save) => {
       await put(stored(2));
       return save();
     });
@@ -94,11 +94,11 @@ describe("a sign-in", () => {
   });
 });
 
-describe("a sign-out", () => {
+describe("saveTombstone", () => {
   const out = async (records: RecordStore, account?: string) =>
     saveTombstone(records, () => records.load(), { account, now: NOW + 5 });
 
-  it("leaves a tombstone, and gives back the tokens", async () => {
+  it("saves a tombstone, and returns the replaced tokens", async () => {
     const { record, records } = await startStore(stored(1, { attempt: attempt(1) }));
     const { record: saved, tokens: replaced } = await out(records);
     expect(replaced?.refreshToken).toBe(canary("refresh", 1));
@@ -108,9 +108,9 @@ describe("a sign-out", () => {
     expect((await record())?.attempt).toBeUndefined();
   });
 
-  it("is written over another verdict, and over whatever is saved meanwhile", async () => {
-    const { around, put, record, records } = await startStore(stored(1, { dead: { reason: "revoked" } }));
-    around(async (save) => {
+  it("replaces another verdict, and a session that is saved concurrently", async () => {
+    const { wrapNextSave, put, record, records } = await startStore(stored(1, { dead: { reason: "revoked" } }));
+    wrapNextSave(async (save) => {
       await put(stored(2));
       return save();
     });
@@ -118,7 +118,7 @@ describe("a sign-out", () => {
     expect((await record())?.dead).toEqual({ reason: "signed_out", digest: digest(2) });
   });
 
-  it("writes nothing where there is nothing", async () => {
+  it("saves nothing if nothing is stored", async () => {
     const { records, store } = await startStore();
     expect(await out(records)).toEqual({ record: undefined, tokens: undefined });
     expect(await store.load()).toBeUndefined();
@@ -127,7 +127,7 @@ describe("a sign-out", () => {
   it.each<[string, Partial<SessionRecord>]>([
     ["a sign-out", { tokens: undefined, dead: { reason: "signed_out", digest: digest(1) } }],
     ["another account's session", { account: "bob" }],
-  ])("leaves %s as it is", async (_name, more) => {
+  ])("leaves %s unchanged", async (_name, more) => {
     const { records, store } = await startStore(stored(1, more));
     const before = await store.load();
     const { record: found, tokens: replaced } = await out(records, "ada");

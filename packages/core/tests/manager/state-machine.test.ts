@@ -52,12 +52,12 @@ describe("a caller that asks for a token", () => {
   const over = { now: END };
 
   it.each<[string, Case, readonly object[]]>([
-    ["looks, before the first load", [initialSession, asked()], LOAD],
-    ["looks again where a look told nothing", [initialSession, asked({ loaded: true })], LOAD],
-    ["is refused where the look failed", [initialSession, asked({ failure })], refuse(failure)],
-    ["looks, where the session is dead as far as we know", [loaded(tombstone), asked()], LOAD],
-    ["is refused where a look found it dead", [loaded(tombstone), asked({ loaded: true })], signIn("signed_out")],
-    ["is refused where there is none", [loaded(undefined), asked({ loaded: true })], signIn("no_session")],
+    ["loads before the first load", [initialSession, asked()], LOAD],
+    ["loads again if a load found nothing", [initialSession, asked({ loaded: true })], LOAD],
+    ["is rejected if the load failed", [initialSession, asked({ failure })], refuse(failure)],
+    ["loads if the session is known as dead", [loaded(tombstone), asked()], LOAD],
+    ["is rejected if a load found it dead", [loaded(tombstone), asked({ loaded: true })], signIn("signed_out")],
+    ["is rejected if there is no session", [loaded(undefined), asked({ loaded: true })], signIn("no_session")],
     ["gets a valid one", [valid, asked()], GIVE],
     ["gets a valid one, whatever failed", [valid, asked({ failure })], GIVE],
     ["gets one in the window, and starts a renewal behind it", [valid, asked(), due], RENEW_BEHIND],
@@ -75,10 +75,10 @@ describe("a caller that asks for a token", () => {
     ["looks as soon as allowed", [{ ...valid, nextCheckAt: HOUR }, asked(), due], RENEW_BEHIND],
     ["looks behind another holder's exchange", [loaded(claimed), asked()], RENEW_BEHIND],
     ["leaves it alone without a refresh function", [loaded(claimed), asked(), { canRefresh: false }], GIVE],
-    ["waits where the token has ended", [valid, asked(), over], renewFirst("clock")],
-    ["waits where the token has ended, also again", [valid, asked({ renewed: true }), over], renewFirst("clock")],
-    ["is refused where the renewal failed", [valid, asked({ failure }), over], refuse(failure)],
-    ["gets the ended one where that is allowed", [valid, asked({ failure }), { ...over, staleIfError: true }], GIVE],
+    ["waits if the token has expired", [valid, asked(), over], renewFirst("clock")],
+    ["waits if the token has expired, also again", [valid, asked({ renewed: true }), over], renewFirst("clock")],
+    ["is rejected if the refresh failed", [valid, asked({ failure }), over], refuse(failure)],
+    ["gets the expired one with staleIfError", [valid, asked({ failure }), { ...over, staleIfError: true }], GIVE],
     [
       "is refused where something else failed, also then",
       [valid, asked({ failure: new ConfigurationError("x") }), { ...over, staleIfError: true }],
@@ -98,16 +98,12 @@ describe("a caller that wants a newer token", () => {
   const unrenewable = loaded(recordOf({ tokens: tokens({ refreshToken: undefined }) }));
 
   it.each<[string, Case, readonly object[]]>([
-    ["looks, before the first load", [initialSession, forced()], LOAD],
-    ["looks again where a look told nothing", [initialSession, forced({ loaded: true })], LOAD],
-    ["looks, where the session is dead as far as we know", [loaded(tombstone), forced()], LOAD],
-    ["is refused where a look found it dead", [loaded(tombstone), forced({ loaded: true })], signIn("signed_out")],
-    ["looks, where there is nothing to renew with", [unrenewable, forced()], LOAD],
-    [
-      "is refused where there is nothing to renew with",
-      [unrenewable, forced({ loaded: true })],
-      signIn("session_expired"),
-    ],
+    ["loads before the first load", [initialSession, forced()], LOAD],
+    ["loads again if a load found nothing", [initialSession, forced({ loaded: true })], LOAD],
+    ["loads if the session is known as dead", [loaded(tombstone), forced()], LOAD],
+    ["is rejected if a load found it dead", [loaded(tombstone), forced({ loaded: true })], signIn("signed_out")],
+    ["loads if nothing can refresh it", [unrenewable, forced()], LOAD],
+    ["is rejected if nothing can refresh it", [unrenewable, forced({ loaded: true })], signIn("session_expired")],
     ["waits for it, whatever the clock says", [loaded(recordOf()), forced()], renewFirst("call")],
     ["gets it", [loaded(recordOf()), forced({ renewed: true })], GIVE],
     ["is refused where that failed", [loaded(recordOf()), forced({ failure, renewed: true })], refuse(failure)],
@@ -123,7 +119,7 @@ describe("a caller whose token a server refused (P10)", () => {
 
   it.each<[string, Case, readonly object[]]>([
     ["gets another one that is known", [valid, rejected({}, canary("access", 0))], GIVE],
-    ["looks, before the first load", [initialSession, rejected()], LOAD],
+    ["loads before the first load", [initialSession, rejected()], LOAD],
     ["looks whether it was replaced", [valid, rejected()], LOAD],
     ["is to sign in where there is nothing", [loaded(undefined), rejected(after)], signIn("no_session")],
     ["waits for its replacement", [valid, rejected(after)], renewFirst("rejection")],
@@ -182,19 +178,19 @@ describe("a record that is seen", () => {
     expect(effects.filter((effect) => effect.do !== "announce" || effect.event.type !== "state-changed")).toEqual([]);
   });
 
-  it("is ignored where its refresh token is spent since, unless somebody signs in with it", () => {
+  it("is ignored if its refresh token is spent, unless it comes from a sign-in", () => {
     expect(see(loaded(newer), recordOf(), "store").session.record).toBe(newer);
     expect(see(loaded(newer), recordOf(), "store").effects).toEqual([]);
     expect(see(loaded(newer), recordOf(), "sign-in").session.record?.tokens).toEqual(recordOf().tokens);
     expect(see(loaded(newer, { account: "ada" }), undefined, "store").session.record).toBeUndefined();
   });
 
-  it("is no older version of ours where it is another account's", () => {
+  it("is not taken for an older version if it is of another account", () => {
     const { session } = see(loaded(newer, { account: "ada" }), recordOf({ account: "bob" }), "store");
     expect(stateOf(session, conditions())).toEqual({ status: "dead", reason: "account_changed" });
   });
 
-  it("says whose session it is, once; a sign-in says so anew", () => {
+  it("sets the account once, and again with each sign-in", () => {
     const ada = see(initialSession, recordOf({ account: "ada" }), "store").session;
     expect(ada.account).toBe("ada");
     expect(see(ada, { ...newer, account: "bob" }, "store").session.account).toBe("ada");

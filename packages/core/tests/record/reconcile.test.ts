@@ -23,7 +23,7 @@ describe("reconcile", () => {
       record(3, { obtainedAt: 1, tokens: { ...record(3).tokens, accessToken: "old" } as never }),
     ],
     ["an earlier tombstone", endRecord(record(1), { reason: "signed_out" })],
-  ])("keeps the truth over %s", (_name, found) => {
+  ])("keeps the stored record over %s", (_name, found) => {
     expect(reconcileRecords(truth, serialiseRecord(found))).toBe(truth);
   });
 
@@ -53,7 +53,7 @@ describe("reconcile", () => {
     expect(parseRecord(reconcileRecords(truth, serialiseRecord(ended(9_000))), "here").dead?.reason).toBe("signed_out");
   });
 
-  it.each(["", "not json", "{}"])("leaves %j for whoever loads it to complain", (found) => {
+  it.each(["", "not json", "{}"])("returns %j unchanged, so that loading it fails", (found) => {
     expect(reconcileRecords(truth, found)).toBe(found);
   });
 });

@@ -40,7 +40,7 @@ describe("the stored string", () => {
       'see "tokens.accessToken"',
     ],
     ["an unknown verdict", '{"schema":1,"obtainedAt":0,"spent":[],"dead":{"reason":"tired"}}', 'see "dead.reason"'],
-  ])("is refused by name where it is %s", (_name, value, problem) => {
+  ])("is rejected with its location if it is %s", (_name, value, problem) => {
     const parse = () => parseRecord(value, "/home/ada/session.json");
     expect(parse).toThrow(expect.objectContaining({ code: "STORE_UNREADABLE", location: "/home/ada/session.json" }));
     expect(parse).toThrow(problem);
@@ -87,20 +87,20 @@ describe("a record is older than what is known", () => {
   const second = (more: Partial<SessionRecord>) => record(2, more);
 
   it.each<[string, SessionRecord | undefined, SessionRecord | undefined]>([
-    ["where its refresh token was used up since", second({}), known],
+    ["if its refresh token is spent", second({}), known],
     ["also within one millisecond", second({ obtainedAt: 3_000 }), known],
-    ["also where the session is over", second({}), endRecord(known, { reason: "signed_out" })],
+    ["even if the session has ended", second({}), endRecord(known, { reason: "signed_out" })],
   ])("%s", (_name, found, ours) => {
     expect(isOutdated(found, ours)).toBe(true);
   });
 
   it.each<[string, SessionRecord | undefined, SessionRecord | undefined]>([
-    ["not where it came later, as after a new sign-in", second({ obtainedAt: 3_001 }), known],
-    ["not where its refresh token is not spent", record(0), known],
-    ["not where its refresh token is ours", record(3, { obtainedAt: 1 }), { ...known, spent: spentOf(3) }],
+    ["not if it came later, as after a new sign-in", second({ obtainedAt: 3_001 }), known],
+    ["not if its refresh token is not spent", record(0), known],
+    ["not if its refresh token is the known one", record(3, { obtainedAt: 1 }), { ...known, spent: spentOf(3) }],
     ["not without a refresh token", endRecord(record(2), { reason: "revoked" }), known],
-    ["not where there is none", undefined, known],
-    ["not where nothing is known", second({}), undefined],
+    ["not if nothing is stored", undefined, known],
+    ["not if nothing is known", second({}), undefined],
   ])("%s", (_name, found, ours) => {
     expect(isOutdated(found, ours)).toBe(false);
   });

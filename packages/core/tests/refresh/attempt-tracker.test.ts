@@ -8,120 +8,120 @@ import { attempt as attemptOn } from "../support/interference.ts";
 const INTERVAL = 100;
 const claim = (more: Partial<Attempt> = {}): Attempt => attemptOn(1, { lease: 1_000, ...more });
 
-function startWatch(holder?: TokenStore["holder"]) {
+function startTracker(holder?: TokenStore["holder"]) {
   const clock = new VirtualClock();
-  const watch = new AttemptTracker(clock, holder);
-  const look = (attempt?: Attempt, interval = INTERVAL) => watch.check(attempt, interval);
-  /** How often one can look before the attempt is given up, with so much time in between. */
-  const looksUntilAbandoned = async (attempt: Attempt, pause: number) => {
-    for (let looks = 1; looks < 100; looks++) {
-      if ((await look(attempt)).isAbandoned) return looks;
+  const tracker = new AttemptTracker(clock, holder);
+  const check = (attempt?: Attempt, interval = INTERVAL) => tracker.check(attempt, interval);
+  /** Counts the checks until the attempt is abandoned, with a pause in milliseconds after each. */
+  const checksUntilAbandoned = async (attempt: Attempt, pause: number) => {
+    for (let checks = 1; checks < 100; checks++) {
+      if ((await check(attempt)).isAbandoned) return checks;
       await clock.leap(pause);
     }
     return Number.POSITIVE_INFINITY;
   };
-  return { clock, look, looksUntilAbandoned };
+  return { clock, check, checksUntilAbandoned };
 }
 
-/** A holder that is asked, and answers from a script; the last answer again for what comes after. */
-function startHolder(...answers: readonly (boolean | Error)[]) {
+/** A holder whose `isGone` returns scripted results, the last one repeatedly. */
+function startHolder(...results: readonly (boolean | Error)[]) {
   const asked: string[] = [];
   const isGone = async (id: string): Promise<boolean> => {
     asked.push(id);
-    const answer = answers[Math.min(asked.length, answers.length) - 1];
-    if (answer instanceof Error) throw answer;
-    return answer ?? false;
+    const result = results[Math.min(asked.length, results.length) - 1];
+    if (result instanceof Error) throw result;
+    return result ?? false;
   };
   return { asked, holder: { id: "ours", isGone } };
 }
 
-describe("a lease", () => {
-  it("counts from the first look, however long ago the look before was", async () => {
-    const { clock, look, looksUntilAbandoned } = startWatch();
-    await look();
+describe("AttemptTracker, for the lease of a claim", () => {
+  it("counts from when the claim was first seen, however long ago the previous check was", async () => {
+    const { clock, check, checksUntilAbandoned } = startTracker();
+    await check();
     await clock.leap(5_000);
-    expect(await looksUntilAbandoned(claim(), INTERVAL)).toBe(11);
+    expect(await checksUntilAbandoned(claim(), INTERVAL)).toBe(11);
   });
 
-  it("counts a late look at most twice (I16)", async () => {
-    expect(await startWatch().looksUntilAbandoned(claim(), 150)).toBe(8);
-    expect(await startWatch().looksUntilAbandoned(claim(), 200)).toBe(6);
-    expect(await startWatch().looksUntilAbandoned(claim(), 10_000)).toBe(6);
+  it("counts a late check as two intervals at most (I16)", async () => {
+    expect(await startTracker().checksUntilAbandoned(claim(), 150)).toBe(8);
+    expect(await startTracker().checksUntilAbandoned(claim(), 200)).toBe(6);
+    expect(await startTracker().checksUntilAbandoned(claim(), 10_000)).toBe(6);
   });
 
-  it("is over at its end, and not before", async () => {
-    const { clock, look } = startWatch();
-    await look(claim());
+  it("reports the claim as abandoned when the lease expires, and not before", async () => {
+    const { clock, check } = startTracker();
+    await check(claim());
     await clock.leap(999);
-    expect(await look(claim(), 1_000)).toEqual({ isAbandoned: false, retryAt: undefined });
+    expect(await check(claim(), 1_000)).toEqual({ isAbandoned: false, retryAt: undefined });
     await clock.leap(1);
-    expect(await look(claim(), 1_000)).toEqual({ isAbandoned: true, retryAt: undefined });
+    expect(await check(claim(), 1_000)).toEqual({ isAbandoned: true, retryAt: undefined });
   });
 
-  it("counts anew for another claim", async () => {
-    const { clock, look, looksUntilAbandoned } = startWatch();
-    await looksUntilAbandoned(claim(), 200);
-    expect((await look(claim({ id: "another" }))).isAbandoned).toBe(false);
+  it("starts over for another claim", async () => {
+    const { clock, check, checksUntilAbandoned } = startTracker();
+    await checksUntilAbandoned(claim(), 200);
+    expect((await check(claim({ id: "another" }))).isAbandoned).toBe(false);
     await clock.leap(200);
-    expect((await look(claim())).isAbandoned).toBe(false);
+    expect((await check(claim())).isAbandoned).toBe(false);
   });
 
-  it("is of claims alone", async () => {
+  it("applies to claims only", async () => {
     const { asked, holder } = startHolder(true);
-    const { looksUntilAbandoned } = startWatch(holder);
+    const { checksUntilAbandoned } = startTracker(holder);
     const failed = claim({ status: "failed", holder: "them" });
-    expect(await looksUntilAbandoned(failed, INTERVAL)).toBe(Number.POSITIVE_INFINITY);
+    expect(await checksUntilAbandoned(failed, INTERVAL)).toBe(Number.POSITIVE_INFINITY);
     expect(asked).toEqual([]);
   });
 });
 
-describe("a claim's owner", () => {
+describe("AttemptTracker, for the owner of a claim", () => {
   const theirs = claim({ holder: "them" });
 
-  it("that is gone ends the claim, and is not asked for again", async () => {
+  it("reports the claim as abandoned if the owner has ended, and does not check again", async () => {
     const { asked, holder } = startHolder(true, false);
-    const { clock, look } = startWatch(holder);
-    expect((await look(theirs)).isAbandoned).toBe(true);
+    const { clock, check } = startTracker(holder);
+    expect((await check(theirs)).isAbandoned).toBe(true);
     await clock.leap(INTERVAL);
-    expect((await look(theirs)).isAbandoned).toBe(true);
+    expect((await check(theirs)).isAbandoned).toBe(true);
     expect(asked).toEqual(["them"]);
   });
 
-  it("is asked for at most every 50 ms", async () => {
+  it("checks the owner every 50 ms at most", async () => {
     const { asked, holder } = startHolder(false);
-    const { clock, look } = startWatch(holder);
+    const { clock, check } = startTracker(holder);
     for (let time = 0; time <= 100; time += 10) {
-      await look(theirs, 1);
+      await check(theirs, 1);
       await clock.leap(10);
     }
     expect(asked).toHaveLength(3);
   });
 
-  it("that is not certainly gone keeps it until the lease is over", async () => {
-    for (const answer of [false, new Error("cannot tell"), undefined, "yes"]) {
-      const { look, looksUntilAbandoned } = startWatch(startHolder(answer as boolean).holder);
-      expect(await look(theirs)).toEqual({ isAbandoned: false, retryAt: undefined });
-      expect(await looksUntilAbandoned(theirs, INTERVAL)).toBe(11);
+  it("waits for the lease unless the owner has certainly ended", async () => {
+    for (const result of [false, new Error("cannot tell"), undefined, "yes"]) {
+      const { check, checksUntilAbandoned } = startTracker(startHolder(result as boolean).holder);
+      expect(await check(theirs)).toEqual({ isAbandoned: false, retryAt: undefined });
+      expect(await checksUntilAbandoned(theirs, INTERVAL)).toBe(11);
     }
   });
 
-  it("is unknown where the claim names none, or the store knows no holders", async () => {
+  it("waits for the lease if the claim names no owner or the store has no holder", async () => {
     const { asked, holder } = startHolder(true);
-    expect(await startWatch(holder).looksUntilAbandoned(claim(), INTERVAL)).toBe(11);
+    expect(await startTracker(holder).checksUntilAbandoned(claim(), INTERVAL)).toBe(11);
     expect(asked).toEqual([]);
-    expect(await startWatch().looksUntilAbandoned(theirs, INTERVAL)).toBe(11);
+    expect(await startTracker().checksUntilAbandoned(theirs, INTERVAL)).toBe(11);
   });
 
-  it("of another claim is asked for at once", async () => {
+  it("checks the owner of another claim at once", async () => {
     const { asked, holder } = startHolder(true, false);
-    const { look } = startWatch(holder);
-    await look(theirs);
-    expect((await look({ ...theirs, id: "another", holder: "others" })).isAbandoned).toBe(false);
+    const { check } = startTracker(holder);
+    await check(theirs);
+    expect((await check({ ...theirs, id: "another", holder: "others" })).isAbandoned).toBe(false);
     expect(asked).toEqual(["them", "others"]);
   });
 });
 
-describe("a back-off", () => {
+describe("AttemptTracker, for a back-off", () => {
   const failed = (clock: VirtualClock, endedAgo: number, retryIn = 1_000) =>
     claim({ status: "failed", endedAt: clock.now() - endedAgo, retryIn });
 
@@ -129,31 +129,34 @@ describe("a back-off", () => {
     ["just now", 0, 1_000],
     ["999 ms ago", 999, 1],
     ["a second ago", 1_000, undefined],
-    ["later, by our clock, and never looked at before", -1, undefined],
-  ])("of an attempt that ended %s: %s ms ago, %s ms left", async (_name, endedAgo, left) => {
-    const { clock, look } = startWatch();
-    const retryAt = left === undefined ? undefined : clock.now() + left;
-    expect(await look(failed(clock, endedAgo))).toEqual({ isAbandoned: false, retryAt });
-  });
+    ["in the future by this clock, and was never seen before", -1, undefined],
+  ])(
+    "gives the end of the back-off of an attempt that ended %s (%s ms ago, %s ms left)",
+    async (_name, endedAgo, left) => {
+      const { clock, check } = startTracker();
+      const retryAt = left === undefined ? undefined : clock.now() + left;
+      expect(await check(failed(clock, endedAgo))).toEqual({ isAbandoned: false, retryAt });
+    },
+  );
 
-  it("lasts for what is left of it since the look before it, whatever the clocks say", async () => {
-    const { clock, look } = startWatch();
-    await look(claim());
+  it("counts from the previous check, whatever the wall clocks say", async () => {
+    const { clock, check } = startTracker();
+    await check(claim());
     await clock.leap(300);
     for (const endedAgo of [-5_000, 5_000]) {
-      expect((await look(failed(clock, endedAgo))).retryAt).toBe(clock.now() + 700);
+      expect((await check(failed(clock, endedAgo))).retryAt).toBe(clock.now() + 700);
     }
     await clock.leap(700);
-    expect((await look(failed(clock, 5_000))).retryAt).toBeUndefined();
+    expect((await check(failed(clock, 5_000))).retryAt).toBeUndefined();
   });
 
-  it("is none where the attempt says none", async () => {
-    const { clock, look } = startWatch();
-    await look();
+  it("reports no back-off if the attempt has none", async () => {
+    const { clock, check } = startTracker();
+    await check();
     const status = "lost" as const;
     for (const more of [{}, { endedAt: clock.now() }, { retryIn: 1_000 }]) {
-      expect(await look(claim({ status, ...more }))).toEqual({ isAbandoned: false, retryAt: undefined });
+      expect(await check(claim({ status, ...more }))).toEqual({ isAbandoned: false, retryAt: undefined });
     }
-    expect(await look()).toEqual({ isAbandoned: false, retryAt: undefined });
+    expect(await check()).toEqual({ isAbandoned: false, retryAt: undefined });
   });
 });

@@ -18,37 +18,37 @@ interface Options {
   readonly refresh?: RefreshFunction | undefined;
 }
 
-/** Claims on a store that holds `first`. */
+/** Starts `Claims` over a store that holds `first`. */
 async function start(first: SessionRecord | undefined = recordOf({ attempt: failed }), options: Options = {}) {
   const clock = new VirtualClock();
   const store = memoryStore();
   const records = new RecordStore(store, () => undefined);
   if (first) await store.save(serialiseRecord(first), undefined);
   const base = await records.load();
-  const seen: [Attempt | undefined, string][] = [];
+  const observed: [Attempt | undefined, string][] = [];
   const refresh = "refresh" in options ? options.refresh : async () => ({ access_token: "" });
-  const observe = (record: SessionRecord | undefined, source: string) => void seen.push([record?.attempt, source]);
+  const observe = (record: SessionRecord | undefined, source: string) => void observed.push([record?.attempt, source]);
   const claims = new Claims({ records, clock, holder: options.holder, refresh }, { observe });
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
-  /** Something happens when the next save has been done. */
-  const afterSave = (happening: () => unknown) => {
+  /** Calls `intervene` once the next save has succeeded. */
+  const afterSave = (intervene: () => unknown) => {
     const { save } = store;
     store.save = async (value, expected) => {
       store.save = save;
       const version = await save(value, expected);
-      await happening();
+      await intervene();
       return version;
     };
   };
-  return { afterSave, base, claims, clock, put, records, refresh, seen, store, stored };
+  return { afterSave, base, claims, clock, put, records, refresh, observed, store, stored };
 }
 
-describe("a claim", () => {
-  it("says who presents what, for longer than the exchange can last", async () => {
+describe("claim()", () => {
+  it("stores who presents which token, with a lease that outlasts the exchange", async () => {
     const holder = { id: "ours", isGone: async () => false };
-    const { base, claims, clock, records, refresh, seen } = await start(recordOf({ spent: ["x"] }), { holder });
+    const { base, claims, clock, records, refresh, observed } = await start(recordOf({ spent: ["x"] }), { holder });
     const claim = await claims.claim(CLAIM, base);
     expect(claim).toMatchObject({ tokens: base?.record.tokens, stored: { record: { spent: ["x"] } } });
     expect(claim?.refresh).toBe(refresh);
@@ -65,40 +65,40 @@ describe("a claim", () => {
     const stored = await records.load();
     expect(stored?.record.attempt).toEqual(claim?.attempt);
     expect(stored?.version).toBe(claim?.stored.version);
-    expect(seen).toEqual([[claim?.attempt, "store"]]);
+    expect(observed).toEqual([[claim?.attempt, "store"]]);
   });
 
-  it("holds ten seconds longer than the exchange's own deadline", async () => {
+  it("takes a lease of ten seconds more than the deadline of the refresh function", async () => {
     const refresh = Object.assign(async () => ({ access_token: "" }), { timeout: 5 * SECOND });
     const { base, claims } = await start(recordOf(), { refresh });
     expect((await claims.claim(CLAIM, base))?.attempt).toMatchObject({ lease: 15 * SECOND, holder: undefined });
   });
 
-  it("is none without a refresh function, without a session, and without tokens", async () => {
+  it("returns undefined without a refresh function, a session or tokens", async () => {
     const cases = [
       await start(recordOf(), { refresh: undefined }),
       await start(recordOf({ tokens: undefined })),
       await start(),
     ];
     await cases[2]?.store.remove();
-    for (const { base, claims, seen, store } of cases) {
+    for (const { base, claims, observed, store } of cases) {
       const before = await store.load();
       expect(await claims.claim(CLAIM, before && base)).toBeUndefined();
       expect(await store.load()).toEqual(before);
-      expect(seen).toEqual([]);
+      expect(observed).toEqual([]);
     }
   });
 
-  it("is none where somebody else was first", async () => {
-    const { base, claims, put, seen, stored } = await start();
+  it("returns undefined if another process was first", async () => {
+    const { base, claims, put, observed, stored } = await start();
     await put(recordOf({ attempt: attempt(1) }));
     expect(await claims.claim(CLAIM, base)).toBeUndefined();
     expect((await stored())?.attempt?.id).toBe("theirs");
-    expect(seen).toEqual([]);
+    expect(observed).toEqual([]);
   });
 });
 
-describe("a claim that took long to store (P6)", () => {
+describe("a claim that is slow to store (P6)", () => {
   const slow = async (
     { afterSave, claims, clock, records }: Awaited<ReturnType<typeof start>>,
     milliseconds: number,
@@ -120,16 +120,16 @@ describe("a claim that took long to store (P6)", () => {
       },
       false,
     ],
-  ])("%s", async (_name, happening, isUsed) => {
+  ])("is used only within 5 s by both clocks: %s", async (_name, intervene, isUsed) => {
     const { afterSave, base, claims, clock, stored } = await start(recordOf({ attempt: failed, spent: ["x"] }));
-    afterSave(() => happening(clock));
+    afterSave(() => intervene(clock));
     const claim = await claims.claim(CLAIM, base);
     expect(claim !== undefined).toBe(isUsed);
     expect(await stored()).toMatchObject({ tokens: { refreshToken: canary("refresh", 1) }, spent: ["x"] });
     expect((await stored())?.attempt).toEqual(isUsed ? claim?.attempt : failed);
   });
 
-  it("is given up also where that cannot be stored", async () => {
+  it("is given up even if that cannot be stored", async () => {
     const { afterSave, base, claims, clock, store } = await start();
     afterSave(async () => {
       await clock.leap(6 * SECOND);
@@ -138,7 +138,7 @@ describe("a claim that took long to store (P6)", () => {
     expect(await claims.claim(CLAIM, base)).toBeUndefined();
   });
 
-  it("is an error the second time in a row, and every second time", async () => {
+  it("is an error the second time in a row, and every second time after that", async () => {
     const session = await start();
     for (let time = 0; time < 2; time++) {
       expect(await slow(session, 6 * SECOND)).toBeUndefined();
@@ -150,7 +150,7 @@ describe("a claim that took long to store (P6)", () => {
     }
   });
 
-  it("is no error where another one in between was quick", async () => {
+  it("is not an error if a quick one came in between", async () => {
     const session = await start();
     for (let time = 0; time < 3; time++) {
       expect(await slow(session, 6 * SECOND)).toBeUndefined();
@@ -159,8 +159,8 @@ describe("a claim that took long to store (P6)", () => {
   });
 });
 
-describe("what is known of our own attempt", () => {
-  it("is that nothing was sent, where storing its claim failed and worked all the same (I12)", async () => {
+describe("withLocalAttempt()", () => {
+  it("treats a claim as unsent if its save throws but succeeded (I12)", async () => {
     const { base, claims, records, store } = await start();
     const { load, save } = store;
     store.save = async (value, expected) => {
@@ -176,14 +176,14 @@ describe("what is known of our own attempt", () => {
     expect(claims.withLocalAttempt(stored)?.version).toBe(stored?.version);
   });
 
-  it("is what is stored, once the claim is", async () => {
+  it("returns the stored record once the claim is stored", async () => {
     const { base, claims, records } = await start();
     await claims.claim(CLAIM, base);
     const stored = await records.load();
     expect(claims.withLocalAttempt(stored)).toBe(stored);
   });
 
-  it("is nothing of another holder's, and nothing where there is none", async () => {
+  it("ignores attempts of other processes, and records without an attempt", async () => {
     const { base, claims, put, records } = await start();
     const claim = await claims.claim(CLAIM, base);
     if (claim) await claims.release({ ...claim.attempt, status: "failed" }, claim.stored);
@@ -196,63 +196,63 @@ describe("what is known of our own attempt", () => {
   });
 });
 
-describe("the end of an attempt", () => {
+describe("release()", () => {
   async function claimed() {
     const session = await start();
     const claim = await session.claims.claim(CLAIM, session.base);
     if (!claim) throw new Error("no claim");
-    session.seen.length = 0;
+    session.observed.length = 0;
     const ended: Attempt = { ...claim.attempt, status: "lost" };
     return { ...session, claim, ended, release: () => session.claims.release(ended, claim.stored) };
   }
 
-  it("is stored", async () => {
-    const { ended, release, seen, stored } = await claimed();
+  it("stores the end of the attempt", async () => {
+    const { ended, release, observed, stored } = await claimed();
     await release();
     expect((await stored())?.attempt).toEqual(ended);
-    expect(seen).toEqual([[ended, "store"]]);
+    expect(observed).toEqual([[ended, "store"]]);
   });
 
-  it("is stored over whatever was saved meanwhile", async () => {
-    const { claim, ended, put, release, seen, stored } = await claimed();
+  it("stores the end of the attempt in a record that was saved concurrently", async () => {
+    const { claim, ended, put, release, observed, stored } = await claimed();
     await put({ ...claim.stored.record, spent: ["x"] });
     await release();
     expect((await stored())?.attempt).toEqual(ended);
     expect((await stored())?.spent).toEqual(["x"]);
-    expect(seen).toEqual([[ended, "store"]]);
+    expect(observed).toEqual([[ended, "store"]]);
   });
 
   it.each([
-    ["another one", attempt(1)],
-    ["none", undefined],
-  ])("is not stored where there is %s by now", async (_name, theirs) => {
-    const { put, release, seen, stored } = await claimed();
+    ["another attempt", attempt(1)],
+    ["no attempt", undefined],
+  ])("stores nothing if the record holds %s by then", async (_name, theirs) => {
+    const { put, release, observed, stored } = await claimed();
     await put(recordOf({ attempt: theirs }));
     await release();
     expect((await stored())?.attempt?.id).toBe(theirs?.id);
-    expect(seen).toEqual([]);
+    expect(observed).toEqual([]);
   });
 
-  it("is not stored where everything was removed", async () => {
-    const { release, seen, store } = await claimed();
+  it("stores nothing if the record was removed", async () => {
+    const { release, observed, store } = await claimed();
     await store.remove();
     await release();
     expect(await store.load()).toBeUndefined();
-    expect(seen).toEqual([]);
+    expect(observed).toEqual([]);
   });
 
-  it("is known here, if the store does not take it", async () => {
-    const { claims, ended, release, records, seen, store } = await claimed();
+  it("remembers the end of the attempt if the store refuses it", async () => {
+    const { claims, ended, release, records, observed, store } = await claimed();
     store.save = () => Promise.reject(disk);
     await release();
-    expect(seen).toEqual([[ended, "store"]]);
+    expect(observed).toEqual([[ended, "store"]]);
     expect(claims.withLocalAttempt(await records.load())?.record.attempt).toEqual(ended);
   });
 
-  it("is nowhere where nothing is stored", async () => {
-    const { claims, seen, store } = await start();
+  it("stores nothing if nothing was stored", async () => {
+    const { claims, observed, store } = await start();
     await store.remove();
     await claims.release(attempt(1), undefined);
-    expect(seen).toEqual([]);
+    expect(observed).toEqual([]);
   });
 });

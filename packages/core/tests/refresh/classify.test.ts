@@ -9,13 +9,13 @@ type Details = ConstructorParameters<typeof TokenEndpointError>[0];
 const secrets = [canary("access", 1), canary("refresh", 1)];
 const thrown = (details: Partial<Details>, profile = genericProvider): Outcome =>
   classifyError(new TokenEndpointError({ sent: true, ...details }), profile, secrets);
-const answered = (response: unknown): Outcome =>
+const returned = (response: unknown): Outcome =>
   classifyResponse(response, { sentAt: 0, profile: genericProvider, secrets });
-const told = (outcome: Outcome) => (outcome.kind === "terminal" ? outcome.reason : outcome.kind);
+const resultOf = (outcome: Outcome) => (outcome.kind === "terminal" ? outcome.reason : outcome.kind);
 const STATUSES = [200, 400, 401, 403, 404, 429, 500, 502, 503, 504];
 
-describe("what the endpoint said", () => {
-  it.each(STATUSES)("invalid_grant with %i ends the session", (status) => {
+describe("classifyError, for an error of the token endpoint", () => {
+  it.each(STATUSES)("ends the session on invalid_grant with %i", (status) => {
     expect(thrown({ error: "invalid_grant", status })).toMatchObject({ kind: "terminal", reason: "session_expired" });
   });
 
@@ -25,8 +25,8 @@ describe("what the endpoint said", () => {
     "refresh_token_not_found",
     "refresh_token_expired",
     "refresh_token_invalidated",
-  ])("%s does too", (error) => {
-    expect(told(thrown({ error, status: 400 }))).toBe("session_expired");
+  ])("ends the session on %s", (error) => {
+    expect(resultOf(thrown({ error, status: 400 }))).toBe("session_expired");
   });
 
   it.each([
@@ -37,7 +37,7 @@ describe("what the endpoint said", () => {
     "invalid_scope",
     "invalid_request",
     "invalid_target",
-  ])("%s, with whatever status, leaves the session alone", (error) => {
+  ])("leaves the session alone on %s, with any status", (error) => {
     for (const status of STATUSES) expect(thrown({ error, status }).kind).toBe("misconfigured");
   });
 
@@ -64,15 +64,15 @@ describe("what the endpoint said", () => {
     ["no status, sent", {}, "lost"],
     ["no status, not sent", { sent: false }, "transient"],
     ["502, not sent", { status: 502, sent: false }, "transient"],
-  ])("%s", (_name, details, kind) => {
+  ])("classifies %s", (_name, details, kind) => {
     expect(thrown(details).kind).toBe(kind);
   });
 
-  it("a profile's codes end the session, whatever their status", () => {
+  it("ends the session on the codes of the profile, with any status", () => {
     const profile = { ...genericProvider, terminalCodes: ["not_found_error"] };
-    expect(told(thrown({ error: "not_found_error", status: 404 }, profile))).toBe("session_expired");
-    expect(told(thrown({ error: "invalid_grant", status: 400 }, profile))).toBe("session_expired");
-    expect(told(thrown({ error: "not_found_error", status: 404 }))).toBe("transient");
+    expect(resultOf(thrown({ error: "not_found_error", status: 404 }, profile))).toBe("session_expired");
+    expect(resultOf(thrown({ error: "invalid_grant", status: 400 }, profile))).toBe("session_expired");
+    expect(resultOf(thrown({ error: "not_found_error", status: 404 }))).toBe("transient");
   });
 
   it.each([
@@ -87,16 +87,16 @@ describe("what the endpoint said", () => {
     ["REVOKED", "revoked"],
     ["Revoked, or EXPIRED", "session_expired"],
     ["used up", "session_expired"],
-  ])("invalid_grant, %j: %s", (description, reason) => {
-    expect(told(thrown({ error: "invalid_grant", description }))).toBe(reason);
+  ])("reads invalid_grant, %j as %s", (description, reason) => {
+    expect(resultOf(thrown({ error: "invalid_grant", description }))).toBe(reason);
   });
 
-  it.each(["refresh_token_already_used", "refresh_token_reused"])("%s: reused", (error) => {
-    expect(told(thrown({ error }))).toBe("refresh_token_reused");
+  it.each(["refresh_token_already_used", "refresh_token_reused"])("reads %s as reuse", (error) => {
+    expect(resultOf(thrown({ error }))).toBe("refresh_token_reused");
   });
 });
 
-describe("an answer that was returned", () => {
+describe("classifyResponse", () => {
   it.each<[string, unknown, string]>([
     ["tokens", { access_token: "a" }, "rotated"],
     ["tokens, and an error that is null", { access_token: "a", error: null }, "rotated"],
@@ -115,21 +115,21 @@ describe("an answer that was returned", () => {
     ["null", null, "transient"],
     ["text", "<html>", "transient"],
     ["an array", [], "transient"],
-  ])("%s", (_name, response, expected) => {
-    expect(told(answered(response))).toBe(expected);
+  ])("classifies %s", (_name, response, expected) => {
+    expect(resultOf(returned(response))).toBe(expected);
   });
 
-  it("says what was missing", () => {
-    expect(answered({})).toMatchObject({
+  it("reports a missing access token as the cause", () => {
+    expect(returned({})).toMatchObject({
       error: { status: 200, sent: true, cause: { message: "The response contains no access_token." } },
     });
-    expect(answered({ error: "x" })).not.toHaveProperty("error.cause");
+    expect(returned({ error: "x" })).not.toHaveProperty("error.cause");
   });
 });
 
-describe("anything else that was thrown counts as sent, answer lost", () => {
+describe("classifyError, for any other exception", () => {
   it.each([new Error("x"), "x", undefined, null, 7, new DOMException("x", "AbortError"), new StoreConflictError("x")])(
-    "%o",
+    "counts %o as a lost response",
     (error) => {
       expect(classifyError(error, genericProvider, secrets)).toMatchObject({
         kind: "lost",
@@ -138,25 +138,25 @@ describe("anything else that was thrown counts as sent, answer lost", () => {
     },
   );
 
-  it("an error of ours, but of another kind, is what it was about", () => {
+  it("keeps another error of this package as the cause", () => {
     expect(classifyError(new StoreConflictError("here"), genericProvider, secrets)).toMatchObject({
       error: { cause: { message: new StoreConflictError("here").message } },
     });
   });
 
-  it("another copy's TokenEndpointError is as good as ours", async () => {
+  it("accepts a TokenEndpointError of another copy of the package", async () => {
     const path = "../../src/errors.ts?copy-for-classify";
     const other: typeof import("../../src/errors.ts") = await import(/* @vite-ignore */ path);
     const error = new other.TokenEndpointError({ error: "invalid_grant", sent: true });
     expect(classifyError(error, genericProvider, secrets).kind).toBe("terminal");
   });
 
-  it.each([undefined, null, 0, "no"])("a `sent` of %o is no certainty that nothing was sent", (sent) => {
+  it.each([undefined, null, 0, "no"])("does not read a `sent` of %o as 'not sent'", (sent) => {
     expect(thrown({ sent: sent as never }).kind).toBe("lost");
   });
 });
 
-describe("what is kept of an error", () => {
+describe("a classified error", () => {
   it.each([
     [0, 0],
     [7_000, 7_000],
@@ -166,13 +166,13 @@ describe("what is kept of an error", () => {
     [-1, undefined],
     [Number.NaN, undefined],
     ["7", undefined],
-  ])("a retryAfter of %o is %o: it is stored, and everybody waits for it", (retryAfter, expected) => {
+  ])("has a retryAfter of at most a day: %o becomes %o", (retryAfter, expected) => {
     expect(thrown({ status: 503, retryAfter: retryAfter as number })).toMatchObject({
       error: { retryAfter: expected },
     });
   });
 
-  it("no secret, wherever it hides (P8)", () => {
+  it("holds no secret (P8)", () => {
     const [, secret = ""] = secrets;
     const cause = Object.assign(new Error(`POST refresh_token=${secret}`, { cause: new Error(secret) }), {
       body: secret,
@@ -186,12 +186,12 @@ describe("what is kept of an error", () => {
       }),
       classifyError(cause, genericProvider, secrets),
       classifyError(Object.assign(new Error("x"), { config: { data: secret } }), genericProvider, secrets),
-      answered({ error: "x", error_description: secret }),
+      returned({ error: "x", error_description: secret }),
     ];
     for (const outcome of outcomes) expect(printed(outcome)).not.toContain("canary");
   });
 
-  it("short texts of one line", () => {
+  it("holds short texts of one line", () => {
     const { error } = thrown({ error: "x".repeat(300), description: "a\u001b[31m\r\nb" }) as Outcome & {
       error: TokenEndpointError;
     };

@@ -15,13 +15,13 @@ const recordWith = (generation: number | string, more: Partial<SessionRecord> = 
     tokens: tokens({ accessToken: canary("access", generation), refreshToken: canary("refresh", generation) }),
     ...more,
   });
-/** What presenting the first refresh token brought. */
+/** The result of presenting the first refresh token. */
 const rotation = (more: Partial<SessionRecord> = {}, generation: number | string = 2): Rotation => ({
   presented: digest(1),
   record: recordWith(generation, { obtainedAt: NOW + 10, renewed: true, ...more }),
 });
 
-/** A committer over a store that holds `first`. */
+/** Starts a committer over a store that holds `first`. */
 async function start(first: SessionRecord | undefined = recordWith(1), revoke?: RefreshFunction["revoke"]) {
   const clock = new VirtualClock();
   const store = memoryStore();
@@ -30,22 +30,22 @@ async function start(first: SessionRecord | undefined = recordWith(1), revoke?: 
   const base = await records.load();
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
-  const seen: [string | undefined, string][] = [];
-  const told: SessionEvent[] = [];
+  const observed: [string | undefined, string][] = [];
+  const announced: SessionEvent[] = [];
   const refresh = Object.assign(async () => ({ access_token: "" }), { revoke });
   const committer = new Committer(
     { records, refresh, clock },
     {
-      observe: (record, source) => seen.push([record?.tokens?.refreshToken, source]),
-      announce: (event) => told.push(event),
+      observe: (record, source) => observed.push([record?.tokens?.refreshToken, source]),
+      announce: (event) => announced.push(event),
     },
   );
   const stored = async () => (await records.load())?.record;
-  return { base, clock, committer, put, records, seen, store, stored, told };
+  return { base, clock, committer, put, records, observed, store, stored, announced };
 }
 
-/** Lets `store` refuse whatever is saved; returns how to count that, and how to end it. */
-function refuse(store: ReturnType<typeof memoryStore>) {
+/** Lets `store` reject every save, and counts the attempts until `accept` is called. */
+function rejectSaves(store: ReturnType<typeof memoryStore>) {
   const { save } = store;
   let saves = 0;
   store.save = () => {
@@ -56,32 +56,32 @@ function refuse(store: ReturnType<typeof memoryStore>) {
 }
 
 describe("a rotation", () => {
-  it("is stored over the token that was presented, which is spent", async () => {
-    const { base, committer, seen, stored, told } = await start();
+  it("replaces the presented token, and marks it as spent", async () => {
+    const { base, committer, observed, stored, announced } = await start();
     expect(await committer.commit(rotation(), base)).toBe(true);
     expect(await stored()).toMatchObject({ tokens: { refreshToken: canary("refresh", 2) }, spent: [digest(1)] });
-    expect(seen).toEqual([[canary("refresh", 2), "exchange"]]);
-    expect(told).toEqual([]);
+    expect(observed).toEqual([[canary("refresh", 2), "exchange"]]);
+    expect(announced).toEqual([]);
   });
 
-  it("is stored over what was saved meanwhile, with all that is spent, each once", async () => {
+  it("keeps what was saved concurrently, and merges the spent digests", async () => {
     const { base, committer, put, stored } = await start();
     await put(recordWith(1, { attempt: attempt(1), spent: [digest("a"), digest("b")] }));
     expect(await committer.commit(rotation({ spent: [digest("b"), digest("c")] }), base)).toBe(true);
     expect((await stored())?.spent).toEqual(["b", "c", "a", 1].map(digest));
   });
 
-  it("that was stored by an earlier try is left as it is now", async () => {
-    const { base, committer, put, seen, store, told } = await start();
+  it("is left as it is if an earlier attempt stored it", async () => {
+    const { base, committer, put, observed, store, announced } = await start();
     await put(recordWith(2, { attempt: attempt(2), spent: [digest(1)] }));
     const before = await store.load();
     expect(await committer.commit(rotation(), base)).toBe(true);
     expect(await store.load()).toEqual(before);
-    expect(seen).toEqual([[canary("refresh", 2), "exchange"]]);
-    expect(told).toEqual([]);
+    expect(observed).toEqual([[canary("refresh", 2), "exchange"]]);
+    expect(announced).toEqual([]);
   });
 
-  it("of a reusable refresh token is stored, and spends nothing", async () => {
+  it("marks nothing as spent if the refresh token is reusable", async () => {
     const { base, committer, stored } = await start();
     const reused = rotation({ tokens: tokens({ accessToken: canary("access", 2) }) });
     expect(await committer.commit(reused, base)).toBe(true);
@@ -89,65 +89,65 @@ describe("a rotation", () => {
   });
 });
 
-describe("a rotation, and what is stored now", () => {
+describe("a rotation that meets another record", () => {
   const reusable = { tokens: tokens({ accessToken: canary("access", 2) }) };
   const ended = (about: number) => ({ tokens: undefined, dead: { reason: "revoked" as const, digest: digest(about) } });
 
   it.each<[string, Partial<SessionRecord>, Rotation?]>([
     ["a verdict about the presented token", ended(1)],
     ["a spent token that was put back", { ...recordWith(0), spent: [digest(0)] }],
-    ["a token that we know to be spent", recordWith(0), rotation({ spent: [digest(0)] })],
+    ["a token that is spent according to this process", recordWith(0), rotation({ spent: [digest(0)] })],
     ["an older access token", { obtainedAt: NOW + 9 }, rotation(reusable)],
     ["an access token of the same time", { obtainedAt: NOW + 10 }, rotation(reusable)],
     ["a session of an unknown account", {}, rotation({ account: "ada" })],
-    ["a later date, if nothing else", { obtainedAt: NOW + 99 }],
-  ])("is stored over %s", async (_name, there, ours = rotation()) => {
-    const { base, committer, stored, told } = await start(recordWith(1, there));
-    expect(await committer.commit(ours, base)).toBe(true);
+    ["a later date alone", { obtainedAt: NOW + 99 }],
+  ])("replaces %s", async (_name, there, rotated = rotation()) => {
+    const { base, committer, stored, announced } = await start(recordWith(1, there));
+    expect(await committer.commit(rotated, base)).toBe(true);
     expect((await stored())?.tokens?.accessToken).toBe(canary("access", 2));
-    expect(told).toEqual([]);
+    expect(announced).toEqual([]);
   });
 
-  it.each<[string, { readonly reason: string; readonly there: Partial<SessionRecord>; readonly ours?: Rotation }]>([
+  it.each<[string, { readonly reason: string; readonly there: Partial<SessionRecord>; readonly rotated?: Rotation }]>([
     ["a sign-out", { reason: "signed_out", there: { tokens: undefined, dead: { reason: "signed_out" } } }],
     [
       "another account's session",
-      { reason: "account_changed", there: { account: "bob" }, ours: rotation({ account: "ada" }) },
+      { reason: "account_changed", there: { account: "bob" }, rotated: rotation({ account: "ada" }) },
     ],
     ["a newer token", { reason: "superseded", there: recordWith("n") }],
     ["a token that is not spent", { reason: "superseded", there: recordWith("n", { obtainedAt: NOW - 1 }) }],
     ["a verdict about another token", { reason: "superseded", there: ended(0) }],
     [
-      "a spent token over a session that replaced ours",
+      "a spent token that was put back over a newer session",
       { reason: "superseded", there: recordWith(0, { spent: [digest(0), digest(1)] }) },
     ],
-    ["a newer access token", { reason: "superseded", there: { obtainedAt: NOW + 11 }, ours: rotation(reusable) }],
-  ])("is dropped where that is %s", async (_name, { reason, there, ours = rotation() }) => {
+    ["a newer access token", { reason: "superseded", there: { obtainedAt: NOW + 11 }, rotated: rotation(reusable) }],
+  ])("is dropped for %s", async (_name, { reason, there, rotated = rotation() }) => {
     const revoked: (string | undefined)[] = [];
-    const { base, committer, seen, store, told } = await start(recordWith(1, there), async (set) => {
+    const { base, committer, observed, store, announced } = await start(recordWith(1, there), async (set) => {
       revoked.push(set.accessToken);
     });
     const before = await store.load();
-    expect(await committer.commit(ours, base)).toBe(false);
+    expect(await committer.commit(rotated, base)).toBe(false);
     expect(await store.load()).toEqual(before);
-    expect(told).toEqual([{ type: "rotation-dropped", reason }]);
-    expect(seen).toEqual([[base?.record.tokens?.refreshToken, "store"]]);
+    expect(announced).toEqual([{ type: "rotation-dropped", reason }]);
+    expect(observed).toEqual([[base?.record.tokens?.refreshToken, "store"]]);
     expect(revoked).toEqual(reason === "superseded" ? [] : [canary("access", 2)]);
   });
 
-  it("is dropped where everything was removed", async () => {
-    const { base, committer, seen, store, told } = await start();
+  it("is dropped if the record was removed", async () => {
+    const { base, committer, observed, store, announced } = await start();
     await store.remove();
     expect(await committer.commit(rotation(), base)).toBe(false);
     expect(await store.load()).toBeUndefined();
-    expect(told).toEqual([{ type: "rotation-dropped", reason: "signed_out" }]);
-    expect(seen).toEqual([[undefined, "store"]]);
+    expect(announced).toEqual([{ type: "rotation-dropped", reason: "signed_out" }]);
+    expect(observed).toEqual([[undefined, "store"]]);
   });
 
-  it("is dropped also where its revocation fails", async () => {
-    const { committer, told } = await start(undefined, () => Promise.reject(new Error("no")));
+  it("is dropped even if its revocation fails", async () => {
+    const { committer, announced } = await start(undefined, () => Promise.reject(new Error("no")));
     expect(await committer.commit(rotation(), undefined)).toBe(false);
-    expect(told).toHaveLength(1);
+    expect(announced).toHaveLength(1);
   });
 });
 
@@ -155,42 +155,42 @@ describe("a rotation that the store refuses", () => {
   const location = memoryStore().describe();
   const unsaved = { type: "save-failed", location, code: "STORE_UNAVAILABLE" };
 
-  it("is used from memory, and written every second until it is stored", async () => {
-    const { base, clock, committer, seen, store, stored, told } = await start();
-    const { count, accept } = refuse(store);
+  it("is used from memory, and saved every second until the store accepts it", async () => {
+    const { base, clock, committer, observed, store, stored, announced } = await start();
+    const { count, accept } = rejectSaves(store);
     expect(await committer.commit(rotation(), base)).toBe(true);
-    expect(seen).toEqual([[canary("refresh", 2), "exchange"]]);
+    expect(observed).toEqual([[canary("refresh", 2), "exchange"]]);
     await clock.advance(SECOND - 1);
     expect(count()).toBe(1);
     await clock.advance(3 * SECOND);
     expect(count()).toBe(4);
-    expect(told).toEqual([unsaved]);
+    expect(announced).toEqual([unsaved]);
     expect(clock.keepingAlive).toBe(0);
     accept();
     await clock.advance(SECOND);
     expect(await stored()).toMatchObject({ tokens: { refreshToken: canary("refresh", 2) }, spent: [digest(1)] });
-    expect(told).toEqual([unsaved, { type: "save-recovered", location }]);
+    expect(announced).toEqual([unsaved, { type: "save-recovered", location }]);
     const after = await store.load();
     await clock.advance(10 * SECOND);
     expect(await store.load()).toEqual(after);
   });
 
-  it("counts as stored, for whoever looks", async () => {
+  it("is part of every loaded record", async () => {
     const { base, committer, store, stored } = await start(recordWith(1, { spent: [digest(0)] }));
-    const { accept } = refuse(store);
+    const { accept } = rejectSaves(store);
     await committer.commit(rotation(), base);
-    const looked = await committer.load();
-    expect(looked?.version).toBe(base?.version);
-    expect(looked?.record.tokens?.refreshToken).toBe(canary("refresh", 2));
-    expect(looked?.record.spent).toEqual([digest(0), digest(1)]);
+    const loaded = await committer.load();
+    expect(loaded?.version).toBe(base?.version);
+    expect(loaded?.record.tokens?.refreshToken).toBe(canary("refresh", 2));
+    expect(loaded?.record.spent).toEqual([digest(0), digest(1)]);
     accept();
     expect((await committer.load())?.record).toEqual(await stored());
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
   });
 
-  it("is written also after the store could not be read for a while", async () => {
+  it("is saved after the store could not be read for a while", async () => {
     const { base, clock, committer, store, stored } = await start();
-    const { accept } = refuse(store);
+    const { accept } = rejectSaves(store);
     await committer.commit(rotation(), base);
     accept();
     const { load } = store;
@@ -201,51 +201,51 @@ describe("a rotation that the store refuses", () => {
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
   });
 
-  it("is dropped where somebody signs out meanwhile, and that is all", async () => {
-    const { base, clock, committer, put, store, told } = await start();
-    const { accept } = refuse(store);
+  it("is dropped if another process signs out in the meantime, and announced once", async () => {
+    const { base, clock, committer, put, store, announced } = await start();
+    const { accept } = rejectSaves(store);
     await committer.commit(rotation(), base);
     accept();
     await put(recordOf({ tokens: undefined, dead: { reason: "signed_out" } }));
     expect((await committer.load())?.record.dead?.reason).toBe("signed_out");
-    expect(told).toEqual([unsaved, { type: "rotation-dropped", reason: "signed_out" }]);
+    expect(announced).toEqual([unsaved, { type: "rotation-dropped", reason: "signed_out" }]);
     await clock.advance(5 * SECOND);
-    expect(told).toHaveLength(2);
+    expect(announced).toHaveLength(2);
   });
 
-  it("is dropped where everything is removed meanwhile", async () => {
+  it("is dropped if the record is removed in the meantime", async () => {
     const { base, committer, store } = await start();
-    const { accept } = refuse(store);
+    const { accept } = rejectSaves(store);
     await committer.commit(rotation(), base);
     accept();
     await store.remove();
     expect(await committer.load()).toBeUndefined();
   });
 
-  it("is told with what the store said", async () => {
-    const { base, committer, store, told } = await start();
+  it("is announced with the code of the store error", async () => {
+    const { base, committer, store, announced } = await start();
     const { load } = store;
-    refuse(store);
+    rejectSaves(store);
     store.load = () => load().then(() => ({ value: "not json", version: "x" }));
     await committer.commit(rotation(), base);
-    expect(told).toEqual([{ type: "save-failed", location, code: "STORE_UNREADABLE" }]);
+    expect(announced).toEqual([{ type: "save-failed", location, code: "STORE_UNREADABLE" }]);
   });
 
-  it("is written a last time at the end, and never again", async () => {
+  it("is saved a last time on close, and never again", async () => {
     const { base, clock, committer, store, stored } = await start();
-    const { count, accept } = refuse(store);
+    const { count, accept } = rejectSaves(store);
     await committer.commit(rotation(), base);
     accept();
     await committer.close();
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
-    refuse(store);
+    rejectSaves(store);
     await clock.advance(5 * SECOND);
     expect(count()).toBe(1);
   });
 
-  it("is given up at the end where the store still refuses", async () => {
+  it("is given up on close if the store still refuses it", async () => {
     const { base, clock, committer, store } = await start();
-    const { count } = refuse(store);
+    const { count } = rejectSaves(store);
     await committer.commit(rotation(), base);
     await committer.close();
     expect(count()).toBe(2);
@@ -256,9 +256,9 @@ describe("a rotation that the store refuses", () => {
     expect(count()).toBe(3);
   });
 
-  it("is forgotten with the session", async () => {
+  it("is discarded with the session", async () => {
     const { base, clock, committer, store, stored } = await start();
-    const { accept } = refuse(store);
+    const { accept } = rejectSaves(store);
     await committer.commit(rotation(), base);
     committer.discardPending();
     accept();
@@ -268,7 +268,7 @@ describe("a rotation that the store refuses", () => {
   });
 });
 
-it("looks at nothing at the end where nothing is left to write", async () => {
+it("loads nothing on close if nothing is left to save", async () => {
   const { base, committer, store } = await start();
   await committer.commit(rotation(), base);
   const { load } = store;

@@ -21,7 +21,7 @@ const profile = (more: Partial<ProviderProfile>) => ({ profile: { ...genericProv
 const withAttempt = (more: Parameters<typeof attempt>[1], record: Partial<SessionRecord> = {}) =>
   recordOf({ attempt: attempt(1, { claimedAt: NOW, ...more }), ...record });
 
-/** By default: a renewal by the clock, of an access token that has ended. */
+/** Decides, by default, on a refresh by the clock, of an access token that has expired. */
 const decideOn = ([record, more]: Case): Decision =>
   decide(record, {
     ...goal("clock"),
@@ -35,61 +35,73 @@ const decideOn = ([record, more]: Case): Decision =>
     ...more,
   });
 
-describe("a stored session", () => {
+describe("decide, about a stored session", () => {
   const usable = { isUsable: true };
   const spent = recordOf({ spent: [DIGEST] });
 
   it.each<[string, Case, object]>([
-    ["that is missing", [undefined], STOP],
-    ["without tokens", [recordOf({ tokens: undefined })], STOP],
-    ["that is dead, whatever it holds", [recordOf({ dead: { reason: "revoked" } })], STOP],
-    ["of another account", [recordOf({ account: "bob" }), { account: "ada" }], STOP],
-    ["without a refresh token", [recordOf({ tokens: tokens({ refreshToken: undefined }) })], STOP],
-    ["that is to be renewed", [recordOf()], CLAIM],
-    ["that somebody has renewed", [recordOf(), { ...goal("call", 0), ...usable }], STOP],
-    ["that somebody has renewed, and that has ended since", [recordOf(), goal("call", 0)], CLAIM],
-    ["that the clock sees no reason to renew", [recordOf(), { isDue: false }], STOP],
-    ["that a caller wants newer", [recordOf(), { ...goal("call"), ...usable, isDue: false }], CLAIM],
-    ["that a server refused", [recordOf(), { ...goal("rejection"), isDue: false }], CLAIM],
-    ["of a spent refresh token", [spent], ended("refresh_token_reused")],
-    ["of a spent refresh token, with a usable access token", [spent, { ...goal("call", 0), ...usable }], STOP],
+    ["stops if it is missing", [undefined], STOP],
+    ["stops if it has no tokens", [recordOf({ tokens: undefined })], STOP],
+    ["stops if it has ended, whatever else it holds", [recordOf({ dead: { reason: "revoked" } })], STOP],
+    ["stops if it is of another account", [recordOf({ account: "bob" }), { account: "ada" }], STOP],
+    ["stops if it has no refresh token", [recordOf({ tokens: tokens({ refreshToken: undefined }) })], STOP],
+    ["claims if it is due", [recordOf()], CLAIM],
+    ["stops if another process has refreshed it", [recordOf(), { ...goal("call", 0), ...usable }], STOP],
+    ["claims if another process has refreshed it, and it has expired since", [recordOf(), goal("call", 0)], CLAIM],
+    ["stops if it is not due by the clock", [recordOf(), { isDue: false }], STOP],
+    ["claims if a caller asks for newer tokens", [recordOf(), { ...goal("call"), ...usable, isDue: false }], CLAIM],
+    ["claims if a server rejected its access token", [recordOf(), { ...goal("rejection"), isDue: false }], CLAIM],
+    ["ends it if its refresh token is spent", [spent], ended("refresh_token_reused")],
+    [
+      "stops if its refresh token is spent but its access token is usable",
+      [spent, { ...goal("call", 0), ...usable }],
+      STOP,
+    ],
   ])("%s", (_name, input, expected) => {
     expect(decideOn(input)).toEqual(expected);
   });
 });
 
-describe("a spent refresh token over ours", () => {
+describe("decide, about a refresh token that this process knows as spent", () => {
   const known = recordOf({
     tokens: tokens({ refreshToken: canary("refresh", 2) }),
     obtainedAt: NOW + 1,
     spent: [DIGEST],
   });
-  const ours = digestOf(canary("refresh", 2));
+  const newer = digestOf(canary("refresh", 2));
 
   it.each<[string, Case, object]>([
-    ["gives way", [recordOf(), { known }], { do: "restore" }],
-    ["gives way to a sign-out", [recordOf(), { known: { ...known, tokens: undefined } }], { do: "restore" }],
-    ["stays where ours is spent, too", [recordOf({ spent: [ours] }), { known }], CLAIM],
-    ["stays where it is not spent", [recordOf(), { known: { ...known, spent: [] } }], CLAIM],
+    ["restores the newer session", [recordOf(), { known }], { do: "restore" }],
+    [
+      "restores the sign-out that followed it",
+      [recordOf(), { known: { ...known, tokens: undefined } }],
+      { do: "restore" },
+    ],
+    ["claims if the newer one is spent, too", [recordOf({ spent: [newer] }), { known }], CLAIM],
+    ["claims if it is not spent", [recordOf(), { known: { ...known, spent: [] } }], CLAIM],
   ])("%s", (_name, input, expected) => {
     expect(decideOn(input)).toEqual(expected);
   });
 });
 
-describe("an attempt", () => {
+describe("decide, about an attempt", () => {
   const abandoned = { attempt: { isAbandoned: true, retryAt: undefined } };
   const waiting = { attempt: { isAbandoned: false, retryAt: NOW + SECOND } };
   const claimed = withAttempt({});
   const failed = withAttempt({ status: "failed", failures: 3 });
 
   it.each<[string, Case, object]>([
-    ["of another refresh token does not count", [recordOf({ attempt: attempt(0) }), abandoned], CLAIM],
-    ["in flight is waited for", [claimed], { do: "wait" }],
-    ["in flight is left alone where nothing is due", [claimed, { isDue: false }], STOP],
-    ["without an owner is lost, before all else", [claimed, { ...abandoned, isDue: false }], { do: "mark-lost" }],
-    ["that has ended has no owner to miss", [failed, abandoned], { ...CLAIM, failures: 3 }],
-    ["that failed is followed by another", [failed], { ...CLAIM, failures: 3 }],
-    ["that failed just now is not, yet", [failed, waiting], { do: "back-off", retryAt: NOW + SECOND }],
+    ["ignores it if it is of another refresh token", [recordOf({ attempt: attempt(0) }), abandoned], CLAIM],
+    ["waits for it if it is in flight", [claimed], { do: "wait" }],
+    ["stops if it is in flight and nothing is due", [claimed, { isDue: false }], STOP],
+    [
+      "marks it as lost if it is abandoned, even if nothing is due",
+      [claimed, { ...abandoned, isDue: false }],
+      { do: "mark-lost" },
+    ],
+    ["does not mark it as lost if it has ended", [failed, abandoned], { ...CLAIM, failures: 3 }],
+    ["claims after it failed", [failed], { ...CLAIM, failures: 3 }],
+    ["backs off after it failed just now", [failed, waiting], { do: "back-off", retryAt: NOW + SECOND }],
   ])("%s", (_name, input, expected) => {
     const decision = decideOn(input);
     expect(decision).toMatchObject(expected);
@@ -97,7 +109,7 @@ describe("an attempt", () => {
   });
 });
 
-describe("a lost answer", () => {
+describe("decide, about a lost response", () => {
   const AGAIN = { ...CLAIM, afterLoss: true };
   const lost = withAttempt({ status: "lost" });
   const failedAfter = withAttempt({ status: "failed", afterLoss: true });
@@ -108,51 +120,55 @@ describe("a lost answer", () => {
   const endless = { tokens: tokens({ expiresAt: undefined }) };
 
   it.each<[string, Case, object]>([
-    ["is followed by one more try once the access token has ended", [lost], AGAIN],
+    ["retries once the access token has expired", [lost], AGAIN],
+    ["retries if a server rejected the access token", [lost, { ...usable, ...goal("rejection") }], AGAIN],
+    ["backs off until the access token expires", [lost, usable], backOff(END)],
     [
-      "is followed by one more try where a server refused the access token",
-      [lost, { ...usable, ...goal("rejection") }],
-      AGAIN,
+      "backs off until then, even if a caller asks for newer tokens",
+      [lost, { ...usable, ...goal("call") }],
+      backOff(END),
     ],
-    ["is left until the access token ends", [lost, usable], backOff(END)],
-    ["is left until then, also where a caller wants a newer one", [lost, { ...usable, ...goal("call") }], backOff(END)],
     [
-      "is left for a minute where the end is unknown",
+      "backs off for a minute if the expiry is unknown",
       [withAttempt({ status: "lost" }, endless), usable],
       backOff(NOW + MINUTE),
     ],
     [
-      "is left for as long as the attempt says",
+      "backs off for as long as the attempt asks for",
       [lost, { ...usable, attempt: { isAbandoned: false, retryAt: 5 } }],
       backOff(5),
     ],
-    ["ends the session where the profile says so", [lost, signIn], ended("response_lost")],
+    ["ends the session if the profile asks for a sign-in after a loss", [lost, signIn], ended("response_lost")],
     [
-      "ends it then where a server refused the access token",
+      "ends the session then if a server rejected the access token",
       [lost, { ...signIn, ...usable, ...goal("rejection") }],
       ended("response_lost"),
     ],
-    ["ends it no earlier than the access token", [lost, { ...signIn, ...usable }], backOff(END)],
-    ["ends nothing that did not get lost", [withAttempt({ status: "failed" }), signIn], CLAIM],
-    ["does not matter without rotation", [lost, { ...usable, ...profile({ rotation: false }) }], CLAIM],
-    ["is remembered through a failure", [failedAfter], AGAIN],
-    ["is remembered through a failure, while the access token is usable", [failedAfter, usable], backOff(END)],
-    ["is remembered without rotation", [failedAfter, profile({ rotation: false })], AGAIN],
-    ["is followed at once within the grace", [lost, { ...usable, ...grace }], AGAIN],
+    ["does not end the session before the access token expires", [lost, { ...signIn, ...usable }], backOff(END)],
+    ["does not end the session after a response that was not lost", [withAttempt({ status: "failed" }), signIn], CLAIM],
+    ["ignores it without rotation", [lost, { ...usable, ...profile({ rotation: false }) }], CLAIM],
+    ["remembers it through a failure", [failedAfter], AGAIN],
+    ["remembers it through a failure, while the access token is usable", [failedAfter, usable], backOff(END)],
+    ["remembers it without rotation", [failedAfter, profile({ rotation: false })], AGAIN],
+    ["retries at once within the grace period", [lost, { ...usable, ...grace }], AGAIN],
     [
-      "is followed at once 1 ms before the grace ends",
+      "retries at once 1 ms before the grace period ends",
       [lost, { ...usable, ...grace, now: NOW + 30 * SECOND - 1 }],
       AGAIN,
     ],
-    ["is left when the grace has ended", [lost, { ...usable, ...grace, now: NOW + 30 * SECOND }], backOff(END)],
     [
-      "is left where our clock says that the grace has not begun",
+      "backs off when the grace period has ended",
+      [lost, { ...usable, ...grace, now: NOW + 30 * SECOND }],
+      backOff(END),
+    ],
+    [
+      "backs off if the grace period lies in the future by this clock",
       [lost, { ...usable, ...grace, now: NOW - 1 }],
       backOff(END),
     ],
-    ["begins no grace anew", [failedAfter, { ...usable, ...grace }], backOff(END)],
+    ["does not start another grace period", [failedAfter, { ...usable, ...grace }], backOff(END)],
     [
-      "is left within the grace, where the profile says so",
+      "backs off within the grace period if the profile asks for a sign-in after a loss",
       [lost, { ...usable, ...profile({ graceSeconds: 30, afterLoss: "sign-in" }) }],
       backOff(END),
     ],

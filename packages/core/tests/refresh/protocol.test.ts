@@ -8,51 +8,51 @@ import { startSession, typesOf } from "../support/session.ts";
 
 const HOUR = 3_600_000;
 
-describe("look and claim", () => {
-  it("makes one exchange for 8 holders of an expired session (P4)", async () => {
+describe("claiming", () => {
+  it("makes one exchange for 8 managers of an expired session (P4)", async () => {
     const { clock, events, issuer, open, signIn } = startSession();
     await signIn(0);
-    const holders = Array.from({ length: 8 }, () => open());
-    const tokens = Promise.all(holders.map((holder) => holder.getAccessToken()));
+    const managers = Array.from({ length: 8 }, () => open());
+    const tokens = Promise.all(managers.map((manager) => manager.getAccessToken()));
     await clock.advance(100);
     expect(new Set(await tokens)).toEqual(new Set([canary("access", 2)]));
     expect(issuer.presented).toEqual([canary("refresh", 1)]);
     expect(typesOf(events).filter((type) => type === "refreshed")).toHaveLength(1);
   });
 
-  it("waits for another holder's exchange, and adopts what it brings", async () => {
+  it("waits for the exchange of another manager, and adopts its tokens", async () => {
     const { clock, issuer, open, signIn } = startSession();
     const [a, b] = [await signIn(0), open()];
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next((rotated) => promise.then(() => rotated));
     const first = a.getAccessToken();
     await settle();
     const second = b.getAccessToken();
     await clock.advance(20_000);
     expect(b.state).toMatchObject({ status: "refreshing", usable: false });
-    answer();
+    respond();
     await clock.advance(100);
     expect(await Promise.all([first, second])).toEqual([canary("access", 2), canary("access", 2)]);
     expect(issuer.presented).toHaveLength(1);
   });
 
-  it("takes what appears while it waits for new, whatever its own clock says (P13)", async () => {
+  it("adopts the tokens that it waits for, whatever its own clock says (P13)", async () => {
     const { clock, issuer, open, signIn } = startSession();
     const ahead = { now: () => clock.now() + 2 * HOUR, monotonic: clock.monotonic, setTimer: clock.setTimer };
     const [a, b] = [await signIn(0), open({ clock: ahead })];
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next((rotated) => promise.then(() => rotated));
     const first = a.getAccessToken();
     await settle();
     const second = b.getAccessToken();
     await clock.advance(100);
-    answer();
+    respond();
     await clock.advance(100);
     expect(await Promise.all([first, second])).toEqual([canary("access", 2), canary("access", 2)]);
     expect(issuer.presented).toHaveLength(1);
   });
 
-  it("adopts another holder's token instead of exchanging", async () => {
+  it("adopts the token of another manager instead of making an exchange", async () => {
     const { clock, issuer, open, signIn, store } = startSession();
     delete (store as { watch?: unknown }).watch;
     const [a, b] = [await signIn(HOUR), open()];
@@ -68,7 +68,7 @@ describe("look and claim", () => {
     expect(issuer.presented).toHaveLength(2);
   });
 
-  it("hands out the usable token while another holder exchanges", async () => {
+  it("returns the usable token while another process makes an exchange", async () => {
     const { clock, open, signIn, store } = startSession();
     const manager = await signIn(HOUR);
     await write(store, (record) => ({ ...record, attempt: attempt(1) }));
@@ -78,17 +78,17 @@ describe("look and claim", () => {
     expect(clock.keepingAlive).toBe(0);
   });
 
-  it("sends nothing where another holder claimed between the look and the claim (P1)", async () => {
+  it("sends nothing if another process claims between the load and the claim (P1)", async () => {
     const { clock, issuer, open, signIn, store } = startSession();
     await signIn(0);
     const manager = open();
     await manager.hasSession();
     const { load } = store;
     store.load = async () => {
-      const looked = await load();
+      const loaded = await load();
       store.load = load;
       await write(store, (record) => ({ ...record, attempt: attempt(1) }));
-      return looked;
+      return loaded;
     };
     const token = manager.getAccessToken();
     await clock.advance(1_000);
@@ -98,7 +98,7 @@ describe("look and claim", () => {
     expect(await token).toBe(canary("access", 2));
   });
 
-  it("sends nothing where the claim cannot be stored (I15)", async () => {
+  it("sends nothing if the claim cannot be stored (I15)", async () => {
     const { issuer, open, signIn, store } = startSession();
     await signIn(0);
     store.save = async () => Promise.reject(disk);
@@ -109,7 +109,7 @@ describe("look and claim", () => {
     expect(issuer.presented).toEqual([]);
   });
 
-  it("goes on with a claim whose save failed and worked all the same (I12)", async () => {
+  it("uses a claim if its save throws but succeeded (I12)", async () => {
     const { issuer, open, signIn, store } = startSession();
     await signIn(0);
     const { save } = store;
@@ -134,7 +134,7 @@ describe("look and claim", () => {
     const token = manager.getAccessToken();
     await clock.advance(LEASE);
     store.save = save;
-    await write(store, (record) => ({ ...record, attempt: attempt(1) })); // its lease was over: somebody else claimed
+    await write(store, (record) => ({ ...record, attempt: attempt(1) })); // the lease has expired: another process claims
     resume();
     await clock.advance(100);
     expect(issuer.presented).toEqual([]);
@@ -145,11 +145,11 @@ describe("look and claim", () => {
   });
 });
 
-describe("commit", () => {
-  it("writes over a verdict about the token that it presented (I5)", async () => {
+describe("committing", () => {
+  it("replaces a verdict about the token that it presented (I5)", async () => {
     const { issuer, record, signIn, store } = startSession();
     const manager = await signIn(0);
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next((rotated) => promise.then(() => rotated));
     const token = manager.getAccessToken();
     await settle();
@@ -160,42 +160,45 @@ describe("commit", () => {
       attempt: undefined,
       dead: { reason: "response_lost", digest },
     }));
-    answer();
+    respond();
     expect(await token).toBe(canary("access", 2));
     expect(await record()).toMatchObject({ tokens: { refreshToken: canary("refresh", 2) }, spent: [digest] });
     expect((await record()).dead).toBeUndefined();
   });
 
-  it.each(["before", "after"])("is signed out where the sign-out comes %s the commit (I13)", async (when) => {
-    const { events, issuer, open, record, signIn } = startSession();
-    const manager = await signIn(0);
-    const { promise, open: answer } = gate<void>();
-    issuer.next((rotated) => promise.then(() => rotated));
-    const token = manager.getAccessToken().catch((error: unknown) => error);
-    await settle();
-    if (when === "after") answer();
-    if (when === "after") await token;
-    await open().signOut({ revoke: true });
-    answer();
-    if (when === "before") expect(await token).toMatchObject({ reason: "signed_out" });
-    expect((await record()).dead?.reason).toBe("signed_out");
-    expect(issuer.revoked.map((set) => set.refreshToken)).toContain(canary("refresh", 2));
-    expect(typesOf(events).includes("rotation-dropped")).toBe(when === "before");
-  });
+  it.each(["before", "after"])(
+    "leaves the session signed out if the sign-out comes %s the commit (I13)",
+    async (when) => {
+      const { events, issuer, open, record, signIn } = startSession();
+      const manager = await signIn(0);
+      const { promise, open: respond } = gate<void>();
+      issuer.next((rotated) => promise.then(() => rotated));
+      const token = manager.getAccessToken().catch((error: unknown) => error);
+      await settle();
+      if (when === "after") respond();
+      if (when === "after") await token;
+      await open().signOut({ revoke: true });
+      respond();
+      if (when === "before") expect(await token).toMatchObject({ reason: "signed_out" });
+      expect((await record()).dead?.reason).toBe("signed_out");
+      expect(issuer.revoked.map((set) => set.refreshToken)).toContain(canary("refresh", 2));
+      expect(typesOf(events).includes("rotation-dropped")).toBe(when === "before");
+    },
+  );
 
-  it("never writes over another account's session (I6, P14)", async () => {
+  it("never overwrites the session of another account (I6, P14)", async () => {
     const account = ({ extra }: { extra: Readonly<Record<string, unknown>> }) => extra.user as string | undefined;
     const { clock, events, issuer, open, record } = startSession({ account });
     const manager = open();
     await manager.signIn({ ...issuer.tokens(), expiresAt: clock.now(), extra: { user: "ada" } });
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next((rotated) => promise.then(() => rotated));
     const token = manager.getAccessToken().catch((error: unknown) => error);
     await settle();
     const other = { accessToken: canary("access", "b"), refreshToken: canary("refresh", "b"), extra: { user: "bob" } };
     await open().signOut({ revoke: false });
     await open().signIn(other);
-    answer();
+    respond();
     expect(await token).toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "account_changed" });
     expect((await record()).tokens?.accessToken).toBe(canary("access", "b"));
     expect(events).toContainEqual({ type: "rotation-dropped", reason: "account_changed" });
@@ -203,10 +206,10 @@ describe("commit", () => {
     expect(await open().getAccessToken().then(String, String)).not.toContain("canary-access-2");
   });
 
-  it("drops its tokens where the record holds newer ones of the account", async () => {
+  it("drops its tokens if the record holds newer ones of the account", async () => {
     const { events, issuer, signIn, store } = startSession();
     const manager = await signIn(0);
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next((rotated) => promise.then(() => rotated));
     const token = manager.getAccessToken();
     await settle();
@@ -217,12 +220,12 @@ describe("commit", () => {
       extra: {},
     };
     await write(store, (stored) => ({ ...stored, attempt: undefined, tokens: newer, renewed: true }));
-    answer();
+    respond();
     expect(await token).toBe(canary("access", "n"));
     expect(events).toContainEqual({ type: "rotation-dropped", reason: "superseded" });
   });
 
-  it("uses tokens from memory while the store refuses them, and writes them when it can (P2, I15)", async () => {
+  it("uses tokens from memory while the store refuses them, and saves them later (P2, I15)", async () => {
     const { clock, events, record, signIn, store } = startSession();
     const manager = await signIn(0);
     const { save } = store;
@@ -241,7 +244,7 @@ describe("commit", () => {
     expect(clock.keepingAlive).toBe(0);
   });
 
-  it("presents the token that it could not store, once the store takes a claim again", async () => {
+  it("presents the token that it could not store, once the store accepts a claim again", async () => {
     const { clock, issuer, signIn, store } = startSession();
     const manager = await signIn(0);
     const { save } = store;
@@ -255,16 +258,16 @@ describe("commit", () => {
     expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 2)]);
   });
 
-  it("commits an answer that comes after the deadline", async () => {
+  it("commits a response that arrives after the deadline", async () => {
     const { clock, events, issuer, open, record, signIn } = startSession();
     const manager = await signIn(0);
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next((rotated) => promise.then(() => rotated));
     const token = manager.getAccessToken().catch((error: unknown) => error);
     await clock.advance(30_000);
     expect(await token).toMatchObject({ code: "REFRESH_FAILED" });
     expect((await record()).attempt?.status).toBe("lost");
-    answer();
+    respond();
     await settle();
     expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
     expect(await open().getAccessToken()).toBe(canary("access", 2));
@@ -272,11 +275,11 @@ describe("commit", () => {
   });
 });
 
-describe("how an attempt ends", () => {
+describe("ending an attempt", () => {
   it("does not let a failure overwrite a newer success (P3)", async () => {
     const { issuer, record, signIn, store } = startSession();
     const manager = await signIn(0);
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next(() =>
       promise.then(() => Promise.reject(new TokenEndpointError({ error: "invalid_grant", status: 400, sent: true }))),
     );
@@ -289,17 +292,17 @@ describe("how an attempt ends", () => {
       extra: {},
     };
     await write(store, (stored) => ({ ...stored, attempt: undefined, tokens: newer, renewed: true }));
-    answer();
+    respond();
     expect(await token).toBe(canary("access", "n"));
     expect((await record()).dead).toBeUndefined();
   });
 
   it.each([
-    ["generic", undefined, "session_expired"],
-    ["reuse", "Refresh token already used", "refresh_token_reused"],
-    ["revoked", "The token was revoked", "revoked"],
-    ["either", "Token has been expired or revoked.", "session_expired"],
-  ])("ends the session on invalid_grant: %s", async (_name, description, reason) => {
+    ["without a description", undefined, "session_expired"],
+    ["about reuse", "Refresh token already used", "refresh_token_reused"],
+    ["about revocation", "The token was revoked", "revoked"],
+    ["about expiry or revocation", "Token has been expired or revoked.", "session_expired"],
+  ])("ends the session on invalid_grant (%s)", async (_name, description, reason) => {
     const { issuer, open, record, signIn } = startSession();
     const manager = await signIn(0);
     issuer.next(() => new TokenEndpointError({ error: "invalid_grant", description, status: 403, sent: true }), {
@@ -311,7 +314,7 @@ describe("how an attempt ends", () => {
     expect(issuer.presented).toHaveLength(1);
   });
 
-  it("leaves the session alone where the client is wrong", async () => {
+  it("leaves the session alone if the client is rejected", async () => {
     const { issuer, record, signIn } = startSession();
     const manager = await signIn(0);
     issuer.next(() => new TokenEndpointError({ error: "invalid_client", status: 401, sent: true }), { before: true });
@@ -320,10 +323,10 @@ describe("how an attempt ends", () => {
   });
 
   it.each([
-    ["503", { status: 503, sent: true }, 1_000],
-    ["429 with Retry-After", { status: 429, retryAfter: 17_000, sent: true }, 17_000],
-    ["not sent", { sent: false }, 1_000],
-  ])("backs off, for all holders together: %s", async (_name, details, longest) => {
+    ["a 503", { status: 503, sent: true }, 1_000],
+    ["a 429 with Retry-After", { status: 429, retryAfter: 17_000, sent: true }, 17_000],
+    ["a request that was not sent", { sent: false }, 1_000],
+  ])("backs off for all managers together after %s", async (_name, details, longest) => {
     const { clock, issuer, open, signIn } = startSession();
     const manager = await signIn(0);
     issuer.next(() => new TokenEndpointError(details), { before: true });
@@ -342,7 +345,7 @@ describe("how an attempt ends", () => {
     expect(issuer.presented).toHaveLength(2);
   });
 
-  it("knows of its own failure where the store was not told", async () => {
+  it("remembers its failure if the store did not save it", async () => {
     const { clock, issuer, signIn, store } = startSession();
     const manager = await signIn(0);
     const { save } = store;
@@ -355,7 +358,7 @@ describe("how an attempt ends", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 2));
   });
 
-  it("doubles the wait with each failure", async () => {
+  it("doubles the back-off with each failure", async () => {
     const { clock, issuer, signIn } = startSession();
     const manager = await signIn(0);
     const waits: number[] = [];

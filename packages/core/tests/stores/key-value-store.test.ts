@@ -16,7 +16,7 @@ const slow = (map = new Map<string, string>()): KeyValue => ({
   delete: (key) => pause().then(() => map.delete(key)),
 });
 
-/** What unstorage does, by way of destr: parses whatever looks like JSON. */
+/** Like unstorage, which parses everything that looks like JSON. */
 const parsing = (): KeyValue => {
   const map = new Map<string, string>();
   return {
@@ -35,7 +35,7 @@ const destr = (text: string | null): unknown => {
   }
 };
 
-/** What keyv and many others do: JSON both ways. */
+/** Like keyv and many others, which serialise to JSON and back. */
 const serialising = (): KeyValue => {
   const map = new Map<string, string>();
   return {
@@ -129,7 +129,7 @@ describe("a value that is not ours", () => {
     expect(map.get("session")).toBe(value);
   });
 
-  it.each([undefined, null])("%o is none", async (value) => {
+  it.each([undefined, null])("loads %o as no session", async (value) => {
     expect(await fromKeyValue({ get: () => value, set: () => {}, delete: () => {} }).load()).toBeUndefined();
   });
 });
@@ -210,7 +210,7 @@ describe("a key-value object that others write to, too", () => {
     return { events, manager };
   };
 
-  it("is told once as degraded, by who sees the other's write", async () => {
+  it("is reported once, by the manager that sees the write of the other", async () => {
     const object = new Map<string, string>();
     const [one, other] = [start(object), start(object)];
     await one.manager.signIn({ accessToken: canary("access", 1) });
@@ -222,7 +222,7 @@ describe("a key-value object that others write to, too", () => {
     expect(other.events).toEqual([]); // what it found first may be of an earlier run
   });
 
-  it("is none where managers share the store, or one comes after the other", async () => {
+  it("is not reported if managers share the store or run one after the other", async () => {
     const object = new Map<string, string>();
     const store = fromKeyValue(object);
     const types: string[] = [];

@@ -6,7 +6,7 @@ type Answer = Partial<TokenResponse> | Error | Promise<Partial<TokenResponse>>;
 
 /**
  * A refresh function over an authorization server in memory: single-use refresh tokens, and a replay ends the family.
- * `next` scripts what the following exchanges answer, after the server has done its part (`before: true`: instead).
+ * `next` scripts the response of the next exchange, after the server has rotated (`before: true`: without rotating).
  */
 export class Issuer {
   readonly presented: string[] = [];

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 
-/** Everything that somebody who logs `value` might print. */
+/** Returns everything that logging `value` might print. */
 export function printed(value: unknown): string {
   const seen = new Set<unknown>();
   const parts: string[] = [];

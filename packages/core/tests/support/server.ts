@@ -25,7 +25,7 @@ export async function startServer(...script: readonly Handler[]) {
   return { received, ...(await listen(server)) };
 }
 
-/** A TLS server with a certificate that nobody vouches for. */
+/** Starts a TLS server with a self-signed certificate. */
 export const startTlsServer = (): ReturnType<typeof listen> =>
   listen(createTlsServer({ key: KEY, cert: CERTIFICATE }, (_request, response) => response.end()));
 
@@ -46,7 +46,7 @@ async function read(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Answers with a status and a body: an object as JSON, a string as it is. */
+/** Responds with a status and a body: an object as JSON, a string unchanged. */
 export const answer =
   (status: number, body: unknown = "", headers: Record<string, string> = {}): Handler =>
   (response) => {

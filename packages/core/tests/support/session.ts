@@ -23,7 +23,7 @@ export function startSession(defaults: TokenManagerOptions = {}) {
     return manager;
   };
   const record = async (): Promise<SessionRecord> => parseRecord((await store.load())?.value ?? "", store.describe());
-  /** Signs in with the issuer's tokens, `left` milliseconds before they expire (`null`: nobody knows when). */
+  /** Signs in with the issuer's tokens, `left` milliseconds before they expire (`null`: of unknown expiry). */
   const signIn = async (left: number | null = HOUR) => {
     const manager = open();
     const expiresAt = left === null ? undefined : clock.now() + left;

@@ -72,7 +72,7 @@ describe("the profiles", () => {
   });
 });
 
-describe("an answer that was lost while the access token is usable", () => {
+describe("a response that is lost while the access token is usable", () => {
   it.each(graceful)(
     "%s: the refresh token is presented again at once, and what comes is kept",
     async (_name, profile) => {
@@ -134,7 +134,7 @@ describe("an answer that was lost while the access token is usable", () => {
   });
 });
 
-describe("an answer that was lost when the access token had ended", () => {
+describe("a response that is lost after the access token has expired", () => {
   it.each(rotating)("%s", async (_name, profile) => {
     const { clock, issuer, signIn } = startSession({ provider: profile });
     const manager = await signIn(0);

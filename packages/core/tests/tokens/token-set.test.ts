@@ -69,7 +69,7 @@ describe("expiry, counted from when the request was sent", () => {
   });
 });
 
-describe("the other fields of an answer", () => {
+describe("the other fields of a response", () => {
   it.each<[string, object, Partial<TokenSet>]>([
     ["token_type absent", {}, { tokenType: "Bearer" }],
     ["token_type null", { token_type: null }, { tokenType: "Bearer" }],
@@ -92,7 +92,7 @@ describe("the other fields of an answer", () => {
   });
 
   it.each([undefined, null, "text", [], {}, { access_token: "" }, { access_token: 7 }, { error: "x" }])(
-    "%o is no answer",
+    "rejects %o as a response",
     (response) => {
       expect(parseTokenResponse(response, SENT_AT)).toBeUndefined();
       const make = () => tokenSetFromResponse(response as TokenResponse, { sentAt: SENT_AT });

@@ -14,7 +14,7 @@ it("takes the place of the request in an error and in its response", () => {
   const view = redactRequest({ url: "https://api.example.com/", status: 401 }, error);
   expect(error).toEqual({ request: view, response: { request: view, status: 401 } });
   expect(view.method).toBe("GET");
-  const frozen = Object.freeze({ request }); // of a transport of somebody's own
+  const frozen = Object.freeze({ request }); // of a custom transport
   expect(() => redactRequest({ url: "https://api.example.com/" }, frozen)).not.toThrow();
   const without = { response: undefined };
   redactRequest({ url: "https://api.example.com/" }, without);

@@ -123,7 +123,7 @@ describe("errors", () => {
     "canary-unknown",
     '{"access_token":"canary-unknown"',
     '{"a":"canary-unknown-token-x',
-  ])("do not quote what could not be parsed, which may hold tokens that nobody knows yet: %s", (text) => {
+  ])("do not quote text that could not be parsed, which may hold unknown tokens: %s", (text) => {
     const thrown = (() => {
       try {
         return JSON.parse(`${text} `.replace(/^"(.*)" $/, "$1"));

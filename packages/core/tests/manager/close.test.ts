@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { settle } from "../../../testing/src/virtual-clock.ts";
+import { gate } from "../support/interference.ts";
+import { startSession } from "../support/session.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+describe("close (P12)", () => {
+  it("waits for an exchange in flight, and rejects later calls", async () => {
+    const { clock, issuer, record, signIn } = startSession();
+    const manager = await signIn();
+    await clock.advance(HOUR - MINUTE);
+    const { promise, open: respond } = gate<void>();
+    issuer.next((rotated) => promise.then(() => rotated));
+    await manager.getAccessToken();
+    await settle();
+    expect(clock.keepingAlive).toBe(1);
+    let isClosed = false;
+    const closing = manager.close().then(() => (isClosed = true));
+    await settle();
+    expect(isClosed).toBe(false);
+    respond();
+    await closing;
+    expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
+    expect(clock.keepingAlive).toBe(0);
+    await expect(manager.getAccessToken()).rejects.toThrow(TypeError);
+  });
+
+  it("keeps no timer alive while idle", async () => {
+    const { clock, signIn } = startSession();
+    const manager = await signIn();
+    await manager.getAccessToken();
+    expect(clock.keepingAlive).toBe(0);
+    await manager[Symbol.asyncDispose]();
+    expect(manager.state?.status).toBe("valid");
+  });
+
+  it("lets a waiting caller get its token (P12)", async () => {
+    const { issuer, signIn } = startSession();
+    const manager = await signIn(0);
+    const { promise, open: respond } = gate<void>();
+    issuer.next((rotated) => promise.then(() => rotated));
+    const token = manager.getAccessToken();
+    token.catch(() => {});
+    await settle();
+    const closing = manager.close();
+    respond();
+    await closing;
+    expect(await token).toBe(canary("access", 2));
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { memoryStore, StoreError } from "../../src/index.ts";
+import { printed } from "../support/leaks.ts";
+import { startSession } from "../support/session.ts";
+
+describe("a store that fails", () => {
+  it("is not mistaken for an empty one if its contents are unreadable", async () => {
+    const { open, store } = startSession();
+    await store.save("not json", undefined);
+    await expect(open().getAccessToken()).rejects.toMatchObject({
+      code: "STORE_UNREADABLE",
+      location: store.describe(),
+    });
+    await expect(open().signIn({ accessToken: canary("access", 1) })).rejects.toBeInstanceOf(StoreError);
+    expect((await store.load())?.value).toBe("not json");
+  });
+
+  it("is reported as unavailable if load throws", async () => {
+    const { open, store } = startSession();
+    store.load = () => {
+      throw new Error("down");
+    };
+    await expect(open().getAccessToken()).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      location: store.describe(),
+    });
+  });
+
+  it("is reported without the tokens that its error contains (P8)", async () => {
+    const { open, store } = startSession();
+    store.save = async (value) => {
+      const details = { location: "The vault", problem: `has no room for ${value}`, hint: `Drop ${value}.` };
+      throw new StoreError("STORE_UNAVAILABLE", { ...details, cause: new Error(value) });
+    };
+    const tokens = { accessToken: canary("access", 1), refreshToken: canary("refresh", 1) };
+    const error: unknown = await open()
+      .signIn(tokens)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: "The vault" });
+    expect(printed(error)).not.toContain("canary");
+  });
+
+  it("is reported without the tokens of the previous session (P8)", async () => {
+    const { signIn, store } = startSession();
+    const manager = await signIn();
+    await manager.refresh();
+    store.load = () => Promise.reject(new Error(`cannot replace ${canary("refresh", 1)} by ${canary("refresh", 2)}`));
+    const error: unknown = await manager.hasSession().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect(printed(error)).not.toContain("canary");
+  });
+
+  it("is used without notifications if watch throws", async () => {
+    const { open } = startSession({
+      store: {
+        ...memoryStore(),
+        watch() {
+          throw new Error("ENOENT watch");
+        },
+      },
+    });
+    const manager = open();
+    await manager.signIn({ accessToken: "a" });
+    expect(await manager.getAccessToken()).toBe("a");
+  });
+
+  it("is given up on if it is too slow to store a claim (P15)", async () => {
+    const { clock, signIn, store, open } = startSession();
+    await signIn(0);
+    const { save } = store;
+    let saves = 0;
+    store.save = async (value, expected) => {
+      saves++;
+      await new Promise<void>((resolve) => clock.setTimer(resolve, 5_000, true));
+      return save(value, expected);
+    };
+    let isSettled = false;
+    open()
+      .getAccessToken()
+      .then(
+        () => (isSettled = true),
+        () => (isSettled = true),
+      );
+    await clock.advance(10 * 60_000);
+    expect(isSettled, `saves: ${saves}`).toBe(true);
+  });
+
+  it("is no longer written to once no caller waits (P12)", async () => {
+    const { clock, signIn, store, open } = startSession();
+    await signIn(0);
+    const { save } = store;
+    let saves = 0;
+    store.save = async (value, expected) => {
+      saves++;
+      await new Promise<void>((resolve) => clock.setTimer(resolve, 5_000, true));
+      return save(value, expected);
+    };
+    const controller = new AbortController();
+    open()
+      .getAccessToken({ signal: controller.signal })
+      .catch(() => {});
+    await clock.advance(60_000);
+    controller.abort();
+    const before = saves;
+    await clock.advance(600_000);
+    expect({ before, after: saves, alive: clock.keepingAlive }).toMatchObject({ after: before });
+  });
+});

@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { settle } from "../../../testing/src/virtual-clock.ts";
+import { TokenEndpointError } from "../../src/index.ts";
+import { gate, withoutWatch, write } from "../support/interference.ts";
+import { startSession } from "../support/session.ts";
+
+const HOUR = 3_600_000;
+
+/** Signs in or out while the load of a background refresh is slow, and returns the manager after that load. */
+const actDuringSlowLoad = async (act: "signOut" | "signIn") => {
+  const { clock, open, signIn, store } = startSession();
+  withoutWatch(store);
+  const manager = await signIn(HOUR);
+  await clock.advance(HOUR - 60_000);
+  await open().refresh(); // in another process
+  const { load } = store;
+  const { promise, open: finish } = gate<void>();
+  store.load = async () => {
+    store.load = load;
+    const loaded = await load();
+    await promise;
+    return loaded;
+  };
+  await manager.getAccessToken(); // starts a background refresh, whose load is slow
+  await settle();
+  if (act === "signOut") await manager.signOut({ revoke: false });
+  else await manager.signIn({ accessToken: "new-user", refreshToken: "new-refresh", expiresAt: clock.now() + HOUR });
+  finish();
+  await settle();
+  return manager;
+};
+
+describe("a sign-out during a refresh", () => {
+  it("stands if a load of the refresh finishes later (I13)", async () => {
+    const manager = await actDuringSlowLoad("signOut");
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+  });
+
+  it.each([true, false])("stands if the save of the refresh finishes later (watch: %s)", async (watch) => {
+    const { signIn, store } = startSession();
+    if (!watch) withoutWatch(store);
+    const manager = await signIn(HOUR);
+    const { save } = store;
+    const { promise, open: finish } = gate<void>();
+    let saves = 0;
+    store.save = async (value, expected) => {
+      const version = await save(value, expected);
+      if (++saves === 2) await promise; // stored; its outcome comes late
+      return version;
+    };
+    const renewed = manager.refresh().catch((error: unknown) => error);
+    await settle();
+    await manager.signOut({ revoke: false });
+    finish();
+    await renewed;
+    await settle();
+    expect.soft(await manager.hasSession()).toBe(false);
+    expect(manager.state).toMatchObject({ reason: "signed_out" });
+  });
+
+  it("stands until long after the save of the refresh has finished", async () => {
+    const { clock, signIn, store } = startSession();
+    const manager = await signIn(HOUR);
+    const { save } = store;
+    const { promise, open: finish } = gate<void>();
+    let saves = 0;
+    store.save = async (value, expected) => {
+      const version = await save(value, expected);
+      if (++saves === 2) await promise;
+      return version;
+    };
+    const renewed = manager.refresh().catch((error: unknown) => error);
+    await settle();
+    await manager.signOut({ revoke: false });
+    finish();
+    await renewed;
+    await clock.advance(30 * 60_000);
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+  });
+
+  it("stands if the load after a terminal response finishes later", async () => {
+    const { clock, issuer, signIn, store } = startSession();
+    const manager = await signIn(HOUR);
+    const response = gate<void>();
+    const slowLoad = gate<void>();
+    issuer.next(
+      () =>
+        response.promise.then(() =>
+          Promise.reject(new TokenEndpointError({ error: "invalid_grant", status: 400, sent: true })),
+        ),
+      { before: true },
+    );
+    const renewed = manager.refresh().catch((error: unknown) => error);
+    await settle();
+    const newer = {
+      accessToken: "newer",
+      refreshToken: "newer-r",
+      tokenType: "Bearer",
+      extra: {},
+      expiresAt: clock.now() + HOUR,
+    };
+    await write(store, (record) => ({ ...record, attempt: undefined, tokens: newer, renewed: true }));
+    const { load } = store;
+    store.load = async () => {
+      store.load = load;
+      const loaded = await load();
+      await slowLoad.promise;
+      return loaded;
+    };
+    response.open();
+    await settle();
+    await manager.signOut({ revoke: false });
+    slowLoad.open();
+    await renewed;
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+  });
+});
+
+describe("a sign-in during a load", () => {
+  it("stands if a load of a refresh finishes later", async () => {
+    const manager = await actDuringSlowLoad("signIn");
+    expect(await manager.getAccessToken()).toBe("new-user");
+  });
+
+  it("stands if a load that found nothing finishes later", async () => {
+    const { open, store } = startSession();
+    withoutWatch(store);
+    const manager = open();
+    const { promise: finished, open: finish } = gate<void>();
+    const { load } = store;
+    store.load = async () => {
+      store.load = load;
+      const loaded = await load();
+      await finished;
+      return loaded;
+    };
+    const pending = manager.hasSession();
+    await settle();
+    await manager.signIn({ accessToken: canary("access", 1) });
+    finish();
+    expect(await pending).toBe(true);
+    expect(manager.state?.status).toBe("valid");
+  });
+});
