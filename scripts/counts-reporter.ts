@@ -32,6 +32,13 @@ export function report({ passed, failed, skips }: Counts): string[] {
 
 /** Ends the run with a line alone: `N passed, N failed`. A file or suite that cannot start counts as one failed test. */
 export class CountsReporter implements Reporter {
+  readonly #leftOut: readonly string[];
+
+  /** `leftOut`: what the configuration leaves out of a run that is not exhaustive. */
+  constructor(leftOut: readonly string[]) {
+    this.#leftOut = leftOut;
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[], outcome: string): void {
     const requireAll = process.env.UNEXPIRED_REQUIRE_ALL === "1";
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
@@ -46,6 +53,10 @@ export class CountsReporter implements Reporter {
     };
     if (counts.skips.some((skip) => skip.fails)) process.exitCode = 1;
     // Printed at exit: the other reporters and a "close timed out" notice come first.
-    process.once("exit", () => process.stdout.write(`\n${report(counts).join("\n")}\n`));
+    process.once("exit", () => process.stdout.write(`\n${[...this.#skippedFiles(), ...report(counts)].join("\n")}\n`));
+  }
+
+  #skippedFiles(): string[] {
+    return this.#leftOut.map((name) => `skipped: ${name} (runs with UNEXPIRED_EXHAUSTIVE=1, as in .ci/run)`);
   }
 }
