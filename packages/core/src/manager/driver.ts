@@ -1,5 +1,5 @@
 import { UnexpiredError } from "../errors.ts";
-import { isOutdated, type SessionRecord } from "../record/record.ts";
+import type { SessionRecord } from "../record/record.ts";
 import { RecordStore, type Stored } from "../record/record-store.ts";
 import { RefreshProtocol } from "../refresh/protocol.ts";
 import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewal.ts";
@@ -7,7 +7,7 @@ import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types
 import { abortable } from "../util/abortable.ts";
 import type { Settings } from "./options.ts";
 import { type Context, initialSession, isDue, isUsable, type Session, stateOf, validUntil } from "./session.ts";
-import { type Effect, type Event, type Progress, transition } from "./state-machine.ts";
+import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
 
 /** A caller's request for tokens. */
 export type TokenRequest =
@@ -73,7 +73,7 @@ export class Driver implements RefreshHost {
   /** Replaces the session by a new or ended one, and discards what was still to be written of the old one. */
   replaceSession(record: SessionRecord | undefined, source: RecordSource): void {
     // A sign-in can be refreshed before the store confirms that it is saved.
-    if (isOutdated(record, this.#session.record)) return;
+    if (isOutdatedRecord(this.#session, record)) return;
     this.#protocol.discardPending();
     this.observe(record, source);
   }

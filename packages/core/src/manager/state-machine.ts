@@ -98,7 +98,7 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
 }
 
 /** A record of another account never counts as an older version of this session. */
-const isOutdatedRecord = (session: Session, record: SessionRecord | undefined): boolean =>
+export const isOutdatedRecord = (session: Session, record: SessionRecord | undefined): boolean =>
   record !== undefined && isSameAccount(session.account, record) && isOutdated(record, session.record);
 
 const isSameTokens = (tokens: TokenSet, obtainedAt: number, { record }: Session): boolean =>
