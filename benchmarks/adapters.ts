@@ -1,4 +1,4 @@
-/** What an adapter adds to a request: processor time, beside the bare client, and that beside itself. */
+/** Measures the processor time that an adapter adds to a request, next to the bare client, and that next to itself. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, type AgentOptions } from "node:http";

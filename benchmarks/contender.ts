@@ -1,8 +1,8 @@
-/** One process of the contention benchmark: gets a token in one of several ways when the moment has come. */
+/** One process of the contention benchmark: gets a token in one of several ways at an agreed moment. */
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a process is started with. */
+/** The configuration that a process is started with. */
 export interface ContenderConfig {
   readonly way: Way;
   /** The session's file. */
@@ -10,14 +10,14 @@ export interface ContenderConfig {
   readonly tokenEndpoint: string;
   /** Whether this is the process that the ideal has chosen beforehand. */
   readonly isChosen: boolean;
-  /** Another session's file, to get a token of before: a process that has been running for a while. */
+  /** The file of another session, used first to stand for a process that has been running for a while. */
   readonly warmUp: string | undefined;
 }
 
-/** `ideal` is unsafe: it works only because one process was chosen beforehand, and none may fail. */
+/** `ideal` is unsafe: it works only because one process is chosen in advance and no process fails. */
 export type Way = "ideal" | "ideal, again" | "unexpired" | "lock, tuned" | "lock, as it comes";
 
-/** What a process reports: when it had its token, by the clock that all of a machine share. */
+/** The result of a process: when it had its token, by the clock that all processes of a machine share. */
 export interface Finish {
   readonly at: number;
   /** Processor time that it took this process, in milliseconds. */

@@ -24,7 +24,7 @@ const WAYS: readonly Way[] = ["ideal", "unexpired", "lock, tuned", "ideal, again
 
 interface Scene {
   readonly processes: number;
-  /** Whether each process has got a token before, as in a program that runs: else it is its first call. */
+  /** Whether each process has already obtained a token, like a running program; otherwise this is its first call. */
   readonly isWarm: boolean;
 }
 
@@ -125,7 +125,7 @@ async function startProcess(config: ContenderConfig): Promise<ChildProcess> {
   return child;
 }
 
-/** What a process says next; it must not end before that. */
+/** Resolves to the next message of a process, and rejects if the process ends first. */
 async function nextMessage<T>(child: ChildProcess): Promise<T> {
   const failure = once(child, "exit").then(([code]) => Promise.reject(new Error(`a process ended with ${code}`)));
   const [message] = await Promise.race([once(child, "message"), failure]);

@@ -1,4 +1,4 @@
-/** Answers everything with the same JSON, in a process of its own: its work is not the client's. */
+/** Responds to every request with the same JSON, in a process of its own so that its work is not counted as the client's. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 

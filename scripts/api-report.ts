@@ -21,7 +21,7 @@ function report(pkg: Package): string {
   return `# ${pkg.manifest.name}\n\n${HEAD}${apiOf(pkg.path, entryPoints)}`;
 }
 
-/** What `git diff` says about the committed file and the one that the build gives; empty where they agree. */
+/** Returns the `git diff` between the committed file and the one generated from the build; empty if they agree. */
 function difference(pkg: Package, work: string): string[] {
   const file = join(pkg.path, "api.md");
   const fresh = join(work, `${pkg.folder}.md`);

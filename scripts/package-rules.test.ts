@@ -40,7 +40,7 @@ test("a package that agrees has no problems", () => {
   expect(packageProblems(good)).toEqual([]);
 });
 
-describe("says what is wrong and how to mend it", () => {
+describe("reports the problem and how to fix it", () => {
   test.each([
     ["a missing file", without("LICENSE"), "add the file LICENSE"],
     ["no test", without("tests/a.test.ts"), "add a test"],

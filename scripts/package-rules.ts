@@ -1,4 +1,4 @@
-/** What every package under `packages/` must agree on. Pure, so that it can be tested: facts in, problems out. */
+/** The rules that every package under `packages/` must follow. Pure, so that they can be tested: facts in, problems out. */
 
 export interface PackageFacts {
   /** Its name under `packages/`. */

@@ -15,7 +15,7 @@ const freshSeed = (): string => String(randomInt(1_000_000, 2_000_000_000));
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What every CI run proves. The mutants take turns by day, a third at a time. */
+/** The proofs of every CI run. The mutants rotate by day, a third at a time. */
 export const ciProofs = (now: number): Proof[] => [
   ["simulate"],
   ["simulate", "--seed", freshSeed(), "--runs", "20000"],
@@ -23,7 +23,7 @@ export const ciProofs = (now: number): Proof[] => [
   ["inject-faults", "--seed", freshSeed(), "--rounds", "20"],
 ];
 
-/** What the nightly workflow proves. */
+/** The proofs of the nightly workflow. */
 export const nightlyProofs = (): Proof[] => [
   ["simulate", "--seed", freshSeed(), "--runs", "200000"],
   ["simulate", "--mutants"],
