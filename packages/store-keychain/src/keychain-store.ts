@@ -31,14 +31,14 @@ export interface KeychainStoreDeps {
 /**
  * Creates a store that keeps one session in the system's keychain, shared by all processes of one user on one machine.
  *
- * The session itself is only in the keychain, in as many items as it needs. Write-once files in `directory` record which
- * version is current; they contain digests but no secret. Saves alternate between two sets of items, so a reader sees
- * either the old session or the new one, never a mixture. A session that another program stored under the same service
- * and account is adopted.
+ * The session itself is only in the keychain, in as many items as it needs. Write-once files in `directory` record
+ * which version is current; they contain digests but no secret. Saves alternate between two sets of items, so a reader
+ * sees either the old session or the new one, never a mixture. A session that another program stored under the same
+ * service and account is adopted.
  *
- * `load`, `save` and `remove` throw `KeychainError`, a `StoreError` whose `reason` distinguishes a missing keychain from
- * one that is locked, does not respond or is damaged, and a plain `StoreError` if the directory cannot be used. `load`
- * returns `undefined` if the keychain has no session.
+ * `load`, `save` and `remove` throw `KeychainError`, a `StoreError` whose `reason` distinguishes a missing keychain
+ * from one that is locked, does not respond or is damaged, and a plain `StoreError` if the directory cannot be used.
+ * `load` returns `undefined` if the keychain has no session.
  *
  * @throws TypeError if an option is invalid
  */

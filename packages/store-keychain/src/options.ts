@@ -11,9 +11,9 @@ export interface KeychainStoreOptions {
   /** The account that the session belongs to. Use `"default"` if the program has only one. */
   readonly account: string;
   /**
-   * The package that accesses the keychain, or your own implementation. Default: the backend that stored the session; for
-   * a new session `@napi-rs/keyring`, or `keytar` if that cannot be loaded. If another backend is named, the next save
-   * moves the session there.
+   * The package that accesses the keychain, or your own implementation. Default: the backend that stored the session;
+   * for a new session `@napi-rs/keyring`, or `keytar` if that cannot be loaded. If another backend is named, the next
+   * save moves the session there.
    */
   readonly backend?: BuiltInBackend | KeychainBackend | undefined;
   /** The timeout of each keychain call in milliseconds. Default: 3,000. */

@@ -3,8 +3,8 @@ import { KeychainError, type KeychainErrorReason } from "../errors.ts";
 import { withTimeout } from "../timeout.ts";
 
 /**
- * Access to a keychain that stores one secret for each service and account. Implement it for a keychain that the built-in
- * backends do not support. A method may throw any value; a `KeychainError` is rethrown unchanged.
+ * Access to a keychain that stores one secret for each service and account. Implement it for a keychain that the
+ * built-in backends do not support. A method may throw any value; a `KeychainError` is rethrown unchanged.
  */
 export interface KeychainBackend {
   /** The name of the backend. It is recorded with each session; only a backend of the same name reads its items. */

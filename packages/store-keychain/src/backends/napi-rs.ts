@@ -31,8 +31,8 @@ export async function loadNapiRs({ platform, secretService }: Conditions): Promi
 
 /**
  * Caches the most recently used entries. Each entry has its own connection to the Secret Service, which costs more to
- * create than to use, and gnome-keyring occasionally fails if connections come and go. Because the service may have been
- * restarted, a call that fails with a cached entry is repeated with a new one.
+ * create than to use, and gnome-keyring occasionally fails if connections come and go. Because the service may have
+ * been restarted, a call that fails with a cached entry is repeated with a new one.
  */
 function createEntryCache(createEntry: (service: string, account: string) => AsyncEntry): CallEntry {
   const entries = new Map<string, AsyncEntry>();

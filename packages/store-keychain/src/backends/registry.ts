@@ -9,7 +9,9 @@ export const BUILT_IN_BACKENDS: readonly BuiltInBackend[] = ["@napi-rs/keyring",
 export interface BackendRegistryOptions {
   readonly service: string;
   readonly deadline: number;
-  /** The `backend` option. If `undefined`, the backend that stores the session or, for a new one, the first that loads. */
+  /**
+   * The `backend` option. If `undefined`, the backend that stores the session or, for a new one, the first that loads.
+   */
   readonly chosen: BuiltInBackend | KeychainBackend | undefined;
   readonly loadBackend: LoadBackend;
 }
@@ -33,8 +35,8 @@ export class BackendRegistry {
   }
 
   /**
-   * Returns the clients that may hold an item which no chain records: the caller's own backend, or the built-in ones that
-   * can be read on this system. The backend for new sessions comes first.
+   * Returns the clients that may hold an item which no chain records: the caller's own backend, or the built-in ones
+   * that can be read on this system. The backend for new sessions comes first.
    *
    * @throws KeychainError `no_backend` if no new session could be written
    */
@@ -47,7 +49,8 @@ export class BackendRegistry {
   }
 
   /**
-   * Returns the client to write a session to that `current` stores. It differs only if the `backend` option names another.
+   * Returns the client to write a session to that `current` stores. It differs only if the `backend` option names
+   * another.
    *
    * @throws KeychainError `no_backend`
    */

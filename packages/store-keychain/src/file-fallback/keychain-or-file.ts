@@ -11,8 +11,8 @@ import { restrictToOwner } from "./windows-acl.ts";
 /** The session to store, the keychain that stores it, and the file to use if there is no keychain. */
 export interface KeychainOrFileOptions extends KeychainStoreOptions {
   /**
-   * The file in which the session may be stored in plain text: `path` or `appName`, as in `fileStore`. Setting this option
-   * permits plain text; to rule it out, use `keychainStore`.
+   * The file in which the session may be stored in plain text: `path` or `appName`, as in `fileStore`. Setting this
+   * option permits plain text; to rule it out, use `keychainStore`.
    */
   readonly plainTextFile: FileStoreOptions;
 }
@@ -31,16 +31,16 @@ const MAX_ATTEMPTS = 50;
  *
  * The first save chooses the location, and `directory` records the choice for all processes. If there is a keychain, it
  * is chosen; a keychain that is locked or does not respond is an error, not a reason to use the file. From then on, a
- * process that has no keychain (over SSH, in cron) gets the keychain's error, and a process that has one continues to use
- * the file if the file was chosen. Anything else would create a second session. `remove` resets the choice.
+ * process that has no keychain (over SSH, in cron) gets the keychain's error, and a process that has one continues to
+ * use the file if the file was chosen. Anything else would create a second session. `remove` resets the choice.
  *
  * A session that is in the file when nothing is chosen, or when the keychain is chosen and empty, moves to the keychain
  * once and gets a new version. A session that is in the keychain when the file is chosen and empty stays there, and the
- * keychain becomes the choice. A process without a keychain cannot see what another program stores in one: if nothing is
- * chosen, a sign-in goes to the file, which is the location from then on.
+ * keychain becomes the choice. A process without a keychain cannot see what another program stores in one: if nothing
+ * is chosen, a sign-in goes to the file, which is the location from then on.
  *
- * `load`, `save` and `remove` throw `KeychainError` and `StoreError`, like the two stores. On Windows, nothing is saved in
- * the file until access is restricted to this user, SYSTEM and administrators.
+ * `load`, `save` and `remove` throw `KeychainError` and `StoreError`, like the two stores. On Windows, nothing is saved
+ * in the file until access is restricted to this user, SYSTEM and administrators.
  *
  * @throws TypeError if an option is invalid or `plainTextFile` is missing
  */
@@ -112,7 +112,8 @@ class KeychainOrFile implements TokenStore {
     await this.#removeFromKeychain(location);
     await this.#file.store.remove();
     await this.#locationFile.remove();
-    // A concurrent migration may have saved the file's session to the keychain. From here on it sees that nothing is chosen.
+    // A concurrent migration may have saved the file's session to the keychain. From here on it sees that nothing is
+    // chosen.
     if (left && location?.store === "keychain") await this.#removeFromKeychain(location);
     this.#lastStore = undefined;
     this.#isCopyLeft = false;
@@ -203,7 +204,7 @@ class KeychainOrFile implements TokenStore {
     const stored = await this.#file.store.load();
     if (stored) return { store: "file", stored };
     const other = await this.#keychain.load().catch((error: unknown) => {
-      if (!(error instanceof KeychainError)) throw error; // the keychain was not chosen, so its errors do not matter here
+      if (!(error instanceof KeychainError)) throw error; // an unusable keychain does not matter: the file is chosen
     });
     if (!other) return { store: "file", stored: undefined };
     // A session is never copied from a keychain into plain text: the choice changes instead.

@@ -25,8 +25,8 @@ export class PlainFile {
 
   /**
    * Ensures that only this user can read what is saved. Must be called before a save. On Windows, a file inherits the
-   * permissions of its directory. Every file that contains the session is created in the directory of the generations, and
-   * keeps its permissions when it is linked or renamed.
+   * permissions of its directory. Every file that contains the session is created in the directory of the generations,
+   * and keeps its permissions when it is linked or renamed.
    */
   async protect(options: { readonly isFirst: boolean }): Promise<void> {
     const { fs, restrictToOwner } = this.#deps;
@@ -49,7 +49,10 @@ export class PlainFile {
     }
   }
 
-  /** Clears it with compare-and-set, so that nothing newer is lost. Returns `false` if another program's session is there. */
+  /**
+   * Clears it with compare-and-set, so that nothing newer is lost. Returns `false` if another program's session is
+   * there.
+   */
   async #clearMigrated(left: StoredValue, migratedVersion: string): Promise<boolean> {
     if (left.value === "") return true;
     if (left.version !== migratedVersion) return false;

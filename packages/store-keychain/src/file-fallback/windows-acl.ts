@@ -10,7 +10,9 @@ export type RunProgram = (program: "icacls" | "whoami", args: readonly string[])
 
 const PROGRAM_TIMEOUT = 10_000; // ms; they take about 50
 
-/** Runs a program by its path in the Windows directory: without a shell, and never a namesake in the working directory. */
+/**
+ * Runs a program by its path in the Windows directory: without a shell, and never a namesake in the working directory.
+ */
 export const runSystemProgram: RunProgram = async (program, args) => {
   const path = win32.join(process.env.SystemRoot || "C:\\Windows", "System32", `${program}.exe`);
   const { stdout } = await promisify(execFile)(path, [...args], { timeout: PROGRAM_TIMEOUT, windowsHide: true });

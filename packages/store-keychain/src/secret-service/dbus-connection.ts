@@ -52,8 +52,8 @@ function decodeAddressValue(text: string | undefined): string | undefined {
 type Settle = (reply: Error | readonly DBusValue[]) => void;
 
 /**
- * A connection to a message bus. It does not keep the process alive, so a caller needs a timer while it waits. It closes
- * itself when idle, so a caller has to check `isOpen` before reusing it.
+ * A connection to a message bus. It does not keep the process alive, so a caller needs a timer while it waits. It
+ * closes itself when idle, so a caller has to check `isOpen` before reusing it.
  */
 export class DBusConnection {
   readonly #socket: Socket;

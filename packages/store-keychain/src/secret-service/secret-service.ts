@@ -25,8 +25,8 @@ export interface SecretServiceOptions {
 
 /**
  * A client of the Secret Service that does without the native libraries, which can wait for minutes, block the whole
- * program, and mistake "locked" for "empty". Keeps its connection open for some time, because gnome-keyring occasionally
- * fails if connections come and go.
+ * program, and mistake "locked" for "empty". Keeps its connection open for some time, because gnome-keyring
+ * occasionally fails if connections come and go.
  *
  * All methods throw a KeychainError `no_service`, `locked`, `timeout` or `refused`.
  */
@@ -42,7 +42,9 @@ export class SecretService {
     this.#env = env;
   }
 
-  /** Throws unless the service is running and unlocked. Does nothing if Node cannot connect to this kind of bus address. */
+  /**
+   * Throws unless the service is running and unlocked. Does nothing if Node cannot connect to this kind of bus address.
+   */
   async assertReady(): Promise<void> {
     const socketPath = this.#socketPath();
     if (socketPath !== undefined) await this.#query(socketPath, (connection) => this.#assertUnlocked(connection));

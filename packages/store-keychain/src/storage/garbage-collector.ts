@@ -32,7 +32,9 @@ async function collectSlot(slots: Slots, file: SlotFile, keptSlots: CollectOptio
   if (file.isDiscarded || !keptSlots.includes(file.slot)) await slots.discard(file);
 }
 
-/** Deletes all items that the files of removed chains name, then the files themselves, for as many chains as possible. */
+/**
+ * Deletes all items that the files of removed chains name, then the files themselves, for as many chains as possible.
+ */
 export async function purgeRemovedChains(
   fs: FileSystem,
   slots: Slots,

@@ -13,9 +13,9 @@ import type { BackendRegistry } from "../backends/registry.ts";
 import { itemAccount, type Manifest, tryJson, tryManifest } from "./items.ts";
 
 /**
- * A slot is a set of keychain items that is overwritten in place again and again; a session alternates between two slots.
- * As long as a slot has items, a file in the chain's directory represents it. The name of that file determines which
- * process may write to the items; it changes by renaming, so only one process can take a slot:
+ * A slot is a set of keychain items that is overwritten in place again and again; a session alternates between two
+ * slots. As long as a slot has items, a file in the chain's directory represents it. The name of that file determines
+ * which process may write to the items; it changes by renaming, so only one process can take a slot:
  *
  * - `slot-<id>`: no process may write. The slot may hold the session.
  * - `slot-<id>.<draft>`: the writer of that draft may write while the draft exists. It never writes after publishing.
@@ -104,7 +104,9 @@ export class Slots {
     return (names ?? []).map(parseSlotName).filter((file) => file !== undefined);
   }
 
-  /** Lists the slots that a writer with this backend may try to claim. The last one is new; the current one is excluded. */
+  /**
+   * Lists the slots that a writer with this backend may try to claim. The last one is new; the current one is excluded.
+   */
   async listFree(backend: string, head: Generation | undefined): Promise<readonly FreeSlot[]> {
     const found: FreeSlot[] = [];
     for (const { name, slot, draft, isDiscarded } of await this.list()) {
@@ -174,8 +176,8 @@ export class Slots {
   }
 
   /**
-   * Deletes all items of a slot except the first `keep`. Begins with the last one, so that no gap arises, unless another
-   * program deletes items as well.
+   * Deletes all items of a slot except the first `keep`. Begins with the last one, so that no gap arises, unless
+   * another program deletes items as well.
    */
   async trim(client: KeychainClient, { slot, keep, knownParts = 0 }: TrimOptions): Promise<void> {
     const account = (part: number) => itemAccount(this.#account, slot, part);

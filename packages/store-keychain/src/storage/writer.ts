@@ -71,7 +71,8 @@ export class KeychainWriter {
     try {
       await this.#writeItems(claim, pending);
     } catch (error) {
-      // A call that timed out may still change an item: the slot must not be reused, and the garbage collector discards it.
+      // A call that timed out may still change an item: the slot must not be reused, and the garbage collector discards
+      // it.
       const isEnded = !(error instanceof KeychainError && error.reason === "timeout");
       if (isEnded) await this.#withdraw(claim, pending);
       throw error;
@@ -114,7 +115,8 @@ export class KeychainWriter {
 
   async #publish(claim: SlotClaim, pending: PendingSave): Promise<string> {
     const isPublished = await this.#chain.publish(claim.draft).catch(async (error: unknown) => {
-      // If a generation with that number exists, it may be this one: the slot stays claimed until the collector decides.
+      // If a generation with that number exists, it may be this one: the slot stays claimed until the collector
+      // decides.
       const isUnpublished = !(await this.#fs.stat(this.#chain.generationPath(claim.draft.number)));
       if (isUnpublished) await this.#withdraw(claim, pending);
       throw error;
@@ -131,7 +133,8 @@ export class KeychainWriter {
   async #withdraw(claim: SlotClaim, { parts, client }: PendingSave): Promise<void> {
     const { id: slot } = claim.slot;
     const release = async () => {
-      // The draft existed when the slot was claimed, so only a process that revoked it can have taken the slot, for good.
+      // The draft existed when the slot was claimed, so only a process that revoked it can have taken the slot, for
+      // good.
       const isGone = !(await this.#releaseSlot(claim));
       if (isGone) await this.#slots.trim(client, { slot, keep: 0, knownParts: parts.length });
     };
