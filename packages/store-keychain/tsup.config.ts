@@ -1,4 +1,4 @@
 import { library } from "../../tsup.config.ts";
 
-// Loaded where they are installed.
+// Not bundled: loaded from the packages that are installed.
 export default { ...library("src/index.ts"), external: ["keytar", "@napi-rs/keyring"] };

@@ -1,14 +1,14 @@
 import { StoreError } from "@unexpired/core";
 
 /**
- * What is wrong with a keychain.
+ * The reason why a keychain operation failed.
  *
- * - `no_backend`: no package that talks to it is installed, or the one that the session is in is not.
- * - `no_service`: this system has none now: no D-Bus, no Secret Service, no collection.
- * - `locked`: it is there, and locked.
- * - `timeout`: it did not answer before the deadline.
- * - `refused`: it answered with an error.
- * - `damaged`: what it holds is not what was saved.
+ * - `no_backend`: no keychain package is installed, or the one that stored the session is missing.
+ * - `no_service`: no keychain is running: no D-Bus, no Secret Service, or no default collection.
+ * - `locked`: the keychain exists but is locked.
+ * - `timeout`: the keychain did not respond before the deadline.
+ * - `refused`: the keychain returned an error.
+ * - `damaged`: the stored items do not match what was saved.
  */
 export type KeychainErrorReason = "no_backend" | "no_service" | "locked" | "timeout" | "refused" | "damaged";
 
@@ -21,12 +21,12 @@ const CODES = {
   damaged: "STORE_UNREADABLE",
 } as const;
 
-/** A {@link StoreError} of the keychain; `reason` tells one from another. Holds no secret. */
+/** A {@link StoreError} of the keychain, distinguished by `reason`. Contains no secret. */
 export class KeychainError extends StoreError {
-  /** What is wrong. */
+  /** The reason of the failure. */
   readonly reason: KeychainErrorReason;
 
-  /** `problem` is a clause about the location, `advice` sentences. */
+  /** `problem` is a clause about `location`; `hint` consists of full sentences. */
   constructor(
     reason: KeychainErrorReason,
     details: { location: string; problem: string; hint: string; cause?: unknown },

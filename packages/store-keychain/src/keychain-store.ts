@@ -21,7 +21,7 @@ import { KeychainReader } from "./storage/reader.ts";
 import { Slots } from "./storage/slots.ts";
 import { KeychainWriter } from "./storage/writer.ts";
 
-/** What a keychain store depends on. */
+/** The external dependencies of a keychain store. */
 export interface KeychainStoreDeps {
   readonly fs: FileSystem;
   readonly lock: Lock;
@@ -29,18 +29,18 @@ export interface KeychainStoreDeps {
 }
 
 /**
- * A store that keeps one session in the system's keychain, for all processes of one user on one machine.
+ * Creates a store that keeps one session in the system's keychain, shared by all processes of one user on one machine.
  *
- * Which version is the truth is kept in a directory beside (see `directory`), as write-once files that hold digests and
- * no secret; the session itself is in the keychain alone, in as many items as it needs. Saves overwrite two sets of items
- * by turns: who reads sees the old session or the new one, whole. A session that another program keeps under the same
- * service and account is taken over.
+ * The session itself is only in the keychain, in as many items as it needs. Write-once files in `directory` record
+ * which version is current; they contain digests but no secret. Saves alternate between two sets of items, so a reader
+ * sees either the old session or the new one, never a mixture. A session that another program stored under the same
+ * service and account is adopted.
  *
- * `load`, `save` and `remove` throw `KeychainError`, a `StoreError` whose `reason` tells a keychain that is not there
- * from one that is locked, hangs or is damaged, and a plain `StoreError` where the directory cannot be used. An empty
- * keychain is `undefined`.
+ * `load`, `save` and `remove` throw `KeychainError`, a `StoreError` whose `reason` distinguishes a missing keychain
+ * from one that is locked, does not respond or is damaged, and a plain `StoreError` if the directory cannot be used.
+ * `load` returns `undefined` if the keychain has no session.
  *
- * @throws TypeError where an option is none of those accepted
+ * @throws TypeError if an option is invalid
  */
 export function keychainStore(options: KeychainStoreOptions): TokenStore {
   const settings = resolveSettings(options);
@@ -52,7 +52,7 @@ export function keychainStore(options: KeychainStoreOptions): TokenStore {
   });
 }
 
-/** {@link keychainStore} with the caller's dependencies. */
+/** Creates a {@link keychainStore} with the given dependencies. */
 export const openKeychainStore = (settings: KeychainSettings, deps: KeychainStoreDeps): TokenStore =>
   new KeychainStore(settings, deps);
 
@@ -83,7 +83,7 @@ class KeychainStore implements TokenStore {
 
   describe(): string {
     const { label, paths } = this.#settings;
-    return `${label}, with its versions in ${paths.chain}`;
+    return `${label}, with its version files in ${paths.chain}`;
   }
 
   watch(onChange: () => void): () => void {
@@ -97,7 +97,7 @@ class KeychainStore implements TokenStore {
   save(value: string, expected: string | undefined): Promise<string> {
     const { chain } = this.#settings.paths;
     return withStoreErrors(this.#settings.statusFile, "saved", async () => {
-      const assertCurrent = () => this.#assertNotSuperseded(expected); // a loser need not queue for the lock
+      const assertCurrent = () => this.#assertNotSuperseded(expected); // a superseded save need not wait for the lock
       if (!(await assertCurrent())) await makeDurableDirectory(this.#fs, chain);
       const release = await this.#lock(chain, { wait: assertCurrent });
       try {
@@ -111,12 +111,12 @@ class KeychainStore implements TokenStore {
   remove(): Promise<void> {
     const { statusFile } = this.#settings;
     return withStoreErrors(statusFile, "removed", async () => {
-      // Asked first: where the keychain cannot be used nothing is taken apart.
+      // Checked first: if the keychain cannot be used, nothing must be removed.
       const clients = await this.#backends.available();
       for (const client of clients) await client.get(this.#settings.account);
       await this.#slots.assertReachable();
       const { chain, removed } = this.#settings.paths;
-      // What cannot be emptied has another name then, and does not stand in the way.
+      // A chain whose items cannot be deleted is renamed before that fails, so it does not block this removal.
       const clearRemoved = () => this.#purgeRemovedChains().catch(() => undefined);
       await new Chain(this.#fs, chain).retire(removed, clearRemoved);
       for (const client of clients) await client.delete(this.#settings.account);
@@ -125,7 +125,7 @@ class KeychainStore implements TokenStore {
     });
   }
 
-  /** What the chain alone can tell, without the keychain. */
+  /** Detects a conflict from the chain alone, without the keychain. */
   async #assertNotSuperseded(expected: string | undefined): Promise<Generation | undefined> {
     const head = await new Chain(this.#fs, this.#settings.paths.chain).head();
     const isSuperseded = head && expected !== undefined && versionOf(head) !== expected;

@@ -4,59 +4,60 @@ import { pathsOf, type SessionPaths, stateFilePath } from "@unexpired/store-node
 import type { BuiltInBackend, KeychainBackend } from "./backends/keychain-client.ts";
 import { BUILT_IN_BACKENDS } from "./backends/registry.ts";
 
-/** Which session, in which keychain. */
+/** The session to store, and the keychain that stores it. */
 export interface KeychainStoreOptions {
-  /** The program, as the keychain shows it: `"my-tool"`. */
+  /** The name of the program as the keychain displays it, such as `"my-tool"`. */
   readonly service: string;
-  /** Whose session it is, or `"default"`. */
+  /** The account that the session belongs to. Use `"default"` if the program has only one. */
   readonly account: string;
   /**
-   * The package that talks to the keychain, or your own. Default: the one that the session is in; for a new session
-   * `@napi-rs/keyring`, and `keytar` where that cannot be loaded. To name one moves the session there with the next save.
+   * The package that accesses the keychain, or your own implementation. Default: the backend that stored the session;
+   * for a new session `@napi-rs/keyring`, or `keytar` if that cannot be loaded. If another backend is named, the next
+   * save moves the session there.
    */
   readonly backend?: BuiltInBackend | KeychainBackend | undefined;
-  /** How long each call of the keychain may take, in milliseconds. Default 3,000. */
+  /** The timeout of each keychain call in milliseconds. Default: 3,000. */
   readonly deadline?: number | undefined;
   /**
-   * Where the versions are kept: digests, no secret. All programs of a session have to agree. Default: where this system
-   * keeps what programs of one user remember, in `unexpired/keychain`.
+   * The directory of the version files, which contain digests but no secret. All programs that share a session must use
+   * the same one. Default: `unexpired/keychain` in the system's directory for the state of a user's programs.
    */
   readonly directory?: string | undefined;
 }
 
-/** The options, checked, with their defaults. */
+/** The validated options, with defaults applied. */
 export interface KeychainSettings {
   readonly service: string;
   readonly account: string;
-  /** What errors call it. */
+  /** The name of the session in error messages. */
   readonly label: string;
   readonly backend: BuiltInBackend | KeychainBackend | undefined;
   readonly deadline: number;
-  /** The file that tells of the last save; the names beside it belong to it. */
+  /** The file that describes the last save. The paths of the chain are derived from its name. */
   readonly statusFile: string;
   readonly paths: SessionPaths;
 }
 
 const DEFAULT_DEADLINE = 3_000;
 
-/** @throws TypeError naming the option, and what is accepted */
+/** @throws TypeError naming the invalid option and the accepted values */
 export function resolveSettings(options: KeychainStoreOptions): KeychainSettings {
   const { service, account, backend, deadline = DEFAULT_DEADLINE, directory } = Object(options) as KeychainStoreOptions;
   for (const [name, value] of Object.entries({ service, account, directory: directory ?? "default" })) {
     if (typeof value !== "string" || value === "" || value.includes("\0")) {
-      throw new TypeError(`keychainStore: "${name}" must be a text that is not empty, without a zero in it.`);
+      throw new TypeError(`keychainStore: "${name}" must be a non-empty string without null characters.`);
     }
   }
   if (typeof deadline !== "number" || !(deadline > 0)) {
-    throw new TypeError('keychainStore: "deadline" must be a number of milliseconds above 0.');
+    throw new TypeError('keychainStore: "deadline" must be a positive number of milliseconds.');
   }
   if (backend !== undefined && !isValidBackend(backend)) {
     throw new TypeError(
-      `keychainStore: "backend" must be ${BUILT_IN_BACKENDS.map((name) => `"${name}"`).join(", ")} or an object with name, get, set and delete; its limit must be above 1.`,
+      `keychainStore: "backend" must be ${BUILT_IN_BACKENDS.map((name) => `"${name}"`).join(", ")}, or an object with name, get, set and delete, and a limit above 1 if it has one.`,
     );
   }
   const statusFile = join(resolve(directory ?? defaultDirectory()), statusFileName(service, account));
-  const label = `The keychain item "${service}" of "${account}"`;
+  const label = `The keychain item "${service}" for account "${account}"`;
   return { service, account, label, backend, deadline, statusFile, paths: pathsOf(statusFile) };
 }
 
@@ -70,7 +71,7 @@ const isValidBackend = (backend: unknown): boolean => {
 
 const defaultDirectory = (): string => join(dirname(stateFilePath("unexpired", process)), "keychain");
 
-/** A file's name that no service and account cannot be, and that does not tell whose session it is. */
+/** A file name that is valid for every service and account, and that does not reveal them. */
 const statusFileName = (service: string, account: string): string =>
   createHash("sha256")
     .update(JSON.stringify([service, account]))

@@ -1,12 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-const MAX_TIMER = 2 ** 31 - 1; // ms; a longer timer would end at once
+const MAX_TIMER = 2 ** 31 - 1; // ms; a longer timer would fire immediately
 
-/** What `call` gives, or `timeoutError` when it takes longer than `deadline` milliseconds. */
+/** Returns the result of `call`. Rejects with `timeoutError()` if that takes longer than `deadline` milliseconds. */
 export async function withTimeout<T>(deadline: number, call: () => Promise<T>, timeoutError: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    // Keeps the process alive: what waits for a keychain gets an answer.
+    // Not unref'ed: the process must stay alive until the caller learns the outcome.
     timer = setTimeout(() => reject(timeoutError()), Math.min(deadline, MAX_TIMER));
   });
   try {
@@ -16,5 +16,5 @@ export async function withTimeout<T>(deadline: number, call: () => Promise<T>, t
   }
 }
 
-/** Waits. */
+/** Waits for `delay` milliseconds. */
 export const sleep = (delay: number): Promise<void> => wait(delay);

@@ -1,8 +1,8 @@
 import type { SecretService } from "../secret-service/secret-service.ts";
 
-/** What the built-in backends go by. */
+/** The platform properties that the built-in backends depend on. */
 export interface Conditions {
   readonly platform: NodeJS.Platform;
-  /** What the keychain is where it is none of the system's own: asked before each call of a native library. */
+  /** The Secret Service, if it is the platform's keychain. Checked before each call of a native library. */
   readonly secretService: SecretService | undefined;
 }

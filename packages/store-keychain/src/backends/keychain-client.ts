@@ -3,26 +3,26 @@ import { KeychainError, type KeychainErrorReason } from "../errors.ts";
 import { withTimeout } from "../timeout.ts";
 
 /**
- * What talks to a keychain: one secret for each service and account. Implement it for a keychain that the built-in ones
- * do not reach. Every call may throw anything; a `KeychainError` is passed on as it is.
+ * Access to a keychain that stores one secret for each service and account. Implement it for a keychain that the
+ * built-in backends do not support. A method may throw any value; a `KeychainError` is rethrown unchanged.
  */
 export interface KeychainBackend {
-  /** Its name. It is written beside the session, whose items only a backend of the same name reads again. */
+  /** The name of the backend. It is recorded with each session; only a backend of the same name reads its items. */
   readonly name: string;
-  /** How many ASCII characters one secret may have; nothing else is stored in it. Absent: as many as a session has. */
+  /** The maximum length of a secret in ASCII characters; longer sessions are split. Default: unlimited. */
   readonly limit?: number | undefined;
-  /** The secret; `undefined` or `null` where there is none. What cannot be read is an error. */
+  /** Returns the secret, or `undefined` or `null` if it does not exist. Rejects if it cannot be read. */
   get(service: string, account: string): Promise<string | null | undefined>;
-  /** Stores a secret, in place of another one. */
+  /** Stores a secret, replacing an existing one. */
   set(service: string, account: string, secret: string): Promise<void>;
-  /** Deletes a secret; nothing happens where there is none. */
+  /** Deletes a secret. Does nothing if it does not exist. */
   delete(service: string, account: string): Promise<unknown>;
 }
 
 /** The names of the backends that come with this package. */
 export type BuiltInBackend = "keytar" | "@napi-rs/keyring";
 
-/** One service of a keychain: every call ends by the deadline, with an error that says what to do. */
+/** Calls a backend for one service: enforces the deadline, and converts errors to {@link KeychainError}. */
 export class KeychainClient {
   readonly name: string;
   readonly limit: number | undefined;
@@ -55,12 +55,12 @@ export class KeychainClient {
   }
 
   async #call<T>(account: string, secret: string, call: () => Promise<T>): Promise<T> {
-    const item = `The keychain item "${this.#service}" of "${account}" (${this.name})`;
+    const item = `The keychain item "${this.#service}" for account "${account}" (${this.name})`;
     const timeoutError = () =>
       new KeychainError("timeout", {
         location: item,
-        problem: `gave no answer within ${this.#deadline} ms`,
-        hint: "Unlock the keychain or restart its service, and try again. Nothing that was saved is lost.",
+        problem: `did not respond within ${this.#deadline} ms`,
+        hint: "Unlock the keychain or restart its service, and try again. No saved data is lost.",
       });
     try {
       return await withTimeout(this.#deadline, async () => call(), timeoutError);
@@ -79,37 +79,37 @@ interface KnownError {
 
 const KNOWN_ERRORS: readonly KnownError[] = [
   {
-    // macOS says the last one of a keychain that it may not ask to unlock, as over SSH.
+    // macOS reports the last one if it cannot prompt to unlock the keychain, as over SSH.
     pattern: /\blocked|dismissed|interaction is not allowed|-25308|passphrase you entered is not correct|-25293/i,
     reason: "locked",
-    problem: "is in a keychain that is locked",
-    hint: "Unlock it (over SSH: from a session that may ask for its password), and try again.",
+    problem: "is in a locked keychain",
+    hint: "Unlock the keychain (over SSH: from a session that can prompt for its password), and try again.",
   },
   {
-    // keytar keeps to the process that answered first. The service is there: it is no "no_service".
+    // keytar stays bound to the first process of the service. The service is running, so this is not "no_service".
     pattern: /the name :\S+ was not provided|session wrapping the secret does not exist/i,
     reason: "refused",
-    problem: "cannot be used: the Secret Service was restarted after this program had connected to it",
-    hint: "Restart this program. Nothing that was saved is lost.",
+    problem: "cannot be accessed: the Secret Service was restarted after this program connected to it",
+    hint: "Restart this program. No saved data is lost.",
   },
   {
-    // D-Bus, the Secret Service, macOS, and Windows where nobody has logged on, as over SSH.
+    // D-Bus, the Secret Service, macOS, and Windows without a logged-on user, as over SSH.
     pattern:
       /autolaunch|connect to socket|ServiceUnknown|not provided by any|no result found|no keychain is available|-25291|keychain could not be found|-25307|logon session does not exist/i,
     reason: "no_service",
-    problem: "cannot be reached: there is no keychain here",
-    hint: "Log in to the desktop, or on Linux start a Secret Service such as gnome-keyring in this session; or use another store.",
+    problem: "cannot be accessed: this session has no keychain",
+    hint: "Log in to the desktop or, on Linux, start a Secret Service such as gnome-keyring in this session. Otherwise use another store.",
   },
 ];
 
-/** What a backend threw, in our own terms. Its message is kept, without the secret that it was given. */
+/** Converts an exception of a backend. Keeps its message, with the secret that was passed removed. */
 function toKeychainError(item: string, error: unknown, secret: string): KeychainError {
-  const message = error instanceof Error ? error.message : "it threw what is no Error";
+  const message = error instanceof Error ? error.message : "it threw a value that is not an Error";
   const text = secret === "" ? message : message.replaceAll(secret, "[secret]");
   const { reason, problem, hint } = KNOWN_ERRORS.find(({ pattern }) => pattern.test(text)) ?? {
     reason: "refused",
-    problem: `cannot be used (${text})`,
-    hint: "See what it says, and try again. Nothing that was saved is lost.",
+    problem: `cannot be accessed (${text})`,
+    hint: "Resolve the reported problem, and try again. No saved data is lost.",
   };
   return new KeychainError(reason, { location: item, problem, hint, cause: new Error(text) });
 }

@@ -3,7 +3,7 @@ import type { KeychainBackend } from "./keychain-client.ts";
 
 const WINDOWS_LIMIT = 2_560; // bytes of UTF-8
 
-/** keytar: on Linux its items have the attributes `service` and `account`. */
+/** Loads `keytar`. On Linux, its items have the attributes `service` and `account`. */
 export async function loadKeytar({ platform, secretService }: Conditions): Promise<KeychainBackend> {
   const module = await import("keytar");
   const keytar = module.default ?? module;
@@ -11,7 +11,7 @@ export async function loadKeytar({ platform, secretService }: Conditions): Promi
   return {
     name: "keytar",
     limit: platform === "win32" ? WINDOWS_LIMIT : undefined,
-    // It says "none" of a locked keychain.
+    // keytar itself reports a locked keychain as empty.
     get: (service, account) => assertReady().then(() => keytar.getPassword(service, account)),
     set: (service, account, secret) => assertReady().then(() => keytar.setPassword(service, account, secret)),
     delete: (service, account) => assertReady().then(() => keytar.deletePassword(service, account)),

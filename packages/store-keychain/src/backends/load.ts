@@ -5,17 +5,17 @@ import { loadKeytar } from "./keytar.ts";
 import { loadNapiRs } from "./napi-rs.ts";
 import { secretServiceBackend } from "./secret-service-backend.ts";
 
-/** What a backend is to do: items can be read and deleted without their package, where there is a Secret Service. */
+/** The purpose of a backend. With a Secret Service, reading and deleting items does not need their package. */
 export type Access = "read" | "write";
 
-/** Gives what talks to this system's keychain; rejects where it cannot be loaded. */
+/** Loads the backend for this system's keychain. Rejects if its package cannot be loaded. */
 export type LoadBackend = (name: BuiltInBackend, access: Access) => Promise<KeychainBackend>;
 
-/** How the built-in backends are used. */
+/** The deadline and platform of the built-in backends. */
 export interface BackendLoaderOptions {
   readonly deadline: number;
   readonly platform?: NodeJS.Platform | undefined;
-  /** Loads the packages. Default: as they are installed. */
+  /** The loaders of the packages. Default: the installed packages. */
   readonly packages?: BackendPackages | undefined;
 }
 
@@ -23,7 +23,7 @@ type BackendPackages = Record<BuiltInBackend, (conditions: Conditions) => Promis
 
 const INSTALLED_PACKAGES: BackendPackages = { keytar: loadKeytar, "@napi-rs/keyring": loadNapiRs };
 
-/** Loads the packages, each one once. */
+/** Creates a loader that loads each package once. */
 export function createBackendLoader({
   deadline,
   platform = process.platform,
@@ -51,7 +51,7 @@ export function createBackendLoader({
   };
 }
 
-/** What the package does not find may be in a collection that is locked: that is an error, and not nothing. */
+/** Reports an item in a locked collection as an error. The packages would report it as missing. */
 const withLockedCheck = (
   backend: KeychainBackend,
   direct: KeychainBackend,

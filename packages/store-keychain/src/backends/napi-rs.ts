@@ -3,20 +3,20 @@ import type { Conditions } from "./conditions.ts";
 import type { KeychainBackend } from "./keychain-client.ts";
 
 const WINDOWS_LIMIT = 1_280; // UTF-16 units: 2,560 bytes
-/** Otherwise it falls back to the kernel's keyring, which a reboot empties. */
+/** Prevents the fallback to the kernel's keyring, which a reboot empties. */
 const ENTRY_OPTIONS = { linux: { store: "secret-service" } } as const;
 const MAX_CACHED_ENTRIES = 8;
 
 type CallEntry = <T>(service: string, account: string, call: (entry: AsyncEntry) => Promise<T>) => Promise<T>;
 
-/** @napi-rs/keyring: on Linux its items have the attributes `service` and `username`. */
+/** Loads `@napi-rs/keyring`. On Linux, its items have the attributes `service` and `username`. */
 export async function loadNapiRs({ platform, secretService }: Conditions): Promise<KeychainBackend> {
   const { AsyncEntry } = await import("@napi-rs/keyring");
   const createEntry = (service: string, account: string) => new AsyncEntry(service, account, ENTRY_OPTIONS);
   const callCached = createEntryCache(createEntry);
   const callEntry: CallEntry = async (service, account, call) => {
     if (!secretService) return call(createEntry(service, account));
-    // To make an entry holds up the whole program: only where somebody answers.
+    // Creating an entry blocks the whole program, so first make sure that the service responds.
     await secretService.assertReady();
     return callCached(service, account, call);
   };
@@ -30,14 +30,14 @@ export async function loadNapiRs({ platform, secretService }: Conditions): Promi
 }
 
 /**
- * An entry has a connection of its own to the Secret Service, which takes longer to make than to use, and gnome-keyring
- * trips now and then over connections that come and go. So the last ones are kept. The service may be restarted meanwhile:
- * what fails with an entry that was kept is tried with a new one.
+ * Caches the most recently used entries. Each entry has its own connection to the Secret Service, which costs more to
+ * create than to use, and gnome-keyring occasionally fails if connections come and go. Because the service may have
+ * been restarted, a call that fails with a cached entry is repeated with a new one.
  */
 function createEntryCache(createEntry: (service: string, account: string) => AsyncEntry): CallEntry {
   const entries = new Map<string, AsyncEntry>();
   const keep = (key: string, entry: AsyncEntry) => {
-    entries.delete(key); // the last one used is the last one to go
+    entries.delete(key); // reinserted at the end: the most recently used entry is evicted last
     entries.set(key, entry);
     for (const oldest of entries.keys()) if (entries.size > MAX_CACHED_ENTRIES) entries.delete(oldest);
   };

@@ -2,19 +2,21 @@ import { KeychainError } from "../errors.ts";
 import { type BuiltInBackend, type KeychainBackend, KeychainClient } from "./keychain-client.ts";
 import type { Access, LoadBackend } from "./load.ts";
 
-/** In the order in which they are chosen for a new session. */
+/** The built-in backends, in order of preference for a new session. */
 export const BUILT_IN_BACKENDS: readonly BuiltInBackend[] = ["@napi-rs/keyring", "keytar"];
 
-/** What the backends of one store go by. */
+/** The options of the backends of one store. */
 export interface BackendRegistryOptions {
   readonly service: string;
   readonly deadline: number;
-  /** What the caller chose; `undefined`: what the session is in, else the first that is there. */
+  /**
+   * The `backend` option. If `undefined`, the backend that stores the session or, for a new one, the first that loads.
+   */
   readonly chosen: BuiltInBackend | KeychainBackend | undefined;
   readonly loadBackend: LoadBackend;
 }
 
-/** The backends of one store, loaded when they are needed. */
+/** The backends of one store, loaded on demand. */
 export class BackendRegistry {
   readonly #options: BackendRegistryOptions;
   readonly #clients = new Map<string, Promise<KeychainClient>>();
@@ -24,7 +26,7 @@ export class BackendRegistry {
   }
 
   /**
-   * The one that reads and deletes what a backend of that name wrote.
+   * Returns the client that reads and deletes the items of the named backend.
    *
    * @throws KeychainError `no_backend`
    */
@@ -33,10 +35,10 @@ export class BackendRegistry {
   }
 
   /**
-   * Those that may hold an item which no chain tells of: the caller's own, or the built-in ones that can be read here,
-   * the one that a new session goes to first.
+   * Returns the clients that may hold an item which no chain records: the caller's own backend, or the built-in ones
+   * that can be read on this system. The backend for new sessions comes first.
    *
-   * @throws KeychainError `no_backend` where no session could be written
+   * @throws KeychainError `no_backend` if no new session could be written
    */
   async available(): Promise<readonly KeychainClient[]> {
     const first = await this.forWriting(undefined);
@@ -47,7 +49,8 @@ export class BackendRegistry {
   }
 
   /**
-   * The one to write to, where the session now is in `current`. It changes only where the caller says so.
+   * Returns the client to write a session to that `current` stores. It differs only if the `backend` option names
+   * another.
    *
    * @throws KeychainError `no_backend`
    */
@@ -69,7 +72,7 @@ export class BackendRegistry {
     throw failures[0];
   }
 
-  /** Made once, but where that failed. */
+  /** Creates each client once; retries after a failure. */
   #client(name: string, access: Access): Promise<KeychainClient> {
     const key = `${access} ${name}`;
     const client = this.#clients.get(key) ?? this.#createClient(name, access);
@@ -97,14 +100,14 @@ function missingBackend(
   const isBuiltIn = BUILT_IN_BACKENDS.some((each) => each === name);
   return new KeychainError("no_backend", {
     location: `The keychain backend "${name}"`,
-    problem: isBuiltIn ? "cannot be loaded" : "is not the one that this store was given",
-    hint: isBuiltIn ? HINTS[access](name) : "The session is in it: give it as backend.",
+    problem: isBuiltIn ? "cannot be loaded" : "was not passed to this store",
+    hint: isBuiltIn ? HINTS[access](name) : 'It stores the session: pass it as the "backend" option.',
     cause,
   });
 }
 
 const HINTS: Record<Access, (name: string) => string> = {
-  read: (name) => `Install it (npm install ${name}): without it what it keeps cannot be read here.`,
+  read: (name) => `Run "npm install ${name}": the items that it wrote cannot be read here without it.`,
   write: (name) =>
-    `Install it (npm install ${name}), or name another one as backend: a session that can be read without it moves there with the next save.`,
+    `Run "npm install ${name}", or set the "backend" option to another package: a session that can be read without ${name} moves there with the next save.`,
 };

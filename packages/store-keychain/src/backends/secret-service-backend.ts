@@ -1,13 +1,13 @@
 import type { Attributes, SecretService } from "../secret-service/secret-service.ts";
 import type { BuiltInBackend, KeychainBackend } from "./keychain-client.ts";
 
-/** How each package names its items. */
+/** The attributes by which each package identifies its items. */
 const ATTRIBUTES: Record<BuiltInBackend, (service: string, account: string) => Attributes> = {
   keytar: (service, account) => ({ "xdg:schema": "org.freedesktop.Secret.Generic", service, account }),
   "@napi-rs/keyring": (service, account) => ({ service, username: account }),
 };
 
-/** Reads and deletes the items of a package that is not installed. To write them takes the package. */
+/** Creates a backend that reads and deletes the items of a package that is not installed. It cannot write them. */
 export function secretServiceBackend(name: BuiltInBackend, secretService: SecretService): KeychainBackend {
   const attributes = ATTRIBUTES[name];
   return {

@@ -8,16 +8,16 @@ import { type Location, LocationFile, type StoreKind } from "./location-file.ts"
 import { PlainFile, type PlainFileDeps } from "./plain-file.ts";
 import { restrictToOwner } from "./windows-acl.ts";
 
-/** Which session, in which keychain, and in which file where there is none. */
+/** The session to store, the keychain that stores it, and the file to use if there is no keychain. */
 export interface KeychainOrFileOptions extends KeychainStoreOptions {
   /**
-   * Where the session may be kept in plain text, as in `fileStore`: `path` or `appName`. To name it is to allow it; to
-   * never allow it use `keychainStore`.
+   * The file in which the session may be stored in plain text: `path` or `appName`, as in `fileStore`. Setting this
+   * option permits plain text; to rule it out, use `keychainStore`.
    */
   readonly plainTextFile: FileStoreOptions;
 }
 
-/** The session, and where it is; without one, where it would go. */
+/** The session and the store that holds it; without a session, the store that the next save would use. */
 interface LocatedSession {
   readonly store: StoreKind;
   readonly stored: StoredValue | undefined;
@@ -26,30 +26,30 @@ interface LocatedSession {
 const MAX_ATTEMPTS = 50;
 
 /**
- * A store that keeps one session in the system's keychain, and on a machine without one in a file that only its owner
- * may read, in plain text: {@link keychainStore} or `fileStore`.
+ * Creates a store that keeps one session in the system's keychain or, on a machine without a keychain, in a plain-text
+ * file that only its owner can read: {@link keychainStore} or `fileStore`.
  *
- * The first save chooses, and the choice is remembered in `directory` for all processes. Where there is a keychain it is
- * the keychain, also one that is locked or hangs: that is an error, and no reason for the file. From then on a process
- * that has no keychain (over SSH, in cron) gets the keychain's error, and one that has leaves in the file what is in the
- * file: a second session would be born. `remove` forgets the choice.
+ * The first save chooses the location, and `directory` records the choice for all processes. If there is a keychain, it
+ * is chosen; a keychain that is locked or does not respond is an error, not a reason to use the file. From then on, a
+ * process that has no keychain (over SSH, in cron) gets the keychain's error, and a process that has one continues to
+ * use the file if the file was chosen. Anything else would create a second session. `remove` resets the choice.
  *
- * A session that is in the file when nothing is chosen, or when the keychain is chosen and empty, is moved to the
- * keychain once, under another version. One that is in the keychain when the file is chosen and empty stays there, and
- * the keychain is chosen from then on. What another program keeps in a keychain that this process has not cannot be
- * seen: where nothing is chosen a sign-in goes to the file, and that is the session from then on.
+ * A session that is in the file when nothing is chosen, or when the keychain is chosen and empty, moves to the keychain
+ * once and gets a new version. A session that is in the keychain when the file is chosen and empty stays there, and the
+ * keychain becomes the choice. A process without a keychain cannot see what another program stores in one: if nothing
+ * is chosen, a sign-in goes to the file, which is the location from then on.
  *
- * `load`, `save` and `remove` throw `KeychainError` and `StoreError`, as those two stores do. On Windows nothing is
- * saved in the file before it is certain that only this user, SYSTEM and administrators may read it.
+ * `load`, `save` and `remove` throw `KeychainError` and `StoreError`, like the two stores. On Windows, nothing is saved
+ * in the file until access is restricted to this user, SYSTEM and administrators.
  *
- * @throws TypeError where an option is none of those accepted, or `plainTextFile` is missing
+ * @throws TypeError if an option is invalid or `plainTextFile` is missing
  */
 export function keychainOrFile(options: KeychainOrFileOptions): TokenStore {
   const isWindows = process.platform === "win32";
   return openKeychainOrFile(options, { fs: nodeFileSystem, restrictToOwner: isWindows ? restrictToOwner : undefined });
 }
 
-/** {@link keychainOrFile} with the caller's dependencies. */
+/** Creates a {@link keychainOrFile} with the given dependencies. */
 export const openKeychainOrFile = (options: KeychainOrFileOptions, deps: PlainFileDeps): TokenStore =>
   new KeychainOrFile(options, deps);
 
@@ -59,9 +59,9 @@ class KeychainOrFile implements TokenStore {
   readonly #keychain: TokenStore;
   readonly #file: PlainFile;
   readonly #locationFile: LocationFile;
-  /** What the keychain's own directory says of it. */
+  /** The version files of the keychain store; readable even if the keychain is not. */
   readonly #keychainChain: Chain;
-  /** For people: what the last operation found. */
+  /** The store that the last operation used; only for `describe()`. */
   #lastStore: StoreKind | undefined;
   #isCopyLeft = false;
 
@@ -78,8 +78,8 @@ class KeychainOrFile implements TokenStore {
     const file = `the file ${this.#file.path}, in plain text`;
     if (this.#lastStore === "file") return `T${file.slice(1)}`;
     const keychain = this.#keychain.describe();
-    if (this.#lastStore === undefined) return `${keychain}; or, where there is no keychain, ${file}`;
-    return this.#isCopyLeft ? `${keychain}; and a copy that could not be removed in ${file}` : keychain;
+    if (this.#lastStore === undefined) return `${keychain}; or, if there is no keychain, ${file}`;
+    return this.#isCopyLeft ? `${keychain}; a copy could not be removed from ${file}` : keychain;
   }
 
   watch(onChange: () => void): () => void {
@@ -95,24 +95,25 @@ class KeychainOrFile implements TokenStore {
 
   async save(value: string, expected: string | undefined): Promise<string> {
     const location = await this.#locationFile.read();
-    // With a version of the chosen location, that is all to ask.
+    // The chosen store compares the version itself.
     if (location && expected !== undefined) return this.#saveIn(location.store, value, expected);
     const { store: kind, stored } = await this.#locate();
     if (stored?.version !== expected) throw new StoreConflictError(this.describe());
     if (kind === "file") await this.#file.protect({ isFirst: true });
     const chosen = await this.#locationFile.createOrRead({ store: kind });
-    if (chosen.store !== kind) return this.save(value, expected); // somebody else chose at the same moment
+    if (chosen.store !== kind) return this.save(value, expected); // another process chose at the same moment
     return expected === undefined ? this.#saveFirst(kind, value) : this.#saveIn(kind, value, expected);
   }
 
   async remove(): Promise<void> {
-    // Where it cannot be read it may have been the keychain.
+    // If the location cannot be read, it may have been the keychain.
     const location = await this.#locationFile.read().catch((): Location => ({ store: "keychain" }));
     const left = await this.#file.store.load().catch(() => undefined);
     await this.#removeFromKeychain(location);
     await this.#file.store.remove();
     await this.#locationFile.remove();
-    // Who was moving what the file had may have saved it meanwhile; from here on it sees that nothing is chosen.
+    // A concurrent migration may have saved the file's session to the keychain. From here on it sees that nothing is
+    // chosen.
     if (left && location?.store === "keychain") await this.#removeFromKeychain(location);
     this.#lastStore = undefined;
     this.#isCopyLeft = false;
@@ -129,7 +130,7 @@ class KeychainOrFile implements TokenStore {
     return kind === "keychain" ? this.#keychain : this.#file.store;
   }
 
-  /** Finishes on the way what a dead process has left of a move. */
+  /** Finds the session, and finishes a migration that another process has left incomplete. */
   async #locate(): Promise<LocatedSession> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const location = await this.#locationFile.read();
@@ -140,12 +141,12 @@ class KeychainOrFile implements TokenStore {
     }
     throw new StoreError("STORE_UNAVAILABLE", {
       location: this.describe(),
-      problem: "changes faster than it can be read",
+      problem: "kept changing while it was being read",
       hint: "Try again.",
     });
   }
 
-  /** `undefined`: something was changed, and it has to be looked at again. */
+  /** Returns `undefined` if the location has changed and has to be determined again. */
   #tryLocate(location: Location | undefined): Promise<LocatedSession | undefined> {
     if (!location) return this.#locateAnywhere();
     return location.store === "keychain" ? this.#locateInKeychain(location) : this.#locateInFile();
@@ -156,12 +157,12 @@ class KeychainOrFile implements TokenStore {
     if (keychain?.stored) return keychain;
     const left = await this.#file.store.load();
     if (!keychain || !left) return { store: keychain ? "keychain" : "file", stored: left };
-    // Chosen before anything is copied: nobody saves in the file any more.
+    // Chosen before anything is copied, so that no process saves to the file any more.
     await this.#locationFile.createOrRead({ store: "keychain", migratedVersion: left.version });
     return undefined;
   }
 
-  /** `undefined` where there is no keychain, and there was none before. */
+  /** Returns `undefined` if there is no keychain and there never was one. */
   async #loadFromKeychain(): Promise<LocatedSession | undefined> {
     try {
       return { store: "keychain", stored: await this.#keychain.load() };
@@ -171,7 +172,7 @@ class KeychainOrFile implements TokenStore {
     }
   }
 
-  /** With versions of a session in its directory the keychain is only away. */
+  /** If the directory has version files, the keychain is only temporarily unavailable. */
   async #isKeychainAbsent(error: unknown): Promise<boolean> {
     const isAbsent = error instanceof KeychainError && ["no_service", "no_backend"].includes(error.reason);
     return isAbsent && (await this.#keychainChain.head()) === undefined;
@@ -184,13 +185,13 @@ class KeychainOrFile implements TokenStore {
     return { store: "keychain", stored };
   }
 
-  /** Takes over what is in the file. Told first, then copied; it is removed when the copy is found. */
+  /** Copies the file's session to the keychain. Records the version first; the next lookup removes the original. */
   async #migrateFromFile(migratedVersion: string | undefined): Promise<LocatedSession | undefined> {
     const left = await this.#file.store.load();
     if (!left?.value) return { store: "keychain", stored: undefined };
     if (left.version !== migratedVersion) {
       const now = await this.#locationFile.read();
-      if (now?.store !== "keychain") return undefined; // removed meanwhile
+      if (now?.store !== "keychain") return undefined; // removed concurrently
       await this.#locationFile.replace({ store: "keychain", migratedVersion: left.version });
     }
     await this.#saveFirst("keychain", left.value).catch((error: unknown) => {
@@ -203,12 +204,12 @@ class KeychainOrFile implements TokenStore {
     const stored = await this.#file.store.load();
     if (stored) return { store: "file", stored };
     const other = await this.#keychain.load().catch((error: unknown) => {
-      if (!(error instanceof KeychainError)) throw error; // not the chosen location: whatever is wrong with it
+      if (!(error instanceof KeychainError)) throw error; // an unusable keychain does not matter: the file is chosen
     });
     if (!other) return { store: "file", stored: undefined };
-    // What is safe in a keychain is not put into a file: the choice moves.
+    // A session is never copied from a keychain into plain text: the choice changes instead.
     await this.#locationFile.replace({ store: "keychain" });
-    // Who saved in the file before that has not seen it; who saves after it will.
+    // A process that saved to the file before this change did not see it; a later one will.
     if (await this.#file.store.load()) await this.#locationFile.replace({ store: "file" });
     return undefined;
   }
@@ -220,13 +221,13 @@ class KeychainOrFile implements TokenStore {
     return version;
   }
 
-  /** The first save in a location, which has to be the chosen one still when it is done. */
+  /** The first save in a location. Takes effect only if the location is still the chosen one afterwards. */
   async #saveFirst(kind: StoreKind, value: string): Promise<string> {
     const store = this.#storeFor(kind);
     const version = await store.save(value, undefined);
     this.#lastStore = kind;
     if ((await this.#locationFile.read())?.store === kind) return version;
-    // Removed meanwhile, or chosen anew: two places must not have a session.
+    // Removed or changed concurrently. The session must not exist in two locations.
     if ((await store.load())?.version === version) await store.remove();
     throw new StoreConflictError(this.describe());
   }

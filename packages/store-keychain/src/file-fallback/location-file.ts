@@ -10,19 +10,19 @@ import {
 } from "@unexpired/store-node/chain";
 import { tryJson } from "../storage/items.ts";
 
-/** One of the two stores that a session may be in. */
+/** One of the two stores that can hold the session. */
 export type StoreKind = "keychain" | "file";
 
-/** Where a session is kept that may be in a keychain or in a file. */
+/** The store that was chosen for a session. */
 export interface Location {
   readonly store: StoreKind;
-  /** The version of the session in the file that goes to the keychain, or went there: what is left of it is removed. */
+  /** The version of the file's session that is being, or was, migrated to the keychain. Its remains are removed. */
   readonly migratedVersion?: string | undefined;
 }
 
 const MAX_ATTEMPTS = 50;
 
-/** The file that remembers the location, for all processes of a session. No secret in it. */
+/** The file that records the location for all processes of a session. Contains no secret. */
 export class LocationFile {
   readonly #fs: FileSystem;
   readonly #path: string;
@@ -32,7 +32,7 @@ export class LocationFile {
     this.#path = path;
   }
 
-  /** `undefined` where nothing is remembered. */
+  /** Returns `undefined` if no location is recorded. */
   async read(): Promise<Location | undefined> {
     const file = await withStoreErrors(this.#path, "read", () => ignoreNotFound(this.#fs.read(this.#path)));
     if (file === undefined) return undefined;
@@ -40,12 +40,12 @@ export class LocationFile {
     if (location) return location;
     throw new StoreError("STORE_UNREADABLE", {
       location: this.#path,
-      problem: "does not say whether the session is in the keychain or in the file",
-      hint: "It was left as it is. Delete it to have both places looked at again, or call remove() and sign in again.",
+      problem: "is damaged: it does not say whether the session is in the keychain or in the file",
+      hint: "It was left unchanged. Delete it to search both locations again, or call remove() and sign in again.",
     });
   }
 
-  /** Remembers a location where there is none, and resolves to the one that is there then: one of all who try at once. */
+  /** Records a location unless one exists. Returns the recorded one, which is the same for all concurrent callers. */
   createOrRead(location: Location): Promise<Location> {
     return withStoreErrors(this.#path, "saved", async () => {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -55,13 +55,13 @@ export class LocationFile {
       }
       throw new StoreError("STORE_UNAVAILABLE", {
         location: this.#path,
-        problem: "changes faster than it can be read",
+        problem: "kept changing while it was being read",
         hint: "Try again.",
       });
     });
   }
 
-  /** Remembers another location. */
+  /** Records a different location. */
   replace(location: Location): Promise<void> {
     return withStoreErrors(this.#path, "saved", async () => {
       await this.#fs.rename(await this.#writeDraft(location), this.#path);
@@ -69,7 +69,7 @@ export class LocationFile {
     });
   }
 
-  /** Forgets it, and what processes left that died while they wrote it. */
+  /** Removes the file, and the drafts of processes that died while writing it. */
   remove(): Promise<void> {
     const directory = dirname(this.#path);
     return withStoreErrors(this.#path, "removed", async () => {
@@ -79,7 +79,7 @@ export class LocationFile {
     });
   }
 
-  /** `false` where there is one. Linked, so that nobody reads half of it. */
+  /** Returns `false` if the file exists. Links a complete draft, so that no process reads a partial file. */
   async #tryCreate(location: Location): Promise<boolean> {
     const draft = await this.#writeDraft(location);
     try {

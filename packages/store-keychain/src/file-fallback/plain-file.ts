@@ -2,21 +2,21 @@ import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpire
 import { type FileStoreOptions, fileStore } from "@unexpired/store-node";
 import { type FileSystem, pathsOf, type SessionPaths, sessionFilePath } from "@unexpired/store-node/chain";
 
-/** What the file depends on. */
+/** The external dependencies of the plain-text file. */
 export interface PlainFileDeps {
   readonly fs: FileSystem;
-  /** Sees to it that what is created in a directory is for this user only. Absent where each file sees to it itself. */
+  /** Restricts a directory so that files created in it belong to this user only. Omitted if file modes ensure that. */
   readonly restrictToOwner?: ((directory: string) => Promise<void>) | undefined;
 }
 
-/** The file that a session may be in, in plain text. */
+/** The file that can hold the session in plain text. */
 export class PlainFile {
   readonly path: string;
   readonly store: TokenStore;
   readonly #deps: PlainFileDeps;
   #isRestricted = false;
 
-  /** @throws TypeError where the options are not those of `fileStore` */
+  /** @throws TypeError if the options are not valid for `fileStore` */
   constructor(options: FileStoreOptions, deps: PlainFileDeps) {
     this.path = pathOf(options);
     this.store = fileStore({ path: this.path });
@@ -24,9 +24,9 @@ export class PlainFile {
   }
 
   /**
-   * Sees to it that only this user may read what is saved; to be called before. Windows gives a file the rights that its
-   * directory hands down. All that has the session is created in the directory of the generations, and linked and
-   * renamed from there, which keeps its rights.
+   * Ensures that only this user can read what is saved. Must be called before a save. On Windows, a file inherits the
+   * permissions of its directory. Every file that contains the session is created in the directory of the generations,
+   * and keeps its permissions when it is linked or renamed.
    */
   async protect(options: { readonly isFirst: boolean }): Promise<void> {
     const { fs, restrictToOwner } = this.#deps;
@@ -37,7 +37,7 @@ export class PlainFile {
     this.#isRestricted = true;
   }
 
-  /** Removes what was moved from the file, and nothing newer. Resolves to whether it had to stay there. */
+  /** Removes the migrated session from the file, but nothing newer. Returns `true` if it could not be removed. */
   async removeMigrated(migratedVersion: string): Promise<boolean> {
     try {
       const left = await this.store.load();
@@ -49,17 +49,20 @@ export class PlainFile {
     }
   }
 
-  /** Compared and set, so that nothing newer goes. `false`: it is another session, so another program's. */
+  /**
+   * Clears it with compare-and-set, so that nothing newer is lost. Returns `false` if another program's session is
+   * there.
+   */
   async #clearMigrated(left: StoredValue, migratedVersion: string): Promise<boolean> {
     if (left.value === "") return true;
     if (left.version !== migratedVersion) return false;
     await this.store.save("", migratedVersion).catch((error: unknown) => {
-      if (error instanceof StoreConflictError) throw error; // else there is no room, perhaps: it can still be removed
+      if (error instanceof StoreConflictError) throw error; // the disk may be full; removing the file can still succeed
     });
     return true;
   }
 
-  /** A process died while it removed the file: nothing is found any more, and the text is still there. */
+  /** Detects that a process died while removing the file: no session is found, but its text is still on the disk. */
   async #isHalfRemoved(): Promise<boolean> {
     return (await this.#deps.fs.stat((await this.#resolvePaths()).removed)) !== undefined;
   }
@@ -72,13 +75,13 @@ export class PlainFile {
 function pathOf(options: FileStoreOptions): string {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
-      'keychainOrFile: "plainTextFile" must say where a session may be kept in plain text, such as { appName: "my-tool" }. To allow that nowhere use keychainStore.',
+      'keychainOrFile: "plainTextFile" must name the file in which the session may be stored in plain text, such as { appName: "my-tool" }. To rule out plain text, use keychainStore.',
     );
   }
   try {
     return sessionFilePath(options);
   } catch (error) {
     const reason = error instanceof Error ? error.message : "";
-    throw new TypeError(`keychainOrFile: "plainTextFile" must be as for ${reason}`, { cause: error });
+    throw new TypeError(`keychainOrFile: "plainTextFile" is invalid. ${reason}`, { cause: error });
   }
 }

@@ -1,17 +1,17 @@
 import { connect, type Socket } from "node:net";
 import { type DBusValue, decodeMessage, ERROR, encodeCall, HEADER_FIELD, METHOD_RETURN } from "./dbus-message.ts";
 
-/** A call to a method. */
+/** A method call. */
 export interface MethodCall {
   readonly destination: string;
   readonly path: string;
   readonly interface: string;
   readonly member: string;
-  /** The types of the arguments, such as `"ss"`, and the arguments. Default: none. */
+  /** The signature of the arguments, such as `"ss"`, followed by the arguments. Default: no arguments. */
   readonly arguments?: readonly [signature: string, ...values: DBusValue[]] | undefined;
 }
 
-/** What the other side objected to a call; `errorName` is as `org.freedesktop.DBus.Error.ServiceUnknown`. */
+/** An error response to a call; `errorName` is a name such as `org.freedesktop.DBus.Error.ServiceUnknown`. */
 export class MethodError extends Error {
   readonly errorName: string;
 
@@ -21,14 +21,14 @@ export class MethodError extends Error {
   }
 }
 
-/** There is no connection to the bus, or none any more. */
+/** The connection to the bus failed or was closed. */
 export class ConnectionError extends Error {}
 
 const IDLE_TIMEOUT = 5_000; // ms
 const AUTHENTICATION = 0;
 const DBUS_NAME = "org.freedesktop.DBus";
 
-/** Where a session bus listens, of the addresses that Node can connect to. */
+/** Returns the socket of the first address that Node can connect to, or `undefined`. */
 export function socketPathOf(address: string): string | undefined {
   for (const each of address.split(";")) {
     const [, rest] = /^unix:(.*)$/.exec(each) ?? [];
@@ -45,15 +45,15 @@ function decodeAddressValue(text: string | undefined): string | undefined {
   try {
     return text && decodeURIComponent(text);
   } catch {
-    return undefined; // no address that can be right
+    return undefined; // not a valid escape sequence
   }
 }
 
 type Settle = (reply: Error | readonly DBusValue[]) => void;
 
 /**
- * A connection to a message bus. It keeps no process alive, and closes when nothing has been asked for some time: who
- * asks has to wait with a timer, and looks at `isOpen` first.
+ * A connection to a message bus. It does not keep the process alive, so a caller needs a timer while it waits. It
+ * closes itself when idle, so a caller has to check `isOpen` before reusing it.
  */
 export class DBusConnection {
   readonly #socket: Socket;
@@ -63,7 +63,7 @@ export class DBusConnection {
   #serial = AUTHENTICATION;
   #failure: Error | undefined;
 
-  /** Connects to a socket; a call tells whether that went well. */
+  /** Connects to a socket. If that fails, the first call rejects. */
   constructor(path: string) {
     this.#socket = connect({ path })
       .unref()
@@ -79,7 +79,7 @@ export class DBusConnection {
     return this.#failure === undefined;
   }
 
-  /** What a method returns. Rejects with a MethodError or a ConnectionError. */
+  /** Returns the result of a method call. Rejects with a {@link MethodError} or a {@link ConnectionError}. */
   async call(call: MethodCall): Promise<readonly DBusValue[]> {
     await this.#ready;
     return this.#sendCall(call);
@@ -129,7 +129,7 @@ export class DBusConnection {
       if (this.#pending.has(AUTHENTICATION)) this.#onAuthenticated();
       else while (this.#processMessage());
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error("D-Bus: a message that cannot be read"));
+      this.#fail(error instanceof Error ? error : new Error("D-Bus: the message cannot be parsed"));
       this.#socket.destroy();
     }
   }
@@ -139,10 +139,10 @@ export class DBusConnection {
     if (end < 0) return;
     const isAccepted = this.#received.toString("utf8", 0, end).startsWith("OK ");
     this.#received = this.#received.subarray(end + 2);
-    this.#settle(AUTHENTICATION, isAccepted ? [] : new ConnectionError("The message bus does not let this user in"));
+    this.#settle(AUTHENTICATION, isAccepted ? [] : new ConnectionError("The message bus rejected this user"));
   }
 
-  /** `false` where no message is left. */
+  /** Processes one message. Returns `false` if no complete message has been received. */
   #processMessage(): boolean {
     const message = decodeMessage(this.#received);
     if (!message) return false;

@@ -1,16 +1,16 @@
-/** What is said over D-Bus: an array, a struct and a dict entry are arrays, `ay` is a Buffer, a variant is `[type, value]`. */
+/** A D-Bus value: arrays, structs and dict entries are arrays, `ay` is a Buffer, a variant is `[type, value]`. */
 export type DBusValue = string | number | boolean | Buffer | readonly DBusValue[];
 
-/** A message as it came; numbers of the header's fields as in the specification. */
+/** A received message. Header fields are keyed by their codes in the specification. */
 export interface DBusMessage {
   readonly type: number;
   readonly fields: ReadonlyMap<number, DBusValue>;
   readonly body: readonly DBusValue[];
-  /** How many bytes it took. */
+  /** The length of the whole message in bytes. */
   readonly length: number;
 }
 
-/** Types of messages, and the fields of a header that we read or write. */
+/** Message types, and the codes of the header fields in use. */
 const METHOD_CALL = 1;
 export const METHOD_RETURN = 2;
 export const ERROR = 3;
@@ -33,7 +33,7 @@ const align = (length: number, to: number): number => Math.ceil(length / to) * t
 
 const alignmentOf = (type: string): number => ("({".includes(type.charAt(0)) ? 8 : "ygv".includes(type) ? 1 : 4);
 
-/** The complete types that a signature is made of. */
+/** Splits a signature into its single complete types. */
 function splitSignature(signature: string): readonly string[] {
   const types: string[] = [];
   for (let at = 0; at < signature.length; at += types.at(-1)?.length ?? 1) {
@@ -51,7 +51,7 @@ function endOfType(signature: string, start: number): number {
   return at + 1;
 }
 
-const unsupportedType = (type: string): Error => new Error(`D-Bus: the type "${type}" is not known here`);
+const unsupportedType = (type: string): Error => new Error(`D-Bus: unsupported type "${type}"`);
 
 class MessageWriter {
   #bytes = Buffer.alloc(0);
@@ -147,13 +147,13 @@ class MessageReader {
 
   #text(length: number): string {
     const text = this.#take(length).toString("utf8");
-    this.#at++; // the zero
+    this.#at++; // the terminating null byte
     return text;
   }
 
   #take(length: number): Buffer {
     const taken = this.#bytes.subarray(this.#at, this.#at + length);
-    if (taken.length < length) throw new Error("D-Bus: a message ends before its time");
+    if (taken.length < length) throw new Error("D-Bus: the message is truncated");
     this.#at += length;
     return taken;
   }
@@ -165,7 +165,7 @@ class MessageReader {
   }
 }
 
-/** A method call as it goes over the wire (D-Bus specification, "Message Format"). */
+/** Encodes a method call (D-Bus specification, "Message Format"). */
 export function encodeCall(
   serial: number,
   {
@@ -178,7 +178,7 @@ export function encodeCall(
   return Buffer.concat([new MessageWriter().writeAll(HEADER_SIGNATURE, header).pad(8).bytes, bytes]);
 }
 
-/** The first message in `bytes`; `undefined` where it is not all there yet. */
+/** Decodes the first message in `bytes`. Returns `undefined` if it is incomplete. */
 export function decodeMessage(bytes: Buffer): DBusMessage | undefined {
   if (bytes.length < FIXED_HEADER_LENGTH) return undefined;
   const isLittle = bytes[0] === LITTLE_ENDIAN;
@@ -189,7 +189,7 @@ export function decodeMessage(bytes: Buffer): DBusMessage | undefined {
   const [, type, , , , , pairs] = new MessageReader(bytes.subarray(0, start), isLittle).readAll(HEADER_SIGNATURE);
   const fields = new Map((pairs as [number, [string, DBusValue]][]).map(([code, [, value]]) => [code, value]));
   const body = new MessageReader(bytes.subarray(start, length), isLittle);
-  // Of what nobody asked for, such as a signal, the body is not looked at.
+  // Only the bodies of method returns are parsed, not those of signals.
   const isReturn = type === METHOD_RETURN;
   return {
     type: Number(type),

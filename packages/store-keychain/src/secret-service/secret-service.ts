@@ -9,31 +9,32 @@ const SERVICE_PATH = "/org/freedesktop/secrets";
 const INTERFACE_PREFIX = "org.freedesktop.Secret";
 const MAX_ATTEMPTS = 5;
 const RETRY_DELAY = 20; // ms
-/** Addresses that the native libraries can use, and Node cannot. */
+/** Addresses that may be usable by the native libraries even if Node cannot connect to them. */
 const NATIVE_ONLY_ADDRESS = /(?:^|;)(?:unix|tcp|nonce-tcp|unixexec|autolaunch|launchd):/;
 const ABSENT_SERVICE =
   /\.(?:ServiceUnknown|NameHasNoOwner|AccessDenied|UnknownMethod|UnknownObject|UnknownInterface|Spawn\..*)$/;
 
-/** The attributes by which items are found. */
+/** The attributes that identify an item. */
 export type Attributes = Readonly<Record<string, string>>;
 
-/** How long each question may take, and where the bus is told. */
+/** The timeout of each query in milliseconds, and the environment that names the bus. */
 export interface SecretServiceOptions {
   readonly deadline: number;
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
 /**
- * The Secret Service, without the native libraries: those wait for minutes, hold up the whole program, and take "locked"
- * for "empty". Its connection is kept for some time: gnome-keyring trips now and then over those that come and go.
+ * A client of the Secret Service that does without the native libraries, which can wait for minutes, block the whole
+ * program, and mistake "locked" for "empty". Keeps its connection open for some time, because gnome-keyring
+ * occasionally fails if connections come and go.
  *
- * Everything throws a KeychainError `no_service`, `locked`, `timeout` or `refused`.
+ * All methods throw a KeychainError `no_service`, `locked`, `timeout` or `refused`.
  */
 export class SecretService {
   readonly #deadline: number;
   readonly #env: NodeJS.ProcessEnv;
   #connection: DBusConnection | undefined;
-  /** The default collection, as a connection has last heard. */
+  /** The default collection that each connection has last seen unlocked. */
   readonly #collections = new WeakMap<DBusConnection, string>();
 
   constructor({ deadline, env = process.env }: SecretServiceOptions) {
@@ -41,22 +42,24 @@ export class SecretService {
     this.#env = env;
   }
 
-  /** Whether there is one, unlocked. Where Node cannot reach the bus nothing is known, and nothing is thrown. */
+  /**
+   * Throws unless the service is running and unlocked. Does nothing if Node cannot connect to this kind of bus address.
+   */
   async assertReady(): Promise<void> {
     const socketPath = this.#socketPath();
     if (socketPath !== undefined) await this.#query(socketPath, (connection) => this.#assertUnlocked(connection));
   }
 
-  /** `false` where its address is one that Node cannot connect to. */
+  /** `false` if the bus has an address that Node cannot connect to. */
   get isReachable(): boolean {
     try {
       return this.#socketPath() !== undefined;
     } catch {
-      return true; // there is none: who asks is told
+      return true; // no valid address; the next query reports it
     }
   }
 
-  /** The secret of an item with these attributes; `undefined` where there is none. */
+  /** Returns the secret of the item with these attributes, or `undefined` if it does not exist. */
   async get(attributes: Attributes): Promise<string | undefined> {
     return this.#query(this.#requireSocketPath(), async (connection) => {
       const [item] = await findItems(connection, attributes);
@@ -73,10 +76,11 @@ export class SecretService {
 
   async #assertUnlocked(connection: DBusConnection): Promise<void> {
     const known = this.#collections.get(connection);
-    // Another one may be the default by now, and this one gone.
-    const isFine = known !== undefined && (await isLocked(connection, known).catch(ignoreMethodError)) === false;
-    const collection = isFine ? known : await defaultCollection(connection);
-    if (!isFine && (await isLocked(connection, collection))) throw secretServiceError("locked", "is locked");
+    // The default collection may have changed, and the known one may be gone.
+    const isKnownUnlocked =
+      known !== undefined && (await isLocked(connection, known).catch(ignoreMethodError)) === false;
+    const collection = isKnownUnlocked ? known : await defaultCollection(connection);
+    if (!isKnownUnlocked && (await isLocked(connection, collection))) throw secretServiceError("locked", "is locked");
     this.#collections.set(connection, collection);
   }
 
@@ -86,17 +90,20 @@ export class SecretService {
     if (!address)
       throw secretServiceError(
         "no_service",
-        "is not there: there is no D-Bus session: DBUS_SESSION_BUS_ADDRESS is not set",
+        "is unavailable: there is no D-Bus session, because DBUS_SESSION_BUS_ADDRESS is not set",
       );
     const socketPath = socketPathOf(address);
     if (socketPath !== undefined || NATIVE_ONLY_ADDRESS.test(address)) return socketPath;
-    throw secretServiceError("no_service", "is not there: DBUS_SESSION_BUS_ADDRESS is no address of a bus");
+    throw secretServiceError("no_service", "is unavailable: DBUS_SESSION_BUS_ADDRESS is not a valid bus address");
   }
 
   #requireSocketPath(): string {
     const socketPath = this.#socketPath();
     if (socketPath !== undefined) return socketPath;
-    throw secretServiceError("no_service", "cannot be asked: DBUS_SESSION_BUS_ADDRESS names no socket");
+    throw secretServiceError(
+      "no_service",
+      "cannot be queried: DBUS_SESSION_BUS_ADDRESS does not name a socket that Node can connect to",
+    );
   }
 
   async #query<T>(socketPath: string, request: (connection: DBusConnection) => Promise<T>): Promise<T> {
@@ -106,7 +113,7 @@ export class SecretService {
       try {
         return await request(used);
       } catch (error) {
-        // It may have been closed, or the bus restarted, since it was used.
+        // The kept connection was closed, or the bus restarted, since its last use.
         if (kept === undefined || kept.isOpen) throw error;
         used = this.#connect(socketPath);
         return request(used);
@@ -114,7 +121,7 @@ export class SecretService {
     };
     const timeoutError = () => {
       used.close();
-      return secretServiceError("timeout", `gave no answer within ${this.#deadline} ms`);
+      return secretServiceError("timeout", `did not respond within ${this.#deadline} ms`);
     };
     return withTimeout(this.#deadline, run, timeoutError).catch((error: unknown) => {
       throw toKeychainError(error);
@@ -144,23 +151,23 @@ async function defaultCollection(connection: DBusConnection): Promise<string> {
       arguments: ["s", "default"],
     });
     if (path !== "/") return `${path}`;
-    await sleep(RETRY_DELAY); // gnome-keyring has none for a moment, now and then
+    await sleep(RETRY_DELAY); // gnome-keyring occasionally has none for a moment
   }
-  throw secretServiceError("no_service", "is not there: it has no default collection to save in");
+  throw secretServiceError("no_service", "is unavailable: it has no default collection");
 }
 
-/** Nothing, where it is the other side that objects. */
+/** Ignores an error that the service returned; rethrows all others. */
 function ignoreMethodError(error: unknown): undefined {
   if (!(error instanceof MethodError)) throw error;
 }
 
-/** The items with these attributes, of the collections that are unlocked. */
+/** Returns the items with these attributes in unlocked collections. Throws if they are only in locked ones. */
 async function findItems(connection: DBusConnection, attributes: Attributes): Promise<readonly string[]> {
   const search = method("Service", "SearchItems");
   const found = await call(connection, SERVICE_PATH, { ...search, arguments: ["a{ss}", Object.entries(attributes)] });
   const [unlocked, locked] = found as [string[], string[]];
   if (unlocked.length === 0 && locked.length > 0)
-    throw secretServiceError("locked", "has the item in a collection that is locked");
+    throw secretServiceError("locked", "stores the item in a locked collection");
   return unlocked;
 }
 
@@ -182,9 +189,9 @@ async function deleteItem(
 ): Promise<void> {
   try {
     const [prompt] = await call(connection, item, method("Item", "Delete"));
-    if (prompt !== "/") throw secretServiceError("refused", "wants to be asked by a person before it deletes an item");
+    if (prompt !== "/") throw secretServiceError("refused", "requires confirmation by the user to delete an item");
   } catch (error) {
-    // Somebody else deletes it as well.
+    // Another process may have deleted the item at the same time.
     if ((await findItems(connection, attributes)).includes(item)) throw error;
   }
 }
@@ -199,7 +206,7 @@ const call = (
 
 const HINTS: Partial<Record<KeychainErrorReason, string>> = {
   no_service:
-    "Start one, such as gnome-keyring or KWallet, or run the program in a desktop session; on a machine without one use another store, such as fileStore of @unexpired/store-node.",
+    "Start one, such as gnome-keyring or KWallet, or run the program in a desktop session. On a machine without one, use another store, such as fileStore of @unexpired/store-node.",
   locked: "Unlock its default collection (log in to the desktop, or open a program such as Seahorse), and try again.",
 };
 
@@ -207,18 +214,19 @@ const secretServiceError = (reason: KeychainErrorReason, problem: string, cause?
   new KeychainError(reason, {
     location: "The Secret Service of this session",
     problem,
-    hint: HINTS[reason] ?? "Restart it, or its D-Bus, and try again. Nothing that was saved is lost.",
+    hint: HINTS[reason] ?? "Restart it, or its D-Bus session, and try again. No saved data is lost.",
     cause,
   });
 
-/** What the bus or the service objected, in our own terms. */
+/** Converts an error of the bus, the service or the connection. */
 function toKeychainError(error: unknown): KeychainError {
   if (error instanceof KeychainError) return error;
   if (error instanceof ConnectionError)
-    return secretServiceError("no_service", "is not there: its D-Bus cannot be reached", error);
-  if (!(error instanceof MethodError)) return secretServiceError("refused", "answered with what cannot be read", error);
+    return secretServiceError("no_service", "is unavailable: its D-Bus session cannot be reached", error);
+  if (!(error instanceof MethodError))
+    return secretServiceError("refused", "sent a response that cannot be parsed", error);
   if (error.errorName === `${INTERFACE_PREFIX}.Error.IsLocked`) return secretServiceError("locked", "is locked", error);
   if (ABSENT_SERVICE.test(error.errorName))
-    return secretServiceError("no_service", `is not there: D-Bus has none to offer (${error.errorName})`, error);
-  return secretServiceError("refused", `answered with an error (${error.errorName})`, error);
+    return secretServiceError("no_service", `is unavailable: D-Bus does not provide it (${error.errorName})`, error);
+  return secretServiceError("refused", `returned an error (${error.errorName})`, error);
 }

@@ -8,13 +8,13 @@ import {
 } from "@unexpired/store-node/chain";
 import { randomId, type SlotFile, type Slots } from "./slots.ts";
 
-/** What is needed no more is all that is older than `newest`, but for the slots in `keptSlots`. */
+/** The data to keep: the generation `newest` and everything after it, and the slots in `keptSlots`. */
 export interface CollectOptions {
   readonly newest: Generation;
   readonly keptSlots: readonly (string | undefined)[];
 }
 
-/** Removes what is needed no more, and what dead writers left. What fails is left for the next time. */
+/** Removes obsolete generations and slots, and the remains of dead writers. Leaves failures to the next collection. */
 export async function collectGarbage(
   fs: FileSystem,
   slots: Slots,
@@ -22,7 +22,7 @@ export async function collectGarbage(
 ): Promise<void> {
   const abandoned: string[] = [];
   await new Chain(fs, slots.directory).collect(newest, async (draft) => void abandoned.push(draft));
-  // One after the other: each call of a keychain may be slow, and none likes many at once.
+  // Sequential: each keychain call can be slow, and no keychain handles many concurrent calls well.
   for (const draft of abandoned) await slots.revokeDraft(draft).catch(() => undefined);
   for (const file of await slots.list()) await collectSlot(slots, file, keptSlots).catch(() => undefined);
 }
@@ -32,7 +32,9 @@ async function collectSlot(slots: Slots, file: SlotFile, keptSlots: CollectOptio
   if (file.isDiscarded || !keptSlots.includes(file.slot)) await slots.discard(file);
 }
 
-/** Deletes all items that the files of removed chains tell of, and then the files: of as many chains as possible. */
+/**
+ * Deletes all items that the files of removed chains name, then the files themselves, for as many chains as possible.
+ */
 export async function purgeRemovedChains(
   fs: FileSystem,
   slots: Slots,
@@ -41,10 +43,10 @@ export async function purgeRemovedChains(
   const names = (await ignoreNotFound(fs.list(parent))) ?? [];
   const failures: unknown[] = [];
   for (const name of names.filter((each) => each.startsWith(basename(removed)))) {
-    // Under a name of its own: another removal, which comes meanwhile, has its own items to delete.
-    const mine = slots.inDirectory(`${removed}-${randomId()}`);
-    await ignoreNotFound(fs.rename(join(parent, name), mine.directory));
-    await purgeSlots(fs, mine).catch((error: unknown) => failures.push(error));
+    // Renamed to a unique name, because a concurrent removal has its own items to delete.
+    const ownSlots = slots.inDirectory(`${removed}-${randomId()}`);
+    await ignoreNotFound(fs.rename(join(parent, name), ownSlots.directory));
+    await purgeSlots(fs, ownSlots).catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
 }

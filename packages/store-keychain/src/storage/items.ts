@@ -1,21 +1,21 @@
 import { digestOf } from "@unexpired/store-node/chain";
 import { KeychainError } from "../errors.ts";
 
-/** What a generation of the chain says about the items that hold its session. No secret in it. */
+/** The description of the items that hold a session, stored in a generation of the chain. Contains no secret. */
 export interface Manifest {
-  /** The backend that wrote them. */
+  /** The backend that wrote the items. */
   readonly backend: string;
-  /** The slot that they fill: see slots.ts. */
+  /** The slot that the items belong to; see slots.ts. */
   readonly slot: string;
-  /** How many they are. */
+  /** The number of items. */
   readonly parts: number;
-  /** SHA-256 of the session. */
+  /** The SHA-256 digest of the session. */
   readonly digest: string;
 }
 
 /**
- * A session as secrets. ASCII only: bytes, characters and UTF-16 units are then the same number, no backend ends a
- * secret at a zero, and none of them is empty.
+ * Splits a session into secrets of at most `limit` characters. They are ASCII only, so that their lengths in bytes,
+ * characters and UTF-16 units are equal and no backend truncates them at a null character. No secret is empty.
  */
 export function splitSession(value: string, limit = Number.POSITIVE_INFINITY): readonly string[] {
   const text = JSON.stringify(value).replace(/[^ -~]/g, escapeUnit);
@@ -25,22 +25,22 @@ export function splitSession(value: string, limit = Number.POSITIVE_INFINITY): r
 
 const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
-/** The session of secrets; `undefined` where they are not all there, or not those of the manifest. */
+/** Joins secrets into a session. Returns `undefined` if one is missing or they do not match the manifest. */
 export function joinSession(parts: readonly (string | undefined)[], { digest }: Manifest): string | undefined {
   if (parts.includes(undefined)) return undefined;
   const value = tryJson(parts.join(""));
   return typeof value === "string" && digestOf(value) === digest ? value : undefined;
 }
 
-/** The account of one item of a slot; parts count from 1. */
+/** Returns the account of one item of a slot. Parts are counted from 1. */
 export const itemAccount = (account: string, slot: string, part: number): string =>
   `${account} [unexpired ${slot} ${part}]`;
 
-/** The accounts of a manifest's items. */
+/** Returns the accounts of a manifest's items. */
 export const itemAccounts = (account: string, { slot, parts }: Manifest): readonly string[] =>
   Array.from({ length: parts }, (_, index) => itemAccount(account, slot, index + 1));
 
-/** The manifest in a text; `undefined` where there is none. */
+/** Parses a manifest. Returns `undefined` if the text is not one. */
 export function tryManifest(text: string): Manifest | undefined {
   const { backend, slot, parts, digest } = Object(tryJson(text)) as Partial<Record<keyof Manifest, unknown>>;
   const isManifest = [backend, slot, digest].every((each) => typeof each === "string") && Number.isInteger(parts);
@@ -48,21 +48,21 @@ export function tryManifest(text: string): Manifest | undefined {
 }
 
 /**
- * The manifest of a generation.
+ * Parses the manifest of a generation.
  *
- * @throws KeychainError where there is none
+ * @throws KeychainError `damaged` if the text is not a manifest
  */
 export function parseManifest(text: string, path: string): Manifest {
   const manifest = tryManifest(text);
   if (manifest) return manifest;
   throw new KeychainError("damaged", {
     location: path,
-    problem: "does not say which keychain items hold the session",
-    hint: "It was left as it is. Call remove() and sign in again.",
+    problem: "is damaged: it does not name the keychain items that hold the session",
+    hint: "It was left unchanged. Call remove() and sign in again.",
   });
 }
 
-/** `undefined` where it is none. */
+/** Parses JSON. Returns `undefined` if the text is not JSON. */
 export const tryJson = (text: string): unknown => {
   try {
     return JSON.parse(text);

@@ -13,19 +13,19 @@ import { KeychainError } from "../errors.ts";
 import type { KeychainSettings } from "../options.ts";
 import { itemAccounts, joinSession, parseManifest } from "./items.ts";
 
-/** What a look at the chain and at the keychain found. */
+/** The state of the chain and the keychain at one moment. */
 export interface KeychainSnapshot {
   readonly head: Generation | undefined;
   readonly stored: StoredValue | undefined;
-  /** The backend that the session is in. */
+  /** The backend that stores the session. */
   readonly backend: string | undefined;
-  /** The slot that it is in, where we have written it. */
+  /** The slot that holds the session; `undefined` if another program wrote it. */
   readonly slot: string | undefined;
 }
 
 const MAX_READS = 50;
 
-/** Looks at the chain for the truth, and in the keychain for what it says. */
+/** Reads the current version from the chain, and its session from the keychain. */
 export class KeychainReader {
   readonly #fs: FileSystem;
   readonly #backends: BackendRegistry;
@@ -49,14 +49,14 @@ export class KeychainReader {
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const head = await chain.head();
       const [found] = await Promise.allSettled([head ? this.#readItems(head) : this.#adoptItem()]);
-      // Items are overwritten only after a newer generation has come, and deleted only after all of the chain has gone:
-      // who reads them meanwhile finds others, or none, or an error.
+      // Items are overwritten only after a newer generation is published, and deleted only after the chain is gone. If
+      // that happens during the read, it may find other items, none, or an error; then the head has changed as well.
       const isSettled = found.status === "fulfilled" && found.value?.stored;
       if (isSettled || (await chain.head())?.id === head?.id) return this.#unwrap(found);
     }
     throw new StoreError("STORE_UNAVAILABLE", {
       location: this.#settings.label,
-      problem: "changes faster than it can be read",
+      problem: "kept changing while it was being read",
       hint: "Try again.",
     });
   }
@@ -67,26 +67,26 @@ export class KeychainReader {
     return found.value;
   }
 
-  /** `undefined` where the items are not those that were saved. */
+  /** Returns `undefined` if the items do not match what was saved. */
   async #readItems(head: Generation): Promise<KeychainSnapshot | undefined> {
     const manifest = parseManifest(head.value, this.#paths.chain);
     const { backend, slot } = manifest;
     const client = await this.#backends.forName(backend);
     const accounts = itemAccounts(this.#settings.account, manifest);
     const parts = await Promise.all(accounts.map((account) => client.get(account)));
-    // Somebody deleted it with the system's own program: that is no session.
+    // All items are missing, as after a deletion in the system's keychain program: there is no session.
     if (parts.every((part) => part === undefined)) return { head, stored: undefined, backend, slot };
     const value = joinSession(parts, manifest);
     return value === undefined ? undefined : { head, stored: { value, version: versionOf(head) }, backend, slot };
   }
 
-  /** Without a chain, an item under the plain account is another program's, or an earlier version's, session. */
+  /** Without a chain, an item under the plain account is the session of another program or an earlier version. */
   async #adoptItem(): Promise<KeychainSnapshot> {
     const nothing = { head: undefined, stored: undefined, backend: undefined, slot: undefined };
     const clients = await this.#backends.available();
     for (const client of clients) {
       const value = await client.get(this.#settings.account);
-      // While a removal is under way it is only what is left to remove.
+      // During a removal, the item is only a remainder that is about to be deleted.
       if (value === undefined || (await this.#fs.stat(this.#paths.removed))) continue;
       return { ...nothing, stored: { value, version: adoptedVersion(digestOf(value)) }, backend: client.name };
     }
@@ -96,8 +96,8 @@ export class KeychainReader {
   #damaged(): KeychainError {
     return new KeychainError("damaged", {
       location: this.#settings.label,
-      problem: "does not hold what was saved: a part is missing, or another",
-      hint: "It was left as it is. Restore it, or call remove() and sign in again.",
+      problem: "does not match what was saved: a part is missing or was replaced",
+      hint: "It was left unchanged. Restore it, or call remove() and sign in again.",
     });
   }
 }

@@ -13,46 +13,46 @@ import type { BackendRegistry } from "../backends/registry.ts";
 import { itemAccount, type Manifest, tryJson, tryManifest } from "./items.ts";
 
 /**
- * A slot is a set of keychain items that is overwritten in location, time and again; a session alternates between two. A
- * file in the chain's directory names it as long as it has items, and who may write to them is told by that file's
- * name, which only one can change at a time:
+ * A slot is a set of keychain items that is overwritten in place again and again; a session alternates between two
+ * slots. As long as a slot has items, a file in the chain's directory represents it. The name of that file determines
+ * which process may write to the items; it changes by renaming, so only one process can take a slot:
  *
- * - `slot-<id>`: nobody may. The session may be in it.
- * - `slot-<id>.<draft>`: the writer of that draft, while it has the draft. It never writes once it has published.
- * - `waste-<id>.<owner>`: nobody any more. Its items are deleted.
+ * - `slot-<id>`: no process may write. The slot may hold the session.
+ * - `slot-<id>.<draft>`: the writer of that draft may write while the draft exists. It never writes after publishing.
+ * - `waste-<id>.<owner>`: no process may write again. The items are being deleted.
  *
- * The file holds the name of the backend that has the items.
+ * The file contains the name of the backend that stores the items.
  */
 export interface SlotFile {
   readonly name: string;
   readonly slot: string;
-  /** Of `slot-<id>.<draft>`: which draft. */
+  /** The draft in `slot-<id>.<draft>`. */
   readonly draft: string | undefined;
   readonly isDiscarded: boolean;
 }
 
-/** A slot that may be taken. */
+/** A slot that a writer may try to claim. */
 export interface FreeSlot {
   readonly id: string;
   readonly isNew: boolean;
 }
 
-/** Who takes a slot. */
+/** The draft and the backend that a slot is claimed for. */
 export interface SlotOwner {
   readonly draft: Draft;
   readonly backend: string;
 }
 
-/** What is deleted of a slot. */
+/** The items of a slot to delete. */
 export interface TrimOptions {
   readonly slot: string;
-  /** How many items stay. */
+  /** The number of items to keep. */
   readonly keep: number;
-  /** How many it had, where no generation says so. Default: 0. */
+  /** The number of items the slot is known to have, in case no generation records it. Default: 0. */
   readonly knownParts?: number;
 }
 
-/** Whose slots. */
+/** The session that the slots belong to, and its backends. */
 export interface SlotsOptions {
   readonly backends: BackendRegistry;
   readonly account: string;
@@ -63,23 +63,23 @@ const SLOT_NAME = /^(slot|waste)-([0-9a-f]+)(?:\.([0-9a-f]+))?$/;
 const DRAFT_PREFIX = "draft-";
 const REVOKED_PREFIX = "dead-";
 
-/** A name that nobody else chooses. */
+/** Returns a unique name. */
 export const randomId = (): string => randomBytes(8).toString("hex");
 
-/** What a file's name says of a slot. */
+/** Parses the name of a slot's file. */
 function parseSlotName(name: string): SlotFile | undefined {
   const [, kind, slot, owner] = SLOT_NAME.exec(name) ?? [];
   if (kind === undefined || slot === undefined) return undefined;
   return { name, slot, draft: kind === "slot" ? owner : undefined, isDiscarded: kind === "waste" };
 }
 
-/** The slot that a generation says the session is in. */
+/** Returns the slot that holds the session of a generation. */
 const slotOf = (generation: Generation | undefined): string | undefined =>
   generation && tryManifest(generation.value)?.slot;
 
 const draftIdOf = ({ temporaryPath }: Draft): string => basename(temporaryPath).slice(DRAFT_PREFIX.length);
 
-/** The slots of one session, as the files of a directory tell of them. */
+/** The slots of one session, as recorded by the files of a directory. */
 export class Slots {
   readonly #fs: FileSystem;
   readonly #backends: BackendRegistry;
@@ -93,43 +93,45 @@ export class Slots {
     this.directory = directory;
   }
 
-  /** Those that the files of another directory tell of. */
+  /** Returns the slots that the files of another directory record. */
   inDirectory(directory: string): Slots {
     return new Slots(this.#fs, { backends: this.#backends, account: this.#account, directory });
   }
 
-  /** All that there are. */
+  /** Lists the files of all slots. */
   async list(): Promise<readonly SlotFile[]> {
     const names = await ignoreNotFound(this.#fs.list(this.directory));
     return (names ?? []).map(parseSlotName).filter((file) => file !== undefined);
   }
 
-  /** Those that a writer with this backend may try to take, the last of them new. Never the session's own. */
+  /**
+   * Lists the slots that a writer with this backend may try to claim. The last one is new; the current one is excluded.
+   */
   async listFree(backend: string, head: Generation | undefined): Promise<readonly FreeSlot[]> {
     const found: FreeSlot[] = [];
     for (const { name, slot, draft, isDiscarded } of await this.list()) {
       const isFree = draft === undefined && !isDiscarded && slot !== slotOf(head);
-      const has = isFree ? await ignoreNotFound(this.#backendOf(name)) : undefined;
-      if (has === backend) found.push({ id: slot, isNew: false });
+      const slotBackend = isFree ? await ignoreNotFound(this.#backendOf(name)) : undefined;
+      if (slotBackend === backend) found.push({ id: slot, isNew: false });
     }
     return [...found, { id: randomId(), isNew: true }];
   }
 
-  /** Whether the slot is the draft's now. */
+  /** Claims a slot for a draft. Returns `false` if another process was faster. */
   async claim({ id: slot, isNew }: FreeSlot, { draft, backend }: SlotOwner): Promise<boolean> {
     const claimedName = `slot-${slot}.${draftIdOf(draft)}`;
-    // What Windows does not let us rename just now is as good as taken.
+    // Windows may refuse the rename for a moment. Such a slot is treated as taken.
     if (!isNew) return this.#rename(`slot-${slot}`, claimedName).catch(() => false);
     const created = await ignoreNotFound(this.#fs.create(this.#path(claimedName), backend, { durable: true }));
     return created !== undefined;
   }
 
-  /** Gives a slot back that was not published; `false` where it was taken away from this draft, or the session is removed. */
+  /** Releases an unpublished slot. Returns `false` if the slot was taken from this draft or the session was removed. */
   release(slot: string, draft: Draft): Promise<boolean> {
     return this.#rename(`slot-${slot}.${draftIdOf(draft)}`, `slot-${slot}`);
   }
 
-  /** Takes a draft that nobody is at any more away from its writer, who may only be suspended, and the slot with it. */
+  /** Revokes an abandoned draft and its slot. Its writer may only be suspended, and must not publish any more. */
   async revokeDraft(id: string): Promise<void> {
     await this.#rename(`${DRAFT_PREFIX}${id}`, `${REVOKED_PREFIX}${id}`); // from here on it cannot be published
     for (const file of await this.list()) if (file.draft === id) await this.discard(file);
@@ -139,17 +141,17 @@ export class Slots {
   /** Frees a slot whose writer has published. */
   async releaseFinished(file: SlotFile): Promise<void> {
     if (file.draft === undefined) return;
-    // In this order: a draft is there before its slot is taken, and revoked only under the second name.
+    // In this order: a draft exists before its slot is claimed, and a revoked draft exists only under the second name.
     for (const prefix of [DRAFT_PREFIX, REVOKED_PREFIX])
       if (await this.#fs.stat(this.#path(`${prefix}${file.draft}`))) return;
     await this.#rename(file.name, `slot-${file.slot}`);
   }
 
-  /** Deletes a slot that nobody is to use again; the session's own becomes free. */
+  /** Deletes a slot for good. If it holds the session, releases it instead. */
   async discard({ name, slot }: SlotFile): Promise<void> {
     const discardedName = `waste-${slot}.${randomId()}`;
     if (!(await this.#rename(name, discardedName))) return;
-    // Asked when nobody can take it, and so nobody can publish it, any more.
+    // Checked after the rename: from then on, no process can claim the slot, so none can publish it.
     const head = await new Chain(this.#fs, this.directory).head();
     if (slotOf(head) === slot) return void (await this.#rename(discardedName, `slot-${slot}`));
     await this.deleteItems(discardedName, slot);
@@ -157,7 +159,7 @@ export class Slots {
   }
 
   /**
-   * Makes sure that all items can be reached.
+   * Ensures that the backend of every slot can be loaded.
    *
    * @throws KeychainError `no_backend`
    */
@@ -168,14 +170,14 @@ export class Slots {
     }
   }
 
-  /** Deletes the items of the slot that a file tells of. */
+  /** Deletes the items of the slot that a file represents. */
   async deleteItems(name: string, slot: string): Promise<void> {
     await this.trim(await this.#backends.forName(await this.#backendOf(name)), { slot, keep: 0 });
   }
 
   /**
-   * Deletes a slot's items but for the first `keep`, the last one first: what is left has no gap, unless somebody made
-   * one with the system's own program.
+   * Deletes all items of a slot except the first `keep`. Begins with the last one, so that no gap arises, unless
+   * another program deletes items as well.
    */
   async trim(client: KeychainClient, { slot, keep, knownParts = 0 }: TrimOptions): Promise<void> {
     const account = (part: number) => itemAccount(this.#account, slot, part);
@@ -184,7 +186,7 @@ export class Slots {
     for (; last > keep; last--) await client.delete(account(last));
   }
 
-  /** How many items the generations that are kept say the slot has. */
+  /** Returns the number of items that the existing generations record for the slot. */
   async #recordedParts(slot: string): Promise<number> {
     const names = (await ignoreNotFound(this.#fs.list(this.directory))) ?? [];
     const manifests = names.filter((name) => /^\d+$/.test(name)).map((name) => this.#manifestOf(name));
@@ -206,7 +208,7 @@ export class Slots {
     return (await this.#fs.read(this.#path(name))).text;
   }
 
-  /** `false` where it is called otherwise by now. */
+  /** Returns `false` if the file has been renamed or removed. */
   async #rename(from: string, to: string): Promise<boolean> {
     try {
       await this.#fs.rename(this.#path(from), this.#path(to));

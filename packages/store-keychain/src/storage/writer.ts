@@ -10,13 +10,13 @@ import { itemAccount, type Manifest, splitSession } from "./items.ts";
 import type { KeychainReader, KeychainSnapshot } from "./reader.ts";
 import type { FreeSlot, Slots } from "./slots.ts";
 
-/** The slot that a save writes to, and the draft that it belongs to. */
+/** A slot that a save writes to, and the draft that it was claimed for. */
 interface SlotClaim {
   readonly draft: Draft;
   readonly slot: FreeSlot;
 }
 
-/** A save that is not published yet. */
+/** A save that has not been published. */
 interface PendingSave {
   readonly value: string;
   readonly parts: readonly string[];
@@ -24,7 +24,7 @@ interface PendingSave {
   readonly previous: KeychainSnapshot;
 }
 
-/** What a writer works with. */
+/** The collaborators of a writer. */
 export interface KeychainWriterDeps {
   readonly settings: KeychainSettings;
   readonly backends: BackendRegistry;
@@ -32,10 +32,10 @@ export interface KeychainWriterDeps {
   readonly slots: Slots;
 }
 
-/** So many saves look for what another program has left: the first one may have died before it did. */
+/** The number of saves that delete the item of another program; the first writer may die before it does. */
 const FOREIGN_CLEANUP_SAVES = 3;
 
-/** Writes a session into a slot that is free, and then says so in the chain. */
+/** Writes a session into a free slot, then publishes it in the chain. */
 export class KeychainWriter {
   readonly #fs: FileSystem;
   readonly #settings: KeychainSettings;
@@ -54,9 +54,9 @@ export class KeychainWriter {
   }
 
   /**
-   * Saves `value` in the place of the version `expected`.
+   * Replaces the version `expected` with `value`. Returns the new version.
    *
-   * @throws StoreConflictError where it is not the one that is stored
+   * @throws StoreConflictError if the stored version is not `expected`
    */
   async save(value: string, expected: string | undefined): Promise<string> {
     const previous = await this.#reader.read();
@@ -64,14 +64,15 @@ export class KeychainWriter {
     const client = await this.#backends.forWriting(previous.backend);
     const pending = { value, parts: splitSession(value, client.limit), client, previous };
     const claim = await this.#claimSlot(pending);
-    if (!(await this.#isStillOurs(claim, previous))) {
+    if (!(await this.#isStillCurrent(claim, previous))) {
       await this.#releaseSlot(claim);
       throw this.#conflict();
     }
     try {
       await this.#writeItems(claim, pending);
     } catch (error) {
-      // A call that has not ended may still change an item: nobody is to use the slot again, and the garbage collector takes it.
+      // A call that timed out may still change an item: the slot must not be reused, and the garbage collector discards
+      // it.
       const isEnded = !(error instanceof KeychainError && error.reason === "timeout");
       if (isEnded) await this.#withdraw(claim, pending);
       throw error;
@@ -83,25 +84,25 @@ export class KeychainWriter {
     return new StoreConflictError(this.#settings.label);
   }
 
-  /** Writes a draft, and takes a slot for it. */
+  /** Writes a draft and claims a slot for it. */
   async #claimSlot({ value, parts, client, previous: { head, stored } }: PendingSave): Promise<SlotClaim> {
     const foreignDigest = head || !stored ? undefined : digestOf(stored.value);
     for (const free of await this.#slots.listFree(client.name, head)) {
       const manifest: Manifest = { backend: client.name, slot: free.id, parts: parts.length, digest: digestOf(value) };
-      // Before the slot is taken: how old the draft is tells whether the writer has died.
+      // Written before the slot is claimed: the age of the draft tells whether the writer has died.
       const draft = await this.#chain.draft(JSON.stringify(manifest), { head, foreignDigest });
       if (!draft) break;
       if (await this.#slots.claim(free, { draft, backend: client.name })) return { draft, slot: free };
-      await this.#fs.unlink(draft.temporaryPath); // somebody else has it now
+      await this.#fs.unlink(draft.temporaryPath); // another process claimed it first
     }
     throw this.#conflict();
   }
 
   /**
-   * Asked once the slot is taken, and before anything is written: had the draft been revoked before that, or something
-   * been published, the items could be somebody else's.
+   * Checks, after the slot is claimed and before anything is written, that the draft was not revoked and no newer
+   * generation was published. Otherwise the items of the slot could belong to another process.
    */
-  async #isStillOurs({ draft }: SlotClaim, previous: KeychainSnapshot): Promise<boolean> {
+  async #isStillCurrent({ draft }: SlotClaim, previous: KeychainSnapshot): Promise<boolean> {
     const isThere = await this.#fs.stat(draft.temporaryPath);
     return isThere !== undefined && (await this.#chain.head())?.id === previous.head?.id;
   }
@@ -114,7 +115,8 @@ export class KeychainWriter {
 
   async #publish(claim: SlotClaim, pending: PendingSave): Promise<string> {
     const isPublished = await this.#chain.publish(claim.draft).catch(async (error: unknown) => {
-      // With a generation of that number nobody knows: the slot stays taken, and is collected in time.
+      // If a generation with that number exists, it may be this one: the slot stays claimed until the collector
+      // decides.
       const isUnpublished = !(await this.#fs.stat(this.#chain.generationPath(claim.draft.number)));
       if (isUnpublished) await this.#withdraw(claim, pending);
       throw error;
@@ -127,41 +129,42 @@ export class KeychainWriter {
     return versionOf(claim.draft);
   }
 
-  /** Gives back a slot that was written to. What cannot be done now is left to the garbage collector. */
+  /** Releases a slot that was written to. Leaves failures to the garbage collector. */
   async #withdraw(claim: SlotClaim, { parts, client }: PendingSave): Promise<void> {
     const { id: slot } = claim.slot;
     const release = async () => {
-      // As the draft was there when the slot was ours, only who has revoked it can have taken it, and for good.
+      // The draft existed when the slot was claimed, so only a process that revoked it can have taken the slot, for
+      // good.
       const isGone = !(await this.#releaseSlot(claim));
       if (isGone) await this.#slots.trim(client, { slot, keep: 0, knownParts: parts.length });
     };
     await release().catch(() => undefined);
   }
 
-  /** `false` where somebody else has it. The draft goes last: with it the slot is not taken for one that is finished. */
+  /** Returns `false` if the slot was taken. Removes the draft last; without it, the slot would count as published. */
   async #releaseSlot({ draft, slot: { id: slot } }: SlotClaim): Promise<boolean> {
     const isReleased = await this.#slots.release(slot, draft);
     await this.#fs.unlink(draft.temporaryPath);
     return isReleased;
   }
 
-  /** The session is stored; what is left to do can also be done by anyone later. */
+  /** Notifies watchers and cleans up. The session is already stored; a later save can do the same. */
   async #finish({ draft, slot: { id: slot } }: SlotClaim, { client, previous }: PendingSave): Promise<void> {
     const { paths, account } = this.#settings;
     await this.#notifyWatchers(draft, client.name);
-    // The one before may be in use by who reads, and is overwritten next. A backend that was left keeps nothing.
-    const last = previous.backend === client.name ? previous.slot : undefined;
-    await collectGarbage(this.#fs, this.#slots, { newest: draft, keptSlots: [slot, last] });
+    // The previous slot may still be read, and is the next to be overwritten. After a change of backend, it is deleted.
+    const previousSlot = previous.backend === client.name ? previous.slot : undefined;
+    await collectGarbage(this.#fs, this.#slots, { newest: draft, keptSlots: [slot, previousSlot] });
     if (draft.number > FOREIGN_CLEANUP_SAVES) return;
-    for (const each of await this.#backends.available()) {
-      // A copy of a token that is used up: whoever presented it again would end the session.
-      const left = await each.get(account);
-      if (left !== undefined && isAncestor(draft, left)) await each.delete(account);
+    for (const foreignClient of await this.#backends.available()) {
+      // The item has a refresh token that is used up. A program that presented it again would end the session.
+      const left = await foreignClient.get(account);
+      if (left !== undefined && isAncestor(draft, left)) await foreignClient.delete(account);
     }
     if (draft.number === 1) await purgeRemovedChains(this.#fs, this.#slots, paths);
   }
 
-  /** Those that watch hear of it, and people see it. */
+  /** Replaces the status file, which watchers observe and which describes the last save to people. */
   async #notifyWatchers(draft: Draft, backend: string): Promise<void> {
     const { paths, statusFile } = this.#settings;
     const temporaryPath = join(paths.chain, basename(draft.temporaryPath).replace("draft", "projection"));

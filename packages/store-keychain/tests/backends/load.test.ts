@@ -1,4 +1,4 @@
-/** The limits of the packages, as they are installed. */
+/** The size limits of the installed packages. */
 import { expect, it } from "vitest";
 import { createBackendLoader } from "../../src/backends/load.ts";
 import { keytarSkipReason } from "../support/secret-service-daemon.ts";
@@ -12,7 +12,7 @@ const LIMITS = [
   { name: "keytar", platform: "linux", limit: undefined },
 ] as const;
 
-it.for(LIMITS)("$name on $platform takes so much in an item: $limit", async ({ name, platform, limit }, ctx) => {
+it.for(LIMITS)("limits an item of $name on $platform to $limit", async ({ name, platform, limit }, ctx) => {
   const skipReason = name === "keytar" ? keytarSkipReason() : undefined;
   if (skipReason !== undefined) ctx.skip(skipReason);
   const { limit: actual } = await createBackendLoader({ deadline: 1_000, platform })(name, "write");

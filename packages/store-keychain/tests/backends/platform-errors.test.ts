@@ -1,4 +1,4 @@
-/** What the packages throw on each system, from a backend that throws it. */
+/** The errors that the packages throw on each system, simulated by a backend that throws them. */
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { type KeychainBackend, keychainStore } from "../../src/index.ts";
@@ -12,15 +12,15 @@ const ERRORS = [
     "Couldn't access platform secure storage: User interaction is not allowed.",
     "locked",
   ],
-  ["macOS: nobody has logged in", "A default keychain could not be found.", "no_service"],
-  ["macOS: none", "No keychain is available. You may need to restart your computer.", "no_service"],
-  ["macOS: refused by the user", "User canceled the operation.", "refused"],
+  ["macOS: no user has logged in", "A default keychain could not be found.", "no_service"],
+  ["macOS: no keychain", "No keychain is available. You may need to restart your computer.", "no_service"],
+  ["macOS: canceled by the user", "User canceled the operation.", "refused"],
   [
-    "Windows: nobody has logged on",
+    "Windows: no user has logged on",
     "A specified logon session does not exist. It may already have been terminated.",
     "no_service",
   ],
-  ["Windows, keytar: too long", "The stub received bad data.", "refused"],
+  ["Windows, keytar: secret too long", "The stub received bad data.", "refused"],
   ["Linux, keytar: no D-Bus", "Cannot autolaunch D-Bus without X11 $DISPLAY", "no_service"],
   ["Linux, keytar: locked", "Cannot create an item in a locked collection", "locked"],
   ["Linux: the prompt was closed", "Secret Service: prompt dismissed", "locked"],
@@ -28,7 +28,7 @@ const ERRORS = [
 
 const CODES = { locked: "STORE_UNREADABLE", no_service: "STORE_UNAVAILABLE", refused: "STORE_UNAVAILABLE" };
 
-/** An empty keychain whose named call throws. */
+/** Creates an empty keychain in which the given method throws. */
 function throwing(call: "get" | "set", message: string): KeychainBackend {
   const fail = (secret = "") => Promise.reject(new Error(`${message} ${secret}`));
   return {
@@ -40,23 +40,20 @@ function throwing(call: "get" | "set", message: string): KeychainBackend {
 }
 
 describe.each(ERRORS)("%s (%s)", (_name, message, reason) => {
-  it.each(["get", "set"] as const)(
-    "is an error of its own when it comes from %s, without the session",
-    async (call) => {
-      const store = keychainStore({
-        service: "my-tool",
-        account: "ada",
-        directory: freshDirectory(),
-        backend: throwing(call, message),
-      });
-      const action = call === "get" ? store.load() : store.save("canary-session", undefined);
-      const error = await action.then(
-        () => undefined,
-        (thrown: unknown) => thrown,
-      );
-      expect(error).toMatchObject({ code: CODES[reason], reason });
-      expect(inspect(error)).toContain('The keychain item "my-tool" of "ada');
-      expect(inspect(error)).not.toContain("canary-session");
-    },
-  );
+  it.each(["get", "set"] as const)("becomes a KeychainError without the session when %s throws it", async (call) => {
+    const store = keychainStore({
+      service: "my-tool",
+      account: "ada",
+      directory: freshDirectory(),
+      backend: throwing(call, message),
+    });
+    const action = call === "get" ? store.load() : store.save("canary-session", undefined);
+    const error = await action.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({ code: CODES[reason], reason });
+    expect(inspect(error)).toContain('The keychain item "my-tool" for account "ada');
+    expect(inspect(error)).not.toContain("canary-session");
+  });
 });

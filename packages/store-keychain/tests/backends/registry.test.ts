@@ -6,7 +6,7 @@ import type { BuiltInBackend, KeychainBackend } from "../../src/index.ts";
 
 const DEADLINE = 1_000;
 
-/** What a package makes that can be loaded: it remembers nothing. */
+/** Creates the backend of a package that can be loaded. It stores nothing. */
 const emptyBackend = (name: string): KeychainBackend => ({
   name,
   get: async () => undefined,
@@ -14,7 +14,7 @@ const emptyBackend = (name: string): KeychainBackend => ({
   delete: async () => undefined,
 });
 
-/** The backends of a store on a platform where only these packages are installed. */
+/** Creates the registry of a store on a platform with only these packages installed. */
 function registryWith(
   installed: readonly BuiltInBackend[],
   { platform = "linux", chosen }: { platform?: NodeJS.Platform; chosen?: BackendRegistryOptions["chosen"] } = {},
@@ -39,22 +39,25 @@ const missingBackend = (name: string) => ({
   message: expect.stringContaining(name),
 });
 
-describe("where a new session goes", () => {
+describe("forWriting", () => {
   it.each([
     { installed: BUILT_IN_BACKENDS, chosen: undefined, name: "@napi-rs/keyring" },
     { installed: ["keytar"], chosen: undefined, name: "keytar" },
     { installed: ["@napi-rs/keyring"], chosen: undefined, name: "@napi-rs/keyring" },
     { installed: BUILT_IN_BACKENDS, chosen: "keytar", name: "keytar" },
     { installed: [], chosen: emptyBackend("mine"), name: "mine" },
-  ] as const)("$installed, $chosen: $name", async ({ installed, chosen, name }) => {
-    expect((await registryWith(installed, { chosen }).forWriting(undefined)).name).toBe(name);
-  });
+  ] as const)(
+    "writes a new session to $name with $installed installed and $chosen chosen",
+    async ({ installed, chosen, name }) => {
+      expect((await registryWith(installed, { chosen }).forWriting(undefined)).name).toBe(name);
+    },
+  );
 
-  it("stays where it is, whatever else is installed", async () => {
+  it("keeps a session in its backend if others are installed", async () => {
     expect((await registryWith(BUILT_IN_BACKENDS).forWriting("keytar")).name).toBe("keytar");
   });
 
-  it("moves to the backend that is named", async () => {
+  it("moves a session to the chosen backend", async () => {
     expect((await registryWith(BUILT_IN_BACKENDS, { chosen: "@napi-rs/keyring" }).forWriting("keytar")).name).toBe(
       "@napi-rs/keyring",
     );
@@ -65,7 +68,7 @@ describe("where a new session goes", () => {
 describe("a package that cannot be loaded", () => {
   const platforms = ["linux", "darwin", "win32"] as const;
 
-  it.each(platforms)("is said to be missing where a new session is to be written, on %s", async (platform) => {
+  it.each(platforms)("is reported as missing when a new session is written, on %s", async (platform) => {
     await expect(registryWith([], { platform }).forWriting(undefined)).rejects.toMatchObject(
       missingBackend("@napi-rs/keyring"),
     );
@@ -76,19 +79,19 @@ describe("a package that cannot be loaded", () => {
   });
 
   it.each(platforms)(
-    "is said to be missing where its session is to be written, with both ways out, on %s",
+    "is reported as missing when its session is written, with both remedies, on %s",
     async (platform) => {
       const error = await registryWith(["@napi-rs/keyring"], { platform })
         .forWriting("keytar")
         .catch((thrown: unknown) => thrown);
       expect(error).toMatchObject(missingBackend("keytar"));
       expect(inspect(error)).toContain("npm install keytar");
-      expect(inspect(error)).toContain("name another one as backend");
+      expect(inspect(error)).toContain('set the "backend" option');
       expect(inspect(error)).toContain("Cannot find package");
     },
   );
 
-  it("is not needed to read and to delete on Linux", async () => {
+  it("is not needed to read and delete on Linux", async () => {
     const registry = registryWith(["@napi-rs/keyring"]);
     expect((await registry.forName("keytar")).name).toBe("keytar");
     expect(namesOf(await registry.available())).toEqual(["@napi-rs/keyring", "keytar"]);
@@ -99,11 +102,11 @@ describe("a package that cannot be loaded", () => {
     const registry = registryWith(["@napi-rs/keyring"], { platform });
     const reading = registry.forName("keytar");
     await expect(reading).rejects.toMatchObject(missingBackend("keytar"));
-    await expect(reading).rejects.not.toMatchObject({ message: expect.stringContaining("name another one") });
+    await expect(reading).rejects.not.toMatchObject({ message: expect.stringContaining('set the "backend" option') });
     expect(namesOf(await registry.available())).toEqual(["@napi-rs/keyring"]);
   });
 
-  it("is looked for again", async () => {
+  it("is loaded when it has been installed later", async () => {
     const installed: BuiltInBackend[] = [];
     const registry = registryWith(installed);
     await expect(registry.forWriting(undefined)).rejects.toMatchObject(missingBackend("@napi-rs/keyring"));
@@ -112,14 +115,14 @@ describe("a package that cannot be loaded", () => {
   });
 });
 
-describe("a backend of the caller's own", () => {
-  it("is the only one that is looked at", async () => {
+describe("a custom backend", () => {
+  it("is the only one that is available", async () => {
     expect(namesOf(await registryWith(BUILT_IN_BACKENDS, { chosen: emptyBackend("mine") }).available())).toEqual([
       "mine",
     ]);
   });
 
-  it("is said to be missing where it is not given any more", async () => {
+  it("is reported as missing if it is no longer passed", async () => {
     await expect(registryWith(BUILT_IN_BACKENDS).forName("mine")).rejects.toMatchObject(missingBackend("mine"));
     await expect(registryWith(BUILT_IN_BACKENDS).forWriting("mine")).rejects.toMatchObject(missingBackend("mine"));
   });

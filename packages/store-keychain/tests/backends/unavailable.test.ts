@@ -1,4 +1,4 @@
-/** A keychain that is not there, hangs, or is locked. */
+/** A keychain that is missing, does not respond, or is locked. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
@@ -9,7 +9,7 @@ import { freshDirectory } from "../support/fresh-directory.ts";
 import { keytarSkipReason, SecretServiceDaemon, secretServiceSkipReason } from "../support/secret-service-daemon.ts";
 
 const DEADLINE = 1_000;
-const SLACK = 1_500; // ms, for a process that is slow
+const SLACK = 1_500; // ms, for a slow machine
 
 interface LoadResult {
   readonly code?: string;
@@ -17,11 +17,11 @@ interface LoadResult {
   readonly text?: string;
   readonly took: number;
   readonly exit: number | null;
-  /** From the answer to the end of the process. */
+  /** The time in milliseconds from the result to the end of the process. */
   readonly endedAfter: number;
 }
 
-/** Loads in a process of its own with that bus, and waits for it to end by itself. */
+/** Loads in a separate process with the given environment, and waits until it exits by itself. */
 async function loadInProcess(backend: string, env: NodeJS.ProcessEnv): Promise<LoadResult> {
   const { DBUS_SESSION_BUS_ADDRESS: _bus, XDG_RUNTIME_DIR: _runtime, ...rest } = process.env;
   const program = join(import.meta.dirname, "../fixtures/load-store.ts");
@@ -34,7 +34,7 @@ async function loadInProcess(backend: string, env: NodeJS.ProcessEnv): Promise<L
   return { ...result, exit: code, endedAfter: performance.now() - repliedAt };
 }
 
-/** A bus where somebody listens and says nothing. */
+/** Starts a bus that accepts connections but never responds. */
 async function silentBus(path: string) {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => sockets.add(socket.on("data", () => undefined).on("error", () => undefined)));
@@ -49,24 +49,24 @@ async function silentBus(path: string) {
 }
 
 describe.each(BUILT_IN_BACKENDS)("%s", (backend) => {
-  const missing = backend === "keytar" ? keytarSkipReason() : undefined;
-  const backendReason = process.platform === "linux" ? missing : "not applicable: Linux only";
+  const packageReason = backend === "keytar" ? keytarSkipReason() : undefined;
+  const backendReason = process.platform === "linux" ? packageReason : "not applicable: Linux only";
   const serviceReason = backendReason ?? secretServiceSkipReason();
 
-  it("without a D-Bus says so, and the process ends", async (ctx) => {
+  it("reports no_service without D-Bus, and lets the process exit", async (ctx) => {
     if (backendReason !== undefined) ctx.skip(backendReason);
     const result = await loadInProcess(backend, {});
     expect(result).toMatchObject({ code: "STORE_UNAVAILABLE", reason: "no_service", exit: 0 });
     expect(result.text).toContain("DBUS_SESSION_BUS_ADDRESS is not set");
   });
 
-  it("with a D-Bus that is gone says so, and the process ends", async (ctx) => {
+  it("reports no_service if D-Bus has stopped, and lets the process exit", async (ctx) => {
     if (backendReason !== undefined) ctx.skip(backendReason);
     const result = await loadInProcess(backend, { DBUS_SESSION_BUS_ADDRESS: `unix:path=${freshDirectory()}/bus` });
     expect(result).toMatchObject({ code: "STORE_UNAVAILABLE", reason: "no_service", exit: 0 });
   });
 
-  it("with a D-Bus that never answers says so by the deadline, and the process ends", async (ctx) => {
+  it("reports a timeout at the deadline if D-Bus never responds, and lets the process exit", async (ctx) => {
     if (backendReason !== undefined) ctx.skip(backendReason);
     const path = join(freshDirectory(), "bus");
     using _bus = await silentBus(path);
@@ -77,7 +77,7 @@ describe.each(BUILT_IN_BACKENDS)("%s", (backend) => {
     expect(result.endedAfter).toBeLessThan(SLACK);
   });
 
-  it("with a Secret Service that stands still says so by the deadline, and the process ends", async (ctx) => {
+  it("reports a timeout at the deadline if the Secret Service is suspended, and lets the process exit", async (ctx) => {
     if (serviceReason !== undefined) ctx.skip(serviceReason);
     await using daemon = await SecretServiceDaemon.start();
     const { pid, address } = daemon;
@@ -92,13 +92,13 @@ describe.each(BUILT_IN_BACKENDS)("%s", (backend) => {
     }
   });
 
-  it("with a locked collection says so, and not that there is none", async (ctx) => {
+  it("reports a locked collection as locked, not as empty", async (ctx) => {
     if (serviceReason !== undefined) ctx.skip(serviceReason);
     await using daemon = await SecretServiceDaemon.start();
     const { address } = daemon;
     const before = await loadInProcess(backend, { DBUS_SESSION_BUS_ADDRESS: address });
     expect(before).toMatchObject({ found: null, exit: 0 });
-    expect(before.endedAfter).toBeLessThan(SLACK); // no connection that is kept holds it up
+    expect(before.endedAfter).toBeLessThan(SLACK); // a kept connection does not keep the process alive
     daemon.lock();
     const result = await loadInProcess(backend, { DBUS_SESSION_BUS_ADDRESS: address });
     expect(result).toMatchObject({ code: "STORE_UNREADABLE", reason: "locked", exit: 0 });

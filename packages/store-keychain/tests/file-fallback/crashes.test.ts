@@ -1,4 +1,4 @@
-/** Processes that end themselves before each change that they make to a disk, one after the other. */
+/** Processes that kill themselves before their first, second, third, … change to the disk. */
 import type { TokenStore } from "@unexpired/core";
 import { describe, expect, it } from "vitest";
 import type { Task } from "../fixtures/run-task.ts";
@@ -12,7 +12,7 @@ interface CrashScenario {
   readonly inspect: (sandbox: Sandbox) => Promise<unknown>;
 }
 
-/** Whether the process came through. */
+/** Kills the process before the given change. Returns `true` if it survived before making that many changes. */
 async function crashAt(killAt: number, { prepare, task, inspect }: CrashScenario): Promise<boolean> {
   using sandbox = new Sandbox();
   await prepare(sandbox);
@@ -23,29 +23,29 @@ async function crashAt(killAt: number, { prepare, task, inspect }: CrashScenario
   return result !== undefined;
 }
 
-/** How many changes there were. */
+/** Crashes a process before each of its changes. Returns the number of the first change that it did not reach. */
 async function crashEverywhere(scenario: CrashScenario): Promise<number> {
   for (let first = 1; ; first += CONCURRENCY) {
     const numbers = Array.from({ length: CONCURRENCY }, (_, index) => first + index);
-    const ended = await Promise.all(numbers.map((number) => crashAt(number, scenario)));
-    if (ended.includes(true)) return numbers[ended.indexOf(true)] ?? 0;
+    const survived = await Promise.all(numbers.map((number) => crashAt(number, scenario)));
+    if (survived.includes(true)) return numbers[survived.indexOf(true)] ?? 0;
   }
 }
 
 const saveOver = async (store: TokenStore) => store.save("canary-b", (await store.load())?.version);
 const reasonOf = (error: { reason?: unknown }) => error.reason;
 
-describe("a process that dies before any of its changes", { timeout: 300_000 }, () => {
-  it("while it moves the session from the file leaves it to be found, once, and no plain text for long", async () => {
-    const seen = new Set<string>();
+describe("a process that is killed before any of its changes", { timeout: 300_000 }, () => {
+  it("leaves one session that the next process finds, and no plain text after that, during a migration", async () => {
+    const states = new Set<string>();
     const changes = await crashEverywhere({
       prepare: (sandbox) => sandbox.file.save("canary-a", undefined),
       task: { keychain: "works", action: "load" },
       async inspect(sandbox) {
         const { keychain, file } = await sandbox.contents();
-        seen.add(`${keychain} ${file}`);
-        const elsewhere = await sandbox.open("no_service").load().catch(reasonOf);
-        expect(elsewhere).toEqual(
+        states.add(`${keychain} ${file}`);
+        const withoutKeychain = await sandbox.open("no_service").load().catch(reasonOf);
+        expect(withoutKeychain).toEqual(
           sandbox.rememberedLocation ? "no_service" : expect.objectContaining({ value: "canary-a" }),
         );
         const store = sandbox.open();
@@ -58,21 +58,21 @@ describe("a process that dies before any of its changes", { timeout: 300_000 }, 
       },
     });
     expect(changes).toBeGreaterThan(20);
-    // It died between all of its steps.
+    // The kills covered the states between all steps.
     const steps = ["undefined canary-a", "canary-a canary-a", "canary-a ", "canary-a undefined"];
-    expect([...seen].sort()).toEqual([...steps].sort());
+    expect([...states].sort()).toEqual([...steps].sort());
   });
 
   it.each(["works", "no_service"] as const)(
-    "of a first save (%s) leaves one place for all who come",
+    "leaves one location that all processes use, during a first save (%s)",
     async (keychain) => {
       await crashEverywhere({
         prepare: async () => undefined,
         task: { keychain, action: "save", value: "canary-a" },
         async inspect(sandbox) {
           const other = sandbox.open(keychain === "works" ? "no_service" : "works");
-          const refusal = await saveOver(other).then(() => undefined, reasonOf);
-          expect(refusal).toBeOneOf([undefined, "no_service"]);
+          const failure = await saveOver(other).then(() => undefined, reasonOf);
+          expect(failure).toBeOneOf([undefined, "no_service"]);
           const store = sandbox.open("works");
           const found = await store.load();
           const version = await store.save("canary-c", found?.version);
@@ -85,8 +85,8 @@ describe("a process that dies before any of its changes", { timeout: 300_000 }, 
     },
   );
 
-  it("of a removal leaves the session, or nothing, and another removal the rest", async () => {
-    const seen = new Set<unknown>();
+  it("leaves the session or nothing, and lets another removal finish, during a removal", async () => {
+    const states = new Set<unknown>();
     await crashEverywhere({
       async prepare(sandbox) {
         await sandbox.keychain.save("canary-a", undefined);
@@ -94,12 +94,12 @@ describe("a process that dies before any of its changes", { timeout: 300_000 }, 
       },
       task: { keychain: "works", action: "remove" },
       async inspect(sandbox) {
-        seen.add((await sandbox.open().load())?.value);
+        states.add((await sandbox.open().load())?.value);
         await sandbox.open().remove();
         expect(sandbox.filesOutsideKeychain).toEqual([]);
         expect(await sandbox.contents()).toEqual({ keychain: undefined, file: undefined });
       },
     });
-    expect(seen).toEqual(new Set(["canary-a", undefined]));
+    expect(states).toEqual(new Set(["canary-a", undefined]));
   });
 });

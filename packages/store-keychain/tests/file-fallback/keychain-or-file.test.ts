@@ -12,7 +12,7 @@ const save = (store: TokenStore, value: string) => store.save(value, undefined);
 const chainOf = (sandbox: Sandbox) => join(sandbox.directory, "plain", ".session.json.unexpired");
 
 describe("the first save", () => {
-  it("goes to the keychain where there is one, and nothing of it to the disk", async () => {
+  it("goes to the keychain if there is one, and leaves no secret on the disk", async () => {
     using sandbox = new Sandbox();
     await save(sandbox.open(), "canary-a");
     expect(sandbox.rememberedLocation).toEqual({ place: "keychain" });
@@ -20,7 +20,7 @@ describe("the first save", () => {
     for (const file of sandbox.filesOutsideKeychain) expect(readFileSync(file, "utf8")).not.toContain("canary");
   });
 
-  it.each(ABSENT_REASONS)("goes to the file where there is none (%s)", async (keychain) => {
+  it.each(ABSENT_REASONS)("goes to the file if there is no keychain (%s)", async (keychain) => {
     using sandbox = new Sandbox();
     await save(sandbox.open(keychain), "canary-a");
     expect(sandbox.rememberedLocation).toEqual({ place: "file" });
@@ -28,14 +28,14 @@ describe("the first save", () => {
     expect((await sandbox.open(keychain).load())?.value).toBe("canary-a");
   });
 
-  it.each(UNUSABLE_REASONS)("goes nowhere where there is one that is no use now (%s)", async (keychain) => {
+  it.each(UNUSABLE_REASONS)("fails and writes nothing if the keychain is unusable (%s)", async (keychain) => {
     using sandbox = new Sandbox();
     await expect(sandbox.open(keychain).load()).rejects.toMatchObject({ reason: keychain });
     await expect(save(sandbox.open(keychain), "canary-a")).rejects.toMatchObject({ reason: keychain });
     expect(sandbox.filesOutsideKeychain).toEqual([]);
   });
 
-  it("makes files that only their owner may read", async (ctx) => {
+  it("creates files that only their owner can read", async (ctx) => {
     if (process.platform === "win32") ctx.skip("not applicable: Windows has no modes");
     using sandbox = new Sandbox();
     const store = sandbox.open("no_service");
@@ -47,7 +47,7 @@ describe("the first save", () => {
     }
   });
 
-  it("comes after nothing that is remembered: loading an empty place is no choice", async () => {
+  it("is the first to choose a location: loading without a session records nothing", async () => {
     using sandbox = new Sandbox();
     expect(await sandbox.open("no_service").load()).toBeUndefined();
     expect(await sandbox.open().load()).toBeUndefined();
@@ -55,23 +55,26 @@ describe("the first save", () => {
   });
 });
 
-describe("what is remembered", () => {
-  it.each([...ABSENT_REASONS, ...UNUSABLE_REASONS])("is the keychain, also while it is away (%s)", async (keychain) => {
-    using sandbox = new Sandbox();
-    const version = await save(sandbox.open(), "canary-a");
-    const away = sandbox.open(keychain);
-    const calls = [
-      () => away.load(),
-      () => save(away, "canary-b"),
-      () => away.save("canary-b", version),
-      () => away.remove(),
-    ];
-    for (const call of calls) await expect(call()).rejects.toMatchObject({ reason: keychain });
-    expect(sandbox.plainTextFiles).toEqual([]);
-    expect(await sandbox.open().load()).toEqual({ value: "canary-a", version });
-  });
+describe("the recorded location", () => {
+  it.each([...ABSENT_REASONS, ...UNUSABLE_REASONS])(
+    "stays the keychain while the keychain cannot be accessed (%s)",
+    async (keychain) => {
+      using sandbox = new Sandbox();
+      const version = await save(sandbox.open(), "canary-a");
+      const unavailable = sandbox.open(keychain);
+      const calls = [
+        () => unavailable.load(),
+        () => save(unavailable, "canary-b"),
+        () => unavailable.save("canary-b", version),
+        () => unavailable.remove(),
+      ];
+      for (const call of calls) await expect(call()).rejects.toMatchObject({ reason: keychain });
+      expect(sandbox.plainTextFiles).toEqual([]);
+      expect(await sandbox.open().load()).toEqual({ value: "canary-a", version });
+    },
+  );
 
-  it("is the file, also when a keychain comes", async () => {
+  it("stays the file when a keychain becomes available", async () => {
     using sandbox = new Sandbox();
     const version = await save(sandbox.open("no_service"), "canary-a");
     const store = sandbox.open();
@@ -80,19 +83,22 @@ describe("what is remembered", () => {
     expect(await sandbox.contents()).toEqual({ keychain: undefined, file: "canary-b" });
   });
 
-  it.each(ABSENT_REASONS)("is the keychain where an earlier version has a session in it (%s)", async (keychain) => {
-    using sandbox = new Sandbox();
-    await save(sandbox.keychain, "canary-a");
-    await expect(save(sandbox.open(keychain), "canary-b")).rejects.toMatchObject({ reason: keychain });
-    await expect(sandbox.open(keychain).remove()).rejects.toMatchObject({ reason: keychain });
-    expect(sandbox.plainTextFiles).toEqual([]);
-    const found = await sandbox.open().load();
-    expect(found?.value).toBe("canary-a");
-    await sandbox.open().save("canary-b", found?.version);
-    expect(sandbox.rememberedLocation).toEqual({ place: "keychain" });
-  });
+  it.each(ABSENT_REASONS)(
+    "defaults to the keychain if keychainStore has saved a session there (%s)",
+    async (keychain) => {
+      using sandbox = new Sandbox();
+      await save(sandbox.keychain, "canary-a");
+      await expect(save(sandbox.open(keychain), "canary-b")).rejects.toMatchObject({ reason: keychain });
+      await expect(sandbox.open(keychain).remove()).rejects.toMatchObject({ reason: keychain });
+      expect(sandbox.plainTextFiles).toEqual([]);
+      const found = await sandbox.open().load();
+      expect(found?.value).toBe("canary-a");
+      await sandbox.open().save("canary-b", found?.version);
+      expect(sandbox.rememberedLocation).toEqual({ place: "keychain" });
+    },
+  );
 
-  it("is forgotten by remove(), with everything", async () => {
+  it("is reset by remove(), which deletes everything", async () => {
     using sandbox = new Sandbox();
     await save(sandbox.open("no_service"), "canary-a");
     await save(sandbox.keychain, "canary-another");
@@ -107,7 +113,7 @@ describe("what is remembered", () => {
   });
 
   it.each([...ABSENT_REASONS, ...UNUSABLE_REASONS])(
-    "being the file, it is removed whatever the keychain does (%s)",
+    "is removed without the keychain if it is the file (%s)",
     async (keychain) => {
       using sandbox = new Sandbox();
       await save(sandbox.open("no_service"), "canary-a");
@@ -116,7 +122,7 @@ describe("what is remembered", () => {
     },
   );
 
-  it("that cannot be read is an error, and no reason for the other place; remove() needs both then", async () => {
+  it("is an error if it is damaged, and remove() then needs the keychain as well", async () => {
     using sandbox = new Sandbox();
     await save(sandbox.open("no_service"), "canary-a");
     for (const damage of ['{"pla', '{"place":"elsewhere"}', '{"place":"file","moved":1}', ""]) {
@@ -132,8 +138,8 @@ describe("what is remembered", () => {
   });
 });
 
-describe("a session in the file that an earlier version has left", () => {
-  it("moves to the keychain once, with another version", async () => {
+describe("a session that fileStore has saved in the file", () => {
+  it("moves to the keychain once, and gets a new version", async () => {
     using sandbox = new Sandbox();
     const version = await save(sandbox.file, "canary-a");
     const store = sandbox.open();
@@ -149,7 +155,7 @@ describe("a session in the file that an earlier version has left", () => {
     expect(await sandbox.contents()).toEqual({ keychain: "canary-b", file: "canary-another" });
   });
 
-  it("moves with a save as well, which is told to look again", async () => {
+  it("also moves on a save, which fails with a conflict", async () => {
     using sandbox = new Sandbox();
     const version = await save(sandbox.file, "canary-a");
     for (const expected of [undefined, version]) {
@@ -158,7 +164,7 @@ describe("a session in the file that an earlier version has left", () => {
     expect(await sandbox.contents()).toEqual({ keychain: "canary-a", file: undefined });
   });
 
-  it("is used where it is without a keychain, and the first save remembers that", async () => {
+  it("stays in the file if there is no keychain, and the first save records that", async () => {
     using sandbox = new Sandbox();
     const version = await save(sandbox.file, "canary-a");
     const store = sandbox.open("no_service");
@@ -169,7 +175,7 @@ describe("a session in the file that an earlier version has left", () => {
     expect((await sandbox.open().load())?.value).toBe("canary-b");
   });
 
-  it("stays where it is while the keychain has one of its own", async () => {
+  it("is ignored if the keychain has a session", async () => {
     using sandbox = new Sandbox();
     await save(sandbox.file, "canary-a");
     await save(sandbox.keychain, "canary-b");
@@ -177,7 +183,7 @@ describe("a session in the file that an earlier version has left", () => {
     expect(await sandbox.contents()).toEqual({ keychain: "canary-b", file: "canary-a" });
   });
 
-  it("is found when the chosen keychain was emptied", async () => {
+  it("moves if the keychain is chosen but was emptied", async () => {
     using sandbox = new Sandbox();
     await save(sandbox.open(), "canary-a");
     rmSync(join(sandbox.directory, "keychain"), { recursive: true });
@@ -187,44 +193,44 @@ describe("a session in the file that an earlier version has left", () => {
   });
 });
 
-describe("what a move has left in the file", () => {
-  /** As if a process had died before it removed the copy. */
-  async function moved(sandbox: Sandbox): Promise<void> {
+describe("a copy that a migration has left in the file", () => {
+  /** Sets up the state in which a process died before it removed the copy. */
+  async function leaveCopy(sandbox: Sandbox): Promise<void> {
     await save(sandbox.keychain, "canary-a");
     await sandbox.remember({ store: "keychain", migratedVersion: await save(sandbox.file, "canary-a") });
   }
 
-  it("is removed by whoever comes next", async () => {
+  it("is removed by the next process", async () => {
     using sandbox = new Sandbox();
-    await moved(sandbox);
+    await leaveCopy(sandbox);
     expect((await sandbox.open().load())?.value).toBe("canary-a");
     expect(sandbox.plainTextFiles).toEqual([]);
   });
 
-  it("is left alone where another program has saved since", async () => {
+  it("is left alone if another program has saved to the file since", async () => {
     using sandbox = new Sandbox();
-    await moved(sandbox);
+    await leaveCopy(sandbox);
     await sandbox.file.save("canary-another", (await sandbox.file.load())?.version);
     expect((await sandbox.open().load())?.value).toBe("canary-a");
     expect((await sandbox.contents()).file).toBe("canary-another");
   });
 
-  it("is removed where it was emptied already", async () => {
+  it("is removed if it has already been emptied", async () => {
     using sandbox = new Sandbox();
-    await moved(sandbox);
+    await leaveCopy(sandbox);
     await sandbox.file.save("", (await sandbox.file.load())?.version);
     await sandbox.open().load();
     expect(sandbox.plainTextFiles).toEqual([]);
   });
 
-  it("is told of where it cannot be removed, and tried again", async () => {
+  it("is reported by describe() if it cannot be removed, and removed on the next attempt", async () => {
     using sandbox = new Sandbox();
-    await moved(sandbox);
+    await leaveCopy(sandbox);
     rmSync(chainOf(sandbox), { recursive: true });
     writeFileSync(chainOf(sandbox), "in the way");
     const store = sandbox.open();
     expect((await store.load())?.value).toBe("canary-a");
-    expect(store.describe()).toContain("a copy that could not be removed in the file");
+    expect(store.describe()).toContain("a copy could not be removed from the file");
     rmSync(chainOf(sandbox));
     await sandbox.remember({ store: "keychain", migratedVersion: (await sandbox.file.load())?.version });
     await store.load();
@@ -232,7 +238,7 @@ describe("what a move has left in the file", () => {
     expect(sandbox.plainTextFiles).toEqual([]);
   });
 
-  it("is the session, whatever it is by now, where nothing was copied yet", async () => {
+  it("is the session, even if it has changed since, if it was not copied yet", async () => {
     using sandbox = new Sandbox();
     await save(sandbox.file, "canary-a");
     await sandbox.file.save("canary-b", (await sandbox.file.load())?.version);
@@ -243,8 +249,8 @@ describe("what a move has left in the file", () => {
   });
 });
 
-describe("a session in the keychain where the file is remembered and empty", () => {
-  it("stays there, and the keychain is remembered", async () => {
+describe("a session in the keychain while the file is chosen and empty", () => {
+  it("stays there, and makes the keychain the chosen location", async () => {
     using sandbox = new Sandbox();
     await sandbox.remember({ store: "file" });
     await save(sandbox.keychain, "canary-a");
@@ -254,7 +260,7 @@ describe("a session in the keychain where the file is remembered and empty", () 
     expect(sandbox.plainTextFiles).toEqual([]);
   });
 
-  it.each(UNUSABLE_REASONS)("does not hold up who has the file (%s)", async (keychain) => {
+  it.each(UNUSABLE_REASONS)("does not block a process that can only use the file (%s)", async (keychain) => {
     using sandbox = new Sandbox();
     await sandbox.remember({ store: "file" });
     const store = sandbox.open(keychain);
@@ -264,46 +270,46 @@ describe("a session in the keychain where the file is remembered and empty", () 
   });
 });
 
-describe("a store for either", () => {
-  it("says where the session is: both places at first, then the one", async () => {
+describe("keychainOrFile", () => {
+  it("describes both locations before the first save, then the chosen one", async () => {
     using sandbox = new Sandbox();
-    const [one, other] = [sandbox.open(), sandbox.open()];
-    expect(one.describe()).toMatch(
-      /^The keychain item .* or, where there is no keychain, the file .*session\.json, in plain text$/,
+    const [first, second] = [sandbox.open(), sandbox.open()];
+    expect(first.describe()).toMatch(
+      /^The keychain item .* or, if there is no keychain, the file .*session\.json, in plain text$/,
     );
-    await one.load();
-    expect(one.describe()).toContain("or, where there is no keychain");
-    await save(one, "canary-a");
-    await other.load();
-    for (const store of [one, other]) expect(store.describe()).not.toContain("session.json");
-    await other.remove();
-    expect(other.describe()).toContain("or, where there is no keychain");
+    await first.load();
+    expect(first.describe()).toContain("or, if there is no keychain");
+    await save(first, "canary-a");
+    await second.load();
+    for (const store of [first, second]) expect(store.describe()).not.toContain("session.json");
+    await second.remove();
+    expect(second.describe()).toContain("or, if there is no keychain");
     const file = sandbox.open("no_service");
     await save(file, "canary-a");
     expect(file.describe()).toBe(`The file ${join(sandbox.directory, "plain", "session.json")}, in plain text`);
   });
 
-  it("claims no more than the lesser of both, and is the same holder", () => {
+  it("supports what both stores support, and has the same holder as the keychain", () => {
     using sandbox = new Sandbox();
     const store = sandbox.open();
     expect(store.supports).toEqual({ compareAndSet: "host", durable: false });
     expect(store.holder?.id).toBe(sandbox.keychain.holder?.id);
   });
 
-  it.each(["keychain", "file"] as const)("watches both: the %s", async (where) => {
+  it.each(["keychain", "file"] as const)("watches the %s", async (kind) => {
     using sandbox = new Sandbox();
-    // Both are there: to watch what is not calls back at once.
+    // Both stores must exist, because watching a missing one calls back immediately.
     const versions = { keychain: await save(sandbox.keychain, "canary-a"), file: await save(sandbox.file, "canary-a") };
     let stop: (() => void) | undefined;
-    const heard = new Promise<void>((resolve) => {
+    const notified = new Promise<void>((resolve) => {
       stop = sandbox.open().watch?.(resolve);
     });
-    await sandbox[where].save("canary-b", versions[where]);
-    await heard;
+    await sandbox[kind].save("canary-b", versions[kind]);
+    await notified;
     stop?.();
   });
 
-  it("shows no secret in what it remembers or throws", async () => {
+  it("reveals no secret in the recorded location, in errors or when inspected", async () => {
     using sandbox = new Sandbox();
     await save(sandbox.file, "canary-a");
     const store = sandbox.open();
@@ -321,7 +327,7 @@ describe("a store for either", () => {
     expect(printed).not.toContain("canary");
   });
 
-  it("wants to be told where plain text is allowed", () => {
+  it("throws a TypeError if plainTextFile is missing or invalid", () => {
     using sandbox = new Sandbox();
     const { plainTextFile: _file, ...keychain } = sandbox.options;
     const open = (options: object) => () => keychainOrFile(options as never);

@@ -1,4 +1,4 @@
-/** Processes that choose at the same moment, half of which see no keychain. */
+/** Concurrent processes that choose a location, half of them without a keychain. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const program = join(import.meta.dirname, "../fixtures/save-on-message.ts");
 
 interface SaveReply {
   readonly saved?: string;
-  readonly refused?: string;
+  readonly failed?: string;
 }
 
 async function startProcess(argument: SandboxArgument): Promise<ChildProcess> {
@@ -25,7 +25,7 @@ async function startProcess(argument: SandboxArgument): Promise<ChildProcess> {
   return child;
 }
 
-/** What each of them says in each round; between the rounds `check` looks at the sandbox. */
+/** Makes all processes save at once, in several rounds, and passes their replies of each round to `check`. */
 async function compete(
   prepare: (sandbox: Sandbox) => Promise<unknown>,
   check: (sandbox: Sandbox, replies: SaveReply[]) => unknown,
@@ -46,29 +46,29 @@ async function compete(
   }
 }
 
-const REFUSALS = [undefined, "STORE_CONFLICT", "no_service"];
+const ALLOWED_FAILURES = [undefined, "STORE_CONFLICT", "no_service"];
 
 describe(`${PROCESSES} processes, half of them without a keychain`, { timeout: 120_000 }, () => {
-  it("that save for the first time at once agree on one place, and one of them has saved", async () => {
+  it("agree on one location when all save for the first time at once, and lose no save", async () => {
     await compete(
       async () => undefined,
       async (sandbox, replies) => {
-        for (const { refused } of replies) expect(refused).toBeOneOf(REFUSALS);
+        for (const { failed } of replies) expect(failed).toBeOneOf(ALLOWED_FAILURES);
         const values = replies.flatMap(({ saved }) => saved ?? []).sort((a, b) => a.length - b.length);
         const contents = Object.values(await sandbox.contents()).filter((value) => value !== undefined);
-        // Who came late has found the first one's, and saved over it.
+        // Late processes found an earlier session and saved over it.
         expect(contents).toEqual([values.at(-1)]);
         expect(new Set(values.map((value) => value.length)).size).toBe(values.length);
       },
     );
   });
 
-  it("that find a session in the file at once move it or stay, all of them, and lose no save", async () => {
+  it("agree on one location when all find a session in the file at once, and lose no save", async () => {
     await compete(
       (sandbox) => sandbox.file.save("canary", undefined),
       async (sandbox, replies) => {
-        for (const { refused } of replies) expect(refused).toBeOneOf(REFUSALS);
-        await sandbox.open().load(); // finishes what is under way
+        for (const { failed } of replies) expect(failed).toBeOneOf(ALLOWED_FAILURES);
+        await sandbox.open().load(); // finishes a migration
         const values = replies.flatMap(({ saved }) => saved ?? []).sort((a, b) => a.length - b.length);
         const contents = Object.values(await sandbox.contents()).filter((value) => value !== undefined);
         expect(contents).toEqual([values.at(-1) ?? "canary"]);
@@ -79,7 +79,7 @@ describe(`${PROCESSES} processes, half of them without a keychain`, { timeout: 1
 });
 
 describe("a first save", () => {
-  /** A store for which something happens right after it has read the location for the last time before it saves. */
+  /** Opens a store that runs `interruption` right after it last reads the location before its save. */
   function openInterrupted(
     sandbox: Sandbox,
     keychain: SandboxArgument["keychain"],
@@ -94,7 +94,7 @@ describe("a first save", () => {
     return openKeychainOrFile(sandbox.optionsFor(keychain), { fs: { ...nodeFileSystem, read } });
   }
 
-  it("is taken back where all was removed and the other place chosen meanwhile", async () => {
+  it("is undone if everything is removed and the other location chosen concurrently", async () => {
     using sandbox = new Sandbox();
     await sandbox.remember({ store: "keychain" });
     const store = openInterrupted(sandbox, "works", async () => {
@@ -106,7 +106,7 @@ describe("a first save", () => {
     expect((await store.load())?.value).toBe("canary-b");
   });
 
-  it("in the file is taken back where a session was found in the keychain meanwhile", async () => {
+  it("in the file is undone if another process finds a session in the keychain concurrently", async () => {
     using sandbox = new Sandbox();
     await sandbox.remember({ store: "file" });
     await sandbox.keychain.save("canary-b", undefined);
@@ -115,7 +115,7 @@ describe("a first save", () => {
     expect(await sandbox.contents()).toEqual({ keychain: "canary-b", file: undefined });
   });
 
-  it("in the file stands where that comes after it", async () => {
+  it("in the file takes effect if it precedes the discovery of a session in the keychain", async () => {
     using sandbox = new Sandbox();
     await sandbox.remember({ store: "file" });
     await sandbox.keychain.save("canary-b", undefined);
@@ -133,8 +133,8 @@ describe("a first save", () => {
   });
 });
 
-describe("the removal of what was moved", () => {
-  it("leaves alone what another program saves at that moment", async () => {
+describe("the removal of a migrated session", () => {
+  it("keeps what another program saves at the same time", async () => {
     using sandbox = new Sandbox();
     const version = await sandbox.file.save("canary-a", undefined);
     const plain = new PlainFile(sandbox.options.plainTextFile, { fs: nodeFileSystem });
@@ -150,7 +150,7 @@ describe("the removal of what was moved", () => {
 });
 
 describe("remove()", () => {
-  it("also removes what somebody moves to the keychain meanwhile", async () => {
+  it("also removes a session that another process moves to the keychain concurrently", async () => {
     using sandbox = new Sandbox();
     await sandbox.remember({ store: "keychain" });
     await sandbox.file.save("canary", undefined);
@@ -162,7 +162,7 @@ describe("remove()", () => {
       await nodeFileSystem.rename(from, to);
     };
     const moving = openKeychainOrFile(sandbox.options, { fs: { ...nodeFileSystem, rename } }).load();
-    await reached.opened; // it has read what the file has
+    await reached.opened; // the migration has read the session from the file
     let moved: string | undefined;
     const unlink: typeof nodeFileSystem.unlink = async (path) => {
       resumed.open();

@@ -1,11 +1,11 @@
-/** The system's own keychain, or none: processes with a real Secret Service, with a locked one, and without a D-Bus. */
+/** The system's keychain: processes with a real Secret Service, with a locked one, and without D-Bus. */
 import { describe, expect, it } from "vitest";
 import type { Task, TaskResult } from "../fixtures/run-task.ts";
 import { runTask, Sandbox } from "../support/sandbox.ts";
 import { SecretServiceDaemon, secretServiceSkipReason } from "../support/secret-service-daemon.ts";
 
-/** Does it in a process of its own, on that bus; without one there is none. */
-async function perform(
+/** Runs a task in a separate process on the given bus. If omitted, the process has no D-Bus. */
+async function runOnBus(
   sandbox: Sandbox,
   { bus, ...task }: Omit<Task, "sandbox"> & { bus?: string },
 ): Promise<TaskResult> {
@@ -14,57 +14,57 @@ async function perform(
   return (await runTask({ ...task, sandbox: { directory: sandbox.directory, keychain: "real" } }, env)) ?? {};
 }
 
-const onLinux = process.platform === "linux" ? undefined : "not applicable: Linux only";
-const reason = onLinux ?? secretServiceSkipReason();
+const platformSkipReason = process.platform === "linux" ? undefined : "not applicable: Linux only";
+const skipReason = platformSkipReason ?? secretServiceSkipReason();
 
-describe("on Linux", () => {
-  it("without a D-Bus the session goes to the file, and says so", async (ctx) => {
-    if (onLinux !== undefined) ctx.skip(onLinux);
+describe("keychainOrFile on Linux", () => {
+  it("stores the session in the file without D-Bus, and describes it as plain text", async (ctx) => {
+    if (platformSkipReason !== undefined) ctx.skip(platformSkipReason);
     using sandbox = new Sandbox();
-    const result = await perform(sandbox, { action: "save", value: "canary-a" });
+    const result = await runOnBus(sandbox, { action: "save", value: "canary-a" });
     expect(result.description).toMatch(/^The file .*, in plain text$/);
-    expect(await perform(sandbox, { action: "load" })).toEqual({ found: "canary-a", description: result.description });
+    expect(await runOnBus(sandbox, { action: "load" })).toEqual({ found: "canary-a", description: result.description });
     expect((await sandbox.file.load())?.value).toBe("canary-a");
   });
 
-  it("with a Secret Service it goes there, stays there without a D-Bus, and leaves nothing on the disk", async (ctx) => {
-    if (reason !== undefined) ctx.skip(reason);
+  it("stores the session in the Secret Service, keeps it there without D-Bus, writes no plain text", async (ctx) => {
+    if (skipReason !== undefined) ctx.skip(skipReason);
     using sandbox = new Sandbox();
     await using daemon = await SecretServiceDaemon.start();
     const bus = daemon.address;
-    expect((await perform(sandbox, { bus, action: "save", value: "canary-a" })).description).toMatch(
+    expect((await runOnBus(sandbox, { bus, action: "save", value: "canary-a" })).description).toMatch(
       /^The keychain item/,
     );
     expect(sandbox.plainTextFiles).toEqual([]);
     for (const action of ["load", "save", "remove"] as const) {
-      const result = await perform(sandbox, { action, value: "canary-b" });
+      const result = await runOnBus(sandbox, { action, value: "canary-b" });
       expect(result.reason).toBe("no_service");
       expect(result.text).not.toContain("canary");
     }
-    expect((await perform(sandbox, { bus, action: "load" })).found).toBe("canary-a");
-    await perform(sandbox, { bus, action: "remove" });
+    expect((await runOnBus(sandbox, { bus, action: "load" })).found).toBe("canary-a");
+    await runOnBus(sandbox, { bus, action: "remove" });
     expect(sandbox.filesOutsideKeychain).toEqual([]);
     expect(daemon.accountsOf("unexpired tests")).toEqual([]);
   });
 
-  it("a session that was in the file moves when there is a Secret Service", async (ctx) => {
-    if (reason !== undefined) ctx.skip(reason);
+  it("moves a session from the file when a Secret Service becomes available", async (ctx) => {
+    if (skipReason !== undefined) ctx.skip(skipReason);
     using sandbox = new Sandbox();
     await sandbox.file.save("canary-a", undefined);
     await using daemon = await SecretServiceDaemon.start();
     const bus = daemon.address;
-    const result = await perform(sandbox, { bus, action: "save", value: "canary-b" });
+    const result = await runOnBus(sandbox, { bus, action: "save", value: "canary-b" });
     expect(result).toMatchObject({ found: "canary-a", description: expect.stringMatching(/^The keychain item/) });
     expect(sandbox.plainTextFiles).toEqual([]);
-    expect((await perform(sandbox, { bus, action: "load" })).found).toBe("canary-b");
+    expect((await runOnBus(sandbox, { bus, action: "load" })).found).toBe("canary-b");
   });
 
-  it("a Secret Service that is locked is no reason for plain text", async (ctx) => {
-    if (reason !== undefined) ctx.skip(reason);
+  it("writes no plain text if the Secret Service is locked", async (ctx) => {
+    if (skipReason !== undefined) ctx.skip(skipReason);
     using sandbox = new Sandbox();
     await using daemon = await SecretServiceDaemon.start();
     daemon.lock();
-    const result = await perform(sandbox, { bus: daemon.address, action: "save", value: "canary-a" });
+    const result = await runOnBus(sandbox, { bus: daemon.address, action: "save", value: "canary-a" });
     expect(result.reason).toBe("locked");
     expect(sandbox.filesOutsideKeychain).toEqual([]);
   });

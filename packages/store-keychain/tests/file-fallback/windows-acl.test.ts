@@ -10,65 +10,68 @@ import { Sandbox } from "../support/sandbox.ts";
 
 const OWN = "S-1-5-21-3623811015-3361044348-30300820-1013";
 const OTHER = "S-1-5-21-3623811015-3361044348-30300820-1014";
-const WHOAMI = `"desktop-7k2\\j\uFFFDrg","${OWN}"\r\n`;
+const WHOAMI_OUTPUT = `"desktop-7k2\\j\uFFFDrg","${OWN}"\r\n`;
 const DIRECTORY = "C:\\Tools of Jörg\\.session.json.unexpired";
-const PROFILE = `D:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)(A;OICIID;FA;;;${OWN})`;
-const NARROW = `D:PAI(A;OICI;FA;;;${OWN})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)`;
-const ROOT =
+const PROFILE_ACL = `D:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)(A;OICIID;FA;;;${OWN})`;
+const RESTRICTED_ACL = `D:PAI(A;OICI;FA;;;${OWN})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)`;
+const DRIVE_ROOT_ACL =
   "D:AI(A;ID;FA;;;BA)(A;OICIIOID;GA;;;BA)(A;ID;FA;;;SY)(A;OICIIOID;GA;;;SY)(A;OICIID;0x1200a9;;;BU)(A;ID;0x1301bf;;;AU)(A;OICIIOID;SDGXGWGR;;;AU)";
 
-/** A Windows on which icacls saves these lists, one after the other. */
-function windows(...lists: readonly string[]) {
+/** Simulates Windows: each call of icacls saves the next of these lists. */
+function fakeWindows(...lists: readonly string[]) {
   const calls: string[] = [];
   const left = [...lists];
   const run: RunProgram = async (program, args) => {
     const path = args[1] === "/save" ? (args[2] ?? "") : "";
     calls.push([program, ...args.filter((arg) => arg !== path)].join(" "));
-    if (program === "whoami") return WHOAMI;
+    if (program === "whoami") return WHOAMI_OUTPUT;
     if (path) writeFileSync(path, `\uFEFF.session.json.unexpired\r\n${left.shift()}\r\n`, "utf16le");
     return "1 Dateien erfolgreich verarbeitet";
   };
   return { calls, run };
 }
 
-const whoami = "whoami /user /fo csv /nh";
-const look = `icacls ${DIRECTORY} /save`;
-const narrow = [
+const whoamiCall = "whoami /user /fo csv /nh";
+const inspectCall = `icacls ${DIRECTORY} /save`;
+const restrictCalls = [
   `icacls ${DIRECTORY} /reset`,
   `icacls ${DIRECTORY} /inheritance:r /grant:r *${OWN}:(OI)(CI)F *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F`,
 ];
 
-describe("a list of Windows", () => {
+describe("restrictToOwner", () => {
   it.each([
-    ["of a profile", PROFILE],
-    ["that was narrowed", NARROW],
-    ["with the first administrator", `${PROFILE}(A;OICI;FA;;;LA)`],
-    ["with entries for the owner", `${PROFILE}(A;OICIIO;FA;;;CO)(A;OICI;FA;;;OW)`],
-    ["in numbers", `D:(A;;FA;;;S-1-5-18)(A;;FA;;;S-1-5-32-544)(A;;FA;;;S-1-3-0)(A;;FA;;;S-1-3-4)(A;;FA;;;${OWN})`],
-    ["with a denial", `D:AI(D;OICI;FA;;;BG)${PROFILE.slice(4)}`],
-    ["that lets nobody in", "D:P"],
-  ])("%s is left as it is", async (_name, list) => {
-    const { calls, run } = windows(list);
+    ["of a profile", PROFILE_ACL],
+    ["that was restricted before", RESTRICTED_ACL],
+    ["with the local administrator", `${PROFILE_ACL}(A;OICI;FA;;;LA)`],
+    ["with entries for the owner", `${PROFILE_ACL}(A;OICIIO;FA;;;CO)(A;OICI;FA;;;OW)`],
+    [
+      "with numeric identifiers",
+      `D:(A;;FA;;;S-1-5-18)(A;;FA;;;S-1-5-32-544)(A;;FA;;;S-1-3-0)(A;;FA;;;S-1-3-4)(A;;FA;;;${OWN})`,
+    ],
+    ["with a deny entry", `D:AI(D;OICI;FA;;;BG)${PROFILE_ACL.slice(4)}`],
+    ["that grants no access", "D:P"],
+  ])("keeps an access control list %s", async (_name, list) => {
+    const { calls, run } = fakeWindows(list);
     await restrictToOwner(DIRECTORY, run);
-    expect(calls).toEqual([whoami, look]);
+    expect(calls).toEqual([whoamiCall, inspectCall]);
   });
 
   it.each([
-    ["of a directory in the root of a disk", ROOT],
-    ["with everyone", `${PROFILE}(A;OICI;FR;;;WD)`],
-    ["with another user", `${PROFILE}(A;OICI;FR;;;${OTHER})`],
-    ["whose user is only the beginning of another", `${PROFILE}(A;OICI;FR;;;${OWN}4)`],
-    ["with an entry that only files get", `${PROFILE}(A;OIIO;FR;;;BU)`],
-    ["with a condition", `${PROFILE}(XA;OICI;FR;;;AU;(@User.Project Any_of {"a;b"}))`],
-    ["that is none", "D:NO_ACCESS_CONTROL"],
-  ])("%s is replaced by one for this user, and looked at again", async (_name, list) => {
-    const { calls, run } = windows(list, NARROW);
+    ["of a directory in the root of a drive", DRIVE_ROOT_ACL],
+    ["that includes everyone", `${PROFILE_ACL}(A;OICI;FR;;;WD)`],
+    ["that includes another user", `${PROFILE_ACL}(A;OICI;FR;;;${OTHER})`],
+    ["with a user whose identifier begins with this user's", `${PROFILE_ACL}(A;OICI;FR;;;${OWN}4)`],
+    ["with an entry that only files inherit", `${PROFILE_ACL}(A;OIIO;FR;;;BU)`],
+    ["with a conditional entry", `${PROFILE_ACL}(XA;OICI;FR;;;AU;(@User.Project Any_of {"a;b"}))`],
+    ["that does not exist", "D:NO_ACCESS_CONTROL"],
+  ])("replaces an access control list %s, and verifies the result", async (_name, list) => {
+    const { calls, run } = fakeWindows(list, RESTRICTED_ACL);
     await restrictToOwner(DIRECTORY, run);
-    expect(calls).toEqual([whoami, look, ...narrow, look]);
+    expect(calls).toEqual([whoamiCall, inspectCall, ...restrictCalls, inspectCall]);
   });
 });
 
-describe("a directory that cannot be kept private", () => {
+describe("a directory that cannot be restricted", () => {
   const failing =
     (program: string, argument: string, run: RunProgram): RunProgram =>
     async (called, args) => {
@@ -78,25 +81,28 @@ describe("a directory that cannot be kept private", () => {
   const printing =
     (text: string): RunProgram =>
     async (program, args) =>
-      program === "whoami" ? text : windows(PROFILE).run(program, args);
+      program === "whoami" ? text : fakeWindows(PROFILE_ACL).run(program, args);
 
   it.each([
-    ["whoami fails", failing("whoami", "/user", windows(PROFILE).run)],
-    ["whoami tells no identifier", printing('"desktop-7k2\\ada"')],
-    ["icacls cannot look", failing("icacls", "/save", windows(PROFILE).run)],
-    ["icacls saves nothing", (async (program) => (program === "whoami" ? WHOAMI : "")) satisfies RunProgram],
-    ["icacls saves no list", windows("").run],
-    ["icacls cannot reset it", failing("icacls", "/reset", windows(ROOT, NARROW).run)],
-    ["icacls cannot narrow it", failing("icacls", "/inheritance", windows(ROOT, NARROW).run)],
-    ["it stays wide", windows(ROOT, ROOT).run],
-  ])("is an error that says what to do: %s", async (_name, run) => {
+    ["whoami fails", failing("whoami", "/user", fakeWindows(PROFILE_ACL).run)],
+    ["whoami prints no identifier", printing('"desktop-7k2\\ada"')],
+    ["icacls cannot read the list", failing("icacls", "/save", fakeWindows(PROFILE_ACL).run)],
+    ["icacls saves nothing", (async (program) => (program === "whoami" ? WHOAMI_OUTPUT : "")) satisfies RunProgram],
+    ["icacls saves an empty list", fakeWindows("").run],
+    ["icacls cannot reset the list", failing("icacls", "/reset", fakeWindows(DRIVE_ROOT_ACL, RESTRICTED_ACL).run)],
+    [
+      "icacls cannot replace the list",
+      failing("icacls", "/inheritance", fakeWindows(DRIVE_ROOT_ACL, RESTRICTED_ACL).run),
+    ],
+    ["others still have access", fakeWindows(DRIVE_ROOT_ACL, DRIVE_ROOT_ACL).run],
+  ])("causes an error with a remedy if %s", async (_name, run) => {
     const error = await restrictToOwner(DIRECTORY, run).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(StoreError);
     expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: DIRECTORY });
-    expect(String(error)).toContain(`See what icacls "${DIRECTORY}" says`);
+    expect(String(error)).toContain(`Run icacls "${DIRECTORY}"`);
   });
 
-  it("gets no session, and is not chosen", async () => {
+  it("receives no session, and is not chosen as the location", async () => {
     using sandbox = new Sandbox();
     const restrictToOwner = () =>
       Promise.reject(new StoreError("STORE_UNAVAILABLE", { location: "", problem: "", hint: "" }));
@@ -112,8 +118,8 @@ describe("a directory that cannot be kept private", () => {
   });
 });
 
-describe("a store", () => {
-  it("looks at the directory of all its files before a first save, and once in each process", async () => {
+describe("keychainOrFile on Windows", () => {
+  it("checks the directory of its files before a first save, and once in each process", async () => {
     using sandbox = new Sandbox();
     const checked: string[] = [];
     const restrictToOwner = async (directory: string) => {
@@ -132,16 +138,16 @@ describe("a store", () => {
     expect(checked).toHaveLength(3);
   });
 
-  it("does not look where the keychain is", async () => {
+  it("does not check the directory if the keychain is used", async () => {
     using sandbox = new Sandbox();
-    const restrictToOwner = () => Promise.reject(new Error("looked"));
+    const restrictToOwner = () => Promise.reject(new Error("must not be called"));
     const store = openKeychainOrFile(sandbox.options, { fs: nodeFileSystem, restrictToOwner });
     await store.save("canary-b", await store.save("canary-a", undefined));
   });
 });
 
-describe("a real Windows", () => {
-  it("gives what is created in a shared directory to this user only", async (ctx) => {
+describe("restrictToOwner on a real Windows", () => {
+  it("restricts files created in a shared directory to this user", async (ctx) => {
     if (process.platform !== "win32") ctx.skip("not applicable: Windows only");
     const shared = mkdtempSync(join(tmpdir(), "unexpired-acl-test-"));
     try {
@@ -156,9 +162,9 @@ describe("a real Windows", () => {
       await restrictToOwner(directory);
       writeFileSync(join(directory, "file"), "");
       for (const path of [directory, join(directory, "file")]) expect(await sddl(path)).not.toContain(";;;WD)");
-      const narrowed = await sddl(directory);
+      const restricted = await sddl(directory);
       await restrictToOwner(directory);
-      expect(await sddl(directory)).toBe(narrowed);
+      expect(await sddl(directory)).toBe(restricted);
     } finally {
       rmSync(shared, { recursive: true, force: true });
     }

@@ -1,4 +1,6 @@
-/** The keychain that this user has, on any system: only where a run may write into it, as in the workflow. */
+/**
+ * The keychain of the current user, on any system. Runs only if the environment permits it, as the CI workflow does.
+ */
 import { randomUUID } from "node:crypto";
 import { Chain, nodeFileSystem } from "@unexpired/store-node/chain";
 import { describeTokenStore, type StoreFixture } from "@unexpired/testing";
@@ -38,22 +40,22 @@ function ownKeychainFixture(name: BuiltInBackend): StoreFixture {
   };
 }
 
-const isInstalled = new Set<string>();
-for (const name of BUILT_IN_BACKENDS) await import(name).then(() => isInstalled.add(name)).catch(() => undefined);
+const installed = new Set<string>();
+for (const name of BUILT_IN_BACKENDS) await import(name).then(() => installed.add(name)).catch(() => undefined);
 
-describe.each(BUILT_IN_BACKENDS)("this user's keychain with %s", (name) => {
+describe.each(BUILT_IN_BACKENDS)("the user's keychain with %s", (name) => {
   if (process.env.UNEXPIRED_OWN_KEYCHAIN !== "1") {
-    const reason = "not applicable: writes into this user's keychain, which UNEXPIRED_OWN_KEYCHAIN=1 allows";
-    return it("keeps the store contract", (ctx) => ctx.skip(reason));
+    const skipReason = "not applicable: writes to the user's keychain, which UNEXPIRED_OWN_KEYCHAIN=1 permits";
+    return it("satisfies the store contract", (ctx) => ctx.skip(skipReason));
   }
-  if (!isInstalled.has(name)) {
-    const reason = "needs the binary of keytar: npx prebuild-install in its folder";
-    return it("keeps the store contract", (ctx) => ctx.skip(reason));
+  if (!installed.has(name)) {
+    const skipReason = "needs the binary of keytar: npx prebuild-install in its folder";
+    return it("satisfies the store contract", (ctx) => ctx.skip(skipReason));
   }
 
   describeTokenStore({ describe, it }, { create: () => ownKeychainFixture(name) });
 
-  it("keeps a session of 64 kB", async () => {
+  it("stores a session of 64 kB", async () => {
     const session = newSession(name);
     const value = "0123456789abcdef".repeat(4096);
     const version = await keychainStore(session).save(value, undefined);

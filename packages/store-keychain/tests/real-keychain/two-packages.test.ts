@@ -1,4 +1,4 @@
-/** Both packages on one Secret Service, and one of them where the other one is not installed. */
+/** Both packages with one Secret Service, and each of them without the other one installed. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ interface CallResult {
   readonly text?: string;
 }
 
-/** Makes a call in a process of its own, where a package is not installed. */
+/** Calls a store in a separate process in which one package is not installed. */
 async function callWithout(missing: BuiltInBackend, call: StoreCall): Promise<CallResult> {
   const fixture = (name: string) => join(import.meta.dirname, "../fixtures", name);
   const child = fork(fixture("call-store.ts"), [JSON.stringify(call)], {
@@ -36,9 +36,9 @@ async function callWithout(missing: BuiltInBackend, call: StoreCall): Promise<Ca
   return result;
 }
 
-function migration(keychain: RealKeychain): void {
+function testMigration(keychain: RealKeychain): void {
   it.each(PAIRS)(
-    "reads what $writer keeps with $reader, and moves it only when told to",
+    "reads a session of $writer with $reader, and moves it only if backend is set",
     async ({ writer, reader }) => {
       const { backend: _, ...anyBackend } = keychain.newSession(writer);
       const version = await keychainStore({ ...anyBackend, backend: writer }).save("value", undefined);
@@ -54,8 +54,8 @@ function migration(keychain: RealKeychain): void {
   );
 }
 
-function withoutOne(keychain: RealKeychain, { writer, reader }: (typeof PAIRS)[number]): void {
-  it("finds and reads a session, and says how to go on when it is to be written", async () => {
+function testWithoutPackage(keychain: RealKeychain, { writer, reader }: (typeof PAIRS)[number]): void {
+  it("reads a session, and reports remedies when it is written", async () => {
     const { backend: _, ...options } = keychain.newSession(writer);
     const version = await keychainStore({ ...options, backend: writer }).save(SECRET, undefined);
     const load = await callWithout(writer, { options, call: ["load"] });
@@ -63,11 +63,11 @@ function withoutOne(keychain: RealKeychain, { writer, reader }: (typeof PAIRS)[n
     const save = await callWithout(writer, { options, call: ["save", "canary-new", version] });
     expect(save).toMatchObject({ code: "STORE_UNAVAILABLE", reason: "no_backend" });
     expect(save.text).toContain(`npm install ${writer}`);
-    expect(save.text).toContain("name another one as backend");
+    expect(save.text).toContain('set the "backend" option');
     expect(save.text).not.toContain("canary");
   });
 
-  it("moves a session, and deletes what it was in", async () => {
+  it("moves a session, and deletes its old items", async () => {
     const session = keychain.newSession(writer);
     const version = await keychainStore(session).save(SECRET, undefined);
     const again = await keychainStore(session).save(`${SECRET} 2`, version);
@@ -80,7 +80,7 @@ function withoutOne(keychain: RealKeychain, { writer, reader }: (typeof PAIRS)[n
     expect(await keychain.secretsOf(session, writer)).toEqual([]);
   });
 
-  it("finds, reads and takes over what a program without this package has written", async () => {
+  it("reads and adopts an item of another program", async () => {
     const session = keychain.newSession(reader);
     const backend = await keychain.backend(writer);
     await backend.set(session.service, session.account, SECRET);
@@ -94,9 +94,9 @@ function withoutOne(keychain: RealKeychain, { writer, reader }: (typeof PAIRS)[n
   });
 }
 
-/** The last one: nothing unlocks it again without a prompt. */
-function locked(keychain: RealKeychain): void {
-  it("says so of what is locked, with the package that wrote it and without", async () => {
+/** Has to run last: without a prompt, the collection cannot be unlocked again. */
+function testLocked(keychain: RealKeychain): void {
+  it("reports locked items as locked, with and without the package that wrote them", async () => {
     const sessions = PAIRS.map(({ writer }) => keychain.newSession(writer));
     for (const session of sessions) await keychainStore(session).save(SECRET, undefined);
     const expectLocked = async () => {
@@ -104,19 +104,19 @@ function locked(keychain: RealKeychain): void {
         const load = await callWithout(writer, { options, call: ["load"] });
         expect(load).toMatchObject({ code: "STORE_UNREADABLE", reason: "locked" });
         expect(load.text).not.toContain(SECRET);
-        // With it, too: keytar finds nothing in a collection that is locked.
+        // With the package, too: keytar reports items in a locked collection as missing.
         await expect(keychainStore(options).load()).rejects.toMatchObject({ reason: "locked" });
       }
     };
     keychain.service.lock();
     await expectLocked();
-    keychain.service.useMemoryCollection(); // not the collection that the items are in
+    keychain.service.useMemoryCollection(); // not the collection that stores the items
     await expectLocked();
   });
 }
 
 describeWithRealKeychain("two packages on a real Secret Service", (keychain) => {
-  migration(keychain);
-  describe.each(PAIRS)("without $writer, $reader", (pair) => withoutOne(keychain, pair));
-  locked(keychain);
+  testMigration(keychain);
+  describe.each(PAIRS)("without $writer, $reader", (pair) => testWithoutPackage(keychain, pair));
+  testLocked(keychain);
 });

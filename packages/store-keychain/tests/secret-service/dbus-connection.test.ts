@@ -1,4 +1,4 @@
-/** The messages that we write and read ourselves, with a real message bus. */
+/** The D-Bus client, tested with a real message bus. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ const busConfig = (
 <busconfig><type>session</type><listen>${listen}</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow eavesdrop="true"/><allow own="*"/>${policy}</policy></busconfig>`;
 
-/** A dbus-daemon of the test's own. Its address is how it tells it. */
+/** A dbus-daemon for one test. Its address is as the daemon prints it. */
 class BusDaemon implements AsyncDisposable {
   readonly address: string;
   readonly #process: ChildProcess;
@@ -52,32 +52,32 @@ class BusDaemon implements AsyncDisposable {
   }
 }
 
-/** Connects as a store does. */
+/** Connects to a bus by its address. */
 function connectTo(address: string): DBusConnection & Disposable {
   const connection = new DBusConnection(socketPathOf(address) ?? "");
   return Object.assign(connection, { [Symbol.dispose]: () => connection.close() });
 }
 
-describe("the address of a bus", () => {
+describe("socketPathOf", () => {
   it.each([
     ["a path", "unix:path=/run/user/1000/bus", "/run/user/1000/bus"],
-    ["a path and more", "unix:path=/tmp/dbus-x,guid=f3a1", "/tmp/dbus-x"],
+    ["a path with other keys", "unix:path=/tmp/dbus-x,guid=f3a1", "/tmp/dbus-x"],
     ["an escaped path", "unix:path=/tmp/a%20b%2cc%c3%a9", "/tmp/a b,cé"],
     ["an abstract name", "unix:abstract=/tmp/dbus-x,guid=f3a1", "\0/tmp/dbus-x"],
     ["the first one that Node can connect to", "tcp:host=localhost,port=1;unix:path=/b;unix:path=/c", "/b"],
-    ["none that Node can connect to", "unixexec:path=ssh;autolaunch:", undefined],
-    ["an escape that is none", "unix:path=/tmp/%zz", undefined],
-    ["nothing", "", undefined],
-  ])("%s", (_name, address, socket) => {
+    ["only addresses that Node cannot connect to", "unixexec:path=ssh;autolaunch:", undefined],
+    ["an invalid escape sequence", "unix:path=/tmp/%zz", undefined],
+    ["an empty address", "", undefined],
+  ])("parses %s", (_name, address, socket) => {
     expect(socketPathOf(address)).toBe(socket);
   });
 });
 
-describe("a message bus", () => {
-  const reason = secretServiceSkipReason();
-  if (reason !== undefined) return it("answers", (ctx) => ctx.skip(reason));
+describe("DBusConnection", () => {
+  const skipReason = secretServiceSkipReason();
+  if (skipReason !== undefined) return it("connects to a bus", (ctx) => ctx.skip(skipReason));
 
-  it("answers at a path with characters that are escaped", async () => {
+  it("connects to a path with escaped characters", async () => {
     const directory = join(freshDirectory(), "é, %;=");
     mkdirSync(directory);
     const escaped = encodeURI(directory).replaceAll(",", "%2c").replaceAll(";", "%3b").replaceAll("=", "%3d");
@@ -87,7 +87,7 @@ describe("a message bus", () => {
     expect(found).toContain(DBUS);
   });
 
-  it("answers at an abstract address", async () => {
+  it("connects to an abstract address", async () => {
     await using daemon = await BusDaemon.start(`unix:abstract=unexpired-${process.pid}`);
     expect(daemon.address).toContain("abstract=");
     using connection = connectTo(daemon.address);
@@ -95,16 +95,18 @@ describe("a message bus", () => {
     expect(found).toContain(DBUS);
   });
 
-  it("answers many questions at once, each its own", async () => {
+  it("matches the replies of concurrent calls to their calls", async () => {
     await using daemon = await BusDaemon.start("unix:tmpdir=/tmp");
     using connection = connectTo(daemon.address);
-    const ask = (name: string) =>
+    const hasOwner = (name: string) =>
       connection.call({ ...listNames, member: "NameHasOwner", arguments: ["s", name] }).then(([reply]) => reply);
-    const replies = await Promise.all(Array.from({ length: 40 }, (_, index) => ask(index % 2 ? DBUS : "no.such.Name")));
+    const replies = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => hasOwner(index % 2 ? DBUS : "no.such.Name")),
+    );
     expect(replies).toEqual(Array.from({ length: 40 }, (_, index) => index % 2 === 1));
   });
 
-  it("sends and gives back all types that are needed", async () => {
+  it("encodes and decodes all required types", async () => {
     await using daemon = await BusDaemon.start("unix:tmpdir=/tmp");
     using connection = connectTo(daemon.address);
     const properties = { ...listNames, interface: `${DBUS}.Properties` };
@@ -112,42 +114,46 @@ describe("a message bus", () => {
     expect(features).toEqual(["as", expect.any(Array)]);
     const [all] = await connection.call({ ...properties, member: "GetAll", arguments: ["s", DBUS] });
     expect(all).toContainEqual(["Features", features]);
-    // The bus itself takes an a{ss}, and gives a dict of variants with numbers and bytes in it.
+    // The bus accepts an a{ss}, and returns a dict of variants that contain numbers and bytes.
     const environment = [
       ["UNEXPIRED", "é"],
       ["TESTS", ""],
     ];
     const set = { ...listNames, member: "UpdateActivationEnvironment", arguments: ["a{ss}", environment] } as const;
     await expect(connection.call(set)).resolves.toEqual([]);
-    const [who] = await connection.call({ ...listNames, member: "GetConnectionCredentials", arguments: ["s", DBUS] });
-    expect(who).toContainEqual(["ProcessID", ["u", expect.any(Number)]]);
+    const [credentials] = await connection.call({
+      ...listNames,
+      member: "GetConnectionCredentials",
+      arguments: ["s", DBUS],
+    });
+    expect(credentials).toContainEqual(["ProcessID", ["u", expect.any(Number)]]);
   });
 
-  it("says what was objected, and goes on", async () => {
+  it("rejects with the error of a reply, and stays open", async () => {
     await using daemon = await BusDaemon.start("unix:tmpdir=/tmp");
     using connection = connectTo(daemon.address);
-    const wrong = connection.call({ ...listNames, destination: "no.such.Name" });
-    await expect(wrong).rejects.toBeInstanceOf(MethodError);
-    await expect(wrong).rejects.toMatchObject({ errorName: `${DBUS}.Error.ServiceUnknown` });
+    const failing = connection.call({ ...listNames, destination: "no.such.Name" });
+    await expect(failing).rejects.toBeInstanceOf(MethodError);
+    await expect(failing).rejects.toMatchObject({ errorName: `${DBUS}.Error.ServiceUnknown` });
     expect(connection.isOpen).toBe(true);
     await expect(connection.call(listNames)).resolves.toHaveLength(1);
   });
 
-  it("refuses a method by its policy", async () => {
+  it("rejects if the policy of the bus denies a method", async () => {
     const policy = `<deny send_destination="${DBUS}" send_interface="${DBUS}" send_member="ListNames"/>`;
     await using daemon = await BusDaemon.start("unix:tmpdir=/tmp", policy);
     using connection = connectTo(daemon.address);
     await expect(connection.call(listNames)).rejects.toMatchObject({ errorName: `${DBUS}.Error.AccessDenied` });
   });
 
-  it("does not let a user in", async () => {
+  it("rejects and closes if the bus denies the user", async () => {
     await using daemon = await BusDaemon.start("unix:tmpdir=/tmp", '<deny user="*"/>');
     using connection = connectTo(daemon.address);
     await expect(connection.call(listNames)).rejects.toBeInstanceOf(ConnectionError);
     expect(connection.isOpen).toBe(false);
   });
 
-  it("ends, and with it each question", async () => {
+  it("rejects and closes if the bus has stopped", async () => {
     const daemon = await BusDaemon.start("unix:tmpdir=/tmp");
     using connection = connectTo(daemon.address);
     await connection.call(listNames);
@@ -157,15 +163,15 @@ describe("a message bus", () => {
   });
 
   it.each([
-    ["refuses the user", "REJECTED EXTERNAL\r\n"],
-    ["sends what is no message", "OK 0\r\nl\u0002\0\u0001\0\0\0\0\u0001\0\0\0\u0008\0\0\0zzzzzzzz"],
+    ["rejects the user", "REJECTED EXTERNAL\r\n"],
+    ["sends an invalid message", "OK 0\r\nl\u0002\0\u0001\0\0\0\0\u0001\0\0\0\u0008\0\0\0zzzzzzzz"],
     ["hangs up", undefined],
-  ])("is none when it %s", async (_name, said) => {
+  ])("rejects and closes if the bus %s", async (_name, reply) => {
     const path = join(freshDirectory(), "bus");
     const server = createServer((socket) => {
       socket
         .on("error", () => undefined)
-        .on("data", () => (said === undefined ? socket.destroy() : socket.write(said)));
+        .on("data", () => (reply === undefined ? socket.destroy() : socket.write(reply)));
     });
     server.listen(path);
     await once(server, "listening");

@@ -1,4 +1,4 @@
-/** How we ask the Secret Service ourselves, with a real one. */
+/** The client of the Secret Service, tested with a real one. */
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
@@ -9,12 +9,12 @@ import { freshDirectory } from "../support/fresh-directory.ts";
 import { SecretServiceDaemon, secretServiceSkipReason } from "../support/secret-service-daemon.ts";
 
 const DEADLINE = 2_000;
-const ABSENT_ITEM = { service: "unexpired tests", username: "nobody" };
+const ABSENT_ITEM = { service: "unexpired tests", username: "absent" };
 
 const clientAt = (address: string, deadline = DEADLINE) =>
   new Client({ deadline, env: { DBUS_SESSION_BUS_ADDRESS: address } });
 
-/** Passes on what a bus says. Its connections can be cut, or stand still. */
+/** Starts a relay to a bus. Its connections can be cut or held. */
 async function relayTo(address: string) {
   const path = join(freshDirectory(), "bus");
   const sockets = new Set<Socket>();
@@ -47,16 +47,16 @@ async function relayTo(address: string) {
   };
 }
 
-describe("the Secret Service, asked without a package", () => {
-  const reason = secretServiceSkipReason();
-  if (reason !== undefined) return it("answers", (ctx) => ctx.skip(reason));
+describe("SecretService", () => {
+  const skipReason = secretServiceSkipReason();
+  if (skipReason !== undefined) return it("queries the service", (ctx) => ctx.skip(skipReason));
   let daemon: SecretServiceDaemon;
   beforeAll(async () => {
     daemon = await SecretServiceDaemon.start();
   });
   afterAll(() => daemon[Symbol.asyncDispose]());
 
-  it("has one connection for many questions", async () => {
+  it("uses one connection for many queries", async () => {
     using relay = await relayTo(daemon.address);
     const client = clientAt(relay.address);
     await Promise.all(Array.from({ length: 10 }, () => client.assertReady()));
@@ -65,7 +65,7 @@ describe("the Secret Service, asked without a package", () => {
     expect(relay.connections).toBe(1);
   });
 
-  it("has a new connection when the one that it had is gone", async () => {
+  it("reconnects if its connection was closed", async () => {
     using relay = await relayTo(daemon.address);
     const client = clientAt(relay.address);
     await client.assertReady();
@@ -74,7 +74,7 @@ describe("the Secret Service, asked without a package", () => {
     expect(relay.connections).toBe(2);
   });
 
-  it("has a new connection when the one that it had gave no answer", async () => {
+  it("reconnects after a query without a response", async () => {
     using relay = await relayTo(daemon.address);
     const client = clientAt(relay.address, 1_000);
     await client.assertReady();
@@ -84,7 +84,7 @@ describe("the Secret Service, asked without a package", () => {
     expect(relay.connections).toBe(2);
   });
 
-  it("answers again when it has stood still past the deadline", async () => {
+  it("works again after the service was suspended past the deadline", async () => {
     const client = clientAt(daemon.address, 1_000);
     await client.assertReady();
     const { pid } = daemon;
@@ -97,26 +97,26 @@ describe("the Secret Service, asked without a package", () => {
     await expect(client.assertReady()).resolves.toBeUndefined();
   });
 
-  it("is not there where a bus has none, or lets nobody ask", async () => {
+  it("throws no_service if the bus cannot be reached or has no address", async () => {
     await expect(clientAt("unix:path=/nonexistent").assertReady()).rejects.toMatchObject({ reason: "no_service" });
     await expect(clientAt("").assertReady()).rejects.toMatchObject({ reason: "no_service" });
   });
 
-  it.each(["disabled:", "/dev/null"])("is not there where the address is %s", async (address) => {
+  it.each(["disabled:", "/dev/null"])("throws no_service if the address is %s", async (address) => {
     await expect(clientAt(address).assertReady()).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",
       reason: "no_service",
     });
   });
 
-  it("is not known where Node cannot reach the bus, and has nothing to read", async () => {
+  it("passes the check but reads nothing if Node cannot connect to the kind of address", async () => {
     const client = clientAt("unixexec:path=ssh");
     await expect(client.assertReady()).resolves.toBeUndefined();
     await expect(client.get(ABSENT_ITEM)).rejects.toMatchObject({ reason: "no_service" });
     await expect(client.delete(ABSENT_ITEM)).rejects.toMatchObject({ reason: "no_service" });
   });
 
-  it("is locked, and unlocked when another collection is the default one", async () => {
+  it("throws locked until an unlocked collection becomes the default", async () => {
     const client = clientAt(daemon.address);
     await client.assertReady();
     daemon.lock();

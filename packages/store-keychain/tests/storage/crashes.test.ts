@@ -14,7 +14,7 @@ const LIMITS = [
 const repeated = (letter: string, length: number) => letter.repeat(length);
 const partsOf = (length: number, { size }: { size: number }) => Math.ceil((length + 2) / size);
 
-/** Two minutes pass for what a writer had not published. */
+/** Makes unpublished drafts look two minutes old. */
 function ageDrafts(directory: string): void {
   const past = Date.now() / 1000 - 120;
   for (const name of readdirSync(directory, { recursive: true, encoding: "utf8" })) {
@@ -22,23 +22,23 @@ function ageDrafts(directory: string): void {
   }
 }
 
-/** The writer's session, and what came before it. */
+/** The length of the writer's session, and the lengths of the sessions before it. */
 const SAVES = [
-  // The new items are written, and what another program may have left is deleted.
-  { what: "into new items", before: [5_000], length: 5_000 },
-  // As many are overwritten as are needed, and the others deleted.
-  { what: "over longer ones", before: [9_000, 100], length: 5_000 },
-  { what: "over shorter ones", before: [100, 9_000], length: 5_000 },
+  // New items are written.
+  { save: "into new items", before: [5_000], length: 5_000 },
+  // Existing items are overwritten, and those that are no longer needed are deleted.
+  { save: "over a longer session", before: [9_000, 100], length: 5_000 },
+  { save: "over a shorter session", before: [100, 9_000], length: 5_000 },
 ] as const;
 
-describe.each(LIMITS)("a writer that dies with $size $unit for each item", (limit) => {
-  describe.each(SAVES)("$what", ({ before, length }) => {
+describe.each(LIMITS)("a writer that is killed, with $size $unit per item", (limit) => {
+  describe.each(SAVES)("while it saves $save", ({ before, length }) => {
     const parts = partsOf(length, limit);
     const over = partsOf(before.at(-2) ?? length, limit);
     const points = Array.from({ length: Math.max(parts, over) + 1 }, (_, index) => index + 1);
 
-    /** Saves `b`, in a process that ends itself before the change of the keychain with that number. */
-    async function dieAt(killAt: number) {
+    /** Saves `b` in a process that kills itself before its change to the keychain number `killAt`. */
+    async function killWriterAt(killAt: number) {
       const directory = freshDirectory();
       const argument = argumentIn(directory, limit);
       const store = await openStore(argument);
@@ -50,20 +50,23 @@ describe.each(LIMITS)("a writer that dies with $size $unit for each item", (limi
       return { directory, argument };
     }
 
-    it.each(points)("before change %i leaves the old or the new, whole, and nothing else for long", async (point) => {
-      const { directory, argument } = await dieAt(point);
-      const store = await openStore(argument);
-      const found = await store.load();
-      const old = repeated("a", before.at(-1) ?? 0);
-      // What is left to do when it is written is to delete what is left of the longer one, and of another program.
-      expect(found?.value).toBe(point <= Math.max(parts, over) ? old : repeated("b", length));
-      ageDrafts(argument.directory);
-      let version = found?.version;
-      for (const each of ["c", "d"]) version = await store.save(repeated(each, 300), version);
-      expect(await store.load()).toEqual({ value: repeated("d", 300), version });
-      expect(itemFilesIn(directory)).toHaveLength(2);
-      await store.remove();
-      expect(itemFilesIn(directory)).toEqual([]);
-    });
+    it.each(points)(
+      "leaves the complete old or new session, and no items after later saves (before change %i)",
+      async (point) => {
+        const { directory, argument } = await killWriterAt(point);
+        const store = await openStore(argument);
+        const found = await store.load();
+        const old = repeated("a", before.at(-1) ?? 0);
+        // After the last of these changes, the new session is published; only cleanup remains.
+        expect(found?.value).toBe(point <= Math.max(parts, over) ? old : repeated("b", length));
+        ageDrafts(argument.directory);
+        let version = found?.version;
+        for (const each of ["c", "d"]) version = await store.save(repeated(each, 300), version);
+        expect(await store.load()).toEqual({ value: repeated("d", 300), version });
+        expect(itemFilesIn(directory)).toHaveLength(2);
+        await store.remove();
+        expect(itemFilesIn(directory)).toEqual([]);
+      },
+    );
   });
 });

@@ -1,6 +1,6 @@
-/** Processes that share a keychain, in any order of their calls: some stand still for minutes, some die. */
+/** Processes that share a keychain, with their calls in random order; some are suspended for minutes, some die. */
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type Fate, randomFrom, Schedule } from "../../../../verification/end-to-end/support/schedule.ts";
 import {
   ageUnfinishedWrites,
@@ -15,64 +15,72 @@ import {
 
 const TURNS = [0, 1, 2];
 
-/** A test, and what its processes were told. */
-interface Play extends World {
+/** The shared state of one simulation, and the history of its versions. */
+interface Simulation extends World {
   readonly random: (below: number) => number;
   readonly removes: boolean;
-  /** What each version that is known was saved over. */
-  readonly before: Map<string, string>;
-  /** The versions that a save gave. */
+  /** The previous version of each known version. */
+  readonly parents: Map<string, string>;
+  /** The versions that saves returned. */
   readonly saved: string[];
 }
 
-/** What the value says it was saved over. */
-const note = ({ before }: Play, { value, version }: StoredValue) => before.set(version, value.split(" ")[1] ?? "");
+/** Records the previous version, which the value names. */
+const recordParent = ({ parents }: Simulation, { value, version }: StoredValue) =>
+  parents.set(version, value.split(" ")[1] ?? "");
 
-async function work(store: TokenStore, who: number, world: Play): Promise<void> {
+async function work(store: TokenStore, processId: number, world: Simulation): Promise<void> {
   for (const turn of TURNS) {
-    const found = await store.load(); // throws where what is there is damaged
-    if (found) note(world, found);
-    if (world.removes && found && who === 0 && turn === 1) await store.remove();
+    const found = await store.load(); // throws if the session is damaged
+    if (found) recordParent(world, found);
+    if (world.removes && found && processId === 0 && turn === 1) await store.remove();
     else await saveOver(store, found, world);
     if (world.random(4) === 0) ageUnfinishedWrites(world);
   }
 }
 
-async function saveOver(store: TokenStore, found: StoredValue | undefined, world: Play): Promise<void> {
+async function saveOver(store: TokenStore, found: StoredValue | undefined, world: Simulation): Promise<void> {
   const filler = "x".repeat(world.random(5) * ITEM_LIMIT);
   const value = `over ${found?.version ?? "none"} ${filler}`;
   try {
     const version = await store.save(value, found?.version);
-    note(world, { value, version });
+    recordParent(world, { value, version });
     world.saved.push(version);
   } catch (error) {
     if (!(error instanceof StoreConflictError)) throw error;
   }
 }
 
-/** All that was said to be saved stands in one line, from the first to what is stored now. */
-async function checkLine(world: Play, found: StoredValue | undefined): Promise<void> {
-  if (found) note(world, found);
+/** Expects that all saved versions form one line, from the first to the stored one. */
+async function expectSingleLine(world: Simulation, found: StoredValue | undefined): Promise<void> {
+  if (found) recordParent(world, found);
   const line: string[] = [];
-  for (let version = found?.version; version !== undefined && version !== "none"; version = world.before.get(version)) {
+  for (
+    let version = found?.version;
+    version !== undefined && version !== "none";
+    version = world.parents.get(version)
+  ) {
     line.push(version);
   }
   expect(line).toEqual(expect.arrayContaining(world.saved));
 }
 
-async function play(seed: number, { removes = false, ...fate }: Fate & { readonly removes?: boolean }): Promise<void> {
+async function simulate(
+  seed: number,
+  { removes = false, ...fate }: Fate & { readonly removes?: boolean },
+): Promise<void> {
   const random = randomFrom(seed);
-  const world: Play = { ...newWorld(), random, removes, before: new Map(), saved: [] };
+  const world: Simulation = { ...newWorld(), random, removes, parents: new Map(), saved: [] };
   const schedule = new Schedule(random, { ...fate, burst: [1, 5, 60][random(3)] });
-  const open = (who: number) =>
+  const open = (processId: number) =>
     openStore(world, {
-      fs: schedule.of(who, unsyncedFileSystem),
-      backend: schedule.of(who, memoryKeychain(world.items)),
+      fs: schedule.of(processId, unsyncedFileSystem),
+      backend: schedule.of(processId, memoryKeychain(world.items)),
     });
-  await schedule.run([0, 1, 2].map((who) => work(open(who), who, world)));
+  await schedule.run([0, 1, 2].map((processId) => work(open(processId), processId, world)));
   const store = openStore(world);
   const found = await store.load();
-  if (!removes) await checkLine(world, found);
+  if (!removes) await expectSingleLine(world, found);
   ageUnfinishedWrites(world);
   let version = found?.version;
   for (const value of ["last but one", "last"]) version = await store.save(value, version);
@@ -86,7 +94,7 @@ describe.each([
   ["live", {}],
   ["die", { deathOdds: 120 }],
   ["remove", { removes: true }],
-] as const)("processes that %s, in any order of their calls", (_name, fate) => {
+] as const)("processes that %s, with their calls in any order", (_name, fate) => {
   const seeds = Array.from({ length: Number(process.env.SEEDS ?? 60) }, (_, seed) => seed);
-  test.each(seeds)("%i", (seed) => play(seed, fate));
+  it.each(seeds)("keep every save, and leave no items (seed %i)", (seed) => simulate(seed, fate));
 });

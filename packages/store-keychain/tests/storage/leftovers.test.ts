@@ -1,4 +1,4 @@
-/** What must not stay in a keychain, and what is not ours to delete. */
+/** Items that a store must delete from the keychain, and items that it must not. */
 import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -13,7 +13,7 @@ import {
 
 const longValue = "x".repeat(4 * ITEM_LIMIT);
 
-it("removes the items after a gap that somebody made with the system's own program", async () => {
+it("removes the items after a gap that another program has made", async () => {
   const world = newWorld();
   const store = openStore(world);
   const version = await store.save(longValue, undefined);
@@ -24,7 +24,7 @@ it("removes the items after a gap that somebody made with the system's own progr
   expect([...world.items.keys()]).toEqual([]);
 });
 
-it("uses one slot again and again where nothing can be published", async () => {
+it("reuses the same slot if nothing can be published", async () => {
   const world = newWorld();
   const link = () => Promise.reject(Object.assign(new Error("EPERM"), { code: "EPERM" }));
   const store = openStore(world, { fs: { ...unsyncedFileSystem, link } });
@@ -34,7 +34,7 @@ it("uses one slot again and again where nothing can be published", async () => {
   expect(slotsWithItems(world).size).toBe(1);
 });
 
-it("takes nothing apart where a backend that has items is not there", async () => {
+it("removes nothing if the backend that stores the items is missing", async () => {
   const world = newWorld();
   const version = await openStore(world).save("a session", undefined);
   const other = openStore(world, { backend: { ...memoryKeychain(new Map()), name: "another" } });
@@ -42,7 +42,7 @@ it("takes nothing apart where a backend that has items is not there", async () =
   expect(await openStore(world).load()).toEqual({ value: "a session", version });
 });
 
-it("deletes another program's item that it has taken over, and not what that program writes later", async () => {
+it("deletes the item that it has adopted from another program, but not what that program writes later", async () => {
   const world = newWorld();
   world.items.set("ada", "from before");
   const store = openStore(world);
@@ -53,13 +53,13 @@ it("deletes another program's item that it has taken over, and not what that pro
   expect(world.items.get("ada")).toBe("from later");
 });
 
-it("goes on where the items of a removal that was interrupted cannot be reached", async () => {
+it("saves and removes even if the items of an interrupted removal cannot be accessed", async () => {
   const world = newWorld();
   await openStore(world).save("a session", undefined);
   const [chain = ""] = readdirSync(world.directory).filter((name) => name.endsWith(".unexpired"));
   renameSync(join(world.directory, chain), join(world.directory, `${chain}-removed`));
   const items = new Map<string, string>();
-  // The one that was interrupted comes first.
+  // The interrupted removal is listed first.
   const list = async (path: string) => (await unsyncedFileSystem.list(path)).toSorted((a, b) => b.length - a.length);
   const other = openStore(world, {
     fs: { ...unsyncedFileSystem, list },

@@ -1,9 +1,9 @@
-/** Writers that are suspended, or hang, at the worst moment. */
+/** Writers that are suspended, or whose calls hang, at the worst possible moment. */
 import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { StoreConflictError, type TokenStore } from "@unexpired/core";
 import type { FileSystem } from "@unexpired/store-node/chain";
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import type { KeychainBackend } from "../../src/index.ts";
 import {
   ageUnfinishedWrites,
@@ -16,11 +16,11 @@ import {
   type World,
 } from "../support/memory-keychain.ts";
 
-/** The calls, of which the first that matches waits until others have done `meanwhile`. */
+/** Wraps calls so that the first one that matches is suspended until `interruption` has finished. */
 function suspendedBefore<T extends object>(
   calls: T,
   matches: (name: string, args: readonly string[]) => boolean,
-  meanwhile: () => Promise<unknown>,
+  interruption: () => Promise<unknown>,
 ): T {
   let isFirst = true;
   const wrapped = Object.entries(calls).map(([name, call]) => [
@@ -31,7 +31,7 @@ function suspendedBefore<T extends object>(
           const isNow = isFirst && matches(name, args);
           if (isNow) {
             isFirst = false;
-            await meanwhile();
+            await interruption();
           }
           return call(...args);
         },
@@ -39,7 +39,7 @@ function suspendedBefore<T extends object>(
   return Object.fromEntries(wrapped) as T;
 }
 
-/** Saves so many times, shorter and longer sessions by turns; returns the last. */
+/** Saves shorter and longer sessions alternately. Returns the last one. */
 async function saveTimes(store: TokenStore, times: number): Promise<string> {
   let value = "";
   for (let time = 1; time <= times; time++) {
@@ -49,20 +49,20 @@ async function saveTimes(store: TokenStore, times: number): Promise<string> {
   return value;
 }
 
-/** The disk of a process that finds this slot first when it looks for one. */
+/** A file system that lists the files of this slot first, so that a writer tries it first. */
 const preferring = (slot: string): FileSystem => ({
   ...unsyncedFileSystem,
   list: async (path) => (await unsyncedFileSystem.list(path)).toSorted((a) => (a.includes(slot) ? -1 : 1)),
 });
 
-/** The slot that a draft has. */
+/** Returns the slot that a draft has claimed. */
 function claimedSlot(world: World): string {
   const names = readdirSync(world.directory, { recursive: true, encoding: "utf8" });
   const [, slot = ""] = names.map((name) => /slot-([0-9a-f]+)\.[0-9a-f]+$/.exec(name)).find((match) => match) ?? [];
   return slot;
 }
 
-async function checkClean(world: World): Promise<void> {
+async function expectNoLeftovers(world: World): Promise<void> {
   const store = openStore(world);
   ageUnfinishedWrites(world);
   await saveTimes(store, 2);
@@ -75,10 +75,10 @@ const longValue = "mine ".repeat(50);
 const isClaimingSlot = (name: string, [from = "", to = ""]: readonly string[]) =>
   name === "rename" && /slot-[0-9a-f]+$/.test(from) && /slot-[0-9a-f]+\.[0-9a-f]+$/.test(to);
 
-/** When it is published, and nothing is collected. */
+/** The moment after a save is published and before it collects garbage. */
 const isNotifying = (name: string, [path = ""]: readonly string[]) => name === "create" && path.includes("projection-");
 
-test("suspended between two items, and half revoked by a process that died: nobody else gets the slot", async () => {
+it("lets no other writer use its slot if it is suspended between two items and was half revoked", async () => {
   const world = newWorld();
   await saveTimes(openStore(world), 1);
   let value = "";
@@ -93,10 +93,10 @@ test("suspended between two items, and half revoked by a process that died: nobo
   const suspended = openStore(world, { backend });
   await expect(suspended.save(longValue, (await suspended.load())?.version)).rejects.toThrow(StoreConflictError);
   expect((await openStore(world).load())?.value).toBe(value);
-  await checkClean(world);
+  await expectNoLeftovers(world);
 });
 
-test("a call that ends long after its deadline: nobody else gets the slot", async () => {
+it("lets no other writer use its slot if a call ends long after its deadline", async () => {
   const world = newWorld();
   const other = openStore(world);
   await saveTimes(other, 3);
@@ -115,10 +115,12 @@ test("a call that ends long after its deadline: nobody else gets the slot", asyn
   late.open();
   await written.opened;
   expect((await other.load())?.value).toBe(value);
-  await checkClean(world);
+  await expectNoLeftovers(world);
 });
 
-/** A writer that is suspended there, while its draft looks old, by a clock that jumps, to who collects after an earlier save. */
+/**
+ * Suspends a writer at the matching call. Its draft then looks old, so another writer that collects garbage revokes it.
+ */
 async function revokedAt(
   world: World,
   matches: typeof isClaimingSlot,
@@ -146,7 +148,7 @@ async function revokedAt(
   return saving;
 }
 
-test("revoked before it takes a slot: it writes nothing, and that is a conflict", async () => {
+it("writes nothing and fails with a conflict if it is revoked before it claims a slot", async () => {
   const world = newWorld();
   await saveTimes(openStore(world), 3);
   const { set, ...backend } = memoryKeychain(world.items);
@@ -158,19 +160,19 @@ test("revoked before it takes a slot: it writes nothing, and that is a conflict"
   const [saving] = await revokedAt(world, isClaimingSlot, { backend: { ...backend, set: counted } });
   await expect(saving).rejects.toThrow(StoreConflictError);
   expect(writes).toBe(0);
-  await checkClean(world);
+  await expectNoLeftovers(world);
 });
 
-test("revoked before it publishes: a conflict", async () => {
+it("fails with a conflict if it is revoked before it publishes", async () => {
   const world = newWorld();
   await saveTimes(openStore(world), 3);
   const [saving] = await revokedAt(world, (name) => name === "link");
   await expect(saving).rejects.toThrow(StoreConflictError);
   expect((await openStore(world).load())?.value).toBe("other");
-  await checkClean(world);
+  await expectNoLeftovers(world);
 });
 
-test("published, suspended, removed, and another one began: its generations are not collected as old ones", async () => {
+it("does not collect the generations of a new session if its own is removed while it is suspended", async () => {
   const world = newWorld();
   const other = openStore(world);
   await saveTimes(other, 6);
@@ -182,15 +184,15 @@ test("published, suspended, removed, and another one began: its generations are 
   const suspended = openStore(world, { fs });
   await suspended.save(longValue, (await suspended.load())?.version);
   expect((await other.load())?.value).toBe(value);
-  await checkClean(world);
+  await expectNoLeftovers(world);
 });
 
-test("removed while another process finishes a removal that was interrupted: no item stays", async () => {
+it("leaves no item if remove() runs while another process finishes an interrupted removal", async () => {
   const world = newWorld();
   await saveTimes(openStore(world), 2);
   const isRetired = () => !readdirSync(world.directory).some((name) => name.endsWith(".unexpired"));
   const list = (path: string) =>
-    isRetired() ? Promise.reject(new Error("a process that dies")) : unsyncedFileSystem.list(path);
+    isRetired() ? Promise.reject(new Error("simulated crash")) : unsyncedFileSystem.list(path);
   await expect(openStore(world, { fs: { ...unsyncedFileSystem, list } }).remove()).rejects.toThrow();
   const reached = latch();
   const finished = latch();
@@ -222,21 +224,21 @@ test("removed while another process finishes a removal that was interrupted: no 
   expect([...world.items.keys()]).toEqual([]);
 });
 
-test("revoked before it takes a slot, which others use then: their session stays", async () => {
+it("does not damage the session of others that reuse its slot if it is revoked before it claims the slot", async () => {
   const world = newWorld();
   await saveTimes(openStore(world), 3);
   let value = "";
-  const isMakingSure = (name: string, [path = ""]: readonly string[]) => name === "stat" && path.includes("draft-");
-  const fileSystem = suspendedBefore(unsyncedFileSystem, isMakingSure, async () => {
+  const isCheckingDraft = (name: string, [path = ""]: readonly string[]) => name === "stat" && path.includes("draft-");
+  const fileSystem = suspendedBefore(unsyncedFileSystem, isCheckingDraft, async () => {
     value = await saveTimes(openStore(world, { fs: preferring(claimedSlot(world)) }), 2);
   });
   const [saving] = await revokedAt(world, isClaimingSlot, { fileSystem });
   await expect(saving).rejects.toThrow(StoreConflictError);
   expect((await openStore(world).load())?.value).toBe(value);
-  await checkClean(world);
+  await expectNoLeftovers(world);
 });
 
-test("published too late, under a number that was collected, and others use its slot then: their session stays", async () => {
+it("does not damage the session of others that reuse its slot if it publishes under a collected number", async () => {
   const world = newWorld();
   await saveTimes(openStore(world), 1);
   let value = "";
@@ -249,5 +251,5 @@ test("published too late, under a number that was collected, and others use its 
   const suspended = openStore(world, { fs });
   await expect(suspended.save(longValue, (await suspended.load())?.version)).rejects.toThrow(StoreConflictError);
   expect((await openStore(world).load())?.value).toBe(value);
-  await checkClean(world);
+  await expectNoLeftovers(world);
 });

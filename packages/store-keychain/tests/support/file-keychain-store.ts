@@ -7,7 +7,7 @@ import { openStore, type StoreArgument } from "../fixtures/open-keychain-store.t
 
 export const storeModule = new URL("../fixtures/open-keychain-store.ts", import.meta.url);
 
-/** What opens a store over a keychain of files. */
+/** Returns the argument that opens a store over a keychain of files. */
 export const argumentIn = (directory: string, limit?: Limit): StoreArgument => ({
   service: "unexpired tests",
   account: "ada",
@@ -15,10 +15,10 @@ export const argumentIn = (directory: string, limit?: Limit): StoreArgument => (
   backend: { directory: join(directory, "keychain"), limit },
 });
 
-/** The items of a keychain of files. */
+/** Lists the items of a keychain of files. */
 export const itemFilesIn = (directory: string): string[] => readdirSync(join(directory, "keychain")).sort();
 
-/** A store for one case of the kit, over a keychain of files. */
+/** Creates a store over a keychain of files for one case of the contract tests. */
 export function fileKeychainFixture(limit?: Limit): StoreFixture {
   const directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
   const argument = argumentIn(directory, limit);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** An empty directory for one test. */
+/** Creates an empty directory that is removed after the test. */
 export function freshDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));

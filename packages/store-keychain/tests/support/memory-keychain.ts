@@ -1,4 +1,4 @@
-/** A keychain in memory and a disk that is not synced: for stores whose calls a test holds back. */
+/** A keychain in memory and a file system without syncing, for stores whose calls a test delays or reorders. */
 import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import type { TokenStore } from "@unexpired/core";
@@ -8,10 +8,10 @@ import { openKeychainStore } from "../../src/keychain-store.ts";
 import { resolveSettings } from "../../src/options.ts";
 import { freshDirectory } from "./fresh-directory.ts";
 
-/** How many characters an item takes. */
+/** The maximum length of an item in characters. */
 export const ITEM_LIMIT = 100;
 
-/** What the processes of a test share. */
+/** The directory and the keychain that the simulated processes of a test share. */
 export interface World {
   readonly directory: string;
   /** The secrets, by account. */
@@ -31,30 +31,30 @@ export const memoryKeychain = (items: Map<string, string>): KeychainBackend => (
   limit: ITEM_LIMIT,
   get: async (_service, account) => items.get(account),
   set: async (_service, account, secret) => {
-    if (secret.length > ITEM_LIMIT) throw new Error("a secret that is too long");
+    if (secret.length > ITEM_LIMIT) throw new Error("The secret is too long");
     items.set(account, secret);
   },
   delete: async (_service, account) => items.delete(account),
 });
 
-/** What stands between a process and the world. */
+/** The parts of a simulated process that a test replaces. */
 export interface StoreOverrides {
   readonly fs?: FileSystem;
   readonly backend?: KeychainBackend;
   readonly deadline?: number;
 }
 
-/** The store of one process, without the lock: nothing depends on it. */
+/** Opens the store of one process, without the advisory lock, which correctness must not depend on. */
 export function openStore(
   { directory, items }: World,
   { fs = unsyncedFileSystem, backend = memoryKeychain(items), deadline }: StoreOverrides = {},
 ): TokenStore {
   const settings = resolveSettings({ service: "tests", account: "ada", directory, backend, deadline });
-  const load = () => Promise.reject(new Error("not needed"));
+  const load = () => Promise.reject(new Error("No built-in backend is needed"));
   return openKeychainStore(settings, { fs, lock: async () => async () => undefined, loadBackend: load });
 }
 
-/** Two minutes pass for all that is not finished. */
+/** Makes all unfinished writes look two minutes old. */
 export function ageUnfinishedWrites({ directory }: World): void {
   const past = Date.now() / 1000 - 120;
   for (const name of readdirSync(directory, { recursive: true, encoding: "utf8" })) {
@@ -64,11 +64,11 @@ export function ageUnfinishedWrites({ directory }: World): void {
 
 const ITEM_ACCOUNT = /^ada \[unexpired ([0-9a-f]+) \d+\]$/;
 
-/** The slots that have items. */
+/** Returns the slots that have items. */
 export const slotsWithItems = ({ items }: World): Set<string | undefined> =>
   new Set([...items.keys()].map((account) => ITEM_ACCOUNT.exec(account)?.[1]));
 
-/** Something to wait for, and what ends the wait. */
+/** Creates a promise and the function that resolves it. */
 export function latch(): { readonly opened: Promise<void>; open(): void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** What a real Secret Service has to show with each of the packages. */
+/** The tests that each package has to pass with a real Secret Service. */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const PROCESSES = 8;
 const HOUR = 3_600_000;
 const SERVICE = "unexpired tests";
 
-/** Options that start a session of its own. */
+/** The options of a separate session. */
 export interface SessionOptions<Backend = BuiltInBackend> {
   readonly service: string;
   readonly account: string;
@@ -23,7 +23,7 @@ export interface SessionOptions<Backend = BuiltInBackend> {
   readonly backend: Backend;
 }
 
-/** A Secret Service for the tests of one file, and what is in it. */
+/** A Secret Service for the tests of one file, and access to its items. */
 export class RealKeychain {
   readonly directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
   readonly #load = createBackendLoader({ deadline: 3_000 });
@@ -40,7 +40,7 @@ export class RealKeychain {
   }
 
   get service(): SecretServiceDaemon {
-    if (!this.#service) throw new Error("The Secret Service of the tests was not started");
+    if (!this.#service) throw new Error("The Secret Service has not been started");
     return this.#service;
   }
 
@@ -52,12 +52,12 @@ export class RealKeychain {
     return this.#load(name, "write");
   }
 
-  /** All accounts that have items of this session, whichever package wrote them. */
+  /** Returns all accounts that have items of this session, from both packages. */
   accountsOf({ account }: { readonly account: string }): readonly string[] {
     return this.service.accountsOf(SERVICE).filter((each) => each.startsWith(account));
   }
 
-  /** The secrets of a session's items that one package sees. */
+  /** Returns the secrets of a session's items that are visible to one package. */
   async secretsOf(session: { readonly account: string }, name: BuiltInBackend): Promise<readonly string[]> {
     const backend = await this.backend(name);
     const secrets = await Promise.all(this.accountsOf(session).map((account) => backend.get(SERVICE, account)));
@@ -65,11 +65,11 @@ export class RealKeychain {
   }
 }
 
-/** Defines the tests with a keychain for them all, or one that is skipped and says why. */
+/** Defines tests that share one keychain, or a single skipped test that states the reason. */
 export function describeWithRealKeychain(name: string, define: (keychain: RealKeychain) => void): void {
   describe(name, () => {
-    const reason = secretServiceSkipReason() ?? keytarSkipReason();
-    if (reason !== undefined) return it("needs a Secret Service", (ctx) => ctx.skip(reason));
+    const skipReason = secretServiceSkipReason() ?? keytarSkipReason();
+    if (skipReason !== undefined) return it("runs with a Secret Service", (ctx) => ctx.skip(skipReason));
     const keychain = new RealKeychain();
     beforeAll(() => keychain.start());
     afterAll(() => keychain.stop());
@@ -91,19 +91,19 @@ function realKeychainFixture(keychain: RealKeychain, name: BuiltInBackend): Stor
   };
 }
 
-/** The store contract, and the promises about sessions, with one of the packages. */
+/** Defines the contract tests and the session tests for one of the packages. */
 export function describeRealBackend(name: BuiltInBackend): void {
   describeWithRealKeychain(`a real Secret Service with ${name}`, (keychain) => {
     describeTokenStore({ describe, it }, { create: () => realKeychainFixture(keychain, name) });
-    oneExchange(keychain, name);
-    bigSession(keychain, name);
-    takeover(keychain, name);
-    restart(keychain, name);
+    testSingleExchange(keychain, name);
+    testLargeSession(keychain, name);
+    testAdoption(keychain, name);
+    testRestart(keychain, name);
   });
 }
 
-function oneExchange(keychain: RealKeychain, name: BuiltInBackend): void {
-  it(`makes one exchange for ${PROCESSES} processes on an expired session`, async () => {
+function testSingleExchange(keychain: RealKeychain, name: BuiltInBackend): void {
+  it(`makes one exchange if ${PROCESSES} processes find an expired session`, async () => {
     const argument = keychain.newSession(name);
     await using issuer = await startIssuer({ latency: 20 });
     await using tokens = createTokenManager({ store: keychainStore(argument) });
@@ -115,14 +115,14 @@ function oneExchange(keychain: RealKeychain, name: BuiltInBackend): void {
     );
     for (const each of processes) await each.next();
     for (const each of processes) each.send(2 * HOUR);
-    const given = await Promise.all(processes.map((each) => each.next()));
-    expect(new Set(given.map((each) => JSON.stringify(each))).size).toBe(1);
+    const results = await Promise.all(processes.map((each) => each.next()));
+    expect(new Set(results.map((each) => JSON.stringify(each))).size).toBe(1);
     expect(issuer).toMatchObject({ exchanges: 1, revoked: 0 });
   });
 }
 
-function bigSession(keychain: RealKeychain, name: BuiltInBackend): void {
-  it("keeps a session of 64 kB in one item, and none when it is removed", async () => {
+function testLargeSession(keychain: RealKeychain, name: BuiltInBackend): void {
+  it("stores a session of 64 kB in one item, and deletes it with remove()", async () => {
     const session = keychain.newSession(name);
     const value = "0123456789abcdef".repeat(4096);
     const store = keychainStore(session);
@@ -138,31 +138,31 @@ function bigSession(keychain: RealKeychain, name: BuiltInBackend): void {
   });
 }
 
-function takeover(keychain: RealKeychain, name: BuiltInBackend): void {
-  it("takes over what a program without this package has written, and leaves no copy of it", async () => {
+function testAdoption(keychain: RealKeychain, name: BuiltInBackend): void {
+  it("adopts an item of another program, and deletes the original", async () => {
     const { backend: _, ...session } = keychain.newSession(name);
     const backend = await keychain.backend(name);
     await backend.set(session.service, session.account, "from before");
-    const store = keychainStore(session); // names no backend
+    const store = keychainStore(session); // without the `backend` option
     const found = await store.load();
     expect(found?.value).toBe("from before");
     await store.save("ours", found?.version);
-    // It stays in the package that it was in.
+    // It stays with the package that wrote the item.
     expect(await keychain.secretsOf(session, name)).toEqual(['"ours"']);
     expect(keychain.accountsOf(session)).toHaveLength(1);
   });
 }
 
-function restart(keychain: RealKeychain, name: BuiltInBackend): void {
-  it("goes on when the Secret Service was restarted; with keytar says that the program has to be", async () => {
+function testRestart(keychain: RealKeychain, name: BuiltInBackend): void {
+  it("continues after a restart of the Secret Service, or with keytar asks to restart the program", async () => {
     const session = keychain.newSession(name);
     const store = keychainStore(session);
     const version = await store.save("before", undefined);
     await keychain.service.restart();
     if (name === "keytar") {
-      const refused = { reason: "refused", message: expect.stringContaining("Restart this program") };
-      await expect(store.load()).rejects.toMatchObject(refused);
-      await expect(store.save("after", version)).rejects.toMatchObject(refused);
+      const restartError = { reason: "refused", message: expect.stringContaining("Restart this program") };
+      await expect(store.load()).rejects.toMatchObject(restartError);
+      await expect(store.save("after", version)).rejects.toMatchObject(restartError);
     } else {
       expect(await store.load()).toEqual({ value: "before", version });
       const after = await store.save("after", version);

@@ -15,7 +15,7 @@ import type { Task, TaskResult } from "../fixtures/run-task.ts";
 
 const storeModule = new URL("../fixtures/open-keychain-or-file.ts", import.meta.url);
 
-/** All files below a directory. */
+/** Lists all files below a directory. */
 const filesIn = (directory: string): string[] =>
   existsSync(directory)
     ? readdirSync(directory, { recursive: true, withFileTypes: true })
@@ -23,7 +23,7 @@ const filesIn = (directory: string): string[] =>
         .map((entry) => join(entry.parentPath, entry.name))
     : [];
 
-/** A directory for one session: a keychain of files, the session file, and the state beside. */
+/** The directory of one session: a keychain of files, the session file, and the state directory. */
 export class Sandbox {
   readonly directory: string;
 
@@ -31,7 +31,7 @@ export class Sandbox {
     this.directory = directory;
   }
 
-  /** A process that sees such a keychain, as far as one process can be several. */
+  /** Opens the store as a separate process would, with the keychain in the given condition. */
   open(keychain?: SandboxArgument["keychain"]): TokenStore {
     return openStore({ directory: this.directory, keychain });
   }
@@ -44,16 +44,17 @@ export class Sandbox {
     return optionsOf({ directory: this.directory, keychain });
   }
 
-  /** The keychain's store alone, and the file's: another program's, or an earlier version's. */
+  /** The store of a program that uses the keychain only. */
   get keychain(): TokenStore {
     return keychainStore(this.options);
   }
 
+  /** The store of a program that uses the file only. */
   get file(): TokenStore {
     return fileStore(this.options.plainTextFile);
   }
 
-  /** What is stored in each of the two. */
+  /** Returns the session in each of the two stores. */
   async contents(): Promise<{ keychain: string | undefined; file: string | undefined }> {
     return { keychain: (await this.keychain.load())?.value, file: (await this.file.load())?.value };
   }
@@ -62,12 +63,12 @@ export class Sandbox {
     return `${resolveSettings(this.options).statusFile}.place`;
   }
 
-  /** What is remembered. */
+  /** The contents of the location file. */
   get rememberedLocation(): unknown {
     return existsSync(this.#locationPath) ? JSON.parse(readFileSync(this.#locationPath, "utf8")) : undefined;
   }
 
-  /** Remembers something else, as a process would. */
+  /** Records a location, as a process would. */
   remember(location: Location): Promise<void> {
     return new LocationFile(nodeFileSystem, this.#locationPath).replace(location);
   }
@@ -76,7 +77,7 @@ export class Sandbox {
     writeFileSync(this.#locationPath, text);
   }
 
-  /** The files that are not in the keychain of files. */
+  /** All files except the items of the keychain. */
   get filesOutsideKeychain(): readonly string[] {
     return [...filesIn(join(this.directory, "state")), ...filesIn(join(this.directory, "plain"))];
   }
@@ -90,7 +91,7 @@ export class Sandbox {
   }
 }
 
-/** Does it in a process of its own. `undefined`: the process has killed itself. */
+/** Runs a task in a separate process. Returns `undefined` if the process has killed itself. */
 export async function runTask(task: Task, env: NodeJS.ProcessEnv = process.env): Promise<TaskResult | undefined> {
   const program = join(import.meta.dirname, "../fixtures/run-task.ts");
   const child = fork(program, [JSON.stringify(task)], { env: { ...env, NODE_OPTIONS: "" } });
@@ -102,7 +103,7 @@ export async function runTask(task: Task, env: NodeJS.ProcessEnv = process.env):
   return result;
 }
 
-/** A store for one case of the kit. */
+/** Creates a store for one case of the contract tests. */
 export function keychainOrFileFixture(keychain: "works" | "no_service"): StoreFixture {
   const sandbox = new Sandbox();
   const sessionFiles = () => filesIn(join(sandbox.directory, keychain === "works" ? "keychain" : "plain"));

@@ -11,16 +11,16 @@ const IS_NAME_OWNED =
   "dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus.GetNameOwner string:org.freedesktop.secrets >/dev/null";
 const START_DAEMON = [
   'printf "\\n" | gnome-keyring-daemon --unlock --components=secrets >/dev/null',
-  // Whoever asks before it has its name makes D-Bus start another one, which is locked.
+  // A query before the daemon owns its name would make D-Bus start a second daemon, which is locked.
   `until ${IS_NAME_OWNED}; do sleep 0.02; done`,
   'echo "$DBUS_SESSION_BUS_ADDRESS"',
 ].join(" && ");
-/** Starts the service, and once more in place of each process that it is told. */
+/** Starts the service; then, for each process ID on stdin, kills that process and starts the service again. */
 const START_AND_RESTART = `${START_DAEMON} && while read -r pid; do kill -9 "$pid"; while ${IS_NAME_OWNED}; do sleep 0.02; done; ${START_DAEMON}; done`;
 
 const isInstalled = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
 
-/** Why the tests of a real Secret Service cannot run here; `undefined` where they can. */
+/** Returns why the tests with a real Secret Service cannot run here, or `undefined` if they can. */
 export function secretServiceSkipReason(): string | undefined {
   if (process.platform !== "linux") return "not applicable: Linux only";
   if (!isInstalled("dbus-run-session", "--version")) return "needs dbus-run-session: apt-get install dbus";
@@ -29,7 +29,7 @@ export function secretServiceSkipReason(): string | undefined {
   return undefined;
 }
 
-/** Why keytar cannot be used here; compiles it where that is possible. */
+/** Returns why keytar cannot be used here, or `undefined` if it can. Compiles it if it has no binary. */
 export function keytarSkipReason(): string | undefined {
   const folder = dirname(require.resolve("keytar/package.json"));
   const binary = join(folder, "build/Release/keytar.node");
@@ -45,9 +45,8 @@ export function keytarSkipReason(): string | undefined {
   const includes = [`-I${join(...headers)}`, `-I${addon}`];
   const args = [...options, ...includes, ...sources, "-o", built, ...flags.stdout.trim().split(/\s+/)];
   const compiler = spawnSync("g++", args, { encoding: "utf8" });
-  if (compiler.status !== 0)
-    return `needs a compiler that makes keytar: apt-get install g++ (${compiler.stderr ?? ""})`;
-  renameSync(built, binary); // other tests may be at it, too
+  if (compiler.status !== 0) return `needs a compiler for keytar: apt-get install g++ (${compiler.stderr ?? ""})`;
+  renameSync(built, binary); // atomic, because other tests may compile it at the same time
   return undefined;
 }
 
@@ -60,7 +59,7 @@ async function nextLine({ stdout }: ChildProcess): Promise<string> {
   return line.trim();
 }
 
-/** A Secret Service of the tests' own, with an unlocked collection in a home of its own. */
+/** A Secret Service for tests, with an unlocked collection in a separate home directory. */
 export class SecretServiceDaemon implements AsyncDisposable {
   readonly address: string;
   readonly #home: string;
@@ -82,13 +81,15 @@ export class SecretServiceDaemon implements AsyncDisposable {
     return new SecretServiceDaemon(await nextLine(session), { home, session });
   }
 
-  /** Ends the process that answers, and starts another one on the same bus, with the same items. */
+  /** Kills the service's process, and starts a new one on the same bus with the same items. */
   async restart(): Promise<void> {
     this.#session.stdin?.write(`${this.pid}\n`);
     await nextLine(this.#session);
   }
 
-  /** Whose items of `name` it has, whoever wrote them. (keytar's findCredentials ends the process where one is not its own.) */
+  /**
+   * Returns the accounts of a service's items from both packages. (keytar's findCredentials crashes on foreign items.)
+   */
   accountsOf(name: string): string[] {
     const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: this.address };
     const { stdout, stderr } = spawnSync("secret-tool", ["search", "--all", "service", name], {
@@ -105,18 +106,18 @@ export class SecretServiceDaemon implements AsyncDisposable {
     this.#send(SERVICE_PATH, "org.freedesktop.Secret.Service.Lock", [`array:objpath:${SERVICE_PATH}/collection/login`]);
   }
 
-  /** Makes its collection in memory, which is never locked, the default one. */
+  /** Makes the in-memory collection, which is never locked, the default one. */
   useMemoryCollection(): void {
     const args = ["string:default", `objpath:${SERVICE_PATH}/collection/session`];
     this.#send(SERVICE_PATH, "org.freedesktop.Secret.Service.SetAlias", args);
   }
 
-  /** The process that answers. */
+  /** The ID of the service's process. */
   get pid(): number {
-    const answer = this.#send("/org/freedesktop/DBus", "org.freedesktop.DBus.GetConnectionUnixProcessID", [
+    const reply = this.#send("/org/freedesktop/DBus", "org.freedesktop.DBus.GetConnectionUnixProcessID", [
       "string:org.freedesktop.secrets",
     ]);
-    return Number(/uint32 (\d+)/.exec(answer)?.[1]);
+    return Number(/uint32 (\d+)/.exec(reply)?.[1]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
