@@ -27,7 +27,7 @@ describe("keychainOrFile on Linux", () => {
     expect((await sandbox.file.load())?.value).toBe("canary-a");
   });
 
-  it("stores the session in the Secret Service, keeps it there without D-Bus, writes no plain text", async (ctx) => {
+  it("stores the session in the Secret Service, keeps it there without D-Bus, and avoids plain text", async (ctx) => {
     if (skipReason !== undefined) ctx.skip(skipReason);
     using sandbox = new Sandbox();
     await using daemon = await SecretServiceDaemon.start();
