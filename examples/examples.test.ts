@@ -7,12 +7,12 @@ import { createTokenManager, type TokenStore } from "@unexpired/core";
 import { keychainStore } from "@unexpired/store-keychain";
 import { fileStore } from "@unexpired/store-node";
 import { type Issuer, startIssuer, startResourceServer, UNAUTHORIZED } from "@unexpired/testing";
+import { CANARY } from "@unexpired-internal/test-support/canary";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   SecretServiceDaemon,
   secretServiceSkipReason,
 } from "../packages/store-keychain/tests/support/secret-service-daemon.ts";
-import { CANARY } from "../verification/end-to-end/support/canary.ts";
 
 const SECRET = "only for signed-in callers";
 

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { CANARY } from "../verification/end-to-end/support/canary.ts";
+import { CANARY } from "../verification/test-support/canary.ts";
 import { ciProofs, prove } from "./proofs.ts";
 import { root } from "./workspace.ts";
 

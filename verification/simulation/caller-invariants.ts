@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { type SessionEvent, UnexpiredError } from "@unexpired/core";
-import { CANARY } from "../end-to-end/support/canary.ts";
+import { CANARY } from "@unexpired-internal/test-support/canary";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortAccess } from "./tokens.ts";

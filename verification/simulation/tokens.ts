@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { digestOf } from "../../packages/core/src/record/record.ts";
-import { canary } from "../end-to-end/support/canary.ts";
 
 /** The content of a simulated token: `canary-refresh-<account>.<family>.<number>`. */
 export interface Token {

@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { expect, it } from "vitest";
-import { canary } from "../../../verification/end-to-end/support/canary.ts";
 import { StoreError, type TokenManager } from "../src/index.ts";
 import { disk } from "./support/interference.ts";
 import { printed } from "./support/leaks.ts";

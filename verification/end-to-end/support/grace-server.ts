@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { canary } from "./canary.ts";
+import { canary } from "@unexpired-internal/test-support/canary";
 
 /** How a token endpoint treats a refresh token that has been used already. */
 export interface Grace {

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { inspect } from "node:util";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { createAuthorizer, type Origins, type OutgoingRequest, type ResponseInfo } from "../../src/adapter.ts";
 import { perRequest, RefreshFailedError, type RequestTokenOptions, SignInRequiredError } from "../../src/index.ts";
 import { printed } from "../support/leaks.ts";

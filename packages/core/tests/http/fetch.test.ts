@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import {
   createFetch,
   createTokenManager,

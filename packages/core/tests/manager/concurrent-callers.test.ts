@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { settle } from "../../../testing/src/virtual-clock.ts";
 import { disk, gate } from "../support/interference.ts";
 import { startSession, typesOf } from "../support/session.ts";

@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { ConfigurationError, RefreshFailedError } from "../../src/errors.ts";
 import { type Context, initialSession, type Session, stateOf } from "../../src/manager/session.ts";
 import { type Effect, type Event, type Progress, transition } from "../../src/manager/state-machine.ts";

@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { endRecord, parseRecord, serialiseRecord } from "../../src/record/record.ts";
 import { reconcileRecords } from "../../src/session-record.ts";
 import { record, spentOf } from "../support/record.ts";

@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { createTokenManager, fromKeyValue, memoryStore } from "../../src/index.ts";
 import {
   addSpent,

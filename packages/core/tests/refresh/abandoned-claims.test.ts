@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { attempt, LEASE, write } from "../support/interference.ts";
 import { recordOf, SECOND } from "../support/machine.ts";
 import { digest, GOAL, idle, startProtocol, urgent } from "../support/protocol.ts";

@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { StoreConflictError, TokenEndpointError } from "../../src/errors.ts";
 import { classifyError, classifyResponse, type Outcome } from "../../src/refresh/classify.ts";
 import { genericProvider } from "../../src/token-endpoint/providers.ts";

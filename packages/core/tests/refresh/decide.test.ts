@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { digestOf, type SessionRecord } from "../../src/record/record.ts";
 import { type Decision, type DecisionContext, decide } from "../../src/refresh/decide.ts";
 import { genericProvider } from "../../src/token-endpoint/providers.ts";

@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import type { SessionRecord } from "../../src/record/record.ts";
 import { gate } from "../support/interference.ts";
 import { HOUR, NOW, recordOf } from "../support/machine.ts";

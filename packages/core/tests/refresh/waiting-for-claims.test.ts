@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { settle } from "../../../testing/src/virtual-clock.ts";
 import { StoreConflictError } from "../../src/index.ts";
 import { attempt, LEASE, withoutWatch, write } from "../support/interference.ts";

@@ -1,5 +1,5 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { createTokenManager, fromKeyValue, type KeyValue } from "../../src/index.ts";
 import { Issuer } from "../support/issuer.ts";
 import { printed } from "../support/leaks.ts";

@@ -1,4 +1,4 @@
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import type { TokenStore } from "../../src/types.ts";
 

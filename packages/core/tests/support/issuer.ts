@@ -1,4 +1,4 @@
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { TokenEndpointError } from "../../src/errors.ts";
 import type { RefreshContext, TokenResponse, TokenSet } from "../../src/types.ts";
 

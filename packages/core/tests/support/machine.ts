@@ -1,4 +1,4 @@
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { type Context, initialSession, type Session } from "../../src/manager/session.ts";
 import type { SessionRecord } from "../../src/record/record.ts";
 import type { TokenSet } from "../../src/types.ts";

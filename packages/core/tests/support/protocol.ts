@@ -1,4 +1,4 @@
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "../../../testing/src/virtual-clock.ts";
 import { TokenEndpointError } from "../../src/errors.ts";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { createTokenManager, type ProviderProfile, providers, TokenEndpointError } from "../../src/index.ts";
 import { parseOptions } from "../../src/manager/options.ts";
 import { classifyError } from "../../src/refresh/classify.ts";

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { TokenEndpointError } from "../../src/errors.ts";
 import { createTokenManager } from "../../src/index.ts";
 import { type OAuth2RefreshOptions, oauth2Refresh } from "../../src/oauth2.ts";

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
+import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { canary } from "../../../../verification/end-to-end/support/canary.ts";
 import { tokenSetFromResponse } from "../../src/index.ts";
 import { parseRecord, serialiseRecord } from "../../src/record/record.ts";
 import { accountOf, mergeTokenSets, parseTokenResponse, parseTokenSet, secretsOf } from "../../src/tokens/token-set.ts";

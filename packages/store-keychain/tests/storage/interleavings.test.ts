@@ -1,7 +1,7 @@
 /** Processes that share a keychain, with their calls in random order; some are suspended for minutes, some die. */
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
+import { type Fate, randomFrom, Schedule } from "@unexpired-internal/test-support/schedule";
 import { describe, expect, it } from "vitest";
-import { type Fate, randomFrom, Schedule } from "../../../../verification/end-to-end/support/schedule.ts";
 import {
   ageUnfinishedWrites,
   ITEM_LIMIT,
