@@ -1,11 +1,11 @@
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { report } from "./counts-reporter.ts";
 
-test("the counts are the last line, alone", () => {
+it("prints the counts alone on the last line", () => {
   expect(report({ passed: 2, failed: 1, skips: [] })).toEqual(["2 passed, 1 failed"]);
 });
 
-test("skips are listed with their reasons", () => {
+it("lists every skip with its reason", () => {
   const skips = [{ name: "a", reason: "needs a Secret Service", fails: false }];
   expect(report({ passed: 2, failed: 0, skips })).toEqual([
     "skipped: a (needs a Secret Service)",
@@ -14,7 +14,7 @@ test("skips are listed with their reasons", () => {
   ]);
 });
 
-test("a skip that is not allowed counts as failed", () => {
+it("counts a skip that is not allowed as failed", () => {
   const skips = [{ name: "a", reason: "needs a Secret Service", fails: true }];
   expect(report({ passed: 2, failed: 0, skips }).at(-1)).toBe("2 passed, 1 failed");
 });

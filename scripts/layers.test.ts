@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { drawGraph, importsOf, type LayeredPackage, layerProblems } from "./layers.ts";
 
 const layered: LayeredPackage = {
@@ -22,11 +22,11 @@ function graphOf(sources: Readonly<Record<string, string>>, rules = layered) {
 }
 
 describe("the layers of a package", () => {
-  test("hold if every import goes down", () => {
+  it("allows imports that go down", () => {
     expect(graphOf(good).problems).toEqual([]);
   });
 
-  test.each([
+  it.each([
     {
       direction: "up",
       file: "record/load.ts",
@@ -69,17 +69,17 @@ describe("the layers of a package", () => {
       text: 'import "@unexpired/example";',
       expected: "util is not above index",
     },
-  ])("are broken by an import that goes $direction", ({ file, text, expected }) => {
+  ])("rejects an import that goes $direction", ({ file, text, expected }) => {
     const { problems } = graphOf({ ...good, [file]: text });
     expect(problems).toEqual([expect.stringMatching(`^${file} imports .*: ${expected}$`)]);
   });
 
-  test("are broken by a circle, at its arrow up", () => {
+  it("rejects a circle, at its upward import", () => {
     const { problems } = graphOf({ ...good, "util/clock.ts": 'import { run } from "../manager/run.ts";' });
     expect(problems).toEqual(["util/clock.ts imports manager/run.ts: util is not above manager"]);
   });
 
-  test("have every file in one of them", () => {
+  it("requires every file to be in a layer", () => {
     const sources = { ...good, "misc/a.ts": "", "helper.ts": "" };
     expect(graphOf(sources).problems).toEqual([
       "misc/a.ts is in no layer: add it to scripts/layers.ts",
@@ -88,7 +88,7 @@ describe("the layers of a package", () => {
   });
 });
 
-test("the graph is drawn from top to bottom", () => {
+it("draws the graph from top to bottom", () => {
   expect(graphOf(good).drawing.split("\n")).toEqual([
     "  index   → manager, types",
     "  manager → record",

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { inexactVersions, type PackageFacts, packageProblems, textProblems } from "./package-rules.ts";
 
 const good: PackageFacts = {
@@ -36,12 +36,12 @@ const withManifest = (changes: object): PackageFacts => ({ ...good, manifest: { 
 const without = (file: string): PackageFacts => ({ ...good, files: good.files.filter((name) => name !== file) });
 const { name, ...nameless } = good.manifest;
 
-test("a package that agrees has no problems", () => {
+it("finds no problems in a package that follows the rules", () => {
   expect(packageProblems(good)).toEqual([]);
 });
 
-describe("reports the problem and how to fix it", () => {
-  test.each([
+describe("packageProblems", () => {
+  it.each([
     ["a missing file", without("LICENSE"), "add the file LICENSE"],
     ["no test", without("tests/a.test.ts"), "add a test"],
     ["a missing field", { ...good, manifest: nameless }, 'add "name"'],
@@ -54,37 +54,37 @@ describe("reports the problem and how to fix it", () => {
     ["a vanished entry", withManifest({ exports: { ".": "./src/gone.ts" } }), "./src/gone.ts"],
     ["private access", withManifest({ publishConfig: { access: "restricted" } }), '"access":"public"'],
     ["a loose version", withManifest({ devDependencies: { zod: "^4.0.0" } }), "pin zod"],
-  ])("%s", (_, facts, problem) => {
+  ])("names %s", (_, facts, problem) => {
     expect(packageProblems(facts).join("\n")).toContain(problem);
   });
 });
 
-test.each(["^1.0.0", "~1.0.0", "latest", "1.x", ">=1.0.0", "*", "workspace:^", "npm:a@^1.0.0"])(
-  "%s is not exact",
+it.each(["^1.0.0", "~1.0.0", "latest", "1.x", ">=1.0.0", "*", "workspace:^", "npm:a@^1.0.0"])(
+  "treats %s as inexact",
   (version) => {
     expect(inexactVersions({ devDependencies: { a: version } })).toHaveLength(1);
   },
 );
 
-describe("text", () => {
-  const places = ["/Users/me"];
+describe("textProblems", () => {
+  const privatePaths = ["/Users/me"];
 
-  test.each([
+  it.each([
     ["/ro", "ot/secret"],
     ["/Users/", "me/project"],
     ["https://regi", "stry.npmjs.org/"],
     ["https://npm.example/a/", "-/a-1.0.0.tgz"],
-  ])("%s%s is refused", (start, end) => {
-    expect(textProblems(`one line\n  ${start}${end}`, places)).toHaveLength(1);
+  ])("refuses %s%s", (start, end) => {
+    expect(textProblems(`one line\n  ${start}${end}`, privatePaths)).toHaveLength(1);
   });
 
-  test.each([
+  it.each([
     "~/.config",
     "/home/ada/.config",
     "https://example.org/work/page/",
     "src/root/x",
     "https://www.npmjs.com/package/a",
-  ])("%s is fine", (text) => {
-    expect(textProblems(text, places)).toEqual([]);
+  ])("accepts %s", (text) => {
+    expect(textProblems(text, privatePaths)).toEqual([]);
   });
 });

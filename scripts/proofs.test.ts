@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, it } from "vitest";
 import { ciProofs, nightlyProofs, type Proof, prove } from "./proofs.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -12,28 +12,28 @@ function outcomeOf(proofs: readonly Proof[]) {
   return { ...counts, printed };
 }
 
-test("three days in a row play all mutants", () => {
+it("plays all mutants within three days", () => {
   const shares = [0, 1, 2].map((days) => ciProofs(Date.now() + days * DAY)[2]?.at(-1));
   expect(new Set(shares)).toEqual(new Set(["1/3", "2/3", "3/3"]));
 });
 
-test.each([
+it.each([
   ["CI", () => ciProofs(Date.now())],
   ["nightly", nightlyProofs],
-])("each %s run plays other fresh seeds", (_, proofsOf) => {
+])("picks new fresh seeds for each %s run", (_, proofsOf) => {
   const seeds = [proofsOf(), proofsOf()].flat().flatMap((proof) => proof[proof.indexOf("--seed") + 1] ?? []);
   const fresh = seeds.map(Number).filter((seed) => seed >= 1_000_000);
   expect(fresh).toHaveLength(4);
   expect(new Set(fresh).size).toBe(4);
 });
 
-test("a proof that holds is one line: the command that repeats it, and its outcome", () => {
+it("prints one line for a proof that holds: the command that repeats it, and its outcome", () => {
   const { passed, failed, printed } = outcomeOf([["simulate", "--seed", "7", "--runs", "1"]]);
   expect({ passed, failed }).toEqual({ passed: 1, failed: 0 });
   expect(printed).toMatch(/^proof: pnpm simulate --seed 7 --runs 1: No invariant was violated\. \(\d+ s\)\n$/);
 });
 
-test("a proof that fails is printed in full", () => {
+it("prints the full output of a proof that fails", () => {
   const { passed, failed, printed } = outcomeOf([["simulate", "--mutants", "--only", "no such mutant"]]);
   expect({ passed, failed }).toEqual({ passed: 0, failed: 1 });
   expect(printed).toContain("FAILED\n");
