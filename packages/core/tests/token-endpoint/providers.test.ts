@@ -56,7 +56,7 @@ describe("the profiles", () => {
 
   it("are the table of docs/providers.md", () => {
     const text = readFileSync(new URL("../../../../docs/providers.md", import.meta.url), "utf8");
-    const [table = ""] = text.split("## Where the figures come from");
+    const [table = ""] = text.split("## Sources");
     const rows = table.split("\n").filter((line) => /^\| `\w+` +\|/.test(line));
     const cells = rows.map((row) => row.split("|").map((cell) => cell.trim().replaceAll("`", "")));
     expect(cells.map(([, ...cell]) => cell.slice(0, 6))).toEqual(
