@@ -33,18 +33,15 @@ const attemptSchema = z.object({
 export type Attempt = z.infer<typeof attemptSchema>;
 
 const deadSchema = z.object({
-  reason: z.pipe(
-    z.transform((reason) => (reason === "answer_lost" ? "response_lost" : reason)), // the name before the first release
-    z.enum([
-      "no_session",
-      "session_expired",
-      "refresh_token_reused",
-      "response_lost",
-      "revoked",
-      "signed_out",
-      "account_changed",
-    ]),
-  ),
+  reason: z.enum([
+    "no_session",
+    "session_expired",
+    "refresh_token_reused",
+    "response_lost",
+    "revoked",
+    "signed_out",
+    "account_changed",
+  ]),
   /** The digest of the refresh token that the verdict is about. */
   digest: z.optional(z.string()),
 });
