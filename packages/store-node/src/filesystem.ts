@@ -38,12 +38,16 @@ export interface FileSystem {
   resolve(path: string): Promise<string>;
 }
 
-/** Creates a directory, and makes its name and those of the parents it created durable. */
+/**
+ * Creates a directory, and makes its name and those of all directories created above it durable. Its parent's name is
+ * synced as well: the process that created the parent may have failed before it could sync.
+ */
 export async function makeDurableDirectory(fs: FileSystem, path: string): Promise<void> {
-  const topmost = dirname((await fs.makeDirectory(path)) ?? path);
+  const created = (await fs.makeDirectory(path)) ?? path;
+  const shortest = Math.min(dirname(created).length, dirname(dirname(path)).length);
   for (let directory = dirname(path); ; directory = dirname(directory)) {
     await fs.syncDirectory(directory);
-    if (directory === topmost || directory === dirname(directory)) return;
+    if (directory.length <= shortest) return;
   }
 }
 

@@ -339,3 +339,16 @@ it("returns a value whose sync failed only after it has been synced", async () =
   isBroken = false;
   expect((await store.load())?.value).toBe("mine");
 });
+
+it("syncs the name of a session directory that another process created but may have failed to sync (P2)", async () => {
+  const path = freshPath();
+  const synced: string[] = [];
+  const store = storeWith(path, {
+    syncDirectory: async (directory) => {
+      synced.push(directory);
+      await nodeFileSystem.syncDirectory(directory);
+    },
+  });
+  await store.save("start", undefined);
+  expect(synced).toContain(dirname(dirname(path)));
+});
