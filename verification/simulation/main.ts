@@ -12,7 +12,7 @@ import { inParallel, runInWorker } from "./worker-pool.ts";
 const options = parseOptions(process.argv.slice(2));
 const { seed, runs } = options;
 const workers = availableParallelism();
-const MUTANT_RUNS = 40_000; // the rarest takes some 10,000
+const MUTANT_RUNS = 40_000; // how rare a mutant is changes with what seeds mean
 
 if (options.replay) await replay(seed);
 else if (options.mutants) await findMutants();
