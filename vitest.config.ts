@@ -36,7 +36,14 @@ function project(
 const PACK = "verification/end-to-end/support/pack.ts";
 
 const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
-  "store-keychain": ["tests/real-keychain/keytar.test.ts", "tests/real-keychain/two-packages.test.ts"],
+  "store-keychain": [
+    "tests/file-fallback/crashes.test.ts",
+    "tests/real-keychain/keytar.test.ts",
+    "tests/real-keychain/napi-rs.test.ts",
+    "tests/real-keychain/two-packages.test.ts",
+    "tests/store-contract-utf16.test.ts",
+  ],
+  testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
 
 /** A package's tests, and once more for each other version of its client: `"axios-oldest": "npm:axios@1.0.0"`. */
@@ -70,7 +77,7 @@ export default defineConfig({
       project("mutation", "verification/mutation"),
       project("simulation", "verification/simulation"),
       project("end-to-end", "verification/end-to-end", {
-        exhaustive: ["client-versions.test.ts", "kit-runners.test.ts"],
+        exhaustive: ["callers.test.ts", "client-versions.test.ts", "kit-runners.test.ts", "tarballs.test.ts"],
         globalSetup: [join(import.meta.dirname, PACK)],
       }),
     ],

@@ -1,7 +1,7 @@
 /** A task that a child process runs on the store under test, and the messages that it sends. */
 export type Task =
-  /** Increments the stored number `times` times, then sends "done". */
-  | { readonly do: "increment"; readonly times: number }
+  /** Increments the stored number until it did so `times` times or `limit` ms have passed, then sends how often it did. */
+  | { readonly do: "increment"; readonly times: number; readonly limit: number }
   /** Sends "ready". After the first message to it, saves one long value after another and sends the number of each. */
   | { readonly do: "save-forever" }
   /** Saves one value, then sends "saved". */

@@ -31,8 +31,7 @@ const report = (message: unknown) =>
 
 switch (task.do) {
   case "increment":
-    await increment(task.times);
-    await report("done");
+    await report(await increment(task.times, task.limit));
     await finish();
     break;
   case "save-forever":
@@ -63,12 +62,15 @@ async function finish(): Promise<void> {
   process.disconnect();
 }
 
-async function increment(times: number): Promise<void> {
-  for (let done = 0; done < times; ) {
+async function increment(times: number, limit: number): Promise<number> {
+  const end = performance.now() + limit;
+  let done = 0;
+  while (done < times && performance.now() < end) {
     const stored = await store.load();
     const next = String(Number(stored?.value ?? 0) + 1);
     if (await trySave(store, next, stored?.version)) done++;
   }
+  return done;
 }
 
 async function trySave(to: TokenStore, value: string, expected: string | undefined): Promise<boolean> {

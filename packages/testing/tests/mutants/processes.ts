@@ -21,7 +21,7 @@ function lock(path: string): void {
 const lost: readonly Mutant[] = [
   {
     name: "lets other processes save between comparing and setting",
-    caughtBy: "loses no update if 8 processes increment 100 times each",
+    caughtBy: "loses no update if 8 processes increment up to 100 times each",
     clause: "save",
     says: "some saves were accepted but lost.",
     Store: class extends ReferenceStore {
@@ -45,7 +45,7 @@ const lost: readonly Mutant[] = [
   },
   {
     name: "reads the version later than the value",
-    caughtBy: "loses no update if 8 processes increment 100 times each",
+    caughtBy: "loses no update if 8 processes increment up to 100 times each",
     clause: "save",
     says: "some saves were accepted but lost.",
     Store: class extends ReferenceStore {
@@ -58,7 +58,7 @@ const lost: readonly Mutant[] = [
   },
   {
     name: "fails if two processes save concurrently",
-    caughtBy: "loses no update if 8 processes increment 100 times each",
+    caughtBy: "loses no update if 8 processes increment up to 100 times each",
     clause: "save",
     says: "A process that used the store ended with 1: Error: database is locked",
     Store: class extends ReferenceStore {
