@@ -6,7 +6,6 @@ import { CountsReporter } from "./scripts/counts-reporter.ts";
 interface Extra {
   /** Default: all tests below the root. */
   readonly include?: string[];
-  /** The files that run only with `UNEXPIRED_EXHAUSTIVE=1`, as in `.ci/run`: they take minutes. */
   readonly exhaustive?: string[] | undefined;
   readonly globalSetup?: string[];
   /** Other versions of a client in place of the one that is installed under its own name. */
@@ -35,14 +34,27 @@ function project(
 /** Packs the packages once, for the tests that install the tarballs. */
 const PACK = "verification/end-to-end/support/pack.ts";
 
+/** The files that run only with `UNEXPIRED_EXHAUSTIVE=1`, as in `.ci/run`: they take minutes. */
 const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
+  "end-to-end": [
+    "callers.test.ts",
+    "client-versions.test.ts",
+    "keychain-install.test.ts",
+    "kit-runners.test.ts",
+    "tarballs.test.ts",
+  ],
   "store-keychain": [
     "tests/file-fallback/crashes.test.ts",
     "tests/real-keychain/keytar.test.ts",
     "tests/real-keychain/napi-rs.test.ts",
     "tests/real-keychain/two-packages.test.ts",
+    "tests/storage/crashes.test.ts",
+    "tests/store-contract-bytes.test.ts",
     "tests/store-contract-utf16.test.ts",
   ],
+  "store-node": ["tests/processes.test.ts"],
+  "redis-store": ["redis-store.test.ts"],
+  "sqlite-store": ["sqlite-store.test.ts"],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
 
@@ -67,18 +79,20 @@ const examples = readdirSync(join(import.meta.dirname, "examples")).filter((name
 
 export default defineConfig({
   test: {
+    // By default vitest leaves one core unused: of two, that is half.
+    maxWorkers: "100%",
     reporters: ["default", new CountsReporter(leftOut)],
     projects: [
       ...readdirSync(join(import.meta.dirname, "packages")).flatMap(projectsOf),
       project("examples", "examples", { include: ["*.test.ts"] }),
-      ...examples.map((name) => project(name, `examples/${name}`)),
+      ...examples.map((name) => project(name, `examples/${name}`, { exhaustive: EXHAUSTIVE[name] })),
       project("scripts", "scripts"),
       project("fault-injection", "verification/fault-injection"),
       project("mutation", "verification/mutation"),
       project("simulation", "verification/simulation"),
       project("end-to-end", "verification/end-to-end", {
-        exhaustive: ["callers.test.ts", "client-versions.test.ts", "kit-runners.test.ts", "tarballs.test.ts"],
-        globalSetup: [join(import.meta.dirname, PACK)],
+        exhaustive: EXHAUSTIVE["end-to-end"],
+        globalSetup: isExhaustive ? [join(import.meta.dirname, PACK)] : [],
       }),
     ],
   },

@@ -3,7 +3,7 @@ import { inexactVersions, type PackageFacts, packageProblems, textProblems } fro
 
 const good: PackageFacts = {
   folder: "example",
-  files: ["LICENSE", "README.md", "package.json", "src/index.ts", "tests/a.test.ts", "tsconfig.json", "tsup.config.ts"],
+  files: ["LICENSE", "README.md", "package.json", "src/index.ts", "tests/a.test.ts", "tsup.config.ts"],
   manifest: {
     name: "@unexpired/example",
     version: "0.1.0",

@@ -9,7 +9,7 @@ export interface PackageFacts {
   readonly manifest: Readonly<Record<string, unknown>>;
 }
 
-const FILES = ["LICENSE", "README.md", "package.json", "src/index.ts", "tsconfig.json", "tsup.config.ts"];
+const FILES = ["LICENSE", "README.md", "package.json", "src/index.ts", "tsup.config.ts"];
 
 /** The fields in their order; those marked with `?` may be absent, and no others may be there. */
 const FIELDS = [

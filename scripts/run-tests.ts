@@ -1,8 +1,8 @@
 /**
- * Runs all tests, and looks for their tokens in everything that they print. With `UNEXPIRED_EXHAUSTIVE=1` the proofs
- * follow. The last line counts both: `N passed, N failed`.
+ * Runs all tests, and looks for their tokens in everything that they print. With `UNEXPIRED_EXHAUSTIVE=1` the built
+ * packages are checked first, and the proofs follow. The last line counts tests and proofs: `N passed, N failed`.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { CANARY } from "../verification/test-support/canary.ts";
@@ -11,6 +11,12 @@ import { root } from "./workspace.ts";
 
 /** The last line of the tests. It is held back: only the last line of all is to look like this. */
 const COUNTS = /^(\d+) passed, (\d+) failed\n/m;
+
+const isExhaustive = process.env.UNEXPIRED_EXHAUSTIVE === "1";
+if (isExhaustive) {
+  const { status } = spawnSync("pnpm check:built", { cwd: root, shell: true, stdio: "inherit" });
+  if (status !== 0) process.exit(1);
+}
 
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
 const child = spawn(process.execPath, [vitest, "run", ...process.argv.slice(2)], {
@@ -42,7 +48,7 @@ const leaks = code === 0 ? leaksIn(printed) : [];
 if (leaks.length > 0) process.stdout.write(`\nTokens of the tests were printed:\n${leaks.join("")}`);
 
 const print = (text: string) => process.stdout.write(text);
-const proofs = prove(process.env.UNEXPIRED_EXHAUSTIVE === "1" ? ciProofs(Date.now()) : [], print);
+const proofs = prove(isExhaustive ? ciProofs(Date.now()) : [], print);
 const allFailed = (code === 0 ? failed : Math.max(failed, 1)) + leaks.length + proofs.failed;
 print(`${passed + proofs.passed} passed, ${allFailed} failed\n`);
 process.exitCode = allFailed > 0 ? 1 : 0;
