@@ -46,7 +46,7 @@ const agreed = (folder: string) => ({
   sideEffects: false,
   engines: { node: ">=22.12" },
   files: ["dist"],
-  scripts: { build: "tsup", typecheck: "tsc -p .", test: `vitest run --root ../.. --project ${folder}` },
+  scripts: { build: "tsup", test: `vitest run --root ../.. --project ${folder}` },
 });
 
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
