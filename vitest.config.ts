@@ -52,9 +52,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/store-contract-bytes.test.ts",
     "tests/store-contract-utf16.test.ts",
   ],
-  "store-node": ["tests/processes.test.ts"],
   "redis-store": ["redis-store.test.ts"],
-  "sqlite-store": ["sqlite-store.test.ts"],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
 
