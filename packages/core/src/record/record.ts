@@ -148,11 +148,15 @@ export const tryParseRecord = (value: string): SessionRecord | undefined => {
   return parsed.success ? parsed.data : undefined;
 };
 
+/** Before the first release, the reason `response_lost` was called `answer_lost`. */
+const rename = (key: string, value: unknown): unknown =>
+  key === "reason" && value === "answer_lost" ? "response_lost" : value;
+
 const RECOVERY_HINT = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
 
 const tryJson = (value: string): unknown => {
   try {
-    return JSON.parse(value) as unknown;
+    return JSON.parse(value, rename) as unknown;
   } catch {
     return undefined;
   }

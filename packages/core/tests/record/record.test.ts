@@ -65,6 +65,12 @@ describe("the stored string", () => {
     expect(parseRecord(serialiseRecord(ended), "here").dead).toEqual({ reason });
   });
 
+  it("reads the former reason answer_lost as response_lost", () => {
+    const stored = serialiseRecord(record(1, { dead: { reason: "response_lost" } }));
+    const former = stored.replace("response_lost", "answer_lost");
+    expect(parseRecord(former, "here").dead?.reason).toBe("response_lost");
+  });
+
   it("keeps the newest 32 digests, and never the current one", () => {
     const spent = Array.from({ length: 40 }, (_, index) => index).reduce<readonly string[]>(
       (known, generation) => addSpent(known, digestOf(canary("refresh", generation)), undefined),
