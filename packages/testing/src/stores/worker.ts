@@ -7,7 +7,7 @@ import { createTokenManager, type TokenStore, UnexpiredError } from "@unexpired/
 import { oauth2Refresh } from "@unexpired/core/oauth2";
 import type { OpenStore } from "./harness.ts";
 import { dispose } from "./scene.ts";
-import { longValue, numberOf, type Task } from "./tasks.ts";
+import { INCREMENT_TIME, longValue, numberOf, type Task } from "./tasks.ts";
 
 interface Order {
   readonly module: string;
@@ -31,7 +31,7 @@ const report = (message: unknown) =>
 
 switch (task.do) {
   case "increment":
-    await report(await increment(task.times, task.limit));
+    await report(await increment(task.times));
     await finish();
     break;
   case "save-forever":
@@ -62,8 +62,8 @@ async function finish(): Promise<void> {
   process.disconnect();
 }
 
-async function increment(times: number, limit: number): Promise<number> {
-  const end = performance.now() + limit;
+async function increment(times: number): Promise<number> {
+  const end = performance.now() + INCREMENT_TIME;
   let done = 0;
   while (done < times && performance.now() < end) {
     const stored = await store.load();

@@ -5,13 +5,11 @@ import { ConformanceError, expectSuccess, expectThat } from "../../contract.ts";
 import { within } from "../../within.ts";
 import type { Remote } from "../fork.ts";
 import type { StoreScene } from "../scene.ts";
-import { numberOf } from "../tasks.ts";
+import { INCREMENT_TIME, numberOf } from "../tasks.ts";
 import { type StoreCase, saveFirst } from "./case.ts";
 
 const PROCESSES = 8;
 const INCREMENTS = 100;
-/** A slow store does fewer increments, so that the test ends. */
-const INCREMENT_TIME = 20_000; // ms
 const KILLS = 50;
 const READS = 40;
 const TIMEOUT = 20_000; // ms; generous: the operation takes milliseconds
@@ -20,7 +18,7 @@ const increments: StoreCase = {
   name: `loses no update if ${PROCESSES} processes increment up to ${INCREMENTS} times each`,
   needs: ["sharing", "processes"],
   async run(scene) {
-    const start = () => scene.start({ do: "increment", times: INCREMENTS, limit: INCREMENT_TIME });
+    const start = () => scene.start({ do: "increment", times: INCREMENTS });
     const processes = Array.from({ length: PROCESSES }, start);
     let sum = 0;
     for (const each of processes) {

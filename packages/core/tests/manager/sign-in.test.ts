@@ -1,10 +1,9 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { settle } from "../../../testing/src/virtual-clock.ts";
-import { TokenEndpointError, tokenSetFromResponse } from "../../src/index.ts";
+import { memoryStore, type TokenStore, tokenSetFromResponse } from "../../src/index.ts";
 import { disk, gate } from "../support/interference.ts";
-import { printed } from "../support/leaks.ts";
-import { startSession, typesOf } from "../support/session.ts";
+import { startSession } from "../support/session.ts";
 
 const HOUR = 3_600_000;
 
@@ -29,6 +28,31 @@ function openWithUncertainSave(session: ReturnType<typeof startSession>, interve
     throw disk;
   };
   return session.open();
+}
+
+/** A store that holds back its response to the first save, and refuses one of the later ones. */
+function holdingStore(refused: number) {
+  const store = memoryStore();
+  let respond = (): void => undefined;
+  const responded = new Promise<void>((resolve) => {
+    respond = resolve;
+  });
+  let saves = 0;
+  const save: TokenStore["save"] = async (value, expected) => {
+    const number = ++saves;
+    if (number === refused) throw new Error("the disk is full");
+    const version = await store.save(value, expected);
+    if (number === 1) await responded;
+    return version;
+  };
+  const holding: TokenStore = {
+    supports: store.supports,
+    load: () => store.load(),
+    save,
+    remove: () => store.remove(),
+    describe: () => store.describe(),
+  };
+  return { store: holding, respond: () => respond() };
 }
 
 describe("signIn", () => {
@@ -88,51 +112,22 @@ describe("signIn", () => {
   });
 });
 
-describe("signOut", () => {
-  it("leaves a tombstone, revokes, and ends the session of every manager", async () => {
-    const { events, issuer, open, record, signIn } = startSession();
-    const manager = await signIn();
-    const other = open();
-    await other.getAccessToken();
-    await manager.signOut();
-    await settle();
-    expect(other.state).toEqual({ status: "dead", reason: "signed_out" });
-    await expect(other.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
-    expect(await manager.hasSession()).toBe(false);
-    expect((await record()).tokens).toBeUndefined();
-    expect(issuer.revoked.map((set) => set.refreshToken)).toEqual([canary("refresh", 1)]);
-    expect(typesOf(events)).toEqual([]);
-  });
-
-  it("revokes with a given function, or not at all", async () => {
-    const { issuer, signIn } = startSession();
-    const revoked: unknown[] = [];
-    await (await signIn()).signOut({ revoke: async (set) => void revoked.push(set.refreshToken) });
-    await (await signIn()).signOut({ revoke: false });
-    expect(revoked).toEqual([canary("refresh", 1)]);
-    expect(issuer.revoked).toEqual([]);
-  });
-
-  it("signs out even if the revocation fails, and reports that without secrets", async () => {
-    const { signIn } = startSession();
-    const manager = await signIn();
-    const failing = manager.signOut({ revoke: async (set) => Promise.reject(new Error(`no: ${set.refreshToken}`)) });
-    const error: unknown = await failing.catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: "TOKEN_ENDPOINT", cause: { message: "no: [secret]" } });
-    expect(await manager.hasSession()).toBe(false);
-  });
-
-  const secret = canary("refresh", 1);
-
+describe("a sign-in whose save reports late", () => {
   it.each([
-    ["throws a TokenEndpointError", new TokenEndpointError({ sent: true, cause: new Error(secret) })],
-    ["throws another error", new Error(secret)],
-  ])("reports a revoke function that %s, without secrets (P8)", async (_name, failure) => {
-    const revoke = () => {
-      throw failure;
-    };
-    const error: unknown = await (await startSession().signIn()).signOut({ revoke }).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: "TOKEN_ENDPOINT" });
-    expect(printed(error)).not.toContain("canary");
+    ["is saved", 0],
+    ["could not be saved yet", 3],
+  ])("does not replace a rotation of its own session that %s (P2, P3)", async (_name, refused) => {
+    const { store, respond } = holdingStore(refused);
+    const { clock, issuer, open, record } = startSession({ store });
+    const manager = open();
+    const signedIn = manager.signIn({ ...issuer.tokens(), expiresAt: clock.now() + HOUR });
+    await clock.advance(0);
+    const refreshed = await manager.refresh();
+    respond();
+    await signedIn;
+    expect(await manager.getAccessToken()).toBe(refreshed.accessToken);
+    await manager.close();
+    expect((await record()).tokens?.refreshToken).toBe(refreshed.refreshToken);
+    expect(issuer.presented).toHaveLength(1);
   });
 });

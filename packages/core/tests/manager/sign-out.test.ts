@@ -1,0 +1,55 @@
+import { canary } from "@unexpired-internal/test-support/canary";
+import { describe, expect, it } from "vitest";
+import { settle } from "../../../testing/src/virtual-clock.ts";
+import { TokenEndpointError } from "../../src/index.ts";
+import { printed } from "../support/leaks.ts";
+import { startSession, typesOf } from "../support/session.ts";
+
+describe("signOut", () => {
+  it("leaves a tombstone, revokes, and ends the session of every manager", async () => {
+    const { events, issuer, open, record, signIn } = startSession();
+    const manager = await signIn();
+    const other = open();
+    await other.getAccessToken();
+    await manager.signOut();
+    await settle();
+    expect(other.state).toEqual({ status: "dead", reason: "signed_out" });
+    await expect(other.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+    expect(await manager.hasSession()).toBe(false);
+    expect((await record()).tokens).toBeUndefined();
+    expect(issuer.revoked.map((set) => set.refreshToken)).toEqual([canary("refresh", 1)]);
+    expect(typesOf(events)).toEqual([]);
+  });
+
+  it("revokes with a given function, or not at all", async () => {
+    const { issuer, signIn } = startSession();
+    const revoked: unknown[] = [];
+    await (await signIn()).signOut({ revoke: async (set) => void revoked.push(set.refreshToken) });
+    await (await signIn()).signOut({ revoke: false });
+    expect(revoked).toEqual([canary("refresh", 1)]);
+    expect(issuer.revoked).toEqual([]);
+  });
+
+  it("signs out even if the revocation fails, and reports that without secrets", async () => {
+    const { signIn } = startSession();
+    const manager = await signIn();
+    const failing = manager.signOut({ revoke: async (set) => Promise.reject(new Error(`no: ${set.refreshToken}`)) });
+    const error: unknown = await failing.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "TOKEN_ENDPOINT", cause: { message: "no: [secret]" } });
+    expect(await manager.hasSession()).toBe(false);
+  });
+
+  const secret = canary("refresh", 1);
+
+  it.each([
+    ["throws a TokenEndpointError", new TokenEndpointError({ sent: true, cause: new Error(secret) })],
+    ["throws another error", new Error(secret)],
+  ])("reports a revoke function that %s, without secrets (P8)", async (_name, failure) => {
+    const revoke = () => {
+      throw failure;
+    };
+    const error: unknown = await (await startSession().signIn()).signOut({ revoke }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "TOKEN_ENDPOINT" });
+    expect(printed(error)).not.toContain("canary");
+  });
+});
