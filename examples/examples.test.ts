@@ -8,11 +8,8 @@ import { keychainStore } from "@unexpired/store-keychain";
 import { fileStore } from "@unexpired/store-node";
 import { type Issuer, startIssuer, startResourceServer, UNAUTHORIZED } from "@unexpired/testing";
 import { CANARY } from "@unexpired-internal/test-support/canary";
+import { SecretServiceDaemon, secretServiceSkipReason } from "@unexpired-internal/test-support/secret-service-daemon";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  SecretServiceDaemon,
-  secretServiceSkipReason,
-} from "../packages/store-keychain/tests/support/secret-service-daemon.ts";
 
 const SECRET = "only for signed-in callers";
 

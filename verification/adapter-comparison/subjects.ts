@@ -1,10 +1,15 @@
 import type { TokenManager, TokenSource } from "@unexpired/core";
 import type { AdapterHarness } from "@unexpired/testing";
+import {
+  axiosHarness,
+  axiosWith,
+  fetchHarness,
+  gotHarness,
+  gotWith,
+  ofetchHarness,
+  ofetchWith,
+} from "@unexpired-internal/test-support/adapter-harnesses";
 import type { FetchOptions } from "ofetch";
-import { httpHarness as axiosHarness, harnessWith as axiosWith } from "../../packages/adapter-axios/tests/harness.ts";
-import { gotHarness, harnessWith as gotWith } from "../../packages/adapter-got/tests/harness.ts";
-import { ofetchHarness, harnessWith as ofetchWith } from "../../packages/adapter-ofetch/tests/harness.ts";
-import { fetchHarness } from "../../packages/testing/tests/adapters/fetch-harness.ts";
 import { useAuthRefresh } from "./recipes/axios-auth-refresh.ts";
 import { useQueue } from "./recipes/axios-queue.ts";
 import { extendAsDocumented } from "./recipes/got-sample.ts";

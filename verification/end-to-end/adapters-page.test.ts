@@ -2,11 +2,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { adapterCases } from "@unexpired/testing";
+import {
+  axiosHarness,
+  fetchHarness,
+  gotHarness,
+  ofetchHarness,
+} from "@unexpired-internal/test-support/adapter-harnesses";
 import { expect, it } from "vitest";
-import { httpHarness } from "../../packages/adapter-axios/tests/harness.ts";
-import { gotHarness } from "../../packages/adapter-got/tests/harness.ts";
-import { ofetchHarness } from "../../packages/adapter-ofetch/tests/harness.ts";
-import { fetchHarness } from "../../packages/testing/tests/adapters/fetch-harness.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/adapters.md"), "utf8");
 const [, section = ""] = page.split("\n## Bodies\n");
@@ -19,7 +21,7 @@ const rows = section
 
 it("has a row for each kind of body, with each client's behavior", () => {
   const kinds = adapterCases.flatMap(({ sends }) => sends ?? []);
-  const harnesses = [fetchHarness, httpHarness, ofetchHarness, gotHarness];
+  const harnesses = [fetchHarness, axiosHarness, ofetchHarness, gotHarness];
   const words = { repeated: "yes", once: "no" };
   const expected = kinds.map((kind) => [
     kind,

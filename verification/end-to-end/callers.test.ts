@@ -5,12 +5,12 @@ import { withTokens as ofetchWithTokens } from "@unexpired/adapter-ofetch";
 import { createFetch, createTokenManager, type TokenManager } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
 import { startResourceServer, UNAUTHORIZED } from "@unexpired/testing";
+import { type AuthorizationServer, startAuthorizationServer } from "@unexpired-internal/demo/authorization-server";
 import { canary } from "@unexpired-internal/test-support/canary";
 import axios from "axios";
 import got from "got";
 import { ofetch } from "ofetch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AuthorizationServer, startAuthorizationServer } from "../../examples/demo/authorization-server.ts";
 
 const CALLERS = 1_000;
 

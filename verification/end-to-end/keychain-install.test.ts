@@ -1,11 +1,8 @@
 /** Tests the keychain store as npm installs it on a machine without a compiler, with a real Secret Service. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { SecretServiceDaemon, secretServiceSkipReason } from "@unexpired-internal/test-support/secret-service-daemon";
 import { describe, expect, inject, it } from "vitest";
-import {
-  SecretServiceDaemon,
-  secretServiceSkipReason,
-} from "../../packages/store-keychain/tests/support/secret-service-daemon.ts";
 import { Consumer } from "./support/consumer.ts";
 
 const program = `

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTokenManager } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
+import { type Api, startApi } from "@unexpired-internal/demo/api";
+import { type AuthorizationServer, startAuthorizationServer } from "@unexpired-internal/demo/authorization-server";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Api, startApi } from "../../examples/demo/api.ts";
-import { type AuthorizationServer, startAuthorizationServer } from "../../examples/demo/authorization-server.ts";
 
 let directory: string;
 let server: AuthorizationServer;

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTokenManager } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
+import { startApi } from "@unexpired-internal/demo/api";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startApi } from "../../examples/demo/api.ts";
 import { type Grace, type GraceServer, type Hold, startGraceServer } from "./support/grace-server.ts";
 
 const OTHERS = 4;

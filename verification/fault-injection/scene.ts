@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTokenManager, type ProviderProfile } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
-import { type Api, startApi } from "../../examples/demo/api.ts";
-import { type AuthorizationServer, startAuthorizationServer } from "../../examples/demo/authorization-server.ts";
+import { type Api, startApi } from "@unexpired-internal/demo/api";
+import { type AuthorizationServer, startAuthorizationServer } from "@unexpired-internal/demo/authorization-server";
 import { startGraceServer } from "../end-to-end/support/grace-server.ts";
 import { NOBODY } from "./rights.ts";
 

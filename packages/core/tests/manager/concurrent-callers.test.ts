@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { expect, it } from "vitest";
-import { settle } from "../../../testing/src/virtual-clock.ts";
 import { disk, gate } from "../support/interference.ts";
 import { startSession, typesOf } from "../support/session.ts";
 

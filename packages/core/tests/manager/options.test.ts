@@ -1,5 +1,5 @@
+import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it, vi } from "vitest";
-import { VirtualClock } from "../../../testing/src/virtual-clock.ts";
 import { createTokenManager, memoryStore, type TokenManagerOptions, type TokenSet } from "../../src/index.ts";
 import { parseOptions } from "../../src/manager/options.ts";
 import { genericProvider } from "../../src/token-endpoint/providers.ts";

@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { settle } from "../../../testing/src/virtual-clock.ts";
 import { TokenEndpointError } from "../../src/index.ts";
 import { gate, withoutWatch, write } from "../support/interference.ts";
 import { startSession } from "../support/session.ts";

@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { settle } from "../../../testing/src/virtual-clock.ts";
 import { memoryStore, type TokenStore, tokenSetFromResponse } from "../../src/index.ts";
 import { disk, gate } from "../support/interference.ts";
 import { startSession } from "../support/session.ts";

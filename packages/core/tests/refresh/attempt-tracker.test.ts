@@ -1,5 +1,5 @@
+import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { VirtualClock } from "../../../testing/src/virtual-clock.ts";
 import type { Attempt } from "../../src/record/record.ts";
 import { AttemptTracker } from "../../src/refresh/attempt-tracker.ts";
 import type { TokenStore } from "../../src/types.ts";

@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { settle } from "../../../testing/src/virtual-clock.ts";
 import { TokenEndpointError } from "../../src/index.ts";
 import { attempt, withoutWatch, write } from "../support/interference.ts";
 import { NOW, recordOf, SECOND } from "../support/machine.ts";

@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { settle } from "../../../testing/src/virtual-clock.ts";
 import { disk, gate } from "../support/interference.ts";
 import { NOW, SECOND } from "../support/machine.ts";
 import { digest, GOAL, startProtocol, urgent } from "../support/protocol.ts";

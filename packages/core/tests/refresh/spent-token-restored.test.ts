@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { settle } from "../../../testing/src/virtual-clock.ts";
 import type { Attempt } from "../../src/record/record.ts";
 import { digestOf } from "../../src/record/record.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";

@@ -1,5 +1,5 @@
 import { canary } from "@unexpired-internal/test-support/canary";
-import { VirtualClock } from "../../../testing/src/virtual-clock.ts";
+import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { TokenEndpointError } from "../../src/errors.ts";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";

@@ -1,4 +1,4 @@
-import { VirtualClock } from "../../../testing/src/virtual-clock.ts";
+import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import {
   createTokenManager,
   memoryStore,

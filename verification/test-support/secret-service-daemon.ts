@@ -1,0 +1,4 @@
+export {
+  SecretServiceDaemon,
+  secretServiceSkipReason,
+} from "../../packages/store-keychain/tests/support/secret-service-daemon.ts";
