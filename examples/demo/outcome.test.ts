@@ -29,7 +29,7 @@ it.each([
   [6, 4],
   [20, 10],
   [60, 26],
-])("allows for %d seconds at most %d exchanges", (seconds, most) => {
+])("allows, in %d seconds, at most %d exchanges", (seconds, most) => {
   expect(mostExchanges(seconds)).toBe(most);
 });
 

@@ -15,7 +15,7 @@ export class Trap {
     this.#sessionPath = sessionPath;
   }
 
-  /** Whether the trap is set at this step, so that the caller can do the step by halves. */
+  /** Whether the trap is set at this step, so that the caller can do only half of the step. */
   isSetAt(step: string): boolean {
     return !this.#isSprung && this.#config?.point === `${this.phase}/${step}`;
   }

@@ -90,7 +90,7 @@ const each: [string, UnexpiredError, string, string][] = [
 ];
 
 describe("each error", () => {
-  it.each(each)("%s: %s", (name, error, ...[code, message]) => {
+  it.each(each)("has a name, a code and a message: %s", (name, error, ...[code, message]) => {
     expect(error).toMatchObject({ name, code, message });
     expect(error).toBeInstanceOf(UnexpiredError);
     expect(error).toBeInstanceOf(Error);
@@ -191,19 +191,19 @@ describe("isAuthError", () => {
     ],
     ["the same, wrapped by a client", wrapped(new RefreshFailedError(AT)), false],
     [
-      "a wrong client",
+      "a rejected client",
       new ConfigurationError("x", { cause: new TokenEndpointError({ status: 401, sent: true }) }),
       false,
     ],
     ["the token endpoint's own 401", new TokenEndpointError({ status: 401, sent: true }), false],
-    ["the store's", new StoreError("STORE_UNREADABLE", store), false],
+    ["a store error", new StoreError("STORE_UNREADABLE", store), false],
     ["an error that is its own cause", cyclic, false],
     ["undefined", undefined, false],
     ["null", null, false],
     ["a number", 401, false],
     ["a string", "401", false],
-    ["null response", { response: null }, false],
-  ])("%s", (_name, error, expected) => {
+    ["a null response", { response: null }, false],
+  ])("recognizes only a rejected token or a required sign-in: %s", (_name, error, expected) => {
     expect(isAuthError(error)).toBe(expected);
   });
 });

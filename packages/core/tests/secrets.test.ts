@@ -15,7 +15,7 @@ const careless = () =>
 
 type Session = ReturnType<typeof startSession>;
 
-/** Ways to make a session fail, and what the caller is left with. */
+/** Ways to make a session fail; each returns what the caller receives. */
 const mishaps: Record<string, (session: Session, manager: TokenManager) => Promise<unknown>> = {
   "a refresh function that throws its request": ({ issuer }, manager) => {
     issuer.next(careless, { before: true });

@@ -31,7 +31,7 @@ const authorizer = (origins: Origins = [origin], tokens = source()) => createAut
 const tokenFor = async (by: ReturnType<typeof authorizer>, url: string, options: Partial<OutgoingRequest> = {}) =>
   (await by.authorize({ url: new URL(url), ...options }))?.header.replace(/^Bearer /, "");
 
-/** The token that a request to `origin` is sent once more with. */
+/** The token with which a request to `origin` is retried. */
 async function tokenAfter(
   by: ReturnType<typeof authorizer>,
   answer: Partial<ResponseInfo<string>> = {},
@@ -41,7 +41,7 @@ async function tokenAfter(
   return (await authorization?.renew({ response: "", status: 401, headers: {}, ...answer }))?.replace(/^Bearer /, "");
 }
 
-describe("where tokens go (P9)", () => {
+describe("the origins option (P9)", () => {
   it.each([
     ["the origin", `${origin}/path?q=1`, token],
     ["its default port, spelled out", `${origin}:443/`, token],
@@ -50,33 +50,33 @@ describe("where tokens go (P9)", () => {
     ["another scheme", "http://api.example.com/", undefined],
     ["a subdomain", "https://x.api.example.com/", undefined],
     ["the parent domain", "https://example.com/", undefined],
-    ["a suffix of it", "https://api.example.com.evil.example/", undefined],
-    ["it as user information", "https://api.example.com@evil.example/", undefined],
-    ["it as user information and password", "https://api.example.com:443@evil.example/", undefined],
+    ["the host as a prefix", "https://api.example.com.evil.example/", undefined],
+    ["the host as user information", "https://api.example.com@evil.example/", undefined],
+    ["the origin as user information and password", "https://api.example.com:443@evil.example/", undefined],
     ["a user name", "https://me@api.example.com/", undefined],
     ["a password alone", "https://:mine@api.example.com/", undefined],
-    ["it in a path", "https://evil.example/https://api.example.com", undefined],
+    ["the origin in a path", "https://evil.example/https://api.example.com", undefined],
     ["a trailing dot", "https://api.example.com./", undefined],
     ["a data URL", "data:text/plain,x", undefined],
-  ])("%s: %s", async (_name, url, expected) => {
+  ])("decides by the exact origin: %s, %s", async (_name, url, expected) => {
     expect(await tokenFor(authorizer(), url)).toBe(expected);
   });
 
-  it("is fixed when attached", async () => {
+  it("is copied, so that later changes have no effect", async () => {
     const origins = [origin];
     const fixed = authorizer(origins);
     origins.push("https://evil.example");
     expect(await tokenFor(fixed, "https://evil.example")).toBeUndefined();
   });
 
-  it("may be a predicate over the whole URL", async () => {
+  it("accepts a predicate over the whole URL", async () => {
     const predicate = authorizer((url) => url.pathname.startsWith("/api/"));
     expect(await tokenFor(predicate, "https://a.example/api/x")).toBe(token);
     expect(await tokenFor(predicate, "https://a.example/other")).toBeUndefined();
   });
 
   it.each([[() => Promise.resolve(false)], [() => "yes"], [() => 1], [() => undefined]])(
-    "attaches no token if a predicate returns anything but true: %s",
+    "allows nothing if a predicate returns anything but true: %s",
     async (predicate) => {
       expect(await tokenFor(authorizer(predicate as never), origin)).toBeUndefined();
     },
@@ -101,30 +101,30 @@ describe("where tokens go (P9)", () => {
     ["a file", ["file:///canary"], /^origins\[0\]: /],
     ["a number", [7], /^origins\[0\]: .* not a number\.$/],
     ["a URL object", [new URL(origin)], /^origins\[0\]: /],
-  ])("%s is a TypeError, without its value", (_name, origins, message) => {
+  ])("rejects %s with a TypeError that does not quote it", (_name, origins, message) => {
     const make = () => authorizer(origins as Origins);
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);
     expect(make).not.toThrow(/canary/);
   });
 
-  it("takes an origin with a trailing slash, and in capitals", async () => {
+  it("accepts an origin in capitals with a trailing slash", async () => {
     expect(await tokenFor(authorizer(["HTTPS://API.example.com:443/"]), origin)).toBe(token);
   });
 });
 
-describe("what is attached", () => {
-  it.each(["Bearer", "bearer", "BEARER"])("a token of type %s", async (tokenType) => {
+describe("authorize", () => {
+  it.each(["Bearer", "bearer", "BEARER"])("attaches a token of type %s", async (tokenType) => {
     expect(await tokenFor(authorizer([origin], source({ tokenType })), origin)).toBe(token);
   });
 
-  it("none of another type", async () => {
+  it("rejects a token of another type", async () => {
     const pending = tokenFor(authorizer([origin], source({ tokenType: "DPoP" })), origin);
     await expect(pending).rejects.toMatchObject({ code: "CONFIGURATION", message: expect.stringContaining('"DPoP"') });
   });
 
   it.each(["\n", "\0", "é\u0100", "\ud800", "\u007f"])(
-    "none that a client would quote in an error: %j (P8)",
+    "rejects a token that a client would quote in an error: %j (P8)",
     async (bad) => {
       const accessToken = `${token}${bad}`;
       const first = await tokenFor(authorizer([origin], source({ accessToken })), origin).catch((error) => error);
@@ -139,59 +139,54 @@ describe("what is attached", () => {
 
 describe("a 401 (P10, P11)", () => {
   it.each<[string, Partial<ResponseInfo<string>>, string | undefined, number]>([
-    ["is replaced", {}, newer, 1],
+    ["is retried with a new token", {}, newer, 1],
+    ["for an invalid token is retried", { headers: { "www-authenticate": 'Bearer error="invalid_token"' } }, newer, 1],
+    ["without a challenge is retried", { headers: {} }, newer, 1],
     [
-      "about an invalid token is replaced",
-      { headers: { "www-authenticate": 'Bearer error="invalid_token"' } },
-      newer,
-      1,
-    ],
-    ["without a header is replaced", { headers: {} }, newer, 1],
-    [
-      "about scope is not",
+      "for insufficient scope is not retried",
       { headers: { "www-authenticate": 'Bearer realm="a", error="insufficient_scope"' } },
       undefined,
       0,
     ],
     [
-      "about scope, in Headers, is not",
+      "for insufficient scope, in a Headers object, is not retried",
       { headers: new Headers({ "WWW-Authenticate": "Bearer error=insufficient_scope" }) },
       undefined,
       0,
     ],
     [
-      "that mentions scope in its description is replaced",
+      "that mentions scope in its description is retried",
       { headers: { "www-authenticate": 'Bearer error="invalid_token", error_description="no insufficient_scope"' } },
       newer,
       1,
     ],
-    ["from elsewhere is not", { url: "https://evil.example" }, undefined, 0],
-    ["from where the client does not tell is replaced", { url: "" }, newer, 1],
-    ["for a stream renews, for the next call", { body: Readable.from(["x"]) }, undefined, 1],
-    ["for a web stream renews, for the next call", { body: new Blob(["x"]).stream() }, undefined, 1],
-    ["for an iterator renews, for the next call", { body: ["x"].values() }, undefined, 1],
-    ["for a body that only has a field called pipe is replaced", { body: { pipe: "x", next: 1 } }, newer, 1],
-    ["after a redirect is replaced", { url: `${origin}/moved` }, newer, 1],
-    ["after a redirect of a HEAD is replaced", { url: `${origin}/moved`, method: "head" }, newer, 1],
-    ["after a redirect of a POST renews, for the next call", { url: `${origin}/moved`, method: "post" }, undefined, 1],
-    ["of a POST is replaced", { url: `${origin}/#part`, method: "POST" }, newer, 1],
-    ["for a form is replaced", { body: new FormData() }, newer, 1],
-    ["is not: 403", { status: 403 }, undefined, 0],
-    ["is not: 200", { status: 200 }, undefined, 0],
-    ["is not: 407", { status: 407 }, undefined, 0],
+    ["from another origin is not retried", { url: "https://evil.example" }, undefined, 0],
+    ["from an unknown URL is retried", { url: "" }, newer, 1],
+    ["for a stream renews the token for the next call", { body: Readable.from(["x"]) }, undefined, 1],
+    ["for a web stream renews the token for the next call", { body: new Blob(["x"]).stream() }, undefined, 1],
+    ["for an iterator renews the token for the next call", { body: ["x"].values() }, undefined, 1],
+    ["for a body with a mere field called pipe is retried", { body: { pipe: "x", next: 1 } }, newer, 1],
+    ["after a redirect is retried", { url: `${origin}/moved` }, newer, 1],
+    ["after a redirect of a HEAD is retried", { url: `${origin}/moved`, method: "head" }, newer, 1],
+    ["after a redirect of a POST renews for the next call", { url: `${origin}/moved`, method: "post" }, undefined, 1],
+    ["for a POST is retried", { url: `${origin}/#part`, method: "POST" }, newer, 1],
+    ["for a form is retried", { body: new FormData() }, newer, 1],
+    ["is not assumed for status 403", { status: 403 }, undefined, 0],
+    ["is not assumed for status 200", { status: 200 }, undefined, 0],
+    ["is not assumed for status 407", { status: 407 }, undefined, 0],
   ])("%s", async (_name, given, ...[expected, asked]) => {
     const tokens = source();
     expect(await tokenAfter(authorizer([origin], tokens), given)).toBe(expected);
     expect(tokens.asked).toEqual(Array(asked).fill(token));
   });
 
-  it("is the caller's if the token was just obtained", async () => {
+  it("is returned to the caller if the token was just obtained", async () => {
     const renewed = new RefreshFailedError(0, { reason: "just_obtained" });
     expect(await tokenAfter(authorizer([origin], source({ renewed })))).toBeUndefined();
   });
 
   it.each([new RefreshFailedError(0), new SignInRequiredError("revoked"), new Error("other")])(
-    "throws %s",
+    "causes a rejection if the refresh fails: %s",
     async (renewed) => {
       const failing = authorizer([origin], source({ renewed }));
       await expect(tokenAfter(failing)).rejects.toBe(renewed);
@@ -209,7 +204,7 @@ describe("isUnauthorized", () => {
       .then((authorization) => authorization?.renew({ response: "", status: 401, headers: {}, ...answer }));
   };
 
-  it("decides in place of the status", async () => {
+  it("takes precedence over the status", async () => {
     expect(await asking({})).toBeUndefined();
     expect(await asking({ status: 200, response: "refused" })).toBe(`Bearer ${newer}`);
     const headers = new Headers({ "www-authenticate": 'Bearer error="insufficient_scope"' });
@@ -221,7 +216,7 @@ describe("isUnauthorized", () => {
   });
 });
 
-describe("without origins", () => {
+describe("an authorizer without origins", () => {
   const make = (baseURL?: string) => createAuthorizer(source(), { baseURL });
 
   it("uses the origin of the base URL", async () => {
@@ -229,7 +224,7 @@ describe("without origins", () => {
     expect(await tokenFor(make(`${origin}/v1`), "https://evil.example")).toBeUndefined();
   });
 
-  it.each([undefined, "", "/api", "canary"])("a base URL of %j is a TypeError", (baseURL) => {
+  it.each([undefined, "", "/api", "canary"])("rejects a base URL of %j", (baseURL) => {
     expect(() => make(baseURL)).toThrow(/^origins: needed, because the(re is no base URL| base URL is not absolute)\./);
     expect(() => make(baseURL)).not.toThrow(/canary/);
   });
@@ -241,7 +236,7 @@ describe("a redirect", () => {
     ["https://api.example.com/not/b", false],
     ["http://api.example.com/b", false],
     ["https://other.example.com/b", false],
-  ])("to %s: %s", (to, expected) => {
+  ])("to %s may be followed: %s", (to, expected) => {
     const by = authorizer(({ pathname }) => !pathname.startsWith("/not"));
     expect(by.mayFollow(new URL(`${origin}/a`), new URL(to))).toBe(expected);
   });
@@ -250,11 +245,11 @@ describe("a redirect", () => {
 describe("a single request", () => {
   const other = source({ accessToken: canary("access", "other"), renewed: canary("access", "other-2") });
 
-  it("goes without the token", async () => {
+  it("can be sent without a token", async () => {
     expect(await tokenFor(authorizer(), origin, perRequest({ tokens: false }))).toBeUndefined();
   });
 
-  it("has another manager's, to the same origins, which renews it", async () => {
+  it("can use the tokens of another manager, for the same origins", async () => {
     const tokens = source();
     const by = authorizer([origin], tokens);
     expect(await tokenFor(by, origin, perRequest({ tokens: other }))).toBe(canary("access", "other"));
@@ -263,7 +258,7 @@ describe("a single request", () => {
     expect([tokens.asked, other.asked]).toEqual([[], [canary("access", "other")]]);
   });
 
-  it("is not sent again; the token is renewed for the next call", async () => {
+  it("can be excluded from retries; the token is then renewed for the next call", async () => {
     const tokens = source();
     expect(await tokenAfter(authorizer([origin], tokens), {}, { retry: false })).toBeUndefined();
     expect(tokens.asked).toEqual([token]);

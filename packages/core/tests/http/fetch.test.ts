@@ -29,19 +29,19 @@ async function start(script: readonly Handler[], refresh?: RefreshFunction) {
   return { ...server, issuer, manager, fetchWithTokens, authorizations, [Symbol.asyncDispose]: dispose };
 }
 
-describe("attaching", () => {
+describe("fetch with tokens", () => {
   it.each<[string, (url: string) => [RequestInfo | URL, RequestInit?]]>([
     ["a string", (url) => [url]],
     ["a URL", (url) => [new URL(url)]],
     ["a Request", (url) => [new Request(url, { headers: { "x-own": "1" } })]],
     ["headers as an object", (url) => [url, { headers: { "x-own": "1" } }]],
     ["headers as an array", (url) => [url, { headers: [["x-own", "1"]] }]],
-    ["Headers", (url) => [url, { headers: new Headers({ "x-own": "1" }) }]],
+    ["a Headers object", (url) => [url, { headers: new Headers({ "x-own": "1" }) }]],
     [
       "a Request and init",
       (url) => [new Request(url, { method: "PUT" }), { method: "POST", headers: { "x-own": "1" } }],
     ],
-  ])("to %s", async (_name, toArguments) => {
+  ])("attaches the token to a call with %s", async (_name, toArguments) => {
     await using api = await start([ok]);
     const [input, init] = toArguments(`${api.origin}/path?q=1`);
     expect((await api.fetchWithTokens(input, init)).status).toBe(200);
@@ -50,7 +50,7 @@ describe("attaching", () => {
     if (init?.headers || input instanceof Request) expect(api.received[0]?.headers["x-own"]).toBe("1");
   });
 
-  it("leaves the caller's headers as they were", async () => {
+  it("leaves the caller's headers unchanged", async () => {
     await using api = await start([ok]);
     const headers = new Headers();
     const request = new Request(api.origin);
@@ -63,7 +63,7 @@ describe("attaching", () => {
     ["object", { AUTHORIZATION: "Basic own" }],
     ["array", [["authorization", "Basic own"]]],
     ["Headers", new Headers({ Authorization: "Basic own" })],
-  ])("not to a request with an Authorization of its own (%s), whose 401 is the caller's", async (_name, headers) => {
+  ])("keeps the caller's own Authorization (%s), and returns its 401", async (_name, headers) => {
     await using api = await start([rejected]);
     for (const call of [
       () => api.fetchWithTokens(api.origin, { headers }),
@@ -76,13 +76,13 @@ describe("attaching", () => {
     expect(api.issuer.presented).toEqual([]);
   });
 
-  it("where init's headers replace a Request's own Authorization", async () => {
+  it("attaches the token if init's headers replace a Request's own Authorization", async () => {
     await using api = await start([ok]);
     await api.fetchWithTokens(new Request(api.origin, { headers: { authorization: "Basic own" } }), { headers: {} });
     expect(api.authorizations()).toEqual([bearer(1)]);
   });
 
-  it("asks for no token, and gives fetch's own error, for a relative URL", async () => {
+  it("requests no token for a relative URL, and rejects with fetch's own error", async () => {
     await using api = await start([ok]);
     const own = await fetch("/relative").catch((error: unknown) => error);
     const ours = await api.fetchWithTokens("/relative").catch((error: unknown) => error);
@@ -101,7 +101,7 @@ describe("attaching", () => {
     expect(other.received).toEqual([]);
   });
 
-  it("takes signal: null for none, also over a Request's own", async () => {
+  it("treats signal: null as no signal, even if the Request has one", async () => {
     await using api = await start([ok]);
     const aborted = AbortSignal.abort();
     expect((await api.fetchWithTokens(api.origin, { signal: null })).status).toBe(200);
@@ -115,7 +115,7 @@ describe("attaching", () => {
 });
 
 describe("a 401 (P10)", () => {
-  it("costs one exchange and one more request, with the newer token", async () => {
+  it("causes one exchange and one retry with the new token", async () => {
     await using api = await start([rejected, ok]);
     const response = await api.fetchWithTokens(api.origin);
     expect([response.status, await response.text()]).toEqual([200, "fine"]);
@@ -123,7 +123,7 @@ describe("a 401 (P10)", () => {
     expect(api.issuer.presented).toEqual([canary("refresh", 1)]);
   });
 
-  it("twice is the caller's", async () => {
+  it("is returned to the caller if the retry is rejected, too", async () => {
     await using api = await start([rejected]);
     const response = await api.fetchWithTokens(api.origin);
     expect([response.status, await response.text()]).toEqual([401, "no"]);
@@ -131,7 +131,7 @@ describe("a 401 (P10)", () => {
     expect(api.issuer.presented).toHaveLength(1);
   });
 
-  it("for a token that was just obtained is the caller's: sent once, nothing exchanged", async () => {
+  it("is returned without a retry or an exchange if the token was just obtained", async () => {
     await using api = await start([rejected]);
     await api.manager.refresh();
     const response = await api.fetchWithTokens(api.origin);
@@ -144,14 +144,14 @@ describe("a 401 (P10)", () => {
     'Bearer error="insufficient_scope"',
     "Bearer realm=x, error=insufficient_scope",
     'bearer ERROR = "insufficient_scope"',
-  ])("%s is the caller's", async (challenge) => {
+  ])("is returned to the caller if the challenge is %s", async (challenge) => {
     await using api = await start([answer(401, "no", { "www-authenticate": challenge })]);
     expect((await api.fetchWithTokens(api.origin)).status).toBe(401);
     expect(api.received).toHaveLength(1);
     expect(api.issuer.presented).toEqual([]);
   });
 
-  it("that comes late is retried with the token obtained in the meantime, without an exchange", async () => {
+  it("is retried without an exchange if the token was refreshed in the meantime", async () => {
     let release = () => {};
     const late: Handler = (response, received) => {
       release = () => rejected(response, received);
@@ -166,7 +166,7 @@ describe("a 401 (P10)", () => {
     expect(api.issuer.presented).toHaveLength(1);
   });
 
-  it("a hundred times at once costs one exchange", async () => {
+  it("causes one exchange if a hundred concurrent calls receive it", async () => {
     const onlyNewer: Handler = (response, received) =>
       (received.headers.authorization === bearer(1) ? rejected : ok)(response, received);
     await using api = await start([onlyNewer]);
@@ -177,7 +177,7 @@ describe("a 401 (P10)", () => {
     expect(api.received.length).toBeLessThanOrEqual(200);
   });
 
-  it("ends the wait, and not the exchange, of a caller who aborts", async () => {
+  it("is no longer waited for by a caller that aborts, while the exchange continues", async () => {
     let finish = () => {};
     const issuer = new Issuer();
     const gate = new Promise<void>((resolve) => {
@@ -204,7 +204,7 @@ describe("a 401 (P10)", () => {
     ["REFRESH_FAILED", { sent: false }],
     ["CONFIGURATION", { error: "invalid_client", status: 401, sent: true }],
     ["SIGN_IN_REQUIRED", { error: "invalid_grant", status: 400, sent: true }],
-  ])("rejects with %s if the endpoint failed with %o", async (code, details) => {
+  ])("causes a rejection with %s if the endpoint fails with %o", async (code, details) => {
     await using api = await start([rejected], async () => {
       throw new TokenEndpointError(details);
     });
@@ -212,7 +212,7 @@ describe("a 401 (P10)", () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it("frees the connection of a response that no caller gets", async () => {
+  it("has its body canceled if no caller receives it", async () => {
     await using api = await start([rejected], async () => {
       throw new TokenEndpointError({ sent: false });
     });
@@ -223,10 +223,10 @@ describe("a 401 (P10)", () => {
     };
     const fetchWithTokens = createFetch(api.manager, { origins: [api.origin], fetch: keep });
     await expect(fetchWithTokens(api.origin)).rejects.toMatchObject({ code: "REFRESH_FAILED" });
-    expect(await seen[0]?.body?.getReader().closed).toBeUndefined(); // cancelled, hence closed
+    expect(await seen[0]?.body?.getReader().closed).toBeUndefined(); // canceled, and therefore closed
   });
 
-  it("without a session rejects before anything is sent", async () => {
+  it("does not occur without a session: the call rejects before anything is sent", async () => {
     await using api = await start([ok]);
     await api.manager.signOut({ revoke: false });
     await expect(api.fetchWithTokens(api.origin)).rejects.toMatchObject({
@@ -237,7 +237,7 @@ describe("a 401 (P10)", () => {
   });
 });
 
-describe("bodies (P11)", () => {
+describe("a call with a body (P11)", () => {
   const form = new FormData();
   form.set("field", "body");
   const bytes = new TextEncoder().encode("body");
@@ -252,7 +252,7 @@ describe("bodies (P11)", () => {
     ["Request over a stream", (url) => [streaming(url)]],
     ["Request with init's body", (url) => [new Request(url, { method: "POST", body: "other" }), { body: "body" }]],
     ["none", (url) => [url, { method: "DELETE" }]],
-  ])("%s is sent twice, the same", async (name, toArguments) => {
+  ])("sends it again unchanged after a 401: %s", async (name, toArguments) => {
     await using api = await start([rejected, ok]);
     expect((await api.fetchWithTokens(...toArguments(api.origin))).status).toBe(200);
     const plain = api.received.map(({ body }) => body.replaceAll(/formdata-\S+/g, ""));
@@ -271,7 +271,7 @@ describe("bodies (P11)", () => {
   it.each<[string, () => unknown]>([
     ["ReadableStream", stream],
     ["async iterable", iterate],
-  ])("%s is sent once; the 401 is the caller's, and the next call has a new token", async (_name, toBody) => {
+  ])("sends it once, and returns the 401; the next call has a new token: %s", async (_name, toBody) => {
     await using api = await start([rejected, ok]);
     const init = { method: "POST", body: toBody(), duplex: "half" } as RequestInit;
     const response = await api.fetchWithTokens(api.origin, init);
@@ -292,8 +292,8 @@ describe("bodies (P11)", () => {
   });
 });
 
-describe("other places (P9)", () => {
-  it("get no token, and their 401 costs no exchange", async () => {
+describe("fetch with tokens, by origin (P9)", () => {
+  it("sends no token to another origin, and makes no exchange for its 401", async () => {
     await using api = await start([ok]);
     await using other = await startServer(rejected);
     const fetchWithTokens = createFetch(api.manager, { origins: [api.origin, "https://api.example.com"] });
@@ -309,11 +309,11 @@ describe("other places (P9)", () => {
     expect(api.issuer.presented).toEqual([]);
   });
 
-  it.each([302, 307, 308])("get none after a %s, and their 401 costs no exchange", async (status) => {
+  it.each([302, 307, 308])("drops the token if a %s changes the origin, and returns its 401", async (status) => {
     await using other = await startServer(rejected);
     const redirect: Handler = (response) => response.writeHead(status, { location: other.origin }).end();
     await using api = await start([redirect]);
-    const wide = createFetch(api.manager, { origins: [api.origin, other.origin] }); // allowed, and yet without the token
+    const wide = createFetch(api.manager, { origins: [api.origin, other.origin] }); // allowed, but without the token
     for (const send of [api.fetchWithTokens, wide]) {
       const response = await send(api.origin, { method: "POST", body: "body" });
       expect([response.status, await response.text()]).toEqual([401, "no"]);
@@ -323,14 +323,14 @@ describe("other places (P9)", () => {
     expect(api.issuer.presented).toEqual([]);
   });
 
-  it("a redirect within the origin keeps the token and the 401 rule", async () => {
+  it("keeps the token and the retry after a redirect within the origin", async () => {
     const redirect: Handler = (response) => response.writeHead(307, { location: "/next" }).end();
     await using api = await start([redirect, rejected, redirect, ok]);
     expect((await api.fetchWithTokens(api.origin)).status).toBe(200);
     expect(api.authorizations()).toEqual([bearer(1), bearer(1), bearer(2), bearer(2)]);
   });
 
-  it("a URL with user information is fetch's own error, which holds no token", async () => {
+  it("rejects a URL with user information with fetch's own error, which contains no token", async () => {
     await using api = await start([ok]);
     await using trap = await listen(createServer());
     const url = `http://${new URL(api.origin).host}@127.0.0.1:${trap.port}`;
@@ -340,11 +340,11 @@ describe("other places (P9)", () => {
   });
 });
 
-describe("an API that says it otherwise", () => {
+describe("isUnauthorized", () => {
   const refused = answer(200, '{"errors":["UNAUTHENTICATED"]}');
   const isUnauthorized = async (response: Response) => (await response.clone().text()).includes("UNAUTHENTICATED");
 
-  it("is believed, in place of the status", async () => {
+  it("takes precedence over the status", async () => {
     await using api = await start([refused, ok, rejected]);
     const send = createFetch(api.manager, { origins: [api.origin], isUnauthorized });
     expect(await (await send(api.origin)).text()).toBe("fine");
@@ -353,7 +353,7 @@ describe("an API that says it otherwise", () => {
     expect(api.authorizations()).toEqual([bearer(1), bearer(2), bearer(2)]);
   });
 
-  it("throws what the function throws", async () => {
+  it("makes the call reject with its exception", async () => {
     await using api = await start([ok]);
     const isUnauthorized = () => {
       throw new RangeError("mine");
@@ -364,7 +364,7 @@ describe("an API that says it otherwise", () => {
 });
 
 describe("a single request", () => {
-  it("goes without the token, or is not sent again", async () => {
+  it("can be sent without a token, or without a retry", async () => {
     await using api = await start([rejected, rejected]);
     expect((await api.fetchWithTokens(api.origin, perRequest({ tokens: false }))).status).toBe(401);
     expect(api.issuer.presented).toEqual([]);
@@ -374,19 +374,19 @@ describe("a single request", () => {
   });
 });
 
-describe("options", () => {
+describe("createFetch", () => {
   const source = createTokenManager();
   it.each<[string, unknown, RegExp]>([
     ["no options", undefined, /^createFetch: expected an object of options, not undefined/],
     ["no origins", {}, /^origins: expected an array of origins or a function, not undefined\.$/],
-    ["fetch", { origins: [], fetch: "x" }, /^fetch: expected a function, not a string\.$/],
+    ["a fetch of another type", { origins: [], fetch: "x" }, /^fetch: expected a function, not a string\.$/],
     [
-      "isUnauthorized",
+      "an isUnauthorized of another type",
       { origins: [], isUnauthorized: true },
       /^isUnauthorized: expected a function from a Response to/,
     ],
     ["a misspelt option", { origins: [], fetc: fetch }, /^fetc: unknown option/],
-  ])("%s", (_name, options, message) => {
+  ])("throws a TypeError for %s", (_name, options, message) => {
     expect(() => createFetch(source, options as never)).toThrow(TypeError);
     expect(() => createFetch(source, options as never)).toThrow(message);
   });

@@ -8,7 +8,7 @@ import { describeType } from "../../src/util/describe-type.ts";
 const refresh = async () => ({ access_token: "x" });
 const tokens: TokenSet = { accessToken: "opaque", tokenType: "Bearer", extra: {} };
 
-describe("a bad option is a TypeError that names it and never shows its value", () => {
+describe("an invalid option", () => {
   const store = memoryStore();
   it.each<[string, unknown, RegExp]>([
     ["store", "canary", /a TokenStore, such as fileStore\(\{ path \}\), not a string\.$/],
@@ -53,7 +53,7 @@ describe("a bad option is a TypeError that names it and never shows its value", 
     ["refreshwindow", 1, /unknown option\. Supported: store, refresh, /],
     ["constructor", 1, /unknown option/],
     ["toString", () => "canary", /unknown option/],
-  ])("%s: %o", (name, value, message) => {
+  ])("causes a TypeError that names it and never shows its value: %s, %o", (name, value, message) => {
     const make = () => createTokenManager({ [name]: value } as TokenManagerOptions);
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);
@@ -66,14 +66,14 @@ describe("a bad option is a TypeError that names it and never shows its value", 
     ["canary", "a string"],
     [[], "an array"],
     [() => {}, "a function"],
-  ])("options that are %s", (given, type) => {
+  ])("causes a TypeError if it replaces the options object: %o", (given, type) => {
     expect(() => createTokenManager(given as TokenManagerOptions)).toThrow(
       new TypeError(`createTokenManager: expected an object of options, not ${type}.`),
     );
   });
 });
 
-describe("good options", () => {
+describe("valid options", () => {
   class Store {
     readonly #inner = memoryStore();
     readonly supports = this.#inner.supports;
@@ -95,18 +95,18 @@ describe("good options", () => {
       "all undefined",
       { store: undefined, refresh: undefined, refreshWindow: undefined, clock: undefined, account: undefined },
     ],
-    ["an instance of a class for a store", { store: new Store() }],
+    ["an instance of a class as the store", { store: new Store() }],
     ["a store with watch and holder", { store: { ...memoryStore(), holder: { id: "1", isGone: async () => false } } }],
     ["window 0", { refreshWindow: 0 }],
     ["window Infinity: a fifth of each lifetime", { refreshWindow: Number.POSITIVE_INFINITY }],
     ["no profile fields", { provider: {} }],
     ["a deadline", { refresh: Object.assign(async () => refresh(), { timeout: 1 }) }],
     ["no deadline", { refresh: Object.assign(async () => refresh(), { timeout: undefined }) }],
-  ])("%s", (_name, given) => {
+  ])("are accepted: %s", (_name, given) => {
     expect(() => createTokenManager(given)).not.toThrow();
   });
 
-  it("are completed", () => {
+  it("are completed with the defaults", () => {
     const { rules, profile, refresh: none } = parseOptions({});
     expect(rules).toEqual({ canRefresh: false, refreshWindow: 300_000, background: true, staleIfError: false });
     expect(profile).toEqual(genericProvider);
@@ -118,14 +118,14 @@ describe("good options", () => {
     });
   });
 
-  it("keep the defaults for what is undefined in a profile or a clock", () => {
+  it("keep the defaults of undefined members of a profile or a clock", () => {
     const given = { provider: { graceSeconds: 30, terminalCodes: undefined }, clock: { now: undefined } };
     const { profile, clock } = parseOptions(given as unknown as TokenManagerOptions);
     expect(profile).toEqual({ ...genericProvider, graceSeconds: 30 });
     expect(clock.now()).toBeTypeOf("number");
   });
 
-  it("take a clock whose functions belong to a class and need their this", () => {
+  it("may include a clock whose methods need their `this`", () => {
     class Clock {
       #time = 42;
       now() {
@@ -141,12 +141,12 @@ describe("good options", () => {
     expect(virtual.keepingAlive).toBe(0);
   });
 
-  it.each([[7], [null], [{}], [Promise.resolve("x")]])("an account of %o is the caller's mistake", (name) => {
+  it.each([[7], [null], [{}], [Promise.resolve("x")]])("do not allow %o as an account", (name) => {
     const { account } = parseOptions({ account: (() => name) as never });
     expect(() => account(tokens)).toThrow(/^account: expected to return a string or undefined, not /);
   });
 
-  it("an account may be unknown", () => {
+  it("may include an account function that returns undefined", () => {
     expect(parseOptions({ account: () => undefined }).account(tokens)).toBeUndefined();
     expect(parseOptions({ account: ({ accessToken }) => accessToken }).account(tokens)).toBe("opaque");
   });

@@ -39,10 +39,14 @@ describe("the state of a session", () => {
     ],
     ["1 ms before the window", [loaded(recordOf()), { now: WINDOW - 1 }], { status: "valid", expiresAt: END }],
     ["at the window", [loaded(recordOf()), { now: WINDOW }], { status: "near-expiry", expiresAt: END, usable: true }],
-    ["1 ms before its end", [loaded(recordOf()), { now: END - 1 }], { status: "near-expiry", usable: true }],
-    ["at its end", [loaded(recordOf()), { now: END }], { status: "near-expiry", usable: false }],
-    ["1 ms before a fifth of a short life", [loaded(short), { now: NOW + 8 * MINUTE - 1 }], { status: "valid" }],
-    ["at a fifth of a short life", [loaded(short), { now: NOW + 8 * MINUTE }], { status: "near-expiry" }],
+    ["1 ms before its expiry", [loaded(recordOf()), { now: END - 1 }], { status: "near-expiry", usable: true }],
+    ["at its expiry", [loaded(recordOf()), { now: END }], { status: "near-expiry", usable: false }],
+    [
+      "1 ms before the last fifth of a short lifetime",
+      [loaded(short), { now: NOW + 8 * MINUTE - 1 }],
+      { status: "valid" },
+    ],
+    ["at the last fifth of a short lifetime", [loaded(short), { now: NOW + 8 * MINUTE }], { status: "near-expiry" }],
     [
       "in the window, without a refresh function",
       [loaded(recordOf()), { now: WINDOW, canRefresh: false }],
@@ -50,21 +54,25 @@ describe("the state of a session", () => {
     ],
     ["in the window, without a refresh token", [loaded(unrenewable), { now: WINDOW }], { status: "valid" }],
     [
-      "ended, without a refresh token",
+      "expired, without a refresh token",
       [loaded(unrenewable), { now: END }],
       { status: "dead", reason: "session_expired" },
     ],
-    ["of unknown end, renewed", [loaded(endless()), { now: END }], { status: "valid", expiresAt: undefined }],
-    ["of unknown end, signed in", [loaded(endless({ renewed: undefined }))], { status: "near-expiry", usable: true }],
+    ["of unknown expiry, renewed", [loaded(endless()), { now: END }], { status: "valid", expiresAt: undefined }],
     [
-      "renewing here",
+      "of unknown expiry, signed in",
+      [loaded(endless({ renewed: undefined }))],
+      { status: "near-expiry", usable: true },
+    ],
+    [
+      "renewing in this process",
       [loaded(recordOf(), { isRenewing: true })],
       { status: "refreshing", expiresAt: END, usable: true },
     ],
-    ["claimed elsewhere", [loaded(claimed)], { status: "refreshing", expiresAt: END, usable: true }],
-    ["claimed elsewhere, ended", [loaded(claimed), { now: END }], { status: "refreshing", usable: false }],
+    ["claimed by another process", [loaded(claimed)], { status: "refreshing", expiresAt: END, usable: true }],
+    ["claimed by another process, expired", [loaded(claimed), { now: END }], { status: "refreshing", usable: false }],
     ["after a failed attempt", [loaded(recordOf({ attempt: attempt(1, { status: "failed" }) }))], { status: "valid" }],
-    ["refused by a server", [loaded(recordOf(), { rejected: ACCESS })], { status: "near-expiry", usable: false }],
+    ["rejected by a server", [loaded(recordOf(), { rejected: ACCESS })], { status: "near-expiry", usable: false }],
     [
       "too new to be renewed",
       [loaded(recordOf(), { noClockRefreshUntil: HOUR + 1 }), { now: WINDOW }],
@@ -75,52 +83,56 @@ describe("the state of a session", () => {
       [loaded(recordOf(), { noClockRefreshUntil: HOUR }), { now: WINDOW }],
       { status: "near-expiry" },
     ],
-  ])("%s", (_name, [session, more], expected) => {
+  ])("matches the record and the time: %s", (_name, [session, more], expected) => {
     const state = stateOf(session, conditions(more));
     if (expected) expect(state).toMatchObject(expected);
     else expect(state).toBeUndefined();
   });
 });
 
-describe("the time until which a token is handed out unseen", () => {
+describe("validUntil", () => {
   const NEVER = Number.NEGATIVE_INFINITY;
 
   it.each<[string, Case, number]>([
-    ["ends where the window begins", [loaded(recordOf())], WINDOW],
+    ["is the start of the window", [loaded(recordOf())], WINDOW],
     [
-      "ends so, whatever the time is",
+      "is the start of the window, whatever the time is",
       [loaded(recordOf(), { noClockRefreshUntil: 2 * HOUR }), { now: END, monotonic: 0 }],
       WINDOW,
     ],
-    ["ends with a token that cannot be renewed", [loaded(unrenewable)], END],
-    ["does not end with a token that was renewed and has no end", [loaded(endless())], Number.POSITIVE_INFINITY],
-    ["does not begin where the end is to be found out", [loaded(endless({ renewed: false }))], NEVER],
-    ["does not begin before the first load", [initialSession], NEVER],
-    ["does not begin after a sign-out", [loaded(tombstone)], NEVER],
-    ["does not begin with another account's", [loaded(recordOf({ account: "bob" }), { account: "ada" })], NEVER],
-    ["does not begin during an exchange", [loaded(claimed)], NEVER],
-    ["does not begin with a refused token", [loaded(recordOf(), { rejected: ACCESS })], NEVER],
+    ["is the expiry of a token that cannot be renewed", [loaded(unrenewable)], END],
+    ["is infinite for a renewed token of unknown expiry", [loaded(endless())], Number.POSITIVE_INFINITY],
+    ["is in the past if the expiry is still to be found out", [loaded(endless({ renewed: false }))], NEVER],
+    ["is in the past before the first load", [initialSession], NEVER],
+    ["is in the past after a sign-out", [loaded(tombstone)], NEVER],
+    [
+      "is in the past for a session of another account",
+      [loaded(recordOf({ account: "bob" }), { account: "ada" })],
+      NEVER,
+    ],
+    ["is in the past during an exchange", [loaded(claimed)], NEVER],
+    ["is in the past for a rejected token", [loaded(recordOf(), { rejected: ACCESS })], NEVER],
   ])("%s", (_name, [session, more], expected) => {
     expect(validUntil(session, conditions(more))).toBe(expected);
   });
 });
 
-describe("what is told of a record", () => {
-  it("a lifetime, never negative, where the end is known", () => {
+describe("a record", () => {
+  it("has a lifetime, never a negative one, if its expiry is known", () => {
     expect(lifetimeOf(recordOf())).toBe(HOUR);
     expect(lifetimeOf(recordOf({ obtainedAt: END + 1 }))).toBe(0);
     expect(lifetimeOf(endless())).toBeUndefined();
     expect(lifetimeOf(tombstone)).toBeUndefined();
   });
 
-  it("nothing to renew, and nothing due, where there are no tokens", () => {
+  it("is neither renewable nor due without tokens", () => {
     for (const record of [undefined, tombstone]) {
       expect(isRenewable(loaded(record), conditions())).toBe(false);
       expect(isDue(loaded(record), conditions({ now: END }))).toBe(false);
     }
   });
 
-  it("a refused token is due, however new it is", () => {
+  it("is due if its token was rejected, however new it is", () => {
     expect(isDue(loaded(recordOf(), { rejected: ACCESS, noClockRefreshUntil: 2 * HOUR }), conditions())).toBe(true);
   });
 });

@@ -83,7 +83,7 @@ describe("saveSession", () => {
     expect((await record())?.tokens?.refreshToken).toBe(canary("refresh", 3));
   });
 
-  it("replaces a session that is saved concurrently by one without a refresh token, too", async () => {
+  it("also replaces a concurrently saved session with one that has no refresh token", async () => {
     const { wrapNextSave, put, records } = await startStore(stored(1));
     wrapNextSave(async (save) => {
       await put(stored(2));

@@ -112,7 +112,7 @@ describe("signIn", () => {
   });
 });
 
-describe("a sign-in whose save reports late", () => {
+describe("a sign-in whose save settles late", () => {
   it.each([
     ["is saved", 0],
     ["could not be saved yet", 3],

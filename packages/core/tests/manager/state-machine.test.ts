@@ -25,7 +25,7 @@ const signIn = (reason: string) =>
   refuse({ code: "SIGN_IN_REQUIRED", reason, message: expect.stringContaining("(here)") });
 const justObtained = (retryAt: number) => refuse({ code: "REFRESH_FAILED", reason: "just_obtained", retryAt });
 
-/** A step from a session whose state was told already. */
+/** A step from a session whose state was already announced. */
 const step = (session: Session, event: Event, more: Partial<Context> = {}) => {
   const by = conditions(more);
   return transition({ ...session, announced: session.announced ?? stateOf(session, by) }, event, by);
@@ -60,32 +60,36 @@ describe("a caller that asks for a token", () => {
     ["is rejected if there is no session", [loaded(undefined), asked({ loaded: true })], signIn("no_session")],
     ["gets a valid one", [valid, asked()], GIVE],
     ["gets a valid one, whatever failed", [valid, asked({ failure })], GIVE],
-    ["gets one in the window, and starts a renewal behind it", [valid, asked(), due], RENEW_BEHIND],
-    ["does not renew again in one question", [valid, asked({ renewed: true }), due], GIVE],
+    ["gets one in the window, and renews it in the background", [valid, asked(), due], RENEW_BEHIND],
+    ["does not renew twice", [valid, asked({ renewed: true }), due], GIVE],
     ["does not renew again after a failure", [valid, asked({ failure }), due], GIVE],
-    ["waits for the renewal without background", [valid, asked(), { ...due, background: false }], renewFirst("clock")],
-    ["waits to find out an unknown end", [loaded(endless), asked()], renewFirst("clock")],
     [
-      "renews behind a renewed token of no end",
+      "waits for the renewal if background is false",
+      [valid, asked(), { ...due, background: false }],
+      renewFirst("clock"),
+    ],
+    ["waits for a renewal if the expiry is unknown", [loaded(endless), asked()], renewFirst("clock")],
+    [
+      "renews a token of unknown expiry in the background if it was renewed before",
       [loaded({ ...endless, attempt: attempt(1), renewed: true }), asked()],
       RENEW_BEHIND,
     ],
-    ["joins no renewal that runs", [{ ...valid, isRenewing: true }, asked(), due], GIVE],
-    ["looks no oftener than allowed", [{ ...valid, nextCheckAt: HOUR + 1 }, asked(), due], GIVE],
-    ["looks as soon as allowed", [{ ...valid, nextCheckAt: HOUR }, asked(), due], RENEW_BEHIND],
-    ["looks behind another holder's exchange", [loaded(claimed), asked()], RENEW_BEHIND],
-    ["leaves it alone without a refresh function", [loaded(claimed), asked(), { canRefresh: false }], GIVE],
+    ["does not join a running renewal", [{ ...valid, isRenewing: true }, asked(), due], GIVE],
+    ["does not check more often than allowed", [{ ...valid, nextCheckAt: HOUR + 1 }, asked(), due], GIVE],
+    ["checks as soon as allowed", [{ ...valid, nextCheckAt: HOUR }, asked(), due], RENEW_BEHIND],
+    ["checks another process's exchange in the background", [loaded(claimed), asked()], RENEW_BEHIND],
+    ["does not check it without a refresh function", [loaded(claimed), asked(), { canRefresh: false }], GIVE],
     ["waits if the token has expired", [valid, asked(), over], renewFirst("clock")],
-    ["waits if the token has expired, also again", [valid, asked({ renewed: true }), over], renewFirst("clock")],
+    ["waits again if the renewed token has expired", [valid, asked({ renewed: true }), over], renewFirst("clock")],
     ["is rejected if the refresh failed", [valid, asked({ failure }), over], refuse(failure)],
     ["gets the expired one with staleIfError", [valid, asked({ failure }), { ...over, staleIfError: true }], GIVE],
     [
-      "is refused where something else failed, also then",
+      "is rejected even with staleIfError if something else failed",
       [valid, asked({ failure: new ConfigurationError("x") }), { ...over, staleIfError: true }],
       refuse({ code: "CONFIGURATION" }),
     ],
     [
-      "is refused where a stranger's error came, also then",
+      "is rejected even with staleIfError if the error is foreign",
       [valid, asked({ failure: { code: "REFRESH_FAILED" } }), { ...over, staleIfError: true }],
       refuse({ code: "REFRESH_FAILED" }),
     ],
@@ -106,35 +110,35 @@ describe("a caller that wants a newer token", () => {
     ["is rejected if nothing can refresh it", [unrenewable, forced({ loaded: true })], signIn("session_expired")],
     ["waits for it, whatever the clock says", [loaded(recordOf()), forced()], renewFirst("call")],
     ["gets it", [loaded(recordOf()), forced({ renewed: true })], GIVE],
-    ["is refused where that failed", [loaded(recordOf()), forced({ failure, renewed: true })], refuse(failure)],
+    ["is rejected if that failed", [loaded(recordOf()), forced({ failure, renewed: true })], refuse(failure)],
   ])("%s", (_name, input, expected) => {
     expect(effectsOf(input)).toEqual(expected);
   });
 });
 
-describe("a caller whose token a server refused (P10)", () => {
+describe("a caller whose token a server rejected (P10)", () => {
   const valid = loaded(recordOf());
   const after = { loaded: true };
   const fresh = { ...valid, noRejectionRefreshUntil: HOUR + 1_500.4 };
 
   it.each<[string, Case, readonly object[]]>([
-    ["gets another one that is known", [valid, rejected({}, canary("access", 0))], GIVE],
+    ["gets another token if one is known", [valid, rejected({}, canary("access", 0))], GIVE],
     ["loads before the first load", [initialSession, rejected()], LOAD],
-    ["looks whether it was replaced", [valid, rejected()], LOAD],
-    ["is to sign in where there is nothing", [loaded(undefined), rejected(after)], signIn("no_session")],
+    ["loads to find out whether it was replaced", [valid, rejected()], LOAD],
+    ["has to sign in if there is no session", [loaded(undefined), rejected(after)], signIn("no_session")],
     ["waits for its replacement", [valid, rejected(after)], renewFirst("rejection")],
-    ["joins the renewal that runs", [{ ...valid, isRenewing: true }, rejected()], renewFirst("rejection")],
-    ["is refused where that failed", [valid, rejected({ failure })], refuse(failure)],
-    ["is refused where a look failed before the first load", [initialSession, rejected({ failure })], refuse(failure)],
-    ["is refused a renewal of one just obtained", [fresh, rejected(after)], justObtained(NOW + 1_500)],
-    ["is refused a second renewal", [valid, rejected({ ...after, renewed: true })], justObtained(NOW)],
+    ["joins a running renewal", [{ ...valid, isRenewing: true }, rejected()], renewFirst("rejection")],
+    ["is rejected if that failed", [valid, rejected({ failure })], refuse(failure)],
+    ["is rejected if the first load failed", [initialSession, rejected({ failure })], refuse(failure)],
+    ["gets no renewal of a token just obtained", [fresh, rejected(after)], justObtained(NOW + 1_500)],
+    ["gets no second renewal", [valid, rejected({ ...after, renewed: true })], justObtained(NOW)],
     [
-      "gets a renewal of one obtained long enough ago",
+      "gets a renewal of a token obtained long enough ago",
       [{ ...valid, noRejectionRefreshUntil: HOUR }, rejected(after)],
       renewFirst("rejection"),
     ],
     [
-      "is to sign in where nothing can renew it",
+      "has to sign in if nothing can renew the token",
       [valid, rejected(after), { canRefresh: false }],
       signIn("session_expired"),
     ],
@@ -142,7 +146,7 @@ describe("a caller whose token a server refused (P10)", () => {
     expect(effectsOf(input).filter((effect) => effect.do !== "announce")).toEqual(expected);
   });
 
-  it("makes the token unusable to others only while it is replaced", () => {
+  it("makes the token unusable to others only while it is being replaced", () => {
     expect(step(valid, rejected(after)).session.rejected).toBe(ACCESS);
     expect(step(valid, rejected()).session.rejected).toBeUndefined();
     expect(step(fresh, rejected(after)).session.rejected).toBeUndefined();
@@ -150,7 +154,7 @@ describe("a caller whose token a server refused (P10)", () => {
   });
 });
 
-describe("a record that is seen", () => {
+describe("an observed record", () => {
   const newer = recordOf({
     tokens: tokens({ accessToken: canary("access", 2), refreshToken: canary("refresh", 2) }),
     obtainedAt: NOW + 1,
@@ -160,7 +164,7 @@ describe("a record that is seen", () => {
   const see = (session: Session, record: SessionRecord | undefined, source: RecordSource) =>
     step(session, seen(record, source));
 
-  it.each<RecordSource>(["store", "change"])("in the store (%s) is adopted, and that is told", (by) => {
+  it.each<RecordSource>(["store", "change"])("is adopted, which is announced: %s", (by) => {
     const { session, effects } = see(loaded(recordOf(), { rejected: ACCESS }), newer, by);
     expect(session).toMatchObject({ record: newer, isLoaded: true, rejected: undefined });
     expect(effects).toContainEqual(adopted);
@@ -171,8 +175,8 @@ describe("a record that is seen", () => {
     ["after a sign-out", [loaded(tombstone), "store"]],
     ["after our exchange", [loaded(recordOf()), "exchange"]],
     ["after our sign-in", [loaded(recordOf()), "sign-in"]],
-    ["of another account", [loaded(recordOf(), { account: "ada" }), "store", { ...newer, account: "bob" }]],
-  ])("%s is not said to be adopted", (_name, [session, by, record = newer]) => {
+    ["if it is of another account", [loaded(recordOf(), { account: "ada" }), "store", { ...newer, account: "bob" }]],
+  ])("is not announced as adopted %s", (_name, [session, by, record = newer]) => {
     const { session: after, effects } = see(session, record, by);
     expect(after.record).toBe(record);
     expect(effects.filter((effect) => effect.do !== "announce" || effect.event.type !== "state-changed")).toEqual([]);
@@ -199,7 +203,7 @@ describe("a record that is seen", () => {
     expect(see(initialSession, undefined, "sign-in").session.account).toBeUndefined();
   });
 
-  it("takes a refusal back only where the tokens are others", () => {
+  it("clears a rejection only if its tokens are different", () => {
     const session = loaded(recordOf(), { rejected: ACCESS });
     const changes: Partial<SessionRecord>[] = [
       { tokens: tokens({ accessToken: canary("access", 2) }) },
@@ -216,7 +220,7 @@ describe("a record that is seen", () => {
   });
 });
 
-describe("tokens that an exchange brought", () => {
+describe("the tokens of an exchange", () => {
   const NONE = Number.NEGATIVE_INFINITY;
   const brakes = (record: Partial<SessionRecord>, by: RecordSource, now = NOW) => {
     const { session } = step(initialSession, seen(recordOf({ renewed: true, ...record }), by), { now });
@@ -227,28 +231,36 @@ describe("tokens that an exchange brought", () => {
   });
 
   it.each<[string, readonly [Partial<SessionRecord>, RecordSource, number?], readonly [number, number]]>([
-    ["are left alone for a fifth of their life, and 30 s after a 401", [{}, "exchange"], [12 * MINUTE, 30 * SECOND]],
-    ["of a short life: a fifth of it", [lasting(MINUTE), "exchange"], [12 * SECOND, 12 * SECOND]],
-    ["of a very short life: a second, and a fifth of it", [lasting(SECOND), "exchange"], [SECOND, SECOND / 5]],
-    ["of no known end: a second, and 30 s", [lasting(undefined), "exchange"], [SECOND, 30 * SECOND]],
-    ["that change under us are as new", [{}, "change", NOW + HOUR], [12 * MINUTE, 30 * SECOND]],
+    ["by a fifth of their lifetime, after a 401 by 30 s", [{}, "exchange"], [12 * MINUTE, 30 * SECOND]],
+    ["by a fifth of a short lifetime", [lasting(MINUTE), "exchange"], [12 * SECOND, 12 * SECOND]],
     [
-      "in the store are as old as the clock says",
+      "by a second if their lifetime is very short, after a 401 by a fifth of it",
+      [lasting(SECOND), "exchange"],
+      [SECOND, SECOND / 5],
+    ],
+    [
+      "by a second if their expiry is unknown, after a 401 by 30 s",
+      [lasting(undefined), "exchange"],
+      [SECOND, 30 * SECOND],
+    ],
+    ["from a change that the store reports", [{}, "change", NOW + HOUR], [12 * MINUTE, 30 * SECOND]],
+    [
+      "by their age if they were found in the store",
       [{}, "store", NOW + 10 * SECOND],
       [12 * MINUTE - 10 * SECOND, 20 * SECOND],
     ],
-    ["in the store, 30 s old", [{}, "store", NOW + 30 * SECOND], [12 * MINUTE - 30 * SECOND, NONE]],
-    ["in the store, a fifth of their life old", [{}, "store", NOW + 12 * MINUTE], [NONE, NONE]],
-    ["in the store, just now", [{}, "store", NOW], [12 * MINUTE, 30 * SECOND]],
-    ["from the future, by our clock", [{}, "store", NOW - 1], [NONE, NONE]],
-    ["of a sign-in", [{ renewed: undefined }, "sign-in"], [NONE, NONE]],
-  ])("%s", (_name, [record, by, now], expected) => {
+    ["after 30 s in the store", [{}, "store", NOW + 30 * SECOND], [12 * MINUTE - 30 * SECOND, NONE]],
+    ["no longer after a fifth of their lifetime in the store", [{}, "store", NOW + 12 * MINUTE], [NONE, NONE]],
+    ["right after they were stored", [{}, "store", NOW], [12 * MINUTE, 30 * SECOND]],
+    ["not if they come from the future, by the local clock", [{}, "store", NOW - 1], [NONE, NONE]],
+    ["not after a sign-in", [{ renewed: undefined }, "sign-in"], [NONE, NONE]],
+  ])("delay their next renewal: %s", (_name, [record, by, now], expected) => {
     expect(brakes(record, by, now)).toEqual(expected);
   });
 });
 
 describe("a renewal", () => {
-  it("is known while it runs", () => {
+  it("changes the state while it runs", () => {
     const { session, effects } = step(loaded(recordOf()), { type: "renewal-started" });
     expect(session.isRenewing).toBe(true);
     expect(effects).toContainEqual({
@@ -261,7 +273,7 @@ describe("a renewal", () => {
   it.each([
     [true, Number.NEGATIVE_INFINITY],
     [false, HOUR + CHECK_INTERVAL],
-  ])("that ends (it brought something: %o) lets the next one start at %d", (changed, nextCheckAt) => {
+  ])("allows the next one when it ends (changed: %o), from %d", (changed, nextCheckAt) => {
     const before = loaded(recordOf(), { isRenewing: true, rejected: ACCESS });
     const { session, effects } = step(before, { type: "renewal-ended", changed });
     expect(session).toMatchObject({ record: before.record, isRenewing: false, rejected: undefined, nextCheckAt });
@@ -273,7 +285,7 @@ describe("a change of state", () => {
   const told = (session: Session, event: Event, more: Partial<Context> = {}) =>
     transition(session, event, conditions(more));
 
-  it("is told once, and before all else", () => {
+  it("is announced once, before all other effects", () => {
     const state = { status: "near-expiry", expiresAt: END, usable: true };
     const { session, effects } = told(loaded(recordOf()), asked(), { now: IN_WINDOW });
     expect(effects).toEqual([{ do: "announce", event: { type: "state-changed", state } }, ...RENEW_BEHIND]);
@@ -282,11 +294,11 @@ describe("a change of state", () => {
     expect(told(session, asked({ renewed: true }), { now: END }).effects).toEqual(renewFirst("clock"));
   });
 
-  it("is not told before the first load", () => {
+  it("is not announced before the first load", () => {
     expect(told(initialSession, asked()).effects).toEqual(LOAD);
   });
 
-  it("is told where the session is dead for another reason", () => {
+  it("is announced if the session is dead for another reason", () => {
     const announced = { status: "dead", reason: "no_session" } as const;
     expect(told(loaded(tombstone, { announced }), asked()).effects).toContainEqual({
       do: "announce",

@@ -7,25 +7,25 @@ import { startSession } from "../support/session.ts";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-describe("states", () => {
-  it("has none before the first load", async () => {
+describe("state", () => {
+  it("is undefined before the first load", async () => {
     const { open } = startSession();
     expect(open().state).toBeUndefined();
   });
 
   it.each([
     ["at sign-in", 0, "valid"],
-    ["window − 1 ms", HOUR - 5 * MINUTE - 1, "valid"],
-    ["window", HOUR - 5 * MINUTE, "near-expiry"],
-    ["expiry", HOUR, "near-expiry"],
-  ])("%s", async (_name, passed, status) => {
+    ["1 ms before the window", HOUR - 5 * MINUTE - 1, "valid"],
+    ["at the window", HOUR - 5 * MINUTE, "near-expiry"],
+    ["at expiry", HOUR, "near-expiry"],
+  ])("depends on the time: %s", async (_name, passed, status) => {
     const { clock, signIn } = startSession();
     const manager = await signIn(HOUR);
     await clock.advance(passed);
     expect(manager.state?.status).toBe(status);
   });
 
-  it("keeps the window within a fifth of the lifetime", async () => {
+  it("has a window of at most a fifth of the lifetime", async () => {
     const { clock, signIn } = startSession();
     const manager = await signIn(10_000);
     await clock.advance(7_999);
@@ -36,7 +36,7 @@ describe("states", () => {
     expect(manager.state).toMatchObject({ status: "near-expiry", usable: false });
   });
 
-  it("is dead without a session, and alive again after another holder's sign-in", async () => {
+  it("is dead without a session, and alive again after another process's sign-in", async () => {
     const { open, signIn } = startSession();
     const manager = open();
     await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "no_session" });
@@ -55,7 +55,7 @@ describe("states", () => {
     expect(await manager.hasSession()).toBe(true); // presence only
   });
 
-  it("tells each change once, without secrets", async () => {
+  it("is announced once per change, without secrets", async () => {
     const { clock, events, issuer, signIn } = startSession();
     const manager = await signIn(HOUR);
     await clock.advance(HOUR);
@@ -69,7 +69,7 @@ describe("states", () => {
 });
 
 describe("getAccessToken", () => {
-  it("neither loads nor makes anything while the token is valid", async () => {
+  it("neither loads nor creates a promise while the token is valid", async () => {
     const { signIn, store } = startSession();
     const manager = await signIn();
     let loads = 0;
@@ -83,7 +83,7 @@ describe("getAccessToken", () => {
     expect(loads).toBe(0);
   });
 
-  it("hands out the old token inside the window and renews behind it", async () => {
+  it("returns the old token inside the window, and renews it in the background", async () => {
     const { clock, issuer, signIn } = startSession();
     const manager = await signIn();
     await clock.advance(HOUR - MINUTE);
@@ -151,7 +151,7 @@ describe("getAccessToken", () => {
     expect(issuer.presented.length).toBeLessThanOrEqual(2);
   });
 
-  it("gives the expired token while the endpoint is down, if asked to", async () => {
+  it("returns the expired token while the endpoint is down with staleIfError", async () => {
     const { clock, issuer, signIn } = startSession({ staleIfError: true });
     const manager = await signIn();
     await clock.advance(2 * HOUR);
@@ -161,7 +161,7 @@ describe("getAccessToken", () => {
 });
 
 describe("refresh", () => {
-  it("is a mistake without a refresh function, and needs a session", async () => {
+  it("requires a refresh function and a session", async () => {
     const { open } = startSession();
     await expect(open({ refresh: undefined }).refresh()).rejects.toThrow(TypeError);
     await expect(open().refresh()).rejects.toMatchObject({ reason: "no_session" });
@@ -178,7 +178,7 @@ describe("refresh", () => {
 });
 
 describe("replaceRejected (P10)", () => {
-  it("renews once for 1,000 rejections, also spread over time", async () => {
+  it("renews once for 1,000 rejections, even if they are spread over time", async () => {
     const { clock, issuer, signIn } = startSession();
     const manager = await signIn();
     const replaced = Array.from({ length: 500 }, () => manager.replaceRejected(canary("access", 1)));
@@ -195,7 +195,7 @@ describe("replaceRejected (P10)", () => {
     { name: "30 s", lifetime: HOUR, passed: 30_000, renews: true },
     { name: "a fifth − 1 ms", lifetime: 10_000, passed: 1_999, renews: false },
     { name: "a fifth", lifetime: 10_000, passed: 2_000, renews: true },
-  ])("$name after our own exchange", async ({ lifetime, passed, renews }) => {
+  ])("renews again only after a while: $name after its own exchange", async ({ lifetime, passed, renews }) => {
     const { clock, issuer, signIn } = startSession();
     issuer.lifetime = lifetime / 1000;
     const manager = await signIn();

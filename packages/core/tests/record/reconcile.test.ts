@@ -9,7 +9,7 @@ describe("reconcile", () => {
   const ended = (obtainedAt: number) => ({ ...endRecord(record(3), { reason: "signed_out" as const }), obtainedAt });
 
   it.each([
-    ["the same", record(3, { spent: spentOf(1, 2) })],
+    ["an equal record", record(3, { spent: spentOf(1, 2) })],
     ["a spent refresh token (I9)", record(2)],
     ["a spent refresh token with a later date", record(1, { obtainedAt: 9_000 })],
     ["the same tokens, obtained earlier", record(3, { obtainedAt: 1 })],
@@ -27,13 +27,13 @@ describe("reconcile", () => {
     expect(reconcileRecords(truth, serialiseRecord(found))).toBe(truth);
   });
 
-  it("takes a newer session, and remembers what was spent", () => {
+  it("adopts a newer session, and remembers the spent tokens", () => {
     const merged = parseRecord(reconcileRecords(truth, serialiseRecord(record(4, { spent: spentOf(0) }))), "here");
     expect(merged.tokens?.refreshToken).toBe(canary("refresh", 4));
     expect(merged.spent).toEqual(spentOf(1, 2, 0, 3));
   });
 
-  it("takes a session that it does not know, whatever its date", () => {
+  it("adopts an unknown session, whatever its date", () => {
     const merged = reconcileRecords(truth, serialiseRecord(record(4, { obtainedAt: 1 })));
     expect(parseRecord(merged, "here").tokens?.refreshToken).toBe(canary("refresh", 4));
   });
@@ -42,7 +42,7 @@ describe("reconcile", () => {
     expect(reconcileRecords(serialiseRecord(ended(1)), serialiseRecord(ended(2)))).toBe(serialiseRecord(ended(1)));
   });
 
-  it("takes a newer access token of the same refresh token, and a later sign-out", () => {
+  it("adopts a newer access token of the same refresh token, and a later sign-out", () => {
     const renewed = record(3, {
       obtainedAt: 9_000,
       tokens: { ...record(3).tokens, accessToken: canary("access", 9) } as never,

@@ -15,7 +15,7 @@ import type { DeadReason } from "../../src/types.ts";
 import { record, spentOf } from "../support/record.ts";
 
 describe("the stored string", () => {
-  it("holds the whole record, and plain JSON of it", () => {
+  it("is plain JSON that contains the whole record", () => {
     const before = record(1, { account: "https://issuer.example ada", spent: spentOf(0) });
     expect(parseRecord(serialiseRecord(before), "here")).toEqual(before);
     expect(JSON.parse(serialiseRecord(before))).toMatchObject({
@@ -24,15 +24,15 @@ describe("the stored string", () => {
     });
   });
 
-  it("holds a refresh token that was used as a digest only", () => {
+  it("contains only the digest of a used refresh token", () => {
     expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of nothing, base64url
     expect(serialiseRecord(endRecord(record(1), { reason: "signed_out" }))).not.toContain("canary");
   });
 
   it.each([
     ["nothing", "", "does not contain valid JSON"],
-    ["half of it", serialiseRecord(record(1)).slice(0, -5), "does not contain valid JSON"],
-    ["another type", "[]", "contains JSON that is not a session"],
+    ["half of a record", serialiseRecord(record(1)).slice(0, -5), "does not contain valid JSON"],
+    ["a value of another type", "[]", "contains JSON that is not a session"],
     ["another schema", '{"schema":2,"obtainedAt":0,"spent":[]}', 'see "schema"'],
     [
       "tokens of another shape",
@@ -40,13 +40,13 @@ describe("the stored string", () => {
       'see "tokens.accessToken"',
     ],
     ["an unknown verdict", '{"schema":1,"obtainedAt":0,"spent":[],"dead":{"reason":"tired"}}', 'see "dead.reason"'],
-  ])("is rejected with its location if it is %s", (_name, value, problem) => {
+  ])("is rejected with its location if it contains %s", (_name, value, problem) => {
     const parse = () => parseRecord(value, "/home/ada/session.json");
     expect(parse).toThrow(expect.objectContaining({ code: "STORE_UNREADABLE", location: "/home/ada/session.json" }));
     expect(parse).toThrow(problem);
   });
 
-  it("is refused with what is wrong, and what to do", () => {
+  it("is rejected with the problem and the remedy", () => {
     const advice = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
     expect(() => parseRecord("[]", "here")).toThrow(`here contains JSON that is not a session. ${advice}`);
     expect(() => parseRecord("{", "here")).toThrow(`here does not contain valid JSON. ${advice}`);
@@ -71,7 +71,7 @@ describe("the stored string", () => {
     expect(parseRecord(former, "here").dead?.reason).toBe("response_lost");
   });
 
-  it("keeps the newest 32 digests, and never the current one", () => {
+  it("contains the newest 32 digests, but never the current one", () => {
     const spent = Array.from({ length: 40 }, (_, index) => index).reduce<readonly string[]>(
       (known, generation) => addSpent(known, digestOf(canary("refresh", generation)), undefined),
       [],
@@ -80,7 +80,7 @@ describe("the stored string", () => {
     expect(addSpent(spentOf(1, 2), spentOf(2)[0], spentOf(1)[0])).toEqual(spentOf(2));
   });
 
-  it("takes what another program wrote by hand", async () => {
+  it("may be written by another program", async () => {
     const store = memoryStore();
     const tokens = { accessToken: canary("access", 1), expiresAt: Date.now() + 60_000 };
     await store.save(JSON.stringify({ schema: 1, tokens, obtainedAt: Date.now(), spent: [] }), undefined);
@@ -88,26 +88,26 @@ describe("the stored string", () => {
   });
 });
 
-describe("a record is older than what is known", () => {
+describe("a stored record", () => {
   const known = record(3, { spent: spentOf(1, 2) });
   const second = (more: Partial<SessionRecord>) => record(2, more);
 
   it.each<[string, SessionRecord | undefined, SessionRecord | undefined]>([
     ["if its refresh token is spent", second({}), known],
-    ["also within one millisecond", second({ obtainedAt: 3_000 }), known],
+    ["even within the same millisecond", second({ obtainedAt: 3_000 }), known],
     ["even if the session has ended", second({}), endRecord(known, { reason: "signed_out" })],
-  ])("%s", (_name, found, ours) => {
+  ])("is outdated %s", (_name, found, ours) => {
     expect(isOutdated(found, ours)).toBe(true);
   });
 
   it.each<[string, SessionRecord | undefined, SessionRecord | undefined]>([
-    ["not if it came later, as after a new sign-in", second({ obtainedAt: 3_001 }), known],
-    ["not if its refresh token is not spent", record(0), known],
-    ["not if its refresh token is the known one", record(3, { obtainedAt: 1 }), { ...known, spent: spentOf(3) }],
-    ["not without a refresh token", endRecord(record(2), { reason: "revoked" }), known],
-    ["not if nothing is stored", undefined, known],
-    ["not if nothing is known", second({}), undefined],
-  ])("%s", (_name, found, ours) => {
+    ["if it came later, as after a new sign-in", second({ obtainedAt: 3_001 }), known],
+    ["if its refresh token is not spent", record(0), known],
+    ["if its refresh token is the known one", record(3, { obtainedAt: 1 }), { ...known, spent: spentOf(3) }],
+    ["without a refresh token", endRecord(record(2), { reason: "revoked" }), known],
+    ["if nothing is stored", undefined, known],
+    ["if nothing is known", second({}), undefined],
+  ])("is not outdated %s", (_name, found, ours) => {
     expect(isOutdated(found, ours)).toBe(false);
   });
 });
@@ -118,12 +118,12 @@ describe("the account of a record", () => {
     ["ada", "bob", false],
     [undefined, "bob", true],
     ["ada", undefined, true],
-  ])("the account %o and a record of %o: the same, %o (P14)", (account, other, expected) => {
+  ])("is compared with the known one: %o and %o are the same, %o (P14)", (account, other, expected) => {
     expect(isSameAccount(account, record(1, { account: other }))).toBe(expected);
   });
 });
 
-it("survives key-value stores", async () => {
+it("survives a round trip through a key-value store", async () => {
   const map = new Map<string, string>();
   const write = createTokenManager({ store: fromKeyValue(map) });
   await write.signIn({ accessToken: canary("access", 1) });

@@ -12,7 +12,7 @@ const HOUR = 3_600_000;
 const lose = () => new Error("ECONNRESET");
 
 describe("a lost response", () => {
-  it("is not followed by a retry at once (I4), and is followed by one after the wait (P1) (I4), and presented once more after the wait (P1)", async () => {
+  it("is not followed by a retry at once (I4), and is followed by one after the wait (P1)", async () => {
     const { clock, issuer, record, signIn } = startSession();
     const manager = await signIn(0);
     issuer.next(lose, { before: true });
@@ -77,7 +77,7 @@ describe("a lost response", () => {
     expect(issuer.presented).toHaveLength(2);
   });
 
-  it("is announced with the next exchange, and decides the reason if that one ends the session, and ends the session as such", async () => {
+  it("is announced with the next exchange, and decides the reason if that one ends the session", async () => {
     const { failNext, protocol, stored, announced } = await startProtocol(
       recordOf({ attempt: attempt(1, { status: "lost" }) }),
     );

@@ -161,7 +161,7 @@ describe("a manager whose store holds a spent refresh token again", () => {
 
   it("restores no token that is spent according to the stored record (P1, I9)", async () => {
     const { events, issuer, manager, store } = await startWithSpentTokenRestored();
-    await write(store, (stored) => ({ ...stored, spent: [1, 2].map(digest) })); // another process went on to a third
+    await write(store, (stored) => ({ ...stored, spent: [1, 2].map(digest) })); // another process has rotated again
     await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "refresh_token_reused" });
     expect(typesOf(events)).not.toContain("session-restored");
     expect(issuer.presented).toEqual([canary("refresh", 1)]);

@@ -6,7 +6,7 @@ import { printed } from "../support/leaks.ts";
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
 
-/** An object whose every step takes its time. */
+/** An object whose methods are all slow. */
 const slow = (map = new Map<string, string>()): KeyValue => ({
   get: (key) => pause().then(() => map.get(key)),
   set: (key, value) =>
@@ -35,7 +35,7 @@ const destr = (text: string | null): unknown => {
   }
 };
 
-/** Like keyv and many others, which serialise to JSON and back. */
+/** Like keyv and many others, which serialize values to JSON and parse them again. */
 const serialising = (): KeyValue => {
   const map = new Map<string, string>();
   return {
@@ -48,8 +48,8 @@ const serialising = (): KeyValue => {
 describe.each<[string, () => KeyValue]>([
   ["a Map", () => new Map<string, string>()],
   ["a slow object", () => slow()],
-  ["one that parses what it reads", parsing],
-  ["one that serialises", serialising],
+  ["an object that parses what it reads", parsing],
+  ["an object that serializes", serialising],
 ])("over %s", (_name, make) => {
   it("keeps any string", async () => {
     const store = fromKeyValue(make());
@@ -60,7 +60,7 @@ describe.each<[string, () => KeyValue]>([
     }
   });
 
-  it("compares and sets", async () => {
+  it("saves only over the expected version", async () => {
     const store = fromKeyValue(make());
     await expect(store.save("0", "1")).rejects.toMatchObject({ code: "STORE_CONFLICT" });
     const first = await store.save("1", undefined);
@@ -70,7 +70,7 @@ describe.each<[string, () => KeyValue]>([
     expect(await store.load()).toEqual({ value: "2", version: second });
   });
 
-  it("has one winner among a hundred savers", async () => {
+  it("lets exactly one of a hundred concurrent saves win", async () => {
     const store = fromKeyValue(make());
     for (const expected of [undefined, (await store.load())?.version]) {
       if (expected === undefined) await store.remove();
@@ -81,7 +81,7 @@ describe.each<[string, () => KeyValue]>([
     }
   });
 
-  it("never repeats a version, also after remove and re-create", async () => {
+  it("never repeats a version, even after the session is removed and created again", async () => {
     const store = fromKeyValue(make());
     const versions = new Set<string>();
     for (let round = 0; round < 20; round++) {
@@ -92,7 +92,7 @@ describe.each<[string, () => KeyValue]>([
     expect(versions.size).toBe(20);
   });
 
-  it("keeps a session, for a hundred callers of two managers, through one exchange", async () => {
+  it("lets a hundred callers of two managers share one exchange", async () => {
     const issuer = new Issuer();
     const store = fromKeyValue(make());
     const open = () => createTokenManager({ store, refresh: issuer.refresh });
@@ -105,7 +105,7 @@ describe.each<[string, () => KeyValue]>([
   });
 });
 
-describe("a value that is not ours", () => {
+describe("a foreign value", () => {
   it.each([
     7,
     true,
@@ -118,7 +118,7 @@ describe("a value that is not ours", () => {
     "unexpired v1",
     "unexpiredx v1 value",
     '{"accessToken":"canary"}',
-  ])("%o is a StoreError that names the key, and stays as it is", async (value) => {
+  ])("causes a StoreError that names the key, and is left unchanged: %o", async (value) => {
     const map = new Map<string, unknown>([["session", value]]);
     const store = fromKeyValue(map as unknown as KeyValue, { key: "session" });
     for (const attempt of [() => store.load(), () => store.save("x", undefined)]) {
@@ -129,7 +129,7 @@ describe("a value that is not ours", () => {
     expect(map.get("session")).toBe(value);
   });
 
-  it.each([undefined, null])("loads %o as no session", async (value) => {
+  it.each([undefined, null])("counts as no session if it is %o", async (value) => {
     expect(await fromKeyValue({ get: () => value, set: () => {}, delete: () => {} }).load()).toBeUndefined();
   });
 });
@@ -150,28 +150,34 @@ describe("an object that throws", () => {
     );
   };
 
-  it.each(["get", "set", "delete"] as const)("from %s rejects, and does not block who comes next", async (method) => {
-    const store = fromKeyValue(throwing(method, new Error("down")));
-    const calls = { get: () => store.load(), set: () => store.save("x", undefined), delete: () => store.remove() };
-    for (let round = 0; round < 3; round++) await expect(calls[method]()).rejects.toThrow("down");
-    if (method === "delete") expect(await store.save("x", undefined)).toBeTypeOf("string");
-  });
+  it.each(["get", "set", "delete"] as const)(
+    "rejects the call if %s throws, and does not block later ones",
+    async (method) => {
+      const store = fromKeyValue(throwing(method, new Error("down")));
+      const calls = { get: () => store.load(), set: () => store.save("x", undefined), delete: () => store.remove() };
+      for (let round = 0; round < 3; round++) await expect(calls[method]()).rejects.toThrow("down");
+      if (method === "delete") expect(await store.save("x", undefined)).toBeTypeOf("string");
+    },
+  );
 
-  it.each(["get", "set"] as const)("from %s is a manager's StoreError, which holds no token (P8)", async (method) => {
-    const object = throwing(method, undefined);
-    object[method] = (...given: string[]) => {
-      throw Object.assign(new Error(`cannot ${given.join()}`), { given });
-    };
-    const manager = createTokenManager({ store: fromKeyValue(object) });
-    const tokens = { accessToken: canary("access", 1), refreshToken: canary("refresh", 1) };
-    const error: unknown = await manager.signIn(tokens).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: 'The key "unexpired"' });
-    expect(printed(error)).not.toContain("canary");
-  });
+  it.each(["get", "set"] as const)(
+    "causes a StoreError without tokens in a manager if %s throws (P8)",
+    async (method) => {
+      const object = throwing(method, undefined);
+      object[method] = (...given: string[]) => {
+        throw Object.assign(new Error(`cannot ${given.join()}`), { given });
+      };
+      const manager = createTokenManager({ store: fromKeyValue(object) });
+      const tokens = { accessToken: canary("access", 1), refreshToken: canary("refresh", 1) };
+      const error: unknown = await manager.signIn(tokens).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: 'The key "unexpired"' });
+      expect(printed(error)).not.toContain("canary");
+    },
+  );
 });
 
-describe("options", () => {
-  it("the key is unexpired, or what was given", async () => {
+describe("fromKeyValue", () => {
+  it("uses the key 'unexpired' or the given one", async () => {
     const map = new Map<string, string>();
     await fromKeyValue(map).save("x", undefined);
     await fromKeyValue(map, { key: "other" }).save("x", undefined);
@@ -182,18 +188,18 @@ describe("options", () => {
   it.each<[string, [unknown, unknown], RegExp]>([
     ["null", [null, {}], /^fromKeyValue: expected an object with get, set and delete; get is undefined\.$/],
     ["an empty object", [{}, {}], /get is undefined\.$/],
-    ["no delete", [{ get() {}, set() {} }, {}], /delete is undefined\.$/],
+    ["an object without delete", [{ get() {}, set() {} }, {}], /delete is undefined\.$/],
     ["a web Storage", [{ getItem() {}, setItem() {} }, {}], /get is undefined\.$/],
     ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string/],
     ["a misspelt option", [new Map(), { name: "x" }], /^name: unknown option\. Supported: key\.$/],
-    ["a key that is no string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not a number\.$/],
-  ])("%s is a TypeError", (_name, [object, options], message) => {
+    ["a key that is not a string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not a number\.$/],
+  ])("throws a TypeError for %s", (_name, [object, options], message) => {
     const make = () => fromKeyValue(object as KeyValue, options as object);
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);
   });
 
-  it("claims no more than it can keep: two stores over one object may both win", async () => {
+  it("promises compare-and-set within one store only: two stores over one object may both win", async () => {
     const object = slow();
     const [one, other] = [fromKeyValue(object), fromKeyValue(object)];
     expect(one.supports).toEqual({ compareAndSet: "process", durable: false });
@@ -202,7 +208,7 @@ describe("options", () => {
   });
 });
 
-describe("a key-value object that others write to, too", () => {
+describe("a key-value object with several stores", () => {
   const start = (object: KeyValue) => {
     const events: string[] = [];
     const manager = createTokenManager({ store: fromKeyValue(object) });
@@ -210,7 +216,7 @@ describe("a key-value object that others write to, too", () => {
     return { events, manager };
   };
 
-  it("is reported once, by the manager that sees the write of the other", async () => {
+  it("is reported once, by the manager that finds a write of the other", async () => {
     const object = new Map<string, string>();
     const [one, other] = [start(object), start(object)];
     await one.manager.signIn({ accessToken: canary("access", 1) });
@@ -219,7 +225,7 @@ describe("a key-value object that others write to, too", () => {
     await one.manager.hasSession();
     await one.manager.hasSession();
     expect(one.events).toEqual(['The key "unexpired"']);
-    expect(other.events).toEqual([]); // what it found first may be of an earlier run
+    expect(other.events).toEqual([]); // what it found first may come from an earlier run
   });
 
   it("is not reported if managers share the store or run one after the other", async () => {

@@ -3,7 +3,7 @@ import { memoryStore } from "../../src/index.ts";
 
 const conflict = { code: "STORE_CONFLICT" };
 
-it("is absent at first", async () => {
+it("is empty at first", async () => {
   expect(await memoryStore().load()).toBeUndefined();
 });
 
@@ -15,7 +15,7 @@ it("keeps any string", async () => {
   }
 });
 
-it("compares and sets", async () => {
+it("saves only over the expected version", async () => {
   const store = memoryStore();
   const first = await store.save("1", undefined);
   const second = await store.save("2", first);
@@ -23,7 +23,7 @@ it("compares and sets", async () => {
   expect(await store.load()).toEqual({ value: "2", version: second });
 });
 
-it("refuses a version where there is nothing", async () => {
+it("reports a conflict if a version is expected but nothing is stored", async () => {
   const store = memoryStore();
   await expect(store.save("1", "1")).rejects.toMatchObject(conflict);
   const version = await store.save("1", undefined);
@@ -32,14 +32,14 @@ it("refuses a version where there is nothing", async () => {
   expect(await store.load()).toBeUndefined();
 });
 
-it("has one winner among a hundred savers", async () => {
+it("lets exactly one of a hundred concurrent saves win", async () => {
   const store = memoryStore();
   const version = await store.save("0", undefined);
   const results = await Promise.allSettled(Array.from({ length: 100 }, (_, i) => store.save(`${i}`, version)));
   expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
 });
 
-it("never repeats a version, also after remove and re-create", async () => {
+it("never repeats a version, even after the session is removed and created again", async () => {
   const store = memoryStore();
   const versions = new Set<string>();
   for (let round = 0; round < 100; round++) {
@@ -49,7 +49,7 @@ it("never repeats a version, also after remove and re-create", async () => {
   expect(versions.size).toBe(100);
 });
 
-it("tells watchers of each change, until they are stopped, whatever one of them throws", async () => {
+it("notifies watchers of each change until they are stopped, even if one of them throws", async () => {
   const store = memoryStore();
   const onChange = vi.fn();
   store.watch?.(() => {
@@ -69,14 +69,14 @@ it("tells watchers of each change, until they are stopped, whatever one of them 
   expect(onChange).toHaveBeenCalledTimes(4);
 });
 
-it("hands out copies", async () => {
+it("returns copies", async () => {
   const store = memoryStore();
   await store.save("1", undefined);
   Object.assign((await store.load()) ?? {}, { value: "2", version: "9" });
   expect(await store.load()).toEqual({ value: "1", version: "1" });
 });
 
-it("is one place of its own", async () => {
+it("shares nothing with another memory store", async () => {
   const [one, other] = [memoryStore(), memoryStore()];
   await one.save("1", undefined);
   expect(await other.load()).toBeUndefined();

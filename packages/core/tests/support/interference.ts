@@ -14,7 +14,7 @@ export function gate<T>() {
   return { promise, open };
 }
 
-/** Stores `change` over what is there, as another process would. */
+/** Applies `change` to the stored record, as another process would. */
 export async function write(store: TokenStore, change: (record: SessionRecord) => SessionRecord): Promise<void> {
   const stored = await store.load();
   if (!stored) throw new Error("nothing stored");
@@ -35,7 +35,7 @@ export const attempt = (number: number, more: object = {}) => ({
 
 export const disk = new Error("ENOSPC: no space left on device");
 
-/** Takes away a store's `watch`, so that only looks tell of changes. */
+/** Removes a store's `watch`, so that changes are found only by loading. */
 export const withoutWatch = (store: TokenStore): void => {
   delete (store as { watch?: unknown }).watch;
 };

@@ -29,7 +29,7 @@ export const tokens = (more: Partial<TokenSet> = {}): TokenSet => ({
   ...more,
 });
 
-/** A session of an hour that was just signed in. */
+/** A session with a lifetime of an hour, right after its sign-in. */
 export const recordOf = (more: Partial<SessionRecord> = {}): SessionRecord => ({
   schema: 1,
   tokens: tokens(),

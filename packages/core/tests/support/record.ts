@@ -2,7 +2,7 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { digestOf, type SessionRecord } from "../../src/record/record.ts";
 import { hideSecrets } from "../../src/tokens/token-set.ts";
 
-/** The record after so many refreshes. */
+/** The record after this number of refreshes. */
 export const record = (generation: number, more: Partial<SessionRecord> = {}): SessionRecord => ({
   schema: 1,
   obtainedAt: generation * 1_000,

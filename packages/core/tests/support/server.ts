@@ -13,7 +13,7 @@ export interface Received {
 
 export type Handler = (response: ServerResponse, received: Received) => void;
 
-/** A server on loopback that plays a script, one step per request; the last step again for what comes after. */
+/** A server on loopback that plays a script, one step per request. The last step repeats. */
 export async function startServer(...script: readonly Handler[]) {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
@@ -60,7 +60,7 @@ export const drop: Handler = (response) => {
   response.socket?.resetAndDestroy();
 };
 
-/** For tests alone: self-signed, for localhost. */
+/** For tests only: self-signed, for localhost. */
 const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgNouM241O8S22ooWU
 fxN+8new1lchDuEDi3lwqQsrxqihRANCAATTbxlFtBdXJRii0IoeLSs/X5/gMGA3

@@ -20,7 +20,7 @@ describe("an error body", () => {
     ["that is text", "invalid_grant", {}],
     ["that is null", null, {}],
     ["with an error that is null", { error: null, code: "a" }, { error: "a" }],
-  ])("%s", (_name, body, expected) => {
+  ])("provides the code and the description: %s", (_name, body, expected) => {
     expect(readError(body)).toEqual({ error: undefined, description: undefined, ...expected });
   });
 });

@@ -16,7 +16,7 @@ const graceless = rotating.filter(([, { graceSeconds }]) => graceSeconds === 0);
 const lose = () => new Error("ECONNRESET");
 
 describe("the profiles", () => {
-  it("are these", () => {
+  it("have these names", () => {
     expect(Object.keys(providers)).toEqual([
       "generic",
       "strict",
@@ -32,7 +32,7 @@ describe("the profiles", () => {
     ]);
   });
 
-  it("generic is the default, and promises least", () => {
+  it("include generic, the default, which promises the least", () => {
     expect(parseOptions({}).profile).toEqual(providers.generic);
     expect(providers.generic).toEqual({
       rotation: true,
@@ -43,18 +43,18 @@ describe("the profiles", () => {
     });
   });
 
-  it.each(all)("%s is complete, and accepted as the option", (_name, profile) => {
+  it.each(all)("are complete, and accepted as an option: %s", (_name, profile) => {
     expect(Object.keys(profile).sort()).toEqual(Object.keys(genericProvider).sort());
     expect(() => createTokenManager({ provider: profile })).not.toThrow();
     expect(parseOptions({ provider: profile }).profile).toEqual(profile);
     expect(parseOptions({ provider: { ...profile, graceSeconds: 7 } }).profile.graceSeconds).toBe(7);
   });
 
-  it.each(all)("%s cannot be changed", (_name, profile) => {
+  it.each(all)("are frozen: %s", (_name, profile) => {
     for (const each of [providers, profile, profile.terminalCodes]) expect(Object.isFrozen(each)).toBe(true);
   });
 
-  it("are the table of docs/providers.md", () => {
+  it("match the table in docs/providers.md", () => {
     const text = readFileSync(new URL("../../../../docs/providers.md", import.meta.url), "utf8");
     const [table = ""] = text.split("## Sources");
     const rows = table.split("\n").filter((line) => /^\| `\w+` +\|/.test(line));
@@ -73,20 +73,17 @@ describe("the profiles", () => {
 });
 
 describe("a response that is lost while the access token is usable", () => {
-  it.each(graceful)(
-    "%s: the refresh token is presented again at once, and what comes is kept",
-    async (_name, profile) => {
-      const { issuer, signIn } = startSession({ provider: profile });
-      const manager = await signIn(HOUR);
-      const further = { access_token: canary("access", 3), refresh_token: canary("refresh", 3), expires_in: 3600 };
-      const isSame = profile.replayReturns === "same";
-      issuer.next(lose).next((rotated) => (isSame ? rotated : further), { before: true });
-      expect(await manager.refresh()).toMatchObject({ refreshToken: canary("refresh", isSame ? 2 : 3) });
-      expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 1)]);
-    },
-  );
+  it.each(graceful)("is followed by a retry at once, whose tokens are kept: %s", async (_name, profile) => {
+    const { issuer, signIn } = startSession({ provider: profile });
+    const manager = await signIn(HOUR);
+    const further = { access_token: canary("access", 3), refresh_token: canary("refresh", 3), expires_in: 3600 };
+    const isSame = profile.replayReturns === "same";
+    issuer.next(lose).next((rotated) => (isSame ? rotated : further), { before: true });
+    expect(await manager.refresh()).toMatchObject({ refreshToken: canary("refresh", isSame ? 2 : 3) });
+    expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 1)]);
+  });
 
-  it.each(graceful)("%s: until the grace is over, and no longer", async (_name, profile) => {
+  it.each(graceful)("is followed by a retry during the grace period only: %s", async (_name, profile) => {
     for (const [early, presented] of [[1, 1] as const, [0, 0] as const]) {
       const { clock, issuer, open, signIn, store } = startSession({ provider: profile });
       await signIn(HOUR);
@@ -100,7 +97,7 @@ describe("a response that is lost while the access token is usable", () => {
     }
   });
 
-  it.each(graceless)("%s: waits until the access token ends", async (_name, profile) => {
+  it.each(graceless)("is not followed by a retry until the access token expires: %s", async (_name, profile) => {
     const { clock, issuer, signIn } = startSession({ provider: profile });
     const manager = await signIn(HOUR);
     issuer.next(lose, { before: true });
@@ -118,7 +115,7 @@ describe("a response that is lost while the access token is usable", () => {
     expect(issuer.presented).toHaveLength(profile.afterLoss === "retry" ? 2 : 1);
   });
 
-  it("google: is no loss, the refresh token is presented again and again", async () => {
+  it("does not prevent further use of a refresh token that is reusable: google", async () => {
     const { clock, issuer, record, signIn } = startSession({ provider: providers.google });
     const manager = await signIn(HOUR);
     issuer.next(lose, { before: true });
@@ -135,7 +132,7 @@ describe("a response that is lost while the access token is usable", () => {
 });
 
 describe("a response that is lost after the access token has expired", () => {
-  it.each(rotating)("%s", async (_name, profile) => {
+  it.each(rotating)("is handled as the profile says: %s", async (_name, profile) => {
     const { clock, issuer, signIn } = startSession({ provider: profile });
     const manager = await signIn(0);
     issuer.next(lose, { before: true });
@@ -160,16 +157,16 @@ describe("codes that end the session", () => {
     ["supabase", "session_not_found", "session_expired"],
     ["supabase", "user_not_found", "session_expired"],
     ["cognito", "RefreshTokenReuseException", "refresh_token_reused"],
-  ] as const)("%s: %s, and with it alone", (name, code, reason) => {
+  ] as const)("include, for %s only, %s", (name, code, reason) => {
     expect(told(code, providers[name])).toBe(reason);
     for (const [other, profile] of all) if (other !== name) expect(told(code, profile)).toBe("transient");
   });
 
-  it.each(all)("%s repeats none that every profile knows", (_name, { terminalCodes }) => {
+  it.each(all)("are not repeated from the generic ones: %s", (_name, { terminalCodes }) => {
     expect(terminalCodes.filter((code) => told(code, genericProvider) !== "transient")).toEqual([]);
   });
 
-  it("github: bad_refresh_token, with status 200", async () => {
+  it("include bad_refresh_token with status 200: github", async () => {
     const { issuer, signIn } = startSession({ provider: providers.github });
     const manager = await signIn(0);
     issuer.next(() => ({ error: "bad_refresh_token", error_description: "incorrect or expired" }), { before: true });

@@ -50,7 +50,7 @@ describe("the request", () => {
     return { ...request, form, fields: Object.fromEntries(form) };
   };
 
-  it("is a form, of a public client", async () => {
+  it("is a form that identifies a public client", async () => {
     const { method, path, headers, fields } = await send();
     expect({ method, path }).toEqual({ method: "POST", path: "/token?tenant=1" });
     expect(headers["content-type"]).toBe("application/x-www-form-urlencoded;charset=UTF-8");
@@ -59,7 +59,7 @@ describe("the request", () => {
     expect(fields).toEqual({ grant_type: "refresh_token", refresh_token: tokens.refreshToken, client_id: CLIENT_ID });
   });
 
-  it("carries a basic header, form-encoded as RFC 6749 §2.3.1 asks, and no secret in the body", async () => {
+  it("has a Basic header, form-encoded as RFC 6749 §2.3.1 requires, and no secret in the body", async () => {
     const { headers, fields } = await send({ clientAuth: { method: "client_secret_basic", clientSecret: SECRET } });
     const [scheme, credentials = ""] = headers.authorization?.split(" ") ?? [];
     expect(scheme).toBe("Basic");
@@ -70,20 +70,20 @@ describe("the request", () => {
     expect(fields).toEqual({ grant_type: "refresh_token", refresh_token: tokens.refreshToken });
   });
 
-  it("carries the secret in the body", async () => {
+  it("contains the secret in the body with client_secret_post", async () => {
     const { headers, fields } = await send({ clientAuth: { method: "client_secret_post", clientSecret: SECRET } });
     expect(headers.authorization).toBeUndefined();
     expect(fields).toMatchObject({ client_id: CLIENT_ID, client_secret: SECRET });
   });
 
-  it("carries scope and resources", async () => {
+  it("contains scope and resources", async () => {
     const { form } = await send({ scope: "read write", resource: ["https://a.example", "https://b.example"] });
     expect(form.get("scope")).toBe("read write");
     expect(form.getAll("resource")).toEqual(["https://a.example", "https://b.example"]);
     expect((await send({ resource: "https://a.example" })).form.getAll("resource")).toEqual(["https://a.example"]);
   });
 
-  it("goes through the fetch that was given", async () => {
+  it("is sent through the given fetch function", async () => {
     const calls: string[] = [];
     await send({
       fetch: (input, init) => {
@@ -97,7 +97,7 @@ describe("the request", () => {
 
 const date = (seconds: number) => new Date(Date.UTC(2020, 0, 1, 0, 0, seconds)).toUTCString(); // far from our clock
 
-describe("an error response: one POST, no retry", () => {
+describe("an error response", () => {
   const grant = { error: "invalid_grant", error_description: "Gone." };
   it.each<[string, Handler, object]>([
     ["200 with an error", answer(200, { error: "bad_refresh_token" }), { status: 200, error: "bad_refresh_token" }],
@@ -120,10 +120,10 @@ describe("an error response: one POST, no retry", () => {
     ["503, date", answer(503, "", { "retry-after": date(90), date: date(0) }), { status: 503, retryAfter: 90_000 }],
     ["503, past date", answer(503, "", { "retry-after": date(0), date: date(9) }), { status: 503, retryAfter: 0 }],
     ["503, nonsense", answer(503, "", { "retry-after": "soon" }), { status: 503, retryAfter: undefined }],
-    ["503, for ever", answer(503, "", { "retry-after": "9".repeat(30) }), { retryAfter: 24 * 3_600_000 }],
+    ["503, an excessive delay", answer(503, "", { "retry-after": "9".repeat(30) }), { retryAfter: 24 * 3_600_000 }],
     ["307", answer(307, "", { location: "/elsewhere" }), { status: 307 }],
     ["302", answer(302, "", { location: "/elsewhere" }), { status: 302 }],
-  ])("%s", async (_name, handler, expected) => {
+  ])("is reported after one POST, without a retry: %s", async (_name, handler, expected) => {
     const { error, received, origin } = await playing(handler);
     expect(error).toMatchObject({ ...expected, sent: true, endpoint: `${origin}/token` });
     expect(received).toHaveLength(1);
@@ -146,27 +146,27 @@ describe("an incomplete response", () => {
     ["a reset after the request", drop],
     ["a truncated body", cut],
     ["a truncated chunked body", cutChunk],
-  ])("%s: sent, one POST", async (_name, handler) => {
+  ])("counts as sent, after one POST: %s", async (_name, handler) => {
     const { error, received } = await playing(handler);
     expect(error).toMatchObject({ sent: true, status: undefined, error: undefined });
     expect(error.message).toMatch(/did not return a complete response$/);
-    expect(printed(error)).not.toContain("canary"); // also what had come of the new tokens
+    expect(printed(error)).not.toContain("canary"); // nor the part of the new tokens that arrived
     expect(received).toHaveLength(1);
   });
 
-  it.each([0, 50])("a connection that is reset %s ms after it was accepted counts as sent", async (delay) => {
+  it.each([0, 50])("counts as sent if the connection is reset %s ms after it was accepted", async (delay) => {
     await using server = await listen(createServer((socket) => void setTimeout(() => socket.resetAndDestroy(), delay)));
     expect(await failure(exchange({ tokenEndpoint: server.origin }))).toMatchObject({ sent: true });
   });
 
-  it("the deadline's signal counts as sent", async () => {
+  it("counts as sent if the deadline passes", async () => {
     await using server = await startServer(() => {});
     const pending = failure(exchange({ tokenEndpoint: server.origin }, AbortSignal.timeout(50)));
     expect(await pending).toMatchObject({ sent: true, status: undefined, cause: { name: "TimeoutError" } });
     expect(server.received).toHaveLength(1);
   });
 
-  it("ends the reading of a response at the deadline, too", async () => {
+  it("is no longer read after the deadline", async () => {
     await using server = await startServer((response) => void response.writeHead(200).write("{"));
     expect(await failure(exchange({ tokenEndpoint: server.origin }, AbortSignal.timeout(50)))).toMatchObject({
       sent: true,
@@ -174,7 +174,7 @@ describe("an incomplete response", () => {
   });
 });
 
-describe("certainly not sent", () => {
+describe("a request that certainly was not sent", () => {
   const unsent = async (tokenEndpoint: string) => {
     const error = await failure(exchange({ tokenEndpoint }));
     expect(error).toMatchObject({ sent: false, status: undefined });
@@ -185,25 +185,27 @@ describe("certainly not sent", () => {
     return server.port;
   };
 
-  it("refused port, by address", async () => unsent(`http://127.0.0.1:${await closedPort()}`));
-  it("refused port, by a name with several addresses", async () => unsent(`http://localhost:${await closedPort()}`));
-  it("unknown host", () => unsent("https://nowhere.invalid/token"));
-  it("TLS to a plain port", async () => {
+  it("is recognized if the port is closed, given an address", async () =>
+    unsent(`http://127.0.0.1:${await closedPort()}`));
+  it("is recognized if the port is closed, given a name with several addresses", async () =>
+    unsent(`http://localhost:${await closedPort()}`));
+  it("is recognized if the host is unknown", () => unsent("https://nowhere.invalid/token"));
+  it("is recognized if the server does not use TLS", async () => {
     await using server = await startServer(good);
     await unsent(`https://127.0.0.1:${server.port}`);
     expect(server.received).toHaveLength(0);
   });
-  it("an untrusted certificate", async () => {
+  it("is recognized if the certificate is untrusted", async () => {
     await using server = await startTlsServer();
     await unsent(`https://127.0.0.1:${server.port}`);
   });
-  it("a connection closed before TLS is up", async () => {
+  it("is recognized if the connection closes before the TLS handshake", async () => {
     await using server = await listen(createServer((socket) => void socket.destroy()));
     await unsent(`https://127.0.0.1:${server.port}`);
   });
 });
 
-describe("what a foreign fetch throws", () => {
+describe("an exception of a custom fetch", () => {
   const throwing = (error: unknown) =>
     failure(exchange({ tokenEndpoint: "https://a.example", fetch: () => Promise.reject(error) }));
   const connect = Object.assign(new Error("x"), { syscall: "connect" });
@@ -217,14 +219,14 @@ describe("what a foreign fetch throws", () => {
     ["an aggregate with one that may have been sent", new AggregateError([connect, new Error("?")]), true],
     ["an empty aggregate", new AggregateError([]), true],
     ["a read that failed", Object.assign(new Error("x"), { syscall: "read", code: "ECONNRESET" }), true],
-    ["a corrupt record, later on", Object.assign(new Error("x"), { code: "ERR_SSL_DECRYPTION_FAILED" }), true],
-    ["a foreign realm's refusal", { cause: { syscall: "connect" } }, false],
-  ])("%s", async (_name, error, sent) => {
+    ["a corrupt TLS record", Object.assign(new Error("x"), { code: "ERR_SSL_DECRYPTION_FAILED" }), true],
+    ["a refused connection in another realm", { cause: { syscall: "connect" } }, false],
+  ])("tells whether the request may have been sent: %s", async (_name, error, sent) => {
     expect(await throwing(error)).toMatchObject({ sent });
   });
 });
 
-describe("secrets (P8)", () => {
+describe("an error of the endpoint (P8)", () => {
   const clientAuth = { method: "client_secret_basic", clientSecret: SECRET } as const;
   const echo = (text: string) => answer(400, { error: "x", error_description: text });
 
@@ -235,14 +237,14 @@ describe("secrets (P8)", () => {
     ["the access token", tokens.accessToken],
     ["the client secret", SECRET],
     ["the client secret, form-encoded", new URLSearchParams({ a: SECRET }).toString().slice(2)],
-  ])("%s, echoed by the server, stays out", async (_name, text) => {
+  ])("does not contain %s if the server echoes it", async (_name, text) => {
     await using server = await startServer(echo(`${"…".repeat(195)}${text}`));
     const error = await failure(exchange({ tokenEndpoint: server.origin, clientAuth }));
     expect(printed(error)).not.toContain(text.slice(0, 4));
     expect(error.description).toContain("[secr");
   });
 
-  it("the basic header stays out", async () => {
+  it("does not contain the Basic header", async () => {
     const send = oauth2Refresh({
       tokenEndpoint: "https://a.example",
       clientId: "c1",
@@ -256,7 +258,7 @@ describe("secrets (P8)", () => {
     expect(printed(error)).toContain("Basic [secret]");
   });
 
-  it("what a foreign fetch hangs on its error stays out", async () => {
+  it("does not contain what a custom fetch adds to its error", async () => {
     const fetch: typeof globalThis.fetch = (input, init) => {
       const cause = Object.assign(new Error(`at ${String(init?.body)}`), { request: init });
       return Promise.reject(Object.assign(new Error(`POST ${String(input)} failed`, { cause }), { config: init }));
@@ -266,7 +268,7 @@ describe("secrets (P8)", () => {
     expect(printed(error)).toContain("grant_type");
   });
 
-  it.each([400, 401, 500, 502])("through a manager and its events, too (%i)", async (status) => {
+  it.each([400, 401, 500, 502])("contains no secret in a manager and its events, either (%i)", async (status) => {
     const { accessToken, refreshToken = "" } = tokens;
     await using server = await startServer(
       answer(status, { error: `x-${SECRET}`, error_description: `${refreshToken} ${accessToken}` }),
@@ -282,14 +284,14 @@ describe("secrets (P8)", () => {
     expect(server.received).toHaveLength(1); // and the endpoint is left alone for a while
   });
 
-  it("keys in the endpoint's query stay out", async () => {
+  it("does not contain keys in the endpoint's query", async () => {
     await using server = await startServer(answer(500));
     const error = await failure(exchange({ tokenEndpoint: `${server.origin}/token?code=s3cr` }));
     expect(printed(error)).not.toContain("s3cr");
     expect(server.received[0]?.path).toBe("/token?code=s3cr");
   });
 
-  it("a terminal's control characters stay out", async () => {
+  it("does not contain control characters of a terminal", async () => {
     const { error } = await playing(echo("\u001b[2Jgone\nfor ever"));
     expect(error.description).toBe(" [2Jgone for ever");
   });
@@ -304,7 +306,7 @@ describe("revocation", () => {
       ...options,
     }).revoke?.(tokens);
 
-  it("is there only with an endpoint", () => {
+  it("is available only with an endpoint", () => {
     expect(oauth2Refresh({ tokenEndpoint: "https://a.example", clientId: "c" }).revoke).toBeUndefined();
   });
 
@@ -321,13 +323,13 @@ describe("revocation", () => {
   it.each<[string, Handler, object]>([
     ["an error response", answer(503, { error: "temporarily_unavailable" }), { status: 503, sent: true }],
     [
-      "echoing",
+      "an error response that echoes the token",
       answer(400, { error: "x", error_description: `no ${tokens.refreshToken}` }),
       { description: "no [secret]" },
     ],
-    ["reset", drop, { status: undefined, sent: true }],
-    ["silent", () => {}, { cause: { name: "TimeoutError" } }],
-  ])("%s: a typed error that names the endpoint and no secret", async (_name, handler, expected) => {
+    ["a reset connection", drop, { status: undefined, sent: true }],
+    ["no response", () => {}, { cause: { name: "TimeoutError" } }],
+  ])("fails with a typed error that names the endpoint and no secret: %s", async (_name, handler, expected) => {
     await using server = await startServer(handler);
     const error = await failure(revoke(server.origin, { timeout: 100 }) ?? Promise.resolve());
     expect(error).toMatchObject({ ...expected, endpoint: `${server.origin}/revoke` });
@@ -345,7 +347,7 @@ describe("the expiry of a JWT in a response without expires_in (P13)", () => {
 
   it.each([
     { name: "counts from the server's own clock", body: { access_token: jwt(SERVER_NOW / 1000 + 600) }, seconds: 600 },
-    { name: "is unknown where it has passed", body: { access_token: jwt(SERVER_NOW / 1000) }, seconds: undefined },
+    { name: "is unknown if it has passed", body: { access_token: jwt(SERVER_NOW / 1000) }, seconds: undefined },
     { name: "gives way to expires_in", body: { access_token: jwt(SERVER_NOW), expires_in: 60 }, seconds: 60 },
     { name: "is unknown without a JWT", body: { access_token: canary("access", 2) }, seconds: undefined },
   ])("$name", async ({ body, seconds }) => {

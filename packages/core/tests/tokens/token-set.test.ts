@@ -20,21 +20,21 @@ describe("expiry, counted from when the request was sent", () => {
     ["a numeric string", { expires_in: "3600" }, SENT_AT + 3_600_000],
     ["a fraction", { expires_in: 0.5 }, SENT_AT + 500],
     ["zero", { expires_in: 0 }, SENT_AT],
-    ["negative: as if absent", { expires_in: -1 }, undefined],
-    ["absent", {}, undefined],
+    ["a negative number", { expires_in: -1 }, undefined],
+    ["no value", {}, undefined],
     ["null", { expires_in: null }, undefined],
     ["an empty string", { expires_in: "" }, undefined],
-    ["no number at all", { expires_in: "soon" }, undefined],
+    ["a word", { expires_in: "soon" }, undefined],
     ["a boolean", { expires_in: true }, undefined],
     ["an object", { expires_in: {} }, undefined],
-    ["infinite", { expires_in: "Infinity" }, undefined],
-    ["huge: what a Date can hold", { expires_in: 1e300 }, LAST_DATE],
-    ["huger than that", { expires_in: 1e308 }, LAST_DATE],
+    ["infinity", { expires_in: "Infinity" }, undefined],
+    ["a huge number, limited to what a Date can hold", { expires_in: 1e300 }, LAST_DATE],
+    ["an even larger number", { expires_in: 1e308 }, LAST_DATE],
     ["a JWT's exp", { access_token: jwt({ exp: NOW + 60 }) }, SENT_AT + 60_000],
     ["a JWT's fractional exp", { access_token: jwt({ exp: NOW + 0.5 }) }, SENT_AT + 500],
     ["expires_in before a JWT's exp", { access_token: jwt({ exp: NOW + 60 }), expires_in: 30 }, SENT_AT + 30_000],
     [
-      "a bad expires_in beside a JWT's exp",
+      "an invalid expires_in beside a JWT's exp",
       { access_token: jwt({ exp: NOW + 60 }), expires_in: "?" },
       SENT_AT + 60_000,
     ],
@@ -56,11 +56,11 @@ describe("expiry, counted from when the request was sent", () => {
     ["an opaque token with dots", { access_token: "opaque.with.dots" }, undefined],
     ["an encrypted JWT", { access_token: "e30.a.b.c.d" }, undefined],
     ["dots alone", { access_token: ".." }, undefined],
-  ])("%s", (_name, response, expiresAt) => {
+  ])("is computed for %s", (_name, response, expiresAt) => {
     expect(parse(response)?.expiresAt).toBe(expiresAt);
   });
 
-  it("survives being stored, whatever it is", () => {
+  it("survives being stored, whatever its value", () => {
     for (const expires_in of [0, 1e300, 1e308, "Infinity", Number.NaN]) {
       const tokens = parse({ expires_in }) as TokenSet;
       const value = serialiseRecord({ schema: 1, tokens, obtainedAt: SENT_AT, spent: [] });
@@ -74,7 +74,7 @@ describe("the other fields of a response", () => {
     ["token_type absent", {}, { tokenType: "Bearer" }],
     ["token_type null", { token_type: null }, { tokenType: "Bearer" }],
     ["token_type empty", { token_type: "" }, { tokenType: "Bearer" }],
-    ["token_type kept", { token_type: "DPoP" }, { tokenType: "DPoP" }],
+    ["token_type of another scheme", { token_type: "DPoP" }, { tokenType: "DPoP" }],
     ["refresh_token", { refresh_token: "r" }, { refreshToken: "r" }],
     ["refresh_token null", { refresh_token: null }, { refreshToken: undefined }],
     ["refresh_token empty", { refresh_token: "" }, { refreshToken: undefined }],
@@ -85,14 +85,14 @@ describe("the other fields of a response", () => {
     ["scope of another type", { scope: 7 }, { scope: undefined }],
     ["id_token", { id_token: "i" }, { idToken: "i" }],
     ["id_token of another type", { id_token: {} }, { idToken: undefined }],
-    ["the rest", { user: { id: 1 }, error: null }, { extra: { user: { id: 1 }, error: null } }],
-    ["a rest that is no JSON", { big: 1n }, { extra: {} }],
-  ])("%s", (_name, response, expected) => {
+    ["additional fields", { user: { id: 1 }, error: null }, { extra: { user: { id: 1 }, error: null } }],
+    ["additional fields that are not JSON", { big: 1n }, { extra: {} }],
+  ])("are read: %s", (_name, response, expected) => {
     expect(parse(response)).toMatchObject({ accessToken: "a", ...expected });
   });
 
   it.each([undefined, null, "text", [], {}, { access_token: "" }, { access_token: 7 }, { error: "x" }])(
-    "rejects %o as a response",
+    "are not read from %o",
     (response) => {
       expect(parseTokenResponse(response, SENT_AT)).toBeUndefined();
       const make = () => tokenSetFromResponse(response as TokenResponse, { sentAt: SENT_AT });
@@ -100,20 +100,20 @@ describe("the other fields of a response", () => {
     },
   );
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, "1"])("sentAt %o is a TypeError", (sentAt) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, "1"])("cause a TypeError if sentAt is %o", (sentAt) => {
     expect(() => tokenSetFromResponse({ access_token: "a" }, { sentAt } as never)).toThrow(
       /^sentAt: expected epoch milli/,
     );
     expect(() => tokenSetFromResponse({ access_token: "a" }, undefined as never)).toThrow(/^sentAt: /);
   });
 
-  it("does not pollute prototypes", () => {
+  it("do not pollute prototypes", () => {
     const tokens = parse(JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'));
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
     expect(tokens?.expiresAt).toBeUndefined();
   });
 
-  it("keeps its own copy of what came", () => {
+  it("are copied", () => {
     const user = { id: 1 };
     const tokens = parse({ user });
     user.id = 2;
@@ -121,7 +121,7 @@ describe("the other fields of a response", () => {
   });
 });
 
-describe("what a caller gives", () => {
+describe("a token set from a caller", () => {
   it("is completed", () => {
     const given = { accessToken: jwt({ exp: NOW - 60 }) };
     expect(parseTokenSet(given)).toMatchObject({
@@ -144,7 +144,7 @@ describe("what a caller gives", () => {
     ["NaN", { accessToken: "canary", expiresAt: Number.NaN }, "expiresAt"],
     ["Infinity", { accessToken: "canary", expiresAt: Number.POSITIVE_INFINITY }, "expiresAt"],
     ["extra", { accessToken: "canary", extra: "canary" }, "extra"],
-  ])("%s is a TypeError that names the field, and never its value", (_name, given, field) => {
+  ])("causes a TypeError that names the field, never its value: %s", (_name, given, field) => {
     const make = () => parseTokenSet(given as TokenSet);
     expect(make).toThrow(TypeError);
     expect(make).toThrow(`tokens: ${field} is invalid`);
@@ -152,9 +152,9 @@ describe("what a caller gives", () => {
   });
 });
 
-describe("a successor (RFC 6749 §6)", () => {
+describe("a merged token set (RFC 6749 §6)", () => {
   const previous = parse({ refresh_token: "r1", scope: "s1", id_token: "i1", a: 1, b: 1, expires_in: 9 }) as TokenSet;
-  it("keeps what the server left out, except the expiry", () => {
+  it("keeps what the server omits, except the expiry", () => {
     const next = mergeTokenSets(previous, parse({ access_token: "a2", b: 2 }) as TokenSet);
     expect(next).toMatchObject({
       accessToken: "a2",
@@ -165,16 +165,16 @@ describe("a successor (RFC 6749 §6)", () => {
     });
     expect(next.expiresAt).toBeUndefined();
   });
-  it.each([null, "", undefined])("keeps the refresh token where the server says %o", (refresh_token) => {
+  it.each([null, "", undefined])("keeps the refresh token if the server sends %o", (refresh_token) => {
     expect(mergeTokenSets(previous, parse({ refresh_token }) as TokenSet).refreshToken).toBe("r1");
   });
-  it("takes what the server sent", () => {
+  it("adopts what the server sends", () => {
     const next = mergeTokenSets(previous, parse({ refresh_token: "r2", scope: "s2", id_token: "i2" }) as TokenSet);
     expect(next).toMatchObject({ refreshToken: "r2", scope: "s2", idToken: "i2" });
   });
 });
 
-describe("printing (P8)", () => {
+describe("a token set (P8)", () => {
   const tokens = tokenSetFromResponse(
     {
       access_token: canary("access", 1),
@@ -186,16 +186,16 @@ describe("printing (P8)", () => {
     { sentAt: SENT_AT },
   );
   const kinds: [string, TokenSet][] = [
-    ["from an answer", tokens],
+    ["from a response", tokens],
     ["from a caller", parseTokenSet(tokens)],
-    ["a successor", mergeTokenSets(tokens, tokens)],
+    ["merged", mergeTokenSets(tokens, tokens)],
     [
       "from a store",
       parseRecord(serialiseRecord({ schema: 1, tokens, obtainedAt: 0, spent: [] }), "x").tokens ?? tokens,
     ],
   ];
 
-  it.each(kinds)("%s omits the secrets and extra", (_name, each) => {
+  it.each(kinds)("prints without the secrets and extra: %s", (_name, each) => {
     const output = [each, [each], { nested: { deep: { er: { still: each } } } }, new Error("x", { cause: each })].map(
       printed,
     );
@@ -209,7 +209,7 @@ describe("printing (P8)", () => {
     expect(inspect(each)).toContain("expiresAt");
   });
 
-  it.each(kinds)("%s is plain data otherwise, and frozen", (_name, each) => {
+  it.each(kinds)("is otherwise plain data, and frozen: %s", (_name, each) => {
     const expected = {
       accessToken: canary("access", 1),
       refreshToken: canary("refresh", 1),
@@ -237,23 +237,23 @@ describe("account", () => {
     accountOf({ accessToken: "opaque", tokenType: "Bearer", extra: {}, ...given });
   it.each<[string, Partial<TokenSet>, string | undefined]>([
     ["the ID token's iss and sub", { idToken: jwt({ iss: "https://a", sub: "1" }) }, "https://a 1"],
-    ["the access token's", { accessToken: jwt({ iss: "https://a", sub: "1" }) }, "https://a 1"],
-    ["the ID token before the access token", { idToken: jwt({ sub: "1" }), accessToken: jwt({ sub: "2" }) }, " 1"],
-    ["the access token where the ID token says nothing", { idToken: "opaque", accessToken: jwt({ sub: "2" }) }, " 2"],
+    ["the access token's iss and sub", { accessToken: jwt({ iss: "https://a", sub: "1" }) }, "https://a 1"],
+    ["the ID token rather than the access token", { idToken: jwt({ sub: "1" }), accessToken: jwt({ sub: "2" }) }, " 1"],
+    ["the access token if the ID token is opaque", { idToken: "opaque", accessToken: jwt({ sub: "2" }) }, " 2"],
     ["no sub", { accessToken: jwt({ iss: "https://a" }) }, undefined],
     ["sub of another type", { accessToken: jwt({ sub: 7 }) }, undefined],
     ["iss of another type", { accessToken: jwt({ sub: "1", iss: { toString: 1 } }) }, " 1"],
-    ["beyond ASCII", { accessToken: jwt({ sub: "é€😀" }) }, " é€😀"],
-    ["opaque", {}, undefined],
-    ["no base64", { accessToken: "a.%%%.c" }, undefined],
-    ["base64 of no JSON", { accessToken: "a.aGVsbG8.c" }, undefined],
-  ])("%s", (_name, given, expected) => {
+    ["characters beyond ASCII", { accessToken: jwt({ sub: "é€😀" }) }, " é€😀"],
+    ["an opaque token", {}, undefined],
+    ["invalid base64", { accessToken: "a.%%%.c" }, undefined],
+    ["base64 of invalid JSON", { accessToken: "a.aGVsbG8.c" }, undefined],
+  ])("is derived from the claims: %s", (_name, given, expected) => {
     expect(account(given)).toBe(expected);
   });
 });
 
 it.each(["\ud800", "x\udc00y", "\0", "a".repeat(1_000_000), "😀".repeat(1_000), ".".repeat(10_000)])(
-  "a strange token does not crash anything (%#)",
+  "survives a malformed token (%#)",
   (access_token) => {
     const tokens = parse({ access_token, refresh_token: access_token, id_token: access_token }) as TokenSet;
     expect(tokens.accessToken).toBe(access_token);

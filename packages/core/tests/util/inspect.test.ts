@@ -2,13 +2,13 @@ import { inspect } from "node:util";
 import { expect, it } from "vitest";
 import { redactRequest, setInspectView } from "../../src/adapter.ts";
 
-it("a view has the method, the URL and the status, and nothing else", () => {
+it("shows only the method, the URL and the status of a request", () => {
   const request = { method: "get", url: "https://api.example.com/", status: 401, headers: { authorization: "it" } };
   expect(redactRequest(request)).toEqual({ method: "GET", url: "https://api.example.com/", status: 401 });
   expect(Object.isFrozen(redactRequest(request))).toBe(true);
 });
 
-it("takes the place of the request in an error and in its response", () => {
+it("replaces the request in an error and in its response", () => {
   const request = { headers: { authorization: "it" } };
   const error = { request, response: { request, status: 401 } };
   const view = redactRequest({ url: "https://api.example.com/", status: 401 }, error);
@@ -21,7 +21,7 @@ it("takes the place of the request in an error and in its response", () => {
   expect(Object.keys(without)).toEqual(["response"]);
 });
 
-it("an object prints as something else, and stays what it is", () => {
+it("changes how an object is printed, but not the object", () => {
   const options = { url: "/", agent: { sockets: "it" } };
   const printing = setInspectView(options, () => ({ url: options.url }));
   expect(printing).toBe(options);
@@ -32,7 +32,7 @@ it("an object prints as something else, and stays what it is", () => {
   expect(inspect(options)).toBe("once more");
 });
 
-it.each([undefined, "text", Object.freeze({ a: 1 })])("%j stays as it is", (given) => {
+it.each([undefined, "text", Object.freeze({ a: 1 })])("leaves %j unchanged", (given) => {
   expect(setInspectView(given, () => "other")).toBe(given);
   expect(JSON.stringify({ given })).not.toContain("other");
 });

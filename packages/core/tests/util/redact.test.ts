@@ -7,34 +7,34 @@ const SECRET = 'canary ~+/é"\\x';
 const secrets = [SECRET];
 const failing = (message = SECRET, extra: object = {}) => Object.assign(new Error(`failed: ${message}`), extra);
 
-describe("what is blanked", () => {
+describe("maskSecrets", () => {
   it.each([
     ["as it is", SECRET],
     ["percent-encoded", encodeURIComponent(SECRET)],
     ["form-encoded", new URLSearchParams({ a: SECRET }).toString().slice(2)],
     ["in JSON", JSON.stringify(SECRET).slice(1, -1)],
     ["twice", `${SECRET} ${SECRET}`],
-  ])("%s", (_name, text) => {
+  ])("masks a secret %s", (_name, text) => {
     expect(maskSecrets(`before ${text} after`, secrets)).toMatch(/^before (\[secret\] ?)+after$/);
   });
 
-  it("the longer of two secrets first", () => {
+  it("masks the longer of two secrets first", () => {
     expect(maskSecrets("canary-1-long canary-1", ["canary-1", "canary-1-long"])).toBe("[secret] [secret]");
   });
 
-  it.each(["", "a", "abc"])("not what is too short to be a secret: %j", (short) => {
+  it.each(["", "a", "abc"])("ignores a string that is too short to be a secret: %j", (short) => {
     expect(maskSecrets("abc and a", [short])).toBe("abc and a");
   });
 
-  it("from four characters on", () => expect(maskSecrets("abcd", ["abcd"])).toBe("[secret]"));
+  it("masks secrets of four characters or more", () => expect(maskSecrets("abcd", ["abcd"])).toBe("[secret]"));
 
-  it.each(["x\ud800yz", "\udc00\udc00\udc00\udc00", "$&$1$`", ".*+?^(){}"])("%j without a crash", (secret) => {
+  it.each(["x\ud800yz", "\udc00\udc00\udc00\udc00", "$&$1$`", ".*+?^(){}"])("masks %j without crashing", (secret) => {
     expect(maskSecrets(`<${secret}>`, [secret])).toBe("<[secret]>");
     expect(maskSecrets(`<${new URLSearchParams({ a: secret }).toString().slice(2)}>`, [secret])).toBe("<[secret]>");
   });
 });
 
-describe("errors", () => {
+describe("redact", () => {
   const nest = (depth: number): Error => failing(SECRET, depth ? { cause: nest(depth - 1) } : {});
   const cyclic = failing();
   cyclic.cause = cyclic;
@@ -50,19 +50,19 @@ describe("errors", () => {
     ["with properties", failing(SECRET, { config: { headers: { authorization: SECRET } }, request: SECRET })],
     ["with a code", failing(SECRET, { code: `E_${SECRET}` })],
     ["with nested causes", nest(3)],
-    ["with more causes than anybody reads", nest(50)],
-    ["with itself for a cause", cyclic],
-    ["with a cause that is no Error", failing(SECRET, { cause: { token: SECRET } })],
-    ["with a string for a cause", failing(SECRET, { cause: SECRET })],
+    ["with very many nested causes", nest(50)],
+    ["that is its own cause", cyclic],
+    ["with a cause that is not an Error", failing(SECRET, { cause: { token: SECRET } })],
+    ["with a string as its cause", failing(SECRET, { cause: SECRET })],
     ["aggregated", aggregate],
     ["aggregating itself", selfish],
     ["with a message over several lines", multiline],
     ["with a name", renamed],
     ["frozen", Object.freeze(failing())],
     ["with a stack that was rewritten", failing(SECRET, { stack: `Error: ${SECRET}\n    at ${SECRET} (file.js:1:1)` })],
-    ["with an array for a stack", failing(SECRET, { stack: [SECRET] })],
+    ["with an array as its stack", failing(SECRET, { stack: [SECRET] })],
     ["with parts of other types", failing(SECRET, { message: undefined, name: 7, code: {}, errors: SECRET })],
-    ["with a getter, as DOMException has", new DOMException(SECRET, "AbortError")],
+    ["with getters, like DOMException", new DOMException(SECRET, "AbortError")],
     [
       "whose getters throw",
       {
@@ -77,14 +77,14 @@ describe("errors", () => {
     ["a symbol", Symbol(SECRET)],
     ["null", null],
     ["undefined", undefined],
-  ])("%s: no secret is left", (_name, thrown) => {
+  ])("leaves no secret in a thrown value: %s", (_name, thrown) => {
     const copy = redact(thrown, secrets);
     expect(copy).toBeInstanceOf(Error);
     expect(copy).not.toBe(thrown);
     expect(printed(copy)).not.toContain("canary");
   });
 
-  it("keep name, code, message, stack and causes", () => {
+  it("keeps name, code, message, stack and causes", () => {
     const inner = Object.assign(new RangeError("inner"), { code: "E_IN" });
     const copy = redact(new TypeError("outer", { cause: inner }), secrets);
     expect(copy).toMatchObject({
@@ -96,12 +96,12 @@ describe("errors", () => {
     expect(inspect(copy)).toMatch(/TypeError.*outer/);
   });
 
-  it("keep an aggregate's errors, so that a refused connection can be told", () => {
+  it("keeps an aggregate's errors, which tell that a connection was refused", () => {
     const copy = redact(new AggregateError([failing("a", { code: "ECONNREFUSED" }), "b"]), secrets);
     expect(copy).toMatchObject({ errors: [{ message: "failed: a", code: "ECONNREFUSED" }, { message: "b" }] });
   });
 
-  it("keep the frames of other engines' stacks, and not the message among them", () => {
+  it("keeps the frames of other engines' stacks, without the message among them", () => {
     const stack = "run@https://a.example/x.js:1:2\nfirst@line\n@file.js:3:4";
     expect(redact(failing("x", { stack }), []).stack).toBe(
       "Error: failed: x\nrun@https://a.example/x.js:1:2\n@file.js:3:4",
@@ -114,7 +114,7 @@ describe("errors", () => {
     ["a string", "no", "no"],
     ["a number", 7, "A number was thrown, not an Error."],
     ["an object", { a: 1 }, ""],
-  ])("say what was thrown: %s", (_name, thrown, message) => {
+  ])("describes the thrown value: %s", (_name, thrown, message) => {
     expect(redact(thrown, []).message).toBe(message);
   });
 
@@ -123,7 +123,7 @@ describe("errors", () => {
     "canary-unknown",
     '{"access_token":"canary-unknown"',
     '{"a":"canary-unknown-token-x',
-  ])("do not quote text that could not be parsed, which may hold unknown tokens: %s", (text) => {
+  ])("does not quote text that could not be parsed, which may contain unknown tokens: %s", (text) => {
     const thrown = (() => {
       try {
         return JSON.parse(`${text} `.replace(/^"(.*)" $/, "$1"));
