@@ -15,7 +15,7 @@ export const codes = {
   },
   REFRESH_FAILED: {
     error: "RefreshFailedError",
-    cause: "The access token could not be renewed now. The session is still alive. `reason` tells why.",
+    cause: "The access token could not be refreshed now. The session is still alive. `reason` tells why.",
     remedy:
       "Try again after `retryAt`. If your API accepts a token that expired a short while ago, set `staleIfError: true` to receive it while the token endpoint is down.",
   },

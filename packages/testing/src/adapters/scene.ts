@@ -66,9 +66,9 @@ export class AdapterScene implements AsyncDisposable {
   }
 }
 
-/** Sends a request. Throws a ConformanceError if that takes too long. */
-export const sendWith = (client: Client, call: Call): Promise<Outcome> =>
-  within(TIMEOUT, client.send(call), () => late(call));
+/** Sends a request. Throws a ConformanceError if that takes more than `timeout` ms. */
+export const sendWith = (client: Client, call: Call, timeout = TIMEOUT): Promise<Outcome> =>
+  within(timeout, client.send(call), () => late(call, timeout));
 
-const late = ({ method = "GET", url }: Call) =>
-  new ConformanceError("transparency", `${method} ${url} did not end within ${TIMEOUT} ms.`);
+const late = ({ method = "GET", url }: Call, timeout: number) =>
+  new ConformanceError("transparency", `${method} ${url} did not end within ${timeout} ms.`);
