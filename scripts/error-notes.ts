@@ -22,7 +22,7 @@ export const codes = {
   CONFIGURATION: {
     error: "ConfigurationError",
     cause:
-      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`), or the session holds a token that cannot be sent as a Bearer token. The session is kept.",
+      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, GitHub's `incorrect_client_credentials`), or the session holds a token that cannot be sent as a Bearer token. The session is kept.",
     remedy:
       "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. `cause` holds the response of the token endpoint.",
   },
