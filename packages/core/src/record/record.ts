@@ -149,14 +149,14 @@ export const tryParseRecord = (value: string): SessionRecord | undefined => {
 };
 
 /** Before the first release, the reason `response_lost` was called `answer_lost`. */
-const rename = (key: string, value: unknown): unknown =>
+const updateReason = (key: string, value: unknown): unknown =>
   key === "reason" && value === "answer_lost" ? "response_lost" : value;
 
 const RECOVERY_HINT = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
 
 const tryJson = (value: string): unknown => {
   try {
-    return JSON.parse(value, rename) as unknown;
+    return JSON.parse(value, updateReason) as unknown;
   } catch {
     return undefined;
   }

@@ -2,19 +2,9 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
 import { withoutWatch, write } from "../support/interference.ts";
-import { startSession } from "../support/session.ts";
+import { account, startSession, tokensOf } from "../support/session.ts";
 
 const HOUR = 3_600_000;
-
-const account = ({ extra }: { extra: Readonly<Record<string, unknown>> }) => extra.user as string | undefined;
-
-/** Tokens of a user, with this expiry. */
-const tokensOf = (user: string, expiresAt: number) => ({
-  accessToken: canary("access", user),
-  refreshToken: canary("refresh", user),
-  expiresAt,
-  extra: { user },
-});
 
 describe("a manager of one account, when another account signs in", () => {
   it("never presents the refresh token of the other account, even if the record names no account (P14)", async () => {

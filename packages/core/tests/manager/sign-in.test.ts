@@ -3,19 +3,9 @@ import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
 import { memoryStore, type TokenStore, tokenSetFromResponse } from "../../src/index.ts";
 import { disk, gate } from "../support/interference.ts";
-import { startSession } from "../support/session.ts";
+import { account, startSession, tokensOf } from "../support/session.ts";
 
 const HOUR = 3_600_000;
-
-const account = ({ extra }: { extra: Readonly<Record<string, unknown>> }) => extra.user as string | undefined;
-
-/** Tokens of a user, with this expiry. */
-const tokensOf = (user: string, expiresAt: number) => ({
-  accessToken: canary("access", user),
-  refreshToken: canary("refresh", user),
-  expiresAt,
-  extra: { user },
-});
 
 /** Opens a manager whose first save succeeds but throws, after `intervene` has changed the store. */
 function openWithUncertainSave(session: ReturnType<typeof startSession>, intervene: () => Promise<unknown>) {

@@ -1,3 +1,4 @@
+import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import {
   createTokenManager,
@@ -10,6 +11,17 @@ import { parseRecord, type SessionRecord } from "../../src/record/record.ts";
 import { Issuer } from "./issuer.ts";
 
 const HOUR = 3_600_000;
+
+/** The `account` option for the tokens of {@link tokensOf}. */
+export const account = ({ extra }: { extra: Readonly<Record<string, unknown>> }) => extra.user as string | undefined;
+
+/** Tokens of a user, with this expiry. */
+export const tokensOf = (user: string, expiresAt: number) => ({
+  accessToken: canary("access", user),
+  refreshToken: canary("refresh", user),
+  expiresAt,
+  extra: { user },
+});
 
 /** An issuer, a store and a clock, and managers over them: each stands for a process. */
 export function startSession(defaults: TokenManagerOptions = {}) {
