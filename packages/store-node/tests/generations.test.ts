@@ -199,6 +199,7 @@ describe("publish", () => {
     const directory = freshDirectory();
     const { draft } = await draftIn(directory);
     expect(await chainIn(directory, calls).publish({ ...draft, id: "mine" })).toBe(expected);
+    expect(existsSync(draft.temporaryPath)).toBe(expected === false); // it still belongs to its writer
   });
 
   it("returns undefined if only older generations are left", async () => {

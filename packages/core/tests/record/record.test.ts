@@ -69,6 +69,8 @@ describe("the stored string", () => {
     const stored = serialiseRecord(record(1, { dead: { reason: "response_lost" } }));
     const former = stored.replace("response_lost", "answer_lost");
     expect(parseRecord(former, "here").dead?.reason).toBe("response_lost");
+    const other = serialiseRecord(record(1, { account: "answer_lost" }));
+    expect(parseRecord(other, "here").account).toBe("answer_lost");
   });
 
   it("contains the newest 32 digests, but never the current one", () => {
