@@ -155,7 +155,8 @@ export class KeychainWriter {
     const previousSlot = previous.backend === client.name ? previous.slot : undefined;
     await collectGarbage(this.#fs, this.#slots, { newest: draft, keptSlots: [slot, previousSlot] });
     if (draft.number > FOREIGN_CLEANUP_SAVES) return;
-    for (const foreignClient of await this.#backends.available()) {
+    const { clients } = await this.#backends.available();
+    for (const foreignClient of clients) {
       // The item has a refresh token that is used up. A program that presented it again would end the session.
       const left = await foreignClient.get(account);
       if (left !== undefined && isAncestor(draft, left)) await foreignClient.delete(account);
