@@ -7,12 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SecretServiceDaemon, secretServiceSkipReason } from "@unexpired-internal/test-support/secret-service-daemon";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { type BundleFormat, bundle, run, SESSION_PROGRAM } from "./support/bundle.ts";
+import { bundle, KILL_AFTER_CLAIM, run, SESSION_PROGRAM } from "./support/bundle.ts";
 import { Consumer } from "./support/consumer.ts";
 import { startGraceServer } from "./support/grace-server.ts";
 
 const NO_GRACE = { seconds: 0, replayReturns: "same" } as const;
-const KILL_AFTER_CLAIM = ["--import", new URL("fixtures/kill-after-claim.mjs", import.meta.url).href];
 const ITEM = { service: "unexpired bundles", account: "ada" };
 
 /** Prints the outcome of each store. */
@@ -48,9 +47,9 @@ beforeEach(() => {
   return () => rmSync(directory, { recursive: true });
 });
 
-describe.each<BundleFormat>(["mjs", "cjs"])("a program that is bundled into one .%s file", (format) => {
+describe.each(["program.mjs", "program.cjs"])("a program that is bundled into %s", (name) => {
   const build = (program: string) =>
-    bundle(program, { format, directory, resolveDir: consumer?.directory ?? import.meta.dirname });
+    bundle(program, { outfile: join(directory, name), resolveDir: consumer?.directory ?? import.meta.dirname });
 
   it("continues after a process that was killed in the middle of a save", async () => {
     await using server = await startGraceServer(NO_GRACE);
@@ -69,21 +68,24 @@ describe.each<BundleFormat>(["mjs", "cjs"])("a program that is bundled into one 
 
   /** Runs the keychain program where no keychain package is installed. */
   async function useKeychain(bus?: SecretServiceDaemon) {
+    const cwd = mkdtempSync(join(directory, "home-"));
     const env = { ...(bus && { DBUS_SESSION_BUS_ADDRESS: bus.address }) };
-    const { stdout, stderr } = await run(process.execPath, [build(KEYCHAIN_PROGRAM)], { cwd: directory, env });
+    const { stdout, stderr } = await run(process.execPath, [build(KEYCHAIN_PROGRAM)], { cwd, env });
     expect(stderr).toBe("");
-    return { ...JSON.parse(stdout), hasPlainText: readdirSync(directory).includes("plain") };
+    return { ...JSON.parse(stdout), hasPlainText: readdirSync(cwd).includes("plain") };
   }
 
+  const withoutBackend = { keychain: "no_backend", found: "nothing", saved: "saved", hasPlainText: true };
+
   it("reports no_backend without a keychain package, and uses the file if that is allowed", async () => {
-    const result = await useKeychain();
-    expect(result).toEqual({ keychain: "no_backend", found: "nothing", saved: "saved", hasPlainText: true });
+    expect(await useKeychain()).toEqual(withoutBackend);
   });
 
   it("finds a session in the Secret Service without a keychain package", async (ctx) => {
     const reason = secretServiceSkipReason();
     if (reason !== undefined) ctx.skip(reason);
     await using service = await SecretServiceDaemon.start();
+    expect(await useKeychain(service)).toEqual(withoutBackend);
     service.store({ ...ITEM, secret: "another program's" });
     const found = { keychain: "another program's", found: "another program's", saved: "", hasPlainText: false };
     expect(await useKeychain(service)).toEqual(found);

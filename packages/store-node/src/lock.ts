@@ -2,6 +2,7 @@ import { mkdir, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { codeOf } from "./fs-errors.ts";
+import { isPermitted } from "./permissions.ts";
 
 type Release = () => Promise<void>;
 
@@ -60,12 +61,14 @@ async function isStale(path: string): Promise<boolean> {
  * that its timer never runs in the host program. It is loaded only now, because loading it is slow.
  */
 async function removeStale(path: string): Promise<void> {
+  const remove = () => rmdir(path).catch(() => undefined);
+  if (!isPermitted("env")) return remove(); // its dependencies read the environment
   try {
     const { lock } = await import("proper-lockfile");
     const release = await lock(path, { lockfilePath: path, realpath: false, stale: STALE_AFTER });
     await release();
   } catch (error) {
     // It cannot be loaded, as in some bundles and sandboxes. A lock removed by mistake costs a discarded draft.
-    if (codeOf(error) !== "ELOCKED") await rmdir(path).catch(() => undefined);
+    if (codeOf(error) !== "ELOCKED") await remove();
   }
 }

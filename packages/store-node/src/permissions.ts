@@ -5,10 +5,10 @@ interface Deno {
 }
 
 /**
- * Whether this program may use something without asking: `read` a path, or use all of `sys` or `run`. Deno interrupts
+ * Whether this program may `read` a path, or use all of `env`, `sys` or `run`, without asking. Deno interrupts
  * the program to ask its user for a missing permission, and Node's permission model throws.
  */
-export function isPermitted(name: "read" | "run" | "sys", path?: string): boolean {
+export function isPermitted(name: "env" | "read" | "run" | "sys", path?: string): boolean {
   const deno = Reflect.get(globalThis, "Deno") as Deno | undefined;
   const answer = deno?.permissions?.querySync?.({ name, path });
   if (answer) return answer.state === "granted";

@@ -1,11 +1,7 @@
 /** Programs that are bundled into one file, as command-line tools are shipped. */
 import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { buildSync } from "esbuild";
-
-/** The format of a bundle; also the extension of its file. */
-export type BundleFormat = "mjs" | "cjs";
 
 /** Signs in if there is a refresh token in the environment, and prints the access token. */
 export const SESSION_PROGRAM = `
@@ -23,19 +19,13 @@ export const SESSION_PROGRAM = `
   main(process.env);
 `;
 
-/** Bundles `program` without further options. Its imports are resolved from `resolveDir`. Returns the file. */
-export function bundle(
-  program: string,
-  { format, directory, resolveDir }: { format: BundleFormat; directory: string; resolveDir: string },
-): string {
-  const outfile = join(directory, `program.${format}`);
-  buildSync({
-    stdin: { contents: program, resolveDir },
-    bundle: true,
-    platform: "node",
-    format: format === "mjs" ? "esm" : "cjs",
-    outfile,
-  });
+/** The options with which Node kills the program when it has published its claim and still holds the lock. */
+export const KILL_AFTER_CLAIM = ["--import", new URL("../fixtures/kill-after-claim.mjs", import.meta.url).href];
+
+/** Bundles `program` into `outfile`, a `.mjs` or `.cjs` file, without further options. */
+export function bundle(program: string, { outfile, resolveDir }: { outfile: string; resolveDir: string }): string {
+  const format = outfile.endsWith(".mjs") ? "esm" : "cjs";
+  buildSync({ stdin: { contents: program, resolveDir }, bundle: true, platform: "node", format, outfile });
   return outfile;
 }
 

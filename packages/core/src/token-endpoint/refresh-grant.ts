@@ -75,9 +75,9 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
 
 /** RFC 6749 §3.2: requires TLS, except on loopback (RFC 8252 §8.3), and no fragment. */
 function isEndpoint(given: unknown): boolean {
-  const href: unknown = typeof given === "string" ? given : Object(given).href; // a URL may come from another realm
-  if (typeof href !== "string" || !URL.canParse(href)) return false;
-  const { protocol, username, password, hash, hostname } = new URL(href);
+  const isUrl = typeof given === "string" || typeof Object(given).href === "string"; // a URL may be of another realm
+  if (!isUrl || !URL.canParse(String(given))) return false;
+  const { protocol, username, password, hash, hostname } = new URL(String(given));
   if (username || password || hash) return false;
   return protocol === "https:" || (protocol === "http:" && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
 }
