@@ -41,6 +41,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "client-versions.test.ts",
     "keychain-install.test.ts",
     "kit-runners.test.ts",
+    "runtimes.test.ts",
     "tarballs.test.ts",
   ],
   "store-keychain": [

@@ -117,8 +117,9 @@ export const keychainReasons: Record<KeychainError["reason"], Note & { readonly 
   no_backend: {
     code: "STORE_UNAVAILABLE",
     cause:
-      "No package that talks to the keychain can be loaded, or the one that wrote the session is missing in this installation.",
-    remedy: "Install the package that the message names: `npm install @napi-rs/keyring` or `npm install keytar`.",
+      "No package that talks to the keychain can be loaded, or the one that wrote the session is missing in this installation. A bundle does not contain them.",
+    remedy:
+      "Install the package that the message names: `npm install @napi-rs/keyring` or `npm install keytar`; for a bundle, in the folder of its file.",
   },
   no_service: {
     code: "STORE_UNAVAILABLE",

@@ -65,7 +65,8 @@ export class RefreshFailedError extends UnexpiredError {
   constructor(retryAt: number, options: { reason?: "endpoint" | "just_obtained"; cause?: unknown } = {}) {
     const when = Math.abs(retryAt) <= LAST_DATE ? ` Try again after ${new Date(retryAt).toISOString()}.` : "";
     const reason = options.reason ?? "endpoint";
-    const cause = options.cause instanceof Error ? `: ${options.cause.message.replace(/\.$/, "")}` : "";
+    const { message } = Object(options.cause) as { message?: unknown };
+    const cause = typeof message === "string" ? `: ${message.replace(/\.$/, "")}` : "";
     super(
       reason === "endpoint"
         ? `The access token could not be renewed${cause}.${when} The session is untouched.`

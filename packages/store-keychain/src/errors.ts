@@ -1,4 +1,4 @@
-import { StoreError } from "@unexpired/core";
+import { StoreError, UnexpiredError } from "@unexpired/core";
 
 /**
  * The reason why a keychain operation failed.
@@ -35,3 +35,7 @@ export class KeychainError extends StoreError {
     this.reason = reason;
   }
 }
+
+/** Returns the reason of a {@link KeychainError}, even of another copy of this package; `undefined` for other errors. */
+export const keychainReasonOf = (error: unknown): KeychainErrorReason | undefined =>
+  UnexpiredError.is(error) && "problem" in error ? (error as Partial<KeychainError>).reason : undefined;

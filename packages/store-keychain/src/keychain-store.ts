@@ -112,7 +112,7 @@ class KeychainStore implements TokenStore {
     const { statusFile } = this.#settings;
     return withStoreErrors(statusFile, "removed", async () => {
       // Checked first: if the keychain cannot be used, nothing must be removed.
-      const clients = await this.#backends.available();
+      const { clients } = await this.#backends.available();
       for (const client of clients) await client.get(this.#settings.account);
       await this.#slots.assertReachable();
       const { chain, removed } = this.#settings.paths;

@@ -102,7 +102,7 @@ class FileStore implements TokenStore {
         return await this.#replace(paths, value, expected);
       } catch (error) {
         this.#cached = undefined;
-        this.#isUnconfirmed ||= !(error instanceof StoreConflictError);
+        this.#isUnconfirmed ||= codeOf(error) !== "STORE_CONFLICT";
         throw error;
       } finally {
         await release?.();

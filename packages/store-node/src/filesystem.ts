@@ -2,6 +2,7 @@ import { type BigIntStats, constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, errnoError, ignoreNotFound } from "./fs-errors.ts";
+import { isPermitted } from "./permissions.ts";
 
 /** Identifies a file and its content without reading it. */
 export interface Stamp {
@@ -111,6 +112,7 @@ async function overwrite(path: string, text: string): Promise<Stamp> {
 }
 
 async function syncDirectory(path: string): Promise<void> {
+  if (!isPermitted("read", path)) return; // a parent of the directory that the program may use
   // Windows and some network file systems cannot open or sync a directory.
   const ignoredCodes = ["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EBADF", "ENOSYS"];
   try {
@@ -122,6 +124,7 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 async function realDirectory(path: string): Promise<string> {
+  if (!isPermitted("read", path)) return path;
   try {
     return await fs.realpath(path);
   } catch (error) {

@@ -1,8 +1,10 @@
 import { StoreError, UnexpiredError } from "@unexpired/core";
 
 /** Returns Node's error code, or `undefined` if `error` has none. */
-export const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+export const codeOf = (error: unknown): string | undefined => {
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === "string" ? code : undefined;
+};
 
 /** Creates an error like those that Node's file functions throw. */
 export const errnoError = (code: string): Error => Object.assign(new Error(code), { code });
@@ -49,13 +51,22 @@ const WRITE_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
 const PATH_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
   ENOTDIR: ["is below a path that is not a directory (ENOTDIR)", "Choose another path."],
   ENAMETOOLONG: ["is too long a path (ENAMETOOLONG)", "Choose a shorter path."],
+  NotCapable: [
+    "is not accessible: Deno denies this program its directory",
+    "Pass --allow-read and --allow-write for the directory.",
+  ],
+  ERR_ACCESS_DENIED: [
+    "is not accessible: Node's permission model denies this program its directory",
+    "Pass --allow-fs-read and --allow-fs-write for the directory.",
+  ],
   EMFILE: ["cannot be opened: this process has too many files open (EMFILE)", "Close some files and try again."],
 };
 
 /** Converts an error of a file function to a `StoreError` about `path`. Returns errors of this library unchanged. */
 function toStoreError(error: unknown, path: string, action: "read" | "saved" | "removed"): unknown {
   if (UnexpiredError.is(error)) return error;
-  const code = codeOf(error) ?? "no code";
+  const { name } = Object(error) as { name?: string };
+  const code = codeOf(error) ?? (name === "NotCapable" ? name : "no code"); // Deno's error has no code
   const unreadable = action === "read" ? READ_ERRORS[code] : undefined;
   const [problem, hint] = unreadable ??
     (action === "read" ? undefined : WRITE_ERRORS[code]) ??

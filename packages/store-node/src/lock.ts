@@ -2,6 +2,7 @@ import { mkdir, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { codeOf } from "./fs-errors.ts";
+import { isPermitted } from "./permissions.ts";
 
 type Release = () => Promise<void>;
 
@@ -20,6 +21,7 @@ export type Lock = (
 const STALE_AFTER = 2000; // ms, by the clock of the file system; the minimum that proper-lockfile accepts
 const FIRST_DELAY = 4; // ms
 const MAX_DELAY = 32;
+const UNLOCKED: Release = async () => undefined;
 
 /** Locks a chain directory by creating a directory named `lock` in it. */
 export const directoryLock: Lock = async (directory, { wait }) => {
@@ -33,24 +35,40 @@ export const directoryLock: Lock = async (directory, { wait }) => {
 };
 
 async function tryAcquire(path: string): Promise<Release | undefined> {
+  const release = await tryCreate(path);
+  if (release || !(await isStale(path))) return release;
+  await removeStale(path);
+  return (await tryCreate(path)) ?? ((await isStale(path)) ? UNLOCKED : undefined);
+}
+
+/** Returns `undefined` if the lock exists. */
+async function tryCreate(path: string): Promise<Release | undefined> {
   try {
     await mkdir(path);
     return () => rmdir(path).catch(() => undefined);
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") return async () => undefined;
+    return codeOf(error) === "EEXIST" ? undefined : UNLOCKED;
   }
-  const held = await stat(path).catch(() => undefined);
-  return held && Date.now() - held.mtimeMs > STALE_AFTER ? takeOverStale(path) : undefined;
 }
 
-/** Takes over a lock whose holder ended or is suspended. Loads `proper-lockfile` only now, because loading it is slow. */
-async function takeOverStale(path: string): Promise<Release | undefined> {
-  const { lock } = await import("proper-lockfile");
-  const onCompromised = () => undefined; // the default handler throws from a timer
+async function isStale(path: string): Promise<boolean> {
+  const held = await stat(path).catch(() => undefined);
+  return held !== undefined && Date.now() - held.mtimeMs > STALE_AFTER;
+}
+
+/**
+ * Removes the lock of a holder that ended or is suspended: `proper-lockfile` takes it over, and gives it back at once, so
+ * that its timer never runs in the host program. It is loaded only now, because loading it is slow.
+ */
+async function removeStale(path: string): Promise<void> {
+  const remove = () => rmdir(path).catch(() => undefined);
+  if (!isPermitted("env")) return remove(); // its dependencies read the environment
   try {
-    const release = await lock(path, { lockfilePath: path, realpath: false, stale: STALE_AFTER, onCompromised });
-    return () => release().catch(() => undefined);
+    const { lock } = await import("proper-lockfile");
+    const release = await lock(path, { lockfilePath: path, realpath: false, stale: STALE_AFTER });
+    await release();
   } catch (error) {
-    return codeOf(error) === "ELOCKED" ? undefined : async () => undefined;
+    // It cannot be loaded, as in some bundles and sandboxes. A lock removed by mistake costs a discarded draft.
+    if (codeOf(error) !== "ELOCKED") await remove();
   }
 }

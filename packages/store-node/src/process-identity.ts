@@ -3,6 +3,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { codeOf } from "./fs-errors.ts";
+import { isPermitted } from "./permissions.ts";
 
 /** Identifies this process to others that share the session, and detects that one of them has ended. */
 export interface ProcessIdentity {
@@ -17,12 +18,21 @@ interface ProcStat {
   readonly startedAt: string;
 }
 
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+
 /**
  * Returns the identity of this process. On Linux it consists of boot ID, namespaces, pid and start time, so that a
- * reused pid is recognized; on other systems of machine and pid. Returns `undefined` if Linux does not provide these.
+ * reused pid is recognized; on other systems of machine and pid. Returns `undefined` if the system does not provide
+ * these, or if this program may not read them.
  */
-export const currentProcess = (): ProcessIdentity | undefined =>
-  process.platform === "linux" ? linuxProcess() : machineProcess();
+export function currentProcess(): ProcessIdentity | undefined {
+  if (!isPermitted("read", BOOT_ID) || !isPermitted("sys") || !isPermitted("run")) return undefined;
+  try {
+    return process.platform === "linux" ? linuxProcess() : machineProcess();
+  } catch {
+    return undefined;
+  }
+}
 
 const createIdentity = (
   scope: string,
@@ -34,14 +44,10 @@ const createIdentity = (
 });
 
 function linuxProcess(): ProcessIdentity | undefined {
-  try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const scope = `linux/${boot}/${namespaceId("pid")}/${namespaceId("time")}`;
-    const own = parseProcStat(readFileSync(`/proc/${process.pid}/stat`, "utf8"));
-    return own && createIdentity(scope, `${process.pid}/${own.startedAt}`, isGoneOnLinux);
-  } catch {
-    return undefined;
-  }
+  const boot = readFileSync(BOOT_ID, "utf8").trim();
+  const scope = `linux/${boot}/${namespaceId("pid")}/${namespaceId("time")}`;
+  const own = parseProcStat(readFileSync(`/proc/${process.pid}/stat`, "utf8"));
+  return own && createIdentity(scope, `${process.pid}/${own.startedAt}`, isGoneOnLinux);
 }
 
 /** Includes the time namespace, because start times depend on it. A kernel may not support time namespaces. */

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -38,4 +38,27 @@ it("releases a lock that no longer exists", async () => {
   const release = await directoryLock(join(freshDirectory(), "missing"), { wait });
   await release?.();
   expect(release).toBeDefined();
+});
+
+it("takes over the lock of a process that ended", async () => {
+  const directory = freshDirectory();
+  const path = join(directory, "lock");
+  mkdirSync(path);
+  utimesSync(path, 1, 1);
+  const release = await directoryLock(directory, { wait: undefined });
+  expect(Date.now() - statSync(path).mtimeMs).toBeLessThan(60_000);
+  expect(await directoryLock(directory, { wait: undefined })).toBeUndefined();
+  await release?.();
+  expect(existsSync(path)).toBe(false);
+});
+
+it("goes on without a lock if an old one cannot be removed", async () => {
+  const directory = freshDirectory();
+  const path = join(directory, "lock");
+  writeFileSync(path, "a file of another program");
+  utimesSync(path, 1, 1);
+  const release = await directoryLock(directory, { wait: undefined });
+  await release?.();
+  expect(release).toBeDefined();
+  expect(existsSync(path)).toBe(true);
 });

@@ -60,8 +60,12 @@ export const record = (refreshToken: string, obtainedAt: number, spent: readonly
   });
 
 /** Runs `fixtures/<name>.ts` in a new process, which is killed when the test ends. */
-export function start(name: string, { args = [] }: { readonly args?: readonly string[] } = {}): ChildProcess {
+export function start(
+  name: string,
+  { args = [], execArgv = [] }: { readonly args?: readonly string[]; readonly execArgv?: readonly string[] } = {},
+): ChildProcess {
   const child = fork(join(import.meta.dirname, "fixtures", `${name}.ts`), [...args], {
+    execArgv: [...process.execArgv, ...execArgv],
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   onTestFinished(() => {

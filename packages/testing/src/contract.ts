@@ -56,6 +56,11 @@ export class ConformanceError extends Error {
   }
 }
 
+/** Throws `error` if it is a {@link ConformanceError}, even of another copy of this package. */
+export function throwViolation(error: unknown): void {
+  if (Object(error).name === "ConformanceError") throw error;
+}
+
 /** Throws a {@link ConformanceError} unless `condition` is true. */
 export function expectThat(condition: boolean, clause: Clause, happened: string | (() => string)): asserts condition {
   if (!condition) throw new ConformanceError(clause, typeof happened === "string" ? happened : happened());
@@ -78,7 +83,7 @@ export async function expectRejection(promise: Promise<unknown>, clause: Clause,
  */
 export const expectSuccess = <T>(promise: Promise<T>, clause: Clause, what: string): Promise<T> =>
   Promise.resolve(promise).catch((error: unknown) => {
-    if (error instanceof ConformanceError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    throwViolation(error);
+    const { message = String(error) } = Object(error) as { message?: string };
     throw new ConformanceError(clause, `${what} failed: ${message}`, { cause: error });
   });

@@ -1,4 +1,4 @@
-import { ConfigurationError, RefreshFailedError } from "../errors.ts";
+import { ConfigurationError, RefreshFailedError, UnexpiredError } from "../errors.ts";
 import { type Attempt, currentDigest, type Digest, endRecord } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
@@ -143,7 +143,8 @@ export class RefreshProtocol {
   /** Returns the error for a back-off until `retryAt`, with the failure of the attempt as its cause if it was ours. */
   #failureOf({ id }: Attempt, retryAt: number): Error {
     const error = this.#lastFailure?.id === id ? this.#lastFailure.error : undefined;
-    return error instanceof ConfigurationError ? error : new RefreshFailedError(retryAt, { cause: error });
+    const isMisconfigured = UnexpiredError.is(error) && error.code === "CONFIGURATION";
+    return isMisconfigured ? error : new RefreshFailedError(retryAt, { cause: error });
   }
 
   /** Saves our session again, because a spent refresh token has overwritten our newer one. */

@@ -1,6 +1,6 @@
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
-import { TokenEndpointError } from "../errors.ts";
+import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import { expiryOf } from "../tokens/jwt.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
@@ -75,8 +75,9 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
 
 /** RFC 6749 §3.2: requires TLS, except on loopback (RFC 8252 §8.3), and no fragment. */
 function isEndpoint(given: unknown): boolean {
-  if (!(typeof given === "string" || given instanceof URL) || !URL.canParse(given)) return false;
-  const { protocol, username, password, hash, hostname } = new URL(given);
+  const isUrl = typeof given === "string" || typeof Object(given).href === "string"; // a URL may be of another realm
+  if (!isUrl || !URL.canParse(String(given))) return false;
+  const { protocol, username, password, hash, hostname } = new URL(String(given));
   if (username || password || hash) return false;
   return protocol === "https:" || (protocol === "http:" && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
 }
@@ -162,8 +163,9 @@ async function withEndpointErrors<T>(
   try {
     return await run();
   } catch (error) {
-    if (error instanceof TokenEndpointError) throw toEndpointError(error, secrets);
-    throw toEndpointError(new TokenEndpointError({ sent: !isUnsent(error), endpoint, cause: error }), secrets);
+    const isKnown = UnexpiredError.is(error) && error.code === "TOKEN_ENDPOINT";
+    const known = isKnown ? error : new TokenEndpointError({ sent: !isUnsent(error), endpoint, cause: error });
+    throw toEndpointError(known, secrets);
   }
 }
 

@@ -8,6 +8,7 @@ describe("oauth2Refresh", () => {
   it.each([
     "https://a.example/token",
     new URL("https://a.example"),
+    { href: "https://a.example/", toString: () => "https://a.example/" }, // the URL of another realm
     "http://localhost:3000/token",
     "http://127.0.0.1:3000",
     "http://[::1]:3000",

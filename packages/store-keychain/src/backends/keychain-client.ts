@@ -104,8 +104,9 @@ const KNOWN_ERRORS: readonly KnownError[] = [
 
 /** Converts an exception of a backend. Keeps its message, with the secret that was passed removed. */
 function toKeychainError(item: string, error: unknown, secret: string): KeychainError {
-  const message = error instanceof Error ? error.message : "it threw a value that is not an Error";
-  const text = secret === "" ? message : message.replaceAll(secret, "[secret]");
+  const { message } = Object(error) as { message?: unknown };
+  const problemText = typeof message === "string" ? message : "it threw a value that is not an Error";
+  const text = secret === "" ? problemText : problemText.replaceAll(secret, "[secret]");
   const { reason, problem, hint } = KNOWN_ERRORS.find(({ pattern }) => pattern.test(text)) ?? {
     reason: "refused",
     problem: `cannot be accessed (${text})`,

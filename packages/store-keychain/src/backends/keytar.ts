@@ -1,11 +1,12 @@
 import type { Conditions } from "./conditions.ts";
+import { importPackage } from "./import-package.ts";
 import type { KeychainBackend } from "./keychain-client.ts";
 
 const WINDOWS_LIMIT = 2_560; // bytes of UTF-8
 
 /** Loads `keytar`. On Linux, its items have the attributes `service` and `account`. */
 export async function loadKeytar({ platform, secretService }: Conditions): Promise<KeychainBackend> {
-  const module = await import("keytar");
+  const module = await importPackage<typeof import("keytar") & { default?: typeof import("keytar") }>("keytar");
   const keytar = module.default ?? module;
   const assertReady = async () => secretService?.assertReady();
   return {

@@ -1,5 +1,6 @@
 import type { AsyncEntry } from "@napi-rs/keyring";
 import type { Conditions } from "./conditions.ts";
+import { importPackage } from "./import-package.ts";
 import type { KeychainBackend } from "./keychain-client.ts";
 
 const WINDOWS_LIMIT = 1_280; // UTF-16 units: 2,560 bytes
@@ -11,7 +12,7 @@ type CallEntry = <T>(service: string, account: string, call: (entry: AsyncEntry)
 
 /** Loads `@napi-rs/keyring`. On Linux, its items have the attributes `service` and `username`. */
 export async function loadNapiRs({ platform, secretService }: Conditions): Promise<KeychainBackend> {
-  const { AsyncEntry } = await import("@napi-rs/keyring");
+  const { AsyncEntry } = await importPackage<typeof import("@napi-rs/keyring")>("@napi-rs/keyring");
   const createEntry = (service: string, account: string) => new AsyncEntry(service, account, ENTRY_OPTIONS);
   const callCached = createEntryCache(createEntry);
   const callEntry: CallEntry = async (service, account, call) => {

@@ -16,6 +16,12 @@ export interface BackendRegistryOptions {
   readonly loadBackend: LoadBackend;
 }
 
+/** The clients that may hold an item, and the error `no_backend` if none of them could write a new session. */
+interface AvailableClients {
+  readonly clients: readonly KeychainClient[];
+  readonly missing?: unknown;
+}
+
 /** The backends of one store, loaded on demand. */
 export class BackendRegistry {
   readonly #options: BackendRegistryOptions;
@@ -36,16 +42,20 @@ export class BackendRegistry {
 
   /**
    * Returns the clients that may hold an item which no chain records: the caller's own backend, or the built-in ones
-   * that can be read on this system. The backend for new sessions comes first.
+   * that can be read on this system. The backend for new sessions comes first. On Linux, all built-in ones can be read
+   * without their packages.
    *
-   * @throws KeychainError `no_backend` if no new session could be written
+   * @throws KeychainError `no_backend` if no new session could be written, and not all of them can be read
    */
-  async available(): Promise<readonly KeychainClient[]> {
-    const first = await this.forWriting(undefined);
-    if (typeof this.#options.chosen === "object") return [first];
-    const others = BUILT_IN_BACKENDS.filter((name) => name !== first.name);
+  async available(): Promise<AvailableClients> {
+    const [writing] = await Promise.allSettled([this.forWriting(undefined)]);
+    const first = writing.status === "fulfilled" ? writing.value : undefined;
+    const missing: unknown = writing.status === "rejected" ? writing.reason : undefined;
+    const isBuiltIn = typeof this.#options.chosen !== "object";
+    const others = isBuiltIn ? BUILT_IN_BACKENDS.filter((name) => name !== first?.name) : [];
     const found = await Promise.all(others.map((name) => this.forName(name).catch(() => undefined)));
-    return [first, ...found.filter((client) => client !== undefined)];
+    if (missing !== undefined && found.includes(undefined)) throw missing;
+    return { clients: [first, ...found].filter((client) => client !== undefined), missing };
   }
 
   /**

@@ -1,7 +1,7 @@
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import type { FileStoreOptions } from "@unexpired/store-node";
-import { Chain, nodeFileSystem, type ProcessIdentity } from "@unexpired/store-node/chain";
-import { KeychainError } from "../errors.ts";
+import { Chain, codeOf, nodeFileSystem, type ProcessIdentity } from "@unexpired/store-node/chain";
+import { keychainReasonOf } from "../errors.ts";
 import { keychainStore } from "../keychain-store.ts";
 import { type KeychainStoreOptions, resolveSettings } from "../options.ts";
 import { type Location, LocationFile, type StoreKind } from "./location-file.ts";
@@ -122,7 +122,7 @@ class KeychainOrFile implements TokenStore {
   async #removeFromKeychain(location: Location | undefined): Promise<void> {
     await this.#keychain.remove().catch(async (error: unknown) => {
       const isNeeded = location ? location.store === "keychain" : !(await this.#isKeychainAbsent(error));
-      if (isNeeded || !(error instanceof KeychainError)) throw error;
+      if (isNeeded || keychainReasonOf(error) === undefined) throw error;
     });
   }
 
@@ -174,7 +174,7 @@ class KeychainOrFile implements TokenStore {
 
   /** If the directory has version files, the keychain is only temporarily unavailable. */
   async #isKeychainAbsent(error: unknown): Promise<boolean> {
-    const isAbsent = error instanceof KeychainError && ["no_service", "no_backend"].includes(error.reason);
+    const isAbsent = ["no_service", "no_backend"].includes(keychainReasonOf(error) ?? "");
     return isAbsent && (await this.#keychainChain.head()) === undefined;
   }
 
@@ -195,7 +195,7 @@ class KeychainOrFile implements TokenStore {
       await this.#locationFile.replace({ store: "keychain", migratedVersion: left.version });
     }
     await this.#saveFirst("keychain", left.value).catch((error: unknown) => {
-      if (!(error instanceof StoreConflictError)) throw error;
+      if (codeOf(error) !== "STORE_CONFLICT") throw error;
     });
     return undefined;
   }
@@ -204,7 +204,7 @@ class KeychainOrFile implements TokenStore {
     const stored = await this.#file.store.load();
     if (stored) return { store: "file", stored };
     const other = await this.#keychain.load().catch((error: unknown) => {
-      if (!(error instanceof KeychainError)) throw error; // an unusable keychain does not matter: the file is chosen
+      if (keychainReasonOf(error) === undefined) throw error; // an unusable keychain does not matter: the file is chosen
     });
     if (!other) return { store: "file", stored: undefined };
     // A session is never copied from a keychain into plain text: the choice changes instead.

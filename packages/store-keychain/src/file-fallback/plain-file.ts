@@ -1,6 +1,6 @@
-import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
+import type { StoredValue, TokenStore } from "@unexpired/core";
 import { type FileStoreOptions, fileStore } from "@unexpired/store-node";
-import { type FileSystem, pathsOf, type SessionPaths, sessionFilePath } from "@unexpired/store-node/chain";
+import { codeOf, type FileSystem, pathsOf, type SessionPaths, sessionFilePath } from "@unexpired/store-node/chain";
 
 /** The external dependencies of the plain-text file. */
 export interface PlainFileDeps {
@@ -45,7 +45,7 @@ export class PlainFile {
         await this.store.remove();
       return false;
     } catch (error) {
-      return !(error instanceof StoreConflictError);
+      return codeOf(error) !== "STORE_CONFLICT";
     }
   }
 
@@ -57,7 +57,7 @@ export class PlainFile {
     if (left.value === "") return true;
     if (left.version !== migratedVersion) return false;
     await this.store.save("", migratedVersion).catch((error: unknown) => {
-      if (error instanceof StoreConflictError) throw error; // the disk may be full; removing the file can still succeed
+      if (codeOf(error) === "STORE_CONFLICT") throw error; // the disk may be full; removing the file can still succeed
     });
     return true;
   }
@@ -81,7 +81,7 @@ function pathOf(options: FileStoreOptions): string {
   try {
     return sessionFilePath(options);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : "";
+    const { message: reason = "" } = Object(error) as { message?: string };
     throw new TypeError(`keychainOrFile: "plainTextFile" is invalid. ${reason}`, { cause: error });
   }
 }

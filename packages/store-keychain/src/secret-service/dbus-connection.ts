@@ -22,7 +22,9 @@ export class MethodError extends Error {
 }
 
 /** The connection to the bus failed or was closed. */
-export class ConnectionError extends Error {}
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+}
 
 const IDLE_TIMEOUT = 5_000; // ms
 const AUTHENTICATION = 0;
@@ -118,7 +120,7 @@ export class DBusConnection {
   #sendAndWait(serial: number, sent: string | Buffer): Promise<readonly DBusValue[]> {
     return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);
-      this.#pending.set(serial, (reply) => (reply instanceof Error ? reject(reply) : resolve(reply)));
+      this.#pending.set(serial, (reply) => ("message" in reply ? reject(reply) : resolve(reply)));
       this.#socket.write(sent);
     });
   }
@@ -129,7 +131,7 @@ export class DBusConnection {
       if (this.#pending.has(AUTHENTICATION)) this.#onAuthenticated();
       else while (this.#processMessage());
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error("D-Bus: the message cannot be parsed"));
+      this.#fail(new Error("D-Bus: the message cannot be parsed", { cause: error }));
       this.#socket.destroy();
     }
   }

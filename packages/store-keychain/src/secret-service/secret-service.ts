@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { KeychainError, type KeychainErrorReason } from "../errors.ts";
+import { KeychainError, type KeychainErrorReason, keychainReasonOf } from "../errors.ts";
 import { sleep, withTimeout } from "../timeout.ts";
-import { ConnectionError, DBusConnection, type MethodCall, MethodError, socketPathOf } from "./dbus-connection.ts";
+import { DBusConnection, type MethodCall, type MethodError, socketPathOf } from "./dbus-connection.ts";
 import type { DBusValue } from "./dbus-message.ts";
 
 const BUS_NAME = "org.freedesktop.secrets";
@@ -158,7 +158,7 @@ async function defaultCollection(connection: DBusConnection): Promise<string> {
 
 /** Ignores an error that the service returned; rethrows all others. */
 function ignoreMethodError(error: unknown): undefined {
-  if (!(error instanceof MethodError)) throw error;
+  if (Object(error).errorName === undefined) throw error;
 }
 
 /** Returns the items with these attributes in unlocked collections. Throws if they are only in locked ones. */
@@ -219,14 +219,14 @@ const secretServiceError = (reason: KeychainErrorReason, problem: string, cause?
   });
 
 /** Converts an error of the bus, the service or the connection. */
-function toKeychainError(error: unknown): KeychainError {
-  if (error instanceof KeychainError) return error;
-  if (error instanceof ConnectionError)
+function toKeychainError(error: unknown): unknown {
+  if (keychainReasonOf(error) !== undefined) return error;
+  const { name, errorName } = Object(error) as Partial<MethodError>;
+  if (name === "ConnectionError")
     return secretServiceError("no_service", "is unavailable: its D-Bus session cannot be reached", error);
-  if (!(error instanceof MethodError))
-    return secretServiceError("refused", "sent a response that cannot be parsed", error);
-  if (error.errorName === `${INTERFACE_PREFIX}.Error.IsLocked`) return secretServiceError("locked", "is locked", error);
-  if (ABSENT_SERVICE.test(error.errorName))
-    return secretServiceError("no_service", `is unavailable: D-Bus does not provide it (${error.errorName})`, error);
-  return secretServiceError("refused", `returned an error (${error.errorName})`, error);
+  if (errorName === undefined) return secretServiceError("refused", "sent a response that cannot be parsed", error);
+  if (errorName === `${INTERFACE_PREFIX}.Error.IsLocked`) return secretServiceError("locked", "is locked", error);
+  if (ABSENT_SERVICE.test(errorName))
+    return secretServiceError("no_service", `is unavailable: D-Bus does not provide it (${errorName})`, error);
+  return secretServiceError("refused", `returned an error (${errorName})`, error);
 }

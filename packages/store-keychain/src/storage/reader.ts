@@ -9,7 +9,7 @@ import {
   versionOf,
 } from "@unexpired/store-node/chain";
 import type { BackendRegistry } from "../backends/registry.ts";
-import { KeychainError } from "../errors.ts";
+import { KeychainError, keychainReasonOf } from "../errors.ts";
 import type { KeychainSettings } from "../options.ts";
 import { itemAccounts, joinSession, parseManifest } from "./items.ts";
 
@@ -83,13 +83,16 @@ export class KeychainReader {
   /** Without a chain, an item under the plain account is the session of another program or an earlier version. */
   async #adoptItem(): Promise<KeychainSnapshot> {
     const nothing = { head: undefined, stored: undefined, backend: undefined, slot: undefined };
-    const clients = await this.#backends.available();
+    const { clients, missing } = await this.#backends.available();
     for (const client of clients) {
-      const value = await client.get(this.#settings.account);
+      const value = await client.get(this.#settings.account).catch((error: unknown) => {
+        throw missing !== undefined && keychainReasonOf(error) === "no_service" ? missing : error;
+      });
       // During a removal, the item is only a remainder that is about to be deleted.
       if (value === undefined || (await this.#fs.stat(this.#paths.removed))) continue;
       return { ...nothing, stored: { value, version: adoptedVersion(digestOf(value)) }, backend: client.name };
     }
+    if (missing !== undefined) throw missing;
     return nothing;
   }
 

@@ -3,7 +3,7 @@ import { StoreConflictError } from "@unexpired/core";
 import { Chain, type Draft, digestOf, type FileSystem, isAncestor, versionOf } from "@unexpired/store-node/chain";
 import type { KeychainClient } from "../backends/keychain-client.ts";
 import type { BackendRegistry } from "../backends/registry.ts";
-import { KeychainError } from "../errors.ts";
+import { keychainReasonOf } from "../errors.ts";
 import type { KeychainSettings } from "../options.ts";
 import { collectGarbage, purgeRemovedChains } from "./garbage-collector.ts";
 import { itemAccount, type Manifest, splitSession } from "./items.ts";
@@ -73,8 +73,7 @@ export class KeychainWriter {
     } catch (error) {
       // A call that timed out may still change an item: the slot must not be reused, and the garbage collector discards
       // it.
-      const isEnded = !(error instanceof KeychainError && error.reason === "timeout");
-      if (isEnded) await this.#withdraw(claim, pending);
+      if (keychainReasonOf(error) !== "timeout") await this.#withdraw(claim, pending);
       throw error;
     }
     return this.#publish(claim, pending);
@@ -156,7 +155,8 @@ export class KeychainWriter {
     const previousSlot = previous.backend === client.name ? previous.slot : undefined;
     await collectGarbage(this.#fs, this.#slots, { newest: draft, keptSlots: [slot, previousSlot] });
     if (draft.number > FOREIGN_CLEANUP_SAVES) return;
-    for (const foreignClient of await this.#backends.available()) {
+    const { clients } = await this.#backends.available();
+    for (const foreignClient of clients) {
       // The item has a refresh token that is used up. A program that presented it again would end the session.
       const left = await foreignClient.get(account);
       if (left !== undefined && isAncestor(draft, left)) await foreignClient.delete(account);

@@ -32,7 +32,7 @@ function registryWith(
   });
 }
 
-const namesOf = (registry: readonly { readonly name: string }[]) => registry.map(({ name }) => name);
+const namesOf = ({ clients }: Awaited<ReturnType<BackendRegistry["available"]>>) => clients.map(({ name }) => name);
 const missingBackend = (name: string) => ({
   code: "STORE_UNAVAILABLE",
   reason: "no_backend",
@@ -72,9 +72,13 @@ describe("a package that cannot be loaded", () => {
     await expect(registryWith([], { platform }).forWriting(undefined)).rejects.toMatchObject(
       missingBackend("@napi-rs/keyring"),
     );
-    await expect(registryWith([], { platform }).available()).rejects.toMatchObject(missingBackend("@napi-rs/keyring"));
     const chosen = registryWith(["@napi-rs/keyring"], { platform, chosen: "keytar" });
     await expect(chosen.forWriting(undefined)).rejects.toMatchObject(missingBackend("keytar"));
+  });
+
+  it.each(["darwin", "win32"] as const)("is reported as missing when items are looked for, on %s", async (platform) => {
+    await expect(registryWith([], { platform }).available()).rejects.toMatchObject(missingBackend("@napi-rs/keyring"));
+    const chosen = registryWith(["@napi-rs/keyring"], { platform, chosen: "keytar" });
     await expect(chosen.available()).rejects.toMatchObject(missingBackend("keytar"));
   });
 
@@ -96,6 +100,10 @@ describe("a package that cannot be loaded", () => {
     expect((await registry.forName("keytar")).name).toBe("keytar");
     expect(namesOf(await registry.available())).toEqual(["@napi-rs/keyring", "keytar"]);
     expect(namesOf(await registryWith(["keytar"]).available())).toEqual(["keytar", "@napi-rs/keyring"]);
+    expect(await registryWith([]).available()).toMatchObject({
+      clients: [{ name: "@napi-rs/keyring" }, { name: "keytar" }],
+      missing: missingBackend("@napi-rs/keyring"),
+    });
   });
 
   it.each(["darwin", "win32"] as const)("is needed to read on %s", async (platform) => {

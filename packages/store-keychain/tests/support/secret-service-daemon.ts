@@ -101,6 +101,14 @@ export class SecretServiceDaemon implements AsyncDisposable {
     );
   }
 
+  /** Stores an item with the attributes of `@napi-rs/keyring`. */
+  store({ service, account, secret }: { service: string; account: string; secret: string }): void {
+    const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: this.address };
+    const attributes = ["service", service, "username", account];
+    const stored = spawnSync("secret-tool", ["store", "--label=test", ...attributes], { env, input: secret });
+    if (stored.status !== 0) throw new Error(`secret-tool: ${stored.stderr}`);
+  }
+
   /** Locks its default collection. */
   lock(): void {
     this.#send(SERVICE_PATH, "org.freedesktop.Secret.Service.Lock", [`array:objpath:${SERVICE_PATH}/collection/login`]);

@@ -36,7 +36,7 @@ function json(value: unknown): string {
 /** Returns the names of an error's own and inherited properties, including getters that `inspect` does not evaluate. */
 const keysOf = (error: unknown): readonly string[] => {
   const own: string[] = [];
-  for (let each: unknown = error; each instanceof Error; each = Object.getPrototypeOf(each)) {
+  for (let each: unknown = error; Object.getPrototypeOf(Object(each)) !== null; each = Object.getPrototypeOf(each)) {
     own.push(...Object.getOwnPropertyNames(each));
   }
   return [...new Set(own)];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UnexpiredError } from "@unexpired/core";
-import { type Clause, ConformanceError, expectThat } from "../../contract.ts";
+import { type Clause, ConformanceError, expectThat, throwViolation } from "../../contract.ts";
 import type { Outcome } from "../harness.ts";
 import type { ResourceServer } from "../resource-server.ts";
 import type { AdapterScene } from "../scene.ts";
@@ -67,7 +67,7 @@ export async function expectFailure(call: Promise<Outcome>, { clause, what }: Ex
   try {
     outcome = await call;
   } catch (error) {
-    if (error instanceof ConformanceError) throw error;
+    throwViolation(error);
     return error;
   }
   throw new ConformanceError(clause, `${what}, but the call did not fail: it ended with status ${outcome.status}.`);
@@ -83,7 +83,7 @@ export function expectCode(error: unknown, code: UnexpiredError["code"], clause:
 
 /** Formats a thrown value for a message. */
 export const describeError = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  "message" in Object(error) ? `${Object(error).name}: ${Object(error).message}` : String(error);
 
 /** Waits for an effect that may follow after the call has ended. */
 export async function eventually(condition: () => boolean, clause: Clause, otherwise: string): Promise<void> {

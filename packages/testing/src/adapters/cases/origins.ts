@@ -1,4 +1,4 @@
-import { ConformanceError, expectThat } from "../../contract.ts";
+import { expectThat, throwViolation } from "../../contract.ts";
 import type { Call } from "../harness.ts";
 import { accepting, type ResourceServer, UNAUTHORIZED } from "../resource-server.ts";
 import { sendWith } from "../scene.ts";
@@ -51,9 +51,7 @@ const port: AdapterCase = {
 };
 
 /** Ignores the error of a client that rejects such a URL. */
-const ignoreRefusal = (error: unknown): void => {
-  if (error instanceof ConformanceError) throw error;
-};
+const ignoreRefusal = throwViolation;
 
 const userInformation: AdapterCase = {
   name: "ignores user information in a URL when it checks the origin",

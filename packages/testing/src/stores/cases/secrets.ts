@@ -10,7 +10,7 @@ const everyRendering = (thing: unknown): string =>
   [
     inspect(thing, { depth: 8, showHidden: true }),
     tryJson(thing),
-    thing instanceof Error ? `${thing.stack} ${inspect(thing.cause, { depth: 8, showHidden: true })}` : "",
+    `${Object(thing).stack} ${inspect(Object(thing).cause, { depth: 8, showHidden: true })}`,
   ].join("\n");
 
 function tryJson(thing: unknown): string {

@@ -1,0 +1,215 @@
+/** Tests the packed packages in other runtimes than Node, and inside Jest, which runs tests in realms of their own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { buildSync } from "esbuild";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { root } from "../../scripts/workspace.ts";
+import { firstProgram, startServers } from "./readme.ts";
+import { bundle, KILL_AFTER_CLAIM, run, SESSION_PROGRAM } from "./support/bundle.ts";
+import { Consumer } from "./support/consumer.ts";
+import { type GraceServer, startGraceServer } from "./support/grace-server.ts";
+
+const RUNTIMES = ["bun@1.4.5", "deno@2.9.6", "jest@30.5.2", "workerd@1.20261117.1"];
+const NO_GRACE = { seconds: 0, replayReturns: "same" } as const;
+const MINUTE = 60_000;
+const RENEWED = { stdout: "renewed\n", stderr: "", signal: null };
+
+let consumer: Consumer;
+let directory: string;
+
+beforeAll(() => {
+  const { "@unexpired/core": core = "", "@unexpired/store-node": storeNode = "" } = inject("tarballs");
+  consumer = new Consumer([core, storeNode, "--ignore-scripts", ...RUNTIMES]);
+  consumer.write("program.ts", firstProgram(readFileSync(join(root, "README.md"), "utf8")));
+  consumer.write("session.mjs", SESSION_PROGRAM);
+}, 5 * MINUTE);
+
+afterAll(() => consumer[Symbol.dispose](), MINUTE);
+
+beforeEach(() => {
+  directory = realpathSync(mkdtempSync(join(tmpdir(), "unexpired-runtime-")));
+  return () => rmSync(directory, { recursive: true });
+});
+
+/** Returns the program of a runtime, from the package that npm installs for this platform. */
+function executable(scope: string, name: string): string {
+  const packages = join(consumer.directory, "node_modules", scope);
+  const [platform = ""] = readdirSync(packages);
+  return join(packages, platform, process.platform === "win32" ? `${name}.exe` : name);
+}
+
+/** The command that runs a file in each runtime. */
+const commands: Readonly<Record<string, () => [program: string, ...args: string[]]>> = {
+  Node: () => [process.execPath],
+  Deno: () => [executable("@deno", "deno"), "run", "--no-prompt", "--allow-all"],
+  Bun: () => [executable("@oven", "bin/bun")],
+};
+
+/** Runs a file of the consumer. */
+function runIn(runtime: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  const [program, ...options] = commands[runtime]?.() ?? [""];
+  return run(program, [...options, ...args], { cwd: consumer.directory, env });
+}
+
+const environmentOf = (server: GraceServer) => ({
+  SESSION_FILE: join(directory, "session.json"),
+  TOKEN_ENDPOINT: server.tokenEndpoint,
+});
+
+/** Signs in with a program that is killed after its claim, and makes the lock that it leaves an old one. */
+async function abandonClaim(server: GraceServer): Promise<void> {
+  const env = { ...environmentOf(server), REFRESH_TOKEN: server.mint() };
+  expect(await runIn("Node", [...KILL_AFTER_CLAIM, "session.mjs"], env)).toMatchObject({ signal: "SIGKILL" });
+  utimesSync(lockFile(), 1, 1);
+}
+
+const lockFile = () => join(directory, ".session.json.unexpired", "lock");
+
+describe.each(["Deno", "Bun"])("%s", (runtime) => {
+  it("runs the program of the README", async () => {
+    await using servers = await startServers();
+    const env = { ...servers.env, HOME: directory, LOCALAPPDATA: directory, XDG_STATE_HOME: directory };
+    expect((await runIn(runtime, ["program.ts"], env)).stdout).toContain(servers.secretOfTheApi);
+  });
+
+  it("continues after a Node process that was killed in the middle of a save", async () => {
+    await using server = await startGraceServer(NO_GRACE);
+    await abandonClaim(server);
+    expect(await runIn(runtime, ["session.mjs"], environmentOf(server))).toEqual(RENEWED);
+    expect(server).toMatchObject({ requests: 1, isRevoked: false });
+  });
+});
+
+it("makes one exchange if Node, Deno and Bun find an expired session", async () => {
+  await using server = await startGraceServer(NO_GRACE);
+  await abandonClaim(server);
+  const runtimes = Object.keys(commands);
+  const all = [...runtimes, ...runtimes].map((runtime) => runIn(runtime, ["session.mjs"], environmentOf(server)));
+  expect(await Promise.all(all)).toEqual(all.map(() => RENEWED));
+  expect(server).toMatchObject({ requests: 1, isRevoked: false });
+});
+
+it("asks for no permission that Deno has not granted", async () => {
+  await using server = await startGraceServer(NO_GRACE);
+  const env = { ...environmentOf(server), REFRESH_TOKEN: server.mint() };
+  mkdirSync(lockFile(), { recursive: true });
+  utimesSync(lockFile(), 1, 1);
+  const audit = join(consumer.directory, "permissions.jsonl");
+  const names = Object.keys(env);
+  const granted = [`--allow-read=${directory}`, `--allow-write=${directory}`, `--allow-env=${names}`];
+  const args = ["run", "--no-prompt", "--allow-net=127.0.0.1", ...granted, "session.mjs"];
+  const options = { cwd: consumer.directory, env: { ...env, DENO_AUDIT_PERMISSIONS: audit } };
+  expect(await run(executable("@deno", "deno"), args, options)).toEqual(RENEWED);
+  const requests = readFileSync(audit, "utf8").trim().split("\n");
+  const values = requests.map((line): [string, string] => {
+    const { permission, value } = JSON.parse(line);
+    return [permission, value];
+  });
+  const isGranted: Readonly<Record<string, (value: string) => boolean>> = {
+    env: (value) => names.includes(value),
+    net: (value) => /^(http:\/\/)?127\.0\.0\.1:/.test(value),
+    read: (value) => value.startsWith(directory),
+    write: (value) => value.startsWith(directory),
+  };
+  expect(values.length).toBeGreaterThan(10);
+  expect(values.filter(([permission, value]) => !isGranted[permission]?.(value))).toEqual([]);
+});
+
+it("continues after a program that Bun compiled was killed in an exchange", { timeout: MINUTE }, async () => {
+  await using server = await startGraceServer(NO_GRACE);
+  const file = join(directory, "program.exe");
+  const built = await runIn("Bun", ["build", "--compile", "session.mjs", "--outfile", file], {});
+  expect(built.signal, built.stderr).toBeNull();
+  const env = environmentOf(server);
+  const held = server.holdNext("before");
+  const child: ChildProcess = spawn(file, { env: { ...process.env, ...env, REFRESH_TOKEN: server.mint() } });
+  await held;
+  child.kill("SIGKILL");
+  mkdirSync(lockFile());
+  utimesSync(lockFile(), 1, 1);
+  expect(await run(file, [], { cwd: directory, env })).toEqual(RENEWED);
+  expect(server).toMatchObject({ requests: 2, isRevoked: false });
+});
+
+const WORKER = `
+  import { createFetch, createTokenManager, isAuthError, memoryStore } from "@unexpired/core";
+  import { oauth2Refresh } from "@unexpired/core/oauth2";
+
+  const refresh = oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "worker" });
+  const tokens = createTokenManager({ store: memoryStore(), refresh });
+  const send = createFetch(tokens, { origins: [new URL(API).origin] });
+
+  export default {
+    async test() {
+      await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: REFRESH_TOKEN });
+      const responses = await Promise.all([send(API), send(API)]);
+      for (const response of responses) console.log(await response.text());
+      await tokens.signOut();
+      console.log(isAuthError(await send(API).catch((error) => error)));
+      await tokens.close();
+    },
+  };
+`;
+
+const WORKERD_CONFIG = `
+  using Workerd = import "/workerd/workerd.capnp";
+  const config :Workerd.Config = (services = [
+    (name = "main", worker = (modules = [(name = "worker", esModule = embed "worker.js")], compatibilityDate = "2026-11-01")),
+    (name = "internet", network = (allow = ["local"])),
+  ]);
+`;
+
+it("runs the core in workerd", async () => {
+  await using servers = await startServers();
+  const define = Object.fromEntries(Object.entries(servers.env).map(([name, value]) => [name, JSON.stringify(value)]));
+  const stdin = { contents: WORKER, resolveDir: consumer.directory };
+  buildSync({ stdin, bundle: true, format: "esm", outfile: join(directory, "worker.js"), define });
+  writeFileSync(join(directory, "config.capnp"), WORKERD_CONFIG);
+  const args = ["test", join(directory, "config.capnp")];
+  const { stdout, stderr } = await run(executable("@cloudflare", "bin/workerd"), args, { cwd: directory, env: {} });
+  const body = JSON.stringify({ secret: servers.secretOfTheApi });
+  expect(stdout, stderr).toBe(`${body}\n${body}\ntrue\n`);
+});
+
+describe("Jest", () => {
+  const test = `
+    import { existsSync } from "node:fs";
+    ${SESSION_PROGRAM.replace("main(process.env);", "")}
+    it("renews a session", async () => {
+      await expect(main(process.env)).resolves.toBeUndefined();
+      expect(existsSync(process.env.LOCK)).toBe(false);
+    });
+  `;
+
+  /** Runs a test file with an abandoned claim and lock. */
+  async function runTest(file: string, ...options: string[]) {
+    await using server = await startGraceServer(NO_GRACE);
+    await abandonClaim(server);
+    const jest = join(consumer.directory, "node_modules/jest/bin/jest.js");
+    const args = [...options, jest, "--rootDir", dirname(file), "--runTestsByPath", file, "--silent"];
+    const env = { ...environmentOf(server), LOCK: lockFile() };
+    const { stderr } = await runIn("Node", args, env);
+    expect(stderr).toContain("1 passed");
+    expect(server).toMatchObject({ requests: 1, isRevoked: false });
+  }
+
+  it("runs a session in a test that is an ES module", { timeout: MINUTE }, async () => {
+    consumer.write("session.test.js", test);
+    await runTest(join(consumer.directory, "session.test.js"), "--experimental-vm-modules");
+  });
+
+  it("runs a session in a test that is bundled to CommonJS", { timeout: MINUTE }, async () => {
+    await runTest(bundle(test, { outfile: join(directory, "session.test.cjs"), resolveDir: consumer.directory }));
+  });
+});
