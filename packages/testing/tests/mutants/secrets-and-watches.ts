@@ -8,7 +8,7 @@ const textOf = (damaged: unknown): string => Buffer.from(damaged as Uint8Array).
 const secrets: readonly Mutant[] = [
   {
     name: "quotes the value in a conflict error",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in the error of a rejected save.",
     Store: class extends ReferenceStore {
@@ -19,7 +19,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "includes the value in its description",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in describe().",
     Store: class extends ReferenceStore {
@@ -30,7 +30,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "keeps the saved value in a public field",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in an inspection of the store.",
     Store: class extends ReferenceStore {
@@ -44,7 +44,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "starts a version with the value",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in the version.",
     Store: class extends ReferenceStore {
@@ -55,7 +55,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "shows its password in its description",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "A secret of the harness appears in describe().",
     Store: class extends ReferenceStore {
@@ -66,7 +66,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "keeps its password in a public field",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "A secret of the harness appears in an inspection of the store.",
     Store: class extends ReferenceStore {
@@ -75,7 +75,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "passes on an error that quotes its password",
-    caughtBy: "hides the value from errors about unavailable storage",
+    caughtBy: "hides secrets from errors about unavailable storage",
     clause: "secrets",
     says: "A secret of the harness appears in the error of a load.",
     Store: class extends ReferenceStore {
@@ -86,7 +86,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "quotes the value that it could not save",
-    caughtBy: "hides the value from errors about unavailable storage",
+    caughtBy: "hides secrets from errors about unavailable storage",
     clause: "secrets",
     says: "The stored value appears in the error of a save.",
     Store: class extends ReferenceStore {
@@ -99,7 +99,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "quotes unreadable data",
-    caughtBy: "hides the value from errors about unreadable data",
+    caughtBy: "hides secrets from errors about unreadable data",
     clause: "secrets",
     says: "The stored value appears in the error of a load.",
     Store: class extends ReferenceStore {
@@ -111,7 +111,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "wraps an error that quotes unreadable data",
-    caughtBy: "hides the value from errors about unreadable data",
+    caughtBy: "hides secrets from errors about unreadable data",
     clause: "secrets",
     says: "The stored value appears in the error of a load.",
     Store: class extends ReferenceStore {

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { type TokenStore, UnexpiredError } from "@unexpired/core";
-import { type Clause, expectSuccess, expectThat } from "../../contract.ts";
+import { type Clause, ConformanceError, expectSuccess } from "../../contract.ts";
 import type { StoreFixture } from "../harness.ts";
 import { canCreatePidNamespace } from "../pid-namespace.ts";
 import type { StoreScene } from "../scene.ts";
@@ -57,7 +57,9 @@ export const saveFirst = (store: TokenStore, value: string): Promise<string> =>
 export function expectStoreError(error: unknown, clause: Clause, call: string): void {
   const isStoreError =
     UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE");
-  expectThat(isStoreError, clause, () => `${call} rejected with something other than a StoreError: ${inspect(error)}.`);
+  if (isStoreError) return;
+  const what = `${call} rejected with something other than a StoreError: ${error instanceof Error ? error : inspect(error)}`;
+  throw new ConformanceError(clause, what, { cause: error });
 }
 
 /** Formats a value for a message: long values are cut, and non-ASCII characters are escaped. */

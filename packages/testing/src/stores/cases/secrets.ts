@@ -31,7 +31,7 @@ function expectHidden({ secrets }: StoreScene, thing: unknown, what: string): vo
 }
 
 const hidden: StoreCase = {
-  name: "hides the value from descriptions, inspections and conflict errors",
+  name: "hides secrets from descriptions, inspections and conflict errors",
   needs: [],
   async run(scene) {
     const store = await scene.open();
@@ -54,7 +54,7 @@ async function errorOf(store: TokenStore, value: string): Promise<unknown> {
 }
 
 const hiddenIfDamaged: StoreCase = {
-  name: "hides the value from errors about unreadable data",
+  name: "hides secrets from errors about unreadable data",
   needs: ["damage"],
   async run(scene) {
     const store = await scene.open();
@@ -65,7 +65,7 @@ const hiddenIfDamaged: StoreCase = {
 };
 
 const hiddenIfInterrupted: StoreCase = {
-  name: "hides the value from errors about unavailable storage",
+  name: "hides secrets from errors about unavailable storage",
   needs: ["interrupt"],
   async run(scene) {
     const store = await scene.open();
