@@ -42,6 +42,80 @@ it("prints a line per second and per event without a terminal", () => {
   ]);
 });
 
+/** The part of a terminal that the live view uses. */
+class Screen {
+  lines: string[] = [];
+  #row = 0;
+  #column = 0;
+  #wraps = true;
+  readonly #columns: number;
+  readonly #commands: Record<string, (number: string) => void> = {
+    A: (number) => {
+      this.#row -= Number(number);
+    },
+    J: () => this.lines.splice(this.#row),
+    K: () => {
+      this.lines[this.#row] = this.#line.slice(0, this.#column);
+    },
+    h: (number) => {
+      this.#wraps ||= number === "?7";
+    },
+    l: (number) => {
+      this.#wraps &&= number !== "?7";
+    },
+    m: () => {},
+  };
+
+  constructor(columns: number, text: string) {
+    this.#columns = columns;
+    for (const [index, part] of text.split("\x1b[").entries()) {
+      const [, number = "", command = "m", printed] = (index > 0 && /^([?\d]*)([A-Za-z])(.*)$/s.exec(part)) || [];
+      this.#commands[command]?.(number);
+      for (const character of printed ?? part) this.#print(character);
+    }
+  }
+
+  get #line(): string {
+    return this.lines[this.#row] ?? "";
+  }
+
+  #print(character: string): void {
+    const isFull = this.#column === this.#columns;
+    if (character === "\n" || (isFull && this.#wraps)) {
+      this.#row++;
+      this.#column = 0;
+    } else if (isFull) this.#column--;
+    if (character === "\n") return;
+    this.lines[this.#row] = `${this.#line.slice(0, this.#column)}${character}${this.#line.slice(++this.#column)}`;
+  }
+}
+
+it.each([72, 80, 200])(
+  "leaves only the result on a terminal with %d columns, and no line of an earlier frame",
+  (columns) => {
+    const { stream, text } = output({ isTTY: true, columns, rows: 24 });
+    const view = createView(stream, 2);
+    const run: Snapshot = {
+      ...at(2),
+      options: { mode: "naive", json: false, seconds: 3600, processes: 2 },
+      revokedGrants: 1,
+    };
+    view.tell("2 processes are starting");
+    view.tell(`process 2 (got): a request failed: ${"because ".repeat(50)}`);
+    for (const elapsed of [1000, 2000]) view.show({ ...run, elapsed });
+    expect(new Screen(columns, text()).lines.filter((line) => /single-use|are starting/.test(line))).toHaveLength(2);
+    view.tell("process 1 was killed (SIGKILL)");
+    view.show({ ...run, elapsed: 3000 });
+    view.end(run);
+    const left = new Screen(columns, text()).lines.filter((line) => line.trim());
+    expect(left[0]).toMatch(/^ {2}process/);
+    expect(left.slice(1).join(" ")).toMatch(
+      /^ {2}1 .* {2}2 .* {2}all .* Failed: the server revoked 1 grant\. Why: .* tokens\.$/,
+    );
+    expect(new Set(left).size).toBe(left.length);
+  },
+);
+
 it("redraws over its previous output on a terminal", () => {
   const { stream, text } = output({ isTTY: true, columns: 80, rows: 24 });
   const view = createView(stream, 2);

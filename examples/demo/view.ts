@@ -1,5 +1,5 @@
 import type { WriteStream } from "node:tty";
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
 import { count, plural, problems, type Snapshot, summarize } from "./outcome.ts";
 import { shownState, table } from "./table.ts";
 
@@ -16,6 +16,9 @@ export interface View {
 const EVENTS_SHOWN = 6;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
+/** A line that wraps would take more lines than the frame has, and the next frame would leave a part of this one. */
+const NO_WRAP = "\x1b[?7l";
+const WRAP = "\x1b[?7h";
 
 /** Creates a live table if `out` is a terminal of sufficient size, and otherwise prints plain lines. */
 export function createView(out: WriteStream, processes: number): View {
@@ -40,30 +43,42 @@ function plainView(out: WriteStream): View {
   };
 }
 
-/** Redraws the same lines in place. */
-function liveView(out: WriteStream): View {
+/** Redraws the same lines in place. The first frame replaces the events before it. */
+export function liveView(out: WriteStream): View {
   const events: string[] = [];
   let height = 0;
+  let isDrawn = false;
   process.once("exit", () => out.write(SHOW_CURSOR));
   const draw = (lines: readonly string[]) => {
-    const up = height > 0 ? `\x1b[${height}A` : HIDE_CURSOR;
-    out.write(`${up}${lines.map((text) => `${text}\x1b[K\n`).join("")}\x1b[J`);
+    const up = height > 0 ? `\x1b[${height}A` : "";
+    const frame = lines.map((text) => `${text}\x1b[K\n`).join("");
+    out.write(`${HIDE_CURSOR}${NO_WRAP}${up}${frame}\x1b[J${WRAP}`);
     height = lines.length;
+    isDrawn = true;
   };
   return {
     tell(text) {
       events.push(text);
-      if (height === 0) out.write(`${text}\n`);
+      if (isDrawn) return;
+      out.write(`${NO_WRAP}${text}${WRAP}\n`);
+      height++;
     },
     show(snapshot) {
-      const recent = events.slice(-EVENTS_SHOWN).map((text) => dim(`  ${text}`.slice(0, out.columns - 1), out));
+      const recent = events.slice(-EVENTS_SHOWN).map((text) => dim(`  ${text}`, out));
       draw(["", ...heading(snapshot, out), "", ...table(snapshot, out), "", `  ${totals(snapshot)}`, "", ...recent]);
     },
     end(snapshot) {
-      draw(["", ...closing(snapshot, out).split("\n"), ""]);
+      const lines = closing(snapshot, out).split("\n");
+      draw(["", ...lines.flatMap((line) => wrap(line, out.columns)), ""]);
     },
   };
 }
+
+/** Breaks a line that is longer than the terminal is wide between words. */
+const wrap = (line: string, columns: number): string[] =>
+  stripVTControlCharacters(line).length <= columns
+    ? [line]
+    : (line.match(new RegExp(`\\S.{0,${columns - 2}}(?= |$)`, "g")) ?? [line]);
 
 const dim = (text: string, stream: WriteStream): string => styleText("dim", text, { stream });
 

@@ -33,8 +33,13 @@ function contract(): void {
         const argument = freshLocation();
         return {
           open: () => redisStore(argument),
+          openNeighbor: () => redisStore({ ...argument, key: `${argument.key}:2` }),
           childProcess: { module, argument },
           damage: () => administer("SET", argument.key, "?"),
+          async interrupt() {
+            await server.kill();
+            return () => server.start();
+          },
           wipe: () => administer("DEL", argument.key),
         };
       },

@@ -4,8 +4,8 @@ import { RedisConnection, subscribe } from "./redis-connection.ts";
 
 /** The key holds the version, a space and the value. Redis runs a script atomically. */
 const SAVE = `
-  local stored = redis.call("GET", KEYS[1]) or "none "
-  if stored:match("^(%S*) ") ~= ARGV[1] then return "conflict" end
+  local version = (redis.call("GET", KEYS[1]) or "none "):match("^(%S+) ")
+  if version ~= ARGV[1] then return version and "conflict" or "unreadable" end
   redis.call("SET", KEYS[1], ARGV[2] .. " " .. ARGV[3])
   redis.call("PUBLISH", KEYS[1], "saved")
   return "saved"
@@ -26,6 +26,12 @@ export function redisStore({ url, key, durable = false }: RedisStoreOptions): To
   const { host, pathname } = new URL(url); // without the password
   const location = `The Redis key "${key}" at ${host}${pathname}`;
   const redis = new RedisConnection(url, location);
+  const unreadable = () =>
+    new StoreError("STORE_UNREADABLE", {
+      location,
+      problem: "contains a value that this store did not save",
+      hint: "The value was not changed. Choose another key.",
+    });
   return {
     supports: { compareAndSet: "cluster", durable },
     describe: () => location,
@@ -34,17 +40,14 @@ export function redisStore({ url, key, durable = false }: RedisStoreOptions): To
       if (stored === null) return undefined;
       const [, version, value] = /^(\S+) (.*)$/s.exec(stored) ?? [];
       if (version !== undefined && value !== undefined) return { version, value };
-      const problem = "contains a value that this store did not save";
-      throw new StoreError("STORE_UNREADABLE", {
-        location,
-        problem,
-        hint: "The value was not changed. Choose another key.",
-      });
+      throw unreadable();
     },
     async save(value, expected) {
       const version = randomUUID(); // a counter would repeat if the server lost data or a replica took over
       const request = { keys: [key], arguments: [expected ?? "none", version, value] };
-      if ((await redis.run((client) => client.eval(SAVE, request))) !== "saved") throw new StoreConflictError(location);
+      const result = await redis.run((client) => client.eval(SAVE, request));
+      if (result === "unreadable") throw unreadable();
+      if (result === "conflict") throw new StoreConflictError(location);
       return version;
     },
     async remove() {

@@ -8,16 +8,14 @@ export interface Runner {
   it(name: string, body: (this: unknown, ...context: unknown[]) => Promise<void>, timeout?: number): unknown;
 }
 
-const TIMEOUT = 120_000; // ms
-
 interface Named {
   readonly name: string;
 }
 
-/** Defines a test for each case. `run` resolves to the reason for skipping the case, or to `undefined` if it ran. */
+/** Defines a test for each case, with a timeout in milliseconds. `run` resolves to the reason for skipping the case, or to `undefined` if it ran. */
 export function defineTests<Case extends Named>(
   { describe, it }: Runner,
-  group: { readonly name: string; readonly cases: readonly Case[] },
+  group: { readonly name: string; readonly cases: readonly Case[]; readonly timeout: number },
   run: (each: Case) => Promise<string | undefined>,
 ): void {
   describe(group.name, () => {
@@ -25,11 +23,11 @@ export function defineTests<Case extends Named>(
       it(
         each.name,
         async function (...context) {
-          (this as MochaContext | undefined)?.timeout?.(TIMEOUT);
+          (this as MochaContext | undefined)?.timeout?.(group.timeout);
           const reason = await run(each);
           if (reason !== undefined) skip(each.name, reason, [...context, this]);
         },
-        TIMEOUT,
+        group.timeout,
       );
     }
   });

@@ -1,14 +1,22 @@
 import { fromKeyValue, memoryStore, type TokenStore } from "@unexpired/core";
 import { afterEach, expect, it, vi } from "vitest";
-import { ConformanceError, describeTokenStore, type Runner, type StoreHarness, storeCases } from "../src/index.ts";
+import {
+  ConformanceError,
+  describeTokenStore,
+  type Runner,
+  runCase,
+  type StoreHarness,
+  type StoreOptions,
+  storeCases,
+} from "../src/index.ts";
 
 type Test = Parameters<Runner["it"]>;
 
 /** Returns the tests that the kit defines, recorded by a fake runner. */
-function testsOf(harness: StoreHarness): readonly Test[] {
+function testsOf(harness: StoreHarness, options?: StoreOptions): readonly Test[] {
   const tests: Test[] = [];
   const describe = (_name: string, body: () => void) => body();
-  describeTokenStore({ describe, it: (...test) => tests.push(test) }, harness);
+  describeTokenStore({ describe, it: (...test) => tests.push(test) }, harness, options);
   return tests;
 }
 
@@ -33,6 +41,10 @@ it("defines a test with a timeout for each case", () => {
   const tests = testsOf(memory);
   expect(tests.map(([name]) => name)).toEqual(storeCases.map(({ name }) => name));
   for (const [, body, timeout] of tests) expect([body.length, timeout]).toEqual([0, 120_000]);
+});
+
+it("leaves time for the cases with processes if an operation may take longer", () => {
+  for (const [, , timeout] of testsOf(memory, { timeout: 60_000 })) expect(timeout).toBe(160_000);
 });
 
 it("prints each skipped case once if the runner cannot skip", async () => {
@@ -126,4 +138,30 @@ it("reports the failure of the case even if closing fails, too", async () => {
   );
   await expect(body.call(undefined)).rejects.toThrow('After save("first") by one store');
   expect(done).toEqual(["closed", "closed", "closed", "removed"]);
+});
+
+/** Never settles. */
+const hang = () => new Promise<never>(() => {});
+const hanging: Readonly<Record<string, StoreHarness["create"]>> = {
+  "open() of the harness": () => ({ open: hang }),
+  "load()": () => ({ open: () => ({ ...memoryStore(), load: hang }) }),
+  "save()": () => ({ open: () => ({ ...memoryStore(), save: hang }) }),
+  "remove()": () => ({ open: () => ({ ...memoryStore(), remove: hang }) }),
+  "Closing the store": () => ({ open: () => ({ ...memoryStore(), [Symbol.asyncDispose]: hang }) }),
+};
+
+it.each(Object.entries(hanging))("fails a case in the given time if this hangs: %s", async (what, create) => {
+  const each = storeCases.find(({ name }) => name.startsWith("removes the stored value"));
+  if (!each) throw new TypeError("No such case.");
+  const failure = await runCase(each, { create }, { timeout: 50 }).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(ConformanceError);
+  expect(String(failure)).toContain(`${what} did not settle within 50 ms.`);
+});
+
+it("accepts a frozen store", async () => {
+  const create: StoreHarness["create"] = () => {
+    const store = Object.freeze(memoryStore());
+    return { open: () => store };
+  };
+  for (const each of storeCases) await runCase(each, { create });
 });

@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { StoreHarness } from "../src/index.ts";
 import { openStore } from "./fixtures/mutant-store.ts";
-import { ReferenceStore } from "./reference-store.ts";
+import { PASSWORD } from "./reference-store.ts";
 
 const module = join(import.meta.dirname, "fixtures/mutant-store.ts");
 
@@ -12,19 +13,25 @@ export function harnessFor(mutant?: string): StoreHarness & Disposable {
   const root = mkdtempSync(join(tmpdir(), "unexpired-kit-"));
   let locations = 0;
   return {
+    secrets: [PASSWORD],
     create() {
       const directory = join(root, String(++locations));
       mkdirSync(directory);
       const path = join(directory, "session.db");
       const argument = { path, ...(mutant === undefined ? {} : { mutant }) };
-      const tamper = async (sql: string) => {
-        await using store = new ReferenceStore(path);
-        store.run(sql);
+      const tamper = (sql: string) => {
+        using database = new DatabaseSync(path);
+        database.exec(sql);
       };
       return {
         open: () => openStore(argument),
+        openNeighbor: () => openStore({ ...argument, name: "session 2" }),
         childProcess: { module, argument },
         damage: () => tamper("UPDATE session SET value = CAST(value || '?' AS BLOB)"),
+        interrupt() {
+          tamper("ALTER TABLE session RENAME TO unreachable");
+          return () => tamper("ALTER TABLE unreachable RENAME TO session");
+        },
         wipe: () => tamper("DELETE FROM session"),
       };
     },

@@ -13,9 +13,9 @@ describe("the reference store that all mutants extend", () => {
 
 const caseOf = new Map(storeCases.map((each) => [each.name, each]));
 
-describeMutants(mutants, storeCases, async ({ name, caughtBy }) => {
+describeMutants(mutants, storeCases, async ({ name, caughtBy, timeout }) => {
   using harness = harnessFor(name);
   const each = caseOf.get(caughtBy);
   if (!each) throw new TypeError(`No case is named "${caughtBy}".`);
-  return await runCase(each, harness).catch((error: unknown) => error);
+  return await runCase(each, harness, { timeout }).catch((error: unknown) => error);
 });

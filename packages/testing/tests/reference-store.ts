@@ -12,19 +12,24 @@ export interface Row {
 const SET_UP = `
   PRAGMA busy_timeout = 10000;
   PRAGMA synchronous = OFF;
-  CREATE TABLE IF NOT EXISTS session (id INTEGER PRIMARY KEY CHECK (id = 1), value, version TEXT);`;
+  CREATE TABLE IF NOT EXISTS session (name TEXT PRIMARY KEY, value, version TEXT);`;
 const POLL = 20; // ms
+
+/** The password that a store over a network would be opened with. The reference store does not show it. */
+export const PASSWORD = "password of the reference store";
 
 /** A store that passes every case, split into methods that a mutant can override. */
 export class ReferenceStore implements TokenStore, AsyncDisposable {
   readonly supports: TokenStore["supports"] = { compareAndSet: "host", durable: false };
   readonly holder?: NonNullable<TokenStore["holder"]>;
   readonly path: string;
+  readonly name: string;
   readonly #database: DatabaseSync;
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  constructor(path: string) {
+  constructor(path: string, name = "session") {
     this.path = path;
+    this.name = name;
     this.#database = new DatabaseSync(path);
     this.#database.exec(SET_UP);
     const { holder } = fileStore({ path });
@@ -40,7 +45,7 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
   }
 
   async remove(): Promise<void> {
-    this.run("DELETE FROM session");
+    this.run("DELETE FROM session WHERE name = ?", this.name);
   }
 
   watch(onChange: () => void): () => void {
@@ -107,11 +112,11 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
   }
 
   row(): Row | undefined {
-    return this.get("SELECT value, version FROM session") as Row | undefined;
+    return this.get("SELECT value, version FROM session WHERE name = ?", this.name) as Row | undefined;
   }
 
   write(text: string, version: string): void {
-    this.run("INSERT OR REPLACE INTO session VALUES (1, ?, ?)", text, version);
+    this.run("INSERT OR REPLACE INTO session VALUES (?, ?, ?)", this.name, text, version);
   }
 
   /** A number that grows with each change made by another connection. */
@@ -119,20 +124,38 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
     return this.get("PRAGMA data_version")?.data_version;
   }
 
-  get(sql: string) {
-    return this.#database.prepare(sql).get();
+  get(sql: string, ...values: string[]) {
+    return this.attempt(() => this.#database.prepare(sql).get(...values));
   }
 
   run(sql: string, ...values: string[]): void {
-    this.#database.prepare(sql).run(...values);
+    this.attempt(() => this.#database.prepare(sql).run(...values));
   }
 
   transaction<T>(body: () => T): T {
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.run("BEGIN IMMEDIATE");
     try {
       return body();
     } finally {
-      this.#database.exec("COMMIT");
+      this.run("COMMIT");
     }
+  }
+
+  /** Runs one statement, and reports its error as the store's. */
+  attempt<T>(statement: () => T): T {
+    try {
+      return statement();
+    } catch (cause) {
+      return this.fail(cause as Error);
+    }
+  }
+
+  fail(cause: Error): never {
+    throw new StoreError("STORE_UNAVAILABLE", {
+      location: this.describe(),
+      problem: `cannot be used (${cause.message})`,
+      hint: "Fix the cause, and try again.",
+      cause,
+    });
   }
 }

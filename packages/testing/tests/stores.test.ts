@@ -1,5 +1,5 @@
 import "./compile-cache.ts";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromKeyValue, memoryStore } from "@unexpired/core";
@@ -26,7 +26,12 @@ describe("fromKeyValue", () => {
       create() {
         const map = new Map<string, string>();
         const store = fromKeyValue(map);
-        return { open: () => store, damage: () => void map.set("unexpired", "?"), wipe: () => map.clear() };
+        return {
+          open: () => store,
+          openNeighbor: () => fromKeyValue(map, { key: "unexpired-2" }),
+          damage: () => void map.set("unexpired", "?"),
+          wipe: () => map.clear(),
+        };
       },
     },
   );
@@ -42,10 +47,19 @@ describe("fileStore", () => {
         const chain = join(directory, ".session.json.unexpired");
         return {
           open: () => fileStore({ path }),
+          openNeighbor: () => fileStore({ path: `${path}.2` }),
           childProcess: { module: join(import.meta.dirname, "fixtures/file-store.ts"), argument: path },
           damage() {
             const head = Math.max(...readdirSync(chain).map(Number).filter(Number.isFinite));
             writeFileSync(join(chain, String(head)), "?");
+          },
+          interrupt() {
+            renameSync(chain, `${chain}.away`);
+            writeFileSync(chain, "");
+            return () => {
+              rmSync(chain);
+              renameSync(`${chain}.away`, chain);
+            };
           },
           wipe() {
             rmSync(chain, { recursive: true });

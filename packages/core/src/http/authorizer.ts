@@ -18,7 +18,10 @@ export interface AuthorizerOptions<Response> {
 
 /** The properties of a request that the policy needs before it is sent. */
 export interface OutgoingRequest {
-  /** The destination; `undefined` if the client will reject it, or connects to something that has no origin. */
+  /**
+   * The destination, complete with the base URL and the query that the client adds; `undefined` if the client will reject
+   * it, or connects to something that has no origin.
+   */
   readonly url: URL | undefined;
   /** The caller's signal. Aborts the wait for a token with its reason; the exchange continues for other callers. */
   readonly signal?: AbortSignal | null | undefined;
@@ -34,7 +37,10 @@ export interface ResponseInfo<Response> {
   readonly status: number;
   /** The headers: a `Headers` or similar object, or a plain object with lower-case names. */
   readonly headers: ResponseHeaders;
-  /** The URL that the response came from, after redirects, if the client exposes it. */
+  /**
+   * The URL that the response came from, after redirects, if the client exposes it. If its path or query differs from
+   * that of the destination, the request counts as redirected.
+   */
   readonly url?: string | undefined;
   /**
    * The request's method, if redirects may have been followed. A redirected request is retried only if it is a GET or
@@ -175,8 +181,9 @@ const isInvalidToken = ({ status, headers }: Pick<ResponseInfo<unknown>, "status
 const headerOf = (headers: ResponseHeaders, name: string): unknown =>
   typeof headers.get === "function" ? headers.get(name) : Reflect.get(headers, name);
 
-/** Returns whether the URLs differ by more than the fragment, which is not sent to servers. */
-const isRedirect = (requested: URL, final: URL): boolean => requested.href.split("#")[0] !== final.href.split("#")[0];
+/** Returns whether the URLs differ in path or query. Clients encode a query differently, and may drop an empty one. */
+const isRedirect = (requested: URL, final: URL): boolean =>
+  requested.pathname !== final.pathname || `${requested.searchParams}` !== `${final.searchParams}`;
 
 /** Returns whether the method is safe (RFC 9110 §9.2.1): GET or HEAD, the only ones that matter here. */
 const isSafe = ({ method = "GET" }: Pick<ResponseInfo<unknown>, "method">): boolean => /^(GET|HEAD)$/i.test(method);

@@ -170,6 +170,8 @@ describe("a 401 (P10, P11)", () => {
     ["after a redirect of a HEAD is retried", { url: `${origin}/moved`, method: "head" }, newer, 1],
     ["after a redirect of a POST renews for the next call", { url: `${origin}/moved`, method: "post" }, undefined, 1],
     ["for a POST is retried", { url: `${origin}/#part`, method: "POST" }, newer, 1],
+    ["for a POST without its empty query is retried", { url: `${origin}/?`, method: "POST" }, newer, 1],
+    ["for a POST with another query renews for the next call", { url: `${origin}/?a`, method: "POST" }, undefined, 1],
     ["for a form is retried", { body: new FormData() }, newer, 1],
     ["is not assumed for status 403", { status: 403 }, undefined, 0],
     ["is not assumed for status 200", { status: 200 }, undefined, 0],
@@ -193,6 +195,12 @@ describe("a 401 (P10, P11)", () => {
       expect(await tokenAfter(failing, {}, { retry: false })).toBeUndefined(); // and nothing is left unhandled
     },
   );
+});
+
+it("retries a POST if the client and the URL encode the query differently", async () => {
+  const authorization = await authorizer([origin]).authorize({ url: new URL(`${origin}/?q=a%20b&list[]='`) });
+  const info = { response: "", status: 401, headers: {}, method: "POST", url: `${origin}/?q=a+b&list%5B%5D=%27` };
+  expect(await authorization?.renew(info)).toBe(`Bearer ${newer}`);
 });
 
 describe("isUnauthorized", () => {

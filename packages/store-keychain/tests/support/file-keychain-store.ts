@@ -25,6 +25,7 @@ export function fileKeychainFixture(limit?: Limit): StoreFixture {
   const items = () => itemFilesIn(directory).map((name) => join(directory, "keychain", name));
   return {
     open: () => openStore(argument),
+    openNeighbor: () => openStore({ ...argument, account: "ada 2" }),
     childProcess: { module: storeModule, argument },
     damage: () => {
       for (const item of items()) writeFileSync(item, "damaged");

@@ -85,6 +85,7 @@ function realKeychainFixture(keychain: RealKeychain, name: BuiltInBackend): Stor
   };
   return {
     open: () => keychainStore(session),
+    openNeighbor: () => keychainStore({ ...session, account: `${session.account} 2` }),
     childProcess: { module: storeModule, argument: session },
     damage: () => each((backend, account) => backend.set(session.service, account, "damaged")),
     wipe: () => each((backend, account) => backend.delete(session.service, account)),

@@ -4,12 +4,16 @@ import { type AdapterCase, skipReason } from "./cases/case.ts";
 import type { AdapterHarness } from "./harness.ts";
 import { AdapterScene } from "./scene.ts";
 
+const TIMEOUT = 120_000; // ms
+
 /**
  * Defines a test for each requirement of the adapter contract, in the caller's own test runner. The tests run against
  * real HTTP servers. Cases that need a feature which the client lacks are skipped, and printed with the reason.
  */
 export function describeAdapter(runner: Runner, harness: AdapterHarness): void {
-  defineTests(runner, { name: "an adapter", cases: adapterCases }, (each) => runAdapterCase(each, harness));
+  defineTests(runner, { name: "an adapter", cases: adapterCases, timeout: TIMEOUT }, (each) =>
+    runAdapterCase(each, harness),
+  );
 }
 
 /**

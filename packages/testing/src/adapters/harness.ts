@@ -53,7 +53,9 @@ export type Feature =
   /** Returning every response without throwing for its status. */
   | "statusValues"
   /** The client's own timeout. */
-  | "timeout";
+  | "timeout"
+  /** A user name and a password in a URL. A client that drops them sends no credentials of the caller. */
+  | "userInformation";
 
 /** The configuration of a client under test. */
 export interface ClientSetup {
@@ -95,12 +97,15 @@ export interface Call {
   readonly method?: string | undefined;
   /** A path under the base URL, or an absolute URL. Pass it on unmodified if the client accepts it. */
   readonly url: string;
+  /** A base URL for this request in place of the client's own. It is not one of the adapter's origins. */
   readonly baseURL?: string | undefined;
+  /** Parameters that the client adds to the query of the URL. */
   readonly query?: Readonly<Record<string, string>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Body | undefined;
   /** How to read the response. Default: the client's default. */
   readonly read?: "text" | "json" | "bytes" | "stream" | undefined;
+  /** Ends the call with the client's own error, whatever the adapter is doing: see `isAbort`. */
   readonly signal?: AbortSignal | undefined;
   /** The client's own timeout, in milliseconds. */
   readonly timeout?: number | undefined;

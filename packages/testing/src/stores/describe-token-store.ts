@@ -1,16 +1,20 @@
 import { defineTests, type Runner } from "../runner.ts";
 import { type StoreCase, skipReason } from "./cases/case.ts";
 import type { StoreHarness } from "./harness.ts";
-import { StoreScene } from "./scene.ts";
+import { type StoreOptions, StoreScene } from "./scene.ts";
 import { storeCases } from "./store-cases.ts";
+import { TIMEOUT } from "./time-limit.ts";
+
+const CASE_TIME = 100_000; // ms; one case starts and kills fifty processes
 
 /**
  * Defines a test for each requirement of the store contract, in the caller's own test runner. Tests of features that
- * the store or the harness lacks are skipped, and printed with the reason. Most tests take milliseconds; each has a
- * timeout of two minutes.
+ * the store or the harness lacks are skipped, and printed with the reason. Most tests take milliseconds; those with
+ * processes take seconds.
  */
-export function describeTokenStore(runner: Runner, harness: StoreHarness): void {
-  defineTests(runner, { name: "a token store", cases: storeCases }, (each) => runCase(each, harness));
+export function describeTokenStore(runner: Runner, harness: StoreHarness, options?: StoreOptions): void {
+  const timeout = CASE_TIME + (options?.timeout ?? TIMEOUT);
+  defineTests(runner, { name: "a token store", cases: storeCases, timeout }, (each) => runCase(each, harness, options));
 }
 
 /**
@@ -18,8 +22,12 @@ export function describeTokenStore(runner: Runner, harness: StoreHarness): void 
  *
  * @throws ConformanceError if the store violates the contract. Other errors of the store or the harness pass through.
  */
-export async function runCase(each: StoreCase, harness: StoreHarness): Promise<string | undefined> {
-  const scene = await StoreScene.create(harness);
+export async function runCase(
+  each: StoreCase,
+  harness: StoreHarness,
+  options?: StoreOptions,
+): Promise<string | undefined> {
+  const scene = await StoreScene.create(harness, options);
   let reason: string | undefined;
   try {
     reason = skipReason(each.needs, await scene.open(), scene.fixture);

@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { StoreModule } from "./harness.ts";
 import type { Task } from "./tasks.ts";
+import { TIMEOUT } from "./time-limit.ts";
 
 /** Options of {@link fork}. */
 export interface ForkOptions {
   /** A command prefix that runs the process, such as `["unshare", "--pid", "--fork"]`. Default: none. */
   readonly within?: readonly string[] | undefined;
+  /** The time limit of each operation of the store, in milliseconds. Default 20,000. */
+  readonly timeout?: number | undefined;
 }
 
 /** A child process that runs a task on a store. Disposing it kills the process. */
@@ -30,8 +33,9 @@ export interface Remote extends AsyncDisposable {
 const worker = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url));
 
 /** Starts a process that opens the store with the module's `openStore` and runs `task`. It inherits stdout. */
-export function fork({ module, argument }: StoreModule, task: Task, { within = [] }: ForkOptions = {}): Remote {
-  const order = JSON.stringify({ module: String(module), argument, task });
+export function fork({ module, argument }: StoreModule, task: Task, options: ForkOptions = {}): Remote {
+  const { within = [], timeout = TIMEOUT } = options;
+  const order = JSON.stringify({ module: String(module), argument, task, timeout });
   const [command = process.execPath, ...rest] = [...within, process.execPath, worker, order];
   const env = { ...process.env, NODE_OPTIONS: "" }; // without the test runner's loaders
   const child = spawn(command, rest, { env, stdio: ["ignore", "inherit", "pipe", "ipc"] });

@@ -2,6 +2,11 @@ import type { TokenStore } from "@unexpired/core";
 
 /** Gives the kit access to the store under test. */
 export interface StoreHarness {
+  /**
+   * Secrets with which the stores are opened, such as the password in a connection URL. None may appear in `describe()`,
+   * in an error or in an inspection of a store. Default: none.
+   */
+  readonly secrets?: readonly string[] | undefined;
   /** Creates an empty location for one session, separate from all others. Called for every case. */
   create(): StoreFixture | Promise<StoreFixture>;
 }
@@ -13,15 +18,28 @@ export interface StoreFixture {
    * store that has connections to close implements `Symbol.asyncDispose`, which the kit calls.
    */
   open(): TokenStore | Promise<TokenStore>;
+  /**
+   * Opens a store that differs from this location only in its key or name, in the same database, directory or server. If
+   * omitted, a store that ignores its key is not detected.
+   */
+  openNeighbor?(): TokenStore | Promise<TokenStore>;
   /** The module with which another process opens the location. If omitted, cases with several processes are skipped. */
   readonly childProcess?: StoreModule | undefined;
   /** Makes the stored data unreadable, like a disk error or a manual edit. */
   damage?(): void | Promise<void>;
+  /**
+   * Makes saves fail, like an unreachable server or a full disk, until the returned function is called. The stored data
+   * remains.
+   */
+  interrupt?(): Restore | Promise<Restore>;
   /** Deletes the stored data without telling the open stores. */
   wipe?(): void | Promise<void>;
   /** Removes the location at the end of the case. */
   dispose?(): void | Promise<void>;
 }
+
+/** Ends an interruption that a {@link StoreFixture} started. */
+export type Restore = () => void | Promise<void>;
 
 /** A module that exports `openStore` ({@link OpenStore}), which creates a store from `argument`. */
 export interface StoreModule {

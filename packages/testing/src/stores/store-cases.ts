@@ -1,4 +1,5 @@
 import type { StoreCase } from "./cases/case.ts";
+import { failureCases } from "./cases/failures.ts";
 import { holderCases } from "./cases/holders.ts";
 import { namespaceCases } from "./cases/namespaces.ts";
 import { processCases } from "./cases/processes.ts";
@@ -11,6 +12,7 @@ import { watchCases } from "./cases/watching.ts";
 /** All cases of the store contract as data, to run without a test runner or individually with `runCase`. */
 export const storeCases: readonly StoreCase[] = [
   ...valueCases,
+  ...failureCases,
   ...versionCases,
   ...secretCases,
   ...watchCases,

@@ -8,11 +8,13 @@ import { oauth2Refresh } from "@unexpired/core/oauth2";
 import type { OpenStore } from "./harness.ts";
 import { dispose } from "./scene.ts";
 import { INCREMENT_TIME, longValue, numberOf, type Task } from "./tasks.ts";
+import { limitTime, withTimeLimit } from "./time-limit.ts";
 
 interface Order {
   readonly module: string;
   readonly argument: unknown;
   readonly task: Task;
+  readonly timeout: number;
 }
 
 process.on("uncaughtException", (error) => {
@@ -20,10 +22,12 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const { module, argument, task }: Order = JSON.parse(process.argv[2] ?? "");
+const { module, argument, task, timeout }: Order = JSON.parse(process.argv[2] ?? "");
 const url = module.startsWith("file:") ? module : pathToFileURL(module).href;
 const { openStore }: { openStore: OpenStore<unknown> } = await import(url);
-const store = await openStore(argument);
+const limit = { ms: timeout, unref: true } as const; // the store must keep the process alive itself
+const opening = { clause: "load", what: "openStore()" } as const;
+const store = withTimeLimit(await limitTime(limit, opening, openStore(argument)), limit);
 const report = (message: unknown) =>
   new Promise<void>((resolve) => {
     process.send?.(message, () => resolve());

@@ -1,3 +1,4 @@
+import { failureMutants } from "./failures.ts";
 import { holderMutants } from "./holders.ts";
 import { locationMutants } from "./locations.ts";
 import type { Mutant } from "./mutant.ts";
@@ -10,6 +11,7 @@ import { versionMutants } from "./versions.ts";
 export const mutants: readonly Mutant[] = [
   ...valueMutants,
   ...locationMutants,
+  ...failureMutants,
   ...versionMutants,
   ...secretAndWatchMutants,
   ...processMutants,

@@ -77,6 +77,45 @@ const locations: readonly Mutant[] = [
   },
 ];
 
+const NEIGHBORS = "keeps the keys of one database separate";
+
+const neighbors: readonly Mutant[] = [
+  {
+    name: "ignores its key",
+    caughtBy: NEIGHBORS,
+    clause: "separate",
+    says: "A value that was saved in one location was loaded from another",
+    Store: class extends ReferenceStore {
+      constructor(path: string) {
+        super(path);
+      }
+    },
+  },
+  {
+    name: "removes every key",
+    caughtBy: NEIGHBORS,
+    clause: "separate",
+    says: "After remove() in another location, load() returned undefined.",
+    Store: class extends ReferenceStore {
+      override async remove() {
+        this.run("DELETE FROM session");
+      }
+    },
+  },
+  {
+    name: "compares with the latest version of all keys",
+    caughtBy: NEIGHBORS,
+    clause: "separate",
+    says: "save() after a save() in another location failed: ",
+    Store: class extends ReferenceStore {
+      override accepts(expected: string | undefined, found: StoredValue | undefined) {
+        const latest = this.get("SELECT version FROM session ORDER BY rowid DESC LIMIT 1")?.version;
+        return super.accepts(expected, found) && (expected === undefined || expected === latest);
+      }
+    },
+  },
+];
+
 const damaged: readonly Mutant[] = [
   {
     name: "treats unreadable data as absent",
@@ -114,4 +153,4 @@ const damaged: readonly Mutant[] = [
   },
 ];
 
-export const locationMutants: readonly Mutant[] = [...locations, ...damaged];
+export const locationMutants: readonly Mutant[] = [...locations, ...neighbors, ...damaged];

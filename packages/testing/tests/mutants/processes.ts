@@ -60,7 +60,7 @@ const lost: readonly Mutant[] = [
     name: "fails if two processes save concurrently",
     caughtBy: "loses no update if 8 processes increment up to 100 times each",
     clause: "save",
-    says: "A process that used the store ended with 1: Error: database is locked",
+    says: "cannot be used (database is locked)",
     Store: class extends ReferenceStore {
       override transaction<T>(body: () => T): T {
         this.run("PRAGMA busy_timeout = 0");

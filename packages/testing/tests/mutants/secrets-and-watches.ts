@@ -1,5 +1,6 @@
+import { setTimeout } from "node:timers/promises";
 import { StoreConflictError, StoreError } from "@unexpired/core";
-import { ReferenceStore } from "../reference-store.ts";
+import { PASSWORD, ReferenceStore } from "../reference-store.ts";
 import type { Mutant } from "./mutant.ts";
 
 const textOf = (damaged: unknown): string => Buffer.from(damaged as Uint8Array).toString();
@@ -7,7 +8,7 @@ const textOf = (damaged: unknown): string => Buffer.from(damaged as Uint8Array).
 const secrets: readonly Mutant[] = [
   {
     name: "quotes the value in a conflict error",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in the error of a rejected save.",
     Store: class extends ReferenceStore {
@@ -18,7 +19,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "includes the value in its description",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in describe().",
     Store: class extends ReferenceStore {
@@ -29,7 +30,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "keeps the saved value in a public field",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in an inspection of the store.",
     Store: class extends ReferenceStore {
@@ -43,7 +44,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "starts a version with the value",
-    caughtBy: "hides the value from descriptions, inspections and conflict errors",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
     clause: "secrets",
     says: "The stored value appears in the version.",
     Store: class extends ReferenceStore {
@@ -53,8 +54,52 @@ const secrets: readonly Mutant[] = [
     },
   },
   {
+    name: "shows its password in its description",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
+    clause: "secrets",
+    says: "A secret of the harness appears in describe().",
+    Store: class extends ReferenceStore {
+      override describe() {
+        return `https://me:${encodeURIComponent(PASSWORD)}@localhost/${this.path}`;
+      }
+    },
+  },
+  {
+    name: "keeps its password in a public field",
+    caughtBy: "hides secrets from descriptions, inspections and conflict errors",
+    clause: "secrets",
+    says: "A secret of the harness appears in an inspection of the store.",
+    Store: class extends ReferenceStore {
+      readonly options = { password: PASSWORD };
+    },
+  },
+  {
+    name: "passes on an error that quotes its password",
+    caughtBy: "hides secrets from errors about unavailable storage",
+    clause: "secrets",
+    says: "A secret of the harness appears in the error of a load.",
+    Store: class extends ReferenceStore {
+      override fail(cause: Error): never {
+        return super.fail(Object.assign(new Error(cause.message), { config: { password: PASSWORD } }));
+      }
+    },
+  },
+  {
+    name: "quotes the value that it could not save",
+    caughtBy: "hides secrets from errors about unavailable storage",
+    clause: "secrets",
+    says: "The stored value appears in the error of a save.",
+    Store: class extends ReferenceStore {
+      override async save(value: string, expected: string | undefined) {
+        return super.save(value, expected).catch((error) => {
+          throw error instanceof StoreConflictError ? error : this.fail(new Error(`Cannot save ${value}`));
+        });
+      }
+    },
+  },
+  {
     name: "quotes unreadable data",
-    caughtBy: "hides the value from errors about unreadable data",
+    caughtBy: "hides secrets from errors about unreadable data",
     clause: "secrets",
     says: "The stored value appears in the error of a load.",
     Store: class extends ReferenceStore {
@@ -66,7 +111,7 @@ const secrets: readonly Mutant[] = [
   },
   {
     name: "wraps an error that quotes unreadable data",
-    caughtBy: "hides the value from errors about unreadable data",
+    caughtBy: "hides secrets from errors about unreadable data",
     clause: "secrets",
     says: "The stored value appears in the error of a load.",
     Store: class extends ReferenceStore {
@@ -174,6 +219,18 @@ const watches: readonly Mutant[] = [
       override watch(onChange: () => void) {
         setInterval(() => {}, 60_000);
         return super.watch(onChange);
+      }
+    },
+  },
+  {
+    name: "lets the process exit during a load",
+    caughtBy: "lets a process exit after it has closed the store, even while it watches",
+    clause: "idle",
+    says: "A process that loads and watches failed: A process that used the store ended with 13",
+    Store: class extends ReferenceStore {
+      override async load() {
+        await setTimeout(20, undefined, { ref: false });
+        return super.load();
       }
     },
   },

@@ -57,11 +57,25 @@ const userInformation: AdapterCase = {
   name: "ignores user information in a URL when it checks the origin",
   async run(scene) {
     const { api, other } = scene;
-    for (const server of [api, other]) server.respond = () => UNAUTHORIZED;
-    const hosts = [`me:mine@${hostOf(other)}`, `${hostOf(api)}@${hostOf(other)}`, `me:mine@${hostOf(api)}`];
-    for (const host of hosts) await scene.send({ url: `http://${host}/` }).catch(ignoreRefusal);
-    for (const server of [api, other]) expectNoTokenSent(server, "A request to a URL with user information");
+    other.respond = () => UNAUTHORIZED;
+    for (const user of ["me:mine", hostOf(api)])
+      await scene.send({ url: `http://${user}@${hostOf(other)}/` }).catch(ignoreRefusal);
+    expectNoTokenSent(other, "A request to a URL with user information");
     expectExchanges(scene.session, 0, "origins");
+  },
+};
+
+const ownUser: AdapterCase = {
+  name: "leaves a request with a user name in its URL alone",
+  needs: ["userInformation"],
+  async run(scene) {
+    const { api, session } = scene;
+    api.respond = () => UNAUTHORIZED;
+    for (const user of ["me", "me:mine"])
+      await scene.send({ url: `http://${user}@${hostOf(api)}/` }).catch(ignoreRefusal);
+    const carried = api.received.some(({ authorization }) => authorization?.includes(CANARY));
+    expectThat(!carried, "own", "A request with a user name in its URL carried the token.");
+    expectExchanges(session, 0, "own");
   },
 };
 
@@ -165,6 +179,7 @@ export const originCases: readonly AdapterCase[] = [
   scheme,
   port,
   userInformation,
+  ownUser,
   protocolRelative,
   predicate,
   withinOrigin,

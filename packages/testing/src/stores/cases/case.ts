@@ -1,5 +1,6 @@
-import type { TokenStore } from "@unexpired/core";
-import { expectSuccess } from "../../contract.ts";
+import { inspect } from "node:util";
+import { type TokenStore, UnexpiredError } from "@unexpired/core";
+import { type Clause, ConformanceError, expectSuccess } from "../../contract.ts";
 import type { StoreFixture } from "../harness.ts";
 import { canCreatePidNamespace } from "../pid-namespace.ts";
 import type { StoreScene } from "../scene.ts";
@@ -30,6 +31,10 @@ const SKIP_REASONS = {
   holders: (store: TokenStore) => (store.holder ? undefined : "not promised: the store has no holder"),
   processes: (_: TokenStore, { childProcess }: StoreFixture) =>
     childProcess ? undefined : "not testable: the harness has no `childProcess`",
+  neighbor: (_: TokenStore, { openNeighbor }: StoreFixture) =>
+    openNeighbor ? undefined : "not testable: the harness has no `openNeighbor`",
+  interrupt: (_: TokenStore, { interrupt }: StoreFixture) =>
+    interrupt ? undefined : "not testable: the harness has no `interrupt`",
   damage: (_: TokenStore, { damage }: StoreFixture) =>
     damage ? undefined : "not testable: the harness has no `damage`",
   wipe: (_: TokenStore, { wipe }: StoreFixture) => (wipe ? undefined : "not testable: the harness has no `wipe`"),
@@ -47,6 +52,15 @@ export const skipReason = (
 /** Saves the first value in a location. Resolves to its version. */
 export const saveFirst = (store: TokenStore, value: string): Promise<string> =>
   expectSuccess(store.save(value, undefined), "save", `save(${shown(value)}, undefined) in an empty location`);
+
+/** Expects an error of the store about a failure: no conflict, and no error without a location and a hint. */
+export function expectStoreError(error: unknown, clause: Clause, call: string): void {
+  const isStoreError =
+    UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE");
+  if (isStoreError) return;
+  const what = `${call} rejected with something other than a StoreError: ${error instanceof Error ? error : inspect(error)}`;
+  throw new ConformanceError(clause, what, { cause: error });
+}
 
 /** Formats a value for a message: long values are cut, and non-ASCII characters are escaped. */
 export function shown(found: unknown): string {

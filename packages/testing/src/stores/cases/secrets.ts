@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import type { TokenStore } from "@unexpired/core";
 import { ConformanceError, expectThat } from "../../contract.ts";
+import type { StoreScene } from "../scene.ts";
 import { type StoreCase, saveFirst } from "./case.ts";
 
 const SECRET = "secret-of-the-conformance-kit";
@@ -21,20 +22,25 @@ function tryJson(thing: unknown): string {
   }
 }
 
-const expectHidden = (thing: unknown, what: string): void =>
-  expectThat(!everyRendering(thing).includes(SECRET), "secrets", `The stored value appears in ${what}.`);
+/** Expects that neither the stored value nor a secret of the harness appears in `thing`. */
+function expectHidden({ secrets }: StoreScene, thing: unknown, what: string): void {
+  const text = everyRendering(thing);
+  const isShown = (secret: string) => [secret, encodeURIComponent(secret)].some((form) => text.includes(form));
+  expectThat(!isShown(SECRET), "secrets", `The stored value appears in ${what}.`);
+  expectThat(!secrets.some(isShown), "secrets", `A secret of the harness appears in ${what}.`);
+}
 
 const hidden: StoreCase = {
-  name: "hides the value from descriptions, inspections and conflict errors",
+  name: "hides secrets from descriptions, inspections and conflict errors",
   needs: [],
   async run(scene) {
     const store = await scene.open();
     const version = await saveFirst(store, SECRET);
     await store.load();
-    expectHidden(store.describe(), "describe()");
-    expectHidden(store, "an inspection of the store");
-    expectHidden(version, "the version");
-    expectHidden(await errorOf(store, `${SECRET} 2`), "the error of a rejected save");
+    expectHidden(scene, store.describe(), "describe()");
+    expectHidden(scene, store, "an inspection of the store");
+    expectHidden(scene, version, "the version");
+    expectHidden(scene, await errorOf(store, `${SECRET} 2`), "the error of a rejected save");
   },
 };
 
@@ -48,16 +54,34 @@ async function errorOf(store: TokenStore, value: string): Promise<unknown> {
 }
 
 const hiddenIfDamaged: StoreCase = {
-  name: "hides the value from errors about unreadable data",
+  name: "hides secrets from errors about unreadable data",
   needs: ["damage"],
   async run(scene) {
     const store = await scene.open();
     const version = await saveFirst(store, SECRET);
     await scene.fixture.damage?.();
-    expectHidden(await store.load().catch((error: unknown) => error), "the error of a load");
-    expectHidden(await store.save(SECRET, version).catch((error: unknown) => error), "the error of a save");
-    expectHidden(await store.remove().catch((error: unknown) => error), "the error of a removal");
+    await expectErrorsHide(scene, store, version);
   },
 };
 
-export const secretCases: readonly StoreCase[] = [hidden, hiddenIfDamaged];
+const hiddenIfInterrupted: StoreCase = {
+  name: "hides secrets from errors about unavailable storage",
+  needs: ["interrupt"],
+  async run(scene) {
+    const store = await scene.open();
+    const version = await saveFirst(store, SECRET);
+    await scene.interrupt(() => expectErrorsHide(scene, store, version));
+  },
+};
+
+async function expectErrorsHide(scene: StoreScene, store: TokenStore, version: string): Promise<void> {
+  const failures = {
+    load: () => store.load().then(() => undefined),
+    save: () => store.save(SECRET, version),
+    removal: () => store.remove(),
+  };
+  for (const [name, fail] of Object.entries(failures))
+    expectHidden(scene, await fail().catch((error: unknown) => error), `the error of a ${name}`);
+}
+
+export const secretCases: readonly StoreCase[] = [hidden, hiddenIfDamaged, hiddenIfInterrupted];

@@ -4,6 +4,7 @@ import { ConformanceError, expectSuccess, expectThat } from "../../contract.ts";
 import { startIssuer } from "../../issuer.ts";
 import { within } from "../../within.ts";
 import type { Remote } from "../fork.ts";
+import { withMethods } from "../time-limit.ts";
 import type { StoreCase } from "./case.ts";
 
 const PROCESSES = 8;
@@ -15,14 +16,10 @@ const LIFETIME = 3_600_000;
 /** Limits the loads, because a broken store can keep a token manager in an endless loop that no timeout interrupts. */
 function withLoadLimit(store: TokenStore): TokenStore {
   let loads = 0;
-  const load = async () => {
-    expectThat(++loads < LOADS, "session", `A token manager called load() ${LOADS} times without making progress.`);
-    return store.load();
-  };
-  return new Proxy(store, {
-    get(target, key) {
-      const value: unknown = key === "load" ? load : Reflect.get(target, key);
-      return typeof value === "function" ? value.bind(target) : value;
+  return withMethods(store, {
+    async load() {
+      expectThat(++loads < LOADS, "session", `A token manager called load() ${LOADS} times without making progress.`);
+      return store.load();
     },
   });
 }

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { type TokenStore, UnexpiredError } from "@unexpired/core";
 import { expectRejection, expectSuccess, expectThat } from "../../contract.ts";
-import { type StoreCase, saveFirst, shown } from "./case.ts";
+import { expectStoreError, type StoreCase, saveFirst, shown } from "./case.ts";
 
 const CONTROL = Array.from({ length: 0x20 }, (_, code) => String.fromCharCode(code)).join("");
 
@@ -102,24 +102,36 @@ const separate: StoreCase = {
   needs: [],
   async run(scene) {
     const other = await scene.createScene();
-    const [here, there] = [await scene.open(), await other.open()];
-    await saveFirst(here, "here");
-    const found = await there.load();
-    expectThat(
-      found === undefined,
-      "separate",
-      () => `A value that was saved in one location was loaded from another: ${shown(found)}.`,
-    );
-    await saveFirst(there, "there");
-    await there.remove();
-    const left = await here.load();
-    expectThat(
-      left?.value === "here",
-      "separate",
-      () => `After remove() in another location, load() returned ${shown(left)}.`,
-    );
+    await expectSeparate(await scene.open(), await other.open());
   },
 };
+
+const neighbors: StoreCase = {
+  name: "keeps the keys of one database separate",
+  needs: ["neighbor"],
+  async run(scene) {
+    await expectSeparate(await scene.open(), await scene.openNeighbor());
+  },
+};
+
+async function expectSeparate(here: TokenStore, there: TokenStore): Promise<void> {
+  const first = await saveFirst(here, "here");
+  const found = await there.load();
+  expectThat(
+    found === undefined,
+    "separate",
+    () => `A value that was saved in one location was loaded from another: ${shown(found)}.`,
+  );
+  await expectSuccess(there.save("there", undefined), "separate", "The first save() in another location");
+  await expectSuccess(here.save("still here", first), "separate", "save() after a save() in another location");
+  await there.remove();
+  const left = await here.load();
+  expectThat(
+    left?.value === "still here",
+    "separate",
+    () => `After remove() in another location, load() returned ${shown(left)}.`,
+  );
+}
 
 const damaged: StoreCase = {
   name: "rejects unreadable data instead of loading undefined",
@@ -128,29 +140,22 @@ const damaged: StoreCase = {
     const store = await scene.open();
     const version = await saveFirst(store, "value");
     await scene.fixture.damage?.();
-    const others = [undefined, version].map((expected) => ({
-      expected,
-      text: JSON.stringify(expected) ?? "undefined",
-    }));
     await expectUnreadable(await scene.open());
-    for (const { expected, text } of others)
-      await expectRejection(
+    const refuse = (expected: string | undefined) =>
+      expectRejection(
         store.save("over it", expected),
         "unreadable",
-        `save("over it", ${text}) overwrote unreadable data.`,
+        `save("over it", ${inspect(expected)}) overwrote unreadable data.`,
       );
+    await refuse(undefined); // a conflict is right as well: something is stored
+    expectStoreError(await refuse(version), "failure", "save() over unreadable data, with its last version,");
     await expectUnreadable(store);
   },
 };
 
 async function expectUnreadable(store: TokenStore): Promise<void> {
   const error = await expectRejection(store.load(), "unreadable", "load() of unreadable data did not reject.");
-  const isOurs = UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE");
-  expectThat(
-    isOurs,
-    "unreadable",
-    () => `load() of unreadable data rejected with something other than a StoreError: ${inspect(error)}.`,
-  );
+  expectStoreError(error, "unreadable", "load() of unreadable data");
 }
 
 const wiped: StoreCase = {
@@ -197,6 +202,7 @@ export const valueCases: readonly StoreCase[] = [
   removed,
   visible,
   separate,
+  neighbors,
   damaged,
   wiped,
   described,

@@ -88,6 +88,13 @@ const judged: readonly Mutant[] = [
     Client: judgingBy(({ call }, baseURL) => (call.url.startsWith(baseURL) ? new URL(baseURL) : undefined)),
   },
   {
+    name: "attaches the token although the URL has a user name",
+    caughtBy: "leaves a request with a user name in its URL alone",
+    clause: "own",
+    says: "A request with a user name in its URL carried the token.",
+    Client: judgingBy(({ url, call }) => (call.url.includes("@") ? url : undefined)),
+  },
+  {
     name: "treats a protocol-relative URL as a path",
     caughtBy: "sends no token to a protocol-relative URL of another origin",
     clause: "origins",

@@ -2,6 +2,7 @@ import { type Attempt, type PreparedRequest, ReferenceClient } from "../referenc
 import { ManagedClient, type Mutant, withResponseInfo } from "./mutant.ts";
 
 const ONCE = "retries a 401 once, after a single exchange";
+const QUERY = "retries a POST with a query, however the client encodes it";
 const SECOND = "returns the second 401";
 const RIGHTS = "does not retry a 401 with insufficient_scope";
 const LATE = "retries a late 401 for an old token without another exchange";
@@ -18,6 +19,31 @@ const times: readonly Mutant[] = [
       protected override async renew(attempt: Attempt) {
         await super.renew(attempt);
         return undefined;
+      }
+    },
+  },
+  {
+    name: "passes the URL to the authorizer without the query",
+    caughtBy: QUERY,
+    clause: "retry",
+    says: "A POST to /x?q=a+b%27&list%5B%5D=%C3%A9 was not retried after a 401. A POST whose URL differs between ",
+    Client: class extends ReferenceClient {
+      protected override authorize(request: PreparedRequest) {
+        const { url, call } = request;
+        return super.authorize({ ...request, url: call.query ? new URL(url.pathname, url) : url });
+      }
+    },
+  },
+  {
+    name: "encodes the query of a retry again",
+    caughtBy: QUERY,
+    clause: "retry",
+    says: "A POST to /x?q=a+b%27&list%5B%5D=%C3%A9 was sent to /x?q=a%2Bb%2527&",
+    Client: class extends ReferenceClient {
+      protected override retry(request: PreparedRequest, header: string) {
+        const url = new URL(request.url);
+        url.search = url.search.replace(/[+%]/g, encodeURIComponent);
+        return super.retry({ ...request, url }, header);
       }
     },
   },
