@@ -240,4 +240,14 @@ export const MUTANTS: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    name: "claims recognized by their ID alone",
+    edits: [
+      core(
+        "record/record.ts",
+        "attempt?.id === other.id && attempt.holder === other.holder && attempt.claimedAt === other.claimedAt",
+        "attempt?.id === other.id",
+      ),
+    ],
+  },
 ];

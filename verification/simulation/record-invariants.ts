@@ -1,4 +1,4 @@
-import { parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
+import { isSameAttempt, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
@@ -23,7 +23,7 @@ export class RecordInvariants {
   current: SessionRecord | undefined;
   /** The sessions that were signed out or replaced by a sign-in. */
   readonly ended = new Set<number>();
-  /** The claims that have been in the record, by the attempt's id. */
+  /** The claims that have been in the record, by {@link claimKey}. */
   readonly claims = new Map<string, Claim>();
   /** When the back-off of each refresh token ends, by digest, in virtual milliseconds by the owner's clock. */
   readonly backoffs = new Map<string, number>();
@@ -132,8 +132,9 @@ export class RecordInvariants {
 
   /** P1: a claim is marked as lost by its owner, if the owner has ended, or by a process awake for its entire lease. */
   #checkLoss(before: SessionRecord, { attempt }: SessionRecord, author: string): void {
-    if (attempt?.status !== "lost" || before.attempt?.id !== attempt.id || before.attempt.status !== "claimed") return;
-    const claim = this.claims.get(attempt.id);
+    if (attempt?.status !== "lost" || !isSameAttempt(before.attempt, attempt) || before.attempt?.status !== "claimed")
+      return;
+    const claim = this.claims.get(claimKey(attempt));
     const owner = claim && this.#world.find(claim.owner);
     if (!claim || !owner || claim.owner === author || owner.state === "dead") return;
     const waiter = this.#world.find(author);
@@ -147,12 +148,13 @@ export class RecordInvariants {
     this.#trackSession(this.tokenOf(before), after, author);
     const attempt = after?.attempt;
     if (!attempt) return;
-    const { id, digest, status, endedAt, retryIn } = attempt;
-    if (!this.claims.has(id)) {
+    const { digest, status, endedAt, retryIn } = attempt;
+    const key = claimKey(attempt);
+    if (!this.claims.has(key)) {
       this.#checkBackoff(digest);
-      this.#addClaim(id, attempt);
+      this.#addClaim(key, attempt);
     }
-    const claim = this.claims.get(id);
+    const claim = this.claims.get(key);
     if (claim && status === "lost") claim.isLost = true;
     if (status === "claimed") this.backoffs.delete(digest);
     else if (endedAt !== undefined) this.backoffs.set(digest, this.#world.sinceStart(endedAt) + (retryIn ?? 0));
@@ -180,15 +182,15 @@ export class RecordInvariants {
     this.#invariants.require(left <= 5 || !isChecked, "P13", text);
   }
 
-  #addClaim(id: string, { digest, afterLoss, lease }: Pick<Claim, "digest" | "afterLoss" | "lease">): void {
+  #addClaim(key: string, { digest, afterLoss, lease }: Pick<Claim, "digest" | "afterLoss" | "lease">): void {
     const awake = new Map(this.#world.living.map((process) => [process.name, process.awake]));
     const owner = this.#world.lastAuthor;
-    this.claims.set(id, { owner, lease, digest, afterLoss, order: ++this.#order, awake, isLost: false });
+    this.claims.set(key, { owner, lease, digest, afterLoss, order: ++this.#order, awake, isLost: false });
   }
 
   /** Whether the record has since marked this attempt as lost. */
-  wasLost({ attemptId, digest }: HandOver): boolean {
-    const claim = this.claims.get(attemptId);
+  wasLost({ claimKey: key, digest }: HandOver): boolean {
+    const claim = this.claims.get(key);
     if (!claim || claim.isLost) return claim !== undefined;
     return [...this.claims.values()].some(
       (later) => later.digest === digest && later.order > claim.order && later.afterLoss,
@@ -217,6 +219,10 @@ export class RecordInvariants {
     return token === undefined ? undefined : this.#invariants.book.digest(token);
   }
 }
+
+/** Identifies a claim, even in a world in which processes draw the same IDs. */
+export const claimKey = ({ id, holder }: { readonly id: string; readonly holder?: string | undefined }): string =>
+  `${id} ${holder}`;
 
 const tokenIn = ({ tokens }: SessionRecord): Token | undefined =>
   tokens?.refreshToken === undefined ? undefined : readToken(tokens.refreshToken);

@@ -113,8 +113,13 @@ export interface Clock {
    * the pending timer keeps the process alive.
    */
   setTimer(callback: () => void, delay: number, keepAlive: boolean): () => void;
-  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). Spreads the retries of several processes. */
   random(): number;
+  /**
+   * Returns an ID that no other call returns, in this process or another one: processes tell their claims apart by it.
+   * Default: 128 bits from `crypto.getRandomValues`.
+   */
+  randomId(): string;
 }
 
 /** The behavior of an authorization server, as plain data. See `providers`. */

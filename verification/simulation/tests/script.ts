@@ -20,6 +20,7 @@ const OPTIONS: WorldOptions = {
   revokesOnReuse: false,
   afterLoss: "retry",
   mounts: false,
+  sameIds: false,
 };
 const PATIENCE = 100_000;
 

@@ -67,6 +67,7 @@ export class RecordStore {
       if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
       const failure = this.#toStoreError(error, "could not be written");
       const found = await this.#read().catch(() => Promise.reject(failure));
+      // an equal claim is ours: no other process draws its random ID
       if (found?.value === value) return { record, version: found.version };
       if (found?.version === expected?.version) throw failure;
       return undefined;

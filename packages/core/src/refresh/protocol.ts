@@ -1,5 +1,5 @@
 import { ConfigurationError, RefreshFailedError } from "../errors.ts";
-import { type Attempt, currentDigest, type Digest, endRecord } from "../record/record.ts";
+import { type Attempt, currentDigest, type Digest, endRecord, isSameAttempt } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { DeadReason, TokenSet } from "../types.ts";
@@ -31,7 +31,7 @@ export class RefreshProtocol {
   readonly #attempts: AttemptTracker;
   readonly #claims: Claims;
   readonly #committer: Committer;
-  #lastFailure: { readonly id: string; readonly error: Error } | undefined;
+  #lastFailure: { readonly attempt: Attempt; readonly error: Error } | undefined;
   #wake: (() => void) | undefined;
 
   constructor(deps: RefreshDeps, host: RefreshHost) {
@@ -141,8 +141,9 @@ export class RefreshProtocol {
   }
 
   /** Returns the error for a back-off until `retryAt`, with the failure of the attempt as its cause if it was ours. */
-  #failureOf({ id }: Attempt, retryAt: number): Error {
-    const error = this.#lastFailure?.id === id ? this.#lastFailure.error : undefined;
+  #failureOf(attempt: Attempt, retryAt: number): Error {
+    const last = this.#lastFailure;
+    const error = last && isSameAttempt(last.attempt, attempt) ? last.error : undefined;
     return error instanceof ConfigurationError ? error : new RefreshFailedError(retryAt, { cause: error });
   }
 
@@ -220,7 +221,7 @@ export class RefreshProtocol {
     const status = kind === "lost" ? "lost" : "failed";
     await this.#claims.release({ ...attempt, status, failures, endedAt, retryIn }, stored);
     this.#host.announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
-    this.#lastFailure = { id: attempt.id, error: kind === "misconfigured" ? toConfigurationError(error) : error };
+    this.#lastFailure = { attempt, error: kind === "misconfigured" ? toConfigurationError(error) : error };
   }
 }
 
