@@ -246,7 +246,9 @@ export class Driver implements RefreshHost {
   }
 
   announce(event: SessionEvent): void {
-    for (const listener of this.#listeners) {
+    // a copy, because listeners may subscribe and unsubscribe
+    for (const listener of [...this.#listeners]) {
+      if (!this.#listeners.has(listener)) continue;
       // an exception of a listener, even an asynchronous one, must not affect the session
       new Promise<void>((resolve) => resolve(listener(event))).catch(() => {});
     }
