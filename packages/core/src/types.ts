@@ -1,6 +1,6 @@
 /**
  * The tokens of a session, as plain data. The objects that the library returns hide their secrets from `util.inspect`
- * and `JSON.stringify`, so read the fields by name.
+ * and `JSON.stringify`: read the fields by name, or serialize a copy (`JSON.stringify({ ...tokenSet })`).
  */
 export interface TokenSet {
   /** The access token, exactly as the server sent it. */

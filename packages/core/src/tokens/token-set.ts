@@ -6,17 +6,22 @@ import { claimsOf, expiryOf, expiryOnArrival } from "./jwt.ts";
 
 const text = z.string().check(z.minLength(1));
 
+/** Stands for a secret in the JSON of a token set. */
+const PLACEHOLDER = "[secret]";
+const isSecret = z.refine((value) => value !== PLACEHOLDER);
+const secret = text.check(isSecret);
+
 /** RFC 6749 §5.1. Requires only the access token: a received token must not be lost over another invalid parameter. */
 const tokenResponse = z.looseObject({ access_token: text });
 
 /** The schema of a token set, as passed by callers and as stored. */
 export const tokenSetSchema = z.object({
-  accessToken: text,
-  refreshToken: z.optional(text),
+  accessToken: secret,
+  refreshToken: z.optional(secret),
   expiresAt: z.optional(z.number()),
   tokenType: z._default(text, "Bearer"),
   scope: z.optional(z.string()),
-  idToken: z.optional(z.string()),
+  idToken: z.optional(z.string().check(isSecret)),
   extra: z._default(z.record(z.string(), z.unknown()), {}),
 });
 
@@ -74,7 +79,11 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const field = issue?.path.join(".") || "the value";
-    throw new TypeError(`tokens: ${field} is invalid. A TokenSet needs at least { accessToken: string }.`);
+    throw new TypeError(
+      issue?.code === "custom"
+        ? `tokens: ${field} is the placeholder "${PLACEHOLDER}", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`
+        : `tokens: ${field} is invalid. A TokenSet needs at least { accessToken: string }.`,
+    );
   }
   const { accessToken, refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
   return hideSecrets({
@@ -101,8 +110,8 @@ export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
 /** Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. */
 export function hideSecrets(tokens: TokenSet): TokenSet {
   const view = () => ({
-    accessToken: "[secret]",
-    refreshToken: tokens.refreshToken === undefined ? undefined : "[secret]",
+    accessToken: PLACEHOLDER,
+    refreshToken: tokens.refreshToken === undefined ? undefined : PLACEHOLDER,
     expiresAt: tokens.expiresAt,
     tokenType: tokens.tokenType,
     scope: tokens.scope,

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { tokenSetFromResponse } from "../../src/index.ts";
+import { createTokenManager, tokenSetFromResponse } from "../../src/index.ts";
 import { parseRecord, serialiseRecord } from "../../src/record/record.ts";
 import { accountOf, mergeTokenSets, parseTokenResponse, parseTokenSet, secretsOf } from "../../src/tokens/token-set.ts";
 import type { TokenResponse, TokenSet } from "../../src/types.ts";
@@ -149,6 +149,25 @@ describe("a token set from a caller", () => {
     expect(make).toThrow(TypeError);
     expect(make).toThrow(`tokens: ${field} is invalid`);
     expect(make).not.toThrow(/canary/);
+  });
+});
+
+describe("a token set that was copied with JSON.stringify", () => {
+  const tokens = parseTokenSet({ accessToken: "a", refreshToken: "r", idToken: "i", expiresAt: NOW });
+  const copy = (set: TokenSet): TokenSet => JSON.parse(JSON.stringify(set));
+
+  it.each(["accessToken", "refreshToken", "idToken"] as const)("is refused because of its %s", async (field) => {
+    const given = { ...tokens, [field]: "[secret]" };
+    const message = `tokens: ${field} is the placeholder "[secret]", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`;
+    expect(() => parseTokenSet(given)).toThrow(new TypeError(message));
+    await expect(createTokenManager().signIn(given)).rejects.toThrow(TypeError);
+    const stored = JSON.stringify({ schema: 1, tokens: given, obtainedAt: 0, spent: [] });
+    expect(() => parseRecord(stored, "here")).toThrow(`see "tokens.${field}"`);
+  });
+
+  it("is refused as a whole, and accepted if the token set was copied first", () => {
+    expect(() => parseTokenSet(copy(tokens))).toThrow(TypeError);
+    expect(parseTokenSet(copy({ ...tokens }))).toEqual(tokens);
   });
 });
 
