@@ -1,6 +1,7 @@
 /**
- * The tokens of a session, as plain data. The objects that the library returns hide their secrets from `util.inspect`
- * and `JSON.stringify`: read the fields by name, or serialize a copy (`JSON.stringify({ ...tokenSet })`).
+ * The tokens of a session, as plain data. The objects that the library returns hide their secrets, which are getters,
+ * from `util.inspect` and `JSON.stringify`: read the fields by name, or serialize a copy
+ * (`JSON.stringify({ ...tokenSet })`).
  */
 export interface TokenSet {
   /** The access token, exactly as the server sent it. */

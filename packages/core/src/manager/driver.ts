@@ -5,6 +5,7 @@ import { RefreshProtocol } from "../refresh/protocol.ts";
 import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewal.ts";
 import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
+import { hideResult } from "../util/inspect.ts";
 import type { Settings } from "./options.ts";
 import { type Context, initialSession, isDue, isUsable, type Session, stateOf, validUntil } from "./session.ts";
 import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
@@ -231,7 +232,10 @@ export class Driver implements RefreshHost {
     const { session, effects } = transition(this.#session, event, ctx);
     const tokens = session.record?.tokens;
     if (tokens && tokens !== this.#session.record?.tokens) {
-      this.#resolved = { tokenSet: Promise.resolve(tokens), accessToken: Promise.resolve(tokens.accessToken) };
+      this.#resolved = {
+        tokenSet: Promise.resolve(tokens),
+        accessToken: hideResult(Promise.resolve(tokens.accessToken)),
+      };
     }
     this.#session = session;
     this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, ctx);

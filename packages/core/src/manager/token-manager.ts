@@ -12,7 +12,8 @@ import type {
   TokenSetInput,
 } from "../types.ts";
 import { describeType } from "../util/describe-type.ts";
-import { Driver } from "./driver.ts";
+import { hideResult } from "../util/inspect.ts";
+import { Driver, type TokenRequest } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
@@ -36,9 +37,7 @@ class Manager implements TokenManager {
   getAccessToken(options?: CallOptions): Promise<string> {
     const cached = this.#driver.cached(options);
     if (cached) return cached.accessToken;
-    return this.#driver
-      .resolveTokens({ type: "token-requested", refresh: false }, options)
-      .then(({ accessToken }) => accessToken);
+    return this.#resolveToken({ type: "token-requested", refresh: false }, options);
   }
 
   getTokenSet(options?: CallOptions): Promise<TokenSet> {
@@ -54,11 +53,13 @@ class Manager implements TokenManager {
     return this.#driver.resolveTokens({ type: "token-requested", refresh: true }, options);
   }
 
-  async replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
-    if (typeof accessToken !== "string") {
-      throw new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`);
-    }
-    return (await this.#driver.resolveTokens({ type: "token-rejected", accessToken }, options)).accessToken;
+  replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
+    if (typeof accessToken === "string") return this.#resolveToken({ type: "token-rejected", accessToken }, options);
+    return Promise.reject(new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`));
+  }
+
+  #resolveToken(request: TokenRequest, options: CallOptions | undefined): Promise<string> {
+    return hideResult(this.#driver.resolveTokens(request, options).then(({ accessToken }) => accessToken));
   }
 
   async signIn(input: TokenSetInput): Promise<void> {

@@ -107,16 +107,36 @@ export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
     extra: { ...previous.extra, ...next.extra },
   });
 
-/** Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. */
+/**
+ * Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. The
+ * secrets are getters, because `console.dir` ignores these methods. Copying the token set copies their values.
+ */
 export function hideSecrets(tokens: TokenSet): TokenSet {
+  const { accessToken, refreshToken, idToken } = tokens;
+  const extra = Object.freeze({ ...tokens.extra });
   const view = () => ({
     accessToken: PLACEHOLDER,
-    refreshToken: tokens.refreshToken === undefined ? undefined : PLACEHOLDER,
+    refreshToken: refreshToken === undefined ? undefined : PLACEHOLDER,
     expiresAt: tokens.expiresAt,
     tokenType: tokens.tokenType,
     scope: tokens.scope,
   });
-  return Object.freeze(setInspectView({ ...tokens, extra: Object.freeze({ ...tokens.extra }) }, view));
+  const hidden: TokenSet = {
+    ...tokens,
+    get accessToken() {
+      return accessToken;
+    },
+    get refreshToken() {
+      return refreshToken;
+    },
+    get idToken() {
+      return idToken;
+    },
+    get extra() {
+      return extra;
+    },
+  };
+  return Object.freeze(setInspectView(hidden, view));
 }
 
 /** Returns the secrets of the token set, which must not appear in any output. */

@@ -228,6 +228,13 @@ describe("a token set (P8)", () => {
     expect(inspect(each)).toContain("expiresAt");
   });
 
+  it.each(kinds)("shows no secret to console.dir, which ignores custom views: %s", (_name, each) => {
+    const output = inspect(each, { customInspect: false, showHidden: true });
+    expect(output).not.toContain("canary");
+    expect(output).toContain("accessToken: [Getter]");
+    expect(output).toContain(`expiresAt: ${SENT_AT + 1_000}`);
+  });
+
   it.each(kinds)("is otherwise plain data, and frozen: %s", (_name, each) => {
     const expected = {
       accessToken: canary("access", 1),
