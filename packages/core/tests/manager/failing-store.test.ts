@@ -41,6 +41,26 @@ describe("a store that fails", () => {
     expect(printed(error)).not.toContain("canary");
   });
 
+  it("is reported with the codes and numbers that its author added to the error, and nothing else", async () => {
+    const { open, store } = startSession();
+    const details = { location: "The vault", problem: "is locked", hint: "Open it." };
+    const kept = { reason: "no_service", errno: -13, isTemporary: true };
+    const dropped = {
+      path: canary("access", 1),
+      token: "abcdefgh",
+      record: { secret: canary("access", 2) },
+      toString: 1,
+    };
+    store.save = async () => {
+      throw Object.assign(new StoreError("STORE_UNREADABLE", details), kept, dropped, { name: "VaultError" });
+    };
+    const error: unknown = await open()
+      .signIn({ accessToken: "abcdefgh" })
+      .catch((thrown: unknown) => thrown);
+    expect({ ...(error as object) }).toEqual({ ...new StoreError("STORE_UNREADABLE", details), ...kept });
+    expect(String(error)).toBe("StoreError: The vault is locked. Open it.");
+  });
+
   it("is reported without the tokens of the previous session (P8)", async () => {
     const { signIn, store } = startSession();
     const manager = await signIn();
