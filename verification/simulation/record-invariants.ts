@@ -17,6 +17,13 @@ interface Claim {
   isLost: boolean;
 }
 
+/** How long a refresh token is left alone after a failure; `from` is in virtual milliseconds by the owner's clock. */
+interface Backoff {
+  readonly from: number;
+  readonly retryIn: number;
+  readonly failures: number;
+}
+
 /** The invariants about changes of the stored record from one step to the next. */
 export class RecordInvariants {
   /** The stored record. */
@@ -25,8 +32,8 @@ export class RecordInvariants {
   readonly ended = new Set<number>();
   /** The claims that have been in the record, by {@link claimKey}. */
   readonly claims = new Map<string, Claim>();
-  /** When the back-off of each refresh token ends, by digest, in virtual milliseconds by the owner's clock. */
-  readonly backoffs = new Map<string, number>();
+  /** The back-off of each refresh token, by digest. */
+  readonly backoffs = new Map<string, Backoff>();
   hasForeignWrite = false;
   /** Every string that has been stored, oldest first. */
   readonly history: string[] = [];
@@ -148,7 +155,7 @@ export class RecordInvariants {
     this.#trackSession(this.tokenOf(before), after, author);
     const attempt = after?.attempt;
     if (!attempt) return;
-    const { digest, status, endedAt, retryIn } = attempt;
+    const { digest, status, failures, endedAt, retryIn = 0 } = attempt;
     const key = claimKey(attempt);
     if (!this.claims.has(key)) {
       this.#checkBackoff(digest);
@@ -157,7 +164,8 @@ export class RecordInvariants {
     const claim = this.claims.get(key);
     if (claim && status === "lost") claim.isLost = true;
     if (status === "claimed") this.backoffs.delete(digest);
-    else if (endedAt !== undefined) this.backoffs.set(digest, this.#world.sinceStart(endedAt) + (retryIn ?? 0));
+    else if (endedAt !== undefined)
+      this.backoffs.set(digest, { from: this.#world.sinceStart(endedAt), retryIn, failures });
   }
 
   /** Whether a sign-in stores this session for the first time. */
@@ -174,9 +182,16 @@ export class RecordInvariants {
     if (next) this.#seen.add(next.family);
   }
 
-  /** P13: no process claims before the recorded back-off ends (if clocks agree and no other program has written). */
+  /**
+   * P13: no process claims before the recorded back-off ends (if clocks agree and no other program has written), except
+   * in an explicit `refresh()`, which may probe once it has waited for as long as without `Retry-After`.
+   */
   #checkBackoff(digest: string): void {
-    const left = (this.backoffs.get(digest) ?? 0) - this.#world.scheduler.now;
+    const { from, retryIn, failures } = this.backoffs.get(digest) ?? { from: 0, retryIn: 0, failures: 0 };
+    const author = this.#world.find(this.#world.lastAuthor);
+    const isProbe = author !== undefined && this.#invariants.callers.isRefreshing(author);
+    const span = isProbe ? Math.min(retryIn, 1_000 * 2 ** (failures - 1)) : retryIn;
+    const left = from + span - this.#world.scheduler.now;
     const isChecked = !this.#world.isSkewed && !this.hasForeignWrite;
     const text = () => `${this.#world.lastAuthor} claimed ${Math.round(left)} ms before the recorded back-off ends`;
     this.#invariants.require(left <= 5 || !isChecked, "P13", text);

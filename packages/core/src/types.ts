@@ -57,7 +57,7 @@ export interface RefreshContext {
  */
 export interface RefreshFunction {
   (current: TokenSet, context: RefreshContext): Promise<TokenResponse>;
-  /** The deadline of an exchange in milliseconds. Default 30,000. */
+  /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. */
   readonly timeout?: number | undefined;
   /**
    * Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). Used by `signOut`, and for

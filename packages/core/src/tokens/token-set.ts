@@ -18,7 +18,7 @@ const tokenResponse = z.looseObject({ access_token: text });
 export const tokenSetSchema = z.object({
   accessToken: secret,
   refreshToken: z.optional(secret),
-  expiresAt: z.optional(z.number()),
+  expiresAt: z.optional(z.number().check(z.overwrite(toTime))),
   tokenType: z._default(text, "Bearer"),
   scope: z.optional(z.string()),
   idToken: z.optional(z.string().check(isSecret)),

@@ -28,5 +28,16 @@ export const completeClock = (given: Partial<Clock>): Clock => ({
   randomId: given.randomId?.bind(given) ?? systemClock.randomId,
 });
 
+const clamp = (value: number, max: number): number => (value > 0 ? Math.min(value, max) : 0);
+
 /** Limits a time to the range of `Date`, because JSON has no infinity and messages format times as dates. */
-export const toTime = (milliseconds: number): number => Math.min(milliseconds, LAST_DATE);
+export const toTime = (milliseconds: number): number => clamp(milliseconds, LAST_DATE);
+
+/**
+ * Limits a duration that was read to an hour: longer than any exchange takes, and than a server should make its clients
+ * wait. A nonsensical value must not lock a session for ever.
+ */
+export const toDuration = (milliseconds: number): number => clamp(milliseconds, 60 * 60_000);
+
+/** Limits a number of events that was read. */
+export const toCount = (count: number): number => clamp(count, 1_000);
