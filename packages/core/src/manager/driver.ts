@@ -162,16 +162,17 @@ export class Driver implements RefreshHost {
   async #runRenewal(reason: RenewalReason): Promise<boolean> {
     const goal = { replacing: this.#session.record?.tokens?.accessToken, reason };
     let changed = false;
+    let hasStoreFailed = false;
     this.#dispatch({ type: "renewal-started" });
     try {
       changed = await this.#protocol.renew(goal, () => this.#waiting > 0 && !this.#isClosed);
       return changed;
     } catch (error) {
-      this.#announceFailure(error);
+      hasStoreFailed = this.#announceFailure(error);
       throw error;
     } finally {
       this.#renewal = undefined;
-      this.#dispatch({ type: "renewal-ended", changed });
+      this.#dispatch({ type: "renewal-ended", changed, hasStoreFailed });
       if (this.#hasPendingChange) this.#onChange();
     }
   }
@@ -243,10 +244,14 @@ export class Driver implements RefreshHost {
     return effects;
   }
 
-  /** Announces a failure of the store. The protocol has already announced those of the token endpoint. */
-  #announceFailure(error: unknown): void {
-    if (!UnexpiredError.is(error) || !error.code.startsWith("STORE_")) return;
+  /**
+   * Announces a failure of the store, and returns whether it is one. The protocol has already announced those of the
+   * token endpoint.
+   */
+  #announceFailure(error: unknown): boolean {
+    if (!UnexpiredError.is(error) || !error.code.startsWith("STORE_")) return false;
     this.announce({ type: "refresh-failed", code: error.code, retryAt: undefined });
+    return true;
   }
 
   announce(event: SessionEvent): void {

@@ -16,8 +16,10 @@ export interface Session {
   readonly noClockRefreshUntil: number;
   /** The monotonic time before which a rejected access token is too recent for expiry to be the cause. */
   readonly noRejectionRefreshUntil: number;
-  /** The monotonic time before which no background renewal starts, because the last renewal found nothing to do. */
+  /** The monotonic time before which no background renewal starts, because the last renewal found nothing to do or failed. */
   readonly nextCheckAt: number;
+  /** How many renewals in a row have failed because of the store. */
+  readonly storeFailures: number;
   /** The last announced state. */
   readonly announced?: SessionState | undefined;
 }
@@ -45,6 +47,7 @@ export const initialSession: Session = {
   noClockRefreshUntil: Number.NEGATIVE_INFINITY,
   noRejectionRefreshUntil: Number.NEGATIVE_INFINITY,
   nextCheckAt: Number.NEGATIVE_INFINITY,
+  storeFailures: 0,
 };
 
 /** Returns the state of a session at the time of `ctx`, or `undefined` before the first load. */
