@@ -60,8 +60,9 @@ export interface RefreshFunction {
   /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. */
   readonly timeout?: number | undefined;
   /**
-   * Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). Used by `signOut`, and for
-   * tokens that arrive after the session was signed out or replaced by another account's.
+   * Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). Used by `signOut`, which
+   * waits for it until the deadline of an exchange, and for tokens that arrive after the session was signed out or
+   * replaced by another account's.
    */
   readonly revoke?: ((tokens: TokenSet) => Promise<void>) | undefined;
 }

@@ -1,4 +1,5 @@
 import { isSameAccount } from "../record/record.ts";
+import { deadlineOf } from "../refresh/exchange.ts";
 import { toEndpointError } from "../token-endpoint/error-response.ts";
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   TokenSet,
   TokenSetInput,
 } from "../types.ts";
+import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
 import { Driver, type TokenRequest } from "./driver.ts";
@@ -79,8 +81,10 @@ class Manager implements TokenManager {
     this.#driver.replaceSession(record, "store");
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;
+    const milliseconds = deadlineOf(refresh);
+    const message = `The tokens were not revoked within ${milliseconds} ms. The session is signed out, but the server may accept its tokens until they expire.`;
     try {
-      await run(tokens);
+      await withDeadline(() => run(tokens), clock, { milliseconds, message });
     } catch (error) {
       throw toEndpointError(error, secretsOf(tokens));
     }
