@@ -2,6 +2,7 @@ import type { TokenSet } from "@unexpired/core";
 import { EXCHANGE_DEADLINE } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
+import { claimKey } from "./record-invariants.ts";
 import type { RefreshOutcome } from "./server.ts";
 import { readToken, shortRefresh, type Token } from "./tokens.ts";
 import type { World } from "./world.ts";
@@ -10,7 +11,7 @@ import type { World } from "./world.ts";
 export interface HandOver {
   readonly process: SimulatedProcess;
   readonly digest: string;
-  readonly attemptId: string;
+  readonly claimKey: string;
   readonly at: number;
   /** How often its machine's clock had jumped. */
   readonly jumps: number;
@@ -41,7 +42,9 @@ export class ExchangeInvariants {
     const digest = this.#invariants.book.digest(refreshToken);
     const what = `${process.name} presents ${shortRefresh(readToken(refreshToken))}`;
     this.#checkOnce(digest, what);
-    this.#checkClaim(attemptId, what);
+    const { knowsHolders } = this.#world.options;
+    const key = claimKey({ id: attemptId, holder: knowsHolders ? process.holder : undefined });
+    this.#checkClaim(key, what);
     this.#checkNeed(process, current, what);
     this.#checkRate(process, current, what);
     this.#invariants.callers.checkPresented(process, current.accessToken);
@@ -49,7 +52,7 @@ export class ExchangeInvariants {
     const handOver = {
       process,
       digest,
-      attemptId,
+      claimKey: key,
       at,
       jumps: process.machine.jumps,
       isHarmless: false,
@@ -72,8 +75,8 @@ export class ExchangeInvariants {
   }
 
   /** P6: an exchange starts only on a claim that was in the record and that has not been marked as lost. */
-  #checkClaim(attemptId: string, what: string): void {
-    const claim = this.#invariants.records.claims.get(attemptId);
+  #checkClaim(key: string, what: string): void {
+    const claim = this.#invariants.records.claims.get(key);
     this.#invariants.require(claim !== undefined, "P1", () => `${what} without a claim in the record`);
     this.#invariants.require(claim?.isLost !== true, "P6", () => `${what} on a claim that is recorded as lost`);
   }

@@ -1,14 +1,10 @@
-import type { Edit, Mutant } from "./mutate.ts";
+import { core, type Mutant } from "./mutate.ts";
+import { STATE_MUTANTS } from "./state-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
-
-const core = (file: string, find: string, replace: string): Edit => ({
-  file: `packages/core/src/${file}`,
-  find,
-  replace,
-});
 
 /** Mutants that each break one rule. The simulator has to detect every one of them. */
 export const MUTANTS: readonly Mutant[] = [
+  ...STATE_MUTANTS,
   ...STORE_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
@@ -161,30 +157,6 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [core("refresh/decide.ts", "if (retryAt !== undefined) return", "if (retryAt === 0) return")],
   },
   {
-    name: "no cooldown after an exchange",
-    edits: [
-      core("manager/session.ts", "if (clockBrake(session, record, ctx) > 0) return false;", ""),
-      core("manager/state-machine.ts", "if (cooldown <= 0 && !progress.renewals)", "if (!progress.renewals)"),
-    ],
-  },
-  {
-    name: "brakes on the monotonic clock only",
-    edits: [
-      core(
-        "manager/session.ts",
-        "span - Math.max(now - exchangedAt.now, monotonic - exchangedAt.monotonic)",
-        "span - (monotonic - exchangedAt.monotonic)",
-      ),
-    ],
-  },
-  {
-    name: "rejected token returned again",
-    edits: [
-      core("manager/session.ts", "record.tokens.accessToken !== rejected && validFor", "validFor"),
-      core("manager/state-machine.ts", "session.record?.tokens?.accessToken !== accessToken)", "true)"),
-    ],
-  },
-  {
     name: "errors not redacted",
     edits: [
       core(
@@ -243,6 +215,16 @@ export const MUTANTS: readonly Mutant[] = [
         "refresh/protocol.ts",
         "const attempts = [stored?.record.attempt, record?.attempt];",
         "const attempts: (Attempt | undefined)[] = [];",
+      ),
+    ],
+  },
+  {
+    name: "claims recognized by their ID alone",
+    edits: [
+      core(
+        "record/record.ts",
+        "attempt?.id === other.id && attempt.holder === other.holder && attempt.claimedAt === other.claimedAt",
+        "attempt?.id === other.id",
       ),
     ],
   },

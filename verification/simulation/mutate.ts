@@ -15,6 +15,13 @@ export interface Mutant {
   readonly edits: readonly Edit[];
 }
 
+/** An edit of a file of the core. */
+export const core = (file: string, find: string, replace: string): Edit => ({
+  file: `packages/core/src/${file}`,
+  find,
+  replace,
+});
+
 /** The root of the repository, to which the files of edits are relative. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -36,16 +36,18 @@ export class SimulatedProcess implements Owner {
   #suspendedAt = 0;
   readonly #scheduler: Scheduler;
 
-  constructor(name: string, machine: Machine, world: { scheduler: Scheduler; seed: number }) {
+  constructor(name: string, machine: Machine, world: { scheduler: Scheduler; seed: number; idSeed: number }) {
     this.name = name;
     this.machine = machine;
     this.#scheduler = world.scheduler;
     this.bornAt = world.scheduler.now;
     const random = randomFrom(Math.imul(world.seed, 31) + [...name].reduce((sum, c) => sum * 33 + c.charCodeAt(0), 7));
+    const ids = randomFrom(world.idSeed);
     this.clock = {
       now: () => EPOCH + machine.offset + Math.floor(this.#scheduler.now),
       monotonic: () => this.#scheduler.now - machine.stoodStill,
       random,
+      randomId: () => `${ids()}`,
       setTimer: (callback, delay, keepAlive) => this.#setTimer(callback, delay, keepAlive),
     };
   }

@@ -1,4 +1,4 @@
-import { parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
+import { isSameAttempt, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
@@ -17,16 +17,23 @@ interface Claim {
   isLost: boolean;
 }
 
+/** How long a refresh token is left alone after a failure; `from` is in virtual milliseconds by the owner's clock. */
+interface Backoff {
+  readonly from: number;
+  readonly retryIn: number;
+  readonly failures: number;
+}
+
 /** The invariants about changes of the stored record from one step to the next. */
 export class RecordInvariants {
   /** The stored record. */
   current: SessionRecord | undefined;
   /** The sessions that were signed out or replaced by a sign-in. */
   readonly ended = new Set<number>();
-  /** The claims that have been in the record, by the attempt's id. */
+  /** The claims that have been in the record, by {@link claimKey}. */
   readonly claims = new Map<string, Claim>();
-  /** When the back-off of each refresh token ends, by digest, in virtual milliseconds by the owner's clock. */
-  readonly backoffs = new Map<string, number>();
+  /** The back-off of each refresh token, by digest. */
+  readonly backoffs = new Map<string, Backoff>();
   hasForeignWrite = false;
   /** Every string that has been stored, oldest first. */
   readonly history: string[] = [];
@@ -132,8 +139,9 @@ export class RecordInvariants {
 
   /** P1: a claim is marked as lost by its owner, if the owner has ended, or by a process awake for its entire lease. */
   #checkLoss(before: SessionRecord, { attempt }: SessionRecord, author: string): void {
-    if (attempt?.status !== "lost" || before.attempt?.id !== attempt.id || before.attempt.status !== "claimed") return;
-    const claim = this.claims.get(attempt.id);
+    if (attempt?.status !== "lost" || !isSameAttempt(before.attempt, attempt) || before.attempt?.status !== "claimed")
+      return;
+    const claim = this.claims.get(claimKey(attempt));
     const owner = claim && this.#world.find(claim.owner);
     if (!claim || !owner || claim.owner === author || owner.state === "dead") return;
     const waiter = this.#world.find(author);
@@ -147,15 +155,17 @@ export class RecordInvariants {
     this.#trackSession(this.tokenOf(before), after, author);
     const attempt = after?.attempt;
     if (!attempt) return;
-    const { id, digest, status, endedAt, retryIn } = attempt;
-    if (!this.claims.has(id)) {
+    const { digest, status, failures, endedAt, retryIn = 0 } = attempt;
+    const key = claimKey(attempt);
+    if (!this.claims.has(key)) {
       this.#checkBackoff(digest);
-      this.#addClaim(id, attempt);
+      this.#addClaim(key, attempt);
     }
-    const claim = this.claims.get(id);
+    const claim = this.claims.get(key);
     if (claim && status === "lost") claim.isLost = true;
     if (status === "claimed") this.backoffs.delete(digest);
-    else if (endedAt !== undefined) this.backoffs.set(digest, this.#world.sinceStart(endedAt) + (retryIn ?? 0));
+    else if (endedAt !== undefined)
+      this.backoffs.set(digest, { from: this.#world.sinceStart(endedAt), retryIn, failures });
   }
 
   /** Whether a sign-in stores this session for the first time. */
@@ -172,23 +182,30 @@ export class RecordInvariants {
     if (next) this.#seen.add(next.family);
   }
 
-  /** P13: no process claims before the recorded back-off ends (if clocks agree and no other program has written). */
+  /**
+   * P13: no process claims before the recorded back-off ends (if clocks agree and no other program has written), except
+   * in an explicit `refresh()`, which may probe once it has waited for as long as without `Retry-After`.
+   */
   #checkBackoff(digest: string): void {
-    const left = (this.backoffs.get(digest) ?? 0) - this.#world.scheduler.now;
+    const { from, retryIn, failures } = this.backoffs.get(digest) ?? { from: 0, retryIn: 0, failures: 0 };
+    const author = this.#world.find(this.#world.lastAuthor);
+    const isProbe = author !== undefined && this.#invariants.callers.isRefreshing(author);
+    const span = isProbe ? Math.min(retryIn, 1_000 * 2 ** (failures - 1)) : retryIn;
+    const left = from + span - this.#world.scheduler.now;
     const isChecked = !this.#world.isSkewed && !this.hasForeignWrite;
     const text = () => `${this.#world.lastAuthor} claimed ${Math.round(left)} ms before the recorded back-off ends`;
     this.#invariants.require(left <= 5 || !isChecked, "P13", text);
   }
 
-  #addClaim(id: string, { digest, afterLoss, lease }: Pick<Claim, "digest" | "afterLoss" | "lease">): void {
+  #addClaim(key: string, { digest, afterLoss, lease }: Pick<Claim, "digest" | "afterLoss" | "lease">): void {
     const awake = new Map(this.#world.living.map((process) => [process.name, process.awake]));
     const owner = this.#world.lastAuthor;
-    this.claims.set(id, { owner, lease, digest, afterLoss, order: ++this.#order, awake, isLost: false });
+    this.claims.set(key, { owner, lease, digest, afterLoss, order: ++this.#order, awake, isLost: false });
   }
 
   /** Whether the record has since marked this attempt as lost. */
-  wasLost({ attemptId, digest }: HandOver): boolean {
-    const claim = this.claims.get(attemptId);
+  wasLost({ claimKey: key, digest }: HandOver): boolean {
+    const claim = this.claims.get(key);
     if (!claim || claim.isLost) return claim !== undefined;
     return [...this.claims.values()].some(
       (later) => later.digest === digest && later.order > claim.order && later.afterLoss,
@@ -217,6 +234,10 @@ export class RecordInvariants {
     return token === undefined ? undefined : this.#invariants.book.digest(token);
   }
 }
+
+/** Identifies a claim, even in a world in which processes draw the same IDs. */
+export const claimKey = ({ id, holder }: { readonly id: string; readonly holder?: string | undefined }): string =>
+  `${id} ${holder}`;
 
 const tokenIn = ({ tokens }: SessionRecord): Token | undefined =>
   tokens?.refreshToken === undefined ? undefined : readToken(tokens.refreshToken);

@@ -29,12 +29,14 @@ export interface WorldOptions {
   readonly mounts: boolean;
   /** Whether the monotonic clock stands still while a machine sleeps, as on Linux, or goes on, as elsewhere. */
   readonly sleepStopsClock: boolean;
+  /** Whether every process draws the same IDs, as after a snapshot. Their holders still differ. */
+  readonly sameIds: boolean;
 }
 
 /** Draws the properties of a world. */
 export function worldOptions(random: Random): WorldOptions {
   const pick = <T>(options: readonly T[]) => random.pick("world", options);
-  return {
+  const options = {
     kind: pick(["shared", "shared", "file"] as const),
     processes: pick([1, 2, 3, 3, 4]),
     machines: pick([1, 1, 2, 3]),
@@ -50,6 +52,7 @@ export function worldOptions(random: Random): WorldOptions {
     mounts: pick([false, false, false, true]),
     sleepStopsClock: pick([true, false]),
   };
+  return { ...options, sameIds: options.knowsHolders && pick([false, false, false, true]) };
 }
 
 const POLLING = /^(timer|load|response to load|stat|list|read|is )/;
@@ -147,11 +150,13 @@ export class World {
   }
 
   spawn(slot: number): SimulatedProcess {
+    const { seed } = this.random;
     const machine = this.machines[slot % this.machines.length];
     if (!machine) throw new Error("The world has no machine.");
     const process = new SimulatedProcess(`p${this.#processes.size}`, machine, {
       scheduler: this.scheduler,
-      seed: this.random.seed,
+      seed,
+      idSeed: this.options.sameIds ? seed : Math.imul(seed + 1, 64) + this.#processes.size,
     });
     this.#processes.set(process.name, process);
     return process;

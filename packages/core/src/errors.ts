@@ -136,7 +136,7 @@ export class TokenEndpointError extends UnexpiredError {
   readonly description: string | undefined;
   /** The HTTP status; `undefined` if there was no complete response. */
   readonly status: number | undefined;
-  /** The delay that the server asked for, in milliseconds. At most one day is honored. */
+  /** The delay that the server asked for, in milliseconds. At most one hour is honored. */
   readonly retryAfter: number | undefined;
   /** Whether the request may have been sent. `false` only if it certainly was not. */
   readonly sent: boolean;

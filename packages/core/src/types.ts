@@ -1,6 +1,7 @@
 /**
- * The tokens of a session, as plain data. The objects that the library returns hide their secrets from `util.inspect`
- * and `JSON.stringify`, so read the fields by name.
+ * The tokens of a session, as plain data. The objects that the library returns hide their secrets, which are getters,
+ * from `util.inspect` and `JSON.stringify`: read the fields by name, or serialize a copy
+ * (`JSON.stringify({ ...tokenSet })`).
  */
 export interface TokenSet {
   /** The access token, exactly as the server sent it. */
@@ -56,11 +57,12 @@ export interface RefreshContext {
  */
 export interface RefreshFunction {
   (current: TokenSet, context: RefreshContext): Promise<TokenResponse>;
-  /** The deadline of an exchange in milliseconds. Default 30,000. */
+  /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. */
   readonly timeout?: number | undefined;
   /**
-   * Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). Used by `signOut`, and for
-   * tokens that arrive after the session was signed out or replaced by another account's.
+   * Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). Used by `signOut`, which
+   * waits for it until the deadline of an exchange, and for tokens that arrive after the session was signed out or
+   * replaced by another account's.
    */
   readonly revoke?: ((tokens: TokenSet) => Promise<void>) | undefined;
 }
@@ -113,8 +115,13 @@ export interface Clock {
    * the pending timer keeps the process alive.
    */
   setTimer(callback: () => void, delay: number, keepAlive: boolean): () => void;
-  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). Spreads the retries of several processes. */
   random(): number;
+  /**
+   * Returns an ID that no other call returns, in this process or another one: processes tell their claims apart by it.
+   * Default: 128 bits from `crypto.getRandomValues`.
+   */
+  randomId(): string;
 }
 
 /** The behavior of an authorization server, as plain data. See `providers`. */

@@ -1,5 +1,7 @@
+import { format, inspect } from "node:util";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { expect, it } from "vitest";
+import { createAuthorizer } from "../src/adapter.ts";
 import { StoreError, type TokenManager } from "../src/index.ts";
 import { disk } from "./support/interference.ts";
 import { printed } from "./support/leaks.ts";
@@ -74,6 +76,32 @@ it("shows no token of a session in good health (P8)", async () => {
   expect(tokens.refreshToken).toBe(canary("refresh", 2));
   const everything = [tokens, session.events, manager, manager.state].map(printed).join("\n");
   expect(everything).not.toContain("canary");
+});
+
+it("shows no token of a promise (P8)", async () => {
+  const session = startSession();
+  const manager = await session.signIn();
+  const authorizer = createAuthorizer(manager, { origins: ["https://api.example"] });
+  const url = new URL("https://api.example");
+  const authorize = () => authorizer.authorize({ url });
+  const renewal = (await authorize())?.renew({ response: undefined, status: 401, headers: {} });
+  await renewal;
+  const replaced = manager.replaceRejected(canary("access", 2));
+  await replaced.catch(() => {}); // it was only just obtained
+  await session.clock.advance(10 * 60_000);
+  const renewed = manager.replaceRejected(canary("access", 2));
+  await renewed;
+  const [first, cached] = [manager.getAccessToken({ signal: AbortSignal.timeout(0) }), manager.getAccessToken()];
+  expect(manager.getAccessToken()).toBe(cached);
+  const promises = [renewal, replaced, renewed, first, cached, manager.getTokenSet(), manager.refresh(), authorize()];
+  await Promise.all([...promises, cached].map((promise) => promise?.catch(() => {})));
+  for (const promise of promises) {
+    const output =
+      [promise, { nested: { promise } }].map(printed).join("\n") + format("%o %O %j", promise, promise, promise);
+    expect(output).not.toContain("canary");
+  }
+  expect(inspect(cached)).toBe("Promise { [secret] }");
+  expect(inspect(manager.getTokenSet(), { customInspect: false, depth: null })).not.toContain("canary");
 });
 
 it("shows no token if the account function throws (P8)", async () => {

@@ -24,6 +24,9 @@ export class VirtualClock implements Clock {
     return this.#seed / 2147483647;
   };
 
+  /** A random ID, which differs even between clocks. */
+  randomId = () => crypto.randomUUID().replaceAll("-", "");
+
   /** Calls `callback` after `delay`. Returns a function that cancels the timer. */
   setTimer = (callback: () => void, delay: number, keepAlive: boolean) => {
     const timer = { at: this.#passed + Math.max(0, delay), callback, keepAlive };

@@ -113,6 +113,14 @@ schedule(
   },
 );
 
+schedule("sends once if two processes draw the same ID for their claims", { sameIds: true }, async (script) => {
+  const [a, b] = await script.signedIn();
+  const asked = b.get();
+  expect(await script.get(a)).toBe("A0a2");
+  expect(await script.outcome(b, asked)).toBe("A0a2");
+  expect(script.presented).toEqual(["p0 A0R1"]);
+});
+
 schedule("I12: sends once if the outcome of the claim's save is unknown and it was saved", {}, async (script) => {
   const [a] = await script.signedIn();
   script.world.faults.plan("outcome unknown: saved");

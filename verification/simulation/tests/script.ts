@@ -21,6 +21,7 @@ const OPTIONS: WorldOptions = {
   afterLoss: "retry",
   mounts: false,
   sleepStopsClock: true,
+  sameIds: false,
 };
 const PATIENCE = 100_000;
 

@@ -1,6 +1,7 @@
 import { ConfigurationError, UnexpiredError } from "../errors.ts";
 import type { TokenSource } from "../types.ts";
 import { describeType } from "../util/describe-type.ts";
+import { hideResult } from "../util/inspect.ts";
 import type { RequestTokenOptions, WithRequestOptions } from "./per-request.ts";
 
 /** The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate for the whole URL. */
@@ -92,7 +93,7 @@ export class Authorization<Response> {
    * errors of `isUnauthorized`
    */
   renew(info: ResponseInfo<Response>): Promise<string | undefined> {
-    return this.#renew(info);
+    return hideResult(this.#renew(info));
   }
 }
 

@@ -6,6 +6,7 @@ import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewa
 import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
+import { hideResult } from "../util/inspect.ts";
 import type { Settings } from "./options.ts";
 import {
   type Context,
@@ -177,16 +178,17 @@ export class Driver implements RefreshHost {
   async #runRenewal(reason: RenewalReason): Promise<boolean> {
     const goal = { replacing: this.#session.record?.tokens?.accessToken, reason };
     let changed = false;
+    let hasStoreFailed = false;
     this.#dispatch({ type: "renewal-started" });
     try {
       changed = await this.#protocol.renew(goal, () => this.#waiting > 0 && !this.#isClosed);
       return changed;
     } catch (error) {
-      this.#announceFailure(error);
+      hasStoreFailed = this.#announceFailure(error);
       throw error;
     } finally {
       this.#renewal = undefined;
-      this.#dispatch({ type: "renewal-ended", changed });
+      this.#dispatch({ type: "renewal-ended", changed, hasStoreFailed });
       if (this.#hasPendingChange) this.#onChange();
     }
   }
@@ -249,7 +251,10 @@ export class Driver implements RefreshHost {
     const { session, effects } = transition(this.#session, event, ctx);
     const tokens = session.record?.tokens;
     if (tokens && tokens !== this.#session.record?.tokens) {
-      this.#resolved = { tokenSet: Promise.resolve(tokens), accessToken: Promise.resolve(tokens.accessToken) };
+      this.#resolved = {
+        tokenSet: Promise.resolve(tokens),
+        accessToken: hideResult(Promise.resolve(tokens.accessToken)),
+      };
     }
     this.#session = session;
     this.#validUntil = this.#isClosed ? NEVER : validUntil(session, ctx);
@@ -257,14 +262,20 @@ export class Driver implements RefreshHost {
     return effects;
   }
 
-  /** Announces a failure of the store. The protocol has already announced those of the token endpoint. */
-  #announceFailure(error: unknown): void {
-    if (!UnexpiredError.is(error) || !error.code.startsWith("STORE_")) return;
+  /**
+   * Announces a failure of the store, and returns whether it is one. The protocol has already announced those of the
+   * token endpoint.
+   */
+  #announceFailure(error: unknown): boolean {
+    if (!UnexpiredError.is(error) || !error.code.startsWith("STORE_")) return false;
     this.announce({ type: "refresh-failed", code: error.code, retryAt: undefined });
+    return true;
   }
 
   announce(event: SessionEvent): void {
-    for (const listener of this.#listeners) {
+    // a copy, because listeners may subscribe and unsubscribe
+    for (const listener of [...this.#listeners]) {
+      if (!this.#listeners.has(listener)) continue;
       // an exception of a listener, even an asynchronous one, must not affect the session
       new Promise<void>((resolve) => resolve(listener(event))).catch(() => {});
     }

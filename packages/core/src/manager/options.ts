@@ -45,8 +45,8 @@ const managerOptions = {
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],
   clock: [
-    methods(["now", "monotonic", "setTimer", "random"], z.optional(functionSchema)),
-    "{ now?, monotonic?, setTimer?, random? }, each a function",
+    methods(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema)),
+    "{ now?, monotonic?, setTimer?, random?, randomId? }, each a function",
   ],
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
 

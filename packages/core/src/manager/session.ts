@@ -17,8 +17,10 @@ export interface Session {
   readonly firstSeen: number;
   /** When an exchange obtained the record's tokens; `undefined` if none did, or if the clocks contradict each other. */
   readonly exchangedAt?: Moment | undefined;
-  /** The monotonic time before which no background renewal starts, because the last renewal found nothing to do. */
+  /** The monotonic time before which no background renewal starts, because the last renewal found nothing to do or failed. */
   readonly nextCheckAt: number;
+  /** How many renewals in a row have failed because of the store. */
+  readonly storeFailures: number;
   /** The last announced state. */
   readonly announced?: SessionState | undefined;
 }
@@ -43,6 +45,7 @@ export const initialSession: Session = {
   isRenewing: false,
   firstSeen: Number.POSITIVE_INFINITY,
   nextCheckAt: Number.NEGATIVE_INFINITY,
+  storeFailures: 0,
 };
 
 /** Returns the state of a session at the time of `ctx`, or `undefined` before the first load. */

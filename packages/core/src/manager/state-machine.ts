@@ -1,5 +1,6 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "../errors.ts";
 import { isOutdated, isSameAccount, type SessionRecord } from "../record/record.ts";
+import { maxDelay } from "../refresh/backoff.ts";
 import { CHECK_INTERVAL, type RecordSource, type RenewalReason } from "../refresh/renewal.ts";
 import type { DeadReason, SessionEvent, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
@@ -37,8 +38,8 @@ export type Event =
   | Requested
   | Rejected
   | { readonly type: "renewal-started" }
-  /** `changed`: whether the renewal changed the session. */
-  | { readonly type: "renewal-ended"; readonly changed: boolean };
+  /** `changed`: whether the renewal changed the session. `hasStoreFailed`: whether it failed because of the store. */
+  | { readonly type: "renewal-ended"; readonly changed: boolean; readonly hasStoreFailed: boolean };
 
 export type Effect =
   /** Load the record, then dispatch the request again. */
@@ -84,8 +85,13 @@ function react(session: Session, event: Event, ctx: Context): Step {
     case "renewal-started":
       return { session: { ...session, isRenewing: true }, effects: [] };
     case "renewal-ended": {
-      const nextCheckAt = event.changed ? Number.NEGATIVE_INFINITY : ctx.monotonic + CHECK_INTERVAL;
-      return { session: { ...session, isRenewing: false, rejected: undefined, nextCheckAt }, effects: [] };
+      const storeFailures = event.hasStoreFailed ? session.storeFailures + 1 : 0;
+      const pause = storeFailures > 0 ? maxDelay(storeFailures) : CHECK_INTERVAL;
+      const nextCheckAt = event.changed ? Number.NEGATIVE_INFINITY : ctx.monotonic + pause;
+      return {
+        session: { ...session, isRenewing: false, rejected: undefined, nextCheckAt, storeFailures },
+        effects: [],
+      };
     }
   }
 }
@@ -149,13 +155,14 @@ function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Ef
 
 /**
  * Handles a token that is usable but due for renewal: renews in the background, unless the option is off or the expiry
- * is unknown.
+ * is unknown. Leaves a store that has failed alone for a while.
  */
 function onUsable(session: Session, ctx: Context): readonly Effect[] {
-  if (!isRenewable(session, ctx)) return RESOLVE;
+  const isEarly = ctx.monotonic < session.nextCheckAt;
+  if (!isRenewable(session, ctx) || (isEarly && session.storeFailures > 0)) return RESOLVE;
   const isExpiryKnown = session.record?.renewed || session.record?.tokens?.expiresAt !== undefined;
   if (!isExpiryKnown || !ctx.background) return renewFirst("clock");
-  return session.isRenewing || ctx.monotonic < session.nextCheckAt ? RESOLVE : RESOLVE_AND_RENEW;
+  return session.isRenewing || isEarly ? RESOLVE : RESOLVE_AND_RENEW;
 }
 
 /** Nothing is loaded, or the session is known to be dead. Loads first, because another process may have signed in. */

@@ -1,4 +1,5 @@
 import { isSameAccount } from "../record/record.ts";
+import { deadlineOf } from "../refresh/exchange.ts";
 import { toEndpointError } from "../token-endpoint/error-response.ts";
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
 import type {
@@ -11,8 +12,10 @@ import type {
   TokenSet,
   TokenSetInput,
 } from "../types.ts";
+import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
-import { Driver } from "./driver.ts";
+import { hideResult } from "../util/inspect.ts";
+import { Driver, type TokenRequest } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
@@ -36,9 +39,7 @@ class Manager implements TokenManager {
   getAccessToken(options?: CallOptions): Promise<string> {
     const cached = this.#driver.cached(options);
     if (cached) return cached.accessToken;
-    return this.#driver
-      .resolveTokens({ type: "token-requested", refresh: false }, options)
-      .then(({ accessToken }) => accessToken);
+    return this.#resolveToken({ type: "token-requested", refresh: false }, options);
   }
 
   getTokenSet(options?: CallOptions): Promise<TokenSet> {
@@ -54,11 +55,13 @@ class Manager implements TokenManager {
     return this.#driver.resolveTokens({ type: "token-requested", refresh: true }, options);
   }
 
-  async replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
-    if (typeof accessToken !== "string") {
-      throw new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`);
-    }
-    return (await this.#driver.resolveTokens({ type: "token-rejected", accessToken }, options)).accessToken;
+  replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
+    if (typeof accessToken === "string") return this.#resolveToken({ type: "token-rejected", accessToken }, options);
+    return Promise.reject(new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`));
+  }
+
+  #resolveToken(request: TokenRequest, options: CallOptions | undefined): Promise<string> {
+    return hideResult(this.#driver.resolveTokens(request, options).then(({ accessToken }) => accessToken));
   }
 
   async signIn(input: TokenSetInput): Promise<void> {
@@ -78,8 +81,10 @@ class Manager implements TokenManager {
     this.#driver.replaceSession(record, "store");
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;
+    const milliseconds = deadlineOf(refresh);
+    const message = `The tokens were not revoked within ${milliseconds} ms. The session is signed out, but the server may accept its tokens until they expire.`;
     try {
-      await run(tokens);
+      await withDeadline(() => run(tokens), clock, { milliseconds, message });
     } catch (error) {
       throw toEndpointError(error, secretsOf(tokens));
     }

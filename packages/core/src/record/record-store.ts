@@ -15,6 +15,13 @@ interface ObservedStore extends TokenStore {
   readonly isShared?: boolean;
 }
 
+/** A word such as `no_service` or `EBUSY`. Almost every token contains a digit. */
+const CODE = /^[a-z_]{1,40}$/i;
+
+const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
+  ["number", "boolean"].includes(typeof value) ||
+  (typeof value === "string" && CODE.test(value) && !secrets.includes(value));
+
 const SECRETS_KEPT = 12; // up to three per token set; an error may concern an earlier one
 
 /** Stores records in a store of strings, and turns every failure into a `StoreError`. */
@@ -67,6 +74,7 @@ export class RecordStore {
       if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
       const failure = this.#toStoreError(error, "could not be written");
       const found = await this.#read().catch(() => Promise.reject(failure));
+      // an equal claim is ours: no other process draws its random ID
       if (found?.value === value) return { record, version: found.version };
       if (found?.version === expected?.version) throw failure;
       return undefined;
@@ -92,14 +100,22 @@ export class RecordStore {
   }
 
   /**
-   * Redacts an error of the store. A `StoreError` keeps its location; its other parts and its cause may hold secrets.
+   * Redacts an error of the store. A `StoreError` keeps its location, and what its author added if that cannot be a
+   * token; its other parts and its cause may hold secrets.
    */
   #toStoreError(error: unknown, problem: string): StoreError {
     const secrets = this.#secrets;
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
       const { code, location, cause } = error;
       const [problemText, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
-      return new StoreError(code, { location, problem: problemText, hint, cause: cause && redact(cause, secrets) });
+      const copy = new StoreError(code, {
+        location,
+        problem: problemText,
+        hint,
+        cause: cause && redact(cause, secrets),
+      });
+      const added = Object.entries(error).filter(([key, value]) => !(key in copy) && isHarmless(value, secrets));
+      return Object.assign(copy, Object.fromEntries(added));
     }
     const cause = redact(error, secrets);
     return new StoreError("STORE_UNAVAILABLE", {

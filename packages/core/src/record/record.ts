@@ -3,9 +3,14 @@ import * as z from "zod/mini";
 import { StoreError } from "../errors.ts";
 import { hideSecrets, tokenSetSchema } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
+import { toCount, toDuration, toTime } from "../util/clock.ts";
 
 /** The SHA-256 digest of a refresh token in base64url. It identifies the token but cannot be used in its place. */
 export type Digest = string;
+
+const limited = (limit: (value: number) => number) => z.number().check(z.overwrite(limit));
+const time = limited(toTime);
+const duration = limited(toDuration);
 
 const attemptSchema = z.object({
   /** The unique ID of the claim. */
@@ -15,18 +20,18 @@ const attemptSchema = z.object({
   /** The process that made the claim, if the store identifies holders. */
   holder: z.optional(z.string()),
   /** The time of the claim by its holder's clock, in epoch milliseconds. */
-  claimedAt: z.number(),
+  claimedAt: time,
   /** How long the claim is valid, in milliseconds from when an observer first sees it. */
-  lease: z.number(),
+  lease: duration,
   /** `claimed`: an exchange may be in flight. `failed`: error response, or not sent. `lost`: no complete response. */
   status: z.enum(["claimed", "failed", "lost"]),
   /** `true` if an earlier attempt presented the same refresh token and its response was lost. */
   afterLoss: z.boolean(),
   /** The number of consecutive failures, not counting this attempt while it is running. */
-  failures: z.number(),
+  failures: limited(toCount),
   /** When the attempt ended, in epoch milliseconds, and the back-off in milliseconds that follows. */
-  endedAt: z.optional(z.number()),
-  retryIn: z.optional(z.number()),
+  endedAt: z.optional(time),
+  retryIn: z.optional(duration),
 });
 
 /** An exchange of the stored refresh token that was claimed or has ended without tokens. */
@@ -53,7 +58,7 @@ const recordSchema = z.object({
   schema: z.literal(1),
   account: z.optional(z.string()),
   tokens: z.optional(tokenSetSchema),
-  obtainedAt: z.number(),
+  obtainedAt: time,
   renewed: z.optional(z.boolean()),
   attempt: z.optional(attemptSchema),
   dead: z.optional(deadSchema),
@@ -94,6 +99,10 @@ export function isOutdated(record: SessionRecord | undefined, known: SessionReco
   if (!record || !known || digest === undefined || digest === currentDigest(known)) return false;
   return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
 }
+
+/** Returns whether two attempts are the same exchange. IDs alone could repeat, if the source of randomness does. */
+export const isSameAttempt = (attempt: Attempt | undefined, other: Attempt): boolean =>
+  attempt?.id === other.id && attempt.holder === other.holder && attempt.claimedAt === other.claimedAt;
 
 /** Returns whether a record belongs to the account. An unknown account matches every account. */
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>

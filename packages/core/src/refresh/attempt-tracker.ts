@@ -42,7 +42,7 @@ export class AttemptTracker {
     const passed = Math.min(now - this.#checkedAt, 2 * interval);
     const previousCheckAt = this.#checkedAt;
     this.#checkedAt = now;
-    const key = `${attempt?.id} ${attempt?.status}`;
+    const key = `${attempt?.id} ${attempt?.holder} ${attempt?.claimedAt} ${attempt?.status}`;
     if (this.#tracked.key === key) this.#tracked.age += passed;
     else this.#tracked = { key, previousCheckAt, age: 0, holderCheckedAt: Number.NEGATIVE_INFINITY, isGone: false };
     const isAbandoned = attempt?.status === "claimed" && (await this.#isAbandoned(attempt, now));

@@ -1,8 +1,7 @@
 import { StoreError } from "../errors.ts";
-import type { Attempt } from "../record/record.ts";
+import { type Attempt, isSameAttempt } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import type { RefreshFunction, TokenSet } from "../types.ts";
-import { randomId } from "../util/clock.ts";
 import type { Decision } from "./decide.ts";
 import { deadlineOf } from "./exchange.ts";
 import type { RefreshDeps, RefreshHost } from "./renewal.ts";
@@ -27,10 +26,10 @@ export class Claims {
   readonly #deps: ClaimDeps;
   readonly #host: ClaimHost;
   /**
-   * Our last attempt as this process knows it, even if the store disagrees. If its request was never sent, `attempt` is
-   * the one before it.
+   * Our last claim, and the attempt that this process knows of in its place, even if the store disagrees: how the claim
+   * ended or, if its request was never sent, the attempt before it.
    */
-  #localAttempt: { readonly id: string; readonly attempt: Attempt | undefined } | undefined;
+  #local: { readonly claim: Attempt; readonly attempt: Attempt | undefined } | undefined;
   #slowClaims = 0;
 
   constructor(deps: ClaimDeps, host: ClaimHost) {
@@ -40,8 +39,8 @@ export class Claims {
 
   /** Returns the stored session with our own attempt as this process knows it. */
   withLocalAttempt(stored: Stored | undefined): Stored | undefined {
-    if (stored?.record.attempt === undefined || stored.record.attempt.id !== this.#localAttempt?.id) return stored;
-    return { ...stored, record: { ...stored.record, attempt: this.#localAttempt.attempt } };
+    if (!stored || !this.#local || !isSameAttempt(stored.record.attempt, this.#local.claim)) return stored;
+    return { ...stored, record: { ...stored.record, attempt: this.#local.attempt } };
   }
 
   /**
@@ -52,19 +51,19 @@ export class Claims {
     const { clock, records, holder, refresh } = this.#deps;
     const tokens = stored?.record.tokens;
     if (!refresh || !tokens) return undefined;
-    const id = randomId(clock);
+    const id = clock.randomId();
     const lease = deadlineOf(refresh) + LEASE_MARGIN;
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
     const progress = { status: "claimed", afterLoss, failures } as const;
     const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress };
-    this.#localAttempt = { id, attempt: stored.record.attempt }; // unsent, even if the outcome of the save is unknown
+    this.#local = { claim: attempt, attempt: stored.record.attempt }; // unsent, even if the outcome of the save is unknown
     const claimed = await records.save({ ...stored.record, attempt }, stored);
     if (!claimed) return undefined;
     this.#host.observe(claimed.record, "store");
     const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
     if (passed >= LEASE_MARGIN / 2) return this.#giveUp(claimed, stored); // the process was probably suspended
     this.#slowClaims = 0;
-    this.#localAttempt = undefined;
+    this.#local = undefined;
     return { stored: claimed, tokens, attempt, refresh };
   }
 
@@ -91,10 +90,10 @@ export class Claims {
    */
   async release(attempt: Attempt, known: Stored | undefined): Promise<void> {
     const { records } = this.#deps;
-    this.#localAttempt = { id: attempt.id, attempt };
+    this.#local = { claim: attempt, attempt };
     let stored = known;
     try {
-      for (; stored?.record.attempt?.id === attempt.id; stored = await records.load()) {
+      for (; stored && isSameAttempt(stored.record.attempt, attempt); stored = await records.load()) {
         const saved = await records.save({ ...stored.record, attempt }, stored);
         if (saved) return this.#host.observe(saved.record, "store");
       }

@@ -106,7 +106,7 @@ export class Committer {
     this.#unsaved = undefined;
     this.#host.announce({ type: "rotation-dropped", reason });
     this.#host.observe(stored, "store");
-    if (reason !== "superseded" && ours.tokens) await this.#revoke(ours.tokens);
+    if (reason !== "superseded" && ours.tokens) void this.#revoke(ours.tokens);
     return false;
   }
 
@@ -114,7 +114,7 @@ export class Committer {
     try {
       await this.#deps.refresh?.revoke?.(tokens);
     } catch {
-      // best effort: no caller waits for it
+      // best effort: nothing waits for it, because it may never settle
     }
   }
 }

@@ -8,6 +8,7 @@ import {
 } from "../record/record.ts";
 import type { DeadReason, ProviderProfile, TokenSet } from "../types.ts";
 import type { AttemptStatus } from "./attempt-tracker.ts";
+import { maxDelay } from "./backoff.ts";
 import type { RenewalGoal } from "./renewal.ts";
 
 /** The inputs of a decision about the stored record. */
@@ -72,7 +73,8 @@ function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionConte
   const canWait = ctx.isUsable && ctx.goal.reason !== "rejection";
   if (isLost && !canWait && ctx.profile.afterLoss === "sign-in")
     return { do: "end-session", reason: "response_lost", digest };
-  const retryAt = ctx.attempt.retryAt ?? (isLost && canWait ? replayDeferredUntil(attempt, record, ctx) : undefined);
+  const retryAt =
+    backOffUntil(attempt, ctx) ?? (isLost && canWait ? replayDeferredUntil(attempt, record, ctx) : undefined);
   if (retryAt !== undefined) return { do: "back-off", retryAt, attempt };
   return { do: "claim", digest, afterLoss: afterLoss || isLost, failures };
 }
@@ -80,6 +82,16 @@ function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionConte
 /** Returns whether the server may have rotated. A reusable refresh token can be presented again without risk. */
 const mayHaveRotated = ({ status, afterLoss }: Attempt, { profile }: DecisionContext): boolean =>
   (status === "lost" || afterLoss) && profile.rotation;
+
+/**
+ * Returns when the back-off ends, if it has not. If the server asked for a longer one than ours, an explicit `refresh()`
+ * may probe once ours has passed.
+ */
+function backOffUntil({ failures, retryIn = 0 }: Attempt, { goal, now, attempt }: DecisionContext): number | undefined {
+  const { retryAt } = attempt;
+  const isProbe = goal.reason === "call" && now >= (retryAt ?? now) - (retryIn - maxDelay(failures));
+  return isProbe ? undefined : retryAt;
+}
 
 const RETRY_INTERVAL = 60_000;
 

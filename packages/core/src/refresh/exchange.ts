@@ -4,9 +4,11 @@ import type { Clock, ProviderProfile, RefreshFunction, TokenSet } from "../types
 import { classifyError, classifyResponse, type Outcome } from "./classify.ts";
 
 const DEADLINE = 30_000;
+const LONGEST_DEADLINE = 20 * 60_000; // a claim has to outlast it, and readers limit leases to an hour
 
 /** Returns the deadline of an exchange in milliseconds. */
-export const deadlineOf = (refresh: RefreshFunction): number => refresh.timeout ?? DEADLINE;
+export const deadlineOf = (refresh: RefreshFunction | undefined): number =>
+  Math.min(refresh?.timeout ?? DEADLINE, LONGEST_DEADLINE);
 
 /** The parameters of an exchange. */
 export interface ExchangeRequest {

@@ -1,5 +1,5 @@
 import { ConfigurationError, RefreshFailedError, UnexpiredError } from "../errors.ts";
-import { type Attempt, currentDigest, type Digest, endRecord } from "../record/record.ts";
+import { type Attempt, currentDigest, type Digest, endRecord, isSameAttempt } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { DeadReason, TokenSet } from "../types.ts";
@@ -35,7 +35,7 @@ export class RefreshProtocol {
   readonly #attempts: AttemptTracker;
   readonly #claims: Claims;
   readonly #committer: Committer;
-  #lastFailure: { readonly id: string; readonly error: Error } | undefined;
+  #lastFailure: { readonly attempt: Attempt; readonly error: Error } | undefined;
   #wake: (() => void) | undefined;
 
   constructor(deps: RefreshDeps, host: RefreshHost) {
@@ -152,8 +152,9 @@ export class RefreshProtocol {
   }
 
   /** Returns the error for a back-off until `retryAt`, with the failure of the attempt as its cause if it was ours. */
-  #failureOf({ id }: Attempt, retryAt: number): Error {
-    const error = this.#lastFailure?.id === id ? this.#lastFailure.error : undefined;
+  #failureOf(attempt: Attempt, retryAt: number): Error {
+    const last = this.#lastFailure;
+    const error = last && isSameAttempt(last.attempt, attempt) ? last.error : undefined;
     const isMisconfigured = UnexpiredError.is(error) && error.code === "CONFIGURATION";
     return isMisconfigured ? error : new RefreshFailedError(retryAt, { cause: error });
   }
@@ -232,7 +233,7 @@ export class RefreshProtocol {
     const status = kind === "lost" ? "lost" : "failed";
     await this.#claims.release({ ...attempt, status, failures, endedAt, retryIn }, stored);
     this.#host.announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
-    this.#lastFailure = { id: attempt.id, error: kind === "misconfigured" ? toConfigurationError(error) : error };
+    this.#lastFailure = { attempt, error: kind === "misconfigured" ? toConfigurationError(error) : error };
   }
 }
 

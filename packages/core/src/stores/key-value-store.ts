@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { StoreConflictError, StoreError } from "../errors.ts";
 import type { StoredValue, TokenStore } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
-import { randomId, systemClock } from "../util/clock.ts";
+import { systemClock } from "../util/clock.ts";
 import { describeType } from "../util/describe-type.ts";
 
 /** An object that gets, sets and deletes strings by key. Its methods may be asynchronous. */
@@ -69,7 +69,7 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     save: (value, expected) =>
       inTurn(async () => {
         if ((await load())?.version !== expected) throw new StoreConflictError(location);
-        const version = randomId(systemClock);
+        const version = systemClock.randomId();
         remember(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
         return version;

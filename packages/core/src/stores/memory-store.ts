@@ -10,7 +10,9 @@ export function memoryStore(): TokenStore {
   let saves = 0;
   const change = (next: StoredValue | undefined) => {
     current = next;
-    for (const listener of listeners) {
+    // a copy, because listeners may add and remove listeners
+    for (const listener of [...listeners]) {
+      if (!listeners.has(listener)) continue;
       try {
         listener();
       } catch {

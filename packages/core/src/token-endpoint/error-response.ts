@@ -1,4 +1,5 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
+import { toDuration } from "../util/clock.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 
 /** Reads the body of an error response: RFC 6749 §5.2, and the variants of some servers. */
@@ -15,7 +16,6 @@ export function readError(body: unknown): { error?: string | undefined; descript
 const fieldsOf = (value: unknown) => Object(value) as Readonly<Record<string, unknown>>;
 
 const MAX_TEXT_LENGTH = 200;
-const MAX_RETRY_AFTER = 24 * 60 * 60_000;
 
 /** Converts an exception to a `TokenEndpointError` without secrets and with plausible values only. */
 export function toEndpointError(thrown: unknown, secrets: readonly string[]): TokenEndpointError {
@@ -42,4 +42,4 @@ export function toEndpointError(thrown: unknown, secrets: readonly string[]): To
 
 /** Limits the delay to plausible milliseconds, because it is stored and blocks every attempt until it has passed. */
 const clampRetryAfter = (given: unknown): number | undefined =>
-  typeof given === "number" && given >= 0 ? Math.min(given, MAX_RETRY_AFTER) : undefined;
+  typeof given === "number" && given >= 0 ? toDuration(given) : undefined;

@@ -35,7 +35,7 @@ export interface OAuth2RefreshOptions {
   readonly revocationEndpoint?: string | URL | undefined;
   /** The `fetch` implementation to use. Default: the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
-  /** The deadline of an exchange in milliseconds. Default 30,000. */
+  /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. */
   readonly timeout?: number | undefined;
 }
 

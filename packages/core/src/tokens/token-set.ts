@@ -6,17 +6,22 @@ import { claimsOf, expiryOf, expiryOnArrival } from "./jwt.ts";
 
 const text = z.string().check(z.minLength(1));
 
+/** Stands for a secret in the JSON of a token set. */
+const PLACEHOLDER = "[secret]";
+const isSecret = z.refine((value) => value !== PLACEHOLDER);
+const secret = text.check(isSecret);
+
 /** RFC 6749 §5.1. Requires only the access token: a received token must not be lost over another invalid parameter. */
 const tokenResponse = z.looseObject({ access_token: text });
 
 /** The schema of a token set, as passed by callers and as stored. */
 export const tokenSetSchema = z.object({
-  accessToken: text,
-  refreshToken: z.optional(text),
-  expiresAt: z.optional(z.number()),
+  accessToken: secret,
+  refreshToken: z.optional(secret),
+  expiresAt: z.optional(z.number().check(z.overwrite(toTime))),
   tokenType: z._default(text, "Bearer"),
   scope: z.optional(z.string()),
-  idToken: z.optional(z.string()),
+  idToken: z.optional(z.string().check(isSecret)),
   extra: z._default(z.record(z.string(), z.unknown()), {}),
 });
 
@@ -74,7 +79,11 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const field = issue?.path.join(".") || "the value";
-    throw new TypeError(`tokens: ${field} is invalid. A TokenSet needs at least { accessToken: string }.`);
+    throw new TypeError(
+      issue?.code === "custom"
+        ? `tokens: ${field} is the placeholder "${PLACEHOLDER}", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`
+        : `tokens: ${field} is invalid. A TokenSet needs at least { accessToken: string }.`,
+    );
   }
   const { accessToken, refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
   return hideSecrets({
@@ -98,16 +107,36 @@ export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
     extra: { ...previous.extra, ...next.extra },
   });
 
-/** Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. */
+/**
+ * Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. The
+ * secrets are getters, because `console.dir` ignores these methods. Copying the token set copies their values.
+ */
 export function hideSecrets(tokens: TokenSet): TokenSet {
+  const { accessToken, refreshToken, idToken } = tokens;
+  const extra = Object.freeze({ ...tokens.extra });
   const view = () => ({
-    accessToken: "[secret]",
-    refreshToken: tokens.refreshToken === undefined ? undefined : "[secret]",
+    accessToken: PLACEHOLDER,
+    refreshToken: refreshToken === undefined ? undefined : PLACEHOLDER,
     expiresAt: tokens.expiresAt,
     tokenType: tokens.tokenType,
     scope: tokens.scope,
   });
-  return Object.freeze(setInspectView({ ...tokens, extra: Object.freeze({ ...tokens.extra }) }, view));
+  const hidden: TokenSet = {
+    ...tokens,
+    get accessToken() {
+      return accessToken;
+    },
+    get refreshToken() {
+      return refreshToken;
+    },
+    get idToken() {
+      return idToken;
+    },
+    get extra() {
+      return extra;
+    },
+  };
+  return Object.freeze(setInspectView(hidden, view));
 }
 
 /** Returns the secrets of the token set, which must not appear in any output. */

@@ -8,6 +8,8 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   random: () => Math.random(),
+  // not from Math.random, which repeats in snapshots, with `node --random-seed`, and if a test suite replaces it
+  randomId: () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join(""),
   setTimer(callback, delay, keepAlive) {
     const timer: unknown = setTimeout(callback, Math.min(Math.max(delay, 0), LONGEST_TIMER));
     if (!keepAlive && typeof timer === "object" && timer !== null && "unref" in timer) {
@@ -32,11 +34,19 @@ export const completeClock = (given: Partial<Clock>): Clock => ({
   monotonic: given.monotonic?.bind(given) ?? systemClock.monotonic,
   setTimer: given.setTimer?.bind(given) ?? systemClock.setTimer,
   random: given.random?.bind(given) ?? systemClock.random,
+  randomId: given.randomId?.bind(given) ?? systemClock.randomId,
 });
 
-/** Limits a time to the range of `Date`, because JSON has no infinity and messages format times as dates. */
-export const toTime = (milliseconds: number): number => Math.min(milliseconds, LAST_DATE);
+const clamp = (value: number, max: number): number => (value > 0 ? Math.min(value, max) : 0);
 
-/** Returns a short random ID that is unique for all practical purposes. */
-export const randomId = (clock: Clock): string =>
-  Array.from({ length: 2 }, () => Math.floor(clock.random() * 2 ** 52).toString(36)).join("");
+/** Limits a time to the range of `Date`, because JSON has no infinity and messages format times as dates. */
+export const toTime = (milliseconds: number): number => clamp(milliseconds, LAST_DATE);
+
+/**
+ * Limits a duration that was read to an hour: longer than any exchange takes, and than a server should make its clients
+ * wait. A nonsensical value must not lock a session for ever.
+ */
+export const toDuration = (milliseconds: number): number => clamp(milliseconds, 60 * 60_000);
+
+/** Limits a number of events that was read. */
+export const toCount = (count: number): number => clamp(count, 1_000);

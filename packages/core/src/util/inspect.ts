@@ -38,3 +38,10 @@ export function setInspectView<T>(object: T, view: () => unknown): T {
     toJSON: { value: view, configurable: true },
   });
 }
+
+/**
+ * Hides the result of a promise of a token from `util.inspect` and `console.log`. (`console.dir` still shows it: it
+ * ignores the promise's own view.)
+ */
+export const hideResult = <T extends string | undefined>(promise: Promise<T>): Promise<T> =>
+  setInspectView(promise, () => "Promise { [secret] }");

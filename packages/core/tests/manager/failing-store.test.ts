@@ -1,8 +1,9 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { memoryStore, StoreError } from "../../src/index.ts";
+import { disk } from "../support/interference.ts";
 import { printed } from "../support/leaks.ts";
-import { startSession } from "../support/session.ts";
+import { startSession, typesOf } from "../support/session.ts";
 
 describe("a store that fails", () => {
   it("is not mistaken for an empty one if its contents are unreadable", async () => {
@@ -39,6 +40,26 @@ describe("a store that fails", () => {
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: "The vault" });
     expect(printed(error)).not.toContain("canary");
+  });
+
+  it("is reported with the codes and numbers that its author added to the error, and nothing else", async () => {
+    const { open, store } = startSession();
+    const details = { location: "The vault", problem: "is locked", hint: "Open it." };
+    const kept = { reason: "no_service", errno: -13, isTemporary: true };
+    const dropped = {
+      path: canary("access", 1),
+      token: "abcdefgh",
+      record: { secret: canary("access", 2) },
+      toString: 1,
+    };
+    store.save = async () => {
+      throw Object.assign(new StoreError("STORE_UNREADABLE", details), kept, dropped, { name: "VaultError" });
+    };
+    const error: unknown = await open()
+      .signIn({ accessToken: "abcdefgh" })
+      .catch((thrown: unknown) => thrown);
+    expect({ ...(error as object) }).toEqual({ ...new StoreError("STORE_UNREADABLE", details), ...kept });
+    expect(String(error)).toBe("StoreError: The vault is locked. Open it.");
   });
 
   it("is reported without the tokens of the previous session (P8)", async () => {
@@ -105,5 +126,30 @@ describe("a store that fails", () => {
     const before = saves;
     await clock.advance(600_000);
     expect({ before, after: saves, alive: clock.keepingAlive }).toMatchObject({ after: before });
+  });
+
+  it("is tried again after 1 s, then after 2 s and so on, while the token is usable", async () => {
+    const { clock, events, signIn, store } = startSession();
+    const manager = await signIn();
+    await clock.advance(56 * 60_000);
+    const failures = () => typesOf(events).filter((type) => type === "refresh-failed").length;
+    const { save } = store;
+    store.save = async () => Promise.reject(disk);
+    for (let time = 0; time < 5_000; time += 50) {
+      expect(await manager.getAccessToken()).toBe(canary("access", 1));
+      await clock.advance(50);
+    }
+    expect(failures()).toBe(3); // at once, and after 1 s and 3 s
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect(failures()).toBe(4);
+    store.save = save;
+    expect((await manager.refresh()).accessToken).toBe(canary("access", 2));
+    store.save = async () => Promise.reject(disk);
+    await clock.advance(56 * 60_000);
+    await manager.getAccessToken();
+    await clock.advance(1_000);
+    await manager.getAccessToken();
+    await clock.advance(0);
+    expect(failures()).toBe(6); // after a success, the first pause is 1 s again
   });
 });

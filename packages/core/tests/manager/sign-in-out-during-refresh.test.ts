@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { TokenEndpointError } from "../../src/index.ts";
+import { TokenEndpointError, type TokenSet } from "../../src/index.ts";
 import { gate, withoutWatch, write } from "../support/interference.ts";
 import { startSession } from "../support/session.ts";
 
@@ -32,6 +32,29 @@ const actDuringSlowLoad = async (act: "signOut" | "signIn") => {
 };
 
 describe("a sign-out during a refresh", () => {
+  it("does not wait for the revocation of the tokens that arrive, which may never finish (P15)", async () => {
+    const { clock, issuer, open } = startSession();
+    const { promise, open: respond } = gate<void>();
+    issuer.next((rotated) => promise.then(() => rotated));
+    const revoked: string[] = [];
+    const revoke = (tokens: TokenSet) => {
+      revoked.push(tokens.accessToken);
+      return new Promise<void>(() => {});
+    };
+    const manager = open({ refresh: Object.assign(issuer.refresh, { revoke }) });
+    await manager.signIn({ ...issuer.tokens(), expiresAt: clock.now() });
+    const token = manager.getAccessToken();
+    await settle();
+    await manager.signOut({ revoke: false });
+    respond();
+    await expect(token).rejects.toMatchObject({ reason: "signed_out" });
+    expect(revoked).toEqual([canary("access", 2)]);
+    await manager.signIn(issuer.tokens());
+    expect(await manager.getAccessToken()).toBe(canary("access", 3));
+    await manager.close();
+    expect(clock.keepingAlive).toBe(0);
+  });
+
   it("stands if a load of the refresh finishes later (I13)", async () => {
     const manager = await actDuringSlowLoad("signOut");
     await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });

@@ -39,6 +39,26 @@ describe("signOut", () => {
     expect(await manager.hasSession()).toBe(false);
   });
 
+  it("waits for a revocation until the deadline of an exchange, and says that it did not finish (P15)", async () => {
+    const { clock, issuer, open } = startSession();
+    const never = () => new Promise<void>(() => {});
+    const manager = open({ refresh: Object.assign(issuer.refresh, { timeout: 5_000, revoke: never }) });
+    await manager.signIn(issuer.tokens());
+    let error: unknown;
+    manager.signOut().catch((thrown: unknown) => (error = thrown));
+    await clock.advance(4_999);
+    expect(error).toBeUndefined();
+    expect(clock.keepingAlive).toBe(1);
+    await clock.advance(1);
+    const message =
+      "The tokens were not revoked within 5000 ms. The session is signed out, but the server may accept its tokens until they expire.";
+    expect(error).toMatchObject({ code: "TOKEN_ENDPOINT", cause: { name: "TimeoutError", message } });
+    expect(manager.state).toEqual({ status: "dead", reason: "signed_out" });
+    await manager.signIn(issuer.tokens());
+    await manager.signOut({ revoke: async () => {} });
+    expect(clock.keepingAlive).toBe(0);
+  });
+
   const secret = canary("refresh", 1);
 
   it.each([

@@ -55,6 +55,7 @@ const effectsOf = ([session, event, more]: Case): readonly Effect[] => step(sess
 
 describe("a caller that asks for a token", () => {
   const valid = loaded(recordOf());
+  const failing = { ...valid, storeFailures: 1 };
   const due = { now: IN_WINDOW };
   const over = { now: END };
 
@@ -84,6 +85,23 @@ describe("a caller that asks for a token", () => {
     ["does not join a running renewal", [{ ...valid, isRenewing: true }, asked(), due], GIVE],
     ["does not check more often than allowed", [{ ...valid, nextCheckAt: HOUR + 1 }, asked(), due], GIVE],
     ["checks as soon as allowed", [{ ...valid, nextCheckAt: HOUR }, asked(), due], RENEW_BEHIND],
+    ["leaves a store that has just failed alone", [{ ...failing, nextCheckAt: HOUR + 1 }, asked(), due], GIVE],
+    [
+      "leaves it alone with background: false, too",
+      [{ ...failing, nextCheckAt: HOUR + 1 }, asked(), { ...due, background: false }],
+      GIVE,
+    ],
+    [
+      "leaves it alone if the expiry is unknown, too",
+      [loaded(endless, { storeFailures: 1, nextCheckAt: HOUR + 1 }), asked()],
+      GIVE,
+    ],
+    ["tries a store again that failed a while ago", [{ ...failing, nextCheckAt: HOUR }, asked(), due], RENEW_BEHIND],
+    [
+      "tries a store that has just failed if the token has expired",
+      [{ ...failing, nextCheckAt: HOUR + 1 }, asked(), over],
+      renewFirst("clock"),
+    ],
     ["checks another process's exchange in the background", [loaded(claimed), asked()], RENEW_BEHIND],
     ["does not check it without a refresh function", [loaded(claimed), asked(), { canRefresh: false }], GIVE],
     ["waits if the token has expired", [valid, asked(), over], renewFirst("clock")],
@@ -290,12 +308,14 @@ describe("a renewal", () => {
   });
 
   it.each([
-    [true, Number.NEGATIVE_INFINITY],
-    [false, HOUR + CHECK_INTERVAL],
-  ])("allows the next one when it ends (changed: %o), from %d", (changed, nextCheckAt) => {
-    const before = loaded(recordOf(), { isRenewing: true, rejected: ACCESS });
-    const { session, effects } = step(before, { type: "renewal-ended", changed });
-    expect(session).toMatchObject({ record: before.record, isRenewing: false, rejected: undefined, nextCheckAt });
+    ["it changed the session", { changed: true, hasStoreFailed: false }, [Number.NEGATIVE_INFINITY, 0]],
+    ["it changed nothing", { changed: false, hasStoreFailed: false }, [HOUR + CHECK_INTERVAL, 0]],
+    ["the store failed for the third time", { changed: false, hasStoreFailed: true }, [HOUR + 4_000, 3]],
+  ] as const)("allows the next one when it ends: %s", (_name, ended, [nextCheckAt, storeFailures]) => {
+    const before = loaded(recordOf(), { isRenewing: true, rejected: ACCESS, storeFailures: 2 });
+    const { session, effects } = step(before, { type: "renewal-ended", ...ended });
+    const after = { record: before.record, isRenewing: false, rejected: undefined, nextCheckAt, storeFailures };
+    expect(session).toMatchObject(after);
     expect(effects.filter((effect) => effect.do !== "announce")).toEqual([]);
   });
 });

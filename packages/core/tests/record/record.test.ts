@@ -24,6 +24,21 @@ describe("the stored string", () => {
     });
   });
 
+  it.each([
+    [1e18, 8.64e15, 3_600_000],
+    [-1e18, 0, 0],
+  ])("has its numbers limited when it is read: %o", (number, time, duration) => {
+    const attempt = { id: "a", digest: "d", status: "claimed", afterLoss: false } as const;
+    const numbers = { claimedAt: number, endedAt: number, lease: number, retryIn: number, failures: number };
+    const tokens = { ...record(1).tokens, expiresAt: number };
+    const stored = JSON.stringify({ ...record(1), tokens, obtainedAt: number, attempt: { ...attempt, ...numbers } });
+    expect(parseRecord(stored, "here")).toMatchObject({
+      obtainedAt: time,
+      tokens: { expiresAt: time },
+      attempt: { claimedAt: time, endedAt: time, lease: duration, retryIn: duration, failures: number > 0 ? 1_000 : 0 },
+    });
+  });
+
   it("contains only the digest of a used refresh token", () => {
     expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of nothing, base64url
     expect(serialiseRecord(endRecord(record(1), { reason: "signed_out" }))).not.toContain("canary");

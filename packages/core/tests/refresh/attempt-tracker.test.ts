@@ -58,13 +58,16 @@ describe("AttemptTracker, for the lease of a claim", () => {
     expect(await check(claim(), 1_000)).toEqual({ isAbandoned: true, retryAt: undefined });
   });
 
-  it("starts over for another claim", async () => {
-    const { clock, check, checksUntilAbandoned } = startTracker();
-    await checksUntilAbandoned(claim(), 200);
-    expect((await check(claim({ id: "another" }))).isAbandoned).toBe(false);
-    await clock.leap(200);
-    expect((await check(claim())).isAbandoned).toBe(false);
-  });
+  it.each([{ id: "another" }, { holder: "another" }, { claimedAt: 1 }])(
+    "starts over for another claim: %o",
+    async (more) => {
+      const { clock, check, checksUntilAbandoned } = startTracker();
+      await checksUntilAbandoned(claim(), 200);
+      expect((await check(claim(more))).isAbandoned).toBe(false);
+      await clock.leap(200);
+      expect((await check(claim())).isAbandoned).toBe(false);
+    },
+  );
 
   it("applies to claims only", async () => {
     const { asked, holder } = startHolder(true);

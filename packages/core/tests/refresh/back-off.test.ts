@@ -62,6 +62,30 @@ describe("a failed exchange", () => {
   });
 });
 
+describe("Retry-After", () => {
+  it("is honored for at most an hour, and does not keep refresh() from trying", async () => {
+    const { clock, issuer, signIn } = startSession();
+    const manager = await signIn(0);
+    for (let failure = 0; failure < 4; failure++)
+      issuer.next(() => new TokenEndpointError({ status: 503, retryAfter: 86_400_000, sent: true }), { before: true });
+    const retryAt = clock.now() + HOUR;
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ retryAt });
+    await expect(manager.refresh()).rejects.toMatchObject({ retryAt });
+    expect(issuer.presented).toHaveLength(1);
+    await clock.advance(1_000);
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ retryAt });
+    expect(issuer.presented).toHaveLength(1);
+    const impatient = Array.from({ length: 100 }, () => manager.refresh().catch(() => {}));
+    await Promise.all(impatient);
+    expect(issuer.presented).toHaveLength(2);
+    let seconds = 0;
+    for (; !(await manager.refresh().catch(() => undefined)); seconds++) await clock.advance(1_000);
+    expect(issuer.presented).toHaveLength(5);
+    expect(seconds).toBeLessThanOrEqual(2 + 4 + 8);
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+  });
+});
+
 describe("the back-off", () => {
   it("holds across processes whose clocks differ (P13)", async () => {
     const { clock, issuer, open, signIn } = startSession();

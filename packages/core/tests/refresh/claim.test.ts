@@ -176,6 +176,18 @@ describe("withLocalAttempt()", () => {
     expect(claims.withLocalAttempt(stored)?.version).toBe(stored?.version);
   });
 
+  it.each([{ holder: "theirs" }, { claimedAt: 1 }])(
+    "ignores the claim of a process that drew the same ID: %o",
+    async (more) => {
+      const { base, claims, clock, put, records } = await start();
+      clock.randomId = () => "the same";
+      await put(recordOf({ attempt: attempt(1, { id: "the same", claimedAt: clock.now(), ...more }) }));
+      expect(await claims.claim(CLAIM, base)).toBeUndefined();
+      const stored = await records.load();
+      expect(claims.withLocalAttempt(stored)).toBe(stored);
+    },
+  );
+
   it("returns the stored record once the claim is stored", async () => {
     const { base, claims, records } = await start();
     await claims.claim(CLAIM, base);
@@ -225,11 +237,16 @@ describe("release()", () => {
   it.each([
     ["another attempt", attempt(1)],
     ["no attempt", undefined],
-  ])("stores nothing if the record holds %s by then", async (_name, theirs) => {
-    const { put, release, observed, stored } = await claimed();
+    ["another process's claim with the same ID", "their holder"],
+    ["a later claim with the same ID", 1],
+  ])("stores nothing if the record holds %s by then", async (_name, other) => {
+    const { claim, put, release, observed, stored } = await claimed();
+    const { attempt: ours } = claim;
+    const sameId = typeof other === "string" ? { ...ours, holder: other } : { ...ours, claimedAt: ours.claimedAt + 1 };
+    const theirs = typeof other === "object" || other === undefined ? other : sameId;
     await put(recordOf({ attempt: theirs }));
     await release();
-    expect((await stored())?.attempt?.id).toBe(theirs?.id);
+    expect((await stored())?.attempt).toEqual(theirs);
     expect(observed).toEqual([]);
   });
 

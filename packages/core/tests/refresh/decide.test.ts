@@ -109,6 +109,41 @@ describe("decide, about an attempt", () => {
   });
 });
 
+describe("decide, about a back-off that is longer than our own", () => {
+  // after three failures, ours is 4 s
+  const failed = withAttempt({ status: "failed", failures: 3, retryIn: HOUR });
+  const after = (wait: number): Partial<DecisionContext> => ({
+    now: NOW + wait,
+    attempt: { isAbandoned: false, retryAt: NOW + HOUR },
+  });
+  const BACK_OFF = { do: "back-off", retryAt: NOW + HOUR };
+
+  it.each<[string, Case, object]>([
+    ["backs off", [failed, after(MINUTE)], BACK_OFF],
+    ["backs off after a rejection, too", [failed, { ...after(MINUTE), ...goal("rejection") }], BACK_OFF],
+    ["backs off in refresh() until ours has passed", [failed, { ...after(4 * SECOND - 1), ...goal("call") }], BACK_OFF],
+    ["lets refresh() probe then", [failed, { ...after(4 * SECOND), ...goal("call") }], { ...CLAIM, failures: 3 }],
+    [
+      "still defers refresh() after a lost response while the access token is usable",
+      [
+        withAttempt({ status: "lost", failures: 3, retryIn: HOUR }),
+        { ...after(4 * SECOND), ...goal("call"), isUsable: true },
+      ],
+      { do: "back-off", retryAt: END },
+    ],
+    [
+      "backs off in refresh() for as long as ours lasts",
+      [
+        withAttempt({ status: "failed", failures: 3, retryIn: 4 * SECOND }),
+        { ...goal("call"), attempt: { isAbandoned: false, retryAt: NOW + 1 } },
+      ],
+      { do: "back-off", retryAt: NOW + 1 },
+    ],
+  ])("%s", (_name, input, expected) => {
+    expect(decideOn(input)).toMatchObject(expected);
+  });
+});
+
 describe("decide, about a lost response", () => {
   const AGAIN = { ...CLAIM, afterLoss: true };
   const lost = withAttempt({ status: "lost" });

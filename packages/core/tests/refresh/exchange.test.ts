@@ -1,6 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import type { SessionRecord } from "../../src/record/record.ts";
+import { deadlineOf } from "../../src/refresh/exchange.ts";
 import { gate } from "../support/interference.ts";
 import { HOUR, NOW, recordOf } from "../support/machine.ts";
 import { digest, GOAL, recordWith, startProtocol, urgent } from "../support/protocol.ts";
@@ -101,4 +102,13 @@ describe("an exchange", () => {
     await clock.advance(10 * 60_000);
     expect(isSettled).toBe(true);
   });
+});
+
+it.each([
+  [undefined, 30_000],
+  [5_000, 5_000],
+  [1e18, 20 * 60_000],
+])("has a deadline of 30 seconds by default, and of 20 minutes at most: %o", (timeout, expected) => {
+  const refresh = Object.assign(async () => ({ access_token: "" }), { timeout });
+  expect(deadlineOf(refresh)).toBe(expected);
 });

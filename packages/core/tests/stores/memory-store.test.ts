@@ -69,6 +69,27 @@ it("notifies watchers of each change until they are stopped, even if one of them
   expect(onChange).toHaveBeenCalledTimes(4);
 });
 
+it("notifies a watcher once per change, even if watchers start and stop others", async () => {
+  const store = memoryStore();
+  const removed = vi.fn();
+  let stop: (() => void) | undefined;
+  let stopRemoved: (() => void) | undefined;
+  let changes = 0;
+  const watchAgain = () => {
+    if (++changes > 9) return; // ends the test if nothing else does
+    stop?.();
+    stopRemoved?.();
+    stop = store.watch?.(watchAgain);
+  };
+  stop = store.watch?.(watchAgain);
+  stopRemoved = store.watch?.(removed);
+  await store.save("1", undefined);
+  expect(changes).toBe(1);
+  await store.remove();
+  expect(changes).toBe(2);
+  expect(removed).not.toHaveBeenCalled();
+});
+
 it("returns copies", async () => {
   const store = memoryStore();
   await store.save("1", undefined);

@@ -120,7 +120,7 @@ describe("an error response", () => {
     ["503, date", answer(503, "", { "retry-after": date(90), date: date(0) }), { status: 503, retryAfter: 90_000 }],
     ["503, past date", answer(503, "", { "retry-after": date(0), date: date(9) }), { status: 503, retryAfter: 0 }],
     ["503, nonsense", answer(503, "", { "retry-after": "soon" }), { status: 503, retryAfter: undefined }],
-    ["503, an excessive delay", answer(503, "", { "retry-after": "9".repeat(30) }), { retryAfter: 24 * 3_600_000 }],
+    ["503, an excessive delay", answer(503, "", { "retry-after": "9".repeat(30) }), { retryAfter: 3_600_000 }],
     ["307", answer(307, "", { location: "/elsewhere" }), { status: 307 }],
     ["302", answer(302, "", { location: "/elsewhere" }), { status: 302 }],
   ])("is reported after one POST, without a retry: %s", async (_name, handler, expected) => {

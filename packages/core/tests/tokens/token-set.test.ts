@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { tokenSetFromResponse } from "../../src/index.ts";
+import { createTokenManager, tokenSetFromResponse } from "../../src/index.ts";
 import { parseRecord, serialiseRecord } from "../../src/record/record.ts";
 import { accountOf, mergeTokenSets, parseTokenResponse, parseTokenSet, secretsOf } from "../../src/tokens/token-set.ts";
 import type { TokenResponse, TokenSet } from "../../src/types.ts";
@@ -152,6 +152,25 @@ describe("a token set from a caller", () => {
   });
 });
 
+describe("a token set that was copied with JSON.stringify", () => {
+  const tokens = parseTokenSet({ accessToken: "a", refreshToken: "r", idToken: "i", expiresAt: NOW });
+  const copy = (set: TokenSet): TokenSet => JSON.parse(JSON.stringify(set));
+
+  it.each(["accessToken", "refreshToken", "idToken"] as const)("is refused because of its %s", async (field) => {
+    const given = { ...tokens, [field]: "[secret]" };
+    const message = `tokens: ${field} is the placeholder "[secret]", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`;
+    expect(() => parseTokenSet(given)).toThrow(new TypeError(message));
+    await expect(createTokenManager().signIn(given)).rejects.toThrow(TypeError);
+    const stored = JSON.stringify({ schema: 1, tokens: given, obtainedAt: 0, spent: [] });
+    expect(() => parseRecord(stored, "here")).toThrow(`see "tokens.${field}"`);
+  });
+
+  it("is refused as a whole, and accepted if the token set was copied first", () => {
+    expect(() => parseTokenSet(copy(tokens))).toThrow(TypeError);
+    expect(parseTokenSet(copy({ ...tokens }))).toEqual(tokens);
+  });
+});
+
 describe("a merged token set (RFC 6749 §6)", () => {
   const previous = parse({ refresh_token: "r1", scope: "s1", id_token: "i1", a: 1, b: 1, expires_in: 9 }) as TokenSet;
   it("keeps what the server omits, except the expiry", () => {
@@ -207,6 +226,13 @@ describe("a token set (P8)", () => {
       tokenType: "Bearer",
     });
     expect(inspect(each)).toContain("expiresAt");
+  });
+
+  it.each(kinds)("shows no secret to console.dir, which ignores custom views: %s", (_name, each) => {
+    const output = inspect(each, { customInspect: false, showHidden: true });
+    expect(output).not.toContain("canary");
+    expect(output).toContain("accessToken: [Getter]");
+    expect(output).toContain(`expiresAt: ${SENT_AT + 1_000}`);
   });
 
   it.each(kinds)("is otherwise plain data, and frozen: %s", (_name, each) => {
