@@ -68,6 +68,8 @@ export class RecordInvariants {
     if (author === FOREIGN) this.hasForeignWrite = true;
     else if (author !== POWER) this.#compare(before, this.current, author);
     this.#track(before, this.current, author);
+    const { accessToken } = this.current?.tokens ?? {};
+    if (accessToken !== before?.tokens?.accessToken) this.#invariants.callers.onStored(author, accessToken);
   }
 
   #read(): string | undefined {
