@@ -68,8 +68,6 @@ export class RecordInvariants {
     if (author === FOREIGN) this.hasForeignWrite = true;
     else if (author !== POWER) this.#compare(before, this.current, author);
     this.#track(before, this.current, author);
-    const { accessToken } = this.current?.tokens ?? {};
-    if (accessToken !== before?.tokens?.accessToken) this.#invariants.callers.onStored(author, accessToken);
   }
 
   #read(): string | undefined {
@@ -155,6 +153,8 @@ export class RecordInvariants {
 
   #track(before: SessionRecord | undefined, after: SessionRecord | undefined, author: string): void {
     this.#trackSession(this.tokenOf(before), after, author);
+    const accessToken = after?.tokens?.accessToken;
+    if (accessToken !== before?.tokens?.accessToken) this.#invariants.callers.onStored(author, accessToken);
     const attempt = after?.attempt;
     if (!attempt) return;
     const { digest, status, failures, endedAt, retryIn = 0 } = attempt;

@@ -68,7 +68,7 @@ class Course {
     for (let round = 0; round < rounds && !invariants.violation; round++) await this.#round();
     faults.isOn = false;
     if (invariants.violation) return;
-    for (const process of this.#world.living) process.resume();
+    this.#world.wakeAll();
     await checkLiveness(this.#world, this.#programs, (limit) => this.#until(limit));
     if (!invariants.violation) invariants.checkEnd();
   }

@@ -144,6 +144,18 @@ export class World {
     }
   }
 
+  /** Wakes every machine, and continues every process. What is left of a sleep does not count on monotonic clocks. */
+  wakeAll(): void {
+    for (const machine of this.machines) {
+      const rest = machine.asleepUntil - this.scheduler.now;
+      if (rest <= 0 || !this.options.sleepStopsClock) continue;
+      machine.asleepUntil = this.scheduler.now;
+      machine.stoodStill -= rest;
+      for (const each of this.living) if (each.machine === machine) this.scheduler.postponeTimers(each, -rest);
+    }
+    for (const process of this.living) process.resume();
+  }
+
   /** Converts the time of an exact wall clock to virtual milliseconds. */
   sinceStart(wall: number): number {
     return wall - EPOCH;
