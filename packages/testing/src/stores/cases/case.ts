@@ -1,4 +1,3 @@
-import { inspect } from "node:util";
 import { type TokenStore, UnexpiredError } from "@unexpired/core";
 import { type Clause, ConformanceError, expectSuccess } from "../../contract.ts";
 import type { StoreFixture } from "../harness.ts";
@@ -58,7 +57,7 @@ export function expectStoreError(error: unknown, clause: Clause, call: string): 
   const isStoreError =
     UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE");
   if (isStoreError) return;
-  const what = `${call} rejected with something other than a StoreError: ${error instanceof Error ? error : inspect(error)}`;
+  const what = `${call} rejected with something other than a StoreError: ${String(error)}`;
   throw new ConformanceError(clause, what, { cause: error });
 }
 
