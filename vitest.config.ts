@@ -34,7 +34,7 @@ function project(
 /** Packs the packages once, for the tests that install the tarballs. */
 const PACK = "verification/end-to-end/support/pack.ts";
 
-/** The files that run only with `UNEXPIRED_EXHAUSTIVE=1`, as in `.ci/run`: they take minutes. */
+/** The files that run only with `UNEXPIRED_EXHAUSTIVE=1`, as in `.ci/run`: together they take minutes. */
 const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
   "end-to-end": [
     "callers.test.ts",
@@ -46,6 +46,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
   ],
   "store-keychain": [
     "tests/file-fallback/crashes.test.ts",
+    "tests/file-fallback/store-contract.test.ts",
     "tests/real-keychain/keytar.test.ts",
     "tests/real-keychain/napi-rs.test.ts",
     "tests/real-keychain/two-packages.test.ts",
@@ -54,6 +55,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/store-contract-utf16.test.ts",
   ],
   "redis-store": ["redis-store.test.ts"],
+  "sqlite-store": ["sqlite-store.test.ts"],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
 

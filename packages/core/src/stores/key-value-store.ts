@@ -41,41 +41,53 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
   checkOptions("fromKeyValue", optionTable, options);
   const { key = "unexpired" } = options;
   const location = `The key "${key}"`;
-  let queue: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
-    const turn = queue.then(run);
-    queue = turn.catch(() => {});
-    return turn;
-  };
   let isShared = false;
   const known = new Set<string>(); // versions that this store has written or read
   const remember = (version: string) => {
     known.add(version);
     if (known.size > VERSIONS_KEPT) known.delete([...known][0] ?? "");
   };
-  const load = async (): Promise<StoredValue | undefined> => {
-    const stored = parse(await keyValue.get(key), location);
+  const notice = (found: unknown): StoredValue | undefined => {
+    const stored = parse(found, location);
     isShared ||= stored !== undefined && known.size > 0 && !known.has(stored.version);
     if (stored) remember(stored.version);
     return stored;
   };
+  const [read, write] = serialize(keyValue, key);
   return {
     get isShared() {
       return isShared;
     },
     supports: { compareAndSet: "process", durable: false },
     describe: () => location,
-    load,
+    load: async () => notice(await read()),
     save: (value, expected) =>
-      inTurn(async () => {
-        if ((await load())?.version !== expected) throw new StoreConflictError(location);
+      write(async () => {
+        if (notice(await keyValue.get(key))?.version !== expected) throw new StoreConflictError(location);
         const version = systemClock.randomId();
         remember(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
         return version;
       }),
-    remove: () => inTurn(async () => void (await keyValue.delete(key))),
+    remove: () => write(async () => void (await keyValue.delete(key))),
   };
+}
+
+/** Runs writes one at a time, and repeats a read that overlapped one: some libraries write a value in place. */
+function serialize(keyValue: KeyValue, key: string) {
+  let queue: Promise<unknown> = Promise.resolve();
+  const read = async (): Promise<unknown> => {
+    const before = queue;
+    await before;
+    const found = await keyValue.get(key);
+    return before === queue ? found : read();
+  };
+  const write = <T>(run: () => Promise<T>): Promise<T> => {
+    const turn = queue.then(run);
+    queue = turn.catch(() => {});
+    return turn;
+  };
+  return [read, write] as const;
 }
 
 const optionTable = {
@@ -83,10 +95,11 @@ const optionTable = {
 } as const satisfies OptionTable & Record<keyof KeyValueOptions, unknown>;
 
 function check(keyValue: KeyValue): void {
-  const missing = (["get", "set", "delete"] as const).find((method) => typeof keyValue?.[method] !== "function");
-  if (missing === undefined) return;
-  const type = describeType(keyValue?.[missing]);
-  throw new TypeError(`fromKeyValue: expected an object with get, set and delete; ${missing} is ${type}.`);
+  for (const method of ["get", "set", "delete"] as const) {
+    const type = describeType(keyValue?.[method]);
+    if (type !== "a function")
+      throw new TypeError(`fromKeyValue: expected an object with get, set and delete; ${method} is ${type}.`);
+  }
 }
 
 function parse(found: unknown, location: string): StoredValue | undefined {

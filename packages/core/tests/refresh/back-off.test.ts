@@ -135,12 +135,14 @@ describe("the back-off", () => {
     expect(error.message).not.toContain("503");
   });
 
-  it("reports a wrong client to the next caller, too", async () => {
-    const { issuer, signIn } = startSession();
+  it("reports a wrong client to the next caller, too, and a failed refresh to other processes", async () => {
+    const { issuer, open, signIn } = startSession();
     const manager = await signIn(0);
     issuer.next(() => new TokenEndpointError({ error: "invalid_client", status: 401, sent: true }), { before: true });
     await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "CONFIGURATION" });
     await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "CONFIGURATION" });
+    await expect(open().getAccessToken()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    expect(issuer.presented).toHaveLength(1);
   });
 
   it("prevents a loop if the server repeats an expired access token (P13)", async () => {

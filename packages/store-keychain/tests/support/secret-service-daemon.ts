@@ -95,6 +95,7 @@ export class SecretServiceDaemon implements AsyncDisposable {
     const { stdout, stderr } = spawnSync("secret-tool", ["search", "--all", "service", name], {
       env,
       encoding: "utf8",
+      maxBuffer: Number.POSITIVE_INFINITY, // it prints the secrets, too
     });
     return [...`${stdout}${stderr}`.matchAll(/^attribute\.(?:account|username) = (.*)$/gm)].map(
       ([, account = ""]) => account,
