@@ -5,8 +5,19 @@ import { RefreshProtocol } from "../refresh/protocol.ts";
 import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewal.ts";
 import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
+import { momentOf } from "../util/clock.ts";
 import type { Settings } from "./options.ts";
-import { type Context, initialSession, isDue, isUsable, type Session, stateOf, validUntil } from "./session.ts";
+import {
+  type Context,
+  initialSession,
+  isDue,
+  isUsable,
+  NEVER,
+  type Session,
+  stateOf,
+  validUntil,
+  withRecord,
+} from "./session.ts";
 import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
 
 /** A caller's request for tokens. */
@@ -32,10 +43,11 @@ export class Driver implements RefreshHost {
   #isClosed = false;
   #stopWatching: (() => void) | undefined;
   /**
-   * The result of nearly every call: created once per token, and returned as long as the time is before `#validUntil`.
+   * The result of nearly every call: created once per token, and returned as long as both clocks are before
+   * `#validUntil`.
    */
   #resolved: { readonly tokenSet: Promise<TokenSet>; readonly accessToken: Promise<string> } | undefined;
-  #validUntil = Number.NEGATIVE_INFINITY;
+  #validUntil = NEVER;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -58,7 +70,9 @@ export class Driver implements RefreshHost {
 
   /** Returns the tokens if they can be handed out without consulting the state machine. */
   cached(options: CallOptions | undefined) {
-    return this.#settings.clock.now() < this.#validUntil && !options?.signal?.aborted ? this.#resolved : undefined;
+    const { clock } = this.#settings;
+    const isValid = clock.now() < this.#validUntil.now && clock.monotonic() < this.#validUntil.monotonic;
+    return isValid && !options?.signal?.aborted ? this.#resolved : undefined;
   }
 
   assertOpen(): void {
@@ -85,7 +99,7 @@ export class Driver implements RefreshHost {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#validUntil = Number.NEGATIVE_INFINITY;
+    this.#validUntil = NEVER;
     this.#stopWatching?.();
     await this.#renewal?.done.catch(() => {}); // reported to the callers that wait for it
     await this.#protocol.close();
@@ -133,7 +147,9 @@ export class Driver implements RefreshHost {
     this.assertOpen();
     this.#waiting++;
     const renewal = this.#renew(reason);
-    const next = renewal.done.then((changed) => (changed ? { loaded: true, renewed: true } : progress));
+    const next = renewal.done.then((changed) =>
+      changed ? { loaded: true, renewals: (progress.renewals ?? 0) + 1 } : progress,
+    );
     const step = renewal.reason === reason ? next : next.catch(() => progress);
     return this.#settle(step, progress, signal).finally(() => {
       this.#waiting--;
@@ -214,16 +230,18 @@ export class Driver implements RefreshHost {
   }
 
   isUsable(record: SessionRecord): boolean {
-    return isUsable(this.#session, record, this.#context());
+    const ctx = this.#context();
+    return isUsable(withRecord(this.#session, record, ctx), ctx);
   }
 
   isDue(record: SessionRecord): boolean {
-    return isDue({ ...this.#session, record }, this.#context());
+    const ctx = this.#context();
+    return isDue(withRecord(this.#session, record, ctx), ctx);
   }
 
   #context(): Context {
     const { rules, clock } = this.#settings;
-    return { ...rules, location: this.records.location, now: clock.now(), monotonic: clock.monotonic() };
+    return { ...rules, location: this.records.location, ...momentOf(clock) };
   }
 
   #dispatch(event: Event): readonly Effect[] {
@@ -234,7 +252,7 @@ export class Driver implements RefreshHost {
       this.#resolved = { tokenSet: Promise.resolve(tokens), accessToken: Promise.resolve(tokens.accessToken) };
     }
     this.#session = session;
-    this.#validUntil = this.#isClosed ? Number.NEGATIVE_INFINITY : validUntil(session, ctx);
+    this.#validUntil = this.#isClosed ? NEVER : validUntil(session, ctx);
     for (const effect of effects) if (effect.do === "announce") this.announce(effect.event);
     return effects;
   }

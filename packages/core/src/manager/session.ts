@@ -1,5 +1,6 @@
 import { isSameAccount, type SessionRecord } from "../record/record.ts";
 import type { DeadReason, SessionState } from "../types.ts";
+import type { Moment } from "../util/clock.ts";
 
 /** The session as one manager knows it. Immutable. */
 export interface Session {
@@ -12,10 +13,10 @@ export interface Session {
   readonly isRenewing: boolean;
   /** The access token that a resource server rejected, while it is being replaced. */
   readonly rejected?: string | undefined;
-  /** The monotonic time before which expiry alone does not start an exchange. */
-  readonly noClockRefreshUntil: number;
-  /** The monotonic time before which a rejected access token is too recent for expiry to be the cause. */
-  readonly noRejectionRefreshUntil: number;
+  /** The monotonic time when this manager first saw the record's tokens. */
+  readonly firstSeen: number;
+  /** When an exchange obtained the record's tokens; `undefined` if none did, or if the clocks contradict each other. */
+  readonly exchangedAt?: Moment | undefined;
   /** The monotonic time before which no background renewal starts, because the last renewal found nothing to do. */
   readonly nextCheckAt: number;
   /** The last announced state. */
@@ -31,19 +32,16 @@ export interface Rules {
   readonly staleIfError: boolean;
 }
 
-/** The inputs of a decision: the rules, the location, and the readings of both clocks in milliseconds. */
-export interface Context extends Rules {
+/** The inputs of a decision: the rules, the location, and the current moment. */
+export interface Context extends Rules, Moment {
   /** A human-readable location of the session. */
   readonly location: string;
-  readonly now: number;
-  readonly monotonic: number;
 }
 
 export const initialSession: Session = {
   isLoaded: false,
   isRenewing: false,
-  noClockRefreshUntil: Number.NEGATIVE_INFINITY,
-  noRejectionRefreshUntil: Number.NEGATIVE_INFINITY,
+  firstSeen: Number.POSITIVE_INFINITY,
   nextCheckAt: Number.NEGATIVE_INFINITY,
 };
 
@@ -54,22 +52,25 @@ export function stateOf(session: Session, ctx: Context): SessionState | undefine
   if (reason) return { status: "dead", reason };
   const { record } = session;
   const expiresAt = record?.tokens?.expiresAt;
-  const usable = record !== undefined && isUsable(session, record, ctx);
+  const usable = isUsable(session, ctx);
   if (session.isRenewing || record?.attempt?.status === "claimed") return { status: "refreshing", expiresAt, usable };
   return isDue(session, ctx) ? { status: "near-expiry", expiresAt, usable } : { status: "valid", expiresAt };
 }
 
 /**
- * Returns the time, in epoch milliseconds, until which calls can return the access token without any further check, as
- * nearly all do. Minus infinity if every call needs the check.
+ * Returns the moment until which calls can return the access token without any further check, as nearly all do: until
+ * either clock reaches it. Minus infinity if every call needs the check.
  */
-export function validUntil(session: Session, ctx: Context): number {
+export function validUntil(session: Session, ctx: Context): Moment {
   const { record } = session;
-  const atAnyTime = { ...ctx, now: Number.NEGATIVE_INFINITY, monotonic: Number.NEGATIVE_INFINITY };
-  if (!record?.tokens || stateOf(session, atAnyTime)?.status !== "valid") return Number.NEGATIVE_INFINITY;
-  const { expiresAt = Number.POSITIVE_INFINITY } = record.tokens;
-  return isRenewable(session, ctx) ? windowStart(record, expiresAt, ctx) : expiresAt;
+  if (!record?.tokens || stateOf(session, { ...ctx, ...NEVER })?.status !== "valid") return NEVER;
+  const { expiresAt } = record.tokens;
+  if (expiresAt === undefined) return { now: Number.POSITIVE_INFINITY, monotonic: Number.POSITIVE_INFINITY };
+  const early = isRenewable(session, ctx) ? windowOf(record, ctx) : 0;
+  return { now: expiresAt - early, monotonic: session.firstSeen + lifetimeOf(record) - early };
 }
+
+export const NEVER: Moment = { now: Number.NEGATIVE_INFINITY, monotonic: Number.NEGATIVE_INFINITY };
 
 /** Returns the reason why the session cannot be used, or `undefined` if it is alive. */
 export function deadReasonOf(session: Session, ctx: Context): DeadReason | undefined {
@@ -78,31 +79,70 @@ export function deadReasonOf(session: Session, ctx: Context): DeadReason | undef
   if (!isSameAccount(session.account, record)) return "account_changed";
   if (record.dead) return record.dead.reason;
   if (!record.tokens) return "no_session";
-  return isRenewable(session, ctx) || isUsable(session, record, ctx) ? undefined : "session_expired";
+  return isRenewable(session, ctx) || isUsable(session, ctx) ? undefined : "session_expired";
 }
 
 export const isRenewable = ({ record }: Session, ctx: Context): boolean =>
   ctx.canRefresh && record?.tokens?.refreshToken !== undefined;
 
 /** Returns whether, as far as this manager knows, the record's access token is still accepted. */
-export function isUsable(session: Session, { tokens }: SessionRecord, { now }: Context): boolean {
-  if (!tokens || tokens.accessToken === session.rejected) return false;
-  return tokens.expiresAt === undefined || now < tokens.expiresAt;
+export function isUsable(session: Session, ctx: Context): boolean {
+  const { record, rejected } = session;
+  return record?.tokens !== undefined && record.tokens.accessToken !== rejected && validFor(session, record, ctx) > 0;
 }
 
-/** Returns the lifetime of the access token in milliseconds, or `undefined` if its expiry is unknown. */
-export const lifetimeOf = ({ tokens, obtainedAt }: SessionRecord): number | undefined =>
-  tokens?.expiresAt === undefined ? undefined : Math.max(0, tokens.expiresAt - obtainedAt);
+/** Returns the session as it would be with `record`, whose tokens may be ones that this manager sees for the first time. */
+export const withRecord = (session: Session, record: SessionRecord, { monotonic }: Context): Session =>
+  hasSameTokens(record, session.record)
+    ? { ...session, record }
+    : { ...session, record, firstSeen: monotonic, exchangedAt: undefined };
+
+/** Returns the lifetime of the access token in milliseconds; infinity if its expiry is unknown. */
+export const lifetimeOf = ({ tokens, obtainedAt }: SessionRecord): number =>
+  Math.max(0, (tokens?.expiresAt ?? Number.POSITIVE_INFINITY) - obtainedAt);
 
 /** Returns whether the access token is due for renewal, by its expiry or because it was rejected. */
 export function isDue(session: Session, ctx: Context): boolean {
   const { record } = session;
   if (!record?.tokens || !isRenewable(session, ctx)) return false;
   if (record.tokens.accessToken === session.rejected) return true;
-  if (ctx.monotonic < session.noClockRefreshUntil) return false;
+  if (clockBrake(session, record, ctx) > 0) return false;
   if (record.tokens.expiresAt === undefined) return !record.renewed;
-  return ctx.now >= windowStart(record, record.tokens.expiresAt, ctx);
+  return validFor(session, record, ctx) <= windowOf(record, ctx);
 }
 
-const windowStart = (record: SessionRecord, expiresAt: number, ctx: Context): number =>
-  expiresAt - Math.min(ctx.refreshWindow, (lifetimeOf(record) ?? 0) / 5);
+/** Returns for how many milliseconds the tokens are too new for their expiry to start an exchange. */
+export const clockBrake = (session: Session, record: SessionRecord, ctx: Context): number =>
+  newFor(session, Math.max(1_000, fifthOf(record)), ctx);
+
+/** Returns for how many milliseconds the tokens are too new for their expiry to be the reason of a 401. */
+export const rejectionBrake = (session: Session, record: SessionRecord, ctx: Context): number =>
+  newFor(session, Math.min(30_000, lifetimeOf(record) / 5), ctx);
+
+/** Returns what is left of `span` since the exchange by both clocks; nothing if the wall clock was put back. */
+function newFor({ exchangedAt }: Session, span: number, { now, monotonic }: Context): number {
+  if (!exchangedAt || now < exchangedAt.now) return 0;
+  return Math.max(0, span - Math.max(now - exchangedAt.now, monotonic - exchangedAt.monotonic));
+}
+
+/** Returns a fifth of the access token's lifetime in milliseconds; 0 if its expiry is unknown. */
+const fifthOf = (record: SessionRecord): number =>
+  record.tokens?.expiresAt === undefined ? 0 : lifetimeOf(record) / 5;
+
+const windowOf = (record: SessionRecord, ctx: Context): number => Math.min(ctx.refreshWindow, fifthOf(record));
+
+/**
+ * Returns for how many milliseconds the access token is valid: by the wall clock, but at most its lifetime since this
+ * manager first saw it. The wall clock may have been put back, and the monotonic clock may have stood still.
+ */
+const validFor = (session: Session, record: SessionRecord, ctx: Context): number =>
+  Math.min(
+    (record.tokens?.expiresAt ?? Number.POSITIVE_INFINITY) - ctx.now,
+    lifetimeOf(record) - (ctx.monotonic - session.firstSeen),
+  );
+
+/** Returns whether both records hold the same tokens of the same exchange or sign-in. */
+export const hasSameTokens = (a: SessionRecord, b: SessionRecord | undefined): boolean =>
+  a.tokens?.accessToken === b?.tokens?.accessToken &&
+  a.tokens?.refreshToken === b?.tokens?.refreshToken &&
+  a.obtainedAt === b?.obtainedAt;

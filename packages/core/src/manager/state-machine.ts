@@ -1,13 +1,23 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "../errors.ts";
 import { isOutdated, isSameAccount, type SessionRecord } from "../record/record.ts";
 import { CHECK_INTERVAL, type RecordSource, type RenewalReason } from "../refresh/renewal.ts";
-import type { DeadReason, SessionEvent, SessionState, TokenSet } from "../types.ts";
-import { type Context, deadReasonOf, isRenewable, lifetimeOf, type Session, stateOf } from "./session.ts";
+import type { DeadReason, SessionEvent, SessionState } from "../types.ts";
+import type { Moment } from "../util/clock.ts";
+import {
+  type Context,
+  deadReasonOf,
+  hasSameTokens,
+  isRenewable,
+  rejectionBrake,
+  type Session,
+  stateOf,
+} from "./session.ts";
 
 /** The steps already taken for a caller; prevents loops. */
 export interface Progress {
   readonly loaded?: boolean;
-  readonly renewed?: boolean;
+  /** The number of renewals that changed the session. */
+  readonly renewals?: number;
   readonly failure?: unknown;
 }
 
@@ -85,12 +95,12 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   if (source !== "sign-in" && isOutdatedRecord(session, record)) return { session, effects: [] };
   const account = source === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, isLoaded: true, account };
-  if (!record?.tokens || isSameTokens(record.tokens, record.obtainedAt, session)) return { session: next, effects: [] };
-  const age = source === "store" ? ctx.now - record.obtainedAt : 0;
+  if (!record?.tokens || hasSameTokens(record, session.record)) return { session: next, effects: [] };
   const isExternal = source === "store" || source === "change";
   const isAdopted = isExternal && session.record?.tokens !== undefined && isSameAccount(account, record);
+  const exchangedAt = record.renewed ? momentOfExchange(record, source, ctx) : undefined;
   return {
-    session: { ...next, rejected: undefined, ...cooldowns(record, age, ctx) },
+    session: { ...next, rejected: undefined, firstSeen: ctx.monotonic, exchangedAt },
     effects: isAdopted
       ? [{ do: "announce", event: { type: "tokens-adopted", expiresAt: record.tokens.expiresAt } }]
       : [],
@@ -101,27 +111,18 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
 export const isOutdatedRecord = (session: Session, record: SessionRecord | undefined): boolean =>
   record !== undefined && isSameAccount(session.account, record) && isOutdated(record, session.record);
 
-const isSameTokens = (tokens: TokenSet, obtainedAt: number, { record }: Session): boolean =>
-  record?.tokens?.accessToken === tokens.accessToken &&
-  record.tokens.refreshToken === tokens.refreshToken &&
-  record.obtainedAt === obtainedAt;
-
 /**
- * Returns until when tokens that were obtained `age` milliseconds ago by an exchange are not renewed again because of
- * their expiry or a 401.
+ * Returns when the exchange took place on our clocks. A record that was just seen to change is new whatever its dates
+ * say, because another machine's clock may differ; otherwise a date in the future tells nothing.
  */
-function cooldowns(
-  record: SessionRecord,
-  age: number,
-  ctx: Context,
-): Pick<Session, "noClockRefreshUntil" | "noRejectionRefreshUntil"> {
-  const fifth = (lifetimeOf(record) ?? Number.POSITIVE_INFINITY) / 5;
-  const until = (span: number) =>
-    record.renewed && age >= 0 && age < span ? ctx.monotonic + span - age : Number.NEGATIVE_INFINITY;
-  return {
-    noClockRefreshUntil: until(Number.isFinite(fifth) ? Math.max(1_000, fifth) : 1_000),
-    noRejectionRefreshUntil: until(Math.min(30_000, fifth)),
-  };
+function momentOfExchange(
+  { obtainedAt }: SessionRecord,
+  source: RecordSource,
+  { now, monotonic }: Context,
+): Moment | undefined {
+  if (source === "change") return { now, monotonic };
+  if (source === "exchange") return { now: obtainedAt, monotonic };
+  return now < obtainedAt ? undefined : { now: obtainedAt, monotonic: monotonic - (now - obtainedAt) };
 }
 
 const LOAD: readonly Effect[] = [{ do: "load" }];
@@ -135,9 +136,15 @@ function onTokenRequested(session: Session, progress: Progress, ctx: Context): r
   if (state?.status === "valid") return RESOLVE;
   if (state === undefined || state.status === "dead") return onNoSession(state?.reason, progress, ctx);
   const { failure } = progress;
-  if (state.usable) return failure !== undefined || progress.renewed ? RESOLVE : onUsable(session, ctx);
-  if (failure === undefined) return renewFirst("clock");
+  if (state.usable) return failure !== undefined || progress.renewals ? RESOLVE : onUsable(session, ctx);
+  if (failure === undefined) return renewExpired(progress, ctx);
   return isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
+}
+
+/** A call may renew twice: if the machine slept during the first exchange, the new token arrived expired. */
+function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Effect[] {
+  if (renewals < 2) return renewFirst("clock");
+  return reject(new RefreshFailedError(now, { cause: new Error("each new one had expired by the time it arrived") }));
 }
 
 /**
@@ -164,7 +171,7 @@ function onRefresh(session: Session, progress: Progress, ctx: Context): readonly
   if (progress.failure !== undefined) return reject(progress.failure);
   const reason = deadReasonOf(session, ctx) ?? (isRenewable(session, ctx) ? undefined : "session_expired");
   if (!session.isLoaded || reason) return onNoSession(session.isLoaded ? reason : undefined, progress, ctx);
-  return progress.renewed ? RESOLVE : renewFirst("call");
+  return progress.renewals ? RESOLVE : renewFirst("call");
 }
 
 function onRejection(session: Session, { accessToken, progress }: Rejected, ctx: Context): Step {
@@ -176,8 +183,8 @@ function onRejection(session: Session, { accessToken, progress }: Rejected, ctx:
   const rejected: Session = { ...session, rejected: accessToken };
   const reason = deadReasonOf(rejected, ctx);
   if (reason) return stay(reject(new SignInRequiredError(reason, ctx.location)));
-  const cooldown = session.noRejectionRefreshUntil - ctx.monotonic;
-  if (cooldown <= 0 && !progress.renewed) return { session: rejected, effects: renewFirst("rejection") };
-  const retryAt = ctx.now + Math.max(0, Math.round(cooldown));
+  const cooldown = rejectionBrake(session, session.record, ctx);
+  if (cooldown <= 0 && !progress.renewals) return { session: rejected, effects: renewFirst("rejection") };
+  const retryAt = ctx.now + Math.round(cooldown);
   return stay(reject(new RefreshFailedError(retryAt, { reason: "just_obtained" })));
 }

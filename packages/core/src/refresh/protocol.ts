@@ -3,6 +3,7 @@ import { type Attempt, currentDigest, type Digest, endRecord } from "../record/r
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { DeadReason, TokenSet } from "../types.ts";
+import { type Moment, momentOf } from "../util/clock.ts";
 import { AttemptTracker } from "./attempt-tracker.ts";
 import { backoff } from "./backoff.ts";
 import { type Claim, Claims } from "./claim.ts";
@@ -15,11 +16,14 @@ import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } 
 const FIRST_POLL_INTERVAL = 5;
 const MAX_POLL_INTERVAL = 25;
 
+/** How long before a change was seen the unchanged tokens were, at most, so that the new ones must be new: in ms. */
+const RECENT = 1_000;
+
 /** One load of the stored session during a renewal. */
 interface Observation {
   readonly stored: Stored | undefined;
-  /** Whether the tokens have changed since the renewal's first load. */
-  readonly isChanged: boolean;
+  /** Whether the tokens were just seen to change, so that they are new whatever their dates say. */
+  readonly isNew: boolean;
   /** The planned time since the previous load, in milliseconds. */
   readonly interval: number;
 }
@@ -66,9 +70,9 @@ export class RefreshProtocol {
   async renew(goal: RenewalGoal, isUrgent: () => boolean): Promise<boolean> {
     const first = await this.load();
     let interval = isUrgent() ? FIRST_POLL_INTERVAL : CHECK_INTERVAL;
+    const isNew = this.#watchFor(first);
     for (let stored = first; ; stored = await this.load()) {
-      const isChanged = stored?.record.tokens?.accessToken !== first?.record.tokens?.accessToken;
-      const observation = { stored, isChanged, interval };
+      const observation = { stored, isNew: isNew(stored), interval };
       const decision = await this.#decide(goal, observation);
       if (await this.#act(decision, observation)) return true;
       if (decision.do !== "wait") continue;
@@ -76,6 +80,21 @@ export class RefreshProtocol {
       await this.#pause(interval);
       interval = Math.min(interval * 2, MAX_POLL_INTERVAL);
     }
+  }
+
+  /**
+   * Returns a function that tells whether the tokens were just seen to change: a look shortly before still found those
+   * of `first`. A process that slept in between does not know when they changed.
+   */
+  #watchFor(first: Stored | undefined): (stored: Stored | undefined) => boolean {
+    const { clock } = this.#deps;
+    let before = momentOf(clock);
+    return (stored) => {
+      const now = momentOf(clock);
+      const isChanged = stored?.record.tokens?.accessToken !== first?.record.tokens?.accessToken;
+      if (!isChanged) before = now;
+      return isChanged && isRecent(before, now);
+    };
   }
 
   /** Ends the current pause, because the store may have changed. */
@@ -93,7 +112,7 @@ export class RefreshProtocol {
     });
   }
 
-  async #decide(goal: RenewalGoal, { stored, isChanged, interval }: Observation): Promise<Decision> {
+  async #decide(goal: RenewalGoal, { stored, isNew, interval }: Observation): Promise<Decision> {
     const { clock, profile } = this.#deps;
     const { account, record: known } = this.#host.session;
     const record = stored?.record;
@@ -101,8 +120,7 @@ export class RefreshProtocol {
       goal,
       account,
       known,
-      // tokens that have just been obtained are usable whatever our clock says
-      isUsable: record !== undefined && (isChanged || this.#host.isUsable(record)),
+      isUsable: record !== undefined && (isNew || this.#host.isUsable(record)),
       isDue: record !== undefined && this.#host.isDue(record),
       attempt: await this.#attempts.check(record?.attempt, interval),
       profile,
@@ -111,10 +129,10 @@ export class RefreshProtocol {
   }
 
   /** Carries out a decision. Returns `true` if the renewal is complete, `false` to load again. */
-  async #act(decision: Decision, { stored, isChanged }: Observation): Promise<boolean> {
+  async #act(decision: Decision, { stored, isNew }: Observation): Promise<boolean> {
     switch (decision.do) {
       case "stop":
-        this.#host.observe(stored?.record, isChanged ? "change" : "store");
+        this.#host.observe(stored?.record, isNew ? "change" : "store");
         return true;
       case "wait":
         this.#host.observe(stored?.record, "store");
@@ -223,6 +241,10 @@ export class RefreshProtocol {
     this.#lastFailure = { id: attempt.id, error: kind === "misconfigured" ? toConfigurationError(error) : error };
   }
 }
+
+/** Returns whether little time has passed by both clocks. A process that slept in between does not know what it missed. */
+const isRecent = (before: Moment, { now, monotonic }: Moment): boolean =>
+  now >= before.now && now - before.now <= RECENT && monotonic - before.monotonic <= RECENT;
 
 const toConfigurationError = (cause: Error): ConfigurationError => {
   const hint = "Check the client ID, its authentication and the requested scope. The session is untouched.";

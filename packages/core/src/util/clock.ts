@@ -17,6 +17,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** A moment on both clocks of this process, in milliseconds: either may stand still or jump while the other goes on. */
+export interface Moment {
+  readonly now: number;
+  readonly monotonic: number;
+}
+
+/** Reads both clocks. */
+export const momentOf = (clock: Clock): Moment => ({ now: clock.now(), monotonic: clock.monotonic() });
+
 /** Completes a clock with the system's. Binds each function to its clock, which may be an instance of a class. */
 export const completeClock = (given: Partial<Clock>): Clock => ({
   now: given.now?.bind(given) ?? systemClock.now,

@@ -1,7 +1,14 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { ConfigurationError, RefreshFailedError } from "../../src/errors.ts";
-import { type Context, initialSession, type Session, stateOf } from "../../src/manager/session.ts";
+import {
+  type Context,
+  clockBrake,
+  initialSession,
+  rejectionBrake,
+  type Session,
+  stateOf,
+} from "../../src/manager/session.ts";
 import { type Effect, type Event, type Progress, transition } from "../../src/manager/state-machine.ts";
 import { digestOf, type SessionRecord } from "../../src/record/record.ts";
 import { CHECK_INTERVAL, type RecordSource } from "../../src/refresh/renewal.ts";
@@ -61,7 +68,7 @@ describe("a caller that asks for a token", () => {
     ["gets a valid one", [valid, asked()], GIVE],
     ["gets a valid one, whatever failed", [valid, asked({ failure })], GIVE],
     ["gets one in the window, and renews it in the background", [valid, asked(), due], RENEW_BEHIND],
-    ["does not renew twice", [valid, asked({ renewed: true }), due], GIVE],
+    ["does not renew twice", [valid, asked({ renewals: 1 }), due], GIVE],
     ["does not renew again after a failure", [valid, asked({ failure }), due], GIVE],
     [
       "waits for the renewal if background is false",
@@ -80,7 +87,16 @@ describe("a caller that asks for a token", () => {
     ["checks another process's exchange in the background", [loaded(claimed), asked()], RENEW_BEHIND],
     ["does not check it without a refresh function", [loaded(claimed), asked(), { canRefresh: false }], GIVE],
     ["waits if the token has expired", [valid, asked(), over], renewFirst("clock")],
-    ["waits again if the renewed token has expired", [valid, asked({ renewed: true }), over], renewFirst("clock")],
+    ["waits again if the renewed token has expired", [valid, asked({ renewals: 1 }), over], renewFirst("clock")],
+    [
+      "is rejected if even a second one arrived expired",
+      [valid, asked({ renewals: 2 }), over],
+      refuse({
+        code: "REFRESH_FAILED",
+        retryAt: END,
+        message: expect.stringContaining("had expired by the time it arrived"),
+      }),
+    ],
     ["is rejected if the refresh failed", [valid, asked({ failure }), over], refuse(failure)],
     ["gets the expired one with staleIfError", [valid, asked({ failure }), { ...over, staleIfError: true }], GIVE],
     [
@@ -109,8 +125,8 @@ describe("a caller that wants a newer token", () => {
     ["loads if nothing can refresh it", [unrenewable, forced()], LOAD],
     ["is rejected if nothing can refresh it", [unrenewable, forced({ loaded: true })], signIn("session_expired")],
     ["waits for it, whatever the clock says", [loaded(recordOf()), forced()], renewFirst("call")],
-    ["gets it", [loaded(recordOf()), forced({ renewed: true })], GIVE],
-    ["is rejected if that failed", [loaded(recordOf()), forced({ failure, renewed: true })], refuse(failure)],
+    ["gets it", [loaded(recordOf()), forced({ renewals: 1 })], GIVE],
+    ["is rejected if that failed", [loaded(recordOf()), forced({ failure, renewals: 1 })], refuse(failure)],
   ])("%s", (_name, input, expected) => {
     expect(effectsOf(input)).toEqual(expected);
   });
@@ -119,7 +135,7 @@ describe("a caller that wants a newer token", () => {
 describe("a caller whose token a server rejected (P10)", () => {
   const valid = loaded(recordOf());
   const after = { loaded: true };
-  const fresh = { ...valid, noRejectionRefreshUntil: HOUR + 1_500.4 };
+  const fresh = { ...valid, exchangedAt: { now: NOW - 28_500, monotonic: HOUR - 28_499.6 } };
 
   it.each<[string, Case, readonly object[]]>([
     ["gets another token if one is known", [valid, rejected({}, canary("access", 0))], GIVE],
@@ -131,10 +147,10 @@ describe("a caller whose token a server rejected (P10)", () => {
     ["is rejected if that failed", [valid, rejected({ failure })], refuse(failure)],
     ["is rejected if the first load failed", [initialSession, rejected({ failure })], refuse(failure)],
     ["gets no renewal of a token just obtained", [fresh, rejected(after)], justObtained(NOW + 1_500)],
-    ["gets no second renewal", [valid, rejected({ ...after, renewed: true })], justObtained(NOW)],
+    ["gets no second renewal", [valid, rejected({ ...after, renewals: 1 })], justObtained(NOW)],
     [
       "gets a renewal of a token obtained long enough ago",
-      [{ ...valid, noRejectionRefreshUntil: HOUR }, rejected(after)],
+      [{ ...valid, exchangedAt: { now: NOW - 30_000, monotonic: HOUR } }, rejected(after)],
       renewFirst("rejection"),
     ],
     [
@@ -221,10 +237,12 @@ describe("an observed record", () => {
 });
 
 describe("the tokens of an exchange", () => {
-  const NONE = Number.NEGATIVE_INFINITY;
+  const NONE = 0;
   const brakes = (record: Partial<SessionRecord>, by: RecordSource, now = NOW) => {
     const { session } = step(initialSession, seen(recordOf({ renewed: true, ...record }), by), { now });
-    return [session.noClockRefreshUntil - HOUR, session.noRejectionRefreshUntil - HOUR];
+    const found = session.record;
+    const ctx = conditions({ now });
+    return found && [clockBrake(session, found, ctx), rejectionBrake(session, found, ctx)];
   };
   const lasting = (lifetime: number | undefined) => ({
     tokens: tokens({ expiresAt: lifetime === undefined ? undefined : NOW + lifetime }),
@@ -243,7 +261,8 @@ describe("the tokens of an exchange", () => {
       [lasting(undefined), "exchange"],
       [SECOND, 30 * SECOND],
     ],
-    ["from a change that the store reports", [{}, "change", NOW + HOUR], [12 * MINUTE, 30 * SECOND]],
+    ["from when they were seen to appear", [{}, "change", NOW + HOUR], [12 * MINUTE, 30 * SECOND]],
+    ["not if the machine slept during the exchange", [{}, "exchange", NOW + HOUR], [NONE, NONE]],
     [
       "by their age if they were found in the store",
       [{}, "store", NOW + 10 * SECOND],
@@ -291,7 +310,7 @@ describe("a change of state", () => {
     expect(effects).toEqual([{ do: "announce", event: { type: "state-changed", state } }, ...RENEW_BEHIND]);
     expect(session.announced).toEqual(state);
     expect(told(session, asked(), { now: IN_WINDOW }).effects).toEqual(RENEW_BEHIND);
-    expect(told(session, asked({ renewed: true }), { now: END }).effects).toEqual(renewFirst("clock"));
+    expect(told(session, asked({ renewals: 1 }), { now: END }).effects).toEqual(renewFirst("clock"));
   });
 
   it("is not announced before the first load", () => {
