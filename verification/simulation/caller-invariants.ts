@@ -26,6 +26,7 @@ export class CallerInvariants {
   readonly #signedIn = new Set<number>();
   readonly #rejected = new Set<string>();
   readonly #appeared = new Map<string, number>();
+  readonly #expiries = new Map<string, number>();
   readonly #served = new Set<SimulatedProcess>();
   readonly #unsaved = new Set<SimulatedProcess>();
   readonly #hasSignedIn = new Set<SimulatedProcess>();
@@ -60,6 +61,7 @@ export class CallerInvariants {
     }
     if (accessToken === undefined) return;
     this.checkAccount(process, accessToken, "received a token");
+    if (kind !== "refresh") this.#checkExpiry(process, accessToken);
     // P10: the replacement of a rejected token is a different token.
     const isSame = kind === "replace" && accessToken === call.accessToken;
     this.#invariants.require(
@@ -103,6 +105,15 @@ export class CallerInvariants {
     }
     const printed = parts.join("\n");
     this.#invariants.require(!printed.includes(CANARY), "P8", () => `${what} shows a token: ${printed}`);
+  }
+
+  /** P13: no expired token is returned (if clocks agree and never jumped). */
+  #checkExpiry(process: SimulatedProcess, accessToken: string): void {
+    const { scheduler, isSkewed } = this.#world;
+    const left = (this.#expiries.get(accessToken) ?? Number.POSITIVE_INFINITY) - scheduler.now;
+    const text = () =>
+      `${process.name} received ${shortAccess(readToken(accessToken))}, ${Math.round(-left)} ms after its expiry`;
+    this.#invariants.require(isSkewed || left > 0, "P13", text);
   }
 
   /** P14: a manager returns and presents tokens of one account only, unless it signs in to another. */
@@ -175,9 +186,11 @@ export class CallerInvariants {
     );
   }
 
-  /** Records when an access token was issued. */
-  onIssued(accessToken: string): void {
-    this.#appeared.set(accessToken, this.#world.scheduler.now);
+  /** Records when an access token was issued, and when it expires if the server says so. */
+  onIssued(accessToken: string, { isExpiryKnown }: { readonly isExpiryKnown: boolean }): void {
+    const { scheduler, server } = this.#world;
+    this.#appeared.set(accessToken, scheduler.now);
+    if (isExpiryKnown) this.#expiries.set(accessToken, scheduler.now + server.rules.lifetime);
   }
 
   /** Whether the process closed its manager while the store failed to save its tokens. */

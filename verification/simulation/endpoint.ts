@@ -88,7 +88,10 @@ function onArrival(world: World, call: Call): void {
   if (fault === "invalid_grant") world.server.revoke(refreshToken);
   const omitsRefreshToken = fault === "no refresh_token";
   const outcome = NOT_PROCESSED.includes(fault) ? undefined : world.server.refresh(refreshToken, { omitsRefreshToken });
-  if (outcome?.kind === "tokens") world.invariants.callers.onIssued(outcome.response.access_token);
+  if (outcome?.kind === "tokens")
+    world.invariants.callers.onIssued(outcome.response.access_token, {
+      isExpiryKnown: fault !== "no expires_in",
+    });
   if (fault === "no response") return;
   const delay = fault === "slow response" ? 1_500 : fault === "response after the deadline" ? 5_000 : world.latency();
   const name = shortRefresh(readToken(refreshToken));

@@ -12,6 +12,8 @@ export interface HandOver {
   readonly digest: string;
   readonly attemptId: string;
   readonly at: number;
+  /** How often its machine's clock had jumped. */
+  readonly jumps: number;
   /** Its process knows that the token is not used up: never sent, or the response came without a rotation. */
   isHarmless: boolean;
   /** No caller waits for it any longer: it has a response, or its deadline has passed. */
@@ -26,8 +28,8 @@ export class ExchangeInvariants {
   readonly #judged = new Set<string>();
   /** The newest rotation of each session that each process has received. */
   readonly #received: { readonly process: SimulatedProcess; readonly token: Token }[] = [];
-  /** When the process's own exchange obtained an access token, by process and token. */
-  readonly #obtained = new Map<string, number>();
+  /** When the process requested an access token of its own, by process, clock and token. */
+  readonly #requested = new Map<string, number>();
 
   constructor(world: World, invariants: Invariants) {
     this.#world = world;
@@ -44,7 +46,15 @@ export class ExchangeInvariants {
     this.#checkRate(process, current, what);
     this.#invariants.callers.checkPresented(process, current.accessToken);
     const at = this.#world.scheduler.now;
-    const handOver = { process, digest, attemptId, at, isHarmless: false, isSettled: false };
+    const handOver = {
+      process,
+      digest,
+      attemptId,
+      at,
+      jumps: process.machine.jumps,
+      isHarmless: false,
+      isSettled: false,
+    };
     this.log.push(handOver);
     return handOver;
   }
@@ -79,15 +89,18 @@ export class ExchangeInvariants {
     this.#invariants.require(isWanted, "P4", () => `${what}, though it is neither due nor rejected`);
   }
 
-  /** P13, P10: tokens of the process's own exchange are renewed neither by the clock nor by a 401 for a while. */
+  /**
+   * P13, P10: tokens of the process's own exchange are renewed neither by the clock nor by a 401 for a while, except
+   * once after its clock has jumped.
+   */
   #checkRate(process: SimulatedProcess, { accessToken }: TokenSet, what: string): void {
-    const obtainedAt = this.#obtained.get(`${process.name} ${accessToken}`);
-    if (obtainedAt === undefined || this.#invariants.callers.isRefreshing(process)) return;
+    const requestedAt = this.#requested.get(nameOf(process, process.machine.jumps, accessToken));
+    if (requestedAt === undefined || this.#invariants.callers.isRefreshing(process)) return;
     const fifth = this.#world.server.rules.lifetime / 5;
     const isRejected = this.#invariants.callers.wantsNewer(process, accessToken);
     const span = isRejected ? Math.min(30_000, fifth) : 1_000;
-    const age = this.#world.scheduler.now - obtainedAt;
-    const text = () => `${what} ${Math.round(age)} ms after its own exchange obtained the token`;
+    const age = this.#world.scheduler.now - requestedAt;
+    const text = () => `${what} ${Math.round(age)} ms after it requested the token`;
     this.#invariants.require(age >= span - 1, isRejected ? "P10" : "P13", text);
   }
 
@@ -103,11 +116,10 @@ export class ExchangeInvariants {
     this.#judged.add(handOver.digest);
   }
 
-  onTokens({ process, isSettled, at }: HandOver, outcome: RefreshOutcome & { readonly kind: "tokens" }): void {
+  onTokens({ process, at, jumps }: HandOver, outcome: RefreshOutcome & { readonly kind: "tokens" }): void {
     this.#received.push({ process, token: outcome.token });
     this.#invariants.book.digest(outcome.refreshToken);
-    const since = isSettled ? at : this.#world.scheduler.now; // after the deadline, its age counts from the request
-    this.#obtained.set(`${process.name} ${outcome.response.access_token}`, since);
+    this.#requested.set(nameOf(process, jumps, outcome.response.access_token), at);
   }
 
   /** Whether the server rejected this token for good. */
@@ -130,3 +142,6 @@ export class ExchangeInvariants {
     return this.log.some((each) => each.process === process && !each.isSettled);
   }
 }
+
+const nameOf = ({ name }: SimulatedProcess, jumps: number, accessToken: string): string =>
+  `${name} ${jumps} ${accessToken}`;

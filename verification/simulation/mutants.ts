@@ -163,18 +163,24 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no cooldown after an exchange",
     edits: [
-      core("manager/session.ts", "if (ctx.monotonic < session.noClockRefreshUntil) return false;", ""),
-      core("manager/state-machine.ts", "if (cooldown <= 0 && !progress.renewed)", "if (!progress.renewed)"),
+      core("manager/session.ts", "if (clockBrake(session, record, ctx) > 0) return false;", ""),
+      core("manager/state-machine.ts", "if (cooldown <= 0 && !progress.renewals)", "if (!progress.renewals)"),
+    ],
+  },
+  {
+    name: "brakes on the monotonic clock only",
+    edits: [
+      core(
+        "manager/session.ts",
+        "span - Math.max(now - exchangedAt.now, monotonic - exchangedAt.monotonic)",
+        "span - (monotonic - exchangedAt.monotonic)",
+      ),
     ],
   },
   {
     name: "rejected token returned again",
     edits: [
-      core(
-        "manager/session.ts",
-        "if (!tokens || tokens.accessToken === session.rejected) return false;",
-        "if (!tokens) return false;",
-      ),
+      core("manager/session.ts", "record.tokens.accessToken !== rejected && validFor", "validFor"),
       core("manager/state-machine.ts", "session.record?.tokens?.accessToken !== accessToken)", "true)"),
     ],
   },

@@ -7,6 +7,12 @@ export interface Machine {
   readonly name: string;
   /** The error of its wall clock in milliseconds; may jump. */
   offset: number;
+  /** How often it has jumped. */
+  jumps: number;
+  /** For how many milliseconds its monotonic clock has stood still, because the machine slept. */
+  stoodStill: number;
+  /** The virtual time when it wakes, or woke. */
+  asleepUntil: number;
   /** Counts its boots: processes from before the last one are not known to have ended. */
   boots: number;
 }
@@ -38,7 +44,7 @@ export class SimulatedProcess implements Owner {
     const random = randomFrom(Math.imul(world.seed, 31) + [...name].reduce((sum, c) => sum * 33 + c.charCodeAt(0), 7));
     this.clock = {
       now: () => EPOCH + machine.offset + Math.floor(this.#scheduler.now),
-      monotonic: () => this.#scheduler.now,
+      monotonic: () => this.#scheduler.now - machine.stoodStill,
       random,
       setTimer: (callback, delay, keepAlive) => this.#setTimer(callback, delay, keepAlive),
     };
@@ -114,7 +120,7 @@ export class SimulatedProcess implements Owner {
       end();
       callback();
     };
-    const cancel = this.#scheduler.add({ owner: this, author: this.name, label, at, run });
+    const cancel = this.#scheduler.add({ owner: this, author: this.name, label, at, run, isTimer: true });
     return () => {
       end();
       cancel();

@@ -57,7 +57,7 @@ export class Program {
   /** Signs the user in to this account. */
   async signIn(account: string): Promise<void> {
     const tokens = this.#world.server.signIn(account, this.process.clock.now());
-    this.#world.invariants.callers.onIssued(tokens.accessToken);
+    this.#world.invariants.callers.onIssued(tokens.accessToken, { isExpiryKnown: true });
     await this.#call("signIn", () => this.manager.signIn(tokens).then(() => undefined), tokens.accessToken);
   }
 

@@ -14,7 +14,9 @@ export interface Pending {
   readonly author: string;
   readonly label: string;
   /** The earliest virtual time of the event, in milliseconds. */
-  readonly at: number;
+  at: number;
+  /** Whether it is a timer, which runs on its owner's monotonic clock. */
+  readonly isTimer?: boolean;
   readonly run: () => void;
 }
 
@@ -54,6 +56,11 @@ export class Scheduler {
 
   pendingOf(owner: Owner): readonly Pending[] {
     return this.#pending.filter((event) => event.owner === owner);
+  }
+
+  /** Postpones the timers of an owner whose monotonic clock stands still for `span` milliseconds. */
+  postponeTimers(owner: Owner, span: number): void {
+    for (const event of this.#pending) if (event.owner === owner && event.isTimer) event.at += span;
   }
 
   /** Cancels all events of an owner. */

@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly afterLoss: ProviderProfile["afterLoss"];
   /** Whether the session file is a mount point itself, so that it can only be written in place. */
   readonly mounts: boolean;
+  /** Whether the monotonic clock stands still while a machine sleeps, as on Linux, or goes on, as elsewhere. */
+  readonly sleepStopsClock: boolean;
 }
 
 /** Draws the properties of a world. */
@@ -46,6 +48,7 @@ export function worldOptions(random: Random): WorldOptions {
     revokesOnReuse: pick([true, true, false]),
     afterLoss: pick(["retry", "retry", "retry", "sign-in"] as const),
     mounts: pick([false, false, false, true]),
+    sleepStopsClock: pick([true, false]),
   };
 }
 
@@ -83,7 +86,10 @@ export class World {
     this.machines = Array.from({ length: machines }, (_, index) => ({
       name: `m${index}`,
       offset: index * skew,
+      jumps: 0,
       boots: 1,
+      stoodStill: 0,
+      asleepUntil: 0,
     }));
     this.#isSkewed = skew !== 0;
     this.store = options.kind === "file" ? new FileWorld(this) : new SharedStore(this);
@@ -110,6 +116,7 @@ export class World {
 
   jump(machine: Machine, milliseconds: number): void {
     machine.offset += milliseconds;
+    machine.jumps++;
     this.#isSkewed = true;
   }
 
@@ -124,8 +131,14 @@ export class World {
 
   /** Suspends all processes of a machine, which wake one after the other. */
   sleep(machine: Machine | undefined, span: number): void {
-    for (const each of this.living)
-      if (each.machine === machine) this.suspend(each, span + this.random.pick("schedule", WAKING));
+    if (!machine || machine.asleepUntil > this.scheduler.now) return;
+    machine.asleepUntil = this.scheduler.now + span;
+    if (this.options.sleepStopsClock) machine.stoodStill += span;
+    for (const each of this.living) {
+      if (each.machine !== machine) continue;
+      if (this.options.sleepStopsClock) this.scheduler.postponeTimers(each, span);
+      this.suspend(each, span + this.random.pick("schedule", WAKING));
+    }
   }
 
   /** Converts the time of an exact wall clock to virtual milliseconds. */

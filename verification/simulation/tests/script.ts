@@ -20,6 +20,7 @@ const OPTIONS: WorldOptions = {
   revokesOnReuse: false,
   afterLoss: "retry",
   mounts: false,
+  sleepStopsClock: true,
 };
 const PATIENCE = 100_000;
 

@@ -16,16 +16,16 @@ import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } 
 const FIRST_POLL_INTERVAL = 5;
 const MAX_POLL_INTERVAL = 25;
 
-/** How long before a change was seen the unchanged tokens were, at most, so that the new ones must be new: in ms. */
+/** The time in milliseconds between two loads within which a change of the tokens counts as just made. */
 const RECENT = 1_000;
 
 /** One load of the stored session during a renewal. */
-interface Observation {
+interface Look {
   readonly stored: Stored | undefined;
   /** Whether the tokens were just seen to change, so that they are new whatever their dates say. */
   readonly isNew: boolean;
-  /** The planned time since the previous load, in milliseconds. */
-  readonly interval: number;
+  /** The access token of the first load, and when the last load began that still found it. */
+  readonly old: { readonly accessToken: string | undefined; readonly at: Moment };
 }
 
 /** The refresh protocol: load, claim, exchange, commit, and recover from lost responses. Runs one renewal at a time. */
@@ -68,13 +68,10 @@ export class RefreshProtocol {
    * @throws RefreshFailedError, ConfigurationError, StoreError
    */
   async renew(goal: RenewalGoal, isUrgent: () => boolean): Promise<boolean> {
-    const first = await this.load();
     let interval = isUrgent() ? FIRST_POLL_INTERVAL : CHECK_INTERVAL;
-    const isNew = this.#watchFor(first);
-    for (let stored = first; ; stored = await this.load()) {
-      const observation = { stored, isNew: isNew(stored), interval };
-      const decision = await this.#decide(goal, observation);
-      if (await this.#act(decision, observation)) return true;
+    for (let look = await this.#look(); ; look = await this.#look(look)) {
+      const decision = await this.#decide(goal, look, interval);
+      if (await this.#act(decision, look)) return true;
       if (decision.do !== "wait") continue;
       if (!isUrgent()) return false;
       await this.#pause(interval);
@@ -82,19 +79,15 @@ export class RefreshProtocol {
     }
   }
 
-  /**
-   * Returns a function that tells whether the tokens were just seen to change: a look shortly before still found those
-   * of `first`. A process that slept in between does not know when they changed.
-   */
-  #watchFor(first: Stored | undefined): (stored: Stored | undefined) => boolean {
+  /** Loads the stored session once more in a renewal. */
+  async #look(previous?: Look): Promise<Look> {
     const { clock } = this.#deps;
-    let before = momentOf(clock);
-    return (stored) => {
-      const now = momentOf(clock);
-      const isChanged = stored?.record.tokens?.accessToken !== first?.record.tokens?.accessToken;
-      if (!isChanged) before = now;
-      return isChanged && isRecent(before, now);
-    };
+    const at = momentOf(clock);
+    const stored = await this.load();
+    const accessToken = stored?.record.tokens?.accessToken;
+    if (!previous || accessToken === previous.old.accessToken)
+      return { stored, isNew: false, old: { accessToken, at } };
+    return { stored, isNew: isRecent(previous.old.at, momentOf(clock)), old: previous.old };
   }
 
   /** Ends the current pause, because the store may have changed. */
@@ -112,7 +105,7 @@ export class RefreshProtocol {
     });
   }
 
-  async #decide(goal: RenewalGoal, { stored, isNew, interval }: Observation): Promise<Decision> {
+  async #decide(goal: RenewalGoal, { stored, isNew }: Look, interval: number): Promise<Decision> {
     const { clock, profile } = this.#deps;
     const { account, record: known } = this.#host.session;
     const record = stored?.record;
@@ -129,7 +122,7 @@ export class RefreshProtocol {
   }
 
   /** Carries out a decision. Returns `true` if the renewal is complete, `false` to load again. */
-  async #act(decision: Decision, { stored, isNew }: Observation): Promise<boolean> {
+  async #act(decision: Decision, { stored, isNew }: Look): Promise<boolean> {
     switch (decision.do) {
       case "stop":
         this.#host.observe(stored?.record, isNew ? "change" : "store");
