@@ -5,6 +5,7 @@ import {
   type Digest,
   isOutdated,
   isSameAccount,
+  rotationOf,
   type SessionRecord,
 } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
@@ -60,7 +61,8 @@ export class Committer {
         if (reason) return await this.#drop(reason, record, stored?.record);
         const known = new Set([...record.spent, ...(stored?.record.spent ?? [])]);
         spent = addSpent([...known], presented, currentDigest(record));
-        const saved = await records.save({ ...record, spent }, stored);
+        const rotation = Math.max(rotationOf(record), rotationOf(stored?.record) + 1);
+        const saved = await records.save({ ...record, rotation, spent }, stored);
         if (saved) return this.#onSaved(saved.record);
       }
     } catch (error) {
@@ -129,7 +131,7 @@ const isAlreadyStored = (ours: SessionRecord, presented: Digest, stored: Session
 function dropReason(ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): DropReason | undefined {
   if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
   if (!isSameAccount(ours.account, stored)) return "account_changed";
-  const isNewer = currentDigest(ours) === presented && stored.obtainedAt > ours.obtainedAt; // a reusable token
+  const isNewer = currentDigest(ours) === presented && isOutdated(ours, stored); // a reusable token
   const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;
   return (isOurs || isSpentTokenRestored(ours, presented, stored)) && !isNewer ? undefined : "superseded";
 }

@@ -1,5 +1,5 @@
 import { ConfigurationError, RefreshFailedError } from "../errors.ts";
-import { type Attempt, currentDigest, type Digest, endRecord } from "../record/record.ts";
+import { type Attempt, currentDigest, type Digest, endRecord, rotationOf } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { DeadReason, TokenSet } from "../types.ts";
@@ -247,11 +247,12 @@ const toConfigurationError = (cause: Error): ConfigurationError => {
 const toRotation = ({ stored, tokens, attempt }: Claim, received: TokenSet, sentAt: number): Rotation => ({
   presented: attempt.digest,
   record: {
-    schema: 1,
-    account: stored.record.account,
+    ...stored.record,
+    rotation: rotationOf(stored.record) + 1,
     tokens: mergeTokenSets(tokens, received),
     obtainedAt: sentAt,
     renewed: true,
-    spent: stored.record.spent,
+    attempt: undefined,
+    dead: undefined,
   },
 });

@@ -9,9 +9,9 @@ const text = z.string().check(z.minLength(1));
 /** RFC 6749 §5.1. Requires only the access token: a received token must not be lost over another invalid parameter. */
 const tokenResponse = z.looseObject({ access_token: text });
 
-/** The schema of a token set, as passed by callers and as stored. */
+/** The schema of a token set, as passed by callers and as stored. A session without an access token has an empty one. */
 export const tokenSetSchema = z.object({
-  accessToken: text,
+  accessToken: z._default(z.string(), ""),
   refreshToken: z.optional(text),
   expiresAt: z.optional(z.number()),
   tokenType: z._default(text, "Bearer"),
@@ -19,6 +19,8 @@ export const tokenSetSchema = z.object({
   idToken: z.optional(z.string()),
   extra: z._default(z.record(z.string(), z.unknown()), {}),
 });
+
+const tokenSetInput = z.extend(tokenSetSchema, { accessToken: z.optional(text) });
 
 /**
  * Converts a token endpoint's response to a {@link TokenSet} ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1
@@ -70,13 +72,14 @@ const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
  * @throws TypeError that names the invalid field, never its value
  */
 export function parseTokenSet(tokens: TokenSetInput): TokenSet {
-  const parsed = tokenSetSchema.safeParse(tokens);
+  const parsed = tokenSetInput.safeParse(tokens);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const field = issue?.path.join(".") || "the value";
-    throw new TypeError(`tokens: ${field} is invalid. A TokenSet needs at least { accessToken: string }.`);
+    throw new TypeError(`tokens: ${field} is invalid. A TokenSet needs at least an accessToken or a refreshToken.`);
   }
-  const { accessToken, refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
+  const { accessToken = "", refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
+  if (!accessToken && !refreshToken) throw new TypeError("tokens: an accessToken or a refreshToken is required.");
   return hideSecrets({
     accessToken,
     refreshToken,
@@ -112,7 +115,9 @@ export function hideSecrets(tokens: TokenSet): TokenSet {
 
 /** Returns the secrets of the token set, which must not appear in any output. */
 export const secretsOf = (tokens: TokenSet | undefined): string[] =>
-  [tokens?.accessToken, tokens?.refreshToken, tokens?.idToken].filter((secret) => secret !== undefined);
+  [tokens?.accessToken, tokens?.refreshToken, tokens?.idToken].filter(
+    (secret): secret is string => secret !== undefined && secret !== "",
+  );
 
 /** Returns the account of the tokens: `iss` and `sub` of the ID token, or of the access token if it is a JWT. */
 export function accountOf(tokens: TokenSet): string | undefined {
