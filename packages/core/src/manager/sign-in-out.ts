@@ -1,4 +1,12 @@
-import { addSeed, addSpent, currentDigest, endRecord, isSameAccount, type SessionRecord } from "../record/record.ts";
+import {
+  addSeed,
+  addSpent,
+  currentDigest,
+  type Digest,
+  endRecord,
+  isSameAccount,
+  type SessionRecord,
+} from "../record/record.ts";
 import type { RecordStore, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 
@@ -52,9 +60,9 @@ function resultFor(
 ): SignInResult | undefined {
   // An earlier save took effect after all, and another process has since refreshed, ended or replaced the session.
   if (stored.session === session.session) return { record: stored, isStored: true };
-  if (ours && isKnown(session, stored.seeds)) return { record: ours, isStored: true };
   const isKept = onlyIfNew ? isLiveOrKnown(session, stored) : isSuperseded(session, stored);
-  return isKept ? { record: stored, isStored: false } : undefined;
+  if (isKept) return { record: stored, isStored: false };
+  return ours && isKnown(session, stored.seeds) ? { record: ours, isStored: true } : undefined;
 }
 
 const isLive = ({ tokens, dead }: SessionRecord): boolean => tokens !== undefined && !dead;
@@ -63,7 +71,10 @@ const isKnown = (session: NewSession, digests: readonly (Digest | undefined)[] =
   digests.includes(currentDigest(session) ?? "");
 
 const isSuperseded = (session: NewSession, stored: SessionRecord): boolean =>
-  isLive(stored) && isSameAccount(session.account, stored) && isKnown(session, stored.spent);
+  isLive(stored) &&
+  isSameAccount(session.account, stored) &&
+  isKnown(session, stored.spent) &&
+  currentDigest(session) !== currentDigest(stored);
 
 const isLiveOrKnown = (session: NewSession, stored: SessionRecord): boolean =>
   isLive(stored) || isKnown(session, [...stored.spent, ...(stored.seeds ?? []), stored.dead?.digest]);
@@ -71,12 +82,11 @@ const isLiveOrKnown = (session: NewSession, stored: SessionRecord): boolean =>
 /** With the stored refresh token, the session continues, and an exchange of it that is in flight keeps its claim. */
 function replacementFor(stored: SessionRecord | undefined, session: NewSession): SessionRecord {
   const digest = currentDigest(session);
-  const { spent = [], seeds } = stored ?? {};
-  const next = { ...stored, schema: 1 as const, ...session, renewed: undefined };
+  const spent = addSpent(stored?.spent ?? [], undefined, digest);
+  const next = { ...stored, schema: 1 as const, ...session, renewed: undefined, spent };
   if (stored && digest !== undefined && digest === currentDigest(stored))
-    return { ...next, session: stored.session, spent, seeds: addSeed(seeds, digest) };
-  const fresh = { rotation: 0, attempt: undefined, dead: undefined };
-  return { ...next, ...fresh, spent: addSpent(spent, undefined, digest), seeds: addSeed(seeds, digest, true) };
+    return { ...next, session: stored.session, seeds: addSeed(stored.seeds, digest) };
+  return { ...next, rotation: 0, attempt: undefined, dead: undefined, seeds: addSeed(stored?.seeds, digest, true) };
 }
 
 /** The result of a sign-out: the tombstone, and the tokens that it replaced. */

@@ -1,11 +1,10 @@
 import { systemClock } from "../util/clock.ts";
 import {
   addSpent,
+  compareRotations,
   currentDigest,
-  isComparable,
   isDerived,
   isSameAccount,
-  rotationOf,
   type SessionRecord,
   serialiseRecord,
   tryParseRecord,
@@ -24,12 +23,17 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   if (!current) return stored;
   if (!other) return external;
   if (!isNewer(other, current, now)) return stored;
-  const spent = addSpent([...current.spent, ...other.spent], currentDigest(current), currentDigest(other));
+  const known = [...current.spent, ...other.spent];
+  // A spent refresh token of another account is never presented: its session lasts as long as its access token.
+  const spent = isSameAccount(current.account, other)
+    ? addSpent(known, currentDigest(current), currentDigest(other))
+    : addSpent(known, undefined, undefined);
   return serialiseRecord({ ...other, attempt: undefined, spent });
 }
 
 const isNewer = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
-  if (isComparable(other, current)) return rotationOf(other) > rotationOf(current);
+  const order = compareRotations(other, current);
+  if (order !== 0) return order > 0;
   if (!isSameAccount(current.account, other)) return true;
   const digest = currentDigest(other);
   if (digest !== undefined && current.spent.includes(digest)) return false;

@@ -118,9 +118,9 @@ export const digestOf = (secret: string): Digest =>
 export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
   record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
-/** Returns whether both records belong to the same sign-in, so that their rotation numbers tell which one is newer. */
-export const isComparable = (a: SessionRecord, b: SessionRecord): boolean =>
-  a.session !== undefined && a.session === b.session && !isDerived(a);
+/** Compares the rotation numbers of two records of the same session: negative if `a` is older, 0 if they don't tell. */
+export const compareRotations = (a: SessionRecord, b: SessionRecord): number =>
+  a.session === b.session && !isDerived(a) ? rotationOf(a) - rotationOf(b) : 0;
 
 /** Returns whether an earlier release signed in, which stored neither a session ID nor a rotation number. */
 export const isDerived = ({ session }: SessionRecord): boolean => session?.startsWith("~") !== false;
@@ -131,7 +131,8 @@ export const rotationOf = (record: SessionRecord | undefined): number => record?
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
   const digest = currentDigest(record);
   if (!record || !known) return false;
-  if (isComparable(record, known)) return rotationOf(record) < rotationOf(known);
+  const order = compareRotations(record, known);
+  if (order !== 0) return order < 0;
   if (digest === undefined || digest === currentDigest(known)) return false;
   return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
 }
@@ -156,12 +157,10 @@ export const addSpent = (
  */
 export function addSeed(seeds: readonly Digest[] = [], digest: Digest | undefined, isNew = false): readonly Digest[] {
   if (digest === undefined) return seeds;
-  const [first, ...others] = seeds;
-  const known = [...others, ...(first !== undefined && isNew ? [first] : [])].filter((seed) => seed !== digest);
-  const [head, ...rest] = isNew
-    ? [digest, ...known]
-    : [first ?? digest, ...known, ...(first === digest ? [] : [digest])];
-  return head === undefined ? [] : [head, ...rest.slice(1 - KEPT)];
+  const [first = digest, ...others] = seeds;
+  const [head, added] = isNew ? [digest, first] : [first, digest];
+  const rest = [...others.filter((seed) => seed !== added), added].filter((seed) => seed !== head);
+  return [head, ...rest.slice(1 - KEPT)];
 }
 
 /** Returns the record without its tokens. A verdict of the server marks its refresh token as spent, a sign-out does not. */

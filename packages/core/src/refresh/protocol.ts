@@ -244,8 +244,8 @@ const toConfigurationError = (cause: Error): ConfigurationError => {
   return new ConfigurationError(`${cause.message}. ${hint}`, { cause });
 };
 
-const toRotation = ({ stored, tokens, attempt }: Claim, received: TokenSet, sentAt: number): Rotation => ({
-  presented: attempt.digest,
+const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({
+  base: stored.record,
   record: {
     ...stored.record,
     rotation: rotationOf(stored.record) + 1,

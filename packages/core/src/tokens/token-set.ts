@@ -73,13 +73,11 @@ const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
  */
 export function parseTokenSet(tokens: TokenSetInput): TokenSet {
   const parsed = tokenSetInput.safeParse(tokens);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const field = issue?.path.join(".") || "the value";
+  if (!parsed.success || !(parsed.data.accessToken ?? parsed.data.refreshToken)) {
+    const field = parsed.success ? "accessToken" : parsed.error.issues[0]?.path.join(".") || "the value";
     throw new TypeError(`tokens: ${field} is invalid. A TokenSet needs at least an accessToken or a refreshToken.`);
   }
   const { accessToken = "", refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
-  if (!accessToken && !refreshToken) throw new TypeError("tokens: an accessToken or a refreshToken is required.");
   return hideSecrets({
     accessToken,
     refreshToken,

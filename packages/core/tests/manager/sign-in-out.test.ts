@@ -15,7 +15,7 @@ const session = (generation: number, account?: string): NewSession => ({
   obtainedAt: NOW,
 });
 const stored = (generation: number, more: Partial<SessionRecord> = {}): SessionRecord =>
-  recordOf({ ...session(generation), ...more });
+  recordOf({ ...session(generation), session: "stored", ...more });
 
 async function startStore(first?: SessionRecord) {
   const store = memoryStore();
@@ -117,7 +117,8 @@ describe("saveTombstone", () => {
     const { record: saved, tokens: replaced } = await out(records);
     expect(replaced?.refreshToken).toBe(canary("refresh", 1));
     expect(saved).toMatchObject({ dead: { reason: "signed_out", digest: digest(1) }, obtainedAt: NOW + 5 });
-    expect(await record()).toMatchObject({ dead: { reason: "signed_out" }, obtainedAt: NOW + 5, spent: [digest(1)] });
+    expect(await record()).toMatchObject({ rotation: 1, seeds: [digest(1)] });
+    expect(await record()).toMatchObject({ dead: { reason: "signed_out" }, obtainedAt: NOW + 5, spent: [] });
     expect((await record())?.tokens).toBeUndefined();
     expect((await record())?.attempt).toBeUndefined();
   });
