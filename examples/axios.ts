@@ -11,18 +11,16 @@ const tokens = createTokenManager({
   store: fileStore({ path: "session.json" }),
   refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "my-app" }),
 });
-if (!(await tokens.hasSession())) {
-  await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: REFRESH_TOKEN });
-}
-
 const api = axios.create({ baseURL: new URL(API).origin });
 attachTokens(api, tokens);
 try {
+  if (REFRESH_TOKEN) await tokens.adopt({ refreshToken: REFRESH_TOKEN });
   const { status, data } = await api.get(API);
   console.log(status, data);
 } catch (error) {
   if (!isAuthError(error)) throw error;
   console.error("Please sign in again.");
   process.exitCode = 1;
+} finally {
+  await tokens.close();
 }
-await tokens.close();

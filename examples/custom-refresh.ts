@@ -14,11 +14,11 @@ const refresh: RefreshFunction = async ({ refreshToken }, { signal }) => {
 };
 
 const tokens = createTokenManager({ store: fileStore({ path: "session.json" }), refresh });
-if (!(await tokens.hasSession())) {
-  await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: REFRESH_TOKEN });
+try {
+  if (REFRESH_TOKEN) await tokens.adopt({ refreshToken: REFRESH_TOKEN });
+  const fetchWithTokens = createFetch(tokens, { origins: [new URL(API).origin] });
+  const response = await fetchWithTokens(API);
+  console.log(response.status, await response.text());
+} finally {
+  await tokens.close();
 }
-
-const fetchWithTokens = createFetch(tokens, { origins: [new URL(API).origin] });
-const response = await fetchWithTokens(API);
-console.log(response.status, await response.text());
-await tokens.close();

@@ -9,17 +9,15 @@ const tokens = createTokenManager({
   store: fileStore({ path: "session.json" }),
   refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "my-app" }),
 });
-if (!(await tokens.hasSession())) {
-  await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: REFRESH_TOKEN });
-}
-
 const fetchWithTokens = createFetch(tokens, { origins: [new URL(API).origin] });
 try {
+  if (REFRESH_TOKEN) await tokens.adopt({ refreshToken: REFRESH_TOKEN });
   const response = await fetchWithTokens(API);
   console.log(response.status, await response.text());
 } catch (error) {
   if (!isAuthError(error)) throw error;
   console.error("Please sign in again.");
   process.exitCode = 1;
+} finally {
+  await tokens.close();
 }
-await tokens.close();

@@ -11,7 +11,7 @@ const tokens = createTokenManager({
 });
 
 const commands: Readonly<Record<string, () => Promise<unknown>>> = {
-  login: () => tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: REFRESH_TOKEN }),
+  login: () => tokens.signIn({ refreshToken: REFRESH_TOKEN ?? "" }),
   logout: () => tokens.signOut(),
   async me() {
     const response = await createFetch(tokens, { origins: [new URL(API).origin] })(API);
@@ -24,5 +24,6 @@ try {
   if (!isAuthError(error)) throw error;
   console.error("Run `keychain-cli login` first.");
   process.exitCode = 1;
+} finally {
+  await tokens.close();
 }
-await tokens.close();

@@ -1,4 +1,4 @@
-import type { TokenResponse, TokenSetInput } from "@unexpired/core";
+import type { TokenResponse, TokenSet, TokenSetInput } from "@unexpired/core";
 import { accessTokenOf, readToken, refreshTokenOf, type Token } from "./tokens.ts";
 
 /** How the authorization server behaves in a world. */
@@ -45,7 +45,7 @@ export class AuthorizationServer {
   }
 
   /** Starts a new session. `wallTime` is the time by the clock of the program that signs in, in epoch milliseconds. */
-  signIn(account: string, wallTime: number): TokenSetInput {
+  signIn(account: string, wallTime: number): TokenSetInput & Pick<TokenSet, "accessToken"> {
     this.#families.push({ account, current: 1, rotatedAt: 0, accessNumber: 0, isRevoked: false });
     const family = this.#families.length - 1;
     const { access_token, refresh_token } = this.#issue(family);

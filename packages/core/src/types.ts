@@ -23,8 +23,11 @@ export interface TokenSet {
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
-/** A {@link TokenSet} as a caller passes it: `tokenType` defaults to `"Bearer"`, `extra` to `{}`. */
-export type TokenSetInput = Omit<TokenSet, "tokenType" | "extra"> & Partial<Pick<TokenSet, "tokenType" | "extra">>;
+/**
+ * A {@link TokenSet} as a caller passes it: `tokenType` defaults to `"Bearer"`, `extra` to `{}`. A refresh token is
+ * enough; the access token is then obtained when it is needed.
+ */
+export type TokenSetInput = Partial<TokenSet> & (Pick<TokenSet, "accessToken"> | { readonly refreshToken: string });
 
 /**
  * A successful response of a token endpoint ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}).
@@ -230,8 +233,17 @@ export interface TokenManager extends AsyncDisposable {
    * min(30 s, a fifth of its lifetime) ago: expiry is not the cause, and the 401 is for the caller to handle
    */
   replaceRejected(accessToken: string, options?: CallOptions): Promise<string>;
-  /** Starts a session with these tokens and replaces any other. */
-  signIn(tokens: TokenSetInput): Promise<void>;
+  /**
+   * Starts a session with these tokens and replaces any other. Resolves to `false`, and keeps the stored session, only if
+   * that is the same account's live session and has already exchanged this refresh token for its own.
+   */
+  signIn(tokens: TokenSetInput): Promise<boolean>;
+  /**
+   * Starts a session with these tokens unless one is stored, or the refresh token is known to have been used or signed
+   * out: for tokens that a program finds at every start, in its environment or in an old file. Resolves to whether it
+   * stored them.
+   */
+  adopt(tokens: TokenSetInput): Promise<boolean>;
   /** Ends the session in this manager and in every other one that shares it. */
   signOut(options?: SignOutOptions): Promise<void>;
   /** Returns whether the store holds a session that has not ended. Never refreshes, and ignores expiry. */

@@ -1,4 +1,4 @@
-import type { TokenResponse, TokenSetInput } from "@unexpired/core";
+import type { TokenResponse, TokenSet, TokenSetInput } from "@unexpired/core";
 import type { IssuerOptions } from "./issuer.ts";
 
 /**
@@ -32,7 +32,7 @@ export class TokenFamilies {
     this.#options = options;
   }
 
-  start(): TokenSetInput {
+  start(): TokenSetInput & Pick<TokenSet, "accessToken"> {
     const family: Family = { number: ++this.#families, isRevoked: false, newest: 0 };
     const { access_token: accessToken, refresh_token: refreshToken } = this.#issue(family);
     return { accessToken, refreshToken, expiresAt: this.#accessTokens.get(accessToken)?.expiresAt };

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import type { TokenSetInput } from "@unexpired/core";
+import type { TokenSet, TokenSetInput } from "@unexpired/core";
 import { TokenFamilies, type Verdict } from "./families.ts";
 
 /** Options of {@link startIssuer}. */
@@ -59,7 +59,7 @@ export interface Issuer extends AsyncDisposable {
   /**
    * Starts a session. Its tokens are numbered: `test-access-1.1` and `test-refresh-1.1`, and `…-1.2` after an exchange.
    */
-  signIn(): TokenSetInput;
+  signIn(): TokenSetInput & Pick<TokenSet, "accessToken">;
   /** Queues faults. Each applies to one request, in order. */
   next(...faults: readonly Fault[]): void;
   /** Whether the access token is currently valid: issued, not expired, and its session not revoked. */

@@ -91,7 +91,8 @@ export const isRenewable = ({ record }: Session, ctx: Context): boolean =>
 /** Returns whether, as far as this manager knows, the record's access token is still accepted. */
 export function isUsable(session: Session, ctx: Context): boolean {
   const { record, rejected } = session;
-  return record?.tokens !== undefined && record.tokens.accessToken !== rejected && validFor(session, record, ctx) > 0;
+  if (!record?.tokens?.accessToken || record.tokens.accessToken === rejected) return false;
+  return validFor(session, record, ctx) > 0;
 }
 
 /** Returns the session as it would be with `record`, whose tokens may be ones that this manager sees for the first time. */

@@ -1,36 +1,92 @@
-import { addSpent, currentDigest, endRecord, isSameAccount, type SessionRecord } from "../record/record.ts";
+import {
+  addSeed,
+  addSpent,
+  currentDigest,
+  type Digest,
+  endRecord,
+  isSameAccount,
+  type SessionRecord,
+} from "../record/record.ts";
 import type { RecordStore, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 
 /** The session that a sign-in starts. */
 export interface NewSession {
+  /** The ID of the session. */
+  readonly session: string;
   readonly tokens: TokenSet;
   readonly account: string | undefined;
   /** Epoch milliseconds. */
   readonly obtainedAt: number;
 }
 
+/** The result of a sign-in: the record that is now stored, and whether it holds the tokens that were passed. */
+export interface SignInResult {
+  readonly record: SessionRecord;
+  readonly isStored: boolean;
+}
+
 /**
- * Saves a new session in place of any other, and records the other's refresh token as spent. If an exchange of the same
- * refresh token is in flight, it keeps its claim.
+ * Saves a new session in place of any other. Keeps the stored session if the refresh token was exchanged before by the
+ * same account's session, which is still alive. With `onlyIfNew`, keeps every live session, and never stores a refresh
+ * token that is known to the record.
  */
-export async function saveSession(records: RecordStore, session: NewSession): Promise<SessionRecord> {
+export async function saveSession(
+  records: RecordStore,
+  session: NewSession,
+  { onlyIfNew }: { readonly onlyIfNew: boolean },
+): Promise<SignInResult> {
   let ours: SessionRecord | undefined;
   for (;;) {
     const stored = await records.load();
-    // An earlier save took effect after all, and another process has since refreshed it or signed in another account.
-    if (stored && ours && stored.record.spent.includes(currentDigest(ours) ?? "")) {
-      return isSameAccount(ours.account, stored.record) ? stored.record : ours;
-    }
+    const found = stored && resultFor(session, stored.record, { ours, onlyIfNew });
+    if (found) return found;
     ours = replacementFor(stored?.record, session);
-    if (await records.save(ours, stored)) return ours;
+    if (await records.save(ours, stored)) return { record: ours, isStored: true };
   }
 }
 
+interface SaveOptions {
+  /** The record of an earlier save whose outcome may be unknown. */
+  readonly ours: SessionRecord | undefined;
+  readonly onlyIfNew: boolean;
+}
+
+/** Returns the result of a sign-in that does not save, or not again. */
+function resultFor(
+  session: NewSession,
+  stored: SessionRecord,
+  { ours, onlyIfNew }: SaveOptions,
+): SignInResult | undefined {
+  // An earlier save took effect after all, and another process has since refreshed, ended or replaced the session.
+  if (stored.session === session.session) return { record: stored, isStored: true };
+  const isKept = onlyIfNew ? isLiveOrKnown(session, stored) : isSuperseded(session, stored);
+  if (isKept) return { record: stored, isStored: false };
+  return ours && isKnown(session, stored.seeds) ? { record: ours, isStored: true } : undefined;
+}
+
+const isLive = ({ tokens, dead }: SessionRecord): boolean => tokens !== undefined && !dead;
+
+const isKnown = (session: NewSession, digests: readonly (Digest | undefined)[] = []): boolean =>
+  digests.includes(currentDigest(session) ?? "");
+
+const isSuperseded = (session: NewSession, stored: SessionRecord): boolean =>
+  isLive(stored) &&
+  isSameAccount(session.account, stored) &&
+  isKnown(session, stored.spent) &&
+  currentDigest(session) !== currentDigest(stored);
+
+const isLiveOrKnown = (session: NewSession, stored: SessionRecord): boolean =>
+  isLive(stored) || isKnown(session, [...stored.spent, ...(stored.seeds ?? []), stored.dead?.digest]);
+
+/** With the stored refresh token, the session continues, and an exchange of it that is in flight keeps its claim. */
 function replacementFor(stored: SessionRecord | undefined, session: NewSession): SessionRecord {
   const digest = currentDigest(session);
-  const attempt = stored?.attempt?.digest === digest ? stored?.attempt : undefined;
-  return { schema: 1, ...session, attempt, spent: addSpent(stored?.spent ?? [], currentDigest(stored), digest) };
+  const spent = addSpent(stored?.spent ?? [], undefined, digest);
+  const next = { ...stored, schema: 1 as const, ...session, renewed: undefined, spent };
+  if (stored && digest !== undefined && digest === currentDigest(stored))
+    return { ...next, session: stored.session, seeds: addSeed(stored.seeds, digest) };
+  return { ...next, rotation: 0, attempt: undefined, dead: undefined, seeds: addSeed(stored?.seeds, digest, true) };
 }
 
 /** The result of a sign-out: the tombstone, and the tokens that it replaced. */

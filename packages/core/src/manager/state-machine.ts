@@ -144,7 +144,7 @@ function onTokenRequested(session: Session, progress: Progress, ctx: Context): r
   const { failure } = progress;
   if (state.usable) return failure !== undefined || progress.renewals ? RESOLVE : onUsable(session, ctx);
   if (failure === undefined) return renewExpired(progress, ctx);
-  return isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
+  return session.record?.tokens?.accessToken && isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
 }
 
 /** A call may renew twice: if the machine slept during the first exchange, the new token arrived expired. */

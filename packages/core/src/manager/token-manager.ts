@@ -17,7 +17,7 @@ import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
 import { Driver, type TokenRequest } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
-import { saveSession, saveTombstone } from "./sign-in-out.ts";
+import { type SignInResult, saveSession, saveTombstone } from "./sign-in-out.ts";
 
 /**
  * Creates a manager that keeps one session alive.
@@ -64,12 +64,25 @@ class Manager implements TokenManager {
     return hideResult(this.#driver.resolveTokens(request, options).then(({ accessToken }) => accessToken));
   }
 
-  async signIn(input: TokenSetInput): Promise<void> {
+  async signIn(input: TokenSetInput): Promise<boolean> {
+    const { record, isStored } = await this.#save(input, { onlyIfNew: false });
+    this.#driver.replaceSession(record, "sign-in");
+    return isStored;
+  }
+
+  async adopt(input: TokenSetInput): Promise<boolean> {
+    const { record, isStored } = await this.#save(input, { onlyIfNew: true });
+    if (isStored) this.#driver.replaceSession(record, "sign-in");
+    else this.#driver.observe(record, "store");
+    return isStored;
+  }
+
+  async #save(input: TokenSetInput, options: { readonly onlyIfNew: boolean }): Promise<SignInResult> {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
     const { account, clock } = this.#settings;
-    const session = { tokens, account: account(tokens), obtainedAt: clock.now() };
-    this.#driver.replaceSession(await saveSession(this.#driver.records, session), "sign-in");
+    const session = { session: clock.randomId(), tokens, account: account(tokens), obtainedAt: clock.now() };
+    return saveSession(this.#driver.records, session, options);
   }
 
   async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {

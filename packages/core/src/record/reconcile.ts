@@ -1,24 +1,48 @@
-import { addSpent, currentDigest, type SessionRecord, serialiseRecord, tryParseRecord } from "./record.ts";
+import { systemClock } from "../util/clock.ts";
+import {
+  addSpent,
+  compareRotations,
+  currentDigest,
+  isDerived,
+  isSameAccount,
+  type SessionRecord,
+  serialiseRecord,
+  tryParseRecord,
+} from "./record.ts";
 
 /**
  * Decides which string is current, for stores that keep the session in two places: `stored` is under compare-and-set;
  * `external` comes from a place that other programs write to.
  *
- * Returns `stored` if `external` is older (its refresh token is spent, or its tokens were obtained earlier), and a
- * merged string if `external` holds a newer session. If one of them is not a session, returns `external`; if that is
- * the invalid one, loading it then reports the error.
+ * Returns `stored` if `external` is older, and a merged string if `external` holds a newer or another session. If
+ * `external` is not a session, returns it, and loading it then reports the error; if `stored` is not one, returns that.
+ * `now` is the time in epoch milliseconds, by default that of the system.
  */
-export function reconcileRecords(stored: string, external: string): string {
+export function reconcileRecords(stored: string, external: string, now = systemClock.now()): string {
   const [current, other] = [tryParseRecord(stored), tryParseRecord(external)];
-  if (!other || !current) return external;
-  if (!isNewer(other, current)) return stored;
-  const spent = addSpent([...current.spent, ...other.spent], currentDigest(current), currentDigest(other));
+  if (!current) return stored;
+  if (!other) return external;
+  if (!isNewer(other, current, now)) return stored;
+  const known = [...current.spent, ...other.spent];
+  // A spent refresh token of another account is never presented: its session lasts as long as its access token.
+  const spent = isSameAccount(current.account, other)
+    ? addSpent(known, currentDigest(current), currentDigest(other))
+    : addSpent(known, undefined, undefined);
   return serialiseRecord({ ...other, attempt: undefined, spent });
 }
 
-const isNewer = (other: SessionRecord, current: SessionRecord): boolean => {
+const isNewer = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
+  const order = compareRotations(other, current);
+  if (order !== 0) return order > 0;
+  if (!isSameAccount(current.account, other)) return true;
   const digest = currentDigest(other);
   if (digest !== undefined && current.spent.includes(digest)) return false;
-  if (digest !== undefined && digest !== currentDigest(current)) return true;
+  if (digest !== undefined && digest !== currentDigest(current)) return !isStale(other, current, now);
   return other.obtainedAt > current.obtainedAt && other.tokens?.accessToken !== current.tokens?.accessToken;
+};
+
+/** Returns whether a session without a rotation number is probably an old copy: expired, and no later than ours. */
+const isStale = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
+  const { expiresAt = Number.POSITIVE_INFINITY } = other.tokens ?? {};
+  return isDerived(other) && expiresAt <= now && expiresAt <= (current.tokens?.expiresAt ?? Number.POSITIVE_INFINITY);
 };

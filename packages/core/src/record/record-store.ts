@@ -33,6 +33,9 @@ export class RecordStore {
   /** The last parsed string and its record, because nearly every load returns the same string. */
   #parsed: { readonly value: string; readonly record: SessionRecord } | undefined;
 
+  /** The number of loads and saves so far, and the last one that is known to have ended, so that no load goes back. */
+  #started = 0;
+  #newest = 0;
   #isShared = false;
   readonly #onShared: () => void;
 
@@ -49,7 +52,10 @@ export class RecordStore {
 
   /** @throws StoreError */
   async load(): Promise<Stored | undefined> {
+    const order = ++this.#started;
     const found = await this.#read();
+    if (order < this.#newest) return this.load(); // a save or a later load has ended in the meantime
+    this.#newest = order;
     if (!this.#isShared && this.#store.isShared) {
       this.#isShared = true;
       this.#onShared();
@@ -69,7 +75,9 @@ export class RecordStore {
     const value = serialiseRecord(record);
     this.#rememberSecrets(record);
     try {
-      return { record, version: await this.#store.save(value, expected?.version) };
+      const version = await this.#store.save(value, expected?.version);
+      this.#newest = ++this.#started;
+      return { record, version };
     } catch (error) {
       if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
       const failure = this.#toStoreError(error, "could not be written");

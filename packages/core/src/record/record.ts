@@ -5,18 +5,27 @@ import { hideSecrets, tokenSetSchema } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
 import { toCount, toDuration, toTime } from "../util/clock.ts";
 
-/** The SHA-256 digest of a refresh token in base64url. It identifies the token but cannot be used in its place. */
+/** The first 96 bits of a refresh token's SHA-256 digest, in base64url. It identifies the token but cannot be used in its place. */
 export type Digest = string;
 
 const limited = (limit: (value: number) => number) => z.number().check(z.overwrite(limit));
 const time = limited(toTime);
 const duration = limited(toDuration);
 
-const attemptSchema = z.object({
+const DIGEST_BYTES = 12;
+/** Earlier releases stored all 32 bytes. */
+const digestSchema = z.pipe(
+  z.string(),
+  z.transform((digest: string): Digest => digest.slice(0, (DIGEST_BYTES / 3) * 4)),
+);
+const digestsSchema = z.array(digestSchema);
+
+// Unknown members survive: another process may run a later release.
+const attemptSchema = z.looseObject({
   /** The unique ID of the claim. */
   id: z.string(),
   /** The digest of the refresh token that is presented. */
-  digest: z.string(),
+  digest: digestSchema,
   /** The process that made the claim, if the store identifies holders. */
   holder: z.optional(z.string()),
   /** The time of the claim by its holder's clock, in epoch milliseconds. */
@@ -37,37 +46,54 @@ const attemptSchema = z.object({
 /** An exchange of the stored refresh token that was claimed or has ended without tokens. */
 export type Attempt = z.infer<typeof attemptSchema>;
 
-const deadSchema = z.object({
-  reason: z.enum([
-    "no_session",
-    "session_expired",
-    "refresh_token_reused",
-    "response_lost",
-    "revoked",
-    "signed_out",
-    "account_changed",
-  ]),
+const deadSchema = z.looseObject({
+  reason: z.catch(
+    z.enum([
+      "no_session",
+      "session_expired",
+      "refresh_token_reused",
+      "response_lost",
+      "revoked",
+      "signed_out",
+      "account_changed",
+    ]),
+    "session_expired", // the reason of a later release
+  ),
   /** The digest of the refresh token that the verdict is about. */
-  digest: z.optional(z.string()),
+  digest: z.optional(digestSchema),
 });
 
 /** The verdict that ended the session. */
 export type Verdict = z.infer<typeof deadSchema>;
 
-const recordSchema = z.object({
+const recordSchema = z.looseObject({
   schema: z.literal(1),
+  session: z.optional(z.string()),
+  rotation: z._default(z.number(), 0),
   account: z.optional(z.string()),
-  tokens: z.optional(tokenSetSchema),
+  tokens: z.optional(z.looseObject(tokenSetSchema.shape)),
   obtainedAt: time,
   renewed: z.optional(z.boolean()),
   attempt: z.optional(attemptSchema),
   dead: z.optional(deadSchema),
-  spent: z.array(z.string()),
+  spent: digestsSchema,
+  seeds: z._default(digestsSchema, []),
+  requires: z.optional(z.array(z.string()).check(z.maxLength(0))),
 });
+
+/** A member that every record of a later release has, if this release must not write to it. */
+const newerSchema = z.union([
+  z.looseObject({ schema: z.number().check(z.gt(1)) }),
+  z.looseObject({ requires: z.array(z.string()).check(z.minLength(1)) }),
+]);
 
 /** The stored form of a session. Stores only see it as a string made by {@link serialiseRecord}. */
 export interface SessionRecord {
   readonly schema: 1;
+  /** Identifies the session from its sign-in on. Starts with `~` if derived, because an earlier release signed in. */
+  readonly session?: string | undefined;
+  /** The number of exchanges, verdicts and sign-outs of the session so far. */
+  readonly rotation?: number | undefined;
   /** The account of the session; `undefined` if the tokens do not identify it. */
   readonly account?: string | undefined;
   readonly tokens?: TokenSet | undefined;
@@ -79,24 +105,40 @@ export interface SessionRecord {
   readonly dead?: Verdict | undefined;
   /** Digests of refresh tokens that have been used and are never presented again, newest last. */
   readonly spent: readonly Digest[];
+  /**
+   * Digests of refresh tokens that a sign-in brought or that a sign-out ended: first the one that the current session
+   * began with, then the others, newest last.
+   */
+  readonly seeds?: readonly Digest[] | undefined;
 }
 
-const SPENT_KEPT = 32;
+const KEPT = 32;
 
-export const digestOf = (refreshToken: string): Digest =>
-  btoa(String.fromCharCode(...sha256(new TextEncoder().encode(refreshToken))))
+export const digestOf = (secret: string): Digest =>
+  btoa(String.fromCharCode(...sha256(new TextEncoder().encode(secret)).slice(0, DIGEST_BYTES)))
     .replace(/\+/g, "-")
-    .replace(/\//g, "_")
-    .replace(/=+$/, "");
+    .replace(/\//g, "_");
 
 /** Returns the digest of the record's refresh token, if it has one. */
 export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
   record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
+/** Compares the rotation numbers of two records of the same session: negative if `a` is older, 0 if they don't tell. */
+export const compareRotations = (a: SessionRecord, b: SessionRecord): number =>
+  a.session === b.session && !isDerived(a) ? rotationOf(a) - rotationOf(b) : 0;
+
+/** Returns whether an earlier release signed in, which stored neither a session ID nor a rotation number. */
+export const isDerived = ({ session }: SessionRecord): boolean => session?.startsWith("~") !== false;
+
+export const rotationOf = (record: SessionRecord | undefined): number => record?.rotation ?? 0;
+
 /** Returns whether `record` is older than `known`, that is, its refresh token has been used since. */
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
   const digest = currentDigest(record);
-  if (!record || !known || digest === undefined || digest === currentDigest(known)) return false;
+  if (!record || !known) return false;
+  const order = compareRotations(record, known);
+  if (order !== 0) return order < 0;
+  if (digest === undefined || digest === currentDigest(known)) return false;
   return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
 }
 
@@ -116,15 +158,30 @@ export const addSpent = (
 ): readonly Digest[] =>
   [...spent.filter((known) => known !== digest), ...(digest === undefined ? [] : [digest])]
     .filter((known) => known !== current)
-    .slice(-SPENT_KEPT);
+    .slice(-KEPT);
 
-/** Returns the record without its tokens, and with the refresh token of the verdict marked as spent. */
+/**
+ * Returns `seeds` with `digest` added, limited to the newest entries and the first. `isNew`: a new session begins with
+ * it, so that it becomes the first.
+ */
+export function addSeed(seeds: readonly Digest[] = [], digest: Digest | undefined, isNew = false): readonly Digest[] {
+  if (digest === undefined) return seeds;
+  const [first = digest, ...others] = seeds;
+  const [head, added] = isNew ? [digest, first] : [first, digest];
+  const rest = [...others.filter((seed) => seed !== added), added].filter((seed) => seed !== head);
+  return [head, ...rest.slice(1 - KEPT)];
+}
+
+/** Returns the record without its tokens. A verdict of the server marks its refresh token as spent, a sign-out does not. */
 export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord => ({
   ...record,
+  rotation: rotationOf(record) + 1,
   tokens: undefined,
   attempt: undefined,
   dead,
-  spent: addSpent(record.spent, dead.digest, undefined),
+  ...(dead.reason === "signed_out"
+    ? { seeds: addSeed(record.seeds, dead.digest) }
+    : { spent: addSpent(record.spent, dead.digest, undefined) }),
 });
 
 /** Serializes the record for storing, as plain JSON that includes the secrets. */
@@ -143,24 +200,40 @@ export function parseRecord(value: string, location: string): SessionRecord {
     throw new StoreError("STORE_UNREADABLE", { location, problem: "does not contain valid JSON", hint: RECOVERY_HINT });
   }
   const parsed = recordSchema.safeParse(json);
+  if (newerSchema.safeParse(json).success) {
+    throw new StoreError("STORE_UNREADABLE", {
+      location,
+      problem: "was written by a newer version",
+      hint: UPDATE_HINT,
+    });
+  }
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.join(".");
     const problem = `contains JSON that is not a session${field ? ` (see "${field}")` : ""}`;
     throw new StoreError("STORE_UNREADABLE", { location, problem, hint: RECOVERY_HINT });
   }
-  return { ...parsed.data, tokens: parsed.data.tokens && hideSecrets(parsed.data.tokens) };
+  const record = withSession(parsed.data);
+  return { ...record, tokens: record.tokens && hideSecrets(record.tokens) };
 }
+
+/** Completes the record of an earlier release with a session ID. */
+const withSession = (record: SessionRecord): SessionRecord => {
+  const { session, tokens } = record;
+  if (session !== undefined || !tokens) return record;
+  return { ...record, session: `~${digestOf(tokens.refreshToken ?? tokens.accessToken)}` };
+};
 
 /** Parses a stored string, and returns `undefined` if it does not contain a record. */
 export const tryParseRecord = (value: string): SessionRecord | undefined => {
   const parsed = recordSchema.safeParse(tryJson(value));
-  return parsed.success ? parsed.data : undefined;
+  return parsed.success ? withSession(parsed.data) : undefined;
 };
 
 /** Before the first release, the reason `response_lost` was called `answer_lost`. */
 const updateReason = (key: string, value: unknown): unknown =>
   key === "reason" && value === "answer_lost" ? "response_lost" : value;
 
+const UPDATE_HINT = "It was left unchanged. Update this program.";
 const RECOVERY_HINT = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
 
 const tryJson = (value: string): unknown => {

@@ -2,9 +2,10 @@ import { UnexpiredError } from "../errors.ts";
 import {
   addSpent,
   currentDigest,
-  type Digest,
+  isDerived,
   isOutdated,
   isSameAccount,
+  rotationOf,
   type SessionRecord,
 } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
@@ -13,10 +14,10 @@ import type { RefreshDeps, RefreshHost } from "./renewal.ts";
 
 const SAVE_RETRY_INTERVAL = 1_000;
 
-/** The result of a successful exchange: the record to store, and the refresh token that was presented for it. */
+/** The result of a successful exchange: the record to store, and that whose refresh token was presented for it. */
 export interface Rotation {
   readonly record: SessionRecord;
-  readonly presented: Digest;
+  readonly base: SessionRecord;
 }
 
 type CommitDeps = Pick<RefreshDeps, "records" | "refresh" | "clock">;
@@ -50,21 +51,23 @@ export class Committer {
    * Saves the rotation, and retries after conflicts. Resolves to `false` if the rotation was dropped because the stored
    * session has changed. Never rejects: a rotation that cannot be saved is kept in memory and counts as committed.
    */
-  async commit({ record, presented }: Rotation, base: Stored | undefined): Promise<boolean> {
+  async commit(rotation: Rotation, claimed: Stored | undefined): Promise<boolean> {
     const { records } = this.#deps;
+    const { record, base } = rotation;
     let spent = record.spent;
     try {
-      for (let stored = base; ; stored = await records.load()) {
-        if (isAlreadyStored(record, presented, stored?.record)) return this.#onSaved(stored?.record);
-        const reason = dropReason(record, presented, stored?.record);
+      for (let stored = claimed; ; stored = await records.load()) {
+        if (isAlreadyStored(rotation, stored?.record)) return this.#onSaved(stored?.record);
+        const reason = dropReason(rotation, stored?.record);
         if (reason) return await this.#drop(reason, record, stored?.record);
         const known = new Set([...record.spent, ...(stored?.record.spent ?? [])]);
-        spent = addSpent([...known], presented, currentDigest(record));
-        const saved = await records.save({ ...record, spent }, stored);
+        spent = addSpent([...known], currentDigest(base), currentDigest(record));
+        const number = Math.max(rotationOf(record), rotationOf(stored?.record) + 1);
+        const saved = await records.save({ ...record, rotation: number, spent }, stored);
         if (saved) return this.#onSaved(saved.record);
       }
     } catch (error) {
-      return this.#keepUnsaved({ record: { ...record, spent }, presented }, error);
+      return this.#keepUnsaved({ record: { ...record, spent }, base }, error);
     }
   }
 
@@ -122,18 +125,31 @@ export class Committer {
 type DropReason = (SessionEvent & { type: "rotation-dropped" })["reason"];
 
 /** Returns whether an earlier save with an unknown outcome has stored the rotation. */
-const isAlreadyStored = (ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): boolean =>
-  currentDigest(ours) !== presented && currentDigest(stored) === currentDigest(ours);
+const isAlreadyStored = ({ record, base }: Rotation, stored: SessionRecord | undefined): boolean =>
+  currentDigest(record) !== currentDigest(base) && currentDigest(stored) === currentDigest(record);
 
 /** Returns the reason why a rotation must not replace the stored record, if there is one. */
-function dropReason(ours: SessionRecord, presented: Digest, stored: SessionRecord | undefined): DropReason | undefined {
+function dropReason(rotation: Rotation, stored: SessionRecord | undefined): DropReason | undefined {
+  const { record, base } = rotation;
   if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
-  if (!isSameAccount(ours.account, stored)) return "account_changed";
-  const isNewer = currentDigest(ours) === presented && stored.obtainedAt > ours.obtainedAt; // a reusable token
+  if (!isSameAccount(record.account, stored)) return "account_changed";
+  const presented = currentDigest(base);
   const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;
-  return (isOurs || isSpentTokenRestored(ours, presented, stored)) && !isNewer ? undefined : "superseded";
+  return (isOurs || isOldCopy(rotation, stored)) && !isReplaced(rotation, stored) ? undefined : "superseded";
 }
 
-/** Returns whether a spent refresh token has overwritten our session, and not one that had already replaced ours. */
-const isSpentTokenRestored = (ours: SessionRecord, presented: Digest, stored: SessionRecord): boolean =>
-  (isOutdated(stored, ours) || stored.spent.includes(currentDigest(stored) ?? "")) && !stored.spent.includes(presented);
+/** Returns whether another exchange or sign-in has replaced the access token of a reusable refresh token. */
+const isReplaced = ({ record, base }: Rotation, stored: SessionRecord): boolean =>
+  currentDigest(record) === currentDigest(base) &&
+  stored.tokens?.accessToken !== base.tokens?.accessToken &&
+  stored.obtainedAt > record.obtainedAt;
+
+/** Returns whether an old copy has overwritten our session, and not one that had already replaced ours. */
+const isOldCopy = ({ record, base }: Rotation, stored: SessionRecord): boolean => {
+  const [presented, current] = [currentDigest(base) ?? "", currentDigest(stored) ?? ""];
+  if (stored.session !== base.session && !isDerived(stored) && !isDerived(base)) return false;
+  return (
+    (isOutdated(stored, { ...base, spent: record.spent }) || stored.spent.includes(current)) &&
+    !stored.spent.includes(presented)
+  );
+};

@@ -1,5 +1,5 @@
 import { ConfigurationError, RefreshFailedError, UnexpiredError } from "../errors.ts";
-import { type Attempt, currentDigest, type Digest, endRecord, isSameAttempt } from "../record/record.ts";
+import { type Attempt, currentDigest, type Digest, endRecord, isSameAttempt, rotationOf } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { DeadReason, TokenSet } from "../types.ts";
@@ -246,14 +246,15 @@ const toConfigurationError = (cause: Error): ConfigurationError => {
   return new ConfigurationError(`${cause.message}. ${hint}`, { cause });
 };
 
-const toRotation = ({ stored, tokens, attempt }: Claim, received: TokenSet, sentAt: number): Rotation => ({
-  presented: attempt.digest,
+const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({
+  base: stored.record,
   record: {
-    schema: 1,
-    account: stored.record.account,
+    ...stored.record,
+    rotation: rotationOf(stored.record) + 1,
     tokens: mergeTokenSets(tokens, received),
     obtainedAt: sentAt,
     renewed: true,
-    spent: stored.record.spent,
+    attempt: undefined,
+    dead: undefined,
   },
 });

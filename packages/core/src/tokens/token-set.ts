@@ -14,9 +14,9 @@ const secret = text.check(isSecret);
 /** RFC 6749 §5.1. Requires only the access token: a received token must not be lost over another invalid parameter. */
 const tokenResponse = z.looseObject({ access_token: text });
 
-/** The schema of a token set, as passed by callers and as stored. */
+/** The schema of a token set, as passed by callers and as stored. A session without an access token has an empty one. */
 export const tokenSetSchema = z.object({
-  accessToken: secret,
+  accessToken: z._default(z.string().check(isSecret), ""),
   refreshToken: z.optional(secret),
   expiresAt: z.optional(z.number().check(z.overwrite(toTime))),
   tokenType: z._default(text, "Bearer"),
@@ -24,6 +24,8 @@ export const tokenSetSchema = z.object({
   idToken: z.optional(z.string().check(isSecret)),
   extra: z._default(z.record(z.string(), z.unknown()), {}),
 });
+
+const tokenSetInput = z.extend(tokenSetSchema, { accessToken: z.optional(secret) });
 
 /**
  * Converts a token endpoint's response to a {@link TokenSet} ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1
@@ -75,17 +77,17 @@ const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
  * @throws TypeError that names the invalid field, never its value
  */
 export function parseTokenSet(tokens: TokenSetInput): TokenSet {
-  const parsed = tokenSetSchema.safeParse(tokens);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const field = issue?.path.join(".") || "the value";
+  const parsed = tokenSetInput.safeParse(tokens);
+  if (!parsed.success || !(parsed.data.accessToken ?? parsed.data.refreshToken)) {
+    const [issue] = parsed.error?.issues ?? [];
+    const field = parsed.success ? "accessToken" : issue?.path.join(".") || "the value";
     throw new TypeError(
       issue?.code === "custom"
         ? `tokens: ${field} is the placeholder "${PLACEHOLDER}", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`
-        : `tokens: ${field} is invalid. A TokenSet needs at least { accessToken: string }.`,
+        : `tokens: ${field} is invalid. A TokenSet needs at least an accessToken or a refreshToken.`,
     );
   }
-  const { accessToken, refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
+  const { accessToken = "", refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
   return hideSecrets({
     accessToken,
     refreshToken,
@@ -141,7 +143,9 @@ export function hideSecrets(tokens: TokenSet): TokenSet {
 
 /** Returns the secrets of the token set, which must not appear in any output. */
 export const secretsOf = (tokens: TokenSet | undefined): string[] =>
-  [tokens?.accessToken, tokens?.refreshToken, tokens?.idToken].filter((secret) => secret !== undefined);
+  [tokens?.accessToken, tokens?.refreshToken, tokens?.idToken].filter(
+    (secret): secret is string => secret !== undefined && secret !== "",
+  );
 
 /** Returns the account of the tokens: `iss` and `sub` of the ID token, or of the access token if it is a JWT. */
 export function accountOf(tokens: TokenSet): string | undefined {

@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { saveSession, saveTombstone } from "../../src/manager/sign-in-out.ts";
+import { type NewSession, saveSession, saveTombstone } from "../../src/manager/sign-in-out.ts";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
@@ -8,13 +8,14 @@ import { attempt } from "../support/interference.ts";
 import { NOW, recordOf, tokens } from "../support/machine.ts";
 
 const digest = (generation: number) => digestOf(canary("refresh", generation));
-const session = (generation: number, account?: string) => ({
+const session = (generation: number, account?: string): NewSession => ({
+  session: `session ${generation}`,
   tokens: tokens({ accessToken: canary("access", generation), refreshToken: canary("refresh", generation) }),
   account,
   obtainedAt: NOW,
 });
 const stored = (generation: number, more: Partial<SessionRecord> = {}): SessionRecord =>
-  recordOf({ ...session(generation), ...more });
+  recordOf({ ...session(generation), session: "stored", ...more });
 
 async function startStore(first?: SessionRecord) {
   const store = memoryStore();
@@ -34,19 +35,32 @@ async function startStore(first?: SessionRecord) {
   return { wrapNextSave, put, record, records, store };
 }
 
+/** Signs in, and returns the record that is then stored. */
+const signIn = async (records: RecordStore, session: NewSession): Promise<SessionRecord> =>
+  (await saveSession(records, session, { onlyIfNew: false })).record;
+
 describe("saveSession", () => {
-  it("replaces the stored record, including its verdict, and marks its refresh token as spent", async () => {
+  it("replaces the stored record, including its verdict, but does not mark its refresh token as spent", async () => {
     const before = stored(1, { dead: { reason: "revoked" }, attempt: attempt(1), renewed: true, spent: [digest(0)] });
     const { record, records } = await startStore(before);
-    const saved = await saveSession(records, session(2, "ada"));
-    expect(saved).toEqual({ schema: 1, ...session(2, "ada"), attempt: undefined, spent: [digest(0), digest(1)] });
+    const saved = await signIn(records, session(2, "ada"));
+    expect(saved).toEqual({
+      schema: 1,
+      ...session(2, "ada"),
+      rotation: 0,
+      spent: [digest(0)],
+      seeds: [digest(2)],
+      attempt: undefined,
+      dead: undefined,
+      renewed: undefined,
+    });
     expect(await record()).toMatchObject(JSON.parse(JSON.stringify(saved)));
     expect((await record())?.dead).toBeUndefined();
   });
 
   it("keeps a claim on the same refresh token, and does not mark it as spent (P1)", async () => {
     const { records } = await startStore(stored(1, { attempt: attempt(1), spent: [digest(1)] }));
-    expect(await saveSession(records, session(1))).toMatchObject({ attempt: { id: "theirs" }, spent: [] });
+    expect(await signIn(records, session(1))).toMatchObject({ attempt: { id: "theirs" }, spent: [] });
   });
 
   it("replaces a session that is saved concurrently", async () => {
@@ -55,7 +69,7 @@ describe("saveSession", () => {
       await put(stored(2, { spent: [digest(1)] }));
       return save();
     });
-    expect((await saveSession(records, session(3))).spent).toEqual([digest(1), digest(2)]);
+    expect((await signIn(records, session(3))).spent).toEqual([digest(1)]);
   });
 
   it("saves the session even if the record is removed concurrently", async () => {
@@ -64,7 +78,7 @@ describe("saveSession", () => {
       await store.remove();
       return save();
     });
-    expect((await saveSession(records, session(2))).spent).toEqual([]);
+    expect((await signIn(records, session(2))).spent).toEqual([]);
     expect((await record())?.tokens?.refreshToken).toBe(canary("refresh", 2));
   });
 
@@ -75,10 +89,10 @@ describe("saveSession", () => {
     const { wrapNextSave, put, record, records } = await startStore(stored(1));
     wrapNextSave(async (save) => {
       await save();
-      await put(stored(3, { account, spent: [digest(1), digest(2)] }));
+      await put(stored(3, { account, spent: [digest(1), digest(2)], seeds: [digest(2)] }));
       throw new Error("timed out");
     });
-    const saved = await saveSession(records, session(2, "ada"));
+    const saved = await signIn(records, session(2, "ada"));
     expect(saved.tokens?.refreshToken).toBe(canary("refresh", generation));
     expect((await record())?.tokens?.refreshToken).toBe(canary("refresh", 3));
   });
@@ -90,7 +104,7 @@ describe("saveSession", () => {
       return save();
     });
     const alone = { ...session(3), tokens: tokens({ accessToken: canary("access", 3), refreshToken: undefined }) };
-    expect(await saveSession(records, alone)).toMatchObject({ tokens: { accessToken: canary("access", 3) } });
+    expect(await signIn(records, alone)).toMatchObject({ tokens: { accessToken: canary("access", 3) } });
   });
 });
 
@@ -103,7 +117,8 @@ describe("saveTombstone", () => {
     const { record: saved, tokens: replaced } = await out(records);
     expect(replaced?.refreshToken).toBe(canary("refresh", 1));
     expect(saved).toMatchObject({ dead: { reason: "signed_out", digest: digest(1) }, obtainedAt: NOW + 5 });
-    expect(await record()).toMatchObject({ dead: { reason: "signed_out" }, obtainedAt: NOW + 5, spent: [digest(1)] });
+    expect(await record()).toMatchObject({ rotation: 1, seeds: [digest(1)] });
+    expect(await record()).toMatchObject({ dead: { reason: "signed_out" }, obtainedAt: NOW + 5, spent: [] });
     expect((await record())?.tokens).toBeUndefined();
     expect((await record())?.attempt).toBeUndefined();
   });

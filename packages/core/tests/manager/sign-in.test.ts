@@ -2,6 +2,7 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
 import { memoryStore, type TokenStore, tokenSetFromResponse } from "../../src/index.ts";
+import { digestOf } from "../../src/record/record.ts";
 import { disk, gate } from "../support/interference.ts";
 import { account, startSession, tokensOf } from "../support/session.ts";
 
@@ -46,12 +47,15 @@ function holdingStore(refused: number) {
 }
 
 describe("signIn", () => {
-  it("replaces the session and remembers the old refresh token as spent", async () => {
+  it("replaces the session, and remembers both refresh tokens, neither as spent", async () => {
     const { record, open, signIn } = startSession();
     await signIn();
     const manager = open();
-    await manager.signIn({ accessToken: canary("access", "b"), refreshToken: canary("refresh", "b") });
-    expect((await record()).spent).toHaveLength(1);
+    expect(await manager.signIn({ accessToken: canary("access", "b"), refreshToken: canary("refresh", "b") })).toBe(
+      true,
+    );
+    expect((await record()).spent).toEqual([]);
+    expect((await record()).seeds).toEqual([canary("refresh", "b"), canary("refresh", 1)].map(digestOf));
     expect(await manager.hasSession()).toBe(true);
   });
 

@@ -1,8 +1,10 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { endRecord, parseRecord, serialiseRecord } from "../../src/record/record.ts";
+import { endRecord, parseRecord, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import { reconcileRecords } from "../../src/session-record.ts";
 import { record, spentOf } from "../support/record.ts";
+
+const tokenOf = (text: string) => parseRecord(text, "here").tokens?.refreshToken;
 
 describe("reconcile", () => {
   const truth = serialiseRecord(record(3, { spent: spentOf(1, 2) }));
@@ -51,6 +53,48 @@ describe("reconcile", () => {
       canary("access", 9),
     );
     expect(parseRecord(reconcileRecords(truth, serialiseRecord(ended(9_000))), "here").dead?.reason).toBe("signed_out");
+  });
+
+  describe("with session IDs", () => {
+    const ours = (generation: number, rotation: number, more: Partial<SessionRecord> = {}) =>
+      serialiseRecord(record(generation, { session: "s", rotation, ...more }));
+
+    it("keeps the stored record over an old copy whose refresh token is in no list any more, whatever the clock says", () => {
+      expect(reconcileRecords(ours(50, 50), ours(3, 3, { obtainedAt: 99_000 }))).toBe(ours(50, 50));
+      const out = serialiseRecord(endRecord(record(3, { session: "s", rotation: 3 }), { reason: "signed_out" }));
+      expect(reconcileRecords(out, ours(3, 3))).toBe(out);
+    });
+
+    it("adopts a record with a higher number, and another session", () => {
+      expect(tokenOf(reconcileRecords(ours(3, 3), ours(9, 4, { obtainedAt: 1 })))).toBe(canary("refresh", 9));
+      expect(tokenOf(reconcileRecords(ours(3, 3), ours(9, 1, { session: "t" })))).toBe(canary("refresh", 9));
+    });
+
+    it("adopts tokens that another program wrote into our record", () => {
+      expect(tokenOf(reconcileRecords(ours(3, 3), ours(9, 3)))).toBe(canary("refresh", 9));
+    });
+
+    it("never reverts another account's session", () => {
+      const stored = ours(3, 3, { account: "ada", spent: spentOf(9) });
+      const found = reconcileRecords(stored, ours(9, 1, { session: "t", account: "bob" }));
+      expect(parseRecord(found, "here")).toMatchObject({ account: "bob", spent: spentOf(9) }); // never presented
+    });
+  });
+
+  it.each<[string, number | undefined, string]>([
+    ["keeps the stored record over one that has expired", 5_000, "3"],
+    ["adopts one that has expired later", 5_002, "9"],
+    ["adopts one that has not expired", 9_000, "9"],
+    ["adopts one of unknown expiry", undefined, "9"],
+  ])("without session IDs %s", (_name, expiresAt, expected) => {
+    const expiring = (generation: number, at: number | undefined) =>
+      serialiseRecord(record(generation, { tokens: { ...record(generation).tokens, expiresAt: at } as never }));
+    const found = reconcileRecords(expiring(3, 5_001), expiring(9, expiresAt), 6_000);
+    expect(tokenOf(found)).toBe(canary("refresh", Number(expected)));
+  });
+
+  it("returns the stored string unchanged if it is not a session, so that loading it fails", () => {
+    expect(reconcileRecords("not json", serialiseRecord(record(3)))).toBe("not json");
   });
 
   it.each(["", "not json", "{}"])("returns %j unchanged, so that loading it fails", (found) => {

@@ -2,6 +2,7 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { createTokenManager, fromKeyValue, memoryStore } from "../../src/index.ts";
 import {
+  addSeed,
   addSpent,
   digestOf,
   endRecord,
@@ -12,11 +13,13 @@ import {
   serialiseRecord,
 } from "../../src/record/record.ts";
 import type { DeadReason } from "../../src/types.ts";
+import { attempt } from "../support/interference.ts";
 import { record, spentOf } from "../support/record.ts";
 
 describe("the stored string", () => {
   it("is plain JSON that contains the whole record", () => {
-    const before = record(1, { account: "https://issuer.example ada", spent: spentOf(0) });
+    const account = "https://issuer.example ada";
+    const before = record(1, { session: "s", rotation: 7, account, spent: spentOf(0), seeds: spentOf(1) });
     expect(parseRecord(serialiseRecord(before), "here")).toEqual(before);
     expect(JSON.parse(serialiseRecord(before))).toMatchObject({
       schema: 1,
@@ -40,7 +43,7 @@ describe("the stored string", () => {
   });
 
   it("contains only the digest of a used refresh token", () => {
-    expect(digestOf("")).toBe("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"); // SHA-256 of nothing, base64url
+    expect(digestOf("")).toBe("47DEQpj8HBSa-_TI"); // SHA-256 of nothing, base64url
     expect(serialiseRecord(endRecord(record(1), { reason: "signed_out" }))).not.toContain("canary");
   });
 
@@ -48,13 +51,15 @@ describe("the stored string", () => {
     ["nothing", "", "does not contain valid JSON"],
     ["half of a record", serialiseRecord(record(1)).slice(0, -5), "does not contain valid JSON"],
     ["a value of another type", "[]", "contains JSON that is not a session"],
-    ["another schema", '{"schema":2,"obtainedAt":0,"spent":[]}', 'see "schema"'],
+    ["another schema", '{"schema":"2","obtainedAt":0,"spent":[]}', 'see "schema"'],
+    ["a later schema", '{"schema":2,"sessions":[]}', "was written by a newer version. It was left unchanged. Update"],
+    ["a requirement", serialiseRecord(record(1)).replace("{", '{"requires":["tags"],'), "written by a newer version"],
     [
       "tokens of another shape",
       '{"schema":1,"obtainedAt":0,"spent":[],"tokens":{"accessToken":5}}',
       'see "tokens.accessToken"',
     ],
-    ["an unknown verdict", '{"schema":1,"obtainedAt":0,"spent":[],"dead":{"reason":"tired"}}', 'see "dead.reason"'],
+    ["a verdict of another shape", '{"schema":1,"obtainedAt":0,"spent":[],"dead":5}', 'see "dead"'],
   ])("is rejected with its location if it contains %s", (_name, value, problem) => {
     const parse = () => parseRecord(value, "/home/ada/session.json");
     expect(parse).toThrow(expect.objectContaining({ code: "STORE_UNREADABLE", location: "/home/ada/session.json" }));
@@ -80,12 +85,77 @@ describe("the stored string", () => {
     expect(parseRecord(serialiseRecord(ended), "here").dead).toEqual({ reason });
   });
 
+  it("reads the reason of a later release as session_expired", () => {
+    const stored = serialiseRecord(record(1, { dead: { reason: "revoked" } })).replace("revoked", "tired");
+    expect(parseRecord(stored, "here").dead?.reason).toBe("session_expired");
+  });
+
+  it("keeps the members that a later release added, at every level", () => {
+    const given = { ...record(1, { attempt: attempt(1) }), later: 1 };
+    const stored = {
+      ...given,
+      attempt: { ...given.attempt, later: 2 },
+      tokens: { ...given.tokens, later: 3 },
+      dead: { reason: "revoked", later: 4 },
+    };
+    const rewritten: unknown = JSON.parse(serialiseRecord(parseRecord(JSON.stringify(stored), "here")));
+    expect(rewritten).toMatchObject({
+      later: 1,
+      attempt: { later: 2 },
+      tokens: { later: 3 },
+      dead: { later: 4 },
+    });
+  });
+
+  it("shortens the digests of an earlier release, which were longer", () => {
+    const long = `${digestOf(canary("refresh", 0))}mW5JCeuQeRkm5NMpJWZG3hSuFU`;
+    const stored = record(1, {
+      spent: [long],
+      attempt: attempt(1, { digest: long }),
+      dead: { reason: "revoked", digest: long },
+    });
+    const digest = digestOf(canary("refresh", 0));
+    expect(parseRecord(serialiseRecord(stored), "here")).toMatchObject({
+      spent: [digest],
+      attempt: { digest },
+      dead: { digest },
+    });
+  });
+
+  it("has an ID of its own for every session of an earlier release", () => {
+    const idOf = (stored: SessionRecord) => parseRecord(serialiseRecord(stored), "here").session;
+    expect(idOf(record(1))).toBe(`~${digestOf(canary("refresh", 1))}`);
+    expect(idOf(record(1))).toBe(idOf(record(1, { obtainedAt: 5 })));
+    expect(idOf(record(2))).not.toBe(idOf(record(1)));
+    const { tokens = { accessToken: "", tokenType: "", extra: {} } } = record(1);
+    expect(idOf(record(1, { tokens: { ...tokens, refreshToken: undefined } }))).toBe(
+      `~${digestOf(canary("access", 1))}`,
+    );
+    expect(idOf(record(1, { session: "mine" }))).toBe("mine");
+    expect(idOf(endRecord(record(1), { reason: "revoked" }))).toBeUndefined();
+  });
+
   it("reads the former reason answer_lost as response_lost", () => {
     const stored = serialiseRecord(record(1, { dead: { reason: "response_lost" } }));
     const former = stored.replace("response_lost", "answer_lost");
     expect(parseRecord(former, "here").dead?.reason).toBe("response_lost");
     const other = serialiseRecord(record(1, { account: "answer_lost" }));
     expect(parseRecord(other, "here").account).toBe("answer_lost");
+  });
+
+  it("knows the first seed of the current session, and the 31 newest others", () => {
+    const seed = (generation: number | string) => digestOf(canary("refresh", generation));
+    const earlier = addSeed(addSeed(undefined, seed("a"), true), seed("b"), true);
+    expect(earlier).toEqual([seed("b"), seed("a")]);
+    expect(addSeed(earlier, undefined)).toBe(earlier);
+    expect(addSeed(earlier, seed("b"))).toEqual(earlier);
+    expect(addSeed(addSeed(earlier, seed("c")), seed("a"))).toEqual([seed("b"), seed("c"), seed("a")]);
+    expect(addSeed(addSeed(earlier, seed("c")), seed("a"), true)).toEqual([seed("a"), seed("c"), seed("b")]);
+    const many = Array.from({ length: 40 }, (_, index) => index).reduce(
+      (all, each) => addSeed(all, seed(each)),
+      earlier,
+    );
+    expect(many).toEqual([seed("b"), ...Array.from({ length: 31 }, (_, index) => seed(index + 9))]);
   });
 
   it("contains the newest 32 digests, but never the current one", () => {
@@ -111,6 +181,16 @@ describe("a stored record", () => {
 
   it.each<[string, SessionRecord | undefined, SessionRecord | undefined]>([
     ["if its refresh token is spent", second({}), known],
+    [
+      "if its rotation number is lower, whatever the clock says",
+      record(0, { session: "s", rotation: 1, obtainedAt: 9_000 }),
+      { ...known, session: "s", rotation: 2 },
+    ],
+    [
+      "if it has a verdict, and its number is lower",
+      endRecord(record(0, { session: "s" }), { reason: "revoked" }),
+      { ...known, session: "s", rotation: 2 },
+    ],
     ["even within the same millisecond", second({ obtainedAt: 3_000 }), known],
     ["even if the session has ended", second({}), endRecord(known, { reason: "signed_out" })],
   ])("is outdated %s", (_name, found, ours) => {
@@ -120,6 +200,13 @@ describe("a stored record", () => {
   it.each<[string, SessionRecord | undefined, SessionRecord | undefined]>([
     ["if it came later, as after a new sign-in", second({ obtainedAt: 3_001 }), known],
     ["if its refresh token is not spent", record(0), known],
+    [
+      "if its rotation number is not lower",
+      record(2, { session: "s", rotation: 3 }),
+      { ...known, session: "s", rotation: 2 },
+    ],
+    ["if it is of another session", record(0, { session: "t" }), { ...known, session: "s", rotation: 2 }],
+    ["if its ID is derived", record(0, { session: "~s" }), { ...known, session: "~s", rotation: 2 }],
     ["if its refresh token is the known one", record(3, { obtainedAt: 1 }), { ...known, spent: spentOf(3) }],
     ["without a refresh token", endRecord(record(2), { reason: "revoked" }), known],
     ["if nothing is stored", undefined, known],

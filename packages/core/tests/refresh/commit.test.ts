@@ -17,7 +17,7 @@ const recordWith = (generation: number | string, more: Partial<SessionRecord> = 
   });
 /** The result of presenting the first refresh token. */
 const rotation = (more: Partial<SessionRecord> = {}, generation: number | string = 2): Rotation => ({
-  presented: digest(1),
+  base: recordWith(1),
   record: recordWith(generation, { obtainedAt: NOW + 10, renewed: true, ...more }),
 });
 
@@ -91,14 +91,16 @@ describe("a rotation", () => {
 
 describe("a rotation that meets another record", () => {
   const reusable = { tokens: tokens({ accessToken: canary("access", 2) }) };
+  const another = { tokens: tokens({ accessToken: canary("access", "n") }) };
   const ended = (about: number) => ({ tokens: undefined, dead: { reason: "revoked" as const, digest: digest(about) } });
 
   it.each<[string, Partial<SessionRecord>, Rotation?]>([
     ["a verdict about the presented token", ended(1)],
     ["a spent token that was put back", { ...recordWith(0), spent: [digest(0)] }],
     ["a token that is spent according to this process", recordWith(0), rotation({ spent: [digest(0)] })],
-    ["an older access token", { obtainedAt: NOW + 9 }, rotation(reusable)],
-    ["an access token of the same time", { obtainedAt: NOW + 10 }, rotation(reusable)],
+    ["an older access token", { ...another, obtainedAt: NOW + 9 }, rotation(reusable)],
+    ["an access token of the same time", { ...another, obtainedAt: NOW + 10 }, rotation(reusable)],
+    ["the same access token, because the clock was put back", { obtainedAt: NOW + 11 }, rotation(reusable)],
     ["a session of an unknown account", {}, rotation({ account: "ada" })],
     ["a later date alone", { obtainedAt: NOW + 99 }],
   ])("replaces %s", async (_name, there, rotated = rotation()) => {
@@ -121,7 +123,10 @@ describe("a rotation that meets another record", () => {
       "a spent token that was put back over a newer session",
       { reason: "superseded", there: recordWith(0, { spent: [digest(0), digest(1)] }) },
     ],
-    ["a newer access token", { reason: "superseded", there: { obtainedAt: NOW + 11 }, rotated: rotation(reusable) }],
+    [
+      "a newer access token",
+      { reason: "superseded", there: { ...another, obtainedAt: NOW + 11 }, rotated: rotation(reusable) },
+    ],
   ])("is dropped for %s", async (_name, { reason, there, rotated = rotation() }) => {
     const revoked: (string | undefined)[] = [];
     const { base, committer, observed, store, announced } = await start(recordWith(1, there), async (set) => {
