@@ -95,11 +95,13 @@ export class StoreError extends UnexpiredError {
   readonly problem: string;
   /** Instructions for fixing the problem, in full sentences. */
   readonly hint: string;
+  /** The version over which `save` replaces the unreadable data; `undefined` if it cannot be replaced. */
+  readonly version: string | undefined;
 
   /** `problem` is a clause about the location ("is a directory"); `hint` is a full sentence ("Move it away."). */
   constructor(
     code: "STORE_UNREADABLE" | "STORE_UNAVAILABLE",
-    details: { location: string; problem: string; hint: string; cause?: unknown },
+    details: { location: string; problem: string; hint: string; version?: string | undefined; cause?: unknown },
   ) {
     super(
       `${details.location} ${details.problem}. ${details.hint}`,
@@ -109,6 +111,7 @@ export class StoreError extends UnexpiredError {
     this.location = details.location;
     this.problem = details.problem;
     this.hint = details.hint;
+    this.version = details.version;
   }
 }
 

@@ -32,6 +32,9 @@ export const generationsOf = (path: string): number[] =>
     .filter((number) => number > 0)
     .sort((a, b) => a - b);
 
+/** Returns the names in the chain's directory, without the file that keeps them out of repositories. */
+export const namesIn = (chain: string): string[] => readdirSync(chain).filter((name) => name !== ".gitignore");
+
 export const textOf = (path: string): string => readFileSync(path, "utf8");
 
 /** Creates a store on a file system with some calls replaced. */
