@@ -40,7 +40,7 @@ const NO_HARD_LINKS: Explanation = [
   `Choose a path on a local file system with hard links. ${DATA_UNCHANGED}`,
 ];
 const NO_ROOM_FOR_FILES: Explanation = [
-  "its file system has no room for another file",
+  "its file system has no room for another file (ENOSPC)",
   `Delete some files, because there may be free space but no free inode (see \`df -i\`), and try again. ${DATA_UNCHANGED}`,
 ];
 

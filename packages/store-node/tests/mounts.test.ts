@@ -2,27 +2,20 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { isMountPoint } from "../src/mounts.ts";
-import { freshDirectory } from "./support.ts";
+import { freshDirectory, isPossible } from "./support.ts";
 
 const NAMESPACE = ["--mount", "--propagation", "private", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"])];
 
 const unshare = (...command: string[]): string =>
   execFileSync("unshare", [...NAMESPACE, ...command], { encoding: "utf8" });
 
-const isPossible = (): boolean => {
-  try {
-    unshare("mount", "-t", "tmpfs", "tmpfs", freshDirectory());
-    return true;
-  } catch {
-    return false;
-  }
-};
+const canMount = () => isPossible(() => unshare("mount", "-t", "tmpfs", "tmpfs", freshDirectory()));
 
 /** Runs a scenario of `fixtures/mounts.ts` with mounts that only it sees. */
 const run = (scenario: string): unknown =>
   JSON.parse(unshare(process.execPath, join(import.meta.dirname, "fixtures", "mounts.ts"), scenario, freshDirectory()));
 
-beforeEach(({ skip }) => skip(!isPossible(), "not applicable: cannot create a mount namespace"));
+beforeEach(({ skip }) => skip(!canMount(), "not applicable: cannot create a mount namespace"));
 
 const REFUSED = {
   code: "STORE_UNAVAILABLE",
