@@ -95,8 +95,8 @@ export class StoreError extends UnexpiredError {
   readonly problem: string;
   /** Instructions for fixing the problem, in full sentences. */
   readonly hint: string;
-  /** The version over which `save` replaces the unreadable data; `undefined` if it cannot be replaced. */
-  readonly version: string | undefined;
+  /** The version over which a store's `save` replaces unreadable data, if it can. */
+  readonly version?: string;
 
   /** `problem` is a clause about the location ("is a directory"); `hint` is a full sentence ("Move it away."). */
   constructor(
@@ -111,7 +111,7 @@ export class StoreError extends UnexpiredError {
     this.location = details.location;
     this.problem = details.problem;
     this.hint = details.hint;
-    this.version = details.version;
+    if (details.version !== undefined) this.version = details.version;
   }
 }
 

@@ -170,10 +170,9 @@ class FileStore implements TokenStore {
     const chain = new Chain(this.#fs, paths.chain);
     const before = await this.#readCurrent(paths);
     this.#assertVersion(before, expected);
+    const parentStamp = await this.#fs.stat(paths.parent);
     const draft = await chain.draft(value, before);
     if (!draft) throw new StoreConflictError(this.#path);
-    // After the draft, because the first write copies a directory from a lower layer of overlayfs.
-    const parentStamp = await this.#fs.stat(paths.parent);
     // If the disk is too full for this copy, the draft, which did fit, is still published.
     const staged = await stageSessionFile(this.#fs, paths, value).catch(() => undefined);
     try {

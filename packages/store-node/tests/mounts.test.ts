@@ -40,6 +40,11 @@ describe("a session file that is itself a mount point", () => {
     expect(run(scenario)).toEqual({ first: "1", seen: "2", conflict, last: true });
   });
 
+  it("does not get the session written into it if other users can read it", ({ skip }) => {
+    skip(process.getuid?.() !== 0, "not applicable: only root can become another user");
+    expect(run("readable file")).toEqual({ value: "2", file: "1" });
+  });
+
   it("is told from an ordinary file", async () => {
     expect(await isMountPoint(import.meta.filename)).toBe(false);
     expect(await isMountPoint("/no such file")).toBe(false);

@@ -99,8 +99,9 @@ describe("what another user created", () => {
     lchownSync(join(shared, "link"), OTHER, OTHER);
     const store = fileStore({ path: join(shared, "link", "session.json") });
     await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: join(shared, "link") });
-    chownSync(shared, OTHER, OTHER);
-    expect((await store.load())?.value).toBe("precious");
+    for (const each of [shared, own, join(own, "session.json")]) chownSync(each, each === shared ? OTHER : USER, USER);
+    const { loaded } = await as(USER, join(shared, "link", "session.json"));
+    expect(loaded).toMatchObject({ value: "precious" });
   });
 
   it("is not followed even if it is ours: a link at the chain's path", async () => {

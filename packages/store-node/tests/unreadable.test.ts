@@ -25,6 +25,8 @@ describe("a session file without a session, over a healthy chain", () => {
     const error = await failure(store.load());
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path, version: own });
     expect(error.hint).toContain(`The last session is still in ${chainOf(path)}. Delete the file to continue with it`);
+    await expect(store.save("late", "1-another")).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+    expect(await failure(store.load())).toMatchObject({ version: own });
     const version = await store.save(record("R2", 2000), error.version);
     expect(await fileStore({ path }).load()).toEqual({ value: record("R2", 2000), version });
     expect(textOf(path)).toBe(record("R2", 2000));
