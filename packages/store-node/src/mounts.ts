@@ -5,12 +5,18 @@ import { readFile, stat } from "node:fs/promises";
  * directory around it is another one on the other side of the mount.
  */
 export async function isMountPoint(path: string): Promise<boolean> {
-  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => ""); // Linux only
-  const isListed = mounts.split("\n").some((line) => unescapeMount(line.split(" ")[4] ?? "") === path);
-  // The file was replaced on the other side, and here its former content is still mounted.
-  return isListed || (await stat(path).catch(() => undefined))?.nlink === 0;
+  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => undefined); // only on Linux
+  if (mounts === undefined) return isUnlinked(path);
+  return mounts.split("\n").some((line) => unescapeMount(line.split(" ")[4] ?? "") === path);
 }
 
 /** The table has spaces, tabs, line feeds and backslashes in octal. */
 const unescapeMount = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_match, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+
+/** Whether the file at `path` has no name any more, because it was replaced on the other side of a mount. */
+async function isUnlinked(path: string): Promise<boolean> {
+  // Twice, because a file that is being replaced on this side has no name for a moment.
+  const [first, second] = [await stat(path).catch(() => undefined), await stat(path).catch(() => undefined)];
+  return first?.nlink === 0 && second?.nlink === 0 && first.ino === second.ino;
+}
