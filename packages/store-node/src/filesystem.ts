@@ -128,9 +128,9 @@ async function create(path: string, text: string, { durable }: { readonly durabl
 async function overwrite(path: string, text: string): Promise<Stamp> {
   const file = await fs.open(path, "r+");
   try {
+    await assertTrustedFile(path, (await file.stat()).uid);
     await file.chmod(FILE_MODE).catch(() => undefined); // a mounted file may belong to another user
-    const { mode, uid } = await file.stat();
-    await assertTrustedFile(path, uid);
+    const { mode } = await file.stat();
     if (process.platform !== "win32" && (mode & 0o077) !== 0) throw errnoError("EACCES"); // others can read it
     await file.truncate(0);
     await file.writeFile(text);
