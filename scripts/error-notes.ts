@@ -29,14 +29,14 @@ export const codes = {
   STORE_UNREADABLE: {
     error: "StoreError",
     cause:
-      "Something is stored, but it cannot be read or is not a session: text that is not JSON, a damaged generation, a directory, a file without read permission, a locked keychain. It is never treated as signed out, and never overwritten.",
+      "Something is stored, but it cannot be read or is not a session: text that is not a session, a damaged generation, a directory, a file of another user or without read permission, a locked keychain. It is never treated as signed out. It is overwritten only if the error has a `version`, by a save over that version: then it is a copy, and the session itself is intact.",
     remedy:
       "Follow `hint`, which is about `location`. As a last resort, move the stored data away and have the user sign in again.",
   },
   STORE_UNAVAILABLE: {
     error: "StoreError",
     cause:
-      "The store cannot be reached or written: a full disk, a read-only file system, a directory that was replaced, a machine without a keychain, a time-out.",
+      "The store cannot be reached or written: a full disk, a read-only file system, a session file that is mounted by itself, a directory that was replaced, a machine without a keychain, a time-out.",
     remedy:
       "Follow `hint`, which is about `location`, and retry. If the store refuses tokens that were just received, the manager uses them from memory and saves them later; the events `save-failed` and `save-recovered` report that.",
   },

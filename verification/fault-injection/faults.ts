@@ -5,6 +5,8 @@ import { basename, dirname, join } from "node:path";
 /** A fault that a process inflicts on itself or on the files, before its next instruction. */
 type Fault = (sessionPath: string) => void;
 
+/** A number that a save could not count up from. */
+export const ODD_NUMBER = "999999999999999";
 const GARBAGE = "\u0000\u0001 not a session {";
 
 /** The chain of generations beside a session file. */
@@ -43,6 +45,10 @@ function removeAtomically(directory: string, sessionPath: string): void {
   rmSync(elsewhere, { recursive: true });
 }
 
+/** Adds a generation with a number that no generation can have. */
+const addOddNumber = (path: string): void =>
+  writeFileSync(join(chainOf(path), ODD_NUMBER), readFileSync(headOf(path)), { mode: 0o600 });
+
 /** All faults by name. */
 export const FAULTS: Readonly<Record<string, Fault>> = {
   kill: signal("SIGKILL"),
@@ -57,6 +63,11 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "forbid-directory": (path) => chmodSync(dirname(path), 0o000),
   "forbid-reading": (path) => chmodSync(headOf(path), 0o000),
   "corrupt-file": (path) => writeFileSync(path, GARBAGE),
+  "convert-file": (path) => writeFileSync(path, Buffer.from(`\uFEFF${readFileSync(path, "utf8")}`, "utf16le")),
+  "mark-file": (path) => writeFileSync(path, `\uFEFF${readFileSync(path, "utf8")}`),
+  "blank-file": (path) => writeFileSync(path, "\n"),
+  "enlarge-file": (path) => truncateSync(path, 629_145_600),
+  "add-odd-number": addOddNumber,
   "truncate-file": (path) => truncateSync(path, 0),
   "tear-file": (path) => truncateSync(path, Math.floor(readFileSync(path).length / 2)),
   "corrupt-head": (path) => writeFileSync(headOf(path), GARBAGE),

@@ -63,7 +63,7 @@ function leftOverViolations({ point, scene }: Facts): string[] {
   const names = listed(chainOf(scene.sessionPath));
   const temporary = names.filter((name) => /^(draft|projection)-/.test(name));
   const generations = names.filter((name) => /^\d+$/.test(name));
-  const strange = names.filter((name) => !/^((draft|projection)-[0-9a-f]+|\d+|lock)$/.test(name));
+  const strange = names.filter((name) => !/^((draft|projection)-[0-9a-f]+|\d+|lock|\.gitignore)$/.test(name));
   const kills = [point.fault, point.second?.fault].filter((fault) => fault === "kill").length;
   const beside = listed(scene.root, "home").filter((name) => !/^\.?session\.json/.test(name) && name !== "filler");
   return [

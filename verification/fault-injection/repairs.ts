@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { chainOf, headOf } from "./faults.ts";
+import { chainOf, headOf, ODD_NUMBER } from "./faults.ts";
 
 /** Repairs the damage of a fault, as a person who reads the error would. */
 type RepairFunction = (sessionPath: string, victim: number) => void;
@@ -14,6 +14,7 @@ export const REPAIRS = {
     chmodSync(headOf(path), 0o600);
   },
   "remove-file": (path) => rmSync(path, { force: true }),
+  "remove-number": (path) => rmSync(join(chainOf(path), ODD_NUMBER)),
   "put-away": (path) => {
     for (const each of [path, chainOf(path)]) renameSync(each, `${each}.damaged`);
   },

@@ -47,9 +47,20 @@ const PERMISSIONS = [
 
 const startsOver = { ...unreadable, next: NO_SESSION, repair: "put-away" } as const;
 
+/** The commit replaces a session file without a session; who looks before that reports it. */
+const replaced = { victim: OK, others: [...OK, ...UNREADABLE] };
+
 const CORRUPTION = [
   ...points("files", "corrupt-file", { ...unreadable, repair: "remove-file" })("look/after-load"),
-  ...points("files", "corrupt-file", { ...unreadable, victim: OK, repair: "remove-file" })("exchange/before-send"),
+  ...points("files", "corrupt-file", { ...unreadable, repair: "remove-file", ...replaced })("exchange/before-send"),
+  ...points("files", "convert-file", { ...unreadable, repair: "remove-file" })("look/after-load"),
+  ...points("files", "convert-file", { ...unreadable, repair: "remove-file", ...replaced })("exchange/before-send"),
+  ...points("files", "enlarge-file", { ...unreadable, repair: "remove-file" })("look/after-load"),
+  ...points("files", "enlarge-file", { ...unreadable, victim: OK, repair: "remove-file" })("exchange/before-send"),
+  ...points("files", "add-odd-number", { ...unreadable, repair: "remove-number" })("look/after-load"),
+  ...points("files", "add-odd-number", { ...unreadable, victim: OK, repair: "remove-number" })("exchange/before-send"),
+  ...points("files", "mark-file", fine)("look/after-load", "exchange/before-send", "commit/before-link"),
+  ...points("files", "blank-file", fine)("claim/after-save", "commit/before-link"),
   ...points("files", "corrupt-file", fine)("commit/before-rename"),
   ...points("files", "truncate-file", fine)("claim/after-save", "commit/before-link"),
   ...points("files", "tear-file", fine)("claim/after-save", "commit/before-link"),

@@ -21,4 +21,6 @@ export const fileSystemOver = (disk: Disk, perform: Perform): FileSystem => ({
   makeDirectory: (path) => perform("makeDirectory", path, () => disk.makeDirectory(path)),
   syncDirectory: (path) => perform("syncDirectory", path, () => disk.sync(path)),
   resolve: async (path) => path,
+  assertTrusted: async () => {},
+  isMountPoint: async () => false,
 });

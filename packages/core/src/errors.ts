@@ -96,11 +96,13 @@ export class StoreError extends UnexpiredError {
   readonly problem: string;
   /** Instructions for fixing the problem, in full sentences. */
   readonly hint: string;
+  /** The version over which a store's `save` replaces unreadable data, if it can. */
+  readonly version?: string;
 
   /** `problem` is a clause about the location ("is a directory"); `hint` is a full sentence ("Move it away."). */
   constructor(
     code: "STORE_UNREADABLE" | "STORE_UNAVAILABLE",
-    details: { location: string; problem: string; hint: string; cause?: unknown },
+    details: { location: string; problem: string; hint: string; version?: string | undefined; cause?: unknown },
   ) {
     super(
       `${details.location} ${details.problem}. ${details.hint}`,
@@ -110,6 +112,7 @@ export class StoreError extends UnexpiredError {
     this.location = details.location;
     this.problem = details.problem;
     this.hint = details.hint;
+    if (details.version !== undefined) this.version = details.version;
   }
 }
 

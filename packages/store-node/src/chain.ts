@@ -21,8 +21,10 @@ export {
 export { directoryLock, type Lock } from "./lock.ts";
 export {
   pathsOf,
+  resolvePaths,
   type SessionPaths,
   sessionFilePath,
+  stateDirectoryPath,
   stateFilePath,
 } from "./paths.ts";
 export { currentProcess, type ProcessIdentity } from "./process-identity.ts";

@@ -1,10 +1,17 @@
+import { join } from "node:path";
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import { reconcileRecords } from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
 import { directoryLock, type Lock } from "./lock.ts";
-import { type FileStoreOptions, pathsOf, type SessionPaths, sessionFilePath } from "./paths.ts";
+import {
+  type FileStoreOptions,
+  resolvePaths,
+  type SessionPaths,
+  sessionFilePath,
+  stateDirectoryPath,
+} from "./paths.ts";
 import { currentProcess, type ProcessIdentity } from "./process-identity.ts";
 import { installSessionFile, type Reconcile, type StagedFile, stageSessionFile } from "./session-file.ts";
 import { type Snapshot, SnapshotReader } from "./snapshot.ts";
@@ -15,6 +22,7 @@ export interface FileStoreDeps {
   readonly fs: FileSystem;
   readonly lock: Lock;
   readonly reconcile: Reconcile;
+  readonly stateDirectory?: string | undefined;
 }
 
 const MAX_REPAIRS = 4;
@@ -26,17 +34,19 @@ const MAX_REPAIRS = 4;
  * file is a copy: it is repaired from the chain, and a newer session that another program writes to it is adopted. A
  * resolved `save` survives a power failure. While nothing changes, `load` costs three `stat` calls.
  *
- * `load`, `save` and `remove` throw `StoreError`: `STORE_UNREADABLE` if the stored data cannot be read or is damaged;
- * `STORE_UNAVAILABLE` if the files cannot be reached or written, or if a session that this store has seen disappeared
- * together with its directory.
+ * `load`, `save` and `remove` throw `StoreError`: `STORE_UNREADABLE` if the stored data cannot be read, is damaged, or
+ * belongs to another user; `STORE_UNAVAILABLE` if the files cannot be reached or written, or if a session that this
+ * store has seen disappeared together with its directory. If the session file holds no session but the chain does, the
+ * error of `load` has the `version` over which `save` replaces that file.
  *
- * @throws TypeError if the options do not contain exactly one of `path` and `appName`, or if it is invalid
+ * @throws TypeError if the options do not contain exactly one of `path` and `appName`, or if a path is invalid
  */
 export function fileStore(options: FileStoreOptions): TokenStore {
   return openFileStore(sessionFilePath(options), {
     fs: nodeFileSystem,
     lock: directoryLock,
     reconcile: reconcileRecords,
+    stateDirectory: stateDirectoryPath(options),
   });
 }
 
@@ -50,6 +60,7 @@ class FileStore implements TokenStore {
   readonly #path: string;
   readonly #fs: FileSystem;
   readonly #lock: Lock;
+  readonly #stateDirectory: string | undefined;
   readonly #reader: SnapshotReader;
   /** The last snapshot. Its stamps are checked before each use. */
   #cached: Snapshot | undefined;
@@ -60,10 +71,11 @@ class FileStore implements TokenStore {
   /** Stamp of the session file's directory, from when it last held a session. */
   #parentStamp: Stamp | undefined;
 
-  constructor(path: string, { fs, lock, reconcile }: FileStoreDeps) {
+  constructor(path: string, { fs, lock, reconcile, stateDirectory }: FileStoreDeps) {
     this.#path = path;
     this.#fs = fs;
     this.#lock = lock;
+    this.#stateDirectory = stateDirectory;
     const holder = currentProcess();
     if (holder) this.holder = holder;
     this.#reader = new SnapshotReader(fs, reconcile);
@@ -74,7 +86,7 @@ class FileStore implements TokenStore {
   }
 
   watch(onChange: () => void): () => void {
-    return watchPath(this.#path, onChange);
+    return watchPath(this.#path, onChange, this.#stateDirectory);
   }
 
   load(): Promise<StoredValue | undefined> {
@@ -86,6 +98,7 @@ class FileStore implements TokenStore {
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
       const snapshot = await this.#repairUnlessBusy(await this.#reader.read(paths));
       await this.#checkParent(snapshot, parentStamp);
+      if (snapshot.unreadable) throw this.#unreadableError(snapshot);
       if (!snapshot.stale && snapshot.stored) this.#cached = snapshot;
       return snapshot.stored;
     });
@@ -94,6 +107,7 @@ class FileStore implements TokenStore {
   save(value: string, expected: string | undefined): Promise<string> {
     return withStoreErrors(this.#path, "saved", async () => {
       const paths = await this.#resolvePaths();
+      if (!paths.isChainShared && (await this.#fs.isMountPoint(paths.file))) throw this.#mountedError();
       const assertCurrent = async () => this.#assertVersion(await this.#readCurrent(paths), expected);
       await assertCurrent(); // a save that has lost need not wait for the lock
       await this.#ensureChain(paths, expected);
@@ -131,13 +145,25 @@ class FileStore implements TokenStore {
   }
 
   async #resolvePaths(): Promise<SessionPaths> {
-    return pathsOf(await this.#fs.resolve(this.#path));
+    return resolvePaths(this.#fs, this.#path, this.#stateDirectory);
   }
 
   async #ensureChain(paths: SessionPaths, expected: string | undefined): Promise<void> {
     // An expected generation implies that the chain exists: no need to check for it and sync it on every save.
     if (expected !== undefined && !isAdoptedVersion(expected)) return;
+    await this.#fs.stat(paths.removed); // fails now, instead of in `remove`, if its name is too long
     await makeDurableDirectory(this.#fs, paths.chain);
+    await this.#ignoreInGit(paths.chain);
+  }
+
+  /** Keeps the session out of repositories and of npm packages, before the first generation is written. */
+  async #ignoreInGit(chain: string): Promise<void> {
+    const ignoreFile = join(chain, ".gitignore");
+    if ((await this.#fs.stat(ignoreFile))?.size) return;
+    await this.#fs.unlink(ignoreFile); // an empty one was left by a process that died
+    await this.#fs.create(ignoreFile, "*\n", { durable: true }).catch((error: unknown) => {
+      if (!["EEXIST", "ENOENT"].includes(codeOf(error) ?? "")) throw error;
+    });
   }
 
   async #replace(paths: SessionPaths, value: string, expected: string | undefined): Promise<string> {
@@ -170,7 +196,7 @@ class FileStore implements TokenStore {
     if (cached?.paths.file === paths.file && (await this.#reader.isCurrent(cached))) return cached;
     const snapshot = await withStoreErrors(this.#path, "read", () => this.#reader.read(paths));
     // The absence of a session is not cached: only a load tells whether the session ended or its directory is missing.
-    this.#cached = snapshot.stale || !snapshot.stored ? undefined : snapshot;
+    this.#cached = snapshot.stale || snapshot.unreadable || !snapshot.stored ? undefined : snapshot;
     return snapshot;
   }
 
@@ -192,11 +218,12 @@ class FileStore implements TokenStore {
       foreignDigest: undefined,
       stale: false,
       torn: false,
+      unreadable: false,
     };
     // Another process may have published a newer generation and written the session file before we did.
     const isLast = fileStamp !== undefined && (await this.#reader.isCurrent(after));
     const latest = isLast ? after : await this.#repair(await this.#reader.read(paths));
-    this.#cached = latest.stored && latest; // the absence of a session is not cached, as in #readCurrent
+    this.#cached = latest.unreadable || !latest.stored ? undefined : latest; // as in #readCurrent
     await new Chain(this.#fs, paths.chain).collect(draft);
     if (draft.number === 1) await this.#fs.removeDirectory(paths.removed);
   }
@@ -254,6 +281,24 @@ class FileStore implements TokenStore {
       location: this.#path,
       problem: `is missing: its directory ${parent ? "was replaced" : "no longer exists"}`,
       hint: "Restore the directory, or restart the program to begin without a session.",
+    });
+  }
+
+  /** The chain is intact, but another program may have rotated its refresh token and spoiled the file while saving. */
+  #unreadableError({ paths, stored }: Snapshot): StoreError {
+    return new StoreError("STORE_UNREADABLE", {
+      location: this.#path,
+      problem: "does not contain a session",
+      hint: `The last session is still in ${paths.chain}. Delete the file to continue with it, or sign in again; that replaces the file.`,
+      version: stored?.version,
+    });
+  }
+
+  #mountedError(): StoreError {
+    return new StoreError("STORE_UNAVAILABLE", {
+      location: this.#path,
+      problem: "is mounted as a single file, so its other side would not see what is saved here",
+      hint: 'Mount its directory instead, or give all sides the same "stateDirectory" on a mount that they share.',
     });
   }
 

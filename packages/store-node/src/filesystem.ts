@@ -1,7 +1,9 @@
 import { type BigIntStats, constants } from "node:fs";
 import * as fs from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, parse, sep } from "node:path";
 import { codeOf, errnoError, ignoreNotFound } from "./fs-errors.ts";
+import { isMountPoint } from "./mounts.ts";
+import { assertTrustedDirectory, isTrustedOwner, keepDirectoryOwner, keepOwner, untrustedError } from "./ownership.ts";
 import { isPermitted } from "./permissions.ts";
 
 /** Identifies a file and its content without reading it. */
@@ -17,13 +19,22 @@ export interface Stamp {
 export interface FileSystem {
   /** Lists the names in a directory. */
   list(directory: string): Promise<readonly string[]>;
-  /** Reads a file's text, with its stamp from before the read. Never blocks on a pipe. */
+  /**
+   * Reads a file's text, with its stamp from before the read. Never blocks on a pipe. Fails if another user may have
+   * planted the file, and with `ETOOLARGE` if it is larger than {@link MAX_BYTES}.
+   */
   read(path: string): Promise<{ readonly text: string; readonly stamp: Stamp }>;
   /** Returns `undefined` if nothing exists at `path`. */
   stat(path: string): Promise<Stamp | undefined>;
-  /** Creates a file that only its owner can read, from the first moment. Fails with `EEXIST` if it exists. */
+  /**
+   * Creates a file that only its owner can read, from the first moment. Fails with `EEXIST` if it exists. What root
+   * creates belongs to the owner of the directory.
+   */
   create(path: string, text: string, options: { readonly durable: boolean }): Promise<Stamp>;
-  /** Overwrites an existing file in place, never creates one. A crash can leave it torn. */
+  /**
+   * Overwrites an existing file in place, never creates one. A crash can leave it torn. Fails if other users can read
+   * the file.
+   */
   overwrite(path: string, text: string): Promise<Stamp>;
   link(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -35,8 +46,15 @@ export interface FileSystem {
   makeDirectory(path: string): Promise<string | undefined>;
   /** Makes the names in a directory durable, if the system supports it. */
   syncDirectory(path: string): Promise<void>;
-  /** Resolves all symbolic links in a path, even if nothing exists at its end yet. */
+  /**
+   * Resolves all symbolic links in a path, even if nothing exists at its end yet. Fails if another user may have planted
+   * one of them.
+   */
   resolve(path: string): Promise<string>;
+  /** Rejects if an existing directory is a symbolic link, or if another user may have planted it. */
+  assertTrusted(directory: string): Promise<void>;
+  /** Whether a file is a mount point by itself. */
+  isMountPoint(path: string): Promise<boolean>;
 }
 
 /**
@@ -56,6 +74,8 @@ export async function makeDurableDirectory(fs: FileSystem, path: string): Promis
 export const sameContent = (a: Stamp | undefined, b: Stamp | undefined): boolean =>
   a?.fileId === b?.fileId && a?.modified === b?.modified && a?.size === b?.size;
 
+/** The size of the largest file that is read or written. */
+export const MAX_BYTES = 1_048_576;
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const MAX_LINKS = 40; // the limit of Linux
@@ -72,10 +92,17 @@ async function read(path: string): Promise<{ text: string; stamp: Stamp }> {
   try {
     const stats = await file.stat({ bigint: true });
     if (!stats.isFile()) throw errnoError(stats.isDirectory() ? "EISDIR" : "ENOTFILE");
+    if (stats.size > MAX_BYTES) throw errnoError("ETOOLARGE");
+    await assertTrustedFile(path, Number(stats.uid));
     return { text: await file.readFile("utf8"), stamp: stampOf(stats) };
   } finally {
     await file.close();
   }
+}
+
+/** A mounted file may belong to anyone: only root can have mounted it. */
+async function assertTrustedFile(path: string, owner: number): Promise<void> {
+  if (!(await isTrustedOwner(path, owner)) && !(await isMountPoint(path))) throw untrustedError(path, owner);
 }
 
 async function stat(path: string): Promise<Stamp | undefined> {
@@ -87,6 +114,7 @@ async function stat(path: string): Promise<Stamp | undefined> {
 async function create(path: string, text: string, { durable }: { readonly durable: boolean }): Promise<Stamp> {
   const file = await fs.open(path, "wx", FILE_MODE);
   try {
+    await keepOwner(file, dirname(path));
     await file.writeFile(text);
     if (durable) await file.sync();
     return stampOf(await file.stat({ bigint: true }));
@@ -101,7 +129,10 @@ async function create(path: string, text: string, { durable }: { readonly durabl
 async function overwrite(path: string, text: string): Promise<Stamp> {
   const file = await fs.open(path, "r+");
   try {
+    await assertTrustedFile(path, (await file.stat()).uid);
     await file.chmod(FILE_MODE).catch(() => undefined); // a mounted file may belong to another user
+    const { mode } = await file.stat();
+    if (process.platform !== "win32" && (mode & 0o077) !== 0) throw errnoError("EACCES"); // others can read it
     await file.truncate(0);
     await file.writeFile(text);
     await file.sync();
@@ -123,30 +154,44 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function realDirectory(path: string): Promise<string> {
-  if (!isPermitted("read", path)) return path;
-  try {
-    return await fs.realpath(path);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
-    return join(await realDirectory(dirname(path)), basename(path));
-  }
-}
-
 async function resolveLinks(path: string): Promise<string> {
-  let current = path;
-  for (let links = 0; links < MAX_LINKS; links++) {
-    const directory = await realDirectory(dirname(current));
-    const resolved = join(directory, basename(current));
-    const target = await fs.readlink(resolved).catch((error: unknown) => {
-      // EINVAL: not a link. Any other failure occurs again when the file itself is used.
-      if (codeOf(error) !== undefined) return undefined;
-      throw error;
-    });
-    if (target === undefined) return resolved;
-    current = resolve(directory, target);
+  let resolved = parse(path).root;
+  let rest = namesIn(path);
+  for (let links = 0; links < MAX_LINKS; ) {
+    const [name, ...below] = rest;
+    if (name === undefined) return resolved;
+    const next = join(resolved, name);
+    const target = await linkTarget(next, below.length === 0);
+    if (target === undefined) resolved = next;
+    else {
+      links++;
+      if (isAbsolute(target)) resolved = parse(target).root;
+    }
+    rest = [...(target === undefined ? [] : namesIn(target)), ...below];
   }
   throw errnoError("ELOOP");
+}
+
+const namesIn = (path: string): string[] =>
+  path
+    .slice(parse(path).root.length)
+    .split(sep)
+    .filter((name) => name !== "");
+
+/** Returns the target of a link that may be followed, or `undefined` if there is no link. */
+async function linkTarget(path: string, isLast: boolean): Promise<string | undefined> {
+  if (!isPermitted("read", path)) return undefined; // a parent of the directory that the program may use
+  const target = await fs.readlink(path).catch((error: unknown) => {
+    // EINVAL: not a link. Any other failure occurs again when the file itself is used.
+    if (codeOf(error) !== undefined) return undefined;
+    throw error;
+  });
+  if (target === undefined) return undefined;
+  const { uid } = await fs.lstat(path);
+  const isTrusted = (await isTrustedOwner(path, uid)) || (!isLast && uid === (await fs.stat(dirname(path))).uid);
+  if (!isTrusted) throw untrustedError(path, uid);
+  // A link to a missing directory is reported when the directory is created.
+  return isLast || (await stat(path)) ? target : undefined;
 }
 
 /** The file system of the machine, through Node's `fs`. */
@@ -160,7 +205,13 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => fs.rename(from, to),
   unlink: (path) => ignoreNotFound(fs.unlink(path)),
   removeDirectory: (path) => fs.rm(path, { recursive: true, force: true }),
-  makeDirectory: (path) => fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE }),
+  async makeDirectory(path) {
+    const created = await fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    if (created !== undefined) await keepDirectoryOwner(created, path);
+    return created;
+  },
   syncDirectory,
   resolve: resolveLinks,
+  assertTrusted: async (directory) => ignoreNotFound(assertTrustedDirectory(directory)),
+  isMountPoint,
 };

@@ -1,4 +1,5 @@
 import { StoreError, UnexpiredError } from "@unexpired/core";
+import { ownerAdvice } from "./ownership.ts";
 
 /** Returns Node's error code, or `undefined` if `error` has none. */
 export const codeOf = (error: unknown): string | undefined => {
@@ -21,36 +22,66 @@ export async function ignoreNotFound<T>(task: Promise<T>): Promise<T | undefined
 
 const DATA_UNCHANGED = "The stored data is unchanged.";
 
-const READ_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
+type Action = "read" | "saved" | "removed";
+type Explanation = readonly [problem: string, hint: string];
+
+const READ_ERRORS: Record<string, Explanation> = {
   EISDIR: ["is a directory, not a file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   ENOTFILE: ["is not a regular file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
+  ETOOLARGE: ["is larger than 1 MiB, so it is not a session", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   EACCES: ["is not readable (EACCES)", `Grant this user read access, or choose another path. ${DATA_UNCHANGED}`],
-  EPERM: ["is not readable (EPERM)", `Grant this user read access, or choose another path. ${DATA_UNCHANGED}`],
+  EPERM: [
+    "is not readable: the system does not permit it (EPERM)",
+    `Allow this process to read it, for example in the settings of its sandbox. ${DATA_UNCHANGED}`,
+  ],
   ELOOP: ["is a circular symbolic link (ELOOP)", "Replace it with a link to a file."],
 };
 
-const NO_HARD_LINKS = [
-  "cannot be saved: its file system does not support hard links, or this user may not create them",
+const NO_HARD_LINKS: Explanation = [
+  "its file system does not support hard links, or this process may not create them",
   `Choose a path on a local file system with hard links. ${DATA_UNCHANGED}`,
-] as const;
+];
+const NO_ROOM_FOR_FILES: Explanation = [
+  "its file system has no room for another file (ENOSPC)",
+  `Delete some files, because there may be free space but no free inode (see \`df -i\`), and try again. ${DATA_UNCHANGED}`,
+];
 
-const WRITE_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
-  ENOSPC: ["cannot be saved: the disk is full (ENOSPC)", `Free some space and try again. ${DATA_UNCHANGED}`],
-  EDQUOT: ["cannot be saved: the disk quota is used up (EDQUOT)", `Free some space and try again. ${DATA_UNCHANGED}`],
-  EROFS: ["cannot be saved: the file system is read-only (EROFS)", `Choose a writable path. ${DATA_UNCHANGED}`],
+/** Explanations by error code and, if the call matters, by the system call that failed. Each completes "cannot be …:". */
+const WRITE_ERRORS: Record<string, Explanation> = {
+  ENOSPC: ["the disk is full (ENOSPC)", `Free some space and try again. ${DATA_UNCHANGED}`],
+  "ENOSPC open": NO_ROOM_FOR_FILES,
+  "ENOSPC mkdir": NO_ROOM_FOR_FILES,
+  "ENOSPC link": NO_ROOM_FOR_FILES,
+  EDQUOT: [
+    "the disk quota is used up (EDQUOT)",
+    `Free some space, or delete some files, and try again. ${DATA_UNCHANGED}`,
+  ],
+  EROFS: ["the file system is read-only (EROFS)", `Choose a writable path. ${DATA_UNCHANGED}`],
+  ETOOLARGE: ["it is larger than 1 MiB", `Store less with the session. ${DATA_UNCHANGED}`],
   EACCES: [
-    "cannot be saved: its directory is not writable (EACCES)",
+    "its directory is not writable (EACCES)",
     `Grant this user write access, or choose another path. ${DATA_UNCHANGED}`,
   ],
-  EPERM: NO_HARD_LINKS,
+  "EACCES link": NO_HARD_LINKS,
+  EPERM: [
+    "the system does not permit it (EPERM)",
+    `Allow this process to write there, for example in the settings of its sandbox, or choose another path. ${DATA_UNCHANGED}`,
+  ],
+  "EPERM link": NO_HARD_LINKS,
   ENOTSUP: NO_HARD_LINKS,
   EOPNOTSUPP: NO_HARD_LINKS,
   ENOSYS: NO_HARD_LINKS,
 };
 
-const PATH_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
-  ENOTDIR: ["is below a path that is not a directory (ENOTDIR)", "Choose another path."],
-  ENAMETOOLONG: ["is too long a path (ENAMETOOLONG)", "Choose a shorter path."],
+const PATH_ERRORS: Record<string, Explanation> = {
+  ENOTDIR: [
+    "is below a path that is not a directory, or that is a link to a missing one (ENOTDIR)",
+    "Create the directory that the link points to, or choose another path.",
+  ],
+  ENAMETOOLONG: [
+    "has too long a name (ENAMETOOLONG)",
+    "Choose a shorter one: the directories beside the file have names that are 19 bytes longer.",
+  ],
   NotCapable: [
     "is not accessible: Deno denies this program its directory",
     "Pass --allow-read and --allow-write for the directory.",
@@ -60,31 +91,35 @@ const PATH_ERRORS: Record<string, readonly [problem: string, hint: string]> = {
     "Pass --allow-fs-read and --allow-fs-write for the directory.",
   ],
   EMFILE: ["cannot be opened: this process has too many files open (EMFILE)", "Close some files and try again."],
+  ENFILE: ["cannot be opened: the system has too many files open (ENFILE)", "Close some files and try again."],
 };
 
+function explain(error: unknown, code: string, action: Action): Explanation {
+  const other = PATH_ERRORS[code] ?? [`could not be ${action} (${code})`, "Check the cause and try again."];
+  if (action === "read") return READ_ERRORS[code] ?? other;
+  const { syscall } = Object(error) as { syscall?: unknown };
+  const written = WRITE_ERRORS[`${code} ${syscall}`] ?? WRITE_ERRORS[code];
+  return written ? [`cannot be ${action}: ${written[0]}`, written[1]] : other;
+}
+
 /** Converts an error of a file function to a `StoreError` about `path`. Returns errors of this library unchanged. */
-function toStoreError(error: unknown, path: string, action: "read" | "saved" | "removed"): unknown {
+function toStoreError(error: unknown, path: string, action: Action): unknown {
   if (UnexpiredError.is(error)) return error;
   const { name } = Object(error) as { name?: string };
   const code = codeOf(error) ?? (name === "NotCapable" ? name : "no code"); // Deno's error has no code
-  const unreadable = action === "read" ? READ_ERRORS[code] : undefined;
-  const [problem, hint] = unreadable ??
-    (action === "read" ? undefined : WRITE_ERRORS[code]) ??
-    PATH_ERRORS[code] ?? [`could not be ${action} (${code})`, `Check the cause and try again. ${DATA_UNCHANGED}`];
-  return new StoreError(unreadable ? "STORE_UNREADABLE" : "STORE_UNAVAILABLE", {
+  const isUnreadable = action === "read" && code in READ_ERRORS;
+  const [problem, hint] = explain(error, code, action);
+  const owner = ["EACCES", "EPERM"].includes(code) ? ownerAdvice(error, path) : undefined;
+  return new StoreError(isUnreadable ? "STORE_UNREADABLE" : "STORE_UNAVAILABLE", {
     location: path,
-    problem,
-    hint,
+    problem: owner ? `${problem}: ${owner.problem}` : problem,
+    hint: owner ? `${owner.hint} ${DATA_UNCHANGED}` : hint,
     cause: error,
   });
 }
 
 /** Runs `task`, and converts its errors to a `StoreError` about `path`. */
-export async function withStoreErrors<T>(
-  path: string,
-  action: "read" | "saved" | "removed",
-  task: () => Promise<T>,
-): Promise<T> {
+export async function withStoreErrors<T>(path: string, action: Action, task: () => Promise<T>): Promise<T> {
   try {
     return await task();
   } catch (error) {

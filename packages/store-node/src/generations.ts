@@ -1,8 +1,8 @@
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import { dirname, join } from "node:path";
 import { StoreError } from "@unexpired/core";
-import type { FileSystem, Stamp } from "./filesystem.ts";
-import { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
+import { type FileSystem, MAX_BYTES, type Stamp } from "./filesystem.ts";
+import { codeOf, errnoError, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 
 /** One published value. Its file is never modified. */
 export interface Generation {
@@ -26,7 +26,8 @@ export interface ParentRef {
   readonly foreignDigest: string | undefined;
 }
 
-const GENERATION_NAME = /^[1-9]\d{0,14}$/;
+const GENERATION_NAME = /^[1-9]\d*$/;
+const MAX_NUMBER = 1e12; // one save per millisecond for 30 years
 /** `dead` is a draft that was revoked from its writer but not removed yet. */
 const TEMPORARY_NAME = /^(draft|dead|projection)-[0-9a-f]+$/;
 const KEPT_GENERATIONS = 3;
@@ -83,8 +84,9 @@ export class Chain {
   /** Returns the latest generation, or `undefined` if none exists. */
   async head(): Promise<Generation | undefined> {
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
-      const number = highestNumber(await this.#names());
-      if (number === 0) return undefined;
+      const numbers = numbersIn(await this.#names(), this.directory);
+      if (numbers.length === 0) return undefined;
+      const number = Math.max(...numbers);
       const generation = await this.#read(number);
       // Missing: newer generations were published in the meantime, and this one was collected.
       if (generation) return generation;
@@ -113,6 +115,7 @@ export class Chain {
     const padding = " ".repeat(randomInt(MAX_PADDING));
     const temporaryPath = join(this.directory, temporaryName("draft"));
     const text = JSON.stringify({ id, past: ancestors, value }) + padding;
+    if (Buffer.byteLength(text) > MAX_BYTES) throw errnoError("ETOOLARGE");
     const stamp = await ignoreNotFound(this.#fs.create(temporaryPath, text, { durable: true }));
     return stamp && { number: (head?.number ?? 0) + 1, id, value, ancestors, stamp, temporaryPath };
   }
@@ -190,7 +193,7 @@ export class Chain {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#fs.makeDirectory(this.directory);
-        return await this.#fs.rename(this.directory, target);
+        return await this.#rename(target);
       } catch (error) {
         const isOccupied = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
         if (!isOccupied || attempt === MAX_RENAMES) throw error;
@@ -199,32 +202,72 @@ export class Chain {
     }
   }
 
+  async #rename(target: string): Promise<void> {
+    try {
+      await this.#fs.rename(this.directory, target);
+    } catch (error) {
+      if (codeOf(error) !== "EXDEV") throw error;
+      await this.#removeInPlace(target);
+    }
+  }
+
+  /**
+   * Ends the session if its directory cannot be renamed, because it is in a lower layer of overlayfs. The latest
+   * generation is removed last, so that no earlier one becomes current. If another one is
+   * published in between, the directory is not empty, and the caller tries again.
+   */
+  async #removeInPlace(marker: string): Promise<void> {
+    await this.#fs.makeDirectory(marker); // while it exists, no process adopts the session file
+    const names = (await this.#names()).filter((name) => GENERATION_NAME.test(name));
+    names.sort((a, b) => Number(a) - Number(b));
+    for (const name of names) await this.#fs.unlink(join(this.directory, name));
+    await this.#fs.removeDirectory(this.directory);
+  }
+
   async #names(): Promise<readonly string[]> {
-    const names = await withStoreErrors(this.directory, "read", () => ignoreNotFound(this.#fs.list(this.directory)));
-    return names ?? [];
+    const list = async () => {
+      await this.#fs.assertTrusted(this.directory);
+      return ignoreNotFound(this.#fs.list(this.directory));
+    };
+    return (await withStoreErrors(this.directory, "read", list)) ?? [];
   }
 
   async #read(number: number): Promise<Generation | undefined> {
     const path = this.generationPath(number);
-    const file = await withStoreErrors(path, "read", () => ignoreNotFound(this.#fs.read(path)));
+    const file = await withStoreErrors(path, "read", () => ignoreNotFound(this.#fs.read(path))).catch(
+      (error: unknown) => {
+        throw codeOf(Object(error).cause) === "ETOOLARGE" ? damagedError(path, "it is larger than 1 MiB") : error;
+      },
+    );
     return file && { number, stamp: file.stamp, ...parseEnvelope(file.text, path) };
   }
 }
 
-const highestNumber = (names: readonly string[]): number =>
-  names.reduce((top, name) => (GENERATION_NAME.test(name) ? Math.max(top, Number(name)) : top), 0);
+/** Returns the numbers of the generations. A number that is out of reach would make every later save invisible. */
+function numbersIn(names: readonly string[], directory: string): number[] {
+  const generations = names.filter((name) => GENERATION_NAME.test(name));
+  const impossible = generations.find((name) => Number(name) > MAX_NUMBER);
+  if (impossible === undefined) return generations.map(Number);
+  throw new StoreError("STORE_UNREADABLE", {
+    location: join(directory, impossible),
+    problem: "has a number that no generation can have",
+    hint: "It was not written by this library: move it away.",
+  });
+}
 
 function parseEnvelope(text: string, path: string): Pick<Generation, "id" | "ancestors" | "value"> {
   const envelope = parseJsonOrUndefined(text);
   if (isEnvelope(envelope)) return { id: envelope.id, ancestors: envelope.past, value: envelope.value };
-  const directory = dirname(path);
-  throw new StoreError("STORE_UNREADABLE", {
-    location: path,
-    problem: "is damaged: it does not contain a complete generation",
-    // Falling back to an older generation, or to the session file, could lose a claim or reuse a spent refresh token.
-    hint: `Move away the session file next to ${directory}, then that directory, and sign in again.`,
-  });
+  throw damagedError(path, "it does not contain a complete generation");
 }
+
+const damagedError = (path: string, problem: string): StoreError =>
+  new StoreError("STORE_UNREADABLE", {
+    location: path,
+    problem: `is damaged: ${problem}`,
+    // Falling back to an older generation, or to the session file, could lose a claim or reuse a spent refresh token.
+    hint: `Move away the session file next to ${dirname(path)}, then that directory, and sign in again.`,
+  });
 
 const isEnvelope = (value: unknown): value is { id: string; past: string[]; value: string } => {
   const { id, past, value: text } = Object(value) as { id?: unknown; past?: unknown; value?: unknown };

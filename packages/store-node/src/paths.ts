@@ -1,10 +1,14 @@
 import { homedir } from "node:os";
-import { basename, dirname, join, posix, resolve, win32 } from "node:path";
+import { basename, dirname, isAbsolute, join, posix, resolve, win32 } from "node:path";
+import type { FileSystem } from "./filesystem.ts";
 
 /** The location of a file store's session: exactly one of `path` and `appName`. */
-export type FileStoreOptions =
+export type FileStoreOptions = (
   | {
-      /** The session file, relative to the current working directory. Saving creates its directories. */
+      /**
+       * The session file, relative to the current working directory. Saving creates its directories. `~` and variables
+       * are not expanded.
+       */
       readonly path: string;
       readonly appName?: undefined;
     }
@@ -15,26 +19,43 @@ export type FileStoreOptions =
        */
       readonly appName: string;
       readonly path?: undefined;
-    };
+    }
+) & {
+  /**
+   * The directory for the generations of the session; default: the session file's. Needed only if the session file is
+   * itself a mount point, such as a single file that containers share: then this directory must be on a mount that all
+   * sides share, and all sides have to name it. Sessions whose files have the same name need different directories.
+   */
+  readonly stateDirectory?: string | undefined;
+};
 
 /** The paths that belong to one session. */
 export interface SessionPaths {
   readonly file: string;
-  /** The directory of the session file. */
+  /** The directory of the chain, and of the session file unless `isChainShared`. */
   readonly parent: string;
   /** The directory of the generations. */
   readonly chain: string;
   /** The path that `chain` is renamed to while it is being removed. */
   readonly removed: string;
+  /** Whether the chain is in a state directory, which all sides of a mounted session file share. */
+  readonly isChainShared: boolean;
 }
 
-/** Returns the paths that belong to the session file `file`, whose symbolic links are resolved. */
-export const pathsOf = (file: string): SessionPaths => ({
-  file,
-  parent: dirname(file),
-  chain: join(dirname(file), `.${basename(file)}.unexpired`),
-  removed: join(dirname(file), `.${basename(file)}.unexpired-removed`),
-});
+/** Returns the paths that belong to the session file `file`. The symbolic links in both paths are resolved. */
+export const pathsOf = (file: string, stateDirectory?: string): SessionPaths => {
+  const parent = stateDirectory ?? dirname(file);
+  const chain = join(parent, `.${basename(file)}.unexpired`);
+  return { file, parent, chain, removed: `${chain}-removed`, isChainShared: stateDirectory !== undefined };
+};
+
+/** Resolves the symbolic links in the given paths, and returns the paths that belong to the session. */
+export const resolvePaths = async (
+  fs: Pick<FileSystem, "resolve">,
+  file: string,
+  stateDirectory: string | undefined,
+): Promise<SessionPaths> =>
+  pathsOf(await fs.resolve(file), stateDirectory === undefined ? undefined : await fs.resolve(stateDirectory));
 
 /**
  * Returns the absolute path of the session file.
@@ -48,12 +69,45 @@ export function sessionFilePath(options: FileStoreOptions): string {
     throw new TypeError(`fileStore: pass exactly one of "path" and "appName", not ${given}.`);
   }
   if (path === undefined) return stateFilePath(checkAppName(appName), process);
-  if (typeof path !== "string" || path === "" || path.includes("\0")) {
-    throw new TypeError(`fileStore: "path" must be the path of a file, not ${describeType(path)}.`);
+  if (typeof path === "string" && /[\\/]$/.test(path)) {
+    throw new TypeError('fileStore: "path" must be the path of a file, not a directory.');
   }
-  if (/[\\/]$/.test(path)) throw new TypeError('fileStore: "path" must be the path of a file, not a directory.');
-  return resolve(path);
+  return absolutePath("path", path, "a file");
 }
+
+/**
+ * Returns the absolute path of the state directory, if the options name one.
+ *
+ * @throws TypeError like {@link sessionFilePath}
+ */
+export function stateDirectoryPath({ stateDirectory }: FileStoreOptions): string | undefined {
+  return stateDirectory === undefined ? undefined : absolutePath("stateDirectory", stateDirectory, "a directory");
+}
+
+function absolutePath(option: string, path: unknown, kind: string): string {
+  const isUrl = typeof path === "string" ? /^[a-z][a-z\d+.-]+:\/\//i.test(path) : "href" in Object(path);
+  if (isUrl) throw new TypeError(`fileStore: "${option}" must be a path, not a URL. Pass fileURLToPath(url).`);
+  if (typeof path !== "string" || path === "" || path.includes("\0")) {
+    throw new TypeError(`fileStore: "${option}" must be the path of ${kind}, not ${describeType(path)}.`);
+  }
+  const unexpanded = /^~[^\\/]*(?=[\\/])/.exec(path)?.[0] ?? path.split(/[\\/]/).find((name) => UNEXPANDED.test(name));
+  if (unexpanded !== undefined) {
+    throw new TypeError(
+      `fileStore: "${option}" contains ${unexpanded}, which only a shell expands. Pass join(homedir(), …), or use "appName".`,
+    );
+  }
+  try {
+    return resolve(path);
+  } catch (error) {
+    throw new TypeError(
+      `fileStore: "${option}" is relative, but the current working directory no longer exists. Pass an absolute path.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Names of directories that a shell would replace: `~`, `$HOME`, `${HOME}`, `%APPDATA%`. */
+const UNEXPANDED = /^(~|\$\w+|.*\$\{.*\}.*|%\w+%)$/;
 
 const describeType = (value: unknown): string => {
   if (value === null) return "null";
@@ -75,18 +129,37 @@ function checkAppName(appName: unknown): string {
   return appName;
 }
 
-/** Returns the session file in the directory that the operating system reserves for the state of a user's programs. */
+/**
+ * Returns the session file in the directory that the operating system reserves for the state of a user's programs.
+ *
+ * @throws TypeError if the user has no home directory
+ */
 export function stateFilePath(
   appName: string,
   system: { readonly platform: NodeJS.Platform; readonly env: NodeJS.ProcessEnv },
 ): string {
   const { platform, env } = system;
-  if (platform === "win32") {
-    return win32.join(env.LOCALAPPDATA || win32.join(homedir(), "AppData", "Local"), appName, "session.json");
-  }
-  if (platform === "darwin") return posix.join(homedir(), "Library", "Application Support", appName, "session.json");
+  const { join, isAbsolute } = platform === "win32" ? win32 : posix;
+  const file = [appName, "session.json"];
+  if (platform === "darwin") return join(homeDirectory("HOME"), "Library", "Application Support", ...file);
+  const isWindows = platform === "win32";
+  const state = isWindows ? env.LOCALAPPDATA : env.XDG_STATE_HOME;
   // The XDG Base Directory Specification requires relative paths to be ignored.
-  const xdg = env.XDG_STATE_HOME;
-  const state = xdg && posix.isAbsolute(xdg) ? xdg : posix.join(homedir(), ".local", "state");
-  return posix.join(state, appName, "session.json");
+  if (state && isAbsolute(state)) return join(state, ...file);
+  return isWindows
+    ? join(homeDirectory("LOCALAPPDATA"), "AppData", "Local", ...file)
+    : join(homeDirectory("HOME or XDG_STATE_HOME"), ".local", "state", ...file);
+}
+
+function homeDirectory(variable: string): string {
+  let home: string | undefined;
+  try {
+    home = homedir();
+  } catch {
+    // no entry in the user database
+  }
+  if (home && isAbsolute(home)) return home;
+  throw new TypeError(
+    `This user has no home directory for the session. Set ${variable} to an absolute path, or pass the path of the session file.`,
+  );
 }

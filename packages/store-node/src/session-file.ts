@@ -13,7 +13,9 @@ export type SessionFileStatus =
   /** It is empty or an incomplete copy of the latest generation, and has to be repaired. */
   | { readonly kind: "torn" }
   /** Another program wrote it; `value` is the resulting session. */
-  | { readonly kind: "foreign"; readonly value: string };
+  | { readonly kind: "foreign"; readonly value: string }
+  /** It holds no session at all. The latest generation is unaffected. */
+  | { readonly kind: "unreadable" };
 
 /** Decides between a stored text and one that another program wrote: see `reconcileRecords` of `@unexpired/core`. */
 export type Reconcile = (stored: string, found: string) => string;
@@ -27,9 +29,10 @@ export function classifySessionFile(
   reconcile: Reconcile,
 ): SessionFileStatus {
   if (found === undefined) return { kind: "stale" };
-  if (found === head.value || found === asUtf8(head.value)) return { kind: "current" };
+  if (found === head.value || found === sessionText(asUtf8(head.value))) return { kind: "current" };
   if (isAncestor(head, found)) return { kind: "stale" };
   if (isTornCopy(head.value, found)) return { kind: "torn" };
+  if (!holdsRecord(found)) return { kind: "unreadable" };
   const value = reconcile(head.value, found);
   return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
 }
@@ -37,9 +40,24 @@ export function classifySessionFile(
 /** Replaces lone surrogates, as writing to a file does. */
 const asUtf8 = (text: string): string => Buffer.from(text).toString();
 
+/** Returns the text of a session file without what editors and shells add: a byte order mark, or mere white space. */
+export const sessionText = (text: string): string => (text.trim() === "" ? "" : text.replace(/^\uFEFF/, ""));
+
 /** Whether `found` is what a crash can leave of `text`: a prefix, then zeros for blocks that never reached the disk. */
-export const isTornCopy = (text: string, found: string): boolean =>
-  asUtf8(text).startsWith(found.replace(/[\0\uFFFD]+$/, ""));
+export function isTornCopy(text: string, found: string): boolean {
+  let end = found.length;
+  while (end > 0 && "\0\uFFFD".includes(found.charAt(end - 1))) end--;
+  return asUtf8(text).startsWith(found.slice(0, end));
+}
+
+/** Whether a text is a record, perhaps of a newer release or with invalid fields. */
+function holdsRecord(text: string): boolean {
+  try {
+    return "schema" in Object(JSON.parse(text));
+  } catch {
+    return false;
+  }
+}
 
 /** A temporary file that is ready to replace the session file. */
 export interface StagedFile {
@@ -72,6 +90,8 @@ export async function installSessionFile(
       if (codeOf(error) === "ENOENT") return undefined; // the session was removed
     }
   }
-  // A file that is a mount point, or that a virus scanner holds open, can only be written in place.
+  if (!paths.isChainShared && (await fs.isMountPoint(paths.file))) return undefined;
+  // A file that is a mount point, or that a virus scanner holds open, can only be written in place. So is one on another
+  // file system than the state directory.
   return fs.overwrite(paths.file, staged.text).catch(() => undefined);
 }

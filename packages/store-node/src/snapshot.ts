@@ -3,7 +3,7 @@ import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { ignoreNotFound } from "./fs-errors.ts";
 import { adoptedVersion, Chain, digestOf, type Generation, type ParentRef, versionOf } from "./generations.ts";
 import type { SessionPaths } from "./paths.ts";
-import { classifySessionFile, isTornCopy, type Reconcile } from "./session-file.ts";
+import { classifySessionFile, isTornCopy, type Reconcile, sessionText } from "./session-file.ts";
 
 /** The state of the disk at one moment, with the stamps that tell whether it is still current. */
 export interface Snapshot extends ParentRef {
@@ -15,6 +15,8 @@ export interface Snapshot extends ParentRef {
   readonly stale: boolean;
   /** Whether it has to be rewritten because it is an incomplete copy of a stored value. */
   readonly torn: boolean;
+  /** Whether the session file holds no session. What is `stored` is intact, but another program may have replaced it. */
+  readonly unreadable: boolean;
 }
 
 interface FileContent {
@@ -32,6 +34,7 @@ const emptySnapshot = (paths: SessionPaths, fileStamp: Stamp | undefined): Snaps
   foreignDigest: undefined,
   stale: false,
   torn: false,
+  unreadable: false,
 });
 
 /** Determines what is stored from the chain and the session file. */
@@ -48,9 +51,10 @@ export class SnapshotReader {
   async read(paths: SessionPaths): Promise<Snapshot> {
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const head = await new Chain(this.#fs, paths.chain).head();
-      const content = await ignoreNotFound(this.#fs.read(paths.file));
+      const file = await ignoreNotFound(this.#fs.read(paths.file));
+      const content = file && { ...file, text: sessionText(file.text) };
       const snapshot = head ? await this.#compareWithFile(paths, head, content) : await this.#adoptFile(paths, content);
-      const isUnambiguous = !snapshot.stale && snapshot.foreignDigest === undefined;
+      const isUnambiguous = !snapshot.stale && !snapshot.unreadable && snapshot.foreignDigest === undefined;
       // The two were read one after the other: they may differ only because a process saved in between.
       if (isUnambiguous || (await this.isCurrent(snapshot))) return snapshot;
     }
@@ -76,14 +80,18 @@ export class SnapshotReader {
     const status = classifySessionFile(head, content?.text, this.#reconcile);
     const version = versionOf(head);
     const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored: { value: head.value, version } };
-    if (status.kind === "foreign" && content) {
-      // The whole text was adopted, so it may not be a session at all but an incomplete copy of an earlier value.
-      const previous = status.value === content.text ? await new Chain(this.#fs, paths.chain).previousValues(head) : [];
+    const isWhole = status.kind === "unreadable" || (status.kind === "foreign" && status.value === content?.text);
+    // The whole text would be adopted, so it may not be a session at all but an incomplete copy of an earlier value.
+    if (content && isWhole) {
+      const previous = await new Chain(this.#fs, paths.chain).previousValues(head);
       if (previous.some((value) => isTornCopy(value, content.text))) return { ...snapshot, stale: true, torn: true };
+    }
+    if (status.kind === "foreign" && content) {
       const foreignDigest = digestOf(content.text);
       return { ...snapshot, stored: { value: status.value, version: `${version}-${foreignDigest}` }, foreignDigest };
     }
-    return { ...snapshot, stale: status.kind !== "current", torn: status.kind === "torn" };
+    const unreadable = status.kind === "unreadable";
+    return { ...snapshot, stale: !unreadable && status.kind !== "current", torn: status.kind === "torn", unreadable };
   }
 
   /** Adopts the session file of an earlier version of this library, or of another program, if there is no chain. */

@@ -1,23 +1,22 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { StoreConflictError, StoreError } from "@unexpired/core";
+import { StoreConflictError, type StoreError } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { chainOf, exit, freshPath, message, record, start, storeFailing, textOf } from "./support.ts";
-
-const run = (program: string, ...args: string[]): void => {
-  execFileSync(program, args, { stdio: "ignore" });
-};
-
-const failure = async (task: Promise<unknown>): Promise<StoreError> => {
-  const error = await task.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof StoreError)) throw new Error("expected a StoreError", { cause: error });
-  return error;
-};
+import {
+  chainOf,
+  exit,
+  failure,
+  freshPath,
+  isPossible,
+  message,
+  namesIn,
+  record,
+  run,
+  start,
+  storeFailing,
+  textOf,
+} from "./support.ts";
 
 const saveTwice = async (path: string, name: string): Promise<string> => {
   const store = fileStore({ path });
@@ -30,9 +29,12 @@ describe("unreadable data", () => {
     const store = fileStore({ path });
     const own = await store.save(record("R1", 1000), undefined);
     writeFileSync(path, "{ not JSON");
-    expect((await store.load())?.value).toBe("{ not JSON");
-    await expect(store.save("late", own)).rejects.toThrow(StoreConflictError);
+    const error = await failure(store.load());
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path, version: own });
+    expect(error.hint).toContain("Delete the file to continue with it");
     expect(textOf(path)).toBe("{ not JSON");
+    rmSync(path);
+    expect(await store.load()).toEqual({ value: record("R1", 1000), version: own });
   });
 
   it("keeps another program's incomplete session, even if an older generation is damaged", async () => {
@@ -42,7 +44,9 @@ describe("unreadable data", () => {
     truncateSync(join(chainOf(path), "1"), 20);
     const damaged = record("R9", 9000).slice(0, 90);
     writeFileSync(path, damaged);
-    for (const each of [store, store, fileStore({ path })]) expect((await each.load())?.value).toBe(damaged);
+    for (const each of [store, store, fileStore({ path })]) {
+      expect(await failure(each.load())).toMatchObject({ code: "STORE_UNREADABLE", location: path });
+    }
     expect(textOf(path)).toBe(damaged);
   });
 
@@ -103,10 +107,10 @@ describe("unreadable data", () => {
     skip(process.getuid?.() !== 0, "not applicable: only root can become another user");
     const path = freshPath();
     await fileStore({ path }).save("1", undefined);
-    const child = start("without-rights", { args: [path] });
-    const errors = (await message(child)) as Record<"load" | "save", StoreError>;
+    const child = start("as-user", { args: [path, "65534"] });
+    const errors = (await message(child)) as Record<"loaded" | "saved", StoreError>;
     await exit(child);
-    for (const error of [errors.load, errors.save]) {
+    for (const error of [errors.loaded, errors.saved]) {
       expect(error).toMatchObject({ code: expect.stringMatching(/^STORE_UN/) });
       expect(error.message).toMatch(/EACCES/);
     }
@@ -133,23 +137,17 @@ describe("a failed save", () => {
     expect(error.message).toContain(path);
     expect(error.message).toContain(text);
     expect(await fileStore({ path }).load()).toEqual({ value: "1", version });
-    expect(readdirSync(chainOf(path))).toEqual(["1"]);
+    expect(namesIn(chainOf(path))).toEqual(["1"]);
     expect(readdirSync(dirname(path)).sort()).toEqual([".session.json.unexpired", "session.json"]);
   });
 });
 
-const isMounted = (directory: string): boolean => {
-  try {
-    run("mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", directory);
-    return true;
-  } catch {
-    return false;
-  }
-};
+const isMounted = (directory: string, options: string): boolean =>
+  isPossible(() => run("mount", "-t", "tmpfs", "-o", options, "tmpfs", directory));
 
 it("reports a full disk, and leaves no incomplete file", async ({ skip }) => {
   const path = freshPath();
-  skip(!isMounted(dirname(path)), "not applicable: cannot mount a small disk");
+  skip(!isMounted(dirname(path), "size=48k"), "not applicable: cannot mount a small disk");
   onTestFinished(() => run("umount", dirname(path)));
   const store = fileStore({ path });
   const old = "1".repeat(12_000);
@@ -161,8 +159,18 @@ it("reports a full disk, and leaves no incomplete file", async ({ skip }) => {
     message: expect.stringContaining("disk is full"),
   });
   expect(await fileStore({ path }).load()).toEqual({ value: old, version });
-  expect(readdirSync(chainOf(path))).toEqual(["1"]);
+  expect(namesIn(chainOf(path))).toEqual(["1"]);
   // There is room for the generation but not for the session file: the value is saved, and the file repaired later.
   const later = await store.save("3".repeat(16_000), version);
   expect(await fileStore({ path }).load()).toEqual({ value: "3".repeat(16_000), version: later });
+});
+
+it("reports a file system without room for another file, which may have free space", async ({ skip }) => {
+  const path = freshPath();
+  skip(!isMounted(dirname(path), "nr_inodes=3"), "not applicable: cannot mount a small disk");
+  onTestFinished(() => run("umount", dirname(path)));
+  const error = await failure(fileStore({ path }).save("1", undefined));
+  expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: path });
+  expect(error.problem).toBe("cannot be saved: its file system has no room for another file (ENOSPC)");
+  expect(error.hint).toContain("df -i");
 });

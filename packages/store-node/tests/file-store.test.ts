@@ -14,7 +14,7 @@ import { inspect } from "node:util";
 import { StoreConflictError } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it } from "vitest";
-import { chainOf, freshDirectory, freshPath, generationsOf, textOf } from "./support.ts";
+import { chainOf, freshDirectory, freshPath, generationsOf, namesIn, textOf } from "./support.ts";
 
 describe("load and save", () => {
   it.each([
@@ -110,7 +110,7 @@ describe("compare-and-set", () => {
     const store = fileStore({ path });
     let version: string | undefined;
     for (let number = 1; number <= 9; number++) version = await store.save(`secret ${number}`, version);
-    expect(readdirSync(chainOf(path)).sort()).toEqual(["7", "8", "9"]);
+    expect(namesIn(chainOf(path)).sort()).toEqual(["7", "8", "9"]);
   });
 });
 

@@ -52,12 +52,25 @@ describe("head", () => {
     const directory = freshDirectory();
     const envelope = (value: string) => JSON.stringify({ id: "i", past: [], value });
     for (const name of ["2", "10", "9"]) writeFileSync(join(directory, name), envelope(name));
-    for (const name of ["011", "11x", "x11", "-11", "11.0", "0", "1234567890123456", "draft-11"]) {
+    for (const name of ["011", "11x", "x11", "-11", "11.0", "0", "draft-11"]) {
       writeFileSync(join(directory, name), envelope("wrong"));
     }
     expect(await chainIn(directory).head()).toMatchObject({ number: 10, id: "i", ancestors: [], value: "10" });
-    writeFileSync(join(directory, "123456789012345"), envelope("longest"));
+    writeFileSync(join(directory, "999999999999"), envelope("longest"));
     expect((await chainIn(directory).head())?.value).toBe("longest");
+  });
+
+  it.each(["1000000000001", "999999999999999", "9".repeat(200)])("rejects the impossible number %s", async (name) => {
+    const directory = freshDirectory();
+    writeFileSync(join(directory, "1"), JSON.stringify({ id: "i", past: [], value: "1" }));
+    writeFileSync(join(directory, name), JSON.stringify({ id: "i", past: [], value: "planted" }));
+    const location = join(directory, name);
+    const error: unknown = await chainIn(directory)
+      .head()
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location, hint: expect.stringContaining("move it away") });
+    rmSync(location);
+    expect((await chainIn(directory).head())?.value).toBe("1");
   });
 
   it("reads again if the generation was collected concurrently, at most 50 times", async () => {

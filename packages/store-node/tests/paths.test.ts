@@ -1,8 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type FileStoreOptions, fileStore } from "@unexpired/store-node";
 import { expect, it } from "vitest";
 import { stateFilePath } from "../src/paths.ts";
+import { freshDirectory } from "./support.ts";
 
 it.each([
   [undefined, /exactly one of "path" and "appName", not neither/],
@@ -15,6 +18,18 @@ it.each([
   [{ path: "" }, /"path" .* not an empty string/],
   [{ path: "/a/" }, /"path" .* not a directory/],
   [{ path: "a\0b" }, /"path" .* not a string with a null character/],
+  [{ path: "~" }, /"path" contains ~, which only a shell expands. Pass join\(homedir\(\), …\), or use "appName"/],
+  [{ path: "~/state/session.json" }, /"path" contains ~,/],
+  [{ path: "~root/session.json" }, /"path" contains ~root,/],
+  [{ path: resolve("~/session.json") }, /"path" contains ~,/],
+  [{ path: "$HOME/session.json" }, /"path" contains \$HOME,/],
+  [{ path: `/data/$${"{USER}"}/session.json` }, /"path" contains \$\{USER\},/],
+  [{ path: "%APPDATA%\\tool\\session.json" }, /"path" contains %APPDATA%,/],
+  [{ path: "file:///secret/session.json" }, /"path" must be a path, not a URL. Pass fileURLToPath\(url\)/],
+  [{ path: new URL("file:///secret/session.json") }, /"path" must be a path, not a URL/],
+  [{ path: "a", stateDirectory: "" }, /"stateDirectory" must be the path of a directory, not an empty string/],
+  [{ path: "a", stateDirectory: 7 }, /"stateDirectory" must be the path of a directory, not of type number/],
+  [{ path: "a", stateDirectory: "~/state" }, /"stateDirectory" contains ~,/],
   [{ appName: {} }, /"appName" must be a name such as "my-tool", not an object/],
   [{ appName: "" }, /"appName" .* not an empty string/],
   [{ appName: "secret/.." }, /"appName" must be one path segment/],
@@ -29,6 +44,53 @@ it.each([
 
 it("resolves a path against the current working directory", () => {
   expect(fileStore({ path: "a/session.json" }).describe()).toBe(resolve("a/session.json"));
+});
+
+it.each(["~session.json", "a~/session.json", "~$session.json", "C$/session.json", "$.json", "a%b%/s", "./~backup/s"])(
+  "accepts %s, which no shell expands there",
+  (path) => {
+    expect(fileStore({ path }).describe()).toBe(resolve(path));
+  },
+);
+
+/** Runs a program in an empty directory with only these environment variables, and returns what it printed. */
+function output(program: string, env: Record<string, string>): string {
+  const cwd = freshDirectory();
+  const options = { cwd, env: { PATH: process.env.PATH, PWD: cwd, ...env }, encoding: "utf8" } as const;
+  return spawnSync(process.execPath, ["--input-type=module", "--eval", `${IMPORT}${program}`], options).stdout;
+}
+const IMPORT = `
+  import { rmdirSync } from "node:fs";
+  import { fileStore } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "../src/index.ts")).href)};
+  process.on("uncaughtException", (error) => console.log(String(error)));
+`;
+
+it.each(["", "relative"])("rejects an appName if HOME is %j", (HOME) => {
+  const error = output('fileStore({ appName: "tool" });', { HOME });
+  expect(error).toContain(
+    "TypeError: This user has no home directory for the session. Set HOME or XDG_STATE_HOME to an",
+  );
+});
+
+it("rejects an appName if the user is not in the database", ({ skip }) => {
+  skip(process.getuid?.() !== 0, "not applicable: only root can become another user");
+  const error = output('process.setuid(54321); fileStore({ appName: "tool" });', {});
+  expect(error).toContain("TypeError: This user has no home directory");
+});
+
+it("uses XDG_STATE_HOME without a home directory", () => {
+  const path = output('console.log(fileStore({ appName: "tool" }).describe());', {
+    HOME: "",
+    XDG_STATE_HOME: "/state",
+  });
+  expect(path.trim()).toBe("/state/tool/session.json");
+});
+
+it("rejects a relative path if the working directory was removed", () => {
+  const error = output('process.chdir("."); rmdirSync(process.env.PWD); fileStore({ path: "session.json" });', {});
+  expect(error).toContain(
+    'TypeError: fileStore: "path" is relative, but the current working directory no longer exists',
+  );
 });
 
 it.each([

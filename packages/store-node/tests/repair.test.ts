@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it } from "vitest";
-import { chainOf, freshPath, record, storeFailing, storeWith, textOf } from "./support.ts";
+import { chainOf, freshPath, namesIn, record, storeFailing, storeWith, textOf } from "./support.ts";
 
 describe("the session file", () => {
   it("is rewritten if it is missing", async () => {
@@ -79,7 +79,7 @@ describe("the session file", () => {
     expect(textOf(path)).toBe("1");
     expect(await store.load()).toEqual({ value: "1", version });
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(readdirSync(chainOf(path))).toEqual(["1"]);
+    expect(namesIn(chainOf(path))).toEqual(["1"]);
   });
 
   it("does not make a save fail if it cannot be written", async () => {

@@ -4,7 +4,7 @@ import { StoreConflictError, type TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
-import { chainOf, freshPath, generationsOf, record, storeWith, textOf } from "./support.ts";
+import { chainOf, freshPath, generationsOf, namesIn, record, storeWith, textOf } from "./support.ts";
 
 type Suspendable = "create" | "link" | "rename";
 
@@ -295,14 +295,14 @@ it("collects the temporary files of a dead writer after a while, but not recent 
   for (const name of ["draft-00aa", "projection-00aa", "draft-00bb"]) writeFileSync(join(chainOf(path), name), "");
   for (const name of ["draft-00aa", "projection-00aa"]) utimesSync(join(chainOf(path), name), 1, 1);
   await fileStore({ path }).save("2", version);
-  expect(readdirSync(chainOf(path)).sort()).toEqual(["1", "2", "draft-00bb"]);
+  expect(namesIn(chainOf(path)).sort()).toEqual(["1", "2", "draft-00bb"]);
 });
 
 it("reports a conflict if the draft of a suspended writer was collected", async () => {
   const path = freshPath();
   const version = await fileStore({ path }).save("1", undefined);
   const suspended = suspendedBefore(path, "link", async () => {
-    for (const name of readdirSync(chainOf(path))) if (name.startsWith("draft-")) rmSync(join(chainOf(path), name));
+    for (const name of namesIn(chainOf(path))) if (name.startsWith("draft-")) rmSync(join(chainOf(path), name));
   });
   await expect(suspended.save("2", version)).rejects.toThrow(StoreConflictError);
 });

@@ -18,7 +18,7 @@ const head = (value: string, ...past: string[]): Generation => ({
 
 describe("classifySessionFile", () => {
   const LONE = "lone \uD800 surrogate";
-  const reconcile = (current: string, found: string) => (found.startsWith("old") ? current : `merged ${found}`);
+  const reconcile = (current: string, found: string) => (found.includes("old") ? current : `merged ${found}`);
 
   it.each<[string, readonly [Generation, string | undefined], object]>([
     ["a missing file", [head("now"), undefined], { kind: "stale" }],
@@ -33,10 +33,13 @@ describe("classifySessionFile", () => {
     ["a prefix and half a character", [head("now"), "no\uFFFD"], { kind: "torn" }],
     ["only zeros", [head("now"), "\0\0"], { kind: "torn" }],
     ["a prefix of the latest value as UTF-8", [head(LONE), "lone \uFFFD surr"], { kind: "torn" }],
-    ["zeros in the middle", [head("now"), "n\0w"], { kind: "foreign", value: "merged n\0w" }],
-    ["the latest value and more", [head("now"), "now!"], { kind: "foreign", value: "merged now!" }],
-    ["another program's text", [head("now"), "theirs"], { kind: "foreign", value: "merged theirs" }],
-    ["an older session", [head("now"), "older"], { kind: "stale" }],
+    ["zeros in the middle", [head("now"), "n\0w"], { kind: "unreadable" }],
+    ["the latest value and more", [head("now"), "now!"], { kind: "unreadable" }],
+    ["another program's text", [head("now"), "theirs"], { kind: "unreadable" }],
+    ["JSON that is not a record", [head("now"), '{"tokens":{}}'], { kind: "unreadable" }],
+    ["a number", [head("now"), "7"], { kind: "unreadable" }],
+    ["another program's record", [head("now"), '{"schema":1}'], { kind: "foreign", value: 'merged {"schema":1}' }],
+    ["an older record", [head("now"), '{"schema":1,"old":1}'], { kind: "stale" }],
   ])("classifies %s", (_name, [generation, found], expected) => {
     expect(classifySessionFile(generation, found, reconcile)).toEqual(expected);
   });

@@ -10,6 +10,7 @@ import { SnapshotReader } from "../src/snapshot.ts";
 import { freshDirectory } from "./support.ts";
 
 const { read } = nodeFileSystem;
+const THEIRS = '{"schema":1,"theirs":true}';
 const preferFound: Reconcile = (_stored, found) => found;
 
 const readerWith = (calls: Partial<FileSystem> = {}, reconcile = preferFound): SnapshotReader =>
@@ -43,7 +44,7 @@ const readingAfter = (action: (path: string) => unknown, times: number): FileSys
 describe("read", () => {
   it("returns an empty snapshot if nothing is stored", async () => {
     const paths = await pathsWith();
-    expect(await readerWith().read(paths)).toEqual({ paths, stale: false, torn: false });
+    expect(await readerWith().read(paths)).toEqual({ paths, stale: false, torn: false, unreadable: false });
   });
 
   it("returns the latest generation if the session file agrees", async () => {
@@ -86,20 +87,30 @@ describe("read", () => {
 
   it("returns what another program wrote, with a separate version", async () => {
     const paths = await pathsWith("stored");
-    writeFileSync(paths.file, "theirs");
+    writeFileSync(paths.file, THEIRS);
     const { head, stored, ...snapshot } = await readerWith({}, () => "merged").read(paths);
-    expect(stored).toEqual({ value: "merged", version: `${head && versionOf(head)}-${digestOf("theirs")}` });
-    expect(snapshot).toMatchObject({ foreignDigest: digestOf("theirs"), stale: false, torn: false });
+    expect(stored).toEqual({ value: "merged", version: `${head && versionOf(head)}-${digestOf(THEIRS)}` });
+    expect(snapshot).toMatchObject({ foreignDigest: digestOf(THEIRS), stale: false, torn: false });
+  });
+
+  it("returns the latest generation, marked as unreadable, if the session file holds no session", async () => {
+    const paths = await pathsWith("first", "second");
+    writeFileSync(paths.file, "theirs");
+    const { head, ...snapshot } = await readerWith().read(paths);
+    const stored = { value: "second", version: head && versionOf(head) };
+    expect(snapshot).toMatchObject({ stored, foreignDigest: undefined, stale: false, unreadable: true });
   });
 
   it("treats a part of an earlier value as torn, unless it contains a session", async () => {
-    const paths = await pathsWith("before", "after");
-    writeFileSync(paths.file, "bef");
-    expect(await readerWith().read(paths)).toMatchObject({ stored: { value: "after" }, stale: true, torn: true });
+    const paths = await pathsWith(`${THEIRS} and more`, "after");
+    for (const part of ['{"schema":1,', THEIRS]) {
+      writeFileSync(paths.file, part);
+      expect(await readerWith().read(paths)).toMatchObject({ stored: { value: "after" }, stale: true, torn: true });
+    }
     const merged = await readerWith({}, () => "merged").read(paths);
     expect(merged).toMatchObject({
       stored: { value: "merged" },
-      foreignDigest: digestOf("bef"),
+      foreignDigest: digestOf(THEIRS),
       stale: false,
       torn: false,
     });
@@ -120,7 +131,7 @@ describe("read", () => {
 
   it("ignores a session file that is empty or being removed", async () => {
     const paths = await pathsWith();
-    const nothing = { paths, stale: false, torn: false, fileStamp: expect.anything() };
+    const nothing = { paths, stale: false, torn: false, unreadable: false, fileStamp: expect.anything() };
     writeFileSync(paths.file, "");
     expect(await readerWith().read(paths)).toEqual(nothing);
     writeFileSync(paths.file, "theirs");

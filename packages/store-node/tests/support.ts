@@ -1,9 +1,9 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import type { TokenStore } from "@unexpired/core";
+import { StoreError, type TokenStore } from "@unexpired/core";
 import { reconcileRecords } from "@unexpired/core/session-record";
 import { onTestFinished } from "vitest";
 import { openFileStore } from "../src/file-store.ts";
@@ -31,6 +31,9 @@ export const generationsOf = (path: string): number[] =>
     .map(Number)
     .filter((number) => number > 0)
     .sort((a, b) => a - b);
+
+/** Returns the names in the chain's directory, without the file that keeps them out of repositories. */
+export const namesIn = (chain: string): string[] => readdirSync(chain).filter((name) => name !== ".gitignore");
 
 export const textOf = (path: string): string => readFileSync(path, "utf8");
 
@@ -98,4 +101,29 @@ export function latch(): { readonly opened: Promise<void>; open(): void } {
     open = resolve;
   });
   return { opened, open };
+}
+
+/** Runs a program of the system. */
+export const run = (program: string, ...args: string[]): void => {
+  execFileSync(program, args, { stdio: "ignore" });
+};
+
+/** Whether an action succeeds, for tests that need permissions or programs. */
+export const isPossible = (action: () => void): boolean => {
+  try {
+    action();
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Returns the `StoreError` of a call that is expected to fail. */
+export async function failure(task: Promise<unknown>): Promise<StoreError> {
+  const error = await task.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof StoreError)) throw new Error("expected a StoreError", { cause: error });
+  return error;
 }

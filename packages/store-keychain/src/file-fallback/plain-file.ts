@@ -1,6 +1,13 @@
 import type { StoredValue, TokenStore } from "@unexpired/core";
 import { type FileStoreOptions, fileStore } from "@unexpired/store-node";
-import { codeOf, type FileSystem, pathsOf, type SessionPaths, sessionFilePath } from "@unexpired/store-node/chain";
+import {
+  codeOf,
+  type FileSystem,
+  resolvePaths,
+  type SessionPaths,
+  sessionFilePath,
+  stateDirectoryPath,
+} from "@unexpired/store-node/chain";
 
 /** The external dependencies of the plain-text file. */
 export interface PlainFileDeps {
@@ -14,12 +21,14 @@ export class PlainFile {
   readonly path: string;
   readonly store: TokenStore;
   readonly #deps: PlainFileDeps;
+  readonly #stateDirectory: string | undefined;
   #isRestricted = false;
 
   /** @throws TypeError if the options are not valid for `fileStore` */
   constructor(options: FileStoreOptions, deps: PlainFileDeps) {
     this.path = pathOf(options);
-    this.store = fileStore({ path: this.path });
+    this.#stateDirectory = stateDirectoryPath(options);
+    this.store = fileStore({ path: this.path, stateDirectory: this.#stateDirectory });
     this.#deps = deps;
   }
 
@@ -68,7 +77,7 @@ export class PlainFile {
   }
 
   async #resolvePaths(): Promise<SessionPaths> {
-    return pathsOf(await this.#deps.fs.resolve(this.path));
+    return resolvePaths(this.#deps.fs, this.path, this.#stateDirectory);
   }
 }
 

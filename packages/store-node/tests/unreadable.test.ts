@@ -1,0 +1,124 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { createTokenManager } from "@unexpired/core";
+import { fileStore } from "@unexpired/store-node";
+import { describe, expect, it } from "vitest";
+import { isTornCopy } from "../src/session-file.ts";
+import { chainOf, failure, freshPath, latch, record, textOf } from "./support.ts";
+
+const CONFLICT = '<<<<<<< HEAD\n{"schema":1}\n=======\n{"schema":1}\n>>>>>>> theirs\n';
+
+const utf16 = (text: string): Buffer => Buffer.from(`\uFEFF${text}`, "utf16le");
+
+describe("a session file without a session, over a healthy chain", () => {
+  it.each<[string, (own: string) => string | Buffer]>([
+    ["UTF-16, as PowerShell writes it", utf16],
+    ["conflict markers", () => CONFLICT],
+    ["a page of HTML", () => "<!doctype html>"],
+    ["an empty object", () => "{}"],
+    ["another program's JSON", () => '{"tokens":{"accessToken":"a"}}'],
+    ["half of another session", () => record("R9", 9000).slice(0, 60)],
+  ])("is reported with the version that a save replaces: %s", async (_name, spoil) => {
+    const path = freshPath();
+    const own = await fileStore({ path }).save(record("R1", 1000), undefined);
+    writeFileSync(path, spoil(record("R1", 1000)));
+    const store = fileStore({ path });
+    const error = await failure(store.load());
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path, version: own });
+    expect(error.hint).toContain(`The last session is still in ${chainOf(path)}. Delete the file to continue with it`);
+    await expect(store.save("late", "1-another")).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+    expect(await failure(store.load())).toMatchObject({ version: own });
+    const version = await store.save(record("R2", 2000), error.version);
+    expect(await fileStore({ path }).load()).toEqual({ value: record("R2", 2000), version });
+    expect(textOf(path)).toBe(record("R2", 2000));
+  });
+
+  it("keeps the advice true: deleting the file restores the session", async () => {
+    const path = freshPath();
+    const version = await fileStore({ path }).save(record("R1", 1000), undefined);
+    writeFileSync(path, CONFLICT);
+    const store = fileStore({ path });
+    await failure(store.load());
+    rmSync(path);
+    expect(await store.load()).toEqual({ value: record("R1", 1000), version });
+    expect(textOf(path)).toBe(record("R1", 1000));
+  });
+
+  it("does not stand in the way of a commit", async () => {
+    const path = freshPath();
+    const [sent, answered] = [latch(), latch()];
+    const presented: unknown[] = [];
+    const manager = () =>
+      createTokenManager({
+        store: fileStore({ path }),
+        refresh: async ({ refreshToken }) => {
+          presented.push(refreshToken);
+          sent.open();
+          await answered.opened;
+          return { access_token: "A1", refresh_token: "R1", expires_in: 3600 };
+        },
+      });
+    const first = manager();
+    await first.signIn({ accessToken: "A0", refreshToken: "R0", expiresAt: 0 });
+    const token = first.getAccessToken();
+    await sent.opened;
+    writeFileSync(path, CONFLICT);
+    answered.open();
+    expect(await token).toBe("A1");
+    await first.close();
+    const next = manager();
+    expect(await next.getAccessToken()).toBe("A1");
+    await next.close();
+    expect(presented).toEqual(["R0"]);
+  });
+
+  it("is not replaced if it is a record of a newer release", async () => {
+    const path = freshPath();
+    const store = fileStore({ path });
+    const own = await store.save(record("R1", 1000), undefined);
+    const newer = '{"schema":2,"requires":["later"]}';
+    writeFileSync(path, newer);
+    expect((await store.load())?.value).toBe(newer);
+    await expect(store.save("late", own)).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+    expect(textOf(path)).toBe(newer);
+  });
+});
+
+describe("a session file that was edited", () => {
+  it("is read without its byte order mark", async () => {
+    const path = freshPath();
+    writeFileSync(path, `\uFEFF${record("R1", 1000)}`);
+    const store = fileStore({ path });
+    const found = await store.load();
+    expect(found?.value).toBe(record("R1", 1000));
+    const version = await store.save(record("R2", 2000), found?.version);
+    writeFileSync(path, `\uFEFF${record("R2", 2000)}`);
+    expect(await fileStore({ path }).load()).toEqual({ value: record("R2", 2000), version });
+    writeFileSync(path, `\uFEFF${record("R3", 3000)}`);
+    expect((await fileStore({ path }).load())?.value).toContain("R3");
+  });
+
+  it.each([" \n\t", "\uFEFF", "\uFEFF\r\n"])("counts as empty if it contains only %j", async (text) => {
+    const path = freshPath();
+    writeFileSync(path, text);
+    const store = fileStore({ path });
+    expect(await store.load()).toBeUndefined();
+    const version = await store.save(record("R1", 1000), undefined);
+    writeFileSync(path, text);
+    for (const _look of [1, 2]) expect(await store.load()).toEqual({ value: record("R1", 1000), version });
+    expect(textOf(path)).toBe(record("R1", 1000));
+  });
+
+  it("keeps a value that begins with a byte order mark", async () => {
+    const path = freshPath();
+    const version = await fileStore({ path }).save("\uFEFFvalue", undefined);
+    expect(await fileStore({ path }).load()).toEqual({ value: "\uFEFFvalue", version });
+  });
+
+  it("is compared in linear time", () => {
+    const zeros = "\0".repeat(1_000_000);
+    const startedAt = performance.now();
+    expect(isTornCopy("now", `${zeros}x`)).toBe(false);
+    expect(isTornCopy("now", zeros)).toBe(true);
+    expect(performance.now() - startedAt).toBeLessThan(1000); // the quadratic form takes minutes
+  });
+});
