@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { createFetch, createTokenManager, UnexpiredError } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
-import { reconcileRecords } from "@unexpired/core/session-record";
+import * as sessionRecord from "@unexpired/core/session-record";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import { nodeFileSystem } from "../../packages/store-node/src/filesystem.ts";
 import { type Order, tell, type WorkerConfig } from "./messages.ts";
@@ -19,7 +19,7 @@ if (config.isWithoutRights) await dropRights();
 const store = openFileStore(sessionPath, {
   fs: trappedDisk(nodeFileSystem, trap, config.everyoneWinsTheLock),
   lock: trappedLock(trap, config.everyoneWinsTheLock),
-  reconcile: reconcileRecords,
+  rules: sessionRecord,
 });
 const tokens = createTokenManager({
   store: trappedStore(store, trap),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { TokenStore } from "@unexpired/core";
-import { reconcileRecords } from "@unexpired/core/session-record";
+import * as sessionRecord from "@unexpired/core/session-record";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
 import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
@@ -135,7 +135,7 @@ export class FileWorld {
 
   storeFor(process: SimulatedProcess): TokenStore {
     const fs = fileSystemOver(this.disk, this.#performer(process));
-    const store = openFileStore(SESSION, { fs, lock: this.#lockFor(process), reconcile: reconcileRecords });
+    const store = openFileStore(SESSION, { fs, lock: this.#lockFor(process), rules: sessionRecord });
     return {
       supports: store.supports,
       describe: () => store.describe(),

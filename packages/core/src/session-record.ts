@@ -1,2 +1,2 @@
 /** Support for stores that keep a session in two places and have to compare them. */
-export { reconcileRecords } from "./record/reconcile.ts";
+export { haveSameAccount, reconcileRecords } from "./record/reconcile.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
-import { reconcileRecords } from "@unexpired/core/session-record";
+import * as sessionRecord from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
@@ -12,8 +12,9 @@ import {
   sessionFilePath,
   stateDirectoryPath,
 } from "./paths.ts";
+import { KnownFiles } from "./known-files.ts";
 import { currentProcess, type ProcessIdentity } from "./process-identity.ts";
-import { installSessionFile, type Reconcile, type StagedFile, stageSessionFile } from "./session-file.ts";
+import { installSessionFile, type RecordRules, type StagedFile, stageSessionFile } from "./session-file.ts";
 import { type Snapshot, SnapshotReader } from "./snapshot.ts";
 import { watchPath } from "./watch.ts";
 
@@ -21,7 +22,7 @@ import { watchPath } from "./watch.ts";
 export interface FileStoreDeps {
   readonly fs: FileSystem;
   readonly lock: Lock;
-  readonly reconcile: Reconcile;
+  readonly rules: RecordRules;
   readonly stateDirectory?: string | undefined;
 }
 
@@ -45,7 +46,7 @@ export function fileStore(options: FileStoreOptions): TokenStore {
   return openFileStore(sessionFilePath(options), {
     fs: nodeFileSystem,
     lock: directoryLock,
-    reconcile: reconcileRecords,
+    rules: sessionRecord,
     stateDirectory: stateDirectoryPath(options),
   });
 }
@@ -71,14 +72,14 @@ class FileStore implements TokenStore {
   /** Stamp of the session file's directory, from when it last held a session. */
   #parentStamp: Stamp | undefined;
 
-  constructor(path: string, { fs, lock, reconcile, stateDirectory }: FileStoreDeps) {
+  constructor(path: string, { fs, lock, rules, stateDirectory }: FileStoreDeps) {
     this.#path = path;
     this.#fs = fs;
     this.#lock = lock;
     this.#stateDirectory = stateDirectory;
     const holder = currentProcess();
     if (holder) this.holder = holder;
-    this.#reader = new SnapshotReader(fs, reconcile);
+    this.#reader = new SnapshotReader(fs, rules);
   }
 
   describe(): string {
@@ -225,6 +226,7 @@ class FileStore implements TokenStore {
     const latest = isLast ? after : await this.#repair(await this.#reader.read(paths));
     this.#cached = latest.unreadable || !latest.stored ? undefined : latest; // as in #readCurrent
     await new Chain(this.#fs, paths.chain).collect(draft);
+    await new KnownFiles(this.#fs, paths.chain).collect(paths.file);
     if (draft.number === 1) await this.#fs.removeDirectory(paths.removed);
   }
 

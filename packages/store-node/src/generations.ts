@@ -9,7 +9,10 @@ export interface Generation {
   readonly number: number;
   readonly id: string;
   readonly value: string;
-  /** Earlier values, oldest first: `<id>.<digest of the value>`, without the id if another program wrote the value. */
+  /**
+   * Earlier values, oldest first: `<id>.<digest of the value>`, without the id if another program wrote the value. Among
+   * them, as `@<mark>`, the session files of other programs that this generation or an earlier one replaced.
+   */
   readonly ancestors: readonly string[];
   readonly stamp: Stamp;
 }
@@ -24,6 +27,8 @@ export interface ParentRef {
   readonly head: Generation | undefined;
   /** Digest of the session file's text if another program wrote it and this draft replaces it. */
   readonly foreignDigest: string | undefined;
+  /** The mark of the session file if another program wrote it, even if it holds no session. */
+  readonly foreignMark?: string | undefined;
 }
 
 const GENERATION_NAME = /^[1-9]\d*$/;
@@ -49,6 +54,10 @@ export const isAncestor = (generation: Generation, text: string): boolean => {
   const digest = digestOf(text);
   return generation.ancestors.some((entry) => entry.endsWith(`.${digest}`));
 };
+
+/** Whether the session file with this mark was replaced by `generation` or an earlier one. */
+export const hasReplaced = (generation: Generation, mark: string): boolean =>
+  generation.ancestors.includes(`@${mark}`);
 
 /** Returns the version of a generation, as callers of the store see it. */
 export const versionOf = ({ number, id }: Generation): string => `${number}-${id}`;
@@ -106,11 +115,12 @@ export class Chain {
   }
 
   /** Writes `value` durably under a temporary name. Returns `undefined` if the chain was removed concurrently. */
-  async draft(value: string, { head, foreignDigest }: ParentRef): Promise<Draft | undefined> {
+  async draft(value: string, { head, foreignDigest, foreignMark }: ParentRef): Promise<Draft | undefined> {
     const id = randomBytes(8).toString("hex");
     const parents = head ? [...head.ancestors, `${head.id}.${digestOf(head.value)}`] : [];
     const foreign = foreignDigest === undefined ? [] : [`.${foreignDigest}`];
-    const ancestors = [...parents, ...foreign].slice(-MAX_ANCESTORS);
+    const file = foreignMark === undefined ? [] : [`@${foreignMark}`];
+    const ancestors = [...parents, ...foreign, ...file].slice(-MAX_ANCESTORS);
     // A removed and re-created chain may reuse number, inode and clock tick: a random length tells the files apart.
     const padding = " ".repeat(randomInt(MAX_PADDING));
     const temporaryPath = join(this.directory, temporaryName("draft"));

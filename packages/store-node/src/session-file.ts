@@ -1,7 +1,8 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { FileSystem, Stamp } from "./filesystem.ts";
 import { codeOf } from "./fs-errors.ts";
 import { type Generation, isAncestor, temporaryName } from "./generations.ts";
+import { type FileMark, KnownFiles, markOf } from "./known-files.ts";
 import type { SessionPaths } from "./paths.ts";
 
 /** How the session file's text relates to the latest generation. */
@@ -17,8 +18,11 @@ export type SessionFileStatus =
   /** It holds no session at all. The latest generation is unaffected. */
   | { readonly kind: "unreadable" };
 
-/** Decides between a stored text and one that another program wrote: see `reconcileRecords` of `@unexpired/core`. */
-export type Reconcile = (stored: string, found: string) => string;
+/** Compares a stored text with one that another program wrote: see `@unexpired/core/session-record`. */
+export interface RecordRules {
+  reconcileRecords(stored: string, found: string): string;
+  haveSameAccount(stored: string, found: string): boolean;
+}
 
 const MAX_RENAMES = 3;
 
@@ -26,14 +30,14 @@ const MAX_RENAMES = 3;
 export function classifySessionFile(
   head: Generation,
   found: string | undefined,
-  reconcile: Reconcile,
+  rules: RecordRules,
 ): SessionFileStatus {
   if (found === undefined) return { kind: "stale" };
   if (found === head.value || found === sessionText(asUtf8(head.value))) return { kind: "current" };
-  if (isAncestor(head, found)) return { kind: "stale" };
+  if (isAncestor(head, found) && rules.haveSameAccount(head.value, found)) return { kind: "stale" };
   if (isTornCopy(head.value, found)) return { kind: "torn" };
   if (!holdsRecord(found)) return { kind: "unreadable" };
-  const value = reconcile(head.value, found);
+  const value = rules.reconcileRecords(head.value, found);
   return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
 }
 
@@ -64,6 +68,7 @@ export interface StagedFile {
   readonly temporaryPath: string;
   readonly text: string;
   readonly stamp: Stamp;
+  readonly mark: FileMark;
 }
 
 /**
@@ -71,9 +76,13 @@ export interface StagedFile {
  * that removing the session also removes it: a writer that was suspended during the removal cannot restore the session.
  */
 export async function stageSessionFile(fs: FileSystem, paths: SessionPaths, text: string): Promise<StagedFile> {
-  const temporaryPath = join(paths.chain, temporaryName("projection"));
+  const name = temporaryName("projection");
+  const temporaryPath = join(paths.chain, name);
   // Not synced: after a power failure it is repaired from the chain.
-  return { temporaryPath, text, stamp: await fs.create(temporaryPath, text, { durable: false }) };
+  const stamp = await fs.create(temporaryPath, text, { durable: false });
+  const mark = markOf(stamp, sessionText(asUtf8(text)));
+  await new KnownFiles(fs, paths.chain).add(mark, name);
+  return { temporaryPath, text, stamp, mark };
 }
 
 /** Replaces the session file with a staged one. Returns its stamp, or `undefined` if that is not possible. */
@@ -93,5 +102,9 @@ export async function installSessionFile(
   if (!paths.isChainShared && (await fs.isMountPoint(paths.file))) return undefined;
   // A file that is a mount point, or that a virus scanner holds open, can only be written in place. So is one on another
   // file system than the state directory.
+  const overwritten = await fs.stat(paths.file);
+  if (!overwritten) return undefined;
+  const mark = markOf(overwritten, sessionText(asUtf8(staged.text)));
+  await new KnownFiles(fs, paths.chain).add(mark, basename(staged.temporaryPath));
   return fs.overwrite(paths.file, staged.text).catch(() => undefined);
 }

@@ -1,9 +1,18 @@
 import { type StoredValue, StoreError } from "@unexpired/core";
 import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { ignoreNotFound } from "./fs-errors.ts";
-import { adoptedVersion, Chain, digestOf, type Generation, type ParentRef, versionOf } from "./generations.ts";
+import {
+  adoptedVersion,
+  Chain,
+  digestOf,
+  type Generation,
+  hasReplaced,
+  type ParentRef,
+  versionOf,
+} from "./generations.ts";
+import { KnownFiles, markOf } from "./known-files.ts";
 import type { SessionPaths } from "./paths.ts";
-import { classifySessionFile, isTornCopy, type Reconcile, sessionText } from "./session-file.ts";
+import { classifySessionFile, isTornCopy, type RecordRules, sessionText } from "./session-file.ts";
 
 /** The state of the disk at one moment, with the stamps that tell whether it is still current. */
 export interface Snapshot extends ParentRef {
@@ -40,11 +49,11 @@ const emptySnapshot = (paths: SessionPaths, fileStamp: Stamp | undefined): Snaps
 /** Determines what is stored from the chain and the session file. */
 export class SnapshotReader {
   readonly #fs: FileSystem;
-  readonly #reconcile: Reconcile;
+  readonly #rules: RecordRules;
 
-  constructor(fs: FileSystem, reconcile: Reconcile) {
+  constructor(fs: FileSystem, rules: RecordRules) {
     this.#fs = fs;
-    this.#reconcile = reconcile;
+    this.#rules = rules;
   }
 
   /** Reads the chain and the session file. */
@@ -77,21 +86,26 @@ export class SnapshotReader {
   }
 
   async #compareWithFile(paths: SessionPaths, head: Generation, content: FileContent | undefined): Promise<Snapshot> {
-    const status = classifySessionFile(head, content?.text, this.#reconcile);
+    const status = classifySessionFile(head, content?.text, this.#rules);
     const version = versionOf(head);
-    const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored: { value: head.value, version } };
+    const unmarked = { ...emptySnapshot(paths, content?.stamp), head, stored: { value: head.value, version } };
+    if (!content || !["foreign", "unreadable"].includes(status.kind))
+      return { ...unmarked, stale: status.kind !== "current", torn: status.kind === "torn" };
+    const mark = markOf(content.stamp, content.text);
+    if (hasReplaced(head, mark) || (await new KnownFiles(this.#fs, paths.chain).has(mark)))
+      return { ...unmarked, stale: true };
+    const snapshot = { ...unmarked, foreignMark: mark };
     const isWhole = status.kind === "unreadable" || (status.kind === "foreign" && status.value === content?.text);
     // The whole text would be adopted, so it may not be a session at all but an incomplete copy of an earlier value.
-    if (content && isWhole) {
+    if (isWhole) {
       const previous = await new Chain(this.#fs, paths.chain).previousValues(head);
       if (previous.some((value) => isTornCopy(value, content.text))) return { ...snapshot, stale: true, torn: true };
     }
-    if (status.kind === "foreign" && content) {
+    if (status.kind === "foreign") {
       const foreignDigest = digestOf(content.text);
       return { ...snapshot, stored: { value: status.value, version: `${version}-${foreignDigest}` }, foreignDigest };
     }
-    const unreadable = status.kind === "unreadable";
-    return { ...snapshot, stale: !unreadable && status.kind !== "current", torn: status.kind === "torn", unreadable };
+    return { ...snapshot, unreadable: true };
   }
 
   /** Adopts the session file of an earlier version of this library, or of another program, if there is no chain. */
@@ -100,6 +114,7 @@ export class SnapshotReader {
     // A mounted file is empty at first. During a removal, the session file is only a remnant that is yet to be removed.
     if (!content?.text || (await this.#fs.stat(paths.removed))) return empty;
     const foreignDigest = digestOf(content.text);
-    return { ...empty, stored: { value: content.text, version: adoptedVersion(foreignDigest) }, foreignDigest };
+    const foreignMark = markOf(content.stamp, content.text);
+    return { ...empty, foreignMark, stored: { value: content.text, version: adoptedVersion(foreignDigest) }, foreignDigest };
   }
 }

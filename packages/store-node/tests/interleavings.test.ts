@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { StoreConflictError, type TokenStore } from "@unexpired/core";
-import { reconcileRecords } from "@unexpired/core/session-record";
+import * as sessionRecord from "@unexpired/core/session-record";
 import { fileStore } from "@unexpired/store-node";
 import { type Fate, randomFrom, Schedule } from "@unexpired-internal/test-support/schedule";
 import { expect, it } from "vitest";
@@ -69,7 +69,7 @@ async function play(
     return async () => void locks.delete(directory);
   };
   const tasks = [0, 1, 2].map((who) => {
-    const store = openFileStore(path, { fs: schedule.of(who, disk), lock, reconcile: reconcileRecords });
+    const store = openFileStore(path, { fs: schedule.of(who, disk), lock, rules: sessionRecord });
     return work({ store, who, removes: removes && who === 0, history });
   });
   await schedule.run(tasks);

@@ -18,7 +18,11 @@ const head = (value: string, ...past: string[]): Generation => ({
 
 describe("classifySessionFile", () => {
   const LONE = "lone \uD800 surrogate";
-  const reconcile = (current: string, found: string) => (found.includes("old") ? current : `merged ${found}`);
+  const OTHER = '{"schema":1,"account":"other"}';
+  const rules = {
+    reconcileRecords: (current: string, found: string) => (found.includes("old") ? current : `merged ${found}`),
+    haveSameAccount: (_current: string, found: string) => found !== OTHER,
+  };
 
   it.each<[string, readonly [Generation, string | undefined], object]>([
     ["a missing file", [head("now"), undefined], { kind: "stale" }],
@@ -39,9 +43,10 @@ describe("classifySessionFile", () => {
     ["JSON that is not a record", [head("now"), '{"tokens":{}}'], { kind: "unreadable" }],
     ["a number", [head("now"), "7"], { kind: "unreadable" }],
     ["another program's record", [head("now"), '{"schema":1}'], { kind: "foreign", value: 'merged {"schema":1}' }],
+    ["an earlier record of another account", [head("now", OTHER), OTHER], { kind: "foreign", value: `merged ${OTHER}` }],
     ["an older record", [head("now"), '{"schema":1,"old":1}'], { kind: "stale" }],
   ])("classifies %s", (_name, [generation, found], expected) => {
-    expect(classifySessionFile(generation, found, reconcile)).toEqual(expected);
+    expect(classifySessionFile(generation, found, rules)).toEqual(expected);
   });
 });
 

@@ -5,16 +5,16 @@ import { describe, expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
 import { Chain, digestOf, versionOf } from "../src/generations.ts";
 import { pathsOf, type SessionPaths } from "../src/paths.ts";
-import type { Reconcile } from "../src/session-file.ts";
+import type { RecordRules } from "../src/session-file.ts";
 import { SnapshotReader } from "../src/snapshot.ts";
 import { freshDirectory } from "./support.ts";
 
 const { read } = nodeFileSystem;
 const THEIRS = '{"schema":1,"theirs":true}';
-const preferFound: Reconcile = (_stored, found) => found;
+const preferFound: RecordRules["reconcileRecords"] = (_stored, found) => found;
 
 const readerWith = (calls: Partial<FileSystem> = {}, reconcile = preferFound): SnapshotReader =>
-  new SnapshotReader({ ...nodeFileSystem, ...calls }, reconcile);
+  new SnapshotReader({ ...nodeFileSystem, ...calls }, { reconcileRecords: reconcile, haveSameAccount: () => true });
 
 /** Creates a session in which `values` were published, the last one also in the session file. Returns its paths. */
 async function pathsWith(...values: readonly string[]): Promise<SessionPaths> {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { StoreError, type TokenStore } from "@unexpired/core";
-import { reconcileRecords } from "@unexpired/core/session-record";
+import * as sessionRecord from "@unexpired/core/session-record";
 import { onTestFinished } from "vitest";
 import { openFileStore } from "../src/file-store.ts";
 import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
@@ -32,14 +32,15 @@ export const generationsOf = (path: string): number[] =>
     .filter((number) => number > 0)
     .sort((a, b) => a - b);
 
-/** Returns the names in the chain's directory, without the file that keeps them out of repositories. */
-export const namesIn = (chain: string): string[] => readdirSync(chain).filter((name) => name !== ".gitignore");
+/** Returns the names in the chain's directory, except those of its bookkeeping. */
+export const namesIn = (chain: string): string[] =>
+  readdirSync(chain).filter((name) => name !== ".gitignore" && !name.startsWith("known-"));
 
 export const textOf = (path: string): string => readFileSync(path, "utf8");
 
 /** Creates a store on a file system with some calls replaced. */
 export const storeWith = (path: string, calls: Partial<FileSystem>, lock: Lock = directoryLock): TokenStore =>
-  openFileStore(path, { fs: { ...nodeFileSystem, ...calls }, lock, reconcile: reconcileRecords });
+  openFileStore(path, { fs: { ...nodeFileSystem, ...calls }, lock, rules: sessionRecord });
 
 /** Creates a store on a file system with some calls that fail with the given error codes. */
 export const storeFailing = (path: string, calls: Partial<Record<keyof FileSystem, string>>): TokenStore =>

@@ -31,6 +31,12 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   return serialiseRecord({ ...other, attempt: undefined, spent });
 }
 
+/** Returns whether two strings are sessions of the same account; strings that are no sessions count as such. */
+export function haveSameAccount(stored: string, external: string): boolean {
+  const [current, other] = [tryParseRecord(stored), tryParseRecord(external)];
+  return !current || !other || isSameAccount(current.account, other);
+}
+
 const isNewer = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
   const order = compareRotations(other, current);
   if (order !== 0) return order > 0;

@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import type { FileSystem, Stamp } from "./filesystem.ts";
+import { codeOf, ignoreNotFound } from "./fs-errors.ts";
+import { digestOf } from "./generations.ts";
+
+/** Identifies a session file by its inode and its text: a copy of it, or another text in its place, has another mark. */
+export type FileMark = string;
+
+const HALF = 22; // characters: 132 bits of a digest
+const MARK_NAME = /^known-(?<mark>[\w-]{44})\.(?<writer>projection-[0-9a-f]+)$/;
+
+const half = (text: string): string => digestOf(text).slice(0, HALF);
+
+/** Returns the mark of a session file. */
+export const markOf = ({ fileId }: Stamp, text: string): FileMark => `${half(fileId)}${half(text)}`;
+
+/**
+ * The session files that this library has written, or is about to write. One that no longer matches the chain is
+ * outdated: its writer was suspended, or died before it could replace it. The same text in another file was put there by
+ * another program, which has switched back to an earlier session.
+ */
+export class KnownFiles {
+  readonly #fs: FileSystem;
+  readonly #directory: string;
+
+  constructor(fs: FileSystem, directory: string) {
+    this.#fs = fs;
+    this.#directory = directory;
+  }
+
+  /** Remembers a file that the temporary file of this name is about to become or to overwrite. */
+  async add(mark: FileMark, temporaryName: string): Promise<void> {
+    const path = join(this.#directory, `known-${mark}.${temporaryName}`);
+    await this.#fs.create(path, "", { durable: false }).catch((error: unknown) => {
+      if (codeOf(error) !== "EEXIST") throw error;
+    });
+  }
+
+  async has(mark: FileMark): Promise<boolean> {
+    return (await this.#names()).some((name) => name.startsWith(`known-${mark}.`));
+  }
+
+  /** Forgets the files that neither are the session file at `path` nor can become it any more. */
+  async collect(path: string): Promise<void> {
+    for (const name of await this.#names()) {
+      const { mark, writer } = MARK_NAME.exec(name)?.groups ?? {};
+      if (mark === undefined || writer === undefined) continue;
+      if (await this.#fs.stat(join(this.#directory, writer))) continue;
+      // Only now: until its temporary file was gone, the file could still be renamed to `path`.
+      const current = await this.#fs.stat(path);
+      if (!current || !mark.startsWith(half(current.fileId))) await this.#fs.unlink(join(this.#directory, name));
+    }
+  }
+
+  async #names(): Promise<readonly string[]> {
+    return (await ignoreNotFound(this.#fs.list(this.#directory))) ?? [];
+  }
+}
