@@ -82,8 +82,10 @@ function restoreOldSession(world: World, back: number): void {
   const { store } = world;
   // A sign-out is restored byte for byte: any other text would be a sign-out by the other program, judged by its date.
   const text = record.tokens && back % 2 === 1 ? `${old}\n` : old;
-  if (store instanceof FileWorld) store.disk.put(store.paths.file, text);
-  else restoreOldTokens(store, record, current);
+  if (store instanceof FileWorld) {
+    world.invariants.records.onRestored(record);
+    store.disk.put(store.paths.file, text);
+  } else restoreOldTokens(store, record, current);
 }
 
 /** I9, in a store with compare-and-set: `spent` stays intact. A token that is not in it would be a new session. */

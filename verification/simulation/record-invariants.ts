@@ -170,6 +170,14 @@ export class RecordInvariants {
       this.backoffs.set(digest, { from: this.#world.sinceStart(endedAt), retryIn, failures });
   }
 
+  /** Another program puts a session into the session file: one that was replaced may come back, and replace ours. */
+  onRestored(record: SessionRecord): void {
+    const [current, restored] = [this.tokenOf(this.current), tokenIn(record)];
+    if (!restored || restored.family === current?.family) return;
+    this.ended.delete(restored.family);
+    this.hasForeignWrite = true;
+  }
+
   /** Whether a sign-in stores this session for the first time. */
   #isNew({ family }: Token): boolean {
     return this.#invariants.callers.signsIn(family) && !this.#seen.has(family);

@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import * as sessionRecord from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
-import { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
+import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
+import { KnownFiles } from "./known-files.ts";
 import { directoryLock, type Lock } from "./lock.ts";
 import {
   type FileStoreOptions,
@@ -12,7 +13,6 @@ import {
   sessionFilePath,
   stateDirectoryPath,
 } from "./paths.ts";
-import { KnownFiles } from "./known-files.ts";
 import { currentProcess, type ProcessIdentity } from "./process-identity.ts";
 import { installSessionFile, type RecordRules, type StagedFile, stageSessionFile } from "./session-file.ts";
 import { type Snapshot, SnapshotReader } from "./snapshot.ts";
@@ -99,7 +99,7 @@ class FileStore implements TokenStore {
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
       const snapshot = await this.#repairUnlessBusy(await this.#reader.read(paths));
       await this.#checkParent(snapshot, parentStamp);
-      if (snapshot.unreadable) throw this.#unreadableError(snapshot);
+      if (snapshot.unreadable) throw noSessionError(this.#path, paths.chain, snapshot.stored?.version);
       if (!snapshot.stale && snapshot.stored) this.#cached = snapshot;
       return snapshot.stored;
     });
@@ -108,7 +108,7 @@ class FileStore implements TokenStore {
   save(value: string, expected: string | undefined): Promise<string> {
     return withStoreErrors(this.#path, "saved", async () => {
       const paths = await this.#resolvePaths();
-      if (!paths.isChainShared && (await this.#fs.isMountPoint(paths.file))) throw this.#mountedError();
+      if (!paths.isChainShared && (await this.#fs.isMountPoint(paths.file))) throw mountedError(this.#path);
       const assertCurrent = async () => this.#assertVersion(await this.#readCurrent(paths), expected);
       await assertCurrent(); // a save that has lost need not wait for the lock
       await this.#ensureChain(paths, expected);
@@ -226,7 +226,7 @@ class FileStore implements TokenStore {
     const latest = isLast ? after : await this.#repair(await this.#reader.read(paths));
     this.#cached = latest.unreadable || !latest.stored ? undefined : latest; // as in #readCurrent
     await new Chain(this.#fs, paths.chain).collect(draft);
-    await new KnownFiles(this.#fs, paths.chain).collect(paths.file);
+    await new KnownFiles(this.#fs, paths.chain).collect(() => this.#reader.markOfFile(paths));
     if (draft.number === 1) await this.#fs.removeDirectory(paths.removed);
   }
 
@@ -283,24 +283,6 @@ class FileStore implements TokenStore {
       location: this.#path,
       problem: `is missing: its directory ${parent ? "was replaced" : "no longer exists"}`,
       hint: "Restore the directory, or restart the program to begin without a session.",
-    });
-  }
-
-  /** The chain is intact, but another program may have rotated its refresh token and spoiled the file while saving. */
-  #unreadableError({ paths, stored }: Snapshot): StoreError {
-    return new StoreError("STORE_UNREADABLE", {
-      location: this.#path,
-      problem: "does not contain a session",
-      hint: `The last session is still in ${paths.chain}. Delete the file to continue with it, or sign in again; that replaces the file.`,
-      version: stored?.version,
-    });
-  }
-
-  #mountedError(): StoreError {
-    return new StoreError("STORE_UNAVAILABLE", {
-      location: this.#path,
-      problem: "is mounted as a single file, so its other side would not see what is saved here",
-      hint: 'Mount its directory instead, or give all sides the same "stateDirectory" on a mount that they share.',
     });
   }
 

@@ -126,3 +126,23 @@ export async function withStoreErrors<T>(path: string, action: Action, task: () 
     throw toStoreError(error, path, action);
   }
 }
+
+/**
+ * Creates the error about a session file that holds no session. The chain is intact, but another program may have
+ * rotated its refresh token and spoiled the file while saving.
+ */
+export const noSessionError = (location: string, chain: string, version: string | undefined): StoreError =>
+  new StoreError("STORE_UNREADABLE", {
+    location,
+    problem: "does not contain a session",
+    hint: `The last session is still in ${chain}. Delete the file to continue with it, or sign in again; that replaces the file.`,
+    version,
+  });
+
+/** Creates the error about a session file that other machines or containers see without its chain. */
+export const mountedError = (location: string): StoreError =>
+  new StoreError("STORE_UNAVAILABLE", {
+    location,
+    problem: "is mounted as a single file, so its other side would not see what is saved here",
+    hint: 'Mount its directory instead, or give all sides the same "stateDirectory" on a mount that they share.',
+  });

@@ -56,8 +56,7 @@ export const isAncestor = (generation: Generation, text: string): boolean => {
 };
 
 /** Whether the session file with this mark was replaced by `generation` or an earlier one. */
-export const hasReplaced = (generation: Generation, mark: string): boolean =>
-  generation.ancestors.includes(`@${mark}`);
+export const hasReplaced = (generation: Generation, mark: string): boolean => generation.ancestors.includes(`@${mark}`);
 
 /** Returns the version of a generation, as callers of the store see it. */
 export const versionOf = ({ number, id }: Generation): string => `${number}-${id}`;

@@ -6,13 +6,10 @@ import { digestOf } from "./generations.ts";
 /** Identifies a session file by its inode and its text: a copy of it, or another text in its place, has another mark. */
 export type FileMark = string;
 
-const HALF = 22; // characters: 132 bits of a digest
-const MARK_NAME = /^known-(?<mark>[\w-]{44})\.(?<writer>projection-[0-9a-f]+)$/;
-
-const half = (text: string): string => digestOf(text).slice(0, HALF);
+const MARK_NAME = /^known-(?<mark>[\w-]+)\.(?<writer>projection-[0-9a-f]+)$/;
 
 /** Returns the mark of a session file. */
-export const markOf = ({ fileId }: Stamp, text: string): FileMark => `${half(fileId)}${half(text)}`;
+export const markOf = ({ fileId }: Stamp, text: string): FileMark => digestOf(`${fileId} ${text}`);
 
 /**
  * The session files that this library has written, or is about to write. One that no longer matches the chain is
@@ -40,15 +37,14 @@ export class KnownFiles {
     return (await this.#names()).some((name) => name.startsWith(`known-${mark}.`));
   }
 
-  /** Forgets the files that neither are the session file at `path` nor can become it any more. */
-  async collect(path: string): Promise<void> {
+  /** Forgets the files that neither are the session file nor can become it any more. `read` returns its mark. */
+  async collect(read: () => Promise<FileMark | undefined>): Promise<void> {
     for (const name of await this.#names()) {
       const { mark, writer } = MARK_NAME.exec(name)?.groups ?? {};
       if (mark === undefined || writer === undefined) continue;
       if (await this.#fs.stat(join(this.#directory, writer))) continue;
-      // Only now: until its temporary file was gone, the file could still be renamed to `path`.
-      const current = await this.#fs.stat(path);
-      if (!current || !mark.startsWith(half(current.fileId))) await this.#fs.unlink(join(this.#directory, name));
+      // Only now: until its temporary file was gone, the file could still become the session file.
+      if (mark !== (await read())) await this.#fs.unlink(join(this.#directory, name));
     }
   }
 

@@ -10,7 +10,7 @@ import {
   type ParentRef,
   versionOf,
 } from "./generations.ts";
-import { KnownFiles, markOf } from "./known-files.ts";
+import { type FileMark, KnownFiles, markOf } from "./known-files.ts";
 import type { SessionPaths } from "./paths.ts";
 import { classifySessionFile, isTornCopy, type RecordRules, sessionText } from "./session-file.ts";
 
@@ -74,6 +74,12 @@ export class SnapshotReader {
     });
   }
 
+  /** Returns the mark of the session file; `undefined` if it is missing. */
+  async markOfFile({ file }: SessionPaths): Promise<FileMark | undefined> {
+    const found = await ignoreNotFound(this.#fs.read(file));
+    return found && markOf(found.stamp, sessionText(found.text));
+  }
+
   /** Whether nothing has changed since the snapshot. Costs three `stat` calls. */
   async isCurrent({ paths, head, fileStamp }: Snapshot): Promise<boolean> {
     const chain = new Chain(this.#fs, paths.chain);
@@ -115,6 +121,11 @@ export class SnapshotReader {
     if (!content?.text || (await this.#fs.stat(paths.removed))) return empty;
     const foreignDigest = digestOf(content.text);
     const foreignMark = markOf(content.stamp, content.text);
-    return { ...empty, foreignMark, stored: { value: content.text, version: adoptedVersion(foreignDigest) }, foreignDigest };
+    return {
+      ...empty,
+      foreignMark,
+      stored: { value: content.text, version: adoptedVersion(foreignDigest) },
+      foreignDigest,
+    };
   }
 }

@@ -1,12 +1,12 @@
 import { readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
 import { errnoError } from "../src/fs-errors.ts";
 import { digestOf, type Generation } from "../src/generations.ts";
 import { pathsOf } from "../src/paths.ts";
 import { classifySessionFile, installSessionFile, stageSessionFile } from "../src/session-file.ts";
-import { freshDirectory, textOf } from "./support.ts";
+import { freshDirectory, namesIn, textOf } from "./support.ts";
 
 const head = (value: string, ...past: string[]): Generation => ({
   number: 3,
@@ -43,7 +43,11 @@ describe("classifySessionFile", () => {
     ["JSON that is not a record", [head("now"), '{"tokens":{}}'], { kind: "unreadable" }],
     ["a number", [head("now"), "7"], { kind: "unreadable" }],
     ["another program's record", [head("now"), '{"schema":1}'], { kind: "foreign", value: 'merged {"schema":1}' }],
-    ["an earlier record of another account", [head("now", OTHER), OTHER], { kind: "foreign", value: `merged ${OTHER}` }],
+    [
+      "an earlier record of another account",
+      [head("now", OTHER), OTHER],
+      { kind: "foreign", value: `merged ${OTHER}` },
+    ],
     ["an older record", [head("now"), '{"schema":1,"old":1}'], { kind: "stale" }],
   ])("classifies %s", (_name, [generation, found], expected) => {
     expect(classifySessionFile(generation, found, rules)).toEqual(expected);
@@ -70,16 +74,17 @@ describe("stageSessionFile and installSessionFile", () => {
   };
 
   it("stages the file in the chain without syncing it", async () => {
-    const options: object[] = [];
+    const isDurable: boolean[] = [];
     const create: FileSystem["create"] = (path, text, given) => {
-      options.push(given);
+      isDurable.push(given.durable);
       return nodeFileSystem.create(path, text, given);
     };
     const { paths, staged } = await stageIn({ create });
-    expect(readdirSync(paths.chain).map((name) => join(paths.chain, name))).toEqual([staged.temporaryPath]);
+    const known = `known-${staged.mark}.${basename(staged.temporaryPath)}`;
+    expect(readdirSync(paths.chain).sort()).toEqual([known, basename(staged.temporaryPath)]);
     expect(staged).toMatchObject({ text: "text", stamp: await nodeFileSystem.stat(staged.temporaryPath) });
     expect(staged.temporaryPath).toMatch(/projection-[0-9a-f]{16}$/);
-    expect(options).toEqual([{ durable: false }]);
+    expect(isDurable).toEqual([false, false]);
   });
 
   it.each([0, 2])("installs the file by renaming, even if that fails %d times", async (times) => {
@@ -87,7 +92,7 @@ describe("stageSessionFile and installSessionFile", () => {
     const { fs, paths, staged } = await stageIn({ rename: call });
     expect(await installSessionFile(fs, paths, staged)).toBe(staged.stamp);
     expect(textOf(paths.file)).toBe("text");
-    expect(readdirSync(paths.chain)).toEqual([]);
+    expect(namesIn(paths.chain)).toEqual([]);
   });
 
   it("overwrites in place if renaming fails three times", async () => {

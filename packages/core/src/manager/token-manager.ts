@@ -1,4 +1,4 @@
-import { isSameAccount } from "../record/record.ts";
+import { digestOf, isSameAccount } from "../record/record.ts";
 import { deadlineOf } from "../refresh/exchange.ts";
 import { toEndpointError } from "../token-endpoint/error-response.ts";
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
@@ -81,8 +81,10 @@ class Manager implements TokenManager {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
     const { account, clock } = this.#settings;
-    const session = { session: clock.randomId(), tokens, account: account(tokens), obtainedAt: clock.now() };
-    return saveSession(this.#driver.records, session, options);
+    // Two processes may draw the same ID, for example after a snapshot was started twice.
+    const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
+    const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
+    return saveSession(this.#driver.records, signedIn, options);
   }
 
   async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {

@@ -132,10 +132,14 @@ export const isDerived = ({ session }: SessionRecord): boolean => session?.start
 
 export const rotationOf = (record: SessionRecord | undefined): number => record?.rotation ?? 0;
 
+/** Returns whether two records certainly belong to different sessions, of which none is newer. */
+export const isAnotherSession = (a: SessionRecord, b: SessionRecord): boolean =>
+  a.session !== b.session && !isDerived(a) && !isDerived(b);
+
 /** Returns whether `record` is older than `known`, that is, its refresh token has been used since. */
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
   const digest = currentDigest(record);
-  if (!record || !known) return false;
+  if (!record || !known || isAnotherSession(record, known)) return false;
   const order = compareRotations(record, known);
   if (order !== 0) return order < 0;
   if (digest === undefined || digest === currentDigest(known)) return false;

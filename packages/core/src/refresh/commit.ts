@@ -2,7 +2,7 @@ import { UnexpiredError } from "../errors.ts";
 import {
   addSpent,
   currentDigest,
-  isDerived,
+  isAnotherSession,
   isOutdated,
   isSameAccount,
   rotationOf,
@@ -147,7 +147,7 @@ const isReplaced = ({ record, base }: Rotation, stored: SessionRecord): boolean 
 /** Returns whether an old copy has overwritten our session, and not one that had already replaced ours. */
 const isOldCopy = ({ record, base }: Rotation, stored: SessionRecord): boolean => {
   const [presented, current] = [currentDigest(base) ?? "", currentDigest(stored) ?? ""];
-  if (stored.session !== base.session && !isDerived(stored) && !isDerived(base)) return false;
+  if (isAnotherSession(stored, base)) return false;
   return (
     (isOutdated(stored, { ...base, spent: record.spent }) || stored.spent.includes(current)) &&
     !stored.spent.includes(presented)
