@@ -11,6 +11,8 @@ export interface Machine {
   jumps: number;
   /** For how many milliseconds its monotonic clock has stood still, because the machine slept. */
   stoodStill: number;
+  /** The virtual time until which it stands still. */
+  stillUntil: number;
   /** The virtual time when it wakes, or woke. */
   asleepUntil: number;
   /** Counts its boots: processes from before the last one are not known to have ended. */
@@ -45,7 +47,7 @@ export class SimulatedProcess implements Owner {
     const ids = randomFrom(world.idSeed);
     this.clock = {
       now: () => EPOCH + machine.offset + Math.floor(this.#scheduler.now),
-      monotonic: () => this.#scheduler.now - machine.stoodStill,
+      monotonic: () => Math.max(this.#scheduler.now, machine.stillUntil) - machine.stoodStill,
       random,
       randomId: () => `${ids()}`,
       setTimer: (callback, delay, keepAlive) => this.#setTimer(callback, delay, keepAlive),

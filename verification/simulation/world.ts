@@ -92,6 +92,7 @@ export class World {
       jumps: 0,
       boots: 1,
       stoodStill: 0,
+      stillUntil: 0,
       asleepUntil: 0,
     }));
     this.#isSkewed = skew !== 0;
@@ -136,7 +137,10 @@ export class World {
   sleep(machine: Machine | undefined, span: number): void {
     if (!machine || machine.asleepUntil > this.scheduler.now) return;
     machine.asleepUntil = this.scheduler.now + span;
-    if (this.options.sleepStopsClock) machine.stoodStill += span;
+    if (this.options.sleepStopsClock) {
+      machine.stillUntil = machine.asleepUntil;
+      machine.stoodStill += span;
+    }
     for (const each of this.living) {
       if (each.machine !== machine) continue;
       if (this.options.sleepStopsClock) this.scheduler.postponeTimers(each, span);
@@ -147,9 +151,10 @@ export class World {
   /** Wakes every machine, and continues every process. What is left of a sleep does not count on monotonic clocks. */
   wakeAll(): void {
     for (const machine of this.machines) {
-      const rest = machine.asleepUntil - this.scheduler.now;
-      if (rest <= 0 || !this.options.sleepStopsClock) continue;
-      machine.asleepUntil = this.scheduler.now;
+      machine.asleepUntil = Math.min(machine.asleepUntil, this.scheduler.now);
+      const rest = machine.stillUntil - this.scheduler.now;
+      if (rest <= 0) continue;
+      machine.stillUntil = this.scheduler.now;
       machine.stoodStill -= rest;
       for (const each of this.living) if (each.machine === machine) this.scheduler.postponeTimers(each, -rest);
     }
