@@ -1,4 +1,5 @@
 import { UnexpiredError } from "@unexpired/core";
+import { tryParseRecord } from "../../packages/core/src/record/record.ts";
 import { FileWorld } from "./file-world.ts";
 import { Program } from "./program.ts";
 import type { World } from "./world.ts";
@@ -90,13 +91,20 @@ function isTorn(world: World, { error }: Program): boolean {
   return world.isTorn && UnexpiredError.is(error) && error.code === "STORE_UNREADABLE";
 }
 
+/** Another program has put another account's session into the session file, which no process has published yet. */
+function isOtherAccountRestored({ store, invariants: { records } }: World): boolean {
+  const found = store instanceof FileWorld ? tryParseRecord(store.disk.textOf(store.paths.file) ?? "") : undefined;
+  return found?.tokens !== undefined && found.account !== records.current?.account;
+}
+
 /** A program has to sign in only if the record or a verdict requires it, or the session is another account's. */
 function mustSignIn(world: World, { error, process }: Program): boolean {
   if (!UnexpiredError.is(error) || error.code !== "SIGN_IN_REQUIRED") return false;
   const { records, exchanges } = world.invariants;
   const record = records.current;
   const isJudged = exchanges.wasJudged(records.digestOf(record)) || world.options.afterLoss === "sign-in";
-  const isOver = !record || record.dead !== undefined || isJudged || error.reason === "account_changed";
+  const isSwitched = error.reason === "account_changed" || isOtherAccountRestored(world);
+  const isOver = !record || record.dead !== undefined || isJudged || isSwitched;
   world.invariants.require(
     isOver,
     "P15",

@@ -1,2 +1,2 @@
 /** Support for stores that keep a session in two places and have to compare them. */
-export { haveSameAccount, reconcileRecords } from "./record/reconcile.ts";
+export { isOtherAccount, reconcileRecords } from "./record/reconcile.ts";

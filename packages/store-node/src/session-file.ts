@@ -21,7 +21,7 @@ export type SessionFileStatus =
 /** Compares a stored text with one that another program wrote: see `@unexpired/core/session-record`. */
 export interface RecordRules {
   reconcileRecords(stored: string, found: string): string;
-  haveSameAccount(stored: string, found: string): boolean;
+  isOtherAccount(stored: string, found: string): boolean;
 }
 
 const MAX_RENAMES = 3;
@@ -34,7 +34,7 @@ export function classifySessionFile(
 ): SessionFileStatus {
   if (found === undefined) return { kind: "stale" };
   if (found === head.value || found === sessionText(asUtf8(head.value))) return { kind: "current" };
-  if (isAncestor(head, found) && rules.haveSameAccount(head.value, found)) return { kind: "stale" };
+  if (isAncestor(head, found) && !rules.isOtherAccount(head.value, found)) return { kind: "stale" };
   if (isTornCopy(head.value, found)) return { kind: "torn" };
   if (!holdsRecord(found)) return { kind: "unreadable" };
   const value = rules.reconcileRecords(head.value, found);

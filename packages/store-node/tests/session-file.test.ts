@@ -21,7 +21,7 @@ describe("classifySessionFile", () => {
   const OTHER = '{"schema":1,"account":"other"}';
   const rules = {
     reconcileRecords: (current: string, found: string) => (found.includes("old") ? current : `merged ${found}`),
-    haveSameAccount: (_current: string, found: string) => found !== OTHER,
+    isOtherAccount: (_current: string, found: string) => found === OTHER,
   };
 
   it.each<[string, readonly [Generation, string | undefined], object]>([

@@ -31,16 +31,16 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   return serialiseRecord({ ...other, attempt: undefined, spent });
 }
 
-/** Returns whether two strings are sessions of the same account; strings that are no sessions count as such. */
-export function haveSameAccount(stored: string, external: string): boolean {
+/** Returns whether `external` is a session, not signed out, of another account than that of `stored`. */
+export function isOtherAccount(stored: string, external: string): boolean {
   const [current, other] = [tryParseRecord(stored), tryParseRecord(external)];
-  return !current || !other || isSameAccount(current.account, other);
+  return current !== undefined && other?.tokens !== undefined && !isSameAccount(current.account, other);
 }
 
 const isNewer = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
   const order = compareRotations(other, current);
   if (order !== 0) return order > 0;
-  if (!isSameAccount(current.account, other)) return true;
+  if (!isSameAccount(current.account, other)) return other.tokens !== undefined;
   const digest = currentDigest(other);
   if (digest !== undefined && current.spent.includes(digest)) return false;
   if (digest !== undefined && digest !== currentDigest(current)) return !isStale(other, current, now);
