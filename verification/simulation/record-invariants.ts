@@ -42,6 +42,8 @@ export class RecordInvariants {
   #text: string | undefined;
   /** The sessions that have been stored: a sign-in stores its session once. */
   readonly #seen = new Set<number>();
+  /** The sessions that another program put into the session file, and the digests of their refresh tokens. */
+  readonly #restored = new Map<number, string>();
   #order = 0;
 
   constructor(world: World, invariants: Invariants) {
@@ -94,7 +96,8 @@ export class RecordInvariants {
     if (!dead || dead.reason === "signed_out" || before.dead) return;
     const digest = this.digestOf(before);
     const about = () => `${author} ended ${name(before)} with a verdict (${dead.reason}) about another token`;
-    this.#invariants.require(dead.digest === digest, "P3", about);
+    const isRestored = [...this.#restored.values()].includes(dead.digest ?? "");
+    this.#invariants.require(dead.digest === digest || isRestored, "P3", about);
     const isJustified =
       dead.reason === "response_lost" || this.#invariants.exchanges.wasJudged(dead.digest) || this.hasForeignWrite;
     this.#invariants.require(
@@ -115,6 +118,10 @@ export class RecordInvariants {
       return;
     }
     const signsIn = this.#isNew(next);
+    if (next.family !== old.family && this.#restored.has(next.family) && !signsIn) {
+      this.hasForeignWrite = true;
+      return;
+    }
     // P3 (I13): a session that was signed out or replaced does not come back.
     const isBack = this.ended.has(next.family) && !signsIn;
     this.#invariants.require(
@@ -172,10 +179,8 @@ export class RecordInvariants {
 
   /** Another program puts a session into the session file: one that was replaced may come back, and replace ours. */
   onRestored(record: SessionRecord): void {
-    const [current, restored] = [this.tokenOf(this.current), tokenIn(record)];
-    if (!restored || restored.family === current?.family) return;
-    this.ended.delete(restored.family);
-    this.hasForeignWrite = true;
+    const restored = tokenIn(record);
+    if (restored) this.#restored.set(restored.family, this.digestOf(record) ?? "");
   }
 
   /** Whether a sign-in stores this session for the first time. */
