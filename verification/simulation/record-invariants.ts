@@ -120,6 +120,7 @@ export class RecordInvariants {
     const signsIn = this.#isNew(next);
     if (next.family !== old.family && this.#restored.has(next.family) && !signsIn) {
       this.hasForeignWrite = true;
+      this.ended.delete(next.family);
       return;
     }
     // P3 (I13): a session that was signed out or replaced does not come back.
@@ -180,7 +181,9 @@ export class RecordInvariants {
   /** Another program puts a session into the session file: one that was replaced may come back, and replace ours. */
   onRestored(record: SessionRecord): void {
     const restored = tokenIn(record);
-    if (restored) this.#restored.set(restored.family, this.digestOf(record) ?? "");
+    if (!restored) return;
+    this.#restored.set(restored.family, this.digestOf(record) ?? "");
+    if (record.account !== this.current?.account) this.hasForeignWrite = true;
   }
 
   /** Whether a sign-in stores this session for the first time. */
