@@ -99,7 +99,10 @@ export class RecordInvariants {
     const isRestored = [...this.#restored.values()].includes(dead.digest ?? "");
     this.#invariants.require(dead.digest === digest || isRestored, "P3", about);
     const isJustified =
-      dead.reason === "response_lost" || this.#invariants.exchanges.wasJudged(dead.digest) || this.hasForeignWrite;
+      isRestored ||
+      dead.reason === "response_lost" ||
+      this.#invariants.exchanges.wasJudged(dead.digest) ||
+      this.hasForeignWrite;
     this.#invariants.require(
       isJustified,
       "P3",
@@ -108,9 +111,8 @@ export class RecordInvariants {
   }
 
   #checkTokens(before: SessionRecord, after: SessionRecord, author: string): void {
-    if (!after.tokens) return;
     const [old, next] = [this.tokenOf(before), tokenIn(after)];
-    if (!old || before.tokens?.accessToken === after.tokens.accessToken) return;
+    if (!old || !after.tokens || before.tokens?.accessToken === after.tokens.accessToken) return;
     // P2: a response without refresh_token keeps the current one.
     const text = () => `${author} stored tokens of ${shortRefresh(old)} without a refresh token`;
     if (!next) {
@@ -118,11 +120,7 @@ export class RecordInvariants {
       return;
     }
     const signsIn = this.#isNew(next);
-    if (next.family !== old.family && this.#restored.has(next.family) && !signsIn) {
-      this.hasForeignWrite = true;
-      this.ended.delete(next.family);
-      return;
-    }
+    if (this.#isAdopted(old, next)) return;
     // P3 (I13): a session that was signed out or replaced does not come back.
     const isBack = this.ended.has(next.family) && !signsIn;
     this.#invariants.require(
@@ -184,6 +182,14 @@ export class RecordInvariants {
     if (!restored) return;
     this.#restored.set(restored.family, this.digestOf(record) ?? "");
     if (record.account !== this.current?.account) this.hasForeignWrite = true;
+  }
+
+  /** Whether a session that another program has put into the session file replaces the stored one. */
+  #isAdopted(old: Token, next: Token): boolean {
+    if (next.family === old.family || !this.#restored.has(next.family) || this.#isNew(next)) return false;
+    this.hasForeignWrite = true;
+    this.ended.delete(next.family);
+    return true;
   }
 
   /** Whether a sign-in stores this session for the first time. */

@@ -6,6 +6,7 @@ import {
   endRecord,
   isSameAccount,
   type SessionRecord,
+  spentBy,
 } from "../record/record.ts";
 import type { RecordStore, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
@@ -82,7 +83,7 @@ const isLiveOrKnown = (session: NewSession, stored: SessionRecord): boolean =>
 /** With the stored refresh token, the session continues, and an exchange of it that is in flight keeps its claim. */
 function replacementFor(stored: SessionRecord | undefined, session: NewSession): SessionRecord {
   const digest = currentDigest(session);
-  const spent = addSpent(stored?.spent ?? [], undefined, digest);
+  const spent = addSpent(stored ? spentBy(stored) : [], undefined, digest);
   const next = { ...stored, schema: 1 as const, ...session, renewed: undefined, spent };
   if (stored && digest !== undefined && digest === currentDigest(stored))
     return { ...next, session: stored.session, seeds: addSeed(stored.seeds, digest) };

@@ -7,6 +7,7 @@ import {
   isSameAccount,
   type SessionRecord,
   serialiseRecord,
+  spentBy,
   tryParseRecord,
 } from "./record.ts";
 
@@ -23,7 +24,7 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   if (!current) return stored;
   if (!other) return external;
   if (!isNewer(other, current, now)) return stored;
-  const known = [...current.spent, ...other.spent];
+  const known = [...new Set([...spentBy(current), ...other.spent])];
   // A spent refresh token of another account is never presented: its session lasts as long as its access token.
   const spent = isSameAccount(current.account, other)
     ? addSpent(known, currentDigest(current), currentDigest(other))

@@ -165,6 +165,13 @@ export const addSpent = (
     .slice(-KEPT);
 
 /**
+ * Returns the spent refresh tokens of a record that is about to be replaced. The token of an exchange in flight is one of
+ * them: the server may accept it, and its answer can no longer be stored.
+ */
+export const spentBy = ({ attempt, spent }: SessionRecord): readonly Digest[] =>
+  attempt && (attempt.status !== "failed" || attempt.afterLoss) ? addSpent(spent, attempt.digest, undefined) : spent;
+
+/**
  * Returns `seeds` with `digest` added, limited to the newest entries and the first. `isNew`: a new session begins with
  * it, so that it becomes the first.
  */
@@ -184,7 +191,7 @@ export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord =
   attempt: undefined,
   dead,
   ...(dead.reason === "signed_out"
-    ? { seeds: addSeed(record.seeds, dead.digest) }
+    ? { seeds: addSeed(record.seeds, dead.digest), spent: spentBy(record) }
     : { spent: addSpent(record.spent, dead.digest, undefined) }),
 });
 

@@ -41,7 +41,7 @@ const signIn = async (records: RecordStore, session: NewSession): Promise<Sessio
 
 describe("saveSession", () => {
   it("replaces the stored record, including its verdict, but does not mark its refresh token as spent", async () => {
-    const before = stored(1, { dead: { reason: "revoked" }, attempt: attempt(1), renewed: true, spent: [digest(0)] });
+    const before = stored(1, { dead: { reason: "revoked" }, renewed: true, spent: [digest(0)] });
     const { record, records } = await startStore(before);
     const saved = await signIn(records, session(2, "ada"));
     expect(saved).toEqual({
@@ -56,6 +56,11 @@ describe("saveSession", () => {
     });
     expect(await record()).toMatchObject(JSON.parse(JSON.stringify(saved)));
     expect((await record())?.dead).toBeUndefined();
+  });
+
+  it("marks the replaced refresh token as spent if an exchange of it is in flight", async () => {
+    const { records } = await startStore(stored(1, { attempt: attempt(1), spent: [digest(0)] }));
+    expect(await signIn(records, session(2))).toMatchObject({ attempt: undefined, spent: [digest(0), digest(1)] });
   });
 
   it("keeps a claim on the same refresh token, and does not mark it as spent (P1)", async () => {
@@ -118,7 +123,7 @@ describe("saveTombstone", () => {
     expect(replaced?.refreshToken).toBe(canary("refresh", 1));
     expect(saved).toMatchObject({ dead: { reason: "signed_out", digest: digest(1) }, obtainedAt: NOW + 5 });
     expect(await record()).toMatchObject({ rotation: 1, seeds: [digest(1)] });
-    expect(await record()).toMatchObject({ dead: { reason: "signed_out" }, obtainedAt: NOW + 5, spent: [] });
+    expect(await record()).toMatchObject({ dead: { reason: "signed_out" }, obtainedAt: NOW + 5, spent: [digest(1)] });
     expect((await record())?.tokens).toBeUndefined();
     expect((await record())?.attempt).toBeUndefined();
   });
