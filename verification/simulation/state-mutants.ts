@@ -1,6 +1,6 @@
 import { core, type Mutant } from "./mutate.ts";
 
-/** Mutants that each break one rule of the state machine. */
+/** Mutants that each break one rule of the state machine, or of the history that a record keeps. */
 export const STATE_MUTANTS: readonly Mutant[] = [
   {
     name: "no cooldown after an exchange",
@@ -22,8 +22,16 @@ export const STATE_MUTANTS: readonly Mutant[] = [
   {
     name: "rejected token returned again",
     edits: [
-      core("manager/session.ts", "record.tokens.accessToken !== rejected && validFor", "validFor"),
+      core("manager/session.ts", "|| record.tokens.accessToken === rejected) return", ") return"),
       core("manager/state-machine.ts", "session.record?.tokens?.accessToken !== accessToken)", "true)"),
     ],
+  },
+  {
+    name: "exchange in flight forgotten when its session is replaced",
+    edits: [core("record/record.ts", '(attempt.status !== "failed" || attempt.afterLoss) ?', "attempt.digest === '' ?")],
+  },
+  {
+    name: "another session's tokens taken for outdated ones",
+    edits: [core("record/record.ts", "|| isAnotherSession(record, known)) return", ") return")],
   },
 ];

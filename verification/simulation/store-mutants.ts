@@ -51,6 +51,14 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "own session file not remembered",
+    edits: [node("session-file.ts", "await new KnownFiles(fs, paths.chain).add(mark, name);", "")],
+  },
+  {
+    name: "replaced file of another program not remembered",
+    edits: [node("snapshot.ts", "foreignMark: mark }", "foreignMark: undefined }")],
+  },
+  {
     name: "missing directory treated as no session",
     edits: [node("file-store.ts", "await this.#checkParent(snapshot, parentStamp);", "")],
   },

@@ -97,7 +97,7 @@ class FileStore implements TokenStore {
       this.#cached = undefined;
       const paths = await this.#resolvePaths();
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
-      const snapshot = await this.#repairUnlessBusy(await this.#reader.read(paths));
+      const snapshot = await this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)));
       await this.#checkParent(snapshot, parentStamp);
       if (snapshot.unreadable) throw noSessionError(this.#path, paths.chain, snapshot.stored?.version);
       if (!snapshot.stale && snapshot.stored) this.#cached = snapshot;
@@ -123,6 +123,20 @@ class FileStore implements TokenStore {
         await release?.();
       }
     });
+  }
+
+  /**
+   * Publishes a session that another program wrote, before it is used: if the session file is removed next, the one that
+   * it replaced must not come back. What cannot be written is used as it is.
+   */
+  async #publishForeign(snapshot: Snapshot): Promise<Snapshot> {
+    const { foreignDigest, head, paths, stored } = snapshot;
+    if (foreignDigest === undefined || !head || !stored) return snapshot;
+    const isChanged = await this.save(stored.value, stored.version).then(
+      () => true,
+      (error: unknown) => codeOf(error) === "STORE_CONFLICT",
+    );
+    return isChanged ? this.#reader.read(paths) : snapshot;
   }
 
   remove(): Promise<void> {

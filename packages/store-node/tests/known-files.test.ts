@@ -1,9 +1,9 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { nodeFileSystem } from "../src/filesystem.ts";
 import { fileStore } from "../src/index.ts";
-import { freshPath, storeWith, textOf } from "./support.ts";
+import { freshPath, storeFailing, storeWith, textOf } from "./support.ts";
 
 const sessionOf = (account: string, refreshToken = `${account}'s`): string =>
   JSON.stringify({
@@ -41,6 +41,24 @@ it.each([
   expect(accountIn(found?.value)).toBe("ada");
   await store.save(sessionOf("ada", "second"), found?.version);
   expect(accountIn(textOf(path))).toBe("ada");
+});
+
+it("publishes another program's session before it is used", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save(sessionOf("ada"), undefined);
+  writeFileSync(path, sessionOf("bob"));
+  const version = (await fileStore({ path }).load())?.version;
+  rmSync(path);
+  const found = await fileStore({ path }).load();
+  expect([accountIn(found?.value), found?.version]).toEqual(["bob", version]);
+});
+
+it("uses another program's session without publishing it if the chain cannot be written", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save(sessionOf("ada"), undefined);
+  writeFileSync(path, sessionOf("bob"));
+  const readOnly = storeFailing(path, { create: "EROFS" });
+  expect(accountIn((await readOnly.load())?.value)).toBe("bob");
 });
 
 it("replaces the file of an earlier account if its writer was suspended", async () => {
