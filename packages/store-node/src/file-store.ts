@@ -3,7 +3,7 @@ import { StoreConflictError, type StoredValue, StoreError, type TokenStore } fro
 import * as sessionRecord from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
-import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
+import { Chain, type Draft, digestOf, isAdoptedVersion, versionOf } from "./generations.ts";
 import { KnownFiles } from "./known-files.ts";
 import { directoryLock, type Lock } from "./lock.ts";
 import {
@@ -131,12 +131,14 @@ class FileStore implements TokenStore {
    */
   async #publishForeign(snapshot: Snapshot): Promise<Snapshot> {
     const { foreignDigest, head, paths, stored } = snapshot;
-    if (foreignDigest === undefined || !head || !stored) return snapshot;
+    // The whole text is what a later release wrote, or damaged: it must not displace the session in the chain.
+    const isWhole = stored && digestOf(stored.value) === foreignDigest;
+    if (foreignDigest === undefined || !head || !stored || isWhole) return snapshot;
     const isChanged = await this.save(stored.value, stored.version).then(
       () => true,
       (error: unknown) => codeOf(error) === "STORE_CONFLICT",
     );
-    return isChanged ? this.#reader.read(paths) : snapshot;
+    return isChanged ? this.#repairUnlessBusy(await this.#reader.read(paths)) : snapshot;
   }
 
   remove(): Promise<void> {

@@ -39,8 +39,8 @@ export async function saveSession(
 ): Promise<SignInResult> {
   let ours: SessionRecord | undefined;
   for (;;) {
-    const stored = await records.load();
-    const found = stored && resultFor(session, stored.record, { ours, onlyIfNew });
+    const stored = onlyIfNew ? await records.load() : await records.loadReplaceable();
+    const found = stored?.record && resultFor(session, stored.record, { ours, onlyIfNew });
     if (found) return found;
     ours = replacementFor(stored?.record, session);
     if (await records.save(ours, stored)) return { record: ours, isStored: true };
@@ -103,13 +103,13 @@ export async function saveTombstone(
   { account, now }: { readonly account: string | undefined; readonly now: number },
 ): Promise<SignOutResult> {
   for (;;) {
-    const stored = await load();
-    const isOver = stored?.record.dead?.reason === "signed_out";
-    if (!stored || isOver || !isSameAccount(account, stored.record))
+    const stored = await load().catch(() => records.loadReplaceable());
+    const before = stored?.record ?? { schema: 1, account, obtainedAt: now, spent: [] };
+    if (!stored || before.dead?.reason === "signed_out" || !isSameAccount(account, before))
       return { record: stored?.record, tokens: undefined };
-    const { tokens } = stored.record;
-    const dead = { reason: "signed_out" as const, digest: currentDigest(stored.record) };
-    const record = { ...endRecord(stored.record, dead), obtainedAt: now };
+    const { tokens } = before;
+    const dead = { reason: "signed_out" as const, digest: currentDigest(before) };
+    const record = { ...endRecord(before, dead), obtainedAt: now };
     if (await records.save(record, stored)) return { record, tokens };
   }
 }

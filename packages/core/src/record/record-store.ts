@@ -10,6 +10,9 @@ export interface Stored {
   readonly version: string;
 }
 
+/** What a save is about to replace: a stored record, or data that cannot be read. */
+export type Replaceable = Stored | { readonly record: undefined; readonly version: string; readonly error: StoreError };
+
 /** A store that may detect writes that bypass it, such as a store made by `fromKeyValue`. */
 interface ObservedStore extends TokenStore {
   readonly isShared?: boolean;
@@ -33,6 +36,7 @@ export class RecordStore {
   /** The last parsed string and its record, because nearly every load returns the same string. */
   #parsed: { readonly value: string; readonly record: SessionRecord } | undefined;
 
+  #latest: Stored | undefined;
   /** The number of loads and saves so far, and the last one that is known to have ended, so that no load goes back. */
   #started = 0;
   #newest = 0;
@@ -62,7 +66,25 @@ export class RecordStore {
     }
     if (!found) return undefined;
     if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found.value) };
-    return { record: this.#parsed.record, version: found.version };
+    this.#latest = { record: this.#parsed.record, version: found.version };
+    return this.#latest;
+  }
+
+  /**
+   * Loads what a commit, a sign-in or a sign-out is about to replace. Data that cannot be read is not in their way if the
+   * store names the version to save over. The record of that version is then the one that this process knows, if any.
+   *
+   * @throws StoreError if the data cannot be replaced
+   */
+  async loadReplaceable(): Promise<Replaceable | undefined> {
+    try {
+      return await this.load();
+    } catch (error) {
+      if (!UnexpiredError.is(error) || error.code !== "STORE_UNREADABLE") throw error;
+      const { version } = error;
+      if (version === undefined) throw error;
+      return this.#latest?.version === version ? this.#latest : { record: undefined, version, error };
+    }
   }
 
   /**
@@ -71,13 +93,14 @@ export class RecordStore {
    *
    * @throws StoreError if the record is certainly not stored, or the outcome cannot be determined
    */
-  async save(record: SessionRecord, expected: Stored | undefined): Promise<Stored | undefined> {
+  async save(record: SessionRecord, expected: Replaceable | undefined): Promise<Stored | undefined> {
     const value = serialiseRecord(record);
     this.#rememberSecrets(record);
     try {
       const version = await this.#store.save(value, expected?.version);
       this.#newest = ++this.#started;
-      return { record, version };
+      this.#latest = { record, version };
+      return this.#latest;
     } catch (error) {
       if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
       const failure = this.#toStoreError(error, "could not be written");
@@ -114,12 +137,13 @@ export class RecordStore {
   #toStoreError(error: unknown, problem: string): StoreError {
     const secrets = this.#secrets;
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
-      const { code, location, cause } = error;
+      const { code, location, version, cause } = error;
       const [problemText, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
       const copy = new StoreError(code, {
         location,
         problem: problemText,
         hint,
+        version,
         cause: cause && redact(cause, secrets),
       });
       const added = Object.entries(error).filter(([key, value]) => !(key in copy) && isHarmless(value, secrets));

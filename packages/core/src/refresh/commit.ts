@@ -41,10 +41,18 @@ export class Committer {
    */
   async load(): Promise<Stored | undefined> {
     const { records } = this.#deps;
-    const stored = await records.load();
-    if (!this.#unsaved) return stored;
+    if (!this.#unsaved) return records.load();
+    const stored = await this.#loadKnown();
+    if (!this.#unsaved) return records.load();
     await this.commit(this.#unsaved, stored);
     return stored && this.#unsaved ? { ...stored, record: this.#unsaved.record } : records.load();
+  }
+
+  /** Loads the stored record, or the one that this process knows if other data hides it. */
+  async #loadKnown(): Promise<Stored | undefined> {
+    const found = await this.#deps.records.loadReplaceable();
+    if (found && !found.record) throw found.error;
+    return found;
   }
 
   /**
@@ -56,7 +64,7 @@ export class Committer {
     const { record, base } = rotation;
     let spent = record.spent;
     try {
-      for (let stored = claimed; ; stored = await records.load()) {
+      for (let stored = claimed; ; stored = await this.#loadKnown()) {
         if (isAlreadyStored(rotation, stored?.record)) return this.#onSaved(stored?.record);
         const reason = dropReason(rotation, stored?.record);
         if (reason) return await this.#drop(reason, record, stored?.record);
