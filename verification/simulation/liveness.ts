@@ -103,7 +103,7 @@ function mustSignIn(world: World, { error, process }: Program): boolean {
   const { records, exchanges } = world.invariants;
   const record = records.current;
   const isJudged = exchanges.wasJudged(records.digestOf(record)) || world.options.afterLoss === "sign-in";
-  const isSwitched = error.reason === "account_changed" || isOtherAccountRestored(world);
+  const isSwitched = error.reason === "account_changed" || isOtherAccountRestored(world) || records.isRestored;
   const isOver = !record || record.dead !== undefined || isJudged || isSwitched;
   world.invariants.require(
     isOver,

@@ -40,8 +40,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/commit.ts",
-        "await records.save({ ...record, spent }, stored);",
-        "await records.save({ ...record, spent }, await records.load());",
+        "await records.save({ ...record, rotation: number, spent }, stored);",
+        "await records.save({ ...record, rotation: number, spent }, await records.load());",
       ),
     ],
   },

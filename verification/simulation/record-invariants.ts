@@ -184,6 +184,12 @@ export class RecordInvariants {
     if (record.account !== this.current?.account) this.hasForeignWrite = true;
   }
 
+  /** Whether the stored session was put back by another program. A process may know that it had ended. */
+  get isRestored(): boolean {
+    const token = this.tokenOf(this.current);
+    return token !== undefined && this.#restored.has(token.family);
+  }
+
   /** Whether a session that another program has put into the session file replaces the stored one. */
   #isAdopted(old: Token, next: Token): boolean {
     if (next.family === old.family || !this.#restored.has(next.family) || this.#isNew(next)) return false;

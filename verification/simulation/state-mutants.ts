@@ -28,7 +28,9 @@ export const STATE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "exchange in flight forgotten when its session is replaced",
-    edits: [core("record/record.ts", '(attempt.status !== "failed" || attempt.afterLoss) ?', "attempt.digest === '' ?")],
+    edits: [
+      core("record/record.ts", '(attempt.status !== "failed" || attempt.afterLoss) ?', "attempt.digest === '' ?"),
+    ],
   },
   {
     name: "another session's tokens taken for outdated ones",

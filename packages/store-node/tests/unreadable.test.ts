@@ -71,22 +71,25 @@ describe("a session file without a session, over a healthy chain", () => {
     expect(presented).toEqual(["R0"]);
   });
 
-  it.each([true, false])("does not stand in the way of a sign-in or a sign-out (session known: %s)", async (isKnown) => {
-    const path = freshPath();
-    await using first = createTokenManager({ store: fileStore({ path }) });
-    await first.signIn({ accessToken: "A0" });
-    await using second = createTokenManager({ store: fileStore({ path }) });
-    const manager = isKnown ? first : second;
-    writeFileSync(path, CONFLICT);
-    if (!isKnown) await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "STORE_UNREADABLE" });
-    await manager.signIn({ accessToken: "A1" });
-    await using third = createTokenManager({ store: fileStore({ path }) });
-    expect(await third.getAccessToken()).toBe("A1");
-    writeFileSync(path, CONFLICT);
-    await (isKnown ? first : third).signOut();
-    await using next = createTokenManager({ store: fileStore({ path }) });
-    await expect(next.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
-  });
+  it.each([true, false])(
+    "does not stand in the way of a sign-in or a sign-out (session known: %s)",
+    async (isKnown) => {
+      const path = freshPath();
+      await using first = createTokenManager({ store: fileStore({ path }) });
+      await first.signIn({ accessToken: "A0" });
+      await using second = createTokenManager({ store: fileStore({ path }) });
+      const manager = isKnown ? first : second;
+      writeFileSync(path, CONFLICT);
+      if (!isKnown) await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "STORE_UNREADABLE" });
+      await manager.signIn({ accessToken: "A1" });
+      await using third = createTokenManager({ store: fileStore({ path }) });
+      expect(await third.getAccessToken()).toBe("A1");
+      writeFileSync(path, CONFLICT);
+      await (isKnown ? first : third).signOut();
+      await using next = createTokenManager({ store: fileStore({ path }) });
+      await expect(next.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+    },
+  );
 
   it("is not replaced if it is a record of a newer release", async () => {
     const path = freshPath();
