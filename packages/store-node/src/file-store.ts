@@ -291,7 +291,8 @@ class FileStore implements TokenStore {
 
   /** Distinguishes a missing session from a missing directory, for example after a disk was unmounted. */
   async #checkParent({ paths, stored }: Snapshot, parentStamp: Stamp | undefined): Promise<void> {
-    if (stored) this.#parentStamp = parentStamp ?? this.#parentStamp;
+    // The directory may have been created after the first look at it.
+    if (stored) this.#parentStamp = parentStamp ?? (await this.#fs.stat(paths.parent)) ?? this.#parentStamp;
     if (stored || !this.#parentStamp) return;
     const parent = parentStamp && (await this.#fs.stat(paths.parent)); // it existed before the read: does it still?
     if (parent && [parentStamp, parent].every(({ fileId }) => fileId === this.#parentStamp?.fileId)) return;

@@ -1,5 +1,6 @@
 import { systemClock } from "../util/clock.ts";
 import {
+  addSeed,
   addSpent,
   compareRotations,
   currentDigest,
@@ -29,7 +30,9 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   const spent = isSameAccount(current.account, other)
     ? addSpent(known, currentDigest(current), currentDigest(other))
     : addSpent(known, undefined, undefined);
-  return serialiseRecord({ ...other, attempt: undefined, spent });
+  const ownSeeds = other.seeds ?? addSeed([], currentDigest(other));
+  const seeds = (current.seeds ?? []).reduce((known, seed) => addSeed(known, seed), ownSeeds);
+  return serialiseRecord({ ...other, attempt: undefined, spent, seeds });
 }
 
 /** Returns whether `external` is a session, not signed out, of another account than that of `stored`. */
