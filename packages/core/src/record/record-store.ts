@@ -10,7 +10,7 @@ export interface Stored {
   readonly version: string;
 }
 
-/** What a save is about to replace: a stored record, or data that cannot be read. */
+/** The data that a save is about to replace: a stored record, or data that cannot be read. */
 export type Replaceable = Stored | { readonly record: undefined; readonly version: string; readonly error: StoreError };
 
 /** A store that may detect writes that bypass it, such as a store made by `fromKeyValue`. */

@@ -14,10 +14,7 @@ const duration = limited(toDuration);
 
 const DIGEST_BYTES = 12;
 /** Earlier releases stored all 32 bytes. */
-const digestSchema = z.pipe(
-  z.string(),
-  z.transform((digest: string): Digest => digest.slice(0, (DIGEST_BYTES / 3) * 4)),
-);
+const digestSchema = z.string().check(z.overwrite((digest): Digest => digest.slice(0, (DIGEST_BYTES / 3) * 4)));
 const digestsSchema = z.array(digestSchema);
 
 // Unknown members survive: another process may run a later release.
@@ -166,7 +163,7 @@ export const addSpent = (
 
 /**
  * Returns the spent refresh tokens of a record that is about to be replaced. The token of an exchange in flight is one of
- * them: the server may accept it, and its answer can no longer be stored.
+ * them: the server may accept it, and its response can no longer be stored.
  */
 export const spentBy = ({ attempt, spent }: SessionRecord): readonly Digest[] =>
   attempt && (attempt.status !== "failed" || attempt.afterLoss) ? addSpent(spent, attempt.digest, undefined) : spent;

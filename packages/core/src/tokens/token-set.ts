@@ -25,7 +25,7 @@ export const tokenSetSchema = z.object({
   extra: z._default(z.record(z.string(), z.unknown()), {}),
 });
 
-const tokenSetInput = z.extend(tokenSetSchema, { accessToken: z.optional(secret) });
+const tokenSetInput = z.object({ ...tokenSetSchema.shape, accessToken: z.optional(secret) });
 
 /**
  * Converts a token endpoint's response to a {@link TokenSet} ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1
