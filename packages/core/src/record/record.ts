@@ -43,18 +43,21 @@ const attemptSchema = z.looseObject({
 /** An exchange of the stored refresh token that was claimed or has ended without tokens. */
 export type Attempt = z.infer<typeof attemptSchema>;
 
+const REASONS = [
+  "no_session",
+  "session_expired",
+  "refresh_token_reused",
+  "response_lost",
+  "revoked",
+  "signed_out",
+  "account_changed",
+] as const;
+
 const deadSchema = z.looseObject({
-  reason: z.catch(
-    z.enum([
-      "no_session",
-      "session_expired",
-      "refresh_token_reused",
-      "response_lost",
-      "revoked",
-      "signed_out",
-      "account_changed",
-    ]),
-    "session_expired", // the reason of a later release
+  /** The reason of a later release counts as `session_expired`. */
+  reason: z.pipe(
+    z.string(),
+    z.transform((reason) => REASONS.find((known) => known === reason) ?? "session_expired"),
   ),
   /** The digest of the refresh token that the verdict is about. */
   digest: z.optional(digestSchema),
