@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Line, MARKER, type Order, type WorkerConfig } from "./messages.ts";
 
@@ -94,6 +95,11 @@ export class Child {
 
   signal(name: NodeJS.Signals): void {
     if (!this.hasEnded) this.#process.kill(name);
+  }
+
+  /** Waits until the process, which has announced that it will stop itself, has stopped or ended. */
+  async stopped(): Promise<void> {
+    while (!this.hasEnded && !this.isStopped) await sleep(5);
   }
 
   get isStopped(): boolean {

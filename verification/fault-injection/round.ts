@@ -87,16 +87,31 @@ async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Prom
   const calls = others.map((child) => child.ask(CALL, point.second?.fault === "stop" ? 2 * BOUND : bound));
   if (point.isRepairedFirst) await repair(point, scene, victim);
   await Promise.all(others.map((child) => child.until(() => child.isHit || child.outcomes.length > 0, bound)));
-  if (all.some((child) => child.isStopped)) await sleep(STOP);
-  collectTokens(scene);
-  for (const child of all) child.signal("SIGCONT");
-  await Promise.all([settling, ...calls]);
+  const stopping = [...(point.fault === "stop" ? [victim] : []), ...(point.second?.fault === "stop" ? others : [])];
+  await continueStopped(stopping, scene, Promise.all([settling, ...calls]));
   if (!point.isRepairedFirst) await repair(point, scene, victim);
   const next = start();
   const signInAgain = await comeLater(next, point, scene);
   collectTokens(scene);
   await Promise.all([...all, next].map((child) => child.end()));
   return { point, scene, victim, others, next, signInAgain };
+}
+
+/** Continues processes that stop themselves, now or later, until `settled`. */
+async function continueStopped(children: readonly Child[], scene: Scene, settled: Promise<unknown>): Promise<void> {
+  // One that has announced its stop, but is continued before it stops, would stay stopped.
+  await Promise.all(children.filter((child) => child.isHit).map((child) => child.stopped()));
+  let isSettled = false;
+  const settling = settled.then(() => {
+    isSettled = true;
+  });
+  while (!isSettled) {
+    const stopped = children.filter((child) => child.isStopped);
+    if (stopped.length > 0) await sleep(STOP);
+    collectTokens(scene);
+    for (const child of stopped) child.signal("SIGCONT");
+    await Promise.race([settling, sleep(LATER)]);
+  }
 }
 
 const secondTrap = ({ second }: FaultPoint, { root }: Scene): TrapConfig | undefined =>

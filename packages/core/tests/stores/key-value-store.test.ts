@@ -200,6 +200,29 @@ describe("an object that throws", () => {
 });
 
 describe("fromKeyValue", () => {
+  it("repeats a read that a save has overlapped", async () => {
+    const map = new Map<string, string>();
+    const held: (() => void)[] = [];
+    let isHeld = false;
+    const store = fromKeyValue({
+      get: (key) => (isHeld ? new Promise((resolve) => held.push(() => resolve(map.get(key)))) : map.get(key)),
+      async set(key, value) {
+        map.set(key, value.slice(0, -2));
+        for (const finish of held) finish();
+        await pause();
+        map.set(key, value);
+      },
+      delete: (key) => map.delete(key),
+    });
+    const version = await store.save("first", undefined);
+    isHeld = true;
+    const loading = store.load();
+    await expect.poll(() => held.length).toBe(1);
+    isHeld = false;
+    await store.save("second", version);
+    expect((await loading)?.value).toBe("second");
+  });
+
   it("uses the key 'unexpired' or the given one", async () => {
     const map = new Map<string, string>();
     await fromKeyValue(map).save("x", undefined);
