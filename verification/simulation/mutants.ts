@@ -1,3 +1,4 @@
+import { HOLDER_MUTANTS } from "./holder-mutants.ts";
 import type { Edit, Mutant } from "./mutate.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
 
@@ -10,6 +11,7 @@ const core = (file: string, find: string, replace: string): Edit => ({
 /** Mutants that each break one rule. The simulator has to detect every one of them. */
 export const MUTANTS: readonly Mutant[] = [
   ...STORE_MUTANTS,
+  ...HOLDER_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
     edits: [core("refresh/decide.ts", 'if (isSatisfied(record.tokens, ctx)) return { do: "stop" };', "")],
@@ -19,8 +21,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/claim.ts",
-        "const claimed = await records.save({ ...stored.record, attempt }, stored);",
-        "const claimed = await records.save({ ...stored.record, attempt }, await records.load());",
+        "claimed = await records.save({ ...stored.record, attempt }, stored);",
+        "claimed = await records.save({ ...stored.record, attempt }, await records.load());",
       ),
     ],
   },
@@ -63,9 +65,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: "verdict without compare-and-set",
     edits: [
       core(
-        "refresh/protocol.ts",
-        "if (!stored || currentDigest(stored.record) !== digest) return this",
-        "if (!stored) return this",
+        "refresh/claim.ts",
+        "if (!stored || currentDigest(stored.record) !== digest) return stored?.record;",
+        "if (!stored) return undefined;",
+      ),
+      core(
+        "refresh/claim.ts",
+        "currentDigest(record) === digest ? endRecord(record, { reason, digest }) : record;",
+        "endRecord(record, { reason, digest });",
       ),
     ],
   },
@@ -84,25 +91,19 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/attempt-tracker.ts",
-        "tracked.age >= lease ||",
-        "this.#clock.now() >= (this.claimedAt ?? Infinity) + lease ||",
-      ),
-      core(
-        "refresh/attempt-tracker.ts",
-        "const now = this.#clock.monotonic();",
-        "this.claimedAt = attempt?.claimedAt;\n    const now = this.#clock.monotonic();",
-      ),
-      core(
-        "refresh/attempt-tracker.ts",
-        "#checkedAt = Number",
-        "claimedAt: number | undefined;\n  #checkedAt = Number",
+        "claim !== undefined && (age >= claim.lease ||",
+        "claim !== undefined && (Math.max(age, this.#clock.now() - claim.claimedAt) >= claim.lease ||",
       ),
     ],
   },
   {
     name: "a late tick ages the lease by its entire delay",
     edits: [
-      core("refresh/attempt-tracker.ts", "Math.min(now - this.#checkedAt, 2 * interval)", "now - this.#checkedAt"),
+      core(
+        "refresh/attempt-tracker.ts",
+        "Math.min(now - this.#tracked.countedAt, 2 * interval)",
+        "now - this.#tracked.countedAt",
+      ),
     ],
   },
   {
@@ -203,10 +204,6 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [core("manager/driver.ts", "await this.#renewal?.done.catch(() => {});", "")],
   },
   {
-    name: "unknown holders assumed to have ended",
-    edits: [core("refresh/attempt-tracker.ts", "catch {\n      return false;", "catch {\n      return true;")],
-  },
-  {
     name: "sign-out does not win over a commit",
     edits: [core("refresh/commit.ts", '!stored || stored.dead?.reason === "signed_out"', "!stored")],
   },
@@ -215,8 +212,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/claim.ts",
-        "const claimed = await records.save({ ...stored.record, attempt }, stored);",
-        "const claimed = stored;",
+        "claimed = await records.save({ ...stored.record, attempt }, stored);",
+        "claimed = stored;",
       ),
     ],
   },
