@@ -104,6 +104,12 @@ export const refreshFailedReasons: Record<RefreshFailedError["reason"], Note> = 
     remedy:
       "Wait. In the process that sent the request, `cause` is the `TokenEndpointError`; the event `refresh-failed` reports its code.",
   },
+  claimed: {
+    cause:
+      "Another process, which the message names, has claimed the refresh and not finished it in time. It is alive, so it may be stopped (Ctrl-Z, a breakpoint of a debugger) with the new tokens still to come. To present the refresh token a second time could end the session for everyone.",
+    remedy:
+      "Let that process continue, or end it: the others then go on at once. Otherwise they go on ten minutes after its claim, at `retryAt`, and treat its response as lost.",
+  },
   just_obtained: {
     cause:
       "An API rejected an access token that came from an exchange less than 30 seconds ago (or less than a fifth of its lifetime, if that is shorter). A newer one would be rejected, too.",

@@ -93,6 +93,66 @@ it.each(cases)("lets the others take over if the holder is killed $when", async 
   await api.close();
 });
 
+/** The deadline of an exchange. The lease is ten seconds longer than twice that: eleven seconds, or 90 if exhaustive. */
+const TIMEOUT = process.env.UNEXPIRED_EXHAUSTIVE === "1" ? 40_000 : 500;
+
+/** Starts eight processes, of which the first is stopped in the middle of its exchange, which the server completes. */
+async function startStopped(name: string, hold: Hold) {
+  const server = await startGraceServer({ seconds: 0, replayReturns: "same" });
+  const api = await startApi((accessToken) => server.verify(accessToken));
+  const path = join(directory, name, "session.json");
+  await signInExpired(path, server);
+  const start = () => startHolder([path, server.tokenEndpoint, "client", api.origin, "0", String(TIMEOUT)]);
+  const [holder, ...others] = await Promise.all([start(), ...Array.from({ length: 7 }, start)]);
+  const held = server.holdNext(hold);
+  const report = call(holder);
+  const respond = await held;
+  holder.kill("SIGSTOP");
+  respond();
+  const close = async () => {
+    await api.close();
+    await server[Symbol.asyncDispose]();
+  };
+  return { server, holder, others, report, [Symbol.asyncDispose]: close };
+}
+
+/** Resolves to the status, or the error, of a call of the API by a process. */
+const call = async (child: ChildProcess): Promise<unknown> => {
+  const report = once(child, "message");
+  child.send("call");
+  return (await report)[0];
+};
+
+it("makes one exchange for 8 processes if its holder is stopped past its lease and continued, and names it (P6)", {
+  timeout: 4 * TIMEOUT + 60_000,
+}, async ({ skip }) => {
+  skip(process.platform !== "linux", "not applicable: only Linux tells that a process is alive");
+  await using scene = await startStopped("stopped", "paused");
+  const { server, holder, others } = scene;
+  const stopped = `process ${holder.pid} (stopped; "kill -CONT ${holder.pid}" continues it) has claimed the refresh`;
+  expect(await Promise.all(others.map(call))).toEqual(Array(7).fill(expect.stringContaining(stopped)));
+  holder.kill("SIGCONT");
+  await scene.report;
+  await expect.poll(() => call(holder), { timeout: 10_000 }).toBe(200);
+  expect(await Promise.all(others.map(call))).toEqual(Array(7).fill(200));
+  expect(server).toMatchObject({ requests: 1, isRevoked: false });
+});
+
+it("lets the others continue within 2 s if their stopped holder is killed", async ({ skip }) => {
+  skip(process.platform === "win32", "not applicable: this system cannot stop a process");
+  await using scene = await startStopped("killed", "before");
+  const { server, holder, others } = scene;
+  scene.report.catch(() => {});
+  const reports = Promise.all(others.map(call));
+  await waitForLoads();
+  expect(server.requests).toBe(1);
+  holder.kill("SIGKILL");
+  const killedAt = performance.now();
+  expect(await reports).toEqual(Array(7).fill(200));
+  expect(performance.now() - killedAt).toBeLessThan(2_000);
+  expect(server).toMatchObject({ requests: 2, isRevoked: false });
+});
+
 const waitForLoads = () => new Promise((resolve) => setTimeout(resolve, 100));
 
 /** Creates a session file whose access token has expired. */

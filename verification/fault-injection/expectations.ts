@@ -65,20 +65,17 @@ export type PointProperties = Expected & Partial<FaultPoint>;
 export const kill = (properties: PointProperties) => points("kill", "kill", { ...properties, victim: ["gone"] });
 export const stop = (properties: PointProperties) => points("stop", "stop", properties);
 
-/** The outcomes of a process that wakes with tokens of a grant that the server has revoked in the meantime. */
-export const REVOKED = [
-  "401", // the token is too new for another exchange, so the 401 is returned
-  "SIGN_IN_REQUIRED session_expired",
-  "SIGN_IN_REQUIRED revoked",
-  "REFRESH_FAILED",
-  ...LOST,
-];
+/** The outcomes of processes that may find a claim of one that is stopped: they get an error that names it. */
+export const HELD = [...OK, "REFRESH_FAILED"];
 
-export const wokenTooLate: Expected = { ...lost, victim: REVOKED, next: REVOKED, exchanges: 3 };
-export const sentTooLate: Expected = {
-  others: OK,
-  victim: [...OK, ...REVOKED],
-  next: [...OK, ...REVOKED],
-  exchanges: 3,
+/** A process that is stopped with its claim: it keeps that, and finishes when it goes on. */
+export const held: Expected = { ...fine, others: HELD };
+
+/** The same, but its exchange's deadline passes before it reads the response: the response is lost. */
+export const heldTooLong: Expected = {
+  others: HELD,
+  victim: [...HELD, ...LOST],
+  next: [...OK, ...LOST],
+  exchanges: 2,
   revoked: 1,
 };

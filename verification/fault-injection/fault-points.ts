@@ -2,14 +2,14 @@ import {
   type Expected,
   type FaultPoint,
   fine,
+  held,
+  heldTooLong,
   kill,
   LOST,
   lost,
   OK,
   points,
-  sentTooLate,
   stop,
-  wokenTooLate,
 } from "./expectations.ts";
 import { PROFILE_POINTS } from "./profile-points.ts";
 import { STORAGE_POINTS } from "./storage-points.ts";
@@ -59,10 +59,10 @@ const KILLS = [
 
 const STOPS = [
   ...stop(fine)("look/after-load", ...in_("claim", ["after-lock", "before-draft", "after-draft", "before-link"])),
-  ...stop(fine)(...in_("claim", ["after-link", "before-rename", "before-unlock", "after-save"])),
-  ...stop(sentTooLate)("exchange/before-send"),
-  ...stop(wokenTooLate)("exchange/request-written", "exchange/response-arrived"),
-  ...stop(wokenTooLate)(...in_("commit", ["after-lock", "before-draft", "after-draft", "before-link"])),
+  ...stop(held)(...in_("claim", ["after-link", "before-rename", "before-unlock", "after-save"])),
+  ...stop(held)("exchange/before-send", "exchange/response-arrived"),
+  ...stop(heldTooLong)("exchange/request-written"),
+  ...stop(held)(...in_("commit", ["after-lock", "before-draft", "after-draft", "before-link"])),
   ...stop(fine)(...in_("commit", ["after-link", "before-rename", "before-unlock", "after-save"])),
 ];
 

@@ -19,7 +19,7 @@ export interface WorkerConfig {
   readonly tokenEndpoint: string;
   readonly clientId: string;
   readonly api: string;
-  /** The deadline of an exchange in milliseconds. The lease is ten seconds longer. */
+  /** The deadline of an exchange in milliseconds. The lease is ten seconds longer than twice that. */
   readonly timeout: number;
   readonly provider: Partial<ProviderProfile>;
   readonly trap?: TrapConfig | undefined;

@@ -1,4 +1,4 @@
-import { type FaultPoint, fine, kill, LOST, OK, type PointProperties, stop } from "./expectations.ts";
+import { type FaultPoint, fine, HELD, held, kill, LOST, type PointProperties, stop } from "./expectations.ts";
 import { killed, withSecondFaults } from "./takeover-points.ts";
 
 /** The server responds to a replay with the same tokens for a while: nothing is lost. */
@@ -13,12 +13,11 @@ const noted = withSecondFaults(ended, killed("release/after-link", "verdict/befo
 /** Fault points with authorization servers that differ from the generic one, and whose profile the processes know. */
 export const PROFILE_POINTS: readonly FaultPoint[] = [
   ...kill(grace)("exchange/request-written", "exchange/response-arrived", "commit/before-link"),
-  ...stop(grace)("exchange/before-send", "exchange/response-arrived", "commit/before-link"),
+  ...stop({ ...grace, others: HELD })("exchange/before-send", "exchange/response-arrived", "commit/before-link"),
   ...twice.flatMap((properties) => kill(properties)("exchange/response-arrived")),
   ...kill({ ...fine, profile: "sign-in" })("claim/before-link", "commit/after-link"),
   ...kill({ ...ended, exchanges: 0 })("claim/after-link", "exchange/before-send"),
   ...kill(ended)("exchange/request-written", "exchange/response-arrived", "commit/before-link"),
   ...noted.flatMap((properties) => kill(properties)("exchange/response-arrived")),
-  // When the process wakes, it still has the response, and its commit replaces the verdict.
-  ...stop({ ...ended, victim: OK, next: OK })("exchange/response-arrived", "commit/before-link"),
+  ...stop({ ...held, profile: "sign-in" })("exchange/response-arrived", "commit/before-link"),
 ];

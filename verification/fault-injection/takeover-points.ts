@@ -1,16 +1,14 @@
 import {
   type FaultPoint,
   fine,
+  HELD,
+  held,
   kill,
   LOST,
   lost,
   OK,
   type PointProperties,
-  REVOKED,
   type SecondFault,
-  sentTooLate,
-  stop,
-  wokenTooLate,
 } from "./expectations.ts";
 
 export const killed = (...steps: readonly string[]): SecondFault[] =>
@@ -29,24 +27,18 @@ const UNSENT = [
   ),
   ...withSecondFaults(fine, killed("exchange/before-send", "commit/after-link")),
   ...withSecondFaults(lost, killed("exchange/response-arrived", "commit/before-link")),
-  ...withSecondFaults(fine, [stopped("claim/after-link", OK)]),
-  ...withSecondFaults(wokenTooLate, [stopped("exchange/response-arrived", REVOKED)]),
+  ...withSecondFaults(held, [stopped("claim/after-link", OK), stopped("exchange/response-arrived", OK)]),
 ];
 
 /** Second faults after the first process was killed with its response. */
 const RESPONDED = [
   ...withSecondFaults(lost, killed("release/after-link", "claim/after-link", "verdict/after-link")),
-  ...withSecondFaults({ ...lost, exchanges: 3 }, [
-    ...killed("verdict/before-link"),
-    stopped("verdict/before-link", LOST),
-  ]),
+  ...withSecondFaults({ ...lost, exchanges: 3 }, killed("verdict/before-link")),
+  ...withSecondFaults({ ...lost, others: [...HELD, ...LOST] }, [stopped("verdict/before-link", LOST)]),
 ];
 
 /** Fault points with a second fault in the process that takes over. */
 export const TAKEOVER_POINTS: readonly FaultPoint[] = [
   ...UNSENT.flatMap((properties) => kill(properties)("exchange/before-send")),
   ...RESPONDED.flatMap((properties) => kill(properties)("exchange/response-arrived")),
-  ...withSecondFaults(sentTooLate, killed("claim/after-link")).flatMap((properties) =>
-    stop(properties)("exchange/before-send"),
-  ),
 ];

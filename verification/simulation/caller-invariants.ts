@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { type SessionEvent, UnexpiredError } from "@unexpired/core";
 import { CANARY } from "@unexpired-internal/test-support/canary";
+import { HOLD } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortAccess } from "./tokens.ts";
@@ -32,6 +33,8 @@ export class CallerInvariants {
   readonly #unsaved = new Set<SimulatedProcess>();
   readonly #hasSignedIn = new Set<SimulatedProcess>();
   readonly #unsure = new Set<SimulatedProcess>();
+  /** How long a process had been awake when it was first told that an attempt is held, by process and attempt. */
+  readonly #toldAt = new Map<string, number>();
   readonly #closedUnsaved = new Set<SimulatedProcess>();
 
   constructor(world: World, invariants: Invariants) {
@@ -81,10 +84,36 @@ export class CallerInvariants {
     const text = () => `${call.process.name} got an error that is not an UnexpiredError: ${inspect(error)}`;
     this.#invariants.require(isOwnAbort || isClosed || UnexpiredError.is(error), "P7", text);
     this.#checkSecrets(error, `${call.process.name}'s error`);
+    if (UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.reason === "claimed")
+      this.#checkHeld(call);
     // P7 (I14): once a process has seen a session, only a verdict ends it; a missing record does not.
     const isNoSession = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" && error.reason === "no_session";
     const hadToken = () => `${call.process.name} had a token, and is told that there is no session`;
     this.#invariants.require(!isNoSession || !this.#served.has(call.process), "P7", hadToken);
+  }
+
+  /** P15: only a process that is alive and late keeps others from a token, and only for a limited time. */
+  #checkHeld({ process, startedAt }: Call): void {
+    const { claims, current } = this.#invariants.records;
+    const id = current?.attempt?.id ?? "";
+    const claim = claims.get(id);
+    const holder = claim && this.#world.find(claim.owner);
+    if (!claim || !holder || this.#isUnsure(process)) return;
+    const { now } = this.#world.scheduler;
+    const text = (why: string) => () => `${process.name} is told that ${holder.name} has claimed the refresh, ${why}`;
+    this.#invariants.require(holder.diedAt > startedAt, "P15", text("which had died by then"));
+    this.#invariants.require(now - claim.at >= claim.lease - 500, "P15", text("whose lease has not expired"));
+    const key = `${process.name} ${id}`;
+    const since = this.#toldAt.get(key) ?? process.awake;
+    this.#toldAt.set(key, since);
+    const waited = process.awake - since;
+    const limit = Math.max(HOLD, claim.lease);
+    this.#invariants.require(waited < limit + 5_000, "P15", text(`after ${Math.round(waited)} ms`));
+  }
+
+  /** Whether the process may be wrong about how long another one is late, or about whether it is alive. */
+  #isUnsure({ machine }: SimulatedProcess): boolean {
+    return machine.jumps > 0 || this.#world.faults.injected["holder check fails"] !== undefined;
   }
 
   onEvent(process: SimulatedProcess, event: SessionEvent): void {

@@ -6,3 +6,6 @@ export const POWER = "a power failure";
 
 /** The deadline of an exchange in milliseconds. It is short to keep leases, and thereby runs, short. */
 export const EXCHANGE_DEADLINE = 2_000;
+
+/** A claim whose holder is alive lasts at least this long, in milliseconds. */
+export const HOLD = 600_000;

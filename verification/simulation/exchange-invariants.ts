@@ -42,8 +42,7 @@ export class ExchangeInvariants {
     const digest = this.#invariants.book.digest(refreshToken);
     const what = `${process.name} presents ${shortRefresh(readToken(refreshToken))}`;
     this.#checkOnce(digest, what);
-    const { knowsHolders } = this.#world.options;
-    const key = claimKey({ id: attemptId, holder: knowsHolders ? process.holder : undefined });
+    const key = claimKey({ id: attemptId, holder: this.#world.holderFor(process).holder?.id });
     this.#checkClaim(key, what);
     this.#checkNeed(process, current, what);
     this.#checkRate(process, current, what);

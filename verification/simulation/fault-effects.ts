@@ -68,8 +68,9 @@ function cutPower(world: World, who: number): void {
 }
 
 function crash(world: World, victim: SimulatedProcess): void {
-  world.note("", `! ${victim.name} dies`);
-  victim.kill();
+  const isZombie = !world.options.hasThreads && world.random.choose("fault", 2) === 1;
+  world.note("", `! ${victim.name} dies${isZombie ? " and is a zombie" : ""}`);
+  victim.kill({ isZombie });
 }
 
 /** Another program writes a session that it read earlier. */

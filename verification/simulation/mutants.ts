@@ -1,3 +1,4 @@
+import { HOLDER_MUTANTS } from "./holder-mutants.ts";
 import { core, type Mutant } from "./mutate.ts";
 import { STATE_MUTANTS } from "./state-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
@@ -6,6 +7,7 @@ import { STORE_MUTANTS } from "./store-mutants.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...STATE_MUTANTS,
   ...STORE_MUTANTS,
+  ...HOLDER_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
     edits: [core("refresh/decide.ts", 'if (isSatisfied(record.tokens, ctx)) return { do: "stop" };', "")],
@@ -15,8 +17,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/claim.ts",
-        "const claimed = await records.save({ ...stored.record, attempt }, stored);",
-        "const claimed = await records.save({ ...stored.record, attempt }, await records.load());",
+        "claimed = await records.save({ ...stored.record, attempt }, stored);",
+        "claimed = await records.save({ ...stored.record, attempt }, await records.load());",
       ),
     ],
   },
@@ -59,9 +61,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: "verdict without compare-and-set",
     edits: [
       core(
-        "refresh/protocol.ts",
-        "if (!stored || currentDigest(stored.record) !== digest) return this",
-        "if (!stored) return this",
+        "refresh/claim.ts",
+        "if (!stored || currentDigest(stored.record) !== digest) return stored?.record;",
+        "if (!stored) return undefined;",
+      ),
+      core(
+        "refresh/claim.ts",
+        "currentDigest(record) === digest ? endRecord(record, { reason, digest }) : record;",
+        "endRecord(record, { reason, digest });",
       ),
     ],
   },
@@ -80,25 +87,19 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/attempt-tracker.ts",
-        "tracked.age >= lease ||",
-        "this.#clock.now() >= (this.claimedAt ?? Infinity) + lease ||",
-      ),
-      core(
-        "refresh/attempt-tracker.ts",
-        "const now = this.#clock.monotonic();",
-        "this.claimedAt = attempt?.claimedAt;\n    const now = this.#clock.monotonic();",
-      ),
-      core(
-        "refresh/attempt-tracker.ts",
-        "#checkedAt = Number",
-        "claimedAt: number | undefined;\n  #checkedAt = Number",
+        "isAbandoned: age >= claim.lease ||",
+        "isAbandoned: Math.max(age, this.#clock.now() - claim.claimedAt) >= claim.lease ||",
       ),
     ],
   },
   {
     name: "a late tick ages the lease by its entire delay",
     edits: [
-      core("refresh/attempt-tracker.ts", "Math.min(now - this.#checkedAt, 2 * interval)", "now - this.#checkedAt"),
+      core(
+        "refresh/attempt-tracker.ts",
+        "Math.min(now - this.#tracked.countedAt, 2 * interval)",
+        "now - this.#tracked.countedAt",
+      ),
     ],
   },
   {
@@ -181,10 +182,6 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [core("manager/driver.ts", "await this.#renewal?.done.catch(() => {});", "")],
   },
   {
-    name: "unknown holders assumed to have ended",
-    edits: [core("refresh/attempt-tracker.ts", "catch {\n      return false;", "catch {\n      return true;")],
-  },
-  {
     name: "sign-out does not win over a commit",
     edits: [core("refresh/commit.ts", '!stored || stored.dead?.reason === "signed_out"', "!stored")],
   },
@@ -193,8 +190,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/claim.ts",
-        "const claimed = await records.save({ ...stored.record, attempt }, stored);",
-        "const claimed = stored;",
+        "claimed = await records.save({ ...stored.record, attempt }, stored);",
+        "claimed = stored;",
       ),
     ],
   },
@@ -223,8 +220,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "record/record.ts",
-        "attempt?.id === other.id && attempt.holder === other.holder && attempt.claimedAt === other.claimedAt",
-        "attempt?.id === other.id",
+        "({ id, holder, claimedAt }: Attempt): string =>",
+        "({ id }: Attempt, holder = 0, claimedAt = 0): string =>",
       ),
     ],
   },

@@ -15,7 +15,7 @@ export interface Machine {
   stillUntil: number;
   /** The virtual time when it wakes, or woke. */
   asleepUntil: number;
-  /** Counts its boots: processes from before the last one are not known to have ended. */
+  /** Counts its boots: what became of processes from before the last one is unknown. */
   boots: number;
 }
 
@@ -25,22 +25,50 @@ export const EPOCH = Date.UTC(2026, 0, 1);
 /** A timer of at most this many milliseconds does not count as keeping its process alive. */
 const MOMENT = 100;
 
+interface ProcessWorld {
+  readonly machine: Machine;
+  readonly scheduler: Scheduler;
+  readonly seed: number;
+  /** The seed of its IDs. */
+  readonly idSeed: number;
+}
+
+/** How the operating system identifies a process, or a thread of one. */
+export interface ProcessIds {
+  readonly pid: number;
+  readonly tid: number;
+  /** Never repeats, unlike the ids. */
+  readonly startedAt: number;
+}
+
 /** A process: its clock, timers and I/O stop while it is suspended, and end when it dies. */
-export class SimulatedProcess implements Owner {
+export class SimulatedProcess implements Owner, ProcessIds {
   readonly name: string;
   readonly machine: Machine;
+  /** The boot of the machine in which it runs. */
+  readonly boot: number;
+  readonly pid: number;
+  readonly tid: number;
+  readonly startedAt: number;
   readonly clock: Clock;
   readonly bornAt: number;
   state: "running" | "suspended" | "dead" = "running";
   /** The number of timers that would keep a real process alive. */
   keepingAlive = 0;
+  /** When it died, in virtual milliseconds. */
+  diedAt = Number.POSITIVE_INFINITY;
+  /** Whether the operating system lists it: it runs, or is a zombie. */
+  exists = true;
   #asleep = 0;
   #suspendedAt = 0;
   readonly #scheduler: Scheduler;
 
-  constructor(name: string, machine: Machine, world: { scheduler: Scheduler; seed: number; idSeed: number }) {
+  constructor(name: string, { pid, tid, startedAt }: ProcessIds, world: ProcessWorld) {
+    const { machine } = world;
     this.name = name;
     this.machine = machine;
+    this.boot = machine.boots;
+    [this.pid, this.tid, this.startedAt] = [pid, tid, startedAt];
     this.#scheduler = world.scheduler;
     this.bornAt = world.scheduler.now;
     const random = randomFrom(Math.imul(world.seed, 31) + [...name].reduce((sum, c) => sum * 33 + c.charCodeAt(0), 7));
@@ -64,11 +92,6 @@ export class SimulatedProcess implements Owner {
     return now - this.bornAt - this.#asleep;
   }
 
-  /** Its identity for other processes; on the same machine they can tell whether it has ended. */
-  get holder(): string {
-    return `${this.machine.name}.${this.machine.boots}/${this.name}`;
-  }
-
   suspend(): void {
     if (this.state !== "running") return;
     this.state = "suspended";
@@ -82,8 +105,10 @@ export class SimulatedProcess implements Owner {
   }
 
   /** Ends it: none of its events happen any more. Requests that it has sent still arrive. */
-  kill(): void {
+  kill({ isZombie = false } = {}): void {
     this.state = "dead";
+    this.exists = isZombie;
+    this.diedAt = this.#scheduler.now;
     this.keepingAlive = 0;
     this.#scheduler.forget(this);
   }

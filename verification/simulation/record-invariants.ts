@@ -1,7 +1,8 @@
 import { isSameAttempt, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
-import { FOREIGN, POWER } from "./constants.ts";
+import { FOREIGN, HOLD, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
+import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortRefresh, type Token } from "./tokens.ts";
 import type { World } from "./world.ts";
 
@@ -12,6 +13,8 @@ interface Claim {
   readonly digest: string;
   readonly afterLoss: boolean;
   readonly order: number;
+  /** When the claim appeared, in virtual milliseconds. */
+  readonly at: number;
   /** How long each process had been awake when the claim appeared, in milliseconds. */
   readonly awake: ReadonlyMap<string, number>;
   isLost: boolean;
@@ -155,6 +158,17 @@ export class RecordInvariants {
     const text = () =>
       `${author} marked ${claim.owner}'s claim as lost after ${Math.round(waited)} ms of a lease of ${claim.lease} ms`;
     this.#invariants.require(waited >= claim.lease - 500, "P1", text);
+    this.#checkHold(claim, waiter);
+  }
+
+  /** P6: a process that is alive, perhaps suspended, keeps its claim for ten minutes if others can see it. */
+  #checkHold({ owner, at }: Claim, waiter: SimulatedProcess | undefined): void {
+    const holder = this.#world.find(owner);
+    if (!holder || !waiter || !this.#world.canSee(waiter, holder) || waiter.machine.jumps > 0) return;
+    const age = this.#world.scheduler.now - at;
+    const text = () => `${waiter.name} took over from ${owner}, which is ${holder.state}, after ${Math.round(age)} ms`;
+    const isUnsure = this.#world.faults.injected["holder check fails"] !== undefined;
+    this.#invariants.require(age >= HOLD - 500 || isUnsure, "P6", text);
   }
 
   #track(before: SessionRecord | undefined, after: SessionRecord | undefined, author: string): void {
@@ -229,8 +243,8 @@ export class RecordInvariants {
 
   #addClaim(key: string, { digest, afterLoss, lease }: Pick<Claim, "digest" | "afterLoss" | "lease">): void {
     const awake = new Map(this.#world.living.map((process) => [process.name, process.awake]));
-    const owner = this.#world.lastAuthor;
-    this.claims.set(key, { owner, lease, digest, afterLoss, order: ++this.#order, awake, isLost: false });
+    const [owner, at] = [this.#world.lastAuthor, this.#world.scheduler.now];
+    this.claims.set(key, { owner, lease, digest, afterLoss, order: ++this.#order, at, awake, isLost: false });
   }
 
   /** Whether the record has since marked this attempt as lost. */

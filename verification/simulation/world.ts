@@ -1,8 +1,10 @@
 import type { ProviderProfile, TokenStore } from "@unexpired/core";
-import { Faults, HOLDER_FAULTS } from "./faults.ts";
+import { identityOn } from "../../packages/store-node/src/process-identity.ts";
+import { Faults } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
 import { Invariants } from "./invariants.ts";
-import { EPOCH, type Machine, SimulatedProcess } from "./process.ts";
+import { systemFor } from "./operating-system.ts";
+import { EPOCH, type Machine, type ProcessIds, SimulatedProcess } from "./process.ts";
 import type { Random } from "./random.ts";
 import { Scheduler, settle } from "./scheduler.ts";
 import { AuthorizationServer } from "./server.ts";
@@ -16,8 +18,12 @@ export interface WorldOptions {
   /** The difference between the clocks of consecutive machines in milliseconds. */
   readonly skew: number;
   readonly watches: boolean;
-  /** Whether processes can tell that another process on their machine has ended. */
-  readonly knowsHolders: boolean;
+  /** Only Linux has start times. With `none`, stores have no `holder`. */
+  readonly platform: "linux" | "darwin" | "none";
+  /** Whether the machines are containers of one host, each with its own PID namespace. */
+  readonly hasContainers: boolean;
+  /** Whether the processes of a machine are threads of one process. */
+  readonly hasThreads: boolean;
   /** Whether the HTTP client aborts the request when its signal fires. */
   readonly aborts: boolean;
   readonly background: boolean;
@@ -42,7 +48,9 @@ export function worldOptions(random: Random): WorldOptions {
     machines: pick([1, 1, 2, 3]),
     skew: pick([0, 0, 0, 600_000, -600_000, 7_200_000]),
     watches: pick([false, true]),
-    knowsHolders: pick([true, true, false]),
+    platform: pick(["linux", "linux", "darwin", "none"] as const),
+    hasContainers: pick([false, true]),
+    hasThreads: pick([false, false, true]),
     aborts: pick([false, true]),
     background: pick([true, true, false]),
     lifetime: pick([60_000, 20_000, 600_000, 3_600_000]),
@@ -52,10 +60,11 @@ export function worldOptions(random: Random): WorldOptions {
     mounts: pick([false, false, false, true]),
     sleepStopsClock: pick([true, false]),
   };
-  return { ...options, sameIds: options.knowsHolders && pick([false, false, false, true]) };
+  return { ...options, sameIds: options.platform === "linux" && pick([false, false, false, true]) };
 }
 
 const POLLING = /^(timer|load|response to load|stat|list|read|is )/;
+const FIRST_PID = 100;
 const WAKING = [0, 0, 10, 300];
 const LATENCIES = [0, 0, 0, 1, 2, 4, 9, 40];
 
@@ -101,7 +110,11 @@ export class World {
   }
 
   get living(): readonly SimulatedProcess[] {
-    return [...this.#processes.values()].filter(({ state }) => state !== "dead");
+    return this.processes.filter(({ state }) => state !== "dead");
+  }
+
+  get processes(): readonly SimulatedProcess[] {
+    return [...this.#processes.values()];
   }
 
   find(name: string): SimulatedProcess | undefined {
@@ -170,13 +183,20 @@ export class World {
     const { seed } = this.random;
     const machine = this.machines[slot % this.machines.length];
     if (!machine) throw new Error("The world has no machine.");
-    const process = new SimulatedProcess(`p${this.#processes.size}`, machine, {
-      scheduler: this.scheduler,
-      seed,
-      idSeed: this.options.sameIds ? seed : Math.imul(seed + 1, 64) + this.#processes.size,
-    });
+    const ids = this.#freeIds(machine);
+    const { scheduler } = this;
+    const idSeed = this.options.sameIds ? seed : Math.imul(seed + 1, 64) + this.#processes.size;
+    const process = new SimulatedProcess(`p${this.#processes.size}`, ids, { machine, scheduler, seed, idSeed });
     this.#processes.set(process.name, process);
     return process;
+  }
+
+  /** The lowest ids that no process of the machine has: those of the dead are used again. */
+  #freeIds(machine: Machine): ProcessIds {
+    const taken = this.processes.filter((each) => each.machine === machine && each.exists).map(({ tid }) => tid);
+    let tid = FIRST_PID;
+    while (taken.includes(tid)) tid++;
+    return { pid: this.options.hasThreads ? FIRST_PID : tid, tid, startedAt: this.#processes.size };
   }
 
   /** Whether the session file is unreadable. */
@@ -195,16 +215,14 @@ export class World {
 
   /** The `holder` of a process's store, if this world knows holders. */
   holderFor(process: SimulatedProcess): Pick<TokenStore, "holder"> {
-    if (!this.options.knowsHolders) return {};
-    const isGone = (id: string) => {
-      const fault = this.faults.draw(HOLDER_FAULTS);
-      return process.call(`is ${id} gone?`, () => {
-        if (fault) throw new Error(fault);
-        const [boot, name = ""] = id.split("/");
-        return process.holder.startsWith(`${boot}/`) && this.find(name)?.state === "dead";
-      });
-    };
-    return { holder: { id: process.holder, isGone } };
+    const holder = this.options.platform === "none" ? undefined : identityOn(systemFor(this, process));
+    return holder ? { holder } : {};
+  }
+
+  /** Whether a process can tell that another one is alive. */
+  canSee(self: SimulatedProcess, other: SimulatedProcess): boolean {
+    const isHere = self.machine === other.machine && self.boot === other.boot;
+    return isHere && self !== other && this.options.platform === "linux";
   }
 
   note(author: string, text: string): void {

@@ -57,22 +57,27 @@ export class RefreshFailedError extends UnexpiredError {
   /** The time of the next attempt in epoch milliseconds. */
   readonly retryAt: number;
   /**
-   * The cause: the token endpoint issued no token (`"endpoint"`), or the rejected token was obtained too recently for
-   * expiry to be the cause (`"just_obtained"`).
+   * The cause: the token endpoint issued no token (`"endpoint"`); the rejected token was obtained too recently for
+   * expiry to be the cause (`"just_obtained"`); or another process that is alive, perhaps stopped, has claimed the
+   * refresh and not finished it (`"claimed"`).
    */
-  readonly reason: "endpoint" | "just_obtained";
+  readonly reason: "endpoint" | "just_obtained" | "claimed";
 
-  constructor(retryAt: number, options: { reason?: "endpoint" | "just_obtained"; cause?: unknown } = {}) {
+  /** `holder` describes the process that has claimed the refresh. */
+  constructor(
+    retryAt: number,
+    options: { reason?: RefreshFailedError["reason"]; holder?: string; cause?: unknown } = {},
+  ) {
     const when = Math.abs(retryAt) <= LAST_DATE ? ` Try again after ${new Date(retryAt).toISOString()}.` : "";
-    const reason = options.reason ?? "endpoint";
-    const { message } = Object(options.cause) as { message?: unknown };
-    const cause = typeof message === "string" ? `: ${message.replace(/\.$/, "")}` : "";
-    super(
-      reason === "endpoint"
-        ? `The access token could not be renewed${cause}.${when} The session is untouched.`
-        : `The rejected access token was obtained only a moment ago, so another one would not help. Check its scope and audience.${when}`,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
+    const { reason = "endpoint", holder, cause } = options;
+    const { message } = Object(cause) as { message?: unknown };
+    const problem = typeof message === "string" ? `: ${message.replace(/\.$/, "")}` : "";
+    const messages: Record<RefreshFailedError["reason"], string> = {
+      endpoint: `The access token could not be renewed${problem}.${when} The session is untouched.`,
+      just_obtained: `The rejected access token was obtained only a moment ago, so another one would not help. Check its scope and audience.${when}`,
+      claimed: `The access token could not be renewed: ${holder} has claimed the refresh and not finished it. Let it continue, or end it.${when}`,
+    };
+    super(messages[reason], cause === undefined ? undefined : { cause });
     this.retryAt = retryAt;
     this.reason = reason;
   }

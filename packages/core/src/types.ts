@@ -99,10 +99,20 @@ export interface TokenStore {
   /** The scope within which compare-and-set is reliable, and whether a completed save survives a power failure. */
   readonly supports: { readonly compareAndSet: "process" | "host" | "cluster"; readonly durable: boolean };
   /**
-   * Identifies this process to others that share the store, and detects that one of them has certainly ended. If
-   * omitted, a claim ends only with its lease.
+   * Identifies this process to others that share the store, and tells what became of them. If omitted, a claim ends
+   * only with its lease.
    */
-  readonly holder?: { readonly id: string; isGone(id: string): Promise<boolean> };
+  readonly holder?: {
+    /** Names this process, or this thread of it. Stored with each claim, so it must not contain secrets. */
+    readonly id: string;
+    /**
+     * Resolves to `gone` if the holder with this id has certainly ended; to `alive` if it certainly exists, running or
+     * stopped, on this machine and since the same boot: its claim then outlives its lease. Otherwise to `unknown`.
+     */
+    statusOf(id: string): Promise<"alive" | "gone" | "unknown">;
+    /** Describes a holder that is alive, for error messages: `process 4711 (stopped)`. If omitted, its id is shown. */
+    describe?(id: string): Promise<string>;
+  };
   /** Returns a human-readable location of the session, without secrets. */
   describe(): string;
 }
@@ -216,7 +226,8 @@ export interface TokenManager extends AsyncDisposable {
    * Returns the access token, and refreshes it if necessary. Costs no I/O until the token enters the refresh window.
    *
    * @throws SignInRequiredError if there is nothing to refresh with
-   * @throws RefreshFailedError if the token has expired and the token endpoint issued no new one
+   * @throws RefreshFailedError if the token has expired and the token endpoint issued no new one, or another process has
+   * claimed the refresh and is late
    * @throws ConfigurationError if the token endpoint rejects this client
    * @throws StoreError if the stored session cannot be read or claimed
    */

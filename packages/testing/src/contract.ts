@@ -10,7 +10,7 @@ const STORE = {
   remove: "remove() deletes everything, and succeeds if nothing is stored.",
   watch: "watch(onChange) calls back when the record may have changed, until the function it returned is called.",
   supports: '`supports` declares how far compare-and-set holds: "process", "host" or "cluster".',
-  holder: "holder.isGone(id) is true only if the holder with that id has certainly ended.",
+  holder: `holder.statusOf(id) is "gone" only if the holder with that id has certainly ended, and "alive" only if it certainly has not.`,
   describe: "describe() tells people where the session is stored.",
   secrets: "No secret appears in describe(), in an error or in an inspection of the store.",
   idle: "An idle store does not keep the process alive.",

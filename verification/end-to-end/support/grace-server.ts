@@ -11,8 +11,11 @@ export interface Grace {
   readonly replayReturns: "same" | "new";
 }
 
-/** The moment at which a request is held so that its sender can be killed: before or after its processing. */
-export type Hold = "before" | "after";
+/**
+ * The moment at which a request is held so that its sender can be killed or stopped: before or after its processing;
+ * `"paused"` is after it, too.
+ */
+export type Hold = "before" | "after" | "paused";
 
 /** An authorization server for one client that rotates refresh tokens, with or without grace. */
 export interface GraceServer extends AsyncDisposable {
@@ -26,9 +29,10 @@ export interface GraceServer extends AsyncDisposable {
   verify(accessToken: string): Promise<boolean>;
   /**
    * Holds the next request `before` it is processed, or `after` that and before its response, and resolves when the
-   * request is held. Its sender never gets a response; a request that was held `before` is never processed.
+   * request is held. Its sender never gets a response; a request that was held `before` is never processed. For one that
+   * is `paused`, resolves to a function that sends the response.
    */
-  holdNext(hold: Hold): Promise<void>;
+  holdNext(hold: Hold): Promise<() => void>;
 }
 
 interface Rotation {
@@ -59,7 +63,7 @@ class Endpoint {
   readonly #unused = new Set<string>();
   readonly #used = new Map<string, Rotation>();
   readonly #accepted = new Set<string>();
-  #hold: { readonly when: Hold; readonly reached: () => void } | undefined;
+  #hold: { readonly when: Hold; readonly reached: (respond: () => void) => void } | undefined;
 
   constructor(grace: Grace) {
     this.#grace = grace;
@@ -75,7 +79,7 @@ class Endpoint {
     return Promise.resolve(!this.isRevoked && this.#accepted.has(accessToken));
   }
 
-  holdNext(when: Hold): Promise<void> {
+  holdNext(when: Hold): Promise<() => void> {
     return new Promise((reached) => {
       this.#hold = { when, reached };
     });
@@ -87,9 +91,10 @@ class Endpoint {
     this.requests += 1;
     const hold = this.#hold;
     this.#hold = undefined;
-    if (hold?.when === "before") return hold.reached();
+    if (hold?.when === "before") return hold.reached(() => {});
     const tokens = this.#exchange(new URLSearchParams(body).get("refresh_token") ?? "");
-    if (hold) return hold.reached();
+    if (hold?.when === "after") return hold.reached(() => {});
+    if (hold) await new Promise<void>((respond) => hold.reached(respond));
     response.writeHead(tokens ? 200 : 400, { "content-type": "application/json" });
     response.end(tokens ?? '{"error":"invalid_grant"}');
   }

@@ -1,3 +1,4 @@
+import { expect, it } from "vitest";
 import { FOREIGN, POWER } from "../constants.ts";
 import { FileWorld } from "../file-world.ts";
 import { Program } from "../program.ts";
@@ -12,7 +13,9 @@ const OPTIONS: WorldOptions = {
   machines: 1,
   skew: 0,
   watches: false,
-  knowsHolders: true,
+  platform: "linux",
+  hasContainers: false,
+  hasThreads: false,
   aborts: false,
   background: true,
   lifetime: 60_000,
@@ -24,6 +27,16 @@ const OPTIONS: WorldOptions = {
   sameIds: false,
 };
 const PATIENCE = 100_000;
+
+/** Defines a test for one schedule. Every invariant is also checked after each step. */
+export function schedule(name: string, options: Partial<WorldOptions>, play: (script: Script) => Promise<void>): void {
+  it(name, async () => {
+    const script = new Script(options);
+    await play(script);
+    script.world.invariants.checkEnd();
+    expect(script.world.invariants.violation).toBeUndefined();
+  });
+}
 
 /** A world without randomness: events happen in the order in which they become ready, and faults are planned. */
 export class Script {

@@ -51,7 +51,9 @@ const managerOptions = {
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
 
 const isHolder = (holder: unknown): boolean =>
-  z.optional(z.looseObject({ id: z.string(), isGone: functionSchema })).safeParse(holder).success;
+  z
+    .optional(z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) }))
+    .safeParse(holder).success;
 
 /** The validated options of a manager, with defaults applied. */
 export interface Settings {

@@ -146,9 +146,12 @@ export function isOutdated(record: SessionRecord | undefined, known: SessionReco
   return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
 }
 
-/** Returns whether two attempts are the same exchange. IDs alone could repeat, if the source of randomness does. */
+/** Identifies the claim of an attempt. IDs alone could repeat, if the source of randomness does. */
+export const keyOf = ({ id, holder, claimedAt }: Attempt): string => `${id} ${holder} ${claimedAt}`;
+
+/** Returns whether two attempts are the same exchange. */
 export const isSameAttempt = (attempt: Attempt | undefined, other: Attempt): boolean =>
-  attempt?.id === other.id && attempt.holder === other.holder && attempt.claimedAt === other.claimedAt;
+  attempt !== undefined && keyOf(attempt) === keyOf(other);
 
 /** Returns whether a record belongs to the account. An unknown account matches every account. */
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>

@@ -1,69 +1,133 @@
-import type { Attempt } from "../record/record.ts";
+import { type Attempt, keyOf } from "../record/record.ts";
 import type { Clock, TokenStore } from "../types.ts";
 
 const HOLDER_CHECK_INTERVAL = 50;
+const HOLDER_DEADLINE = 1_000;
+/** A living holder keeps its claim for at least this long, in milliseconds. */
+export const HOLD = 600_000;
+const HOLD_CHECK_INTERVAL = 1_000;
 
 /** The meaning of an attempt in the record for this process now. */
 export interface AttemptStatus {
   /** Whether it is a claim whose holder has ended or whose lease has expired. */
   readonly isAbandoned: boolean;
+  /**
+   * If it is a claim whose holder is alive although the lease has expired: the time until which the holder keeps the
+   * claim, in epoch milliseconds.
+   */
+  readonly heldUntil: number | undefined;
   /** The time before which no request is sent to the token endpoint, in epoch milliseconds. */
   readonly retryAt: number | undefined;
+}
+
+type Holder = NonNullable<TokenStore["holder"]>;
+
+interface TrackedAttempt {
+  readonly key: string;
+  readonly previousCheckAt: number;
+  /** How long this process has observed the attempt, in milliseconds, and when that was last counted. */
+  age: number;
+  countedAt: number;
+  holderCheckedAt: number;
+  status: Awaited<ReturnType<Holder["statusOf"]>>;
 }
 
 /**
  * Tracks the age of attempts by this process's own clock.
  *
  * A lease counts from when this process first saw the claim, and a late check adds at most twice its planned interval.
- * Neither a suspended machine nor the clock of another one can therefore expire a lease. A back-off is measured by the
- * wall clock, so that short-lived processes respect it too. It also lasts at least its full duration from the last
- * check before it was first seen, so that processes with differing clocks respect it.
+ * Neither a suspended machine nor the clock of another one can therefore expire a lease. A holder that is alive is on
+ * this machine, so its claim is also measured by the wall clock: a process that has just started knows that the holder
+ * is late. A back-off is measured by the wall clock, so that short-lived processes respect it too. It also lasts at
+ * least its full duration from the last check before it was first seen, so that processes with differing clocks respect
+ * it.
  */
 export class AttemptTracker {
   readonly #clock: Clock;
-  readonly #holder: TokenStore["holder"];
+  readonly #holder: Holder | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
-  #tracked = {
-    key: "",
-    previousCheckAt: Number.NEGATIVE_INFINITY,
-    age: 0,
-    holderCheckedAt: Number.NEGATIVE_INFINITY,
-    isGone: false,
-  };
+  #tracked = trackedFrom("", Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY);
+  #cancelCount: (() => void) | undefined;
 
-  constructor(clock: Clock, holder: TokenStore["holder"]) {
+  constructor(clock: Clock, holder: Holder | undefined) {
     this.#clock = clock;
     this.#holder = holder;
   }
 
   /** Returns the status of an attempt. `interval` is the planned time since the last check, in milliseconds. */
   async check(attempt: Attempt | undefined, interval: number): Promise<AttemptStatus> {
-    const now = this.#clock.monotonic();
-    const passed = Math.min(now - this.#checkedAt, 2 * interval);
     const previousCheckAt = this.#checkedAt;
+    const now = this.#clock.monotonic();
     this.#checkedAt = now;
-    const key = `${attempt?.id} ${attempt?.holder} ${attempt?.claimedAt} ${attempt?.status}`;
-    if (this.#tracked.key === key) this.#tracked.age += passed;
-    else this.#tracked = { key, previousCheckAt, age: 0, holderCheckedAt: Number.NEGATIVE_INFINITY, isGone: false };
-    const isAbandoned = attempt?.status === "claimed" && (await this.#isAbandoned(attempt, now));
-    return { isAbandoned, retryAt: attempt && this.#retryAt(attempt, now) };
+    const key = `${attempt && keyOf(attempt)} ${attempt?.status}`;
+    if (this.#tracked.key === key) this.#count(interval);
+    else this.#tracked = trackedFrom(key, previousCheckAt, now);
+    const claim = attempt?.status === "claimed" ? attempt : undefined;
+    if (claim) await this.#checkHolder(claim, now);
+    return { ...this.#statusOf(claim), retryAt: attempt && this.#retryAt(attempt, now) };
   }
 
-  async #isAbandoned({ lease, holder }: Attempt, now: number): Promise<boolean> {
+  #statusOf(claim: Attempt | undefined): Pick<AttemptStatus, "isAbandoned" | "heldUntil"> {
+    this.#cancelCount?.();
+    if (!claim) return { isAbandoned: false, heldUntil: undefined };
+    const { age, status } = this.#tracked;
+    const heldUntil = this.#heldUntil(claim);
+    if (heldUntil !== undefined) this.#keepCounting(Math.max(claim.lease, HOLD));
+    return { isAbandoned: age >= claim.lease || status === "gone", heldUntil };
+  }
+
+  /** Describes the holder of a claim, for error messages. */
+  describeHolder({ holder = "" }: Attempt): Promise<string> {
+    const byId = `another process (${holder})`;
+    return this.#ask(() => this.#holder?.describe?.(holder) ?? byId, byId);
+  }
+
+  /** Stops counting. */
+  close(): void {
+    this.#cancelCount?.();
+  }
+
+  #count(interval: number): void {
+    const now = this.#clock.monotonic();
+    this.#tracked.age += Math.min(now - this.#tracked.countedAt, 2 * interval);
+    this.#tracked.countedAt = now;
+  }
+
+  /** Goes on counting while a claim is held, because callers get an error instead of waiting and checking. */
+  #keepCounting(limit: number): void {
+    const count = () => {
+      this.#count(HOLD_CHECK_INTERVAL);
+      if (this.#tracked.age < limit) this.#keepCounting(limit);
+    };
+    this.#cancelCount = this.#clock.setTimer(count, HOLD_CHECK_INTERVAL, false);
+  }
+
+  #heldUntil({ claimedAt, lease }: Attempt): number | undefined {
+    const { age, status } = this.#tracked;
+    const now = this.#clock.now();
+    const elapsed = Math.max(age, now - claimedAt);
+    if (status !== "alive" || elapsed < lease) return undefined;
+    const remaining = Math.max(lease - age, HOLD - elapsed);
+    return remaining > 0 ? now + remaining : undefined;
+  }
+
+  async #checkHolder({ holder }: Attempt, now: number): Promise<void> {
     const tracked = this.#tracked;
-    if (tracked.age >= lease || tracked.isGone) return true;
-    if (holder === undefined || now - tracked.holderCheckedAt < HOLDER_CHECK_INTERVAL) return false;
+    // A claim in our own name belongs to another manager, or has ended and could not be saved: the lease decides.
+    if (holder === undefined || holder === this.#holder?.id || tracked.status === "gone") return;
+    if (now - tracked.holderCheckedAt < HOLDER_CHECK_INTERVAL) return;
     tracked.holderCheckedAt = now;
-    tracked.isGone = await this.#isGone(holder);
-    return tracked.isGone;
+    const status = await this.#ask(() => this.#holder?.statusOf(holder) ?? "unknown", tracked.status);
+    tracked.status = status === "gone" || status === "alive" ? status : "unknown";
   }
 
-  async #isGone(holder: string): Promise<boolean> {
-    try {
-      return (await this.#holder?.isGone(holder)) === true;
-    } catch {
-      return false; // not certain: the lease decides
-    }
+  /** Asks the store. Resolves to `otherwise` if it fails or takes too long: that says nothing about a holder. */
+  #ask<T>(question: () => T | Promise<T>, otherwise: T): Promise<T> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.setTimer(() => resolve(otherwise), HOLDER_DEADLINE, false);
+      const reply = (async () => question())().catch(() => otherwise);
+      void reply.then(resolve).finally(cancel);
+    });
   }
 
   #retryAt({ endedAt, retryIn }: Attempt, monotonic: number): number | undefined {
@@ -74,3 +138,12 @@ export class AttemptTracker {
     return remaining > 0 ? now + remaining : undefined;
   }
 }
+
+const trackedFrom = (key: string, previousCheckAt: number, countedAt: number): TrackedAttempt => ({
+  key,
+  previousCheckAt,
+  age: 0,
+  countedAt,
+  holderCheckedAt: Number.NEGATIVE_INFINITY,
+  status: "unknown",
+});

@@ -33,8 +33,8 @@ export type Decision =
   | { readonly do: "stop" }
   /** A spent refresh token has overwritten our newer one. */
   | { readonly do: "restore" }
-  /** Another exchange is in flight. */
-  | { readonly do: "wait" }
+  /** Another exchange is in flight. `heldUntil`: it is late, and its holder, which is alive, keeps the claim until then. */
+  | { readonly do: "wait"; readonly attempt: Attempt; readonly heldUntil: number | undefined }
   /** The claim is abandoned: mark it as lost before anything else. */
   | { readonly do: "mark-lost"; readonly attempt: Attempt }
   /** It is too early for another attempt. */
@@ -50,7 +50,8 @@ export function decide(record: SessionRecord | undefined, ctx: DecisionContext):
   if (digest === undefined) return { do: "stop" };
   if (isRestorable(record, ctx)) return { do: "restore" };
   const attempt = record.attempt?.digest === digest ? record.attempt : undefined;
-  if (attempt?.status === "claimed" && ctx.attempt.isAbandoned) return { do: "mark-lost", attempt };
+  if (attempt?.status === "claimed" && ctx.attempt.isAbandoned && heldUntil(ctx) === undefined)
+    return { do: "mark-lost", attempt };
   if (isSatisfied(record.tokens, ctx)) return { do: "stop" };
   if (record.spent.includes(digest)) return { do: "end-session", reason: "refresh_token_reused", digest };
   return attempt ? decideAfter(attempt, record, ctx) : { do: "claim", digest, ...FIRST };
@@ -68,7 +69,7 @@ const isSatisfied = ({ accessToken }: TokenSet, { goal, isUsable, isDue }: Decis
 
 function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionContext): Decision {
   const { digest, status, afterLoss, failures } = attempt;
-  if (status === "claimed") return { do: "wait" };
+  if (status === "claimed") return { do: "wait", attempt, heldUntil: heldUntil(ctx) };
   const isLost = mayHaveRotated(attempt, ctx);
   const canWait = ctx.isUsable && ctx.goal.reason !== "rejection";
   if (isLost && !canWait && ctx.profile.afterLoss === "sign-in")
@@ -78,6 +79,10 @@ function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionConte
   if (retryAt !== undefined) return { do: "back-off", retryAt, attempt };
   return { do: "claim", digest, afterLoss: afterLoss || isLost, failures };
 }
+
+/** A living process keeps its claim, because a second use of its refresh token may end the session. */
+const heldUntil = ({ attempt, profile }: DecisionContext): number | undefined =>
+  profile.rotation ? attempt.heldUntil : undefined;
 
 /** Returns whether the server may have rotated. A reusable refresh token can be presented again without risk. */
 const mayHaveRotated = ({ status, afterLoss }: Attempt, { profile }: DecisionContext): boolean =>

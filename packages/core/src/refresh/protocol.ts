@@ -1,8 +1,8 @@
 import { ConfigurationError, RefreshFailedError, UnexpiredError } from "../errors.ts";
-import { type Attempt, currentDigest, type Digest, endRecord, isSameAttempt, rotationOf } from "../record/record.ts";
+import { type Attempt, currentDigest, isSameAttempt, rotationOf } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
-import type { DeadReason, TokenSet } from "../types.ts";
+import type { TokenSet } from "../types.ts";
 import { type Moment, momentOf } from "../util/clock.ts";
 import { AttemptTracker } from "./attempt-tracker.ts";
 import { backoff } from "./backoff.ts";
@@ -53,6 +53,7 @@ export class RefreshProtocol {
 
   /** Makes a last attempt to save what the store has not accepted yet. */
   close(): Promise<void> {
+    this.#attempts.close();
     return this.#committer.close();
   }
 
@@ -74,7 +75,7 @@ export class RefreshProtocol {
       if (await this.#act(decision, look)) return true;
       if (decision.do !== "wait") continue;
       if (!isUrgent()) return false;
-      await this.#pause(interval);
+      await this.#wait(decision, interval);
       interval = Math.min(interval * 2, MAX_POLL_INTERVAL);
     }
   }
@@ -93,6 +94,13 @@ export class RefreshProtocol {
   /** Ends the current pause, because the store may have changed. */
   wake(): void {
     this.#wake?.();
+  }
+
+  /** Waits for another process, unless that is late: it may be stopped, and nothing tells for how long. */
+  async #wait({ attempt, heldUntil }: Decision & { readonly do: "wait" }, interval: number): Promise<void> {
+    if (heldUntil === undefined) return this.#pause(interval);
+    const holder = await this.#attempts.describeHolder(attempt);
+    throw new RefreshFailedError(heldUntil, { reason: "claimed", holder });
   }
 
   #pause(interval: number): Promise<void> {
@@ -134,12 +142,12 @@ export class RefreshProtocol {
         await this.#restore(stored);
         return false;
       case "mark-lost":
-        await this.#claims.release({ ...decision.attempt, status: "lost" }, stored);
+        await this.#claims.markLost(decision.attempt, stored);
         return false;
       case "back-off":
         throw this.#failureOf(decision.attempt, decision.retryAt);
       case "end-session":
-        await this.#end(decision.digest, decision.reason);
+        await this.#claims.endSession(decision.digest, decision.reason);
         return true;
       case "claim": {
         const claim = await this.#claims.claim(decision, stored);
@@ -186,7 +194,7 @@ export class RefreshProtocol {
       return true;
     }
     if (result.kind === "terminal") {
-      await this.#end(digest, afterLoss ? "response_lost" : result.reason);
+      await this.#claims.endSession(digest, afterLoss ? "response_lost" : result.reason);
       return true;
     }
     if (result.kind === "lost") this.#commitLate(late, claim, sentAt);
@@ -200,26 +208,6 @@ export class RefreshProtocol {
       if (result.kind !== "rotated") return undefined;
       return this.#committer.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
     });
-  }
-
-  /**
-   * Step 6 after a terminal response: ends the session only if its refresh token is still the one that was rejected.
-   */
-  async #end(digest: Digest, reason: DeadReason): Promise<void> {
-    const { records } = this.#deps;
-    const dead = { reason, digest };
-    try {
-      for (;;) {
-        const stored = await records.load();
-        if (!stored || currentDigest(stored.record) !== digest) return this.#host.observe(stored?.record, "store");
-        const saved = await records.save(endRecord(stored.record, dead), stored);
-        if (saved) return this.#host.observe(saved.record, "store");
-      }
-    } catch {
-      const { record } = this.#host.session;
-      // this process knows that the session has ended even if the store does not
-      if (record && currentDigest(record) === digest) this.#host.observe(endRecord(record, dead), "store");
-    }
   }
 
   /** Step 6 without tokens and without a verdict: releases the claim and starts a back-off for all processes. */

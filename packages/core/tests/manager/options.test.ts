@@ -96,7 +96,10 @@ describe("valid options", () => {
       { store: undefined, refresh: undefined, refreshWindow: undefined, clock: undefined, account: undefined },
     ],
     ["an instance of a class as the store", { store: new Store() }],
-    ["a store with watch and holder", { store: { ...memoryStore(), holder: { id: "1", isGone: async () => false } } }],
+    [
+      "a store with watch and holder",
+      { store: { ...memoryStore(), holder: { id: "1", statusOf: async () => "unknown" } } },
+    ],
     ["window 0", { refreshWindow: 0 }],
     ["window Infinity: a fifth of each lifetime", { refreshWindow: Number.POSITIVE_INFINITY }],
     ["no profile fields", { provider: {} }],

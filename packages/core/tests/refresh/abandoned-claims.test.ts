@@ -11,9 +11,12 @@ describe("a claim of another process", () => {
   it("is taken over by the process that sees that its owner has ended", async () => {
     const { clock, issuer, open, signIn, store } = startSession();
     const gone: string[] = [];
-    Object.assign(store, { holder: { id: "us", isGone: async (id: string) => gone.includes(id) } });
+    Object.assign(store, {
+      holder: { id: "us", statusOf: async (id: string) => (gone.includes(id) ? "gone" : "alive") },
+    });
     await signIn(0);
-    await write(store, (record) => ({ ...record, attempt: attempt(1, { holder: "them" }) }));
+    const claimedAt = clock.now();
+    await write(store, (record) => ({ ...record, attempt: attempt(1, { holder: "them", claimedAt }) }));
     const token = open().getAccessToken();
     await clock.advance(10_000);
     expect(issuer.presented).toHaveLength(0);
@@ -22,12 +25,12 @@ describe("a claim of another process", () => {
     expect(await token).toBe(canary("access", 2));
   });
 
-  it("is left to its owner if isGone throws", async () => {
+  it("is left to its owner if statusOf throws", async () => {
     const { open, signIn, store, clock } = startSession();
     Object.assign(store, {
       holder: {
         id: "us",
-        isGone: () => {
+        statusOf: () => {
           throw new Error("sync");
         },
       },
@@ -47,7 +50,7 @@ describe("a claim of another process", () => {
 
   it("leaves the session valid once it is known to be abandoned", async () => {
     const { clock, signIn, store, open } = startSession();
-    Object.assign(store, { holder: { id: "us", isGone: async () => true } });
+    Object.assign(store, { holder: { id: "us", statusOf: async () => "gone" } });
     await signIn(HOUR);
     await write(store, (record) => ({ ...record, attempt: attempt(1, { holder: "them" }) }));
     const manager = open();

@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { type Attempt, digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { type Attempt, digestOf, parseRecord, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { Claims } from "../../src/refresh/claim.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
@@ -28,7 +28,14 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
   const observed: [Attempt | undefined, string][] = [];
   const refresh = "refresh" in options ? options.refresh : async () => ({ access_token: "" });
   const observe = (record: SessionRecord | undefined, source: string) => void observed.push([record?.attempt, source]);
-  const claims = new Claims({ records, clock, holder: options.holder, refresh }, { observe });
+  const session: { known: SessionRecord | undefined } = { known: undefined };
+  const host = {
+    get session() {
+      return { record: session.known };
+    },
+    observe,
+  };
+  const claims = new Claims({ records, clock, holder: options.holder, refresh }, host);
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
@@ -42,12 +49,12 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
       return version;
     };
   };
-  return { afterSave, base, claims, clock, put, records, refresh, observed, store, stored };
+  return Object.assign(session, { afterSave, base, claims, clock, put, records, refresh, observed, store, stored });
 }
 
 describe("claim()", () => {
   it("stores who presents which token, with a lease that outlasts the exchange", async () => {
-    const holder = { id: "ours", isGone: async () => false };
+    const holder = { id: "ours", statusOf: async () => "unknown" as const };
     const { base, claims, clock, records, refresh, observed } = await start(recordOf({ spent: ["x"] }), { holder });
     const claim = await claims.claim(CLAIM, base);
     expect(claim).toMatchObject({ tokens: base?.record.tokens, stored: { record: { spent: ["x"] } } });
@@ -57,7 +64,7 @@ describe("claim()", () => {
       digest: DIGEST,
       holder: "ours",
       claimedAt: clock.now(),
-      lease: 40 * SECOND,
+      lease: 70 * SECOND,
       status: "claimed",
       afterLoss: true,
       failures: 3,
@@ -68,10 +75,10 @@ describe("claim()", () => {
     expect(observed).toEqual([[claim?.attempt, "store"]]);
   });
 
-  it("takes a lease of ten seconds more than the deadline of the refresh function", async () => {
+  it("takes a lease of ten seconds more than twice the deadline of the refresh function", async () => {
     const refresh = Object.assign(async () => ({ access_token: "" }), { timeout: 5 * SECOND });
     const { base, claims } = await start(recordOf(), { refresh });
-    expect((await claims.claim(CLAIM, base))?.attempt).toMatchObject({ lease: 15 * SECOND, holder: undefined });
+    expect((await claims.claim(CLAIM, base))?.attempt).toMatchObject({ lease: 20 * SECOND, holder: undefined });
   });
 
   it("returns undefined without a refresh function, a session or tokens", async () => {
@@ -138,6 +145,20 @@ describe("a claim that is slow to store (P6)", () => {
     expect(await claims.claim(CLAIM, base)).toBeUndefined();
   });
 
+  it("is given up later if that cannot be stored at first", async () => {
+    const { afterSave, base, claims, clock, store, stored } = await start();
+    const { save } = store;
+    afterSave(async () => {
+      await clock.leap(6 * SECOND);
+      store.save = () => Promise.reject(disk);
+    });
+    await claims.claim(CLAIM, base);
+    expect((await stored())?.attempt?.status).toBe("claimed");
+    store.save = save;
+    await clock.advance(SECOND);
+    expect((await stored())?.attempt).toEqual(failed);
+  });
+
   it("is an error the second time in a row, and every second time after that", async () => {
     const session = await start();
     for (let time = 0; time < 2; time++) {
@@ -187,6 +208,38 @@ describe("withLocalAttempt()", () => {
       expect(claims.withLocalAttempt(stored)).toBe(stored);
     },
   );
+  it("withdraws a claim later if its save throws but succeeded", async () => {
+    const { base, claims, clock, store, stored } = await start();
+    const { load, save } = store;
+    store.save = async (value, expected) => {
+      await save(value, expected);
+      store.load = () => Promise.reject(disk);
+      throw disk;
+    };
+    await expect(claims.claim(CLAIM, base)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    Object.assign(store, { load, save });
+    await clock.advance(SECOND);
+    expect((await stored())?.attempt).toEqual(failed);
+    expect(clock.keepingAlive).toBe(0);
+  });
+
+  it("treats every claim as unsent if the store fails again and again, up to the last 16", async () => {
+    const { base, claims, records, put, store } = await start();
+    const { save } = store;
+    const claimed: (Attempt | undefined)[] = [];
+    store.save = async (value) => {
+      claimed.push(parseRecord(value, "the store").attempt);
+      throw disk;
+    };
+    for (let time = 0; time < 17; time++) await claims.claim(CLAIM, base).catch(() => {});
+    store.save = save;
+    const seen: unknown[] = [];
+    for (const attempt of claimed) {
+      await put(recordOf({ attempt }));
+      seen.push(claims.withLocalAttempt(await records.load())?.record.attempt?.id);
+    }
+    expect(seen).toEqual([claimed[0]?.id, ...Array(16).fill("before")]);
+  });
 
   it("returns the stored record once the claim is stored", async () => {
     const { base, claims, records } = await start();
@@ -208,16 +261,16 @@ describe("withLocalAttempt()", () => {
   });
 });
 
-describe("release()", () => {
-  async function claimed() {
-    const session = await start();
-    const claim = await session.claims.claim(CLAIM, session.base);
-    if (!claim) throw new Error("no claim");
-    session.observed.length = 0;
-    const ended: Attempt = { ...claim.attempt, status: "lost" };
-    return { ...session, claim, ended, release: () => session.claims.release(ended, claim.stored) };
-  }
+async function claimed() {
+  const session = await start();
+  const claim = await session.claims.claim(CLAIM, session.base);
+  if (!claim) throw new Error("no claim");
+  session.observed.length = 0;
+  const ended: Attempt = { ...claim.attempt, status: "lost" };
+  return Object.assign(session, { claim, ended, release: () => session.claims.release(ended, claim.stored) });
+}
 
+describe("release()", () => {
   it("stores the end of the attempt", async () => {
     const { ended, release, observed, stored } = await claimed();
     await release();
@@ -266,10 +319,72 @@ describe("release()", () => {
     expect(claims.withLocalAttempt(await records.load())?.record.attempt).toEqual(ended);
   });
 
+  it("is stored later if the store refuses it at first (I23)", async () => {
+    const { clock, ended, release, store, stored } = await claimed();
+    const { save } = store;
+    store.save = () => Promise.reject(disk);
+    await release();
+    await clock.advance(30 * SECOND);
+    expect((await stored())?.attempt?.status).toBe("claimed");
+    expect(clock.keepingAlive).toBe(0);
+    store.save = save;
+    await clock.advance(SECOND);
+    expect((await stored())?.attempt).toEqual(ended);
+  });
+
+  it("is not stored later if the record holds another attempt by then, or after ten minutes", async () => {
+    for (const [wait, status] of [
+      [SECOND, "failed"],
+      [610 * SECOND, "claimed"],
+    ] as const) {
+      const { claim, clock, put, release, store, stored } = await claimed();
+      const { save } = store;
+      store.save = () => Promise.reject(disk);
+      await release();
+      await clock.advance(wait - SECOND);
+      store.save = save;
+      if (status === "failed") await put({ ...claim.stored.record, attempt: failed });
+      await clock.advance(10 * SECOND);
+      expect((await stored())?.attempt?.status).toBe(status);
+    }
+  });
+
   it("stores nothing if nothing was stored", async () => {
     const { claims, observed, store } = await start();
     await store.remove();
     await claims.release(attempt(1), undefined);
     expect(observed).toEqual([]);
+  });
+});
+
+describe("endSession()", () => {
+  it("stores the verdict later if the store refuses it at first, and only over its own token (I23)", async () => {
+    for (const generation of [1, 2]) {
+      const session = await claimed();
+      const { claim, claims, clock, put, store, stored } = session;
+      session.known = claim.stored.record;
+      const { save } = store;
+      store.save = () => Promise.reject(disk);
+      await claims.endSession(DIGEST, "session_expired");
+      expect((await stored())?.dead).toBeUndefined();
+      store.save = save;
+      const refreshToken = canary("refresh", generation);
+      await put({ ...claim.stored.record, tokens: { ...claim.tokens, refreshToken } });
+      await clock.advance(SECOND);
+      expect((await stored())?.dead?.reason).toBe(generation === 1 ? "session_expired" : undefined);
+    }
+  });
+});
+
+describe("markLost()", () => {
+  it("is not repeated, because the attempt is another process's to end", async () => {
+    const { base, claims, clock, put, store, stored } = await start(recordOf({ attempt: attempt(1) }));
+    const { save } = store;
+    store.save = () => Promise.reject(disk);
+    await claims.markLost(attempt(1), base);
+    store.save = save;
+    await put(recordOf({ attempt: attempt(1, { status: "failed" }) }));
+    await clock.advance(10 * SECOND);
+    expect((await stored())?.attempt?.status).toBe("failed");
   });
 });

@@ -29,7 +29,7 @@ const decideOn = ([record, more]: Case): Decision =>
     known: undefined,
     isUsable: false,
     isDue: true,
-    attempt: { isAbandoned: false, retryAt: undefined },
+    attempt: { isAbandoned: false, heldUntil: undefined, retryAt: undefined },
     profile: genericProvider,
     now: NOW,
     ...more,
@@ -85,20 +85,23 @@ describe("decide, about a refresh token that this process knows as spent", () =>
 });
 
 describe("decide, about an attempt", () => {
-  const abandoned = { attempt: { isAbandoned: true, retryAt: undefined } };
-  const waiting = { attempt: { isAbandoned: false, retryAt: NOW + SECOND } };
+  const abandoned = { attempt: { isAbandoned: true, heldUntil: undefined, retryAt: undefined } };
+  const waiting = { attempt: { isAbandoned: false, heldUntil: undefined, retryAt: NOW + SECOND } };
+  const held = { attempt: { isAbandoned: true, heldUntil: END, retryAt: undefined } };
+  const late = { attempt: { ...held.attempt, isAbandoned: false } };
+  const reusable = profile({ rotation: false });
+  const LOST = { do: "mark-lost" };
   const claimed = withAttempt({});
   const failed = withAttempt({ status: "failed", failures: 3 });
 
   it.each<[string, Case, object]>([
     ["ignores it if it is of another refresh token", [recordOf({ attempt: attempt(0) }), abandoned], CLAIM],
-    ["waits for it if it is in flight", [claimed], { do: "wait" }],
+    ["waits for it if it is in flight", [claimed], { do: "wait", heldUntil: undefined }],
+    ["waits for it if its holder is late but alive", [claimed, held], { do: "wait", heldUntil: END }],
+    ["marks it as lost if its holder is alive and the token is reusable", [claimed, { ...held, ...reusable }], LOST],
+    ["waits for its lease if the token is reusable", [claimed, { ...late, ...reusable }], { heldUntil: undefined }],
     ["stops if it is in flight and nothing is due", [claimed, { isDue: false }], STOP],
-    [
-      "marks it as lost if it is abandoned, even if nothing is due",
-      [claimed, { ...abandoned, isDue: false }],
-      { do: "mark-lost" },
-    ],
+    ["marks it as lost if it is abandoned, even if nothing is due", [claimed, { ...abandoned, isDue: false }], LOST],
     ["does not mark it as lost if it has ended", [failed, abandoned], { ...CLAIM, failures: 3 }],
     ["claims after it failed", [failed], { ...CLAIM, failures: 3 }],
     ["backs off after it failed just now", [failed, waiting], { do: "back-off", retryAt: NOW + SECOND }],
@@ -114,7 +117,7 @@ describe("decide, about a back-off that is longer than our own", () => {
   const failed = withAttempt({ status: "failed", failures: 3, retryIn: HOUR });
   const after = (wait: number): Partial<DecisionContext> => ({
     now: NOW + wait,
-    attempt: { isAbandoned: false, retryAt: NOW + HOUR },
+    attempt: { isAbandoned: false, heldUntil: undefined, retryAt: NOW + HOUR },
   });
   const BACK_OFF = { do: "back-off", retryAt: NOW + HOUR };
 
@@ -135,7 +138,7 @@ describe("decide, about a back-off that is longer than our own", () => {
       "backs off in refresh() for as long as ours lasts",
       [
         withAttempt({ status: "failed", failures: 3, retryIn: 4 * SECOND }),
-        { ...goal("call"), attempt: { isAbandoned: false, retryAt: NOW + 1 } },
+        { ...goal("call"), attempt: { isAbandoned: false, heldUntil: undefined, retryAt: NOW + 1 } },
       ],
       { do: "back-off", retryAt: NOW + 1 },
     ],
@@ -170,7 +173,7 @@ describe("decide, about a lost response", () => {
     ],
     [
       "backs off for as long as the attempt asks for",
-      [lost, { ...usable, attempt: { isAbandoned: false, retryAt: 5 } }],
+      [lost, { ...usable, attempt: { isAbandoned: false, heldUntil: undefined, retryAt: 5 } }],
       backOff(5),
     ],
     ["ends the session if the profile asks for a sign-in after a loss", [lost, signIn], ended("response_lost")],

@@ -2,8 +2,8 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import type { TokenStore } from "../../src/types.ts";
 
-/** Longer than an exchange's default deadline, in milliseconds. */
-export const LEASE = 40_000;
+/** The default lease: twice the deadline of an exchange, and a margin, in milliseconds. */
+export const LEASE = 70_000;
 
 /** A promise that the test settles. */
 export function gate<T>() {

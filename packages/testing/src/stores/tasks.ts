@@ -8,6 +8,8 @@ export type Task =
   | { readonly do: "save"; readonly value: string }
   /** Sends its holder id, or `null` if it has none, and runs until it is killed. */
   | { readonly do: "hold" }
+  /** Does the same in a worker thread. After a message to it, terminates the thread and sends "terminated". */
+  | { readonly do: "hold-in-thread" }
   /** Loads and watches, sends "idle", disposes the store, and exits when its event loop is empty. */
   | { readonly do: "idle" }
   /** Runs a token manager. For each number that it receives, moves its clock there and sends its access token. */

@@ -1,8 +1,9 @@
-/** The entry point of the kit's child processes: opens the store under test and runs one task on it. */
+/** The entry point of the kit's child processes, and of their threads: opens the store and runs one task on it. */
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect } from "node:util";
+import { parentPort, Worker } from "node:worker_threads";
 import { createTokenManager, type TokenStore, UnexpiredError } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
 import type { OpenStore } from "./harness.ts";
@@ -30,7 +31,8 @@ const opening = { clause: "load", what: "openStore()" } as const;
 const store = withTimeLimit(await limitTime(limit, opening, openStore(argument)), limit);
 const report = (message: unknown) =>
   new Promise<void>((resolve) => {
-    process.send?.(message, () => resolve());
+    if (!parentPort) process.send?.(message, () => resolve());
+    else resolve(parentPort.postMessage(message));
   });
 
 switch (task.do) {
@@ -50,6 +52,9 @@ switch (task.do) {
     await report(store.holder?.id ?? null);
     await setTimeout(2 ** 31 - 1);
     break;
+  case "hold-in-thread":
+    await holdInThread();
+    break;
   case "idle":
     await store.load();
     store.watch?.(() => {});
@@ -64,6 +69,17 @@ switch (task.do) {
 async function finish(): Promise<void> {
   await dispose(store);
   process.disconnect();
+}
+
+async function holdInThread(): Promise<void> {
+  const order = JSON.stringify({ module, argument, task: { do: "hold" } });
+  const thread = new Worker(fileURLToPath(import.meta.url), { argv: [order] });
+  const [id] = await once(thread, "message");
+  const told = once(process, "message");
+  await report(id);
+  await told;
+  await thread.terminate();
+  await report("terminated");
 }
 
 async function increment(times: number): Promise<number> {

@@ -26,11 +26,13 @@ const isAbsent = (pid: number): boolean => {
   }
 };
 
-/** The id of a holder ends in its pid and its start time. */
+/** The id of a holder ends in its pid, its thread and the start time of that. */
 const isStopped = (id: string): boolean => {
-  const pid = id.split("/").at(-2);
+  const pid = id.split("/").at(-3);
   return pid !== undefined && /\) T /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
 };
+
+const hasPid = (id: string): boolean => !isAbsent(Number(id.split("/").at(-3)));
 
 const GONE = "distinguishes a killed holder from a running or stopped one";
 
@@ -39,38 +41,76 @@ const holders: readonly Mutant[] = [
     name: "never reports a holder as gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was false for a killed process.",
-    Store: withHolder(() => ({ isGone: async () => false })),
+    says: 'statusOf() was "unknown" for a killed process.',
+    Store: withHolder(() => ({ statusOf: async () => "unknown" })),
+  },
+  {
+    name: "reports every holder as alive",
+    caughtBy: GONE,
+    clause: "holder",
+    says: 'statusOf() was "alive" for a killed process.',
+    Store: withHolder(() => ({ statusOf: async () => "alive" })),
+  },
+  {
+    name: "reports an unknown id as alive",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "statusOf() was \"alive\" for an id that this store did not issue, ''.",
+    Store: withHolder((own) => ({
+      statusOf: async (id) => ((await own.statusOf(id)) === "gone" ? "gone" : "alive"),
+    })),
+  },
+  {
+    name: "reports something else",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "statusOf() for a running process was false.",
+    Store: withHolder(() => ({ statusOf: async () => false as unknown as "gone" })),
+  },
+  {
+    name: "describes no holder",
+    caughtBy: GONE,
+    clause: "holder",
+    says: "describe() was ''.",
+    Store: withHolder(() => ({ describe: async () => "" })),
+  },
+  {
+    name: "takes a terminated thread for its process",
+    caughtBy: "never reports a terminated worker thread as alive",
+    clause: "holder",
+    says: 'statusOf() was "alive" for a terminated worker thread of a running process.',
+    Store: withHolder(() => ({ statusOf: async (id) => (hasPid(id) ? "alive" : "gone") })),
   },
   {
     name: "reports every other holder as gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for a running process.",
-    Store: withHolder((own) => ({ isGone: async (id) => id !== own.id })),
+    says: 'statusOf() was "gone" for a running process.',
+    Store: withHolder((own) => ({ statusOf: async (id) => (id === own.id ? "alive" : "gone") })),
   },
   {
     name: "reports a stopped process as gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for a stopped process (SIGSTOP).",
-    Store: withHolder((own) => ({ isGone: async (id) => (await own.isGone(id)) || isStopped(id) })),
+    says: 'statusOf() was "gone" for a stopped process (SIGSTOP).',
+    Store: withHolder((own) => ({ statusOf: async (id) => (isStopped(id) ? "gone" : own.statusOf(id)) })),
   },
   {
     name: "reports an unknown id as gone",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() was true for an id that this store did not issue, ''.",
-    Store: withHolder((own) => ({ isGone: async (id) => (await own.isGone(id)) || id.split("/").length < 6 })),
+    says: "statusOf() was \"gone\" for an id that this store did not issue, ''.",
+    Store: withHolder((own) => ({ statusOf: async (id) => (id.split("/").length < 7 ? "gone" : own.statusOf(id)) })),
   },
   {
     name: "throws for an unknown id",
     caughtBy: GONE,
     clause: "holder",
-    says: "isGone() for an id that this store did not issue, '' failed: Unexpected end of JSON input",
+    says: "statusOf() for an id that this store did not issue, '' failed: Unexpected end of JSON input",
     Store: withHolder((own) => ({
       id: JSON.stringify([own.id]),
-      isGone: async (id) => own.isGone(JSON.parse(id)[0]),
+      statusOf: async (id) => own.statusOf(JSON.parse(id)[0]),
+      describe: async (id) => id,
     })),
   },
   {
@@ -82,12 +122,12 @@ const holders: readonly Mutant[] = [
   },
   {
     name: "identifies a process by its pid alone",
-    caughtBy: "never reports a holder in another PID namespace as gone",
+    caughtBy: "cannot tell what became of a holder in another PID namespace",
     clause: "holder",
-    says: "isGone() was true for a running process in another PID namespace.",
+    says: 'statusOf() was "gone" for a running process in another PID namespace.',
     Store: withHolder(() => ({
       id: `${process.pid}`,
-      isGone: async (id) => /^\d+$/.test(id) && isAbsent(Number(id)),
+      statusOf: async (id) => (/^\d+$/.test(id) && isAbsent(Number(id)) ? "gone" : "unknown"),
     })),
   },
 ];

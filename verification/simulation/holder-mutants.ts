@@ -1,0 +1,57 @@
+import type { Mutant } from "./mutate.ts";
+
+const TRACKER = "packages/core/src/refresh/attempt-tracker.ts";
+const CLAIM = "packages/core/src/refresh/claim.ts";
+const IDENTITY = "packages/store-node/src/process-identity.ts";
+
+const mutant = (name: string, file: string, ...[find, replace]: readonly [string, string]): Mutant => ({
+  name,
+  edits: [{ file, find, replace }],
+});
+
+/** Mutants that each break one rule about leases, or about what became of the holder of a claim. */
+export const HOLDER_MUTANTS: readonly Mutant[] = [
+  mutant(
+    "a failed check of a holder taken for its end",
+    TRACKER,
+    'statusOf(holder) ?? "unknown", tracked.status)',
+    'statusOf(holder) ?? "unknown", "gone" as const)',
+  ),
+  mutant("a living holder loses its claim with its lease", TRACKER, 'status !== "alive" ||', "true ||"),
+  mutant("a living holder keeps its claim for ever", TRACKER, "HOLD - elapsed)", "HOLD)"),
+  mutant(
+    "a held claim is observed only when somebody calls",
+    TRACKER,
+    "if (heldUntil !== undefined) this.#keepCounting",
+    "if (false) this.#keepCounting",
+  ),
+  mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
+  mutant("a claim that has ended is left standing", CLAIM, "    retryLater();\n  }\n", "    void retryLater;\n  }\n"),
+  mutant(
+    "a claim that may have been saved is left standing",
+    CLAIM,
+    "if (!claimed) this.#endLater(key, unsent);",
+    "void unsent;",
+  ),
+  mutant("a zombie is alive", IDENTITY, 'stat.state === "Z" || ', ""),
+  mutant("a reused pid is alive", IDENTITY, "stat.startedAt !== startedAt || ", ""),
+  mutant(
+    "a thread lives as long as its process",
+    IDENTITY,
+    "const [, pid, tid, startedAt] = parseThread(self);",
+    "const [, pid, , startedAt] = parseThread(self);\n  const tid = pid;",
+  ),
+  mutant(
+    "a pid that exists is alive without a start time",
+    IDENTITY,
+    'hasNoProcess(Number(pid), system) ? "gone" : "unknown";\n  });',
+    'hasNoProcess(Number(pid), system) ? "gone" : "alive";\n  });',
+  ),
+  mutant("all PID namespaces are one", IDENTITY, 'namespaceId(system, "pid")', '"0"'),
+  mutant(
+    "a file that cannot be read is the end of a process",
+    IDENTITY,
+    "if (isNotFound(error)) return undefined;\n    throw error;\n  });",
+    "void error;\n    return undefined;\n  });",
+  ),
+];
