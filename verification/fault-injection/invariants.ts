@@ -58,16 +58,23 @@ function presentationViolations({ victim, others, next }: Facts): string[] {
   return [...again].map((digest) => `P1: the refresh token ${digest.slice(0, 8)}… was presented twice as new`);
 }
 
-/** Old generations are collected; a draft and a projection remain only if their writer was killed. */
+/**
+ * Old generations are collected; a draft and a projection remain only if their writer was killed. Of the marks of session
+ * files, only that of the current file and those of remaining projections are left.
+ */
 function leftOverViolations({ point, scene }: Facts): string[] {
   const names = listed(chainOf(scene.sessionPath));
-  const temporary = names.filter((name) => /^(draft|projection)-/.test(name));
+  const temporary = names.filter((name) => /^(draft|projection)-[0-9a-f]+$/.test(name));
   const generations = names.filter((name) => /^\d+$/.test(name));
-  const strange = names.filter((name) => !/^((draft|projection)-[0-9a-f]+|\d+|lock|\.gitignore)$/.test(name));
+  const marks = names.filter((name) => /^known-[\w-]+\.projection-[0-9a-f]+$/.test(name));
+  const outdated = marks.filter((name) => !names.includes(name.slice(name.indexOf(".") + 1)));
+  const known = new Set([...temporary, ...generations, ...marks, "lock", ".gitignore"]);
+  const strange = names.filter((name) => !known.has(name));
   const kills = [point.fault, point.second?.fault].filter((fault) => fault === "kill").length;
   const beside = listed(scene.root, "home").filter((name) => !/^\.?session\.json/.test(name) && name !== "filler");
   return [
     ...(temporary.length > 2 * kills ? [`left over: ${temporary.join(", ")}`] : []),
+    ...(outdated.length > 1 ? [`left over: ${outdated.join(", ")}`] : []),
     ...(generations.length > 3 ? [`left over: generations ${generations.join(", ")}`] : []),
     ...[...strange, ...beside].map((name) => `left over: ${name}`),
   ];
