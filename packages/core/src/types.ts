@@ -56,7 +56,8 @@ export interface RefreshContext {
  * Exchanges the current refresh token for new tokens with a single request, without retrying.
  *
  * Throws a `TokenEndpointError` to report an error response. Any other exception counts as a lost response: the server
- * may have rotated.
+ * may have rotated. Must not wait for the manager that calls it, which waits for the exchange: that ends only at the
+ * deadline.
  */
 export interface RefreshFunction {
   (current: TokenSet, context: RefreshContext): Promise<TokenResponse>;

@@ -121,13 +121,13 @@ export class Driver implements RefreshHost {
 
   async #perform(effect: Effect, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     switch (effect.do) {
-      case "load":
+      case "load": {
         this.assertOpen();
-        return this.#settle(
-          this.load().then(() => ({ ...progress, loaded: true })),
-          progress,
-          signal,
-        );
+        // a load that began before the call does not count, but the one after it does
+        const loaded = this.#loading === undefined || progress.loaded === false;
+        const step = this.#load().then(() => ({ ...progress, loaded }));
+        return this.#settle(step, progress, signal);
+      }
       case "renew":
         if (effect.wait) return this.#waitForRenewal(effect.reason, progress, signal);
         this.#renew(effect.reason);
@@ -193,8 +193,15 @@ export class Driver implements RefreshHost {
     }
   }
 
-  /** Loads the record from the store. Concurrent calls share one load. */
-  load(): Promise<void> {
+  /** Loads the record from the store in a load that begins after the call. Concurrent calls share it. */
+  async load(): Promise<void> {
+    if (this.#loading) await this.#loading.catch(() => {}); // it may have missed a change that the caller knows of
+    await this.#load();
+  }
+
+  /** Loads the record from the store, or joins a load that is running. */
+  #load(): Promise<void> {
+    this.#watch(); // before loading, so that no change is missed in between
     this.#loading ??= this.#loadRecord().finally(() => {
       this.#loading = undefined;
     });
@@ -202,18 +209,21 @@ export class Driver implements RefreshHost {
   }
 
   async #loadRecord(): Promise<void> {
-    const before = this.#observations;
-    const stored = await this.#protocol.load();
-    // if a record was observed during the load, that one is newer
-    if (this.#observations === before) this.observe(stored?.record, "store");
+    for (let loads = 0; loads < 2; loads++) {
+      const before = this.#observations;
+      const stored = await this.#protocol.load();
+      if (this.#observations === before) return this.observe(stored?.record, "store");
+      // a record that was observed during the load may be newer or older: load once more
+    }
   }
 
   #watch(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#stopWatching) return;
+    this.#stopWatching = () => {}; // the store may call back at once
     try {
-      this.#stopWatching ??= this.#settings.store.watch?.(() => this.#onChange());
+      this.#stopWatching = this.#settings.store.watch?.(() => this.#onChange());
     } catch {
-      // if watching fails, the store is checked when the session is due
+      this.#stopWatching = undefined; // the store is checked when the session is due
     }
   }
 

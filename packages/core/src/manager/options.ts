@@ -91,13 +91,21 @@ const withoutUndefined = <T extends object>(given: T | undefined): Partial<T> =>
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
 
 /** Checks what the `account` option returns, because it is stored and compared with stored values. */
-const checkedAccount =
-  (account: (tokens: TokenSet) => string | undefined) =>
-  (tokens: TokenSet): string | undefined => {
-    const name: unknown = callAccount(account, tokens);
-    if (name === undefined || typeof name === "string") return name;
-    throw new TypeError(`account: expected to return a string or undefined, not ${describeType(name)}.`);
+function checkedAccount(account: (tokens: TokenSet) => string | undefined) {
+  let isRunning = false;
+  return (tokens: TokenSet): string | undefined => {
+    if (isRunning)
+      throw new TypeError("account: the function called signIn(), which calls it again. Do not sign in there.");
+    isRunning = true;
+    try {
+      const name: unknown = callAccount(account, tokens);
+      if (name === undefined || typeof name === "string") return name;
+      throw new TypeError(`account: expected to return a string or undefined, not ${describeType(name)}.`);
+    } finally {
+      isRunning = false;
+    }
   };
+}
 
 function callAccount(account: (tokens: TokenSet) => unknown, tokens: TokenSet): unknown {
   try {

@@ -35,6 +35,20 @@ export const attempt = (number: number, more: object = {}) => ({
 
 export const disk = new Error("ENOSPC: no space left on device");
 
+/** Makes the next load return what the store holds now, once `finish` is called. */
+export function holdNextLoad(store: TokenStore): { finish(error?: Error): void } {
+  const { load } = store;
+  const { promise, open } = gate<Error | undefined>();
+  store.load = async () => {
+    store.load = load;
+    const loaded = await load();
+    const error = await promise;
+    if (error) throw error;
+    return loaded;
+  };
+  return { finish: open };
+}
+
 /** Removes a store's `watch`, so that changes are found only by loading. */
 export const withoutWatch = (store: TokenStore): void => {
   delete (store as { watch?: unknown }).watch;
