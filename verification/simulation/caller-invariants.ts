@@ -5,6 +5,7 @@ import { HOLD } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortAccess } from "./tokens.ts";
+import { UnsavedInvariants } from "./unsaved-invariants.ts";
 import type { World } from "./world.ts";
 
 /** One call of a program to its token manager. */
@@ -21,6 +22,7 @@ export interface Call {
 /** The invariants about what callers receive. */
 export class CallerInvariants {
   readonly pending = new Set<Call>();
+  readonly unsaved: UnsavedInvariants;
   readonly #world: World;
   readonly #invariants: Invariants;
   readonly #accounts = new Map<SimulatedProcess, Set<string>>();
@@ -30,20 +32,20 @@ export class CallerInvariants {
   readonly #expiries = new Map<string, number>();
   readonly #storedLate = new Map<string, string>();
   readonly #served = new Set<SimulatedProcess>();
-  readonly #unsaved = new Set<SimulatedProcess>();
   readonly #hasSignedIn = new Set<SimulatedProcess>();
   readonly #unsure = new Set<SimulatedProcess>();
   /** How long a process had been awake when it was first told that an attempt is held, by process and attempt. */
   readonly #toldAt = new Map<string, number>();
-  readonly #closedUnsaved = new Set<SimulatedProcess>();
 
   constructor(world: World, invariants: Invariants) {
     this.#world = world;
     this.#invariants = invariants;
+    this.unsaved = new UnsavedInvariants(world, invariants);
   }
 
   onStart(call: Call): void {
     this.pending.add(call);
+    this.unsaved.onStart(call);
     const { kind, process, accessToken } = call;
     if (accessToken === undefined) return;
     if (kind === "replace") this.#rejected.add(`${process.name} ${accessToken}`);
@@ -56,6 +58,7 @@ export class CallerInvariants {
 
   onResolved(call: Call, accessToken: string | undefined): void {
     this.pending.delete(call);
+    this.unsaved.onResolved(call, accessToken);
     const { process, kind } = call;
     if (kind === "close") this.#checkClosed(process);
     if (kind === "signIn" || accessToken !== undefined) this.#served.add(process);
@@ -78,6 +81,7 @@ export class CallerInvariants {
   /** P7, P15: calls reject with an UnexpiredError or the caller's own abort reason. P8: the error contains no token. */
   onRejected(call: Call, error: unknown): void {
     this.pending.delete(call);
+    this.unsaved.onRejected(call);
     if (call.kind === "signIn") this.#unsure.add(call.process);
     const isOwnAbort = call.kind === "get, impatient" && error === IMPATIENT;
     const isClosed = error instanceof TypeError && error.message.includes("closed");
@@ -117,8 +121,7 @@ export class CallerInvariants {
   }
 
   onEvent(process: SimulatedProcess, event: SessionEvent): void {
-    if (event.type === "save-failed") this.#unsaved.add(process);
-    if (event.type === "save-recovered" || event.type === "rotation-dropped") this.#unsaved.delete(process);
+    this.unsaved.onEvent(process, event);
     const printed = JSON.stringify(event);
     this.#invariants.require(
       !printed.includes(CANARY),
@@ -187,14 +190,14 @@ export class CallerInvariants {
 
   /** P12: `close()` waits for the exchange in flight. */
   #checkClosed(process: SimulatedProcess): void {
-    if (this.#unsaved.has(process)) this.#closedUnsaved.add(process);
     const isBusy = this.#invariants.exchanges.isBusy(process);
     this.#invariants.require(!isBusy, "P12", () => `${process.name} was closed with an exchange in flight`);
   }
 
-  /** P12: only a waiting caller or an exchange in flight keeps a process alive. */
+  /** P12: only a waiting caller, an exchange in flight, or tokens just received keep a process alive. */
   checkIdle(process: SimulatedProcess): void {
     if (process.keepingAlive === 0 || this.#invariants.exchanges.isBusy(process)) return;
+    if (this.unsaved.mayBeSaving(process)) return;
     const isAsked = [...this.pending].some((call) => call.process === process);
     this.#invariants.require(isAsked, "P12", () => `${process.name} is idle, but a timer keeps it alive`);
   }
@@ -231,11 +234,6 @@ export class CallerInvariants {
     const { scheduler, server } = this.#world;
     this.#appeared.set(accessToken, scheduler.now);
     if (isExpiryKnown) this.#expiries.set(accessToken, scheduler.now + server.rules.lifetime);
-  }
-
-  /** Whether the process closed its manager while the store failed to save its tokens. */
-  closedUnsaved(process: SimulatedProcess): boolean {
-    return this.#closedUnsaved.has(process);
   }
 }
 

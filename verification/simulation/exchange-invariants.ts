@@ -129,11 +129,11 @@ export class ExchangeInvariants {
     return digest !== undefined && this.#judged.has(digest);
   }
 
-  /** The newest refresh token of each session that a process received, unless it died or closed without saving it. */
+  /** The newest refresh token of each session that a process received, unless it died, or was told on closing that it is lost. */
   received(): ReadonlyMap<number, Token> {
     const newest = new Map<number, Token>();
     for (const { process, token } of this.#received) {
-      const isExcused = process.state === "dead" || this.#invariants.callers.closedUnsaved(process);
+      const isExcused = process.state === "dead" || this.#invariants.callers.unsaved.hasLost(process);
       if (!isExcused && token.number >= (newest.get(token.family)?.number ?? 0)) newest.set(token.family, token);
     }
     return newest;

@@ -2,6 +2,7 @@ import type { Mutant } from "./mutate.ts";
 
 const TRACKER = "packages/core/src/refresh/attempt-tracker.ts";
 const CLAIM = "packages/core/src/refresh/claim.ts";
+const PENDING = "packages/core/src/refresh/pending-changes.ts";
 const IDENTITY = "packages/store-node/src/process-identity.ts";
 
 const mutant = (name: string, file: string, ...[find, replace]: readonly [string, string]): Mutant => ({
@@ -26,11 +27,16 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     "if (false) this.#keepCounting",
   ),
   mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
-  mutant("a claim that has ended is left standing", CLAIM, "    retryLater();\n  }\n", "    void retryLater;\n  }\n"),
+  mutant(
+    "a claim that has ended is left standing",
+    PENDING,
+    "this.remember(key, { ...ending, retryUntil });\n    this.#retryLater();",
+    "this.remember(key, { ...ending, retryUntil });",
+  ),
   mutant(
     "a claim that may have been saved is left standing",
     CLAIM,
-    "if (!claimed) this.#endLater(key, unsent);",
+    "if (!claimed) this.#pending.endLater(key, unsent);",
     "void unsent;",
   ),
   mutant("a zombie is alive", IDENTITY, 'stat.state === "Z" || ', ""),

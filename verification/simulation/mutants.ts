@@ -41,9 +41,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "commit without compare-and-set",
     edits: [
       core(
-        "refresh/commit.ts",
-        "await records.save({ ...record, rotation: number, spent }, stored);",
-        "await records.save({ ...record, rotation: number, spent }, await records.load());",
+        "refresh/pending-changes.ts",
+        "const saved = await this.#deps.records.save(recordAfter(rotation, stored?.record), stored);",
+        "const saved = await this.#deps.records.save(recordAfter(rotation, stored?.record), await this.#deps.records.load());",
       ),
     ],
   },
@@ -51,9 +51,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "no retry after a conflict",
     edits: [
       core(
-        "refresh/commit.ts",
+        "refresh/pending-changes.ts",
         "if (saved) return this.#onSaved(saved.record);",
-        "return this.#onSaved(saved?.record ?? record);",
+        "return this.#onSaved(saved?.record ?? rotation.record);",
       ),
     ],
   },
@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "unsaved rotation discarded",
-    edits: [core("refresh/commit.ts", "this.#unsaved = rotation;", "")],
+    edits: [core("refresh/pending-changes.ts", "this.#rotation = rotation;", "")],
   },
   {
     name: "save with unknown outcome assumed to have succeeded",
@@ -171,9 +171,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "retries keep the process alive",
     edits: [
       core(
-        "refresh/commit.ts",
-        "clock.setTimer(retry, SAVE_RETRY_INTERVAL, false)",
-        "clock.setTimer(retry, SAVE_RETRY_INTERVAL, true)",
+        "refresh/pending-changes.ts",
+        "clock.setTimer(() => void this.#retry(), delay, left > 0)",
+        "clock.setTimer(() => void this.#retry(), delay, true)",
       ),
     ],
   },
@@ -183,7 +183,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "sign-out does not win over a commit",
-    edits: [core("refresh/commit.ts", '!stored || stored.dead?.reason === "signed_out"', "!stored")],
+    edits: [core("refresh/rotation.ts", '!stored || stored.dead?.reason === "signed_out"', "!stored")],
   },
   {
     name: "no claim before sending",
@@ -200,7 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/exchange.ts",
-        "clock.setTimer(onDeadline, deadlineOf(refresh), true)",
+        "onPunctualTick(onDeadline, deadlineOf(refresh), clock)",
         "clock.setTimer(onDeadline, 1e9, true)",
       ),
     ],

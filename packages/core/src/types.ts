@@ -196,6 +196,11 @@ export type SessionEvent =
   | { readonly type: "rotation-dropped"; readonly reason: "superseded" | "signed_out" | "account_changed" }
   /** The store did not accept the current tokens. Until it does, they exist only in this process's memory. */
   | { readonly type: "save-failed"; readonly location: string; readonly code: string }
+  /**
+   * The store has not accepted the current tokens for the deadline of an exchange. They are still used and may be saved
+   * later, but they no longer keep the process alive: if it ends now, the next one may have to sign in again.
+   */
+  | { readonly type: "rotation-lost"; readonly location: string }
   /** Tokens reported by `save-failed` are now in the store. */
   | { readonly type: "save-recovered"; readonly location: string }
   /** A spent refresh token had overwritten the session in the store; the current session was saved again. */

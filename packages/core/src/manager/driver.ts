@@ -1,12 +1,14 @@
 import { UnexpiredError } from "../errors.ts";
 import type { SessionRecord } from "../record/record.ts";
-import { RecordStore, type Stored } from "../record/record-store.ts";
+import { RecordStore } from "../record/record-store.ts";
+import { PendingChanges } from "../refresh/pending-changes.ts";
 import { RefreshProtocol } from "../refresh/protocol.ts";
 import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewal.ts";
 import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
 import { hideResult } from "../util/inspect.ts";
+import { emitWarning } from "../util/warning.ts";
 import type { Settings } from "./options.ts";
 import {
   type Context,
@@ -21,6 +23,9 @@ import {
 } from "./session.ts";
 import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
 
+const NOT_SAVED =
+  "The refreshed session was not saved. If this process ends before it is, the next one may have to sign in again. Call close() to wait for it and to get the error.";
+
 /** A caller's request for tokens. */
 export type TokenRequest =
   | { readonly type: "token-requested"; readonly refresh: boolean }
@@ -32,6 +37,7 @@ type Renewal = { readonly reason: RenewalReason; readonly done: Promise<boolean>
 /** Runs the effects of the state machine and feeds the results back as events. Makes no decisions itself. */
 export class Driver implements RefreshHost {
   readonly records: RecordStore;
+  readonly pending: PendingChanges;
   readonly #settings: Settings;
   readonly #protocol: RefreshProtocol;
   readonly #listeners = new Set<(event: SessionEvent) => void>();
@@ -42,6 +48,7 @@ export class Driver implements RefreshHost {
   #observations = 0;
   #waiting = 0;
   #isClosed = false;
+  #closing: Promise<void> | undefined;
   #stopWatching: (() => void) | undefined;
   /**
    * The result of nearly every call: created once per token, and returned as long as both clocks are before
@@ -55,10 +62,9 @@ export class Driver implements RefreshHost {
     const { store, refresh, profile, clock, account } = settings;
     const onShared = () => this.announce({ type: "store-shared", location: this.records.location });
     this.records = new RecordStore(store, account, onShared);
-    this.#protocol = new RefreshProtocol(
-      { records: this.records, holder: store.holder, refresh, profile, clock },
-      this,
-    );
+    const deps = { records: this.records, holder: store.holder, refresh, profile, clock };
+    this.pending = new PendingChanges(deps, this);
+    this.#protocol = new RefreshProtocol(deps, this, this.pending);
   }
 
   get session(): Session {
@@ -80,16 +86,11 @@ export class Driver implements RefreshHost {
     if (this.#isClosed) throw new TypeError("This token manager is closed. Create a new one.");
   }
 
-  /** Loads the stored session, including changes that the store has not accepted yet. */
-  stored(): Promise<Stored | undefined> {
-    return this.#protocol.load();
-  }
-
   /** Replaces the session by a new or ended one, and discards what was still to be written of the old one. */
   replaceSession(record: SessionRecord | undefined, source: RecordSource): void {
     // A sign-in can be refreshed before the store confirms that it is saved.
     if (isOutdatedRecord(this.#session, record)) return;
-    this.#protocol.discardPending();
+    this.pending.reset();
     this.observe(record, source);
   }
 
@@ -98,7 +99,12 @@ export class Driver implements RefreshHost {
     return () => this.#listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true;
     this.#validUntil = NEVER;
     this.#stopWatching?.();
@@ -195,7 +201,7 @@ export class Driver implements RefreshHost {
 
   /** Loads the record from the store in a load that begins after the call. Concurrent calls share it. */
   async load(): Promise<void> {
-    if (this.#loading) await this.#loading.catch(() => {}); // it may have missed a change that the caller knows of
+    await this.#loading?.catch(() => {}); // it may have missed a change that the caller knows of
     await this.#load();
   }
 
@@ -211,7 +217,7 @@ export class Driver implements RefreshHost {
   async #loadRecord(): Promise<void> {
     for (let loads = 0; loads < 2; loads++) {
       const before = this.#observations;
-      const stored = await this.#protocol.load();
+      const stored = await this.pending.load();
       if (this.#observations === before) return this.observe(stored?.record, "store");
       // a record that was observed during the load may be newer or older: load once more
     }
@@ -283,6 +289,7 @@ export class Driver implements RefreshHost {
   }
 
   announce(event: SessionEvent): void {
+    if (event.type === "rotation-lost") emitWarning(`${event.location}: ${NOT_SAVED}`, "UNEXPIRED_ROTATION_LOST");
     // a copy, because listeners may subscribe and unsubscribe
     for (const listener of [...this.#listeners]) {
       if (!this.#listeners.has(listener)) continue;

@@ -8,8 +8,11 @@ import {
   type SessionRecord,
   spentBy,
 } from "../record/record.ts";
-import type { RecordStore, Stored } from "../record/record-store.ts";
+import type { RecordStore } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
+
+/** The stored record and the pending changes together. */
+type Records = Pick<RecordStore, "load" | "loadReplaceable" | "save">;
 
 /** The session that a sign-in starts. */
 export interface NewSession {
@@ -33,7 +36,7 @@ export interface SignInResult {
  * token that is known to the record.
  */
 export async function saveSession(
-  records: RecordStore,
+  records: Records,
   session: NewSession,
   { onlyIfNew }: { readonly onlyIfNew: boolean },
 ): Promise<SignInResult> {
@@ -98,12 +101,11 @@ export interface SignOutResult {
 
 /** Ends the stored session, unless it belongs to another account. A sign-out wins over any concurrent operation. */
 export async function saveTombstone(
-  records: RecordStore,
-  load: () => Promise<Stored | undefined>,
+  records: Records,
   { account, now }: { readonly account: string | undefined; readonly now: number },
 ): Promise<SignOutResult> {
   for (;;) {
-    const stored = await load().catch(() => records.loadReplaceable());
+    const stored = await records.loadReplaceable();
     const before = stored?.record ?? { schema: 1, account, obtainedAt: now, spent: [] };
     if (!stored || before.dead?.reason === "signed_out" || !isSameAccount(account, before))
       return { record: stored?.record, tokens: undefined };

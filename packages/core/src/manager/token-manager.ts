@@ -66,7 +66,8 @@ class Manager implements TokenManager {
 
   async signIn(input: TokenSetInput): Promise<boolean> {
     const { record, isStored } = await this.#save(input, { onlyIfNew: false });
-    this.#driver.replaceSession(record, "sign-in");
+    if (isStored) this.#driver.replaceSession(record, "sign-in");
+    else this.#driver.observe(record, "sign-in");
     return isStored;
   }
 
@@ -84,15 +85,14 @@ class Manager implements TokenManager {
     // Two processes may draw the same ID, for example after a snapshot was started twice.
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
-    return saveSession(this.#driver.records, signedIn, options);
+    return saveSession(this.#driver.pending, signedIn, options);
   }
 
   async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {
     this.#driver.assertOpen();
     const { clock, refresh } = this.#settings;
     const { account } = this.#driver.session;
-    const load = () => this.#driver.stored();
-    const { record, tokens } = await saveTombstone(this.#driver.records, load, { account, now: clock.now() });
+    const { record, tokens } = await saveTombstone(this.#driver.pending, { account, now: clock.now() });
     this.#driver.replaceSession(record, "store");
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;

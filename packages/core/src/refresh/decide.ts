@@ -38,7 +38,7 @@ export type Decision =
   /** The claim is abandoned: mark it as lost before anything else. */
   | { readonly do: "mark-lost"; readonly attempt: Attempt }
   /** It is too early for another attempt. */
-  | { readonly do: "back-off"; readonly retryAt: number; readonly attempt: Attempt }
+  | { readonly do: "back-off"; readonly retryAt: number }
   /** The session has ended. */
   | { readonly do: "end-session"; readonly reason: DeadReason; readonly digest: Digest }
   | { readonly do: "claim"; readonly digest: Digest; readonly afterLoss: boolean; readonly failures: number };
@@ -76,7 +76,7 @@ function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionConte
     return { do: "end-session", reason: "response_lost", digest };
   const retryAt =
     backOffUntil(attempt, ctx) ?? (isLost && canWait ? replayDeferredUntil(attempt, record, ctx) : undefined);
-  if (retryAt !== undefined) return { do: "back-off", retryAt, attempt };
+  if (retryAt !== undefined) return { do: "back-off", retryAt };
   return { do: "claim", digest, afterLoss: afterLoss || isLost, failures };
 }
 

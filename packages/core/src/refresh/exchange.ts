@@ -44,8 +44,29 @@ export function exchange(
       controller.abort(cause);
       resolve({ kind: "lost", error: new TokenEndpointError({ sent: true, cause }) });
     };
-    const cancel = clock.setTimer(onDeadline, deadlineOf(refresh), true);
+    const cancel = onPunctualTick(onDeadline, deadlineOf(refresh), clock);
     void late.then(resolve).finally(cancel);
   });
   return { outcome, late };
+}
+
+const LATE = 100;
+const EXTRA_TIME = 1_000;
+
+/**
+ * Calls `run` after `delay` milliseconds. A tick that comes late, because the event loop was blocked or the process was
+ * stopped, waits for one more second that is punctual: timers run first, and a response may be waiting in the socket.
+ * Returns a function that cancels it.
+ */
+function onPunctualTick(run: () => void, delay: number, clock: Clock): () => void {
+  const due = clock.monotonic() + delay;
+  let cancel = clock.setTimer(
+    () => {
+      if (clock.monotonic() - due <= LATE) run();
+      else cancel = onPunctualTick(run, EXTRA_TIME, clock);
+    },
+    delay,
+    true,
+  );
+  return () => cancel();
 }

@@ -1,5 +1,5 @@
 import { ConfigurationError, RefreshFailedError, UnexpiredError } from "../errors.ts";
-import { type Attempt, currentDigest, isSameAttempt, rotationOf } from "../record/record.ts";
+import { currentDigest, rotationOf } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
@@ -8,10 +8,11 @@ import { AttemptTracker } from "./attempt-tracker.ts";
 import { backoff } from "./backoff.ts";
 import { type Claim, Claims } from "./claim.ts";
 import type { Outcome } from "./classify.ts";
-import { Committer, type Rotation } from "./commit.ts";
 import { type Decision, decide } from "./decide.ts";
 import { exchange } from "./exchange.ts";
+import type { PendingChanges } from "./pending-changes.ts";
 import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./renewal.ts";
+import type { Rotation } from "./rotation.ts";
 
 const FIRST_POLL_INTERVAL = 5;
 const MAX_POLL_INTERVAL = 25;
@@ -34,32 +35,21 @@ export class RefreshProtocol {
   readonly #host: RefreshHost;
   readonly #attempts: AttemptTracker;
   readonly #claims: Claims;
-  readonly #committer: Committer;
-  #lastFailure: { readonly attempt: Attempt; readonly error: Error } | undefined;
+  readonly #pending: PendingChanges;
   #wake: (() => void) | undefined;
 
-  constructor(deps: RefreshDeps, host: RefreshHost) {
+  constructor(deps: RefreshDeps, host: RefreshHost, pending: PendingChanges) {
     this.#deps = deps;
     this.#host = host;
     this.#attempts = new AttemptTracker(deps.clock, deps.holder);
-    this.#claims = new Claims(deps, host);
-    this.#committer = new Committer(deps, host);
+    this.#claims = new Claims(deps, host, pending);
+    this.#pending = pending;
   }
 
-  /** Loads the stored session, and adds what this process knows but the store does not. */
-  async load(): Promise<Stored | undefined> {
-    return this.#claims.withLocalAttempt(await this.#committer.load());
-  }
-
-  /** Makes a last attempt to save what the store has not accepted yet. */
+  /** Saves what the store has not accepted yet. See {@link PendingChanges.close}. */
   close(): Promise<void> {
     this.#attempts.close();
-    return this.#committer.close();
-  }
-
-  /** Discards unsaved changes, because the session was signed out or replaced. */
-  discardPending(): void {
-    this.#committer.discardPending();
+    return this.#pending.close();
   }
 
   /**
@@ -69,6 +59,7 @@ export class RefreshProtocol {
    * @throws RefreshFailedError, ConfigurationError, StoreError
    */
   async renew(goal: RenewalGoal, isUrgent: () => boolean): Promise<boolean> {
+    await this.#pending.flush().catch(() => {}); // they are part of every load
     let interval = isUrgent() ? FIRST_POLL_INTERVAL : CHECK_INTERVAL;
     for (let look = await this.#look(); ; look = await this.#look(look)) {
       const decision = await this.#decide(goal, look, interval);
@@ -84,7 +75,7 @@ export class RefreshProtocol {
   async #look(previous?: Look): Promise<Look> {
     const { clock } = this.#deps;
     const at = momentOf(clock);
-    const stored = await this.load();
+    const stored = await this.#pending.load();
     const accessToken = stored?.record.tokens?.accessToken;
     if (!previous || accessToken === previous.old.accessToken)
       return { stored, isNew: false, old: { accessToken, at } };
@@ -145,7 +136,7 @@ export class RefreshProtocol {
         await this.#claims.markLost(decision.attempt, stored);
         return false;
       case "back-off":
-        throw this.#failureOf(decision.attempt, decision.retryAt);
+        throw this.#failureOf(stored, decision.retryAt);
       case "end-session":
         await this.#claims.endSession(decision.digest, decision.reason);
         return true;
@@ -160,9 +151,8 @@ export class RefreshProtocol {
   }
 
   /** Returns the error for a back-off until `retryAt`, with the failure of the attempt as its cause if it was ours. */
-  #failureOf(attempt: Attempt, retryAt: number): Error {
-    const last = this.#lastFailure;
-    const error = last && isSameAttempt(last.attempt, attempt) ? last.error : undefined;
+  #failureOf(stored: Stored | undefined, retryAt: number): Error {
+    const error = stored && this.#pending.endingOf(stored.record)?.error;
     const isMisconfigured = UnexpiredError.is(error) && error.code === "CONFIGURATION";
     return isMisconfigured ? error : new RefreshFailedError(retryAt, { cause: error });
   }
@@ -188,7 +178,7 @@ export class RefreshProtocol {
     const { outcome, late } = exchange({ ...claim, attemptId, sentAt }, clock, profile);
     const result = await outcome;
     if (result.kind === "rotated") {
-      const isKept = await this.#committer.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+      const isKept = await this.#pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
       const { expiresAt } = result.tokens;
       if (isKept) this.#host.announce({ type: "refreshed", attemptId, expiresAt, duration: clock.monotonic() - began });
       return true;
@@ -206,7 +196,7 @@ export class RefreshProtocol {
   #commitLate(late: Promise<Outcome>, claim: Claim, sentAt: number): void {
     void late.then((result) => {
       if (result.kind !== "rotated") return undefined;
-      return this.#committer.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+      return this.#pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
     });
   }
 
@@ -219,9 +209,9 @@ export class RefreshProtocol {
     const retryIn = isWithinGrace ? 0 : backoff(failures, error.retryAfter, clock);
     const endedAt = clock.now();
     const status = kind === "lost" ? "lost" : "failed";
-    await this.#claims.release({ ...attempt, status, failures, endedAt, retryIn }, stored);
+    const failure = kind === "misconfigured" ? toConfigurationError(error) : error;
+    await this.#claims.release({ ...attempt, status, failures, endedAt, retryIn }, failure, stored);
     this.#host.announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
-    this.#lastFailure = { attempt, error: kind === "misconfigured" ? toConfigurationError(error) : error };
   }
 }
 

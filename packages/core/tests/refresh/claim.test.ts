@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type Attempt, digestOf, parseRecord, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { Claims } from "../../src/refresh/claim.ts";
+import { PendingChanges } from "../../src/refresh/pending-changes.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
 import type { RefreshFunction, TokenStore } from "../../src/types.ts";
 import { attempt, disk } from "../support/interference.ts";
@@ -11,6 +12,7 @@ import { recordOf, SECOND } from "../support/machine.ts";
 
 const DIGEST = digestOf(canary("refresh", 1));
 const CLAIM = { do: "claim", digest: DIGEST, afterLoss: true, failures: 3 } as const;
+const FAILURE = new Error("the reason");
 const failed = attempt(1, { id: "before", status: "failed", failures: 3 });
 
 interface Options {
@@ -35,7 +37,9 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
     },
     observe,
   };
-  const claims = new Claims({ records, clock, holder: options.holder, refresh }, host);
+  const deps = { records, clock, holder: options.holder, refresh };
+  const pending = new PendingChanges(deps, { ...host, announce: () => {} });
+  const claims = new Claims(deps, host, pending);
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
@@ -49,7 +53,19 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
       return version;
     };
   };
-  return Object.assign(session, { afterSave, base, claims, clock, put, records, refresh, observed, store, stored });
+  return Object.assign(session, {
+    afterSave,
+    base,
+    claims,
+    clock,
+    pending,
+    put,
+    records,
+    refresh,
+    observed,
+    store,
+    stored,
+  });
 }
 
 describe("claim()", () => {
@@ -180,9 +196,9 @@ describe("a claim that is slow to store (P6)", () => {
   });
 });
 
-describe("withLocalAttempt()", () => {
+describe("the pending changes", () => {
   it("treats a claim as unsent if its save throws but succeeded (I12)", async () => {
-    const { base, claims, records, store } = await start();
+    const { base, claims, records, store, pending } = await start();
     const { load, save } = store;
     store.save = async (value, expected) => {
       await save(value, expected);
@@ -193,21 +209,22 @@ describe("withLocalAttempt()", () => {
     store.load = load;
     const stored = await records.load();
     expect(stored?.record.attempt?.status).toBe("claimed");
-    expect(claims.withLocalAttempt(stored)?.record).toEqual({ ...stored?.record, attempt: failed });
-    expect(claims.withLocalAttempt(stored)?.version).toBe(stored?.version);
+    expect((await pending.load())?.record).toEqual({ ...stored?.record, attempt: failed });
+    expect((await pending.load())?.version).toBe(stored?.version);
   });
 
   it.each([{ holder: "theirs" }, { claimedAt: 1 }])(
     "ignores the claim of a process that drew the same ID: %o",
     async (more) => {
-      const { base, claims, clock, put, records } = await start();
+      const { base, claims, clock, put, records, pending } = await start();
       clock.randomId = () => "the same";
       await put(recordOf({ attempt: attempt(1, { id: "the same", claimedAt: clock.now(), ...more }) }));
       expect(await claims.claim(CLAIM, base)).toBeUndefined();
       const stored = await records.load();
-      expect(claims.withLocalAttempt(stored)).toBe(stored);
+      expect(await pending.load()).toEqual(stored);
     },
   );
+
   it("withdraws a claim later if its save throws but succeeded", async () => {
     const { base, claims, clock, store, stored } = await start();
     const { load, save } = store;
@@ -224,7 +241,7 @@ describe("withLocalAttempt()", () => {
   });
 
   it("treats every claim as unsent if the store fails again and again, up to the last 16", async () => {
-    const { base, claims, records, put, store } = await start();
+    const { base, claims, put, store, pending } = await start();
     const { save } = store;
     const claimed: (Attempt | undefined)[] = [];
     store.save = async (value) => {
@@ -236,27 +253,26 @@ describe("withLocalAttempt()", () => {
     const seen: unknown[] = [];
     for (const attempt of claimed) {
       await put(recordOf({ attempt }));
-      seen.push(claims.withLocalAttempt(await records.load())?.record.attempt?.id);
+      seen.push((await pending.load())?.record.attempt?.id);
     }
     expect(seen).toEqual([claimed[0]?.id, ...Array(16).fill("before")]);
   });
 
   it("returns the stored record once the claim is stored", async () => {
-    const { base, claims, records } = await start();
+    const { base, claims, records, pending } = await start();
     await claims.claim(CLAIM, base);
     const stored = await records.load();
-    expect(claims.withLocalAttempt(stored)).toBe(stored);
+    expect(await pending.load()).toEqual(stored);
   });
 
   it("ignores attempts of other processes, and records without an attempt", async () => {
-    const { base, claims, put, records } = await start();
+    const { base, claims, put, records, pending } = await start();
     const claim = await claims.claim(CLAIM, base);
-    if (claim) await claims.release({ ...claim.attempt, status: "failed" }, claim.stored);
-    expect(claims.withLocalAttempt(undefined)).toBeUndefined();
+    if (claim) await claims.release({ ...claim.attempt, status: "failed" }, FAILURE, claim.stored);
     for (const theirs of [attempt(1), undefined]) {
       await put(recordOf({ attempt: theirs }));
       const stored = await records.load();
-      expect(claims.withLocalAttempt(stored)).toBe(stored);
+      expect(await pending.load()).toEqual(stored);
     }
   });
 });
@@ -267,7 +283,7 @@ async function claimed() {
   if (!claim) throw new Error("no claim");
   session.observed.length = 0;
   const ended: Attempt = { ...claim.attempt, status: "lost" };
-  return Object.assign(session, { claim, ended, release: () => session.claims.release(ended, claim.stored) });
+  return Object.assign(session, { claim, ended, release: () => session.claims.release(ended, FAILURE, claim.stored) });
 }
 
 describe("release()", () => {
@@ -312,11 +328,11 @@ describe("release()", () => {
   });
 
   it("remembers the end of the attempt if the store refuses it", async () => {
-    const { claims, ended, release, records, observed, store } = await claimed();
+    const { ended, release, observed, store, pending } = await claimed();
     store.save = () => Promise.reject(disk);
     await release();
     expect(observed).toEqual([[ended, "store"]]);
-    expect(claims.withLocalAttempt(await records.load())?.record.attempt).toEqual(ended);
+    expect((await pending.load())?.record.attempt).toEqual(ended);
   });
 
   it("is stored later if the store refuses it at first (I23)", async () => {
@@ -352,7 +368,7 @@ describe("release()", () => {
   it("stores nothing if nothing was stored", async () => {
     const { claims, observed, store } = await start();
     await store.remove();
-    await claims.release(attempt(1), undefined);
+    await claims.release(attempt(1), FAILURE, undefined);
     expect(observed).toEqual([]);
   });
 });

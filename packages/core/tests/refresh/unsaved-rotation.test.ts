@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import type { RefreshProtocol } from "../../src/refresh/protocol.ts";
 import { disk, withoutWatch } from "../support/interference.ts";
 import { SECOND } from "../support/machine.ts";
 import { GOAL, startProtocol, urgent } from "../support/protocol.ts";
@@ -9,11 +9,12 @@ import { startSession } from "../support/session.ts";
 const HOUR = 3_600_000;
 
 describe("a rotation that the store refused", () => {
-  it.each<[string, (protocol: RefreshProtocol) => unknown, number]>([
-    ["written when the protocol closes", (protocol) => protocol.close(), 2],
-    ["not written after it was discarded for another session", (protocol) => protocol.discardPending(), 1],
+  it.each<[string, (session: Awaited<ReturnType<typeof startProtocol>>) => unknown, number]>([
+    ["written when the protocol closes", ({ protocol }) => protocol.close(), 2],
+    ["not written after it was discarded for another session", ({ pending }) => pending.reset(), 1],
   ])("is %s", async (_name, end, generation) => {
-    const { clock, issuer, protocol, store, stored } = await startProtocol();
+    const session = await startProtocol();
+    const { clock, issuer, protocol, store, stored } = session;
     const { save } = store;
     issuer.next((rotated) => {
       store.save = () => Promise.reject(disk);
@@ -21,7 +22,7 @@ describe("a rotation that the store refused", () => {
     });
     expect(await protocol.renew(GOAL, urgent)).toBe(true);
     store.save = save;
-    await end(protocol);
+    await end(session);
     await clock.advance(5 * SECOND);
     expect((await stored())?.tokens?.accessToken).toBe(canary("access", generation));
   });
@@ -65,25 +66,78 @@ describe("a rotation that the store refused", () => {
     expect((await record()).dead?.reason).toBe("signed_out");
   });
 
-  it("does not keep close() waiting (P12)", async () => {
+  it("makes close() reject after the deadline of an exchange (P2)", async () => {
     const { signIn, store, clock } = startSession();
     const manager = await signIn(0);
     const { save } = store;
     let saves = 0;
     store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
     await manager.getAccessToken();
-    store.load = async () => Promise.reject(disk);
-    let loads = 0;
-    const outcome = await manager.close().then(
-      () => "closed",
-      (e: unknown) => e,
+    let outcome: unknown = "pending";
+    manager.close().catch((error: unknown) => {
+      outcome = error;
+    });
+    await clock.advance(29 * SECOND);
+    expect(outcome).toBe("pending");
+    await clock.advance(SECOND);
+    expect(outcome).toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect(String(outcome)).toContain("the refreshed session was not saved");
+    await expect(manager.close()).rejects.toBe(outcome);
+    expect(clock.keepingAlive).toBe(0);
+  });
+
+  it("is a process warning if nobody closes the manager (P2)", async () => {
+    const { signIn, store, clock } = startSession();
+    const manager = await signIn(0);
+    const { save } = store;
+    let saves = 0;
+    store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
+    await manager.getAccessToken();
+    const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
+    await clock.advance(30 * SECOND);
+    const warning = await warned;
+    expect(warning).toMatchObject({ name: "UnexpiredWarning", code: "UNEXPIRED_ROTATION_LOST" });
+    expect(warning.message).toContain(store.describe());
+    expect(warning.message).not.toContain(canary("access", 2));
+  });
+
+  it("does not revive a session that was signed out (I18)", async () => {
+    const { clock, issuer, signIn, store } = startSession();
+    const manager = await signIn(0);
+    let respond = (): void => {};
+    issuer.next(
+      (rotated) =>
+        new Promise((resolve) => {
+          respond = () => resolve(rotated);
+        }),
     );
-    store.load = async () => {
-      loads++;
-      throw disk;
-    };
-    await clock.advance(10_000);
-    expect.soft(loads).toBe(0);
-    expect(outcome).toBe("closed");
+    const token = manager.getAccessToken().catch((error: unknown) => error);
+    await settle();
+    await manager.signOut({ revoke: false });
+    const { save, load } = store;
+    store.save = async () => Promise.reject(disk);
+    store.load = async () => Promise.reject(disk);
+    respond();
+    await clock.advance(SECOND);
+    expect(await token).toBeInstanceOf(Error);
+    expect(manager.state).toEqual({ status: "dead", reason: "signed_out" });
+    await expect(manager.getAccessToken()).rejects.toBeInstanceOf(Error);
+    Object.assign(store, { save, load });
+    await clock.advance(5 * SECOND);
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+  });
+
+  it("is seen by a sign-in with the refresh token that it replaced (P3)", async () => {
+    const { clock, issuer, record, signIn, store } = startSession();
+    const manager = await signIn(0);
+    const seed = issuer.tokens();
+    const { save } = store;
+    let saves = 0;
+    store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
+    await manager.getAccessToken();
+    store.save = save;
+    expect(await manager.signIn(seed)).toBe(false);
+    await clock.advance(SECOND);
+    expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
   });
 });

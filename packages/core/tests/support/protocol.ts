@@ -3,6 +3,7 @@ import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { TokenEndpointError } from "../../src/errors.ts";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
+import { PendingChanges } from "../../src/refresh/pending-changes.ts";
 import { RefreshProtocol } from "../../src/refresh/protocol.ts";
 import type { RefreshHost, RenewalGoal } from "../../src/refresh/renewal.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
@@ -51,15 +52,20 @@ export async function startProtocol(first = recordOf(), { profile = {}, account 
     observe: (record, source) => observed.push([record?.tokens?.accessToken ?? record?.dead?.reason, source]),
     announce: (event) => announced.push(event),
   };
-  const protocol = new RefreshProtocol(
-    { records, clock, holder: undefined, refresh: issuer.refresh, profile: { ...genericProvider, ...profile } },
-    host,
-  );
+  const deps = {
+    records,
+    clock,
+    holder: undefined,
+    refresh: issuer.refresh,
+    profile: { ...genericProvider, ...profile },
+  };
+  const pending = new PendingChanges(deps, host);
+  const protocol = new RefreshProtocol(deps, host, pending);
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
   const failNext = (details: EndpointError) => issuer.next(() => new TokenEndpointError(details), { before: true });
-  return { clock, failNext, issuer, known, protocol, put, observed, store, stored, announced };
+  return { clock, failNext, issuer, known, pending, protocol, put, observed, store, stored, announced };
 }
 
 /** Records when the store is loaded, in milliseconds from now. */

@@ -1,9 +1,11 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
+import { StoreError } from "../../src/errors.ts";
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
-import { Committer, type Rotation } from "../../src/refresh/commit.ts";
+import { PendingChanges } from "../../src/refresh/pending-changes.ts";
+import type { Rotation } from "../../src/refresh/rotation.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
 import type { RefreshFunction, SessionEvent } from "../../src/types.ts";
 import { attempt, disk } from "../support/interference.ts";
@@ -21,7 +23,7 @@ const rotation = (more: Partial<SessionRecord> = {}, generation: number | string
   record: recordWith(generation, { obtainedAt: NOW + 10, renewed: true, ...more }),
 });
 
-/** Starts a committer over a store that holds `first`. */
+/** Starts pending changes over a store that holds `first`. */
 async function start(first: SessionRecord | undefined = recordWith(1), revoke?: RefreshFunction["revoke"]) {
   const clock = new VirtualClock();
   const store = memoryStore();
@@ -33,58 +35,66 @@ async function start(first: SessionRecord | undefined = recordWith(1), revoke?: 
   const observed: [string | undefined, string][] = [];
   const announced: SessionEvent[] = [];
   const refresh = Object.assign(async () => ({ access_token: "" }), { revoke });
-  const committer = new Committer(
-    { records, refresh, clock },
-    {
-      observe: (record, source) => observed.push([record?.tokens?.refreshToken, source]),
-      announce: (event) => announced.push(event),
+  const host = {
+    session: { record: base?.record },
+    observe(record: SessionRecord | undefined, source: string) {
+      host.session = { record };
+      observed.push([record?.tokens?.refreshToken, source]);
     },
-  );
+    announce: (event: SessionEvent) => void announced.push(event),
+  };
+  const pending = new PendingChanges({ records, refresh, clock }, host);
   const stored = async () => (await records.load())?.record;
-  return { base, clock, committer, put, records, observed, store, stored, announced };
+  return { base, clock, host, pending, put, records, observed, store, stored, announced };
 }
 
+const full = new StoreError("STORE_UNAVAILABLE", {
+  location: memoryStore().describe(),
+  problem: "is full",
+  hint: "Free some space.",
+});
+
 /** Lets `store` reject every save, and counts the attempts until `accept` is called. */
-function rejectSaves(store: ReturnType<typeof memoryStore>) {
+function rejectSaves(store: ReturnType<typeof memoryStore>, error: Error = disk) {
   const { save } = store;
   let saves = 0;
   store.save = () => {
     saves++;
-    return Promise.reject(disk);
+    return Promise.reject(error);
   };
   return { count: () => saves, accept: () => Object.assign(store, { save }) };
 }
 
 describe("a rotation", () => {
   it("replaces the presented token, and marks it as spent", async () => {
-    const { base, committer, observed, stored, announced } = await start();
-    expect(await committer.commit(rotation(), base)).toBe(true);
+    const { base, pending, observed, stored, announced } = await start();
+    expect(await pending.commit(rotation(), base)).toBe(true);
     expect(await stored()).toMatchObject({ tokens: { refreshToken: canary("refresh", 2) }, spent: [digest(1)] });
     expect(observed).toEqual([[canary("refresh", 2), "exchange"]]);
     expect(announced).toEqual([]);
   });
 
   it("keeps what was saved concurrently, and merges the spent digests", async () => {
-    const { base, committer, put, stored } = await start();
+    const { base, pending, put, stored } = await start();
     await put(recordWith(1, { attempt: attempt(1), spent: [digest("a"), digest("b")] }));
-    expect(await committer.commit(rotation({ spent: [digest("b"), digest("c")] }), base)).toBe(true);
+    expect(await pending.commit(rotation({ spent: [digest("b"), digest("c")] }), base)).toBe(true);
     expect((await stored())?.spent).toEqual(["b", "c", "a", 1].map(digest));
   });
 
   it("is left as it is if an earlier attempt stored it", async () => {
-    const { base, committer, put, observed, store, announced } = await start();
+    const { base, pending, put, observed, store, announced } = await start();
     await put(recordWith(2, { attempt: attempt(2), spent: [digest(1)] }));
     const before = await store.load();
-    expect(await committer.commit(rotation(), base)).toBe(true);
+    expect(await pending.commit(rotation(), base)).toBe(true);
     expect(await store.load()).toEqual(before);
     expect(observed).toEqual([[canary("refresh", 2), "exchange"]]);
     expect(announced).toEqual([]);
   });
 
   it("marks nothing as spent if the refresh token is reusable", async () => {
-    const { base, committer, stored } = await start();
+    const { base, pending, stored } = await start();
     const reused = rotation({ tokens: tokens({ accessToken: canary("access", 2) }) });
-    expect(await committer.commit(reused, base)).toBe(true);
+    expect(await pending.commit(reused, base)).toBe(true);
     expect(await stored()).toMatchObject({ tokens: { accessToken: canary("access", 2) }, spent: [] });
   });
 });
@@ -104,8 +114,8 @@ describe("a rotation that meets another record", () => {
     ["a session of an unknown account", {}, rotation({ account: "ada" })],
     ["a later date alone", { obtainedAt: NOW + 99 }],
   ])("replaces %s", async (_name, there, rotated = rotation()) => {
-    const { base, committer, stored, announced } = await start(recordWith(1, there));
-    expect(await committer.commit(rotated, base)).toBe(true);
+    const { base, pending, stored, announced } = await start(recordWith(1, there));
+    expect(await pending.commit(rotated, base)).toBe(true);
     expect((await stored())?.tokens?.accessToken).toBe(canary("access", 2));
     expect(announced).toEqual([]);
   });
@@ -129,11 +139,11 @@ describe("a rotation that meets another record", () => {
     ],
   ])("is dropped for %s", async (_name, { reason, there, rotated = rotation() }) => {
     const revoked: (string | undefined)[] = [];
-    const { base, committer, observed, store, announced } = await start(recordWith(1, there), async (set) => {
+    const { base, pending, observed, store, announced } = await start(recordWith(1, there), async (set) => {
       revoked.push(set.accessToken);
     });
     const before = await store.load();
-    expect(await committer.commit(rotated, base)).toBe(false);
+    expect(await pending.commit(rotated, base)).toBe(false);
     expect(await store.load()).toEqual(before);
     expect(announced).toEqual([{ type: "rotation-dropped", reason }]);
     expect(observed).toEqual([[base?.record.tokens?.refreshToken, "store"]]);
@@ -141,17 +151,17 @@ describe("a rotation that meets another record", () => {
   });
 
   it("is dropped if the record was removed", async () => {
-    const { base, committer, observed, store, announced } = await start();
+    const { base, pending, observed, store, announced } = await start();
     await store.remove();
-    expect(await committer.commit(rotation(), base)).toBe(false);
+    expect(await pending.commit(rotation(), base)).toBe(false);
     expect(await store.load()).toBeUndefined();
     expect(announced).toEqual([{ type: "rotation-dropped", reason: "signed_out" }]);
     expect(observed).toEqual([[undefined, "store"]]);
   });
 
   it("is dropped even if its revocation fails", async () => {
-    const { committer, announced } = await start(undefined, () => Promise.reject(new Error("no")));
-    expect(await committer.commit(rotation(), undefined)).toBe(false);
+    const { pending, announced } = await start(undefined, () => Promise.reject(new Error("no")));
+    expect(await pending.commit(rotation(), undefined)).toBe(false);
     expect(announced).toHaveLength(1);
   });
 });
@@ -161,16 +171,15 @@ describe("a rotation that the store refuses", () => {
   const unsaved = { type: "save-failed", location, code: "STORE_UNAVAILABLE" };
 
   it("is used from memory, and saved every second until the store accepts it", async () => {
-    const { base, clock, committer, observed, store, stored, announced } = await start();
+    const { base, clock, pending, observed, store, stored, announced } = await start();
     const { count, accept } = rejectSaves(store);
-    expect(await committer.commit(rotation(), base)).toBe(true);
+    expect(await pending.commit(rotation(), base)).toBe(true);
     expect(observed).toEqual([[canary("refresh", 2), "exchange"]]);
     await clock.advance(SECOND - 1);
     expect(count()).toBe(1);
     await clock.advance(3 * SECOND);
     expect(count()).toBe(4);
     expect(announced).toEqual([unsaved]);
-    expect(clock.keepingAlive).toBe(0);
     accept();
     await clock.advance(SECOND);
     expect(await stored()).toMatchObject({ tokens: { refreshToken: canary("refresh", 2) }, spent: [digest(1)] });
@@ -181,22 +190,24 @@ describe("a rotation that the store refuses", () => {
   });
 
   it("is part of every loaded record", async () => {
-    const { base, committer, store, stored } = await start(recordWith(1, { spent: [digest(0)] }));
+    const { base, pending, store, stored } = await start(recordWith(1, { spent: [digest(0)] }));
     const { accept } = rejectSaves(store);
-    await committer.commit(rotation(), base);
-    const loaded = await committer.load();
+    await pending.commit(rotation(), base);
+    const loaded = await pending.load();
     expect(loaded?.version).toBe(base?.version);
     expect(loaded?.record.tokens?.refreshToken).toBe(canary("refresh", 2));
     expect(loaded?.record.spent).toEqual([digest(0), digest(1)]);
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 1));
     accept();
-    expect((await committer.load())?.record).toEqual(await stored());
+    await pending.flush();
+    expect((await pending.load())?.record).toEqual(await stored());
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
   });
 
   it("is saved after the store could not be read for a while", async () => {
-    const { base, clock, committer, store, stored } = await start();
+    const { base, clock, pending, store, stored } = await start();
     const { accept } = rejectSaves(store);
-    await committer.commit(rotation(), base);
+    await pending.commit(rotation(), base);
     accept();
     const { load } = store;
     store.load = () => Promise.reject(disk);
@@ -207,81 +218,167 @@ describe("a rotation that the store refuses", () => {
   });
 
   it("is dropped if another process signs out in the meantime, and announced once", async () => {
-    const { base, clock, committer, put, store, announced } = await start();
+    const { base, clock, pending, put, store, announced } = await start();
     const { accept } = rejectSaves(store);
-    await committer.commit(rotation(), base);
+    await pending.commit(rotation(), base);
     accept();
     await put(recordOf({ tokens: undefined, dead: { reason: "signed_out" } }));
-    expect((await committer.load())?.record.dead?.reason).toBe("signed_out");
+    expect((await pending.load())?.record.dead?.reason).toBe("signed_out");
+    await clock.advance(SECOND);
     expect(announced).toEqual([unsaved, { type: "rotation-dropped", reason: "signed_out" }]);
     await clock.advance(5 * SECOND);
     expect(announced).toHaveLength(2);
   });
 
   it("is dropped if the record is removed in the meantime", async () => {
-    const { base, committer, store } = await start();
+    const { base, pending, store } = await start();
     const { accept } = rejectSaves(store);
-    await committer.commit(rotation(), base);
+    await pending.commit(rotation(), base);
     accept();
     await store.remove();
-    expect(await committer.load()).toBeUndefined();
+    expect(await pending.load()).toBeUndefined();
   });
 
   it("is announced with the code of the store error", async () => {
-    const { base, committer, store, announced } = await start();
+    const { base, pending, store, announced } = await start();
     const { load } = store;
     rejectSaves(store);
     store.load = () => load().then(() => ({ value: "not json", version: "x" }));
-    await committer.commit(rotation(), base);
+    await pending.commit(rotation(), base);
     expect(announced).toEqual([{ type: "save-failed", location, code: "STORE_UNREADABLE" }]);
   });
 
   it("is saved a last time on close, and never again", async () => {
-    const { base, clock, committer, store, stored } = await start();
+    const { base, clock, pending, store, stored } = await start();
     const { count, accept } = rejectSaves(store);
-    await committer.commit(rotation(), base);
+    await pending.commit(rotation(), base);
     accept();
-    await committer.close();
+    await pending.close();
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
     rejectSaves(store);
     await clock.advance(5 * SECOND);
     expect(count()).toBe(1);
   });
 
-  it("is given up on close if the store still refuses it", async () => {
-    const { base, clock, committer, store } = await start();
-    const { count } = rejectSaves(store);
-    await committer.commit(rotation(), base);
-    await committer.close();
-    expect(count()).toBe(2);
-    store.load = () => Promise.reject(disk);
-    await committer.commit(rotation(), base);
-    await committer.close();
+  it("keeps the process alive until the deadline of an exchange has passed since its receipt (P12)", async () => {
+    const { base, clock, pending, store, stored, announced } = await start();
+    const { accept } = rejectSaves(store);
+    await pending.commit(rotation(), base);
+    await clock.advance(30 * SECOND - 1);
+    expect(clock.keepingAlive).toBe(1);
+    expect(announced).toEqual([unsaved]);
+    await clock.advance(1);
+    expect(clock.keepingAlive).toBe(0);
+    expect(announced).toEqual([unsaved, { type: "rotation-lost", location }]);
+    await clock.advance(30 * SECOND);
+    accept();
+    await clock.advance(SECOND);
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
+    expect(announced.slice(2)).toEqual([{ type: "save-recovered", location }]);
+  });
+
+  it("keeps close() waiting until it is saved (I20)", async () => {
+    const { base, clock, pending, store, stored } = await start();
+    const { accept } = rejectSaves(store);
+    await pending.commit(rotation(), base);
+    const closed = pending.close();
+    await clock.advance(2 * SECOND);
+    accept();
+    await clock.advance(SECOND);
+    await closed;
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
+    expect(clock.keepingAlive).toBe(0);
+  });
+
+  it.each<[string, (store: ReturnType<typeof memoryStore>) => unknown, string]>([
+    ["refuses it", () => {}, "is full: the refreshed session was not saved"],
+    ["stops responding", (store) => Object.assign(store, { load: () => new Promise(() => {}) }), "is full"],
+  ])("makes close() reject after the deadline of an exchange if the store %s (P2)", async (_name, change, text) => {
+    const { base, clock, pending, store } = await start();
+    const { count } = rejectSaves(store, full);
     await clock.advance(5 * SECOND);
-    expect(count()).toBe(3);
+    await pending.commit(rotation(), base);
+    await clock.advance(10 * SECOND);
+    change(store);
+    let outcome: unknown;
+    pending.close().catch((error: unknown) => {
+      outcome = error;
+    });
+    await clock.advance(20 * SECOND - 1);
+    expect(outcome).toBeUndefined();
+    await clock.advance(1);
+    expect(outcome).toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      location,
+      message: expect.stringContaining(text),
+      hint: "The next program that uses the session may have to sign in again. Free some space.",
+    });
+    const saves = count();
+    await clock.advance(10 * SECOND);
+    expect(count()).toBe(saves);
+    expect(clock.keepingAlive).toBe(0);
+    await pending.close();
+  });
+
+  it("is saved once more by close() after that deadline", async () => {
+    const { base, clock, pending, store, stored } = await start();
+    const { accept } = rejectSaves(store);
+    await pending.commit(rotation(), base);
+    await clock.advance(60 * SECOND + 1);
+    accept();
+    await pending.close();
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
+  });
+
+  it.each([
+    ["signed out", { tokens: undefined, dead: { reason: "signed_out" as const } }, "signed_out"],
+    ["signed another account in", { account: "bob" }, "account_changed"],
+  ])("is dropped and revoked if this process has %s (I18)", async (_name, known, reason) => {
+    const revoked: (string | undefined)[] = [];
+    const { base, host, observed, pending, store, announced } = await start(recordWith(1), async (set) => {
+      revoked.push(set.accessToken);
+    });
+    rejectSaves(store);
+    host.session = { record: recordWith("n", known) };
+    expect(await pending.commit(rotation({ account: "ada" }), base)).toBe(false);
+    expect(observed).toEqual([]);
+    expect(announced).toEqual([{ type: "rotation-dropped", reason }]);
+    expect(revoked).toEqual([canary("access", 2)]);
+  });
+
+  it("is not used while this process knows another session, but saved when the store accepts it", async () => {
+    const { base, clock, host, observed, pending, store, stored } = await start();
+    const { accept } = rejectSaves(store);
+    host.session = { record: recordWith("n") };
+    expect(await pending.commit(rotation(), base)).toBe(false);
+    expect(observed).toEqual([]);
+    accept();
+    await clock.advance(SECOND);
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
   });
 
   it("is discarded with the session", async () => {
-    const { base, clock, committer, store, stored } = await start();
+    const { base, clock, pending, store, stored } = await start();
     const { accept } = rejectSaves(store);
-    await committer.commit(rotation(), base);
-    committer.discardPending();
+    await pending.commit(rotation(), base);
+    pending.reset();
+    expect(clock.keepingAlive).toBe(0);
     accept();
     await clock.advance(5 * SECOND);
-    expect((await committer.load())?.record).toEqual(await stored());
+    expect((await pending.load())?.record).toEqual(await stored());
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 1));
   });
 });
 
 it("loads nothing on close if nothing is left to save", async () => {
-  const { base, committer, store } = await start();
-  await committer.commit(rotation(), base);
+  const { base, pending, store } = await start();
+  await pending.commit(rotation(), base);
   const { load } = store;
   let loads = 0;
   store.load = () => {
     loads++;
     return load();
   };
-  await committer.close();
+  await pending.close();
   expect(loads).toBe(0);
 });

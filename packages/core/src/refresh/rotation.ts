@@ -1,0 +1,55 @@
+import {
+  addSpent,
+  currentDigest,
+  isAnotherSession,
+  isOutdated,
+  isSameAccount,
+  rotationOf,
+  type SessionRecord,
+} from "../record/record.ts";
+import type { SessionEvent } from "../types.ts";
+
+/** The result of a successful exchange: the record to store, and that whose refresh token was presented for it. */
+export interface Rotation {
+  readonly record: SessionRecord;
+  readonly base: SessionRecord;
+}
+
+type DropReason = (SessionEvent & { type: "rotation-dropped" })["reason"];
+
+/** Returns the record that stores the rotation in place of `stored`. */
+export function recordAfter({ record, base }: Rotation, stored: SessionRecord | undefined): SessionRecord {
+  const known = [...new Set([...record.spent, ...(stored?.spent ?? [])])];
+  const spent = addSpent(known, currentDigest(base), currentDigest(record));
+  return { ...record, rotation: Math.max(rotationOf(record), rotationOf(stored) + 1), spent };
+}
+
+/** Returns whether an earlier save with an unknown outcome has stored the rotation. */
+export const isAlreadyStored = ({ record, base }: Rotation, stored: SessionRecord | undefined): boolean =>
+  currentDigest(record) !== currentDigest(base) && currentDigest(stored) === currentDigest(record);
+
+/** Returns the reason why a rotation must not replace the stored record, if there is one. */
+export function dropReason(rotation: Rotation, stored: SessionRecord | undefined): DropReason | undefined {
+  const { record, base } = rotation;
+  if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
+  if (!isSameAccount(record.account, stored)) return "account_changed";
+  const presented = currentDigest(base);
+  const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;
+  return (isOurs || isOldCopy(rotation, stored)) && !isReplaced(rotation, stored) ? undefined : "superseded";
+}
+
+/** Returns whether another exchange or sign-in has replaced the access token of a reusable refresh token. */
+const isReplaced = ({ record, base }: Rotation, stored: SessionRecord): boolean =>
+  currentDigest(record) === currentDigest(base) &&
+  stored.tokens?.accessToken !== base.tokens?.accessToken &&
+  stored.obtainedAt > record.obtainedAt;
+
+/** Returns whether an old copy has overwritten our session, and not one that had already replaced ours. */
+const isOldCopy = ({ record, base }: Rotation, stored: SessionRecord): boolean => {
+  const [presented, current] = [currentDigest(base) ?? "", currentDigest(stored) ?? ""];
+  if (isAnotherSession(stored, base)) return false;
+  return (
+    (isOutdated(stored, { ...base, spent: record.spent }) || stored.spent.includes(current)) &&
+    !stored.spent.includes(presented)
+  );
+};

@@ -1,0 +1,81 @@
+import type { SessionEvent } from "@unexpired/core";
+import type { Call } from "./caller-invariants.ts";
+import { EXCHANGE_DEADLINE } from "./constants.ts";
+import type { Invariants } from "./invariants.ts";
+import type { SimulatedProcess } from "./process.ts";
+import { readToken, shortAccess } from "./tokens.ts";
+import type { World } from "./world.ts";
+
+/** Timers are due at whole milliseconds, and a save may be running when the deadline passes. */
+const TOLERANCE = 100;
+
+/** The invariants about what a process knows and the store does not hold: received tokens, and that it signed out. */
+export class UnsavedInvariants {
+  readonly #world: World;
+  readonly #invariants: Invariants;
+  /** How long a process had been awake when the store refused its tokens. */
+  readonly #refused = new Map<SimulatedProcess, number>();
+  readonly #lost = new Set<SimulatedProcess>();
+  /** The sessions that began before a process signed out, and when it had. */
+  readonly #signedOut = new Map<SimulatedProcess, { readonly at: number; readonly families: ReadonlySet<number> }>();
+  /** The sessions whose sign-in has ended. */
+  readonly #begun = new Set<number>();
+  readonly #begunBefore = new Map<Call, ReadonlySet<number>>();
+
+  constructor(world: World, invariants: Invariants) {
+    this.#world = world;
+    this.#invariants = invariants;
+  }
+
+  onStart(call: Call): void {
+    if (call.kind === "signOut") this.#begunBefore.set(call, new Set(this.#begun));
+  }
+
+  onResolved(call: Call, accessToken: string | undefined): void {
+    const { kind, process } = call;
+    if (kind === "signIn" || kind === "signOut") this.#refused.delete(process);
+    if (kind === "signIn" && call.accessToken) this.#onSignedIn(readToken(call.accessToken).family);
+    if (kind === "signOut") {
+      const families = this.#begunBefore.get(call) ?? new Set();
+      this.#signedOut.set(process, { at: this.#world.scheduler.now, families });
+    }
+    if (kind === "close") {
+      const text = () => `${process.name} was closed, and does not say that its tokens were not saved`;
+      this.#invariants.require(!this.#refused.has(process), "P2", text);
+    }
+    if (accessToken !== undefined) this.#checkSignedOut(call, accessToken);
+  }
+
+  onRejected({ kind, process }: Call): void {
+    if (kind === "close") this.#lost.add(process);
+  }
+
+  onEvent(process: SimulatedProcess, event: SessionEvent): void {
+    if (event.type === "save-failed") this.#refused.set(process, process.awake);
+    if (event.type === "save-recovered" || event.type === "rotation-dropped") this.#refused.delete(process);
+  }
+
+  #onSignedIn(family: number): void {
+    this.#begun.add(family);
+  }
+
+  /** P3 (I18): after a resolved sign-out, no token of a session that began before it is returned in that process. */
+  #checkSignedOut({ process, startedAt }: Call, accessToken: string): void {
+    const signedOut = this.#signedOut.get(process);
+    if (!signedOut || startedAt <= signedOut.at) return;
+    const token = readToken(accessToken);
+    const text = () => `${process.name} signed out, and received ${shortAccess(token)}`;
+    this.#invariants.require(!signedOut.families.has(token.family), "P3", text);
+  }
+
+  /** Whether the process may be kept alive by tokens that it received not long ago. */
+  mayBeSaving(process: SimulatedProcess): boolean {
+    const refusedAt = this.#refused.get(process);
+    return refusedAt !== undefined && process.awake - refusedAt <= EXCHANGE_DEADLINE + TOLERANCE;
+  }
+
+  /** Whether the process closed its manager, and was told that its tokens were not saved. */
+  hasLost(process: SimulatedProcess): boolean {
+    return this.#lost.has(process);
+  }
+}
