@@ -61,6 +61,7 @@ const STEP_FAULTS = [
   "power failure",
   "directory vanishes",
   "machine sleeps",
+  "store out of order",
 ] as const;
 type StepFaultKind = (typeof STEP_FAULTS)[number];
 

@@ -179,8 +179,8 @@ export class FileWorld {
       this.#cutPowerSoon();
       return "I/O error";
     }
-    const fault = this.#world.faults.draw(FILE_FAULTS, 0.02);
     const needsRoom = ["create", "overwrite", "makeDirectory"].includes(call);
+    const fault = this.#world.isStoreBroken ? "disk full" : this.#world.faults.draw(FILE_FAULTS, 0.02);
     return fault === "disk full" && !needsRoom ? undefined : fault;
   }
 

@@ -53,6 +53,7 @@ export class SharedStore {
     return this.#send(
       process,
       () => {
+        if (this.#world.isStoreBroken) throw new Error("the store does not respond");
         if (fault === "unreadable") throw new Error("the store is unreadable");
         return this.current && { ...this.current };
       },
@@ -66,7 +67,8 @@ export class SharedStore {
   }
 
   #compareAndSet(value: string, expected: string | undefined, fault: SaveFault | undefined): string {
-    if (fault === "save fails" || fault === "outcome unknown: not saved") throw new Error(`failed to write ${value}`);
+    if (this.#world.isStoreBroken || fault === "save fails" || fault === "outcome unknown: not saved")
+      throw new Error(`failed to write ${value}`);
     if (fault === "conflict" && this.current) this.put(this.current.value);
     if (this.current?.version !== expected) throw new StoreConflictError(PLACE);
     const version = this.put(value);

@@ -86,6 +86,7 @@ export class World {
   /** Whether that event was only polling, which waiting processes do hundreds of times. */
   isPolling = false;
   #isSkewed: boolean;
+  #brokenUntil = 0;
   readonly #processes = new Map<string, SimulatedProcess>();
 
   constructor(options: WorldOptions, random: Random) {
@@ -162,7 +163,18 @@ export class World {
   }
 
   /** Wakes every machine, and continues every process. What is left of a sleep does not count on monotonic clocks. */
+  /** For this time the store accepts no save, for example because its disk is full; a shared one does not respond. */
+  breakStore(milliseconds: number): void {
+    this.note("", `! the store is out of order for ${milliseconds} ms`);
+    this.#brokenUntil = Math.max(this.#brokenUntil, this.scheduler.now + milliseconds);
+  }
+
+  get isStoreBroken(): boolean {
+    return this.scheduler.now < this.#brokenUntil;
+  }
+
   wakeAll(): void {
+    this.#brokenUntil = 0;
     for (const machine of this.machines) {
       machine.asleepUntil = Math.min(machine.asleepUntil, this.scheduler.now);
       const rest = machine.stillUntil - this.scheduler.now;

@@ -50,7 +50,6 @@ export class Claims {
     const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress };
     const key = keyOf(attempt);
     const unsent: Ending = { apply: (record) => ({ ...record, attempt: stored.record.attempt }) };
-    this.#pending.remember(key, unsent);
     let claimed: Stored | undefined;
     try {
       claimed = await records.save({ ...stored.record, attempt }, stored);
@@ -62,7 +61,6 @@ export class Claims {
     const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
     if (passed >= LEASE_MARGIN / 2) return this.#giveUp(key, unsent, claimed); // the process was probably suspended
     this.#slowClaims = 0;
-    this.#pending.forget(key);
     return { stored: claimed, tokens, attempt, refresh };
   }
 

@@ -122,11 +122,6 @@ export class PendingChanges {
     for (const oldest of this.#endings.keys()) if (this.#endings.size > ENDINGS_KEPT) this.#endings.delete(oldest);
   }
 
-  /** Forgets how an attempt ended. */
-  forget(key: string): void {
-    this.#endings.delete(key);
-  }
-
   /**
    * Saves the pending changes.
    *
@@ -158,7 +153,11 @@ export class PendingChanges {
     const { clock, records } = this.#deps;
     const milliseconds = Math.max(RETRY_INTERVAL, rotation.until - clock.monotonic());
     const deadline = { milliseconds, message: "The store did not respond in time." };
-    const failure = await withDeadline(() => this.#flushRotation(), clock, deadline).then(
+    const failure = await withDeadline(
+      () => this.#flushRotation(clock.monotonic() + milliseconds),
+      clock,
+      deadline,
+    ).then(
       () => undefined,
       (timeout: unknown) => this.#failure ?? timeout,
     );
@@ -166,13 +165,16 @@ export class PendingChanges {
     if (failure !== undefined) throw toLossError(failure, records.location);
   }
 
-  async #flushRotation(): Promise<void> {
+  /** Saves the rotation again and again until the monotonic time `until`. */
+  async #flushRotation(until: number): Promise<void> {
+    const { clock } = this.#deps;
     while (this.#rotation) {
       await this.flush().catch((error: unknown) => {
         this.#failure = error;
       });
       if (!this.#rotation) return;
-      await new Promise<void>((resolve) => this.#deps.clock.setTimer(resolve, RETRY_INTERVAL, true));
+      const pause = Math.min(until - clock.monotonic(), RETRY_INTERVAL);
+      await new Promise<void>((resolve) => clock.setTimer(resolve, pause, true));
     }
   }
 
