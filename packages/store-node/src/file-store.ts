@@ -200,6 +200,8 @@ class FileStore implements TokenStore {
       const isPublished = await chain.publish(draft);
       if (isPublished !== false) this.#parentStamp = parentStamp;
       if (!isPublished) throw new StoreConflictError(this.#path);
+      // The directory may have vanished since it was made durable, and another process may have created this one.
+      if (draft.number === 1) await makeDurableDirectory(this.#fs, paths.chain);
       await this.#finish(draft, staged, snapshot).catch(() => undefined);
       return versionOf(draft);
     } finally {
