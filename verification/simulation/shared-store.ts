@@ -27,7 +27,7 @@ export class SharedStore {
     const version = `${++this.#saves}`;
     this.current = value === undefined ? undefined : { value, version };
     for (const { process, onChange } of this.#watchers.values()) {
-      if (this.#world.options.watches) process.later("notice a change", onChange, this.#world.latency());
+      process.later("notice a change", onChange, this.#world.latency());
     }
     return version;
   }
@@ -39,13 +39,15 @@ export class SharedStore {
       load: () => this.#load(process),
       save: (value, expected) => this.#save(process, value, expected),
       remove: () => this.#send(process, () => void this.put(undefined), { label: "remove" }),
-      watch: (onChange) => {
-        const key = {};
-        this.#watchers.set(key, { process, onChange });
-        return () => this.#watchers.delete(key);
-      },
+      ...(this.#world.options.watches ? { watch: (onChange) => this.#watch(process, onChange) } : {}),
       ...this.#world.holderFor(process),
     };
+  }
+
+  #watch(process: SimulatedProcess, onChange: () => void): () => void {
+    const key = {};
+    this.#watchers.set(key, { process, onChange });
+    return () => this.#watchers.delete(key);
   }
 
   #load(process: SimulatedProcess): Promise<StoredValue | undefined> {

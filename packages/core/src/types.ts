@@ -302,6 +302,12 @@ export interface TokenManagerOptions {
    * `false`.
    */
   readonly staleIfError?: boolean | undefined;
+  /**
+   * For stores without `watch` that others share: a call that comes later than this after the last look at the store,
+   * in milliseconds, starts one load, and still returns the token that it has. So the sign-out of another process is
+   * noticed by the call after that. Uses no timer. Default 5,000; `Infinity` turns it off.
+   */
+  readonly maxStaleness?: number | undefined;
   /** Time, timers and randomness, for tests. Omitted members use the system clock. */
   readonly clock?: Partial<Clock> | undefined;
 }

@@ -10,6 +10,7 @@ import { momentOf } from "../util/clock.ts";
 import { hideResult } from "../util/inspect.ts";
 import { emitWarning } from "../util/warning.ts";
 import type { Settings } from "./options.ts";
+import { RecordLoader } from "./record-loader.ts";
 import {
   type Context,
   initialSession,
@@ -40,12 +41,11 @@ export class Driver implements RefreshHost {
   readonly pending: PendingChanges;
   readonly #settings: Settings;
   readonly #protocol: RefreshProtocol;
+  readonly #loader: RecordLoader;
   readonly #listeners = new Set<(event: SessionEvent) => void>();
   #session: Session = initialSession;
   #renewal: Renewal | undefined;
-  #loading: Promise<void> | undefined;
   #hasPendingChange = false;
-  #observations = 0;
   #waiting = 0;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -65,6 +65,8 @@ export class Driver implements RefreshHost {
     const deps = { records: this.records, holder: store.holder, refresh, profile, clock };
     this.pending = new PendingChanges(deps, this);
     this.#protocol = new RefreshProtocol(deps, this, this.pending);
+    const load = async () => (await this.pending.load())?.record;
+    this.#loader = new RecordLoader({ load, observe: (record) => this.observe(record, "store") }, clock);
   }
 
   get session(): Session {
@@ -130,13 +132,17 @@ export class Driver implements RefreshHost {
       case "load": {
         this.assertOpen();
         // a load that began before the call does not count, but the one after it does
-        const loaded = this.#loading === undefined || progress.loaded === false;
-        const step = this.#load().then(() => ({ ...progress, loaded }));
+        const loaded = !this.#loader.isLoading || progress.loaded === false;
+        this.#watch();
+        const step = this.#loader.load().then(() => ({ ...progress, loaded }));
         return this.#settle(step, progress, signal);
       }
       case "renew":
         if (effect.wait) return this.#waitForRenewal(effect.reason, progress, signal);
         this.#renew(effect.reason);
+        return progress;
+      case "look":
+        this.#loader.look();
         return progress;
       case "reject":
         throw effect.error;
@@ -200,27 +206,9 @@ export class Driver implements RefreshHost {
   }
 
   /** Loads the record from the store in a load that begins after the call. Concurrent calls share it. */
-  async load(): Promise<void> {
-    await this.#loading?.catch(() => {}); // it may have missed a change that the caller knows of
-    await this.#load();
-  }
-
-  /** Loads the record from the store, or joins a load that is running. */
-  #load(): Promise<void> {
+  load(): Promise<void> {
     this.#watch(); // before loading, so that no change is missed in between
-    this.#loading ??= this.#loadRecord().finally(() => {
-      this.#loading = undefined;
-    });
-    return this.#loading;
-  }
-
-  async #loadRecord(): Promise<void> {
-    for (let loads = 0; loads < 2; loads++) {
-      const before = this.#observations;
-      const stored = await this.pending.load();
-      if (this.#observations === before) return this.observe(stored?.record, "store");
-      // a record that was observed during the load may be newer or older: load once more
-    }
+    return this.#loader.loadAgain();
   }
 
   #watch(): void {
@@ -242,7 +230,7 @@ export class Driver implements RefreshHost {
   }
 
   observe(record: SessionRecord | undefined, source: RecordSource): void {
-    this.#observations++;
+    this.#loader.onObserved();
     this.#watch();
     this.#dispatch({ type: "record-observed", record, source });
   }

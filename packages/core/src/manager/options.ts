@@ -9,6 +9,7 @@ import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
 import type { Rules } from "./session.ts";
 
+const DEFAULT_STALENESS = 5_000;
 const DEFAULT_WINDOW = 5 * 60_000;
 
 const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // Infinity is allowed
@@ -44,6 +45,10 @@ const managerOptions = {
   ],
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],
+  maxStaleness: [
+    z.union([z.number().check(z.gte(0)), z.literal(Number.POSITIVE_INFINITY)]),
+    "a number of milliseconds, or Infinity",
+  ],
   clock: [
     methods(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema)),
     "{ now?, monotonic?, setTimer?, random?, randomId? }, each a function",
@@ -80,12 +85,17 @@ export function parseOptions(given: TokenManagerOptions): Settings {
       refreshWindow: given.refreshWindow ?? DEFAULT_WINDOW,
       background: given.background ?? true,
       staleIfError: given.staleIfError ?? false,
+      maxStaleness: isNotified(given.store) ? Number.POSITIVE_INFINITY : (given.maxStaleness ?? DEFAULT_STALENESS),
     },
     profile: { ...genericProvider, ...withoutUndefined(given.provider) },
     account: given.account ? checkedAccount(given.account) : accountOf,
     clock: completeClock(given.clock ?? {}),
   };
 }
+
+/** Returns whether changes in the store call this manager, or nobody else can make any. */
+const isNotified = (store: TokenStore | undefined): boolean =>
+  store === undefined || store.watch !== undefined || store.supports.compareAndSet === "process";
 
 const withoutUndefined = <T extends object>(given: T | undefined): Partial<T> =>
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;

@@ -21,6 +21,8 @@ export interface Session {
   readonly nextCheckAt: number;
   /** How many renewals in a row have failed because of the store. */
   readonly storeFailures: number;
+  /** When this manager last began a load, or learned what is stored. */
+  readonly lookedAt: Moment;
   /** The last announced state. */
   readonly announced?: SessionState | undefined;
 }
@@ -32,6 +34,8 @@ export interface Rules {
   readonly refreshWindow: number;
   readonly background: boolean;
   readonly staleIfError: boolean;
+  /** Milliseconds. */
+  readonly maxStaleness: number;
 }
 
 /** The inputs of a decision: the rules, the location, and the current moment. */
@@ -41,6 +45,7 @@ export interface Context extends Rules, Moment {
 }
 
 export const initialSession: Session = {
+  lookedAt: { now: 0, monotonic: 0 },
   isLoaded: false,
   isRenewing: false,
   firstSeen: Number.POSITIVE_INFINITY,
@@ -68,12 +73,28 @@ export function validUntil(session: Session, ctx: Context): Moment {
   const { record } = session;
   if (!record?.tokens || stateOf(session, { ...ctx, ...NEVER })?.status !== "valid") return NEVER;
   const { expiresAt } = record.tokens;
-  if (expiresAt === undefined) return { now: Number.POSITIVE_INFINITY, monotonic: Number.POSITIVE_INFINITY };
+  const stale = staleAt(session, ctx);
+  if (expiresAt === undefined) return stale;
   const early = isRenewable(session, ctx) ? windowOf(record, ctx) : 0;
-  return { now: expiresAt - early, monotonic: session.firstSeen + lifetimeOf(record) - early };
+  return {
+    now: Math.min(expiresAt - early, stale.now),
+    monotonic: Math.min(session.firstSeen + lifetimeOf(record) - early, stale.monotonic),
+  };
 }
 
 export const NEVER: Moment = { now: Number.NEGATIVE_INFINITY, monotonic: Number.NEGATIVE_INFINITY };
+
+/** Returns when either clock calls the last look at the store too long ago. */
+const staleAt = ({ lookedAt: { now, monotonic } }: Session, { maxStaleness }: Rules): Moment => ({
+  now: now + maxStaleness,
+  monotonic: monotonic + maxStaleness,
+});
+
+/** Returns whether the store should be looked at once more, because nothing tells of its changes. */
+export function isStale(session: Session, ctx: Context): boolean {
+  const { now, monotonic } = staleAt(session, ctx);
+  return ctx.now >= now || ctx.monotonic >= monotonic;
+}
 
 /** Returns the reason why the session cannot be used, or `undefined` if it is alive. */
 export function deadReasonOf(session: Session, ctx: Context): DeadReason | undefined {

@@ -9,6 +9,7 @@ import {
   deadReasonOf,
   hasSameTokens,
   isRenewable,
+  isStale,
   rejectionBrake,
   type Session,
   stateOf,
@@ -44,6 +45,8 @@ export type Event =
 export type Effect =
   /** Load the record, then dispatch the request again. */
   | { readonly do: "load" }
+  /** Load the record in the background. */
+  | { readonly do: "look" }
   /** Start a renewal or join the current one. With `wait`, wait for it and dispatch the request again. */
   | { readonly do: "renew"; readonly reason: RenewalReason; readonly wait: boolean }
   /** Return the tokens to the caller. */
@@ -74,12 +77,8 @@ function react(session: Session, event: Event, ctx: Context): Step {
     case "record-observed":
       return onRecordObserved(session, event, ctx);
     case "token-requested":
-      return {
-        session,
-        effects: event.refresh
-          ? onRefresh(session, event.progress, ctx)
-          : onTokenRequested(session, event.progress, ctx),
-      };
+      if (event.refresh) return { session, effects: onRefresh(session, event.progress, ctx) };
+      return lookIfStale({ session, effects: onTokenRequested(session, event.progress, ctx) }, ctx);
     case "token-rejected":
       return onRejection(session, event, ctx);
     case "renewal-started":
@@ -100,7 +99,7 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   // A late load, or another program restored an old record; in that case the next renewal saves ours again.
   if (source !== "sign-in" && isOutdatedRecord(session, record)) return { session, effects: [] };
   const account = source === "sign-in" ? record?.account : (session.account ?? record?.account);
-  const next: Session = { ...session, record, isLoaded: true, account };
+  const next: Session = { ...session, record, isLoaded: true, account, lookedAt: momentOf(ctx) };
   if (!record?.tokens || hasSameTokens(record, session.record)) return { session: next, effects: [] };
   const isExternal = source === "store" || source === "change";
   const isAdopted = isExternal && session.record?.tokens !== undefined && isSameAccount(account, record);
@@ -133,9 +132,18 @@ function momentOfExchange(
 
 const LOAD: readonly Effect[] = [{ do: "load" }];
 const RESOLVE: readonly Effect[] = [{ do: "resolve" }];
+const LOOK_AND_RESOLVE: readonly Effect[] = [{ do: "look" }, ...RESOLVE];
 const RESOLVE_AND_RENEW: readonly Effect[] = [{ do: "renew", reason: "clock", wait: false }, ...RESOLVE];
 const renewFirst = (reason: RenewalReason): readonly Effect[] => [{ do: "renew", reason, wait: true }];
 const reject = (error: unknown): readonly Effect[] => [{ do: "reject", error }];
+
+/** Has the store looked at behind a token that is returned without any look. */
+const lookIfStale = ({ session, effects }: Step, ctx: Context): Step =>
+  effects === RESOLVE && isStale(session, ctx)
+    ? { session: { ...session, lookedAt: momentOf(ctx) }, effects: LOOK_AND_RESOLVE }
+    : { session, effects };
+
+const momentOf = ({ now, monotonic }: Context): Moment => ({ now, monotonic });
 
 function onTokenRequested(session: Session, progress: Progress, ctx: Context): readonly Effect[] {
   const state = stateOf(session, ctx);

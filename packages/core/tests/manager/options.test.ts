@@ -46,6 +46,8 @@ describe("an invalid option", () => {
     ["provider", { terminalCodes: "canary" }, /terminalCodes\?: string\[\]/],
     ["provider", { canary: true }, /not an object of another shape\.$/],
     ["account", "canary", /a function from a TokenSet to a string, not a string\.$/],
+    ["maxStaleness", -1, /a number of milliseconds, or Infinity/],
+    ["maxStaleness", "canary", /a number of milliseconds, or Infinity, not a string\.$/],
     ["staleIfError", "canary", /true or false, not a string\.$/],
     ["clock", 7, /each a function, not a number\.$/],
     ["clock", { now: 7 }, /not an object of another shape\.$/],
@@ -111,7 +113,13 @@ describe("valid options", () => {
 
   it("are completed with the defaults", () => {
     const { rules, profile, refresh: none } = parseOptions({});
-    expect(rules).toEqual({ canRefresh: false, refreshWindow: 300_000, background: true, staleIfError: false });
+    expect(rules).toEqual({
+      canRefresh: false,
+      refreshWindow: 300_000,
+      background: true,
+      staleIfError: false,
+      maxStaleness: Number.POSITIVE_INFINITY,
+    });
     expect(profile).toEqual(genericProvider);
     expect(none).toBeUndefined();
     expect(parseOptions({ refresh, staleIfError: true, background: false }).rules).toMatchObject({

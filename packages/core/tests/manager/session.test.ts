@@ -119,6 +119,16 @@ describe("validUntil", () => {
     ],
     ["is the expiry of a token that cannot be renewed", [loaded(unrenewable, { firstSeen: 7 })], at(END, 7 + HOUR)],
     ["is infinite for a renewed token of unknown expiry", [loaded(endless())], at(Number.POSITIVE_INFINITY)],
+    [
+      "is when the store was not looked at for too long",
+      [loaded(recordOf(), { lookedAt: { now: NOW + 1, monotonic: 2 } }), { maxStaleness: 5 }],
+      at(NOW + 6, 7),
+    ],
+    [
+      "is that for a token of unknown expiry, too",
+      [loaded(endless(), { lookedAt: { now: NOW + 1, monotonic: 2 } }), { maxStaleness: 5 }],
+      at(NOW + 6, 7),
+    ],
     ["is in the past if the expiry is still to be found out", [loaded(endless({ renewed: false }))], NEVER],
     ["is in the past before the first load", [initialSession], NEVER],
     ["is in the past after a sign-out", [loaded(tombstone)], NEVER],

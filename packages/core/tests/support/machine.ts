@@ -14,6 +14,7 @@ export const conditions = (more: Partial<Context> = {}): Context => ({
   refreshWindow: 5 * MINUTE,
   background: true,
   staleIfError: false,
+  maxStaleness: Number.POSITIVE_INFINITY,
   location: "here",
   now: NOW,
   monotonic: HOUR,
