@@ -126,10 +126,13 @@ describe.each(keptReleases)("release %s beside the current packages", (release) 
   it("keeps what a newer release wrote into the record", async () => {
     await save(newerRecord());
     const old = await start(folders.get(release) ?? "");
-    issuer.next({ status: 503, headers: { "retry-after": "0" }, delay: 100 });
+    issuer.next({ status: 503, headers: { "retry-after": "0" }, delay: 1_000 });
     const failed = old.do("token");
-    await vi.waitUntil(async () => (await stored()).attempt, WAIT);
-    expect(await stored()).toMatchObject({
+    const claimed = await vi.waitUntil(async () => {
+      const record = await stored();
+      return record.attempt && record;
+    }, WAIT);
+    expect(claimed).toMatchObject({
       later: { deep: ["record"] },
       tokens: { later: "tokens" },
       attempt: { status: "claimed" },
