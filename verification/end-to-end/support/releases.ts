@@ -38,6 +38,8 @@ function install(directory: string, write: (name: string, target: string) => voi
 export interface Shared {
   readonly path: string;
   readonly tokenEndpoint: string;
+  /** Variables to add to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The result of an action, or its error. */
@@ -57,8 +59,8 @@ export class ReleaseProcess implements Disposable {
   }
 
   /** Starts a process that finds the packages in `folder`. */
-  static async start(folder: string, { path, tokenEndpoint }: Shared): Promise<ReleaseProcess> {
-    const child = fork(PROGRAM, [folder, path, tokenEndpoint]);
+  static async start(folder: string, { path, tokenEndpoint, env = {} }: Shared): Promise<ReleaseProcess> {
+    const child = fork(PROGRAM, [folder, path, tokenEndpoint], { env: { ...process.env, ...env } });
     await once(child, "message");
     return new ReleaseProcess(child);
   }
@@ -69,8 +71,16 @@ export class ReleaseProcess implements Disposable {
     return (await reply)[0] as Reply;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   kill(): void {
-    this.#child.kill("SIGKILL");
+    this.signal("SIGKILL");
   }
 
   [Symbol.dispose](): void {

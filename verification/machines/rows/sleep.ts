@@ -1,4 +1,4 @@
-import { isFaketimeMissing, jumpClock } from "../faketime.ts";
+import { faketimeSkipReason, jumpClock } from "@unexpired-internal/test-support/faketime";
 import { outcome } from "../outcome.ts";
 import type { Row } from "../row.ts";
 import type { Scene } from "../scene.ts";
@@ -111,7 +111,7 @@ export const sleepRows: readonly Row[] = [
   {
     situation: "for real: the wall clock of a running process jumps two hours (libfaketime)",
     expected: { happened: "2 exchanges, none presented twice, signed in", saw: "another token" },
-    unable: isFaketimeMissing,
+    unable: faketimeSkipReason,
     async run(scene) {
       await scene.signIn();
       const { env, jump } = jumpClock(scene.directory);

@@ -11,8 +11,10 @@ function findLibrary(): string | undefined {
 }
 
 /** Returns why clocks cannot be moved, if they cannot. */
-export const isFaketimeMissing = (): string | undefined =>
-  findLibrary() === undefined ? "libfaketime is not installed" : undefined;
+export function faketimeSkipReason(): string | undefined {
+  if (process.platform !== "linux") return "not applicable: Linux only";
+  return findLibrary() === undefined ? "needs libfaketime" : undefined;
+}
 
 /** Returns the environment of a process whose clock `jump` moves: by milliseconds, from the real time. */
 export function jumpClock(directory: string) {
