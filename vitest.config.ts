@@ -42,6 +42,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "keychain-install.test.ts",
     "kit-runners.test.ts",
     "runtimes.test.ts",
+    "stopped-holder.test.ts",
     "tarballs.test.ts",
   ],
   "store-keychain": [

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { packages, run } from "./workspace.ts";
 
@@ -13,4 +13,11 @@ export function packAll(destination: string): Map<string, string> {
       return [name, join(destination, `${name.slice(1).replace("/", "-")}-${version}.tgz`)];
     }),
   );
+}
+
+/** Unpacks a tarball into a new directory, and returns the package's own directory in it. */
+export function unpack(tarball: string, destination: string): string {
+  mkdirSync(destination, { recursive: true });
+  run("tar", ["-xzf", tarball, "-C", destination]);
+  return join(destination, "package");
 }

@@ -1,0 +1,1 @@
+var e=r=>r==null?String(r):Array.isArray(r)?"an array":typeof r=="number"?t(r):typeof r=="object"?"an object of another shape":`a ${typeof r}`,t=r=>Number.isNaN(r)?"NaN":r<0?"a negative number":"a number";export{e as describeType};

@@ -1,0 +1,1 @@
+export{Chain,adoptedVersion,codeOf,currentProcess,digestOf,directoryLock,ignoreNotFound,isAncestor,makeDurableDirectory,nodeFileSystem,pathsOf,resolvePaths,sessionFilePath,stateDirectoryPath,stateFilePath,versionOf,watchPath,withStoreErrors}from"./chunk-DJKOKIED.js";

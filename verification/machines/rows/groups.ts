@@ -1,0 +1,22 @@
+import type { Group } from "../row.ts";
+import { fullDiskRows } from "./disks.ts";
+import { changedFileRows } from "./files.ts";
+import { kitRows } from "./kits.ts";
+import { mountRows, sharedHomeRow } from "./mounts.ts";
+import { ownerRows } from "./owners.ts";
+import { pathRows } from "./paths.ts";
+import { demoRow, programRows } from "./programs.ts";
+import { signingRows } from "./signing.ts";
+import { sleepRows } from "./sleep.ts";
+import { stoppedRows } from "./stopped.ts";
+import { unreadableRows } from "./unreadable.ts";
+import { valueRows } from "./values.ts";
+
+export const groups: readonly Group[] = [
+  {
+    title: "Sessions that die, or look alive",
+    rows: [...sleepRows, ...stoppedRows, ...signingRows, ...changedFileRows, ...fullDiskRows, sharedHomeRow],
+  },
+  { title: "Places", rows: [...unreadableRows, ...mountRows, ...ownerRows, ...pathRows, ...programRows, ...valueRows] },
+  { title: "The kits and the hosts", rows: [...kitRows, demoRow] },
+];

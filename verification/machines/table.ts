@@ -1,0 +1,30 @@
+import type { Expected, Shown } from "./row.ts";
+
+/** A row that was run, or the reason why it was not. */
+export interface Line extends Shown {
+  readonly situation: string;
+  readonly expected: Expected;
+  readonly verdict: "right" | "wrong" | "not run";
+  readonly seconds?: number;
+}
+
+const MARKS = { right: "", wrong: "**wrong** ", "not run": "" };
+const LONGEST = 240;
+
+/** Prints one group of rows as a table, and below it what each wrong row should have shown. */
+export function printGroup(title: string, lines: readonly Line[]): void {
+  console.log(`\n${title}\n`);
+  const cells = lines.map(({ situation, verdict, happened, saw }) => [
+    situation,
+    `${MARKS[verdict]}${shorten(happened)}`,
+    shorten(saw),
+  ]);
+  const table = [["situation", "what happened", "what the caller saw"], ["---", "---", "---"], ...cells];
+  for (const row of table) console.log(`| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`);
+  for (const { situation, expected } of lines.filter(({ verdict }) => verdict === "wrong"))
+    console.log(`\nwrong: ${situation}\n  expected: ${expected.happened}; ${expected.saw}`);
+  const slow = lines.filter(({ seconds = 0 }) => seconds > 10);
+  for (const { situation, seconds } of slow) console.log(`\nslow (${seconds?.toFixed(0)} s): ${situation}`);
+}
+
+const shorten = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
