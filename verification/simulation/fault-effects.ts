@@ -12,7 +12,6 @@ import type { SharedStore } from "./shared-store.ts";
 import type { World } from "./world.ts";
 
 const SUSPENSIONS = [300, 3_000, 8_000, 15_000, 60_000, 8 * 3_600_000];
-const OUTAGES = [300, 1_500, 4_000, 4_000, 12_000, 60_000];
 const ABSENCES = [0, 1_000, 8_000, 40_000];
 const JUMPS = [600_000, -600_000, 30_000, -30_000, 86_400_000, -7_200_000];
 
@@ -47,7 +46,6 @@ export function applyFault(world: World, { fault, who, size }: StepFault): void 
 
 function applyStorageFault(world: World, { fault, who, size }: StepFault): void {
   if (fault === "old session restored by another program") restoreOldSession(world, size);
-  if (fault === "store out of order") world.breakStore(OUTAGES[size] ?? 0);
   if (fault === "session file torn") tear(world, size / 6);
   if (fault === "session file missing") tear(world, undefined);
   if (fault === "directory vanishes" && world.store instanceof FileWorld)

@@ -29,6 +29,7 @@ export const LOAD_FAULTS = ["unreadable", "slow load"] as const;
 /** The faults of a store's save. */
 export const SAVE_FAULTS = [
   "save fails",
+  "store goes out of order",
   "outcome unknown: saved",
   "outcome unknown: not saved",
   "conflict",
@@ -38,7 +39,7 @@ export const SAVE_FAULTS = [
 export type SaveFault = (typeof SAVE_FAULTS)[number];
 
 /** The faults of a file system call. */
-export const FILE_FAULTS = ["disk full", "I/O error", "no permission", "slow disk"] as const;
+export const FILE_FAULTS = ["disk full", "disk stays full", "I/O error", "no permission", "slow disk"] as const;
 export type FileFault = (typeof FILE_FAULTS)[number];
 
 /** The faults of publishing a file. */
@@ -61,7 +62,6 @@ const STEP_FAULTS = [
   "power failure",
   "directory vanishes",
   "machine sleeps",
-  "store out of order",
 ] as const;
 type StepFaultKind = (typeof STEP_FAULTS)[number];
 

@@ -180,7 +180,9 @@ export class FileWorld {
       return "I/O error";
     }
     const needsRoom = ["create", "overwrite", "makeDirectory"].includes(call);
-    const fault = this.#world.isStoreBroken ? "disk full" : this.#world.faults.draw(FILE_FAULTS, 0.02);
+    const drawn = this.#world.faults.draw(FILE_FAULTS, 0.02);
+    if (drawn === "disk stays full") this.#world.breakStore();
+    const fault = this.#world.isStoreBroken ? "disk full" : drawn;
     return fault === "disk full" && !needsRoom ? undefined : fault;
   }
 
@@ -209,6 +211,7 @@ export class FileWorld {
 
 const CODES: Record<Exclude<FileFault, "slow disk">, string> = {
   "disk full": "ENOSPC",
+  "disk stays full": "ENOSPC",
   "I/O error": "EIO",
   "no permission": "EACCES",
 };

@@ -65,6 +65,7 @@ export class SharedStore {
 
   #save(process: SimulatedProcess, value: string, expected: string | undefined): Promise<string> {
     const fault = this.#world.faults.draw(SAVE_FAULTS);
+    if (fault === "store goes out of order") this.#world.breakStore();
     return this.#send(process, () => this.#compareAndSet(value, expected, fault), { label: "save", fault });
   }
 

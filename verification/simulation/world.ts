@@ -66,6 +66,7 @@ export function worldOptions(random: Random): WorldOptions {
 const POLLING = /^(timer|load|response to load|stat|list|read|is )/;
 const FIRST_PID = 100;
 const WAKING = [0, 0, 10, 300];
+const OUTAGES = [4_000, 300, 1_500, 12_000, 60_000];
 const LATENCIES = [0, 0, 0, 1, 2, 4, 9, 40];
 
 /** Processes, machines, a store, a server and a network, in virtual time. */
@@ -163,8 +164,9 @@ export class World {
   }
 
   /** Wakes every machine, and continues every process. What is left of a sleep does not count on monotonic clocks. */
-  /** For this time the store accepts no save, for example because its disk is full; a shared one does not respond. */
-  breakStore(milliseconds: number): void {
+  /** For some time the store accepts no save, for example because its disk is full; a shared one does not respond. */
+  breakStore(): void {
+    const milliseconds = this.random.pick("fault", OUTAGES);
     this.note("", `! the store is out of order for ${milliseconds} ms`);
     this.#brokenUntil = Math.max(this.#brokenUntil, this.scheduler.now + milliseconds);
   }
