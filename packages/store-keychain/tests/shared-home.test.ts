@@ -99,7 +99,7 @@ it("leaves a session of an earlier release to the machine whose keychain has it"
   expect(await valueOn({ ...a, name: undefined })).toBe("session of a");
 });
 
-it("finds the session after the machine was renamed, and the one used last if there are two", async () => {
+it("finds the session after the machine was renamed", async () => {
   const a = machine(freshDirectory(), "a");
   await save(open({ ...a, name: undefined }), "of the earlier release");
   const { keychain } = machine(a.home, "a");
@@ -114,6 +114,27 @@ it("finds the session after the machine was renamed, and the one used last if th
   await store.remove();
   expect([await valueOn(elsewhere), await valueOn(renamed)]).toEqual([undefined, undefined]);
   expect(await valueOn(a)).toBe("of the earlier release");
+});
+
+it("uses the session that was saved last, if its keychain has those of several directories", async () => {
+  const a = machine(freshDirectory(), "a");
+  const earlier = { ...a, name: undefined };
+  const renamed = { ...a, name: "c".repeat(16) };
+  for (const [on, value] of [
+    [a, "first"],
+    [earlier, "second"],
+    [a, "third"],
+  ] as const) {
+    await save(open(on), value);
+    expect(await valueOn(renamed)).toBe(value);
+  }
+});
+
+it("fails if the backend that stored the session of an earlier release is missing", async () => {
+  const a = machine(freshDirectory(), "a");
+  await save(open({ ...a, name: undefined }), "a session");
+  const other = { ...a, keychain: { ...a.keychain, name: "another" } };
+  await expect(open(other).load()).rejects.toMatchObject({ reason: "no_backend" });
 });
 
 it.each(["locked", "timeout", "refused"] as const)(
@@ -169,6 +190,14 @@ it("uses the keychain's error, not the file, while a session of an earlier relea
   expect(await valueOn(a, openEither(a))).toBe("a session");
 });
 
+it("does so as well if the earlier release did not choose between the two", async () => {
+  const a = machine(freshDirectory(), "a");
+  await save(open({ ...a, name: undefined }), "a session");
+  const overSsh = openEither({ ...a, keychain: failing("no_service") });
+  await expect(overSsh.load()).rejects.toMatchObject({ reason: "no_service" });
+  await expect(overSsh.save("another session", undefined)).rejects.toMatchObject({ reason: "no_service" });
+});
+
 it("uses the file on a machine without a keychain, and the keychain on one that had chosen it before", async () => {
   const home = freshDirectory();
   const [a, b] = [machine(home, "a"), { ...machine(home, "b"), keychain: failing("no_service") }];
@@ -178,6 +207,7 @@ it("uses the file on a machine without a keychain, and the keychain on one that 
   await openEither(a).remove();
   expect(await valueOn(b, openEither(b))).toBe("session of b");
   expect(await valueOn(a, openEither(a))).toBe("session of b"); // without a choice of its own, it uses the file as well
+  expect(await valueOn(b, openEither(b))).toBe("session of b");
 });
 
 it("never moves the file of a machine without a keychain into the keychain of another", async () => {
