@@ -35,6 +35,10 @@ describe("a session file that is itself a mount point", () => {
     });
   });
 
+  it("is recognized without a list of mounts, once the other side has replaced it", () => {
+    expect(run("unknown mounts")).toEqual({ value: "1", saved: REFUSED });
+  });
+
   it.each(["state directory", "state directory, read-only file"])("is saved with a shared %s", (scenario) => {
     const conflict = expect.objectContaining({ code: "STORE_CONFLICT" });
     expect(run(scenario)).toEqual({ first: "1", seen: "2", conflict, last: true });
