@@ -6,8 +6,8 @@ import { fileStore } from "@unexpired/store-node";
 import { expect, it, vi } from "vitest";
 import { chainOf, freshPath } from "./support.ts";
 
-vi.mock(import("node:fs"), async (importOriginal) => {
-  const original = await importOriginal();
+vi.mock("node:fs", async (importOriginal) => {
+  const original = await importOriginal<typeof import("node:fs")>();
   return { ...original, watch: vi.fn(original.watch), watchFile: vi.fn(original.watchFile) };
 });
 
