@@ -1,6 +1,6 @@
 /** Runs each small example as a user would: as a separate process in an empty folder. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTokenManager, type TokenStore } from "@unexpired/core";
@@ -121,7 +121,8 @@ describe("examples/keychain-cli.ts", () => {
     expect(await cli()).toEqual(done);
     expect(await cli("logout")).toEqual(silent);
     expect(await cli("me")).toEqual(signedOut);
-    const directory = join(folder, "unexpired", "keychain");
+    const [machine = ""] = readdirSync(join(folder, "unexpired", "keychain"));
+    const directory = join(folder, "unexpired", "keychain", machine);
     await signIn(keychainStore({ service: "my-tool", account: "default", directory }), servers.issuer);
     expect(await cli("me")).toEqual(done);
     expect(servers.issuer).toMatchObject({ exchanges: 2, revoked: 0 });

@@ -33,6 +33,7 @@ export const LAYERED: readonly LayeredPackage[] = [
       ["index"],
       ["file-fallback"],
       ["keychain-store"],
+      ["machine-store"],
       ["storage"],
       ["options"],
       ["backends"],

@@ -124,8 +124,7 @@ function errors(): void {
 }
 
 describe("redisStore", () => {
-  if (!hasRedis())
-    return it("keeps the store contract", (ctx) => ctx.skip("not applicable: redis-server is not installed"));
+  if (!hasRedis()) return it("keeps the store contract", (ctx) => ctx.skip("redis-server is not installed"));
   beforeAll(() => server.start());
   afterAll(() => server[Symbol.asyncDispose]());
   contract();

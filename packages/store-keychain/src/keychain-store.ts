@@ -15,6 +15,7 @@ import {
 } from "@unexpired/store-node/chain";
 import { createBackendLoader, type LoadBackend } from "./backends/load.ts";
 import { BackendRegistry } from "./backends/registry.ts";
+import { MachineStore } from "./machine-store.ts";
 import { type KeychainSettings, type KeychainStoreOptions, resolveSettings } from "./options.ts";
 import { purgeRemovedChains } from "./storage/garbage-collector.ts";
 import { KeychainReader } from "./storage/reader.ts";
@@ -43,7 +44,11 @@ export interface KeychainStoreDeps {
  * @throws TypeError if an option is invalid
  */
 export function keychainStore(options: KeychainStoreOptions): TokenStore {
-  const settings = resolveSettings(options);
+  return createKeychainStore(resolveSettings(options));
+}
+
+/** Creates a {@link keychainStore} of this system with validated options. */
+export function createKeychainStore(settings: KeychainSettings): TokenStore {
   const { deadline } = settings;
   return openKeychainStore(settings, {
     fs: nodeFileSystem,
@@ -53,8 +58,13 @@ export function keychainStore(options: KeychainStoreOptions): TokenStore {
 }
 
 /** Creates a {@link keychainStore} with the given dependencies. */
-export const openKeychainStore = (settings: KeychainSettings, deps: KeychainStoreDeps): TokenStore =>
-  new KeychainStore(settings, deps);
+export function openKeychainStore(settings: KeychainSettings, deps: KeychainStoreDeps): TokenStore {
+  const { sharedDirectory } = settings;
+  const open = (each: KeychainSettings) => new KeychainStore(each, deps);
+  return sharedDirectory === undefined
+    ? open(settings)
+    : new MachineStore(deps.fs, { settings, sharedDirectory, open });
+}
 
 class KeychainStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { dirname, join, resolve } from "node:path";
-import { pathsOf, type SessionPaths, stateFilePath } from "@unexpired/store-node/chain";
+import { basename, dirname, join, resolve } from "node:path";
+import { machineName, pathsOf, type SessionPaths, stateFilePath } from "@unexpired/store-node/chain";
 import type { BuiltInBackend, KeychainBackend } from "./backends/keychain-client.ts";
 import { BUILT_IN_BACKENDS } from "./backends/registry.ts";
 
@@ -20,7 +20,8 @@ export interface KeychainStoreOptions {
   readonly deadline?: number | undefined;
   /**
    * The directory of the version files, which contain digests but no secret. All programs that share a session must use
-   * the same one. Default: `unexpired/keychain` in the system's directory for the state of a user's programs.
+   * the same one. Default: `unexpired/keychain` in the system's directory for the state of a user's programs. On Linux,
+   * each machine has its own directory in there, because machines may share a home directory but not a keychain.
    */
   readonly directory?: string | undefined;
 }
@@ -36,12 +37,28 @@ export interface KeychainSettings {
   /** The file that describes the last save. The paths of the chain are derived from its name. */
   readonly statusFile: string;
   readonly paths: SessionPaths;
+  /**
+   * The directory around that of this machine, if the default is used. Other machines have theirs in it, and an earlier
+   * release its version files.
+   */
+  readonly sharedDirectory: string | undefined;
+}
+
+/** The parts of the system that the default directory depends on. */
+export interface DefaultsSystem {
+  readonly platform: NodeJS.Platform;
+  readonly env: NodeJS.ProcessEnv;
+  /** The name of the machine, if a home directory can be shared by machines that do not share a keychain. */
+  readonly machine: string | undefined;
 }
 
 const DEFAULT_DEADLINE = 3_000;
 
 /** @throws TypeError naming the invalid option and the accepted values */
-export function resolveSettings(options: KeychainStoreOptions): KeychainSettings {
+export function resolveSettings(
+  options: KeychainStoreOptions,
+  system: DefaultsSystem = thisSystem(),
+): KeychainSettings {
   const { service, account, backend, deadline = DEFAULT_DEADLINE, directory } = Object(options) as KeychainStoreOptions;
   for (const [name, value] of Object.entries({ service, account, directory: directory ?? "default" })) {
     if (typeof value !== "string" || value === "" || value.includes("\0")) {
@@ -56,9 +73,36 @@ export function resolveSettings(options: KeychainStoreOptions): KeychainSettings
       `keychainStore: "backend" must be ${BUILT_IN_BACKENDS.map((name) => `"${name}"`).join(", ")}, or an object with name, get, set and delete, and a limit above 1 if it has one.`,
     );
   }
-  const statusFile = join(resolve(directory ?? defaultDirectory()), statusFileName(service, account));
+  const { own, shared } = directoriesOf(directory, system);
+  const statusFile = join(own, statusFileName(service, account));
   const label = `The keychain item "${service}" for account "${account}"`;
-  return { service, account, label, backend, deadline, statusFile, paths: pathsOf(statusFile) };
+  return {
+    service,
+    account,
+    label,
+    backend,
+    deadline,
+    statusFile,
+    paths: pathsOf(statusFile),
+    sharedDirectory: shared,
+  };
+}
+
+function directoriesOf(
+  directory: string | undefined,
+  system: DefaultsSystem,
+): { readonly own: string; readonly shared: string | undefined } {
+  if (directory !== undefined) return { own: resolve(directory), shared: undefined };
+  const shared = join(dirname(stateFilePath("unexpired", system)), "keychain");
+  return system.machine === undefined
+    ? { own: shared, shared: undefined }
+    : { own: join(shared, system.machine), shared };
+}
+
+/** Returns the settings of the same session in another directory. */
+export function settingsIn(directory: string, settings: KeychainSettings): KeychainSettings {
+  const statusFile = join(directory, basename(settings.statusFile));
+  return { ...settings, statusFile, paths: pathsOf(statusFile), sharedDirectory: undefined };
 }
 
 const isValidBackend = (backend: unknown): boolean => {
@@ -69,7 +113,11 @@ const isValidBackend = (backend: unknown): boolean => {
   return typeof name === "string" && isLimit && [get, set, remove].every((method) => typeof method === "function");
 };
 
-const defaultDirectory = (): string => join(dirname(stateFilePath("unexpired", process)), "keychain");
+/** On macOS the keychain is in the home directory itself, and on Windows the directory belongs to one machine. */
+const thisSystem = (): DefaultsSystem => {
+  const { platform, env } = process;
+  return { platform, env, machine: ["darwin", "win32"].includes(platform) ? undefined : machineName() };
+};
 
 /** A file name that is valid for every service and account, and that does not reveal them. */
 const statusFileName = (service: string, account: string): string =>

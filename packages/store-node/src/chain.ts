@@ -19,6 +19,7 @@ export {
   versionOf,
 } from "./generations.ts";
 export { directoryLock, type Lock } from "./lock.ts";
+export { machineName } from "./machine.ts";
 export {
   pathsOf,
   resolvePaths,

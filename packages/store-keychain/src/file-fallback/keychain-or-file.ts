@@ -2,8 +2,14 @@ import { StoreConflictError, type StoredValue, StoreError, type TokenStore } fro
 import type { FileStoreOptions } from "@unexpired/store-node";
 import { Chain, codeOf, nodeFileSystem, type ProcessIdentity } from "@unexpired/store-node/chain";
 import { keychainReasonOf } from "../errors.ts";
-import { keychainStore } from "../keychain-store.ts";
-import { type KeychainStoreOptions, resolveSettings } from "../options.ts";
+import { createKeychainStore, type keychainStore } from "../keychain-store.ts";
+import {
+  type DefaultsSystem,
+  type KeychainSettings,
+  type KeychainStoreOptions,
+  resolveSettings,
+  settingsIn,
+} from "../options.ts";
 import { type Location, LocationFile, type StoreKind } from "./location-file.ts";
 import { PlainFile, type PlainFileDeps } from "./plain-file.ts";
 import { restrictToOwner } from "./windows-acl.ts";
@@ -24,6 +30,8 @@ interface LocatedSession {
 }
 
 const MAX_ATTEMPTS = 50;
+
+const locationPath = ({ statusFile }: KeychainSettings): string => `${statusFile}.place`;
 
 /**
  * Creates a store that keeps one session in the system's keychain or, on a machine without a keychain, in a plain-text
@@ -49,8 +57,14 @@ export function keychainOrFile(options: KeychainOrFileOptions): TokenStore {
   return openKeychainOrFile(options, { fs: nodeFileSystem, restrictToOwner: isWindows ? restrictToOwner : undefined });
 }
 
+/** The external dependencies of a {@link keychainOrFile}. */
+export interface KeychainOrFileDeps extends PlainFileDeps {
+  /** Default: this system. */
+  readonly system?: DefaultsSystem | undefined;
+}
+
 /** Creates a {@link keychainOrFile} with the given dependencies. */
-export const openKeychainOrFile = (options: KeychainOrFileOptions, deps: PlainFileDeps): TokenStore =>
+export const openKeychainOrFile = (options: KeychainOrFileOptions, deps: KeychainOrFileDeps): TokenStore =>
   new KeychainOrFile(options, deps);
 
 class KeychainOrFile implements TokenStore {
@@ -59,18 +73,20 @@ class KeychainOrFile implements TokenStore {
   readonly #keychain: TokenStore;
   readonly #file: PlainFile;
   readonly #locationFile: LocationFile;
-  /** The version files of the keychain store; readable even if the keychain is not. */
-  readonly #keychainChain: Chain;
+  /** The version files of the keychain store, in each directory; readable even if the keychain is not. */
+  readonly #keychainChains: readonly Chain[];
   /** The store that the last operation used; only for `describe()`. */
   #lastStore: StoreKind | undefined;
   #isCopyLeft = false;
 
-  constructor(options: KeychainOrFileOptions, deps: PlainFileDeps) {
-    const { statusFile, paths } = resolveSettings(options);
-    this.#keychain = keychainStore(options);
+  constructor(options: KeychainOrFileOptions, deps: KeychainOrFileDeps) {
+    const settings = resolveSettings(options, deps.system);
+    const { sharedDirectory } = settings;
+    const shared = sharedDirectory === undefined ? undefined : settingsIn(sharedDirectory, settings);
+    this.#keychain = createKeychainStore(settings);
     this.#file = new PlainFile(options.plainTextFile, deps);
-    this.#locationFile = new LocationFile(deps.fs, `${statusFile}.place`);
-    this.#keychainChain = new Chain(deps.fs, paths.chain);
+    this.#locationFile = new LocationFile(deps.fs, locationPath(settings), shared && locationPath(shared));
+    this.#keychainChains = [settings, ...(shared ? [shared] : [])].map(({ paths }) => new Chain(deps.fs, paths.chain));
     if (this.#keychain.holder) this.holder = this.#keychain.holder;
   }
 
@@ -108,9 +124,10 @@ class KeychainOrFile implements TokenStore {
   async remove(): Promise<void> {
     // If the location cannot be read, it may have been the keychain.
     const location = await this.#locationFile.read().catch((): Location => ({ store: "keychain" }));
-    const left = await this.#file.store.load().catch(() => undefined);
+    const isFileOfOthers = await this.#locationFile.isFileOfOthers().catch(() => false);
+    const left = isFileOfOthers ? undefined : await this.#file.store.load().catch(() => undefined);
     await this.#removeFromKeychain(location);
-    await this.#file.store.remove();
+    if (!isFileOfOthers) await this.#file.store.remove();
     await this.#locationFile.remove();
     // A concurrent migration may have saved the file's session to the keychain. From here on it sees that nothing is
     // chosen.
@@ -175,7 +192,9 @@ class KeychainOrFile implements TokenStore {
   /** If the directory has version files, the keychain is only temporarily unavailable. */
   async #isKeychainAbsent(error: unknown): Promise<boolean> {
     const isAbsent = ["no_service", "no_backend"].includes(keychainReasonOf(error) ?? "");
-    return isAbsent && (await this.#keychainChain.head()) === undefined;
+    if (!isAbsent) return false;
+    const heads = await Promise.all(this.#keychainChains.map((chain) => chain.head()));
+    return heads.every((head) => head === undefined);
   }
 
   async #locateInKeychain({ migratedVersion }: Location): Promise<LocatedSession | undefined> {
@@ -188,7 +207,7 @@ class KeychainOrFile implements TokenStore {
   /** Copies the file's session to the keychain. Records the version first; the next lookup removes the original. */
   async #migrateFromFile(migratedVersion: string | undefined): Promise<LocatedSession | undefined> {
     const left = await this.#file.store.load();
-    if (!left?.value) return { store: "keychain", stored: undefined };
+    if (!left?.value || (await this.#locationFile.isFileOfOthers())) return { store: "keychain", stored: undefined };
     if (left.version !== migratedVersion) {
       const now = await this.#locationFile.read();
       if (now?.store !== "keychain") return undefined; // removed concurrently
