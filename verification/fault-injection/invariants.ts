@@ -66,8 +66,8 @@ function leftOverViolations({ point, scene }: Facts): string[] {
   const names = listed(chainOf(scene.sessionPath));
   const temporary = names.filter((name) => /^(draft|projection)-[0-9a-f]+$/.test(name));
   const generations = names.filter((name) => /^\d+$/.test(name));
-  const marks = names.filter((name) => /^known-[\w-]+\.projection-[0-9a-f]+$/.test(name));
-  const outdated = marks.filter((name) => !names.includes(name.slice(name.indexOf(".") + 1)));
+  const marks = names.filter((name) => /^known-[\w-]+\.(held-)?projection-[0-9a-f]+$/.test(name));
+  const outdated = marks.filter((name) => !names.includes(name.slice(name.indexOf("projection-"))));
   const known = new Set([...temporary, ...generations, ...marks, "lock", ".gitignore"]);
   const strange = names.filter((name) => !known.has(name));
   const kills = [point.fault, point.second?.fault].filter((fault) => fault === "kill").length;

@@ -2,7 +2,6 @@ import type { Mutant } from "./mutate.ts";
 
 const TRACKER = "packages/core/src/refresh/attempt-tracker.ts";
 const CLAIM = "packages/core/src/refresh/claim.ts";
-const EXCHANGE = "packages/core/src/refresh/exchange.ts";
 const PENDING = "packages/core/src/refresh/pending-changes.ts";
 const IDENTITY = "packages/store-node/src/process-identity.ts";
 
@@ -67,18 +66,4 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     "if (failure !== undefined) throw toLossError(failure, records.location);",
     "void toLossError;\n    void failure;",
   ),
-  mutant(
-    "a rotation revives a session that was signed out",
-    PENDING,
-    'if (reason && reason !== "superseded") return this.#drop(rotation, reason);\n',
-    "void reason;\n",
-  ),
-  mutant(
-    "a sign-in keeps the tokens of the session before it",
-    PENDING,
-    "  reset(): void {\n    this.#rotation = undefined;",
-    "  reset(): void {",
-  ),
-  mutant("a late tick is punctual", EXCHANGE, "if (clock.monotonic() - due <= LATE) run();", "if (due > 0) run();"),
-  mutant("a rotation does not keep the process alive", PENDING, "delay, left > 0);", "delay, false);"),
 ];

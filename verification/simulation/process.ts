@@ -57,7 +57,7 @@ export class SimulatedProcess implements Owner, ProcessIds {
   keepingAlive = 0;
   /** When it died, in virtual milliseconds. */
   diedAt = Number.POSITIVE_INFINITY;
-  /** Whether the operating system lists it: it runs, or is a zombie. */
+  /** `true` as long as the operating system lists it, be it as a zombie. */
   exists = true;
   #asleep = 0;
   #suspendedAt = 0;

@@ -29,7 +29,7 @@ const MAX_STEPS = 40_000;
 const STEPS_PER_MILLISECOND = 0.01; // failed saves are retried every second
 const ROUND = 45_000;
 
-process.removeAllListeners("warning"); // those of simulated processes mean nothing to whoever reads the output
+process.removeAllListeners("warning"); // those of simulated processes would only confuse
 
 /** Runs one world: a sign-in, rounds of calls with faults, and a last phase without faults that serves every caller. */
 export async function run(seed: number, { choices, trace = false }: RunOptions = {}): Promise<RunResult> {

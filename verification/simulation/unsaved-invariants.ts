@@ -1,4 +1,5 @@
 import type { SessionEvent } from "@unexpired/core";
+import { tryParseRecord } from "../../packages/core/src/record/record.ts";
 import type { Call } from "./caller-invariants.ts";
 import { EXCHANGE_DEADLINE } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
@@ -35,7 +36,7 @@ export class UnsavedInvariants {
     const { kind, process } = call;
     if (kind === "signIn" || kind === "signOut") this.#refused.delete(process);
     if (kind === "signIn" && call.accessToken) this.#onSignedIn(readToken(call.accessToken).family);
-    if (kind === "signOut") {
+    if (kind === "signOut" && this.#isSignedOut()) {
       const families = this.#begunBefore.get(call) ?? new Set();
       this.#signedOut.set(process, { at: this.#world.scheduler.now, families });
     }
@@ -53,6 +54,15 @@ export class UnsavedInvariants {
   onEvent(process: SimulatedProcess, event: SessionEvent): void {
     if (event.type === "save-failed") this.#refused.set(process, process.awake);
     if (event.type === "save-recovered" || event.type === "rotation-dropped") this.#refused.delete(process);
+  }
+
+  /** Whether a sign-out is stored. It may have found no session, because the directory had vanished. */
+  #isSignedOut(): boolean {
+    try {
+      return tryParseRecord(this.#world.truth() ?? "")?.dead?.reason === "signed_out";
+    } catch {
+      return false;
+    }
   }
 
   #onSignedIn(family: number): void {

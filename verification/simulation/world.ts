@@ -163,7 +163,6 @@ export class World {
     }
   }
 
-  /** Wakes every machine, and continues every process. What is left of a sleep does not count on monotonic clocks. */
   /** For some time the store accepts no save, for example because its disk is full; a shared one does not respond. */
   breakStore(): void {
     const milliseconds = this.random.pick("fault", OUTAGES);
@@ -175,17 +174,24 @@ export class World {
     return this.scheduler.now < this.#brokenUntil;
   }
 
+  /** Wakes every machine, and continues every process. What is left of a sleep does not count on monotonic clocks. */
   wakeAll(): void {
     this.#brokenUntil = 0;
-    for (const machine of this.machines) {
-      machine.asleepUntil = Math.min(machine.asleepUntil, this.scheduler.now);
-      const rest = machine.stillUntil - this.scheduler.now;
-      if (rest <= 0) continue;
-      machine.stillUntil = this.scheduler.now;
-      machine.stoodStill -= rest;
-      for (const each of this.living) if (each.machine === machine) this.scheduler.postponeTimers(each, -rest);
-    }
+    for (const machine of this.machines) this.#wake(machine);
     for (const process of this.living) process.resume();
+  }
+
+  #wake(machine: Machine): void {
+    machine.asleepUntil = Math.min(machine.asleepUntil, this.scheduler.now);
+    const rest = machine.stillUntil - this.scheduler.now;
+    if (rest <= 0) return;
+    machine.stillUntil = this.scheduler.now;
+    machine.stoodStill -= rest;
+    for (const each of this.living) {
+      if (each.machine !== machine) continue;
+      this.scheduler.postponeTimers(each, -rest);
+      each.resume();
+    }
   }
 
   /** Converts the time of an exact wall clock to virtual milliseconds. */
@@ -197,6 +203,7 @@ export class World {
     const { seed } = this.random;
     const machine = this.machines[slot % this.machines.length];
     if (!machine) throw new Error("The world has no machine.");
+    this.#wake(machine); // no process starts on a machine that sleeps
     const ids = this.#freeIds(machine);
     const { scheduler } = this;
     const idSeed = this.options.sameIds ? seed : Math.imul(seed + 1, 64) + this.#processes.size;

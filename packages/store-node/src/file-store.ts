@@ -242,6 +242,7 @@ class FileStore implements TokenStore {
     // Another process may have published a newer generation and written the session file before we did.
     const isLast = fileStamp !== undefined && (await this.#reader.isCurrent(after));
     const latest = isLast ? after : await this.#repair(await this.#reader.read(paths));
+    for (const path of staged?.holds ?? []) await this.#removeTemporary(path);
     this.#cached = latest.unreadable || !latest.stored ? undefined : latest; // as in #readCurrent
     await new Chain(this.#fs, paths.chain).collect(draft);
     await new KnownFiles(this.#fs, paths.chain).collect(() => this.#reader.markOfFile(paths));
@@ -265,24 +266,26 @@ class FileStore implements TokenStore {
 
   /** Rewrites the session file from the chain. Failure is harmless: the chain alone holds the session. */
   async #repair(snapshot: Snapshot): Promise<Snapshot> {
+    const holds: string[] = [];
     let latest = snapshot;
     for (let attempt = 0; attempt < MAX_REPAIRS && latest.stale; attempt++) {
-      if (!latest.head || !(await this.#rewriteFile(latest, latest.head.value))) break;
+      if (!(await this.#rewriteFile(latest, holds))) break;
       latest = await this.#reader.read(latest.paths);
     }
+    for (const path of holds) await this.#removeTemporary(path);
     return { ...latest, stale: false };
   }
 
   /** Returns `false` if the session file cannot be written. */
-  async #rewriteFile(snapshot: Snapshot, text: string): Promise<boolean> {
-    const staged = await stageSessionFile(this.#fs, snapshot.paths, text).catch(() => undefined);
+  async #rewriteFile(snapshot: Snapshot, holds: string[]): Promise<boolean> {
+    const { head, paths } = snapshot;
+    const staged = head && (await stageSessionFile(this.#fs, paths, head.value).catch(() => undefined));
     if (!staged) return false;
     try {
-      return (
-        !(await this.#reader.isCurrent(snapshot)) ||
-        (await installSessionFile(this.#fs, snapshot.paths, staged)) !== undefined
-      );
+      if (!(await this.#reader.isCurrent(snapshot))) return true;
+      return (await installSessionFile(this.#fs, paths, staged)) !== undefined;
     } finally {
+      holds.push(...staged.holds);
       await this.#removeTemporary(staged.temporaryPath);
     }
   }

@@ -33,6 +33,16 @@ export class KnownFiles {
     });
   }
 
+  /**
+   * Remembers a file that is about to be overwritten in place, until the path that this resolves to is removed. Unlike a
+   * rename, that cannot be prevented any more by removing the temporary file.
+   */
+  async hold(mark: FileMark, temporaryName: string): Promise<string> {
+    const name = `held-${temporaryName}`;
+    await this.add(mark, name);
+    return join(this.#directory, `known-${mark}.${name}`);
+  }
+
   async has(mark: FileMark): Promise<boolean> {
     return (await this.#names()).some((name) => name.startsWith(`known-${mark}.`));
   }

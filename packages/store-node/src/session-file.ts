@@ -69,6 +69,8 @@ export interface StagedFile {
   readonly text: string;
   readonly stamp: Stamp;
   readonly mark: FileMark;
+  /** The paths to remove once the session file is known to be current. */
+  readonly holds: string[];
 }
 
 /**
@@ -82,7 +84,7 @@ export async function stageSessionFile(fs: FileSystem, paths: SessionPaths, text
   const stamp = await fs.create(temporaryPath, text, { durable: false });
   const mark = markOf(stamp, sessionText(asUtf8(text)));
   await new KnownFiles(fs, paths.chain).add(mark, name);
-  return { temporaryPath, text, stamp, mark };
+  return { temporaryPath, text, stamp, mark, holds: [] };
 }
 
 /** Replaces the session file with a staged one. Returns its stamp, or `undefined` if that is not possible. */
@@ -105,6 +107,8 @@ export async function installSessionFile(
   const overwritten = await fs.stat(paths.file);
   if (!overwritten) return undefined;
   const mark = markOf(overwritten, sessionText(asUtf8(staged.text)));
-  await new KnownFiles(fs, paths.chain).add(mark, basename(staged.temporaryPath));
+  const [known, name] = [new KnownFiles(fs, paths.chain), basename(staged.temporaryPath)];
+  await known.add(mark, name);
+  staged.holds.push(await known.hold(mark, name));
   return fs.overwrite(paths.file, staged.text).catch(() => undefined);
 }

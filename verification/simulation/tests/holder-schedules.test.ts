@@ -27,7 +27,7 @@ for (const stopped of [45_000, 90_000, HOLD - 10_000]) {
     expect(await script.get(b, 50)).toBe("REFRESH_FAILED");
     a.process.resume();
     await script.pass(1_000);
-    // The access token has expired by then; the response was received all the same.
+    // The access token may have expired by then, but its response was still received.
     expect(script.presented).toEqual(stopped < LIFETIME ? ["p0 A0R1"] : ["p0 A0R1", "p0 A0R2"]);
     for (const each of [a, b, c]) expect(await script.get(each)).toMatch(/^A0a/);
     expect(script.presented.filter((presented) => presented.endsWith("A0R1"))).toEqual(["p0 A0R1"]);

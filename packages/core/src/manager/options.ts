@@ -93,7 +93,7 @@ export function parseOptions(given: TokenManagerOptions): Settings {
   };
 }
 
-/** Returns whether changes in the store call this manager, or nobody else can make any. */
+/** Returns whether the manager learns of every change in the store: it is told, or makes all of them itself. */
 const isNotified = (store: TokenStore | undefined): boolean =>
   store === undefined || store.watch !== undefined || store.supports.compareAndSet === "process";
 

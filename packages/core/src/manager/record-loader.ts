@@ -47,7 +47,7 @@ export class RecordLoader {
     return this.#loading;
   }
 
-  /** Loads in the background. If that never ends, it holds nobody up, nor all later looks. */
+  /** Loads in the background. A load that never ends blocks no caller, and later looks only for a while. */
   look(): void {
     const now = this.#clock.monotonic();
     if (now < this.#lookUntil) return;

@@ -34,7 +34,7 @@ type ChangesDeps = Pick<RefreshDeps, "records" | "refresh" | "clock">;
 type ChangesHost = Pick<RefreshHost, "session" | "observe" | "announce">;
 
 /**
- * What this process knows of the session and the store does not hold yet: the tokens of an exchange, and how attempts
+ * The changes that this process knows and the store does not hold yet: the tokens of an exchange, and how attempts
  * have ended. Every load takes them into account; only `commit`, `end` and `flush` write them. Every sign-in and sign-out
  * discards them.
  */
@@ -46,6 +46,7 @@ export class PendingChanges {
   readonly #endings = new Map<string, PendingEnding>();
   #failure: unknown;
   #cancelRetry: (() => void) | undefined;
+  #cancelPause: (() => void) | undefined;
 
   constructor(deps: ChangesDeps, host: ChangesHost) {
     this.#deps = deps;
@@ -161,6 +162,7 @@ export class PendingChanges {
       () => undefined,
       (timeout: unknown) => this.#failure ?? timeout,
     );
+    this.#cancelPause?.();
     this.#endRotation();
     if (failure !== undefined) throw toLossError(failure, records.location);
   }
@@ -174,7 +176,9 @@ export class PendingChanges {
       });
       if (!this.#rotation) return;
       const pause = Math.min(until - clock.monotonic(), RETRY_INTERVAL);
-      await new Promise<void>((resolve) => clock.setTimer(resolve, pause, true));
+      await new Promise<void>((resolve) => {
+        this.#cancelPause = clock.setTimer(resolve, pause, true);
+      });
     }
   }
 

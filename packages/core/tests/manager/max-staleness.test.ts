@@ -83,7 +83,7 @@ describe("maxStaleness", () => {
     expect(session.count.loads).toBe(before);
   });
 
-  it("holds nobody up if the load never ends, and tries again after a while", async () => {
+  it("blocks no caller if the load never ends, and tries again after a while", async () => {
     const { clock, count, manager, shared } = await start();
     const { load } = shared;
     holdNextLoad(shared);

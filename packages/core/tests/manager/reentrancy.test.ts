@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { createTokenManager, type RefreshFunction, type TokenManager, type TokenSet } from "../../src/index.ts";
 import { startSession } from "../support/session.ts";
 
-/** What foreign code may call. */
+/** Calls that foreign code may make. */
 const calls: Record<string, (manager: TokenManager, tokens: TokenSet) => unknown> = {
   getAccessToken: (manager) => manager.getAccessToken(),
   replaceRejected: (manager, { accessToken }) => manager.replaceRejected(accessToken),

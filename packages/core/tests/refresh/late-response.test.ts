@@ -1,6 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
+import type { RefreshContext, TokenResponse, TokenSet } from "../../src/index.ts";
 import { disk, gate } from "../support/interference.ts";
 import { NOW, SECOND } from "../support/machine.ts";
 import { digest, GOAL, startProtocol, urgent } from "../support/protocol.ts";
@@ -52,5 +53,56 @@ describe("a response that arrives after the deadline", () => {
     answer();
     await settle();
     expect((await record()).tokens?.accessToken).toBe("newer");
+  });
+});
+
+describe("a deadline that is noticed late (I19)", () => {
+  const start = async () => {
+    const session = startSession();
+    const manager = await session.signIn(0);
+    const { promise, open: respond } = gate<void>();
+    let isAborted = false;
+    const rotated = session.issuer.refresh;
+    const refresh = (current: TokenSet, context: RefreshContext) =>
+      new Promise<TokenResponse>((resolve, reject) => {
+        context.signal.addEventListener("abort", () => {
+          isAborted = true;
+          reject(new Error("aborted"));
+        });
+        void promise.then(async () => resolve(await rotated(current, context)));
+      });
+    await manager.close();
+    const token = session
+      .open({ refresh })
+      .getAccessToken()
+      .catch((error: unknown) => error);
+    await settle();
+    return { ...session, token, respond, isAborted: () => isAborted };
+  };
+
+  it("leaves a second to read a response that has arrived in the meantime", async () => {
+    const { clock, token, respond, isAborted } = await start();
+    await clock.leap(34 * SECOND);
+    expect(isAborted()).toBe(false);
+    respond();
+    await clock.advance(1);
+    expect(await token).toBe(canary("access", 2));
+    expect(clock.keepingAlive).toBe(0);
+  });
+
+  it("leaves another second if the next tick is late, too, and then aborts the request", async () => {
+    const { clock, token, isAborted } = await start();
+    await clock.leap(34 * SECOND);
+    await clock.leap(5 * SECOND);
+    expect(isAborted()).toBe(false);
+    await clock.advance(SECOND);
+    expect(isAborted()).toBe(true);
+    expect(await token).toMatchObject({ code: "REFRESH_FAILED" });
+  });
+
+  it("aborts the request if the tick is punctual", async () => {
+    const { clock, isAborted } = await start();
+    await clock.advance(30 * SECOND);
+    expect(isAborted()).toBe(true);
   });
 });

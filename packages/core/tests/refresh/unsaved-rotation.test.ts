@@ -86,7 +86,7 @@ describe("a rotation that the store refused", () => {
     expect(clock.keepingAlive).toBe(0);
   });
 
-  it("is a process warning if nobody closes the manager (P2)", async () => {
+  it("is reported as a process warning if the manager is not closed (P2)", async () => {
     const { signIn, store, clock } = startSession();
     const manager = await signIn(0);
     const { save } = store;
