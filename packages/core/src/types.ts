@@ -269,7 +269,12 @@ export interface TokenManager extends AsyncDisposable {
   readonly state: SessionState | undefined;
   /** Calls `listener` on every {@link SessionEvent} until the returned function is called. Ignores its exceptions. */
   subscribe(listener: (event: SessionEvent) => void): () => void;
-  /** Waits for an exchange in flight and stops watching the store. Later calls reject with a `TypeError`. */
+  /**
+   * Waits for an exchange in flight until its tokens are saved, and stops watching the store. Later calls reject with a
+   * `TypeError`.
+   *
+   * @throws StoreError if the store refuses the tokens for as long as the deadline of an exchange: they are lost
+   */
   close(): Promise<void>;
 }
 

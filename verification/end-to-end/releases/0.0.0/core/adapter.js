@@ -1,1 +1,1 @@
-export{createAuthorizer}from"./chunk-Z5HIQ2ME.js";import"./chunk-JVUC6HFW.js";export{redactRequest,setInspectView}from"./chunk-ZIFGHJP5.js";
+export{createAuthorizer}from"./chunk-LQUQ3RY5.js";import"./chunk-JVUC6HFW.js";export{redactRequest,setInspectView}from"./chunk-25QMIQFB.js";
