@@ -143,7 +143,8 @@ export class SimulatedProcess implements Owner, ProcessIds {
       isOver = true;
       this.keepingAlive -= weight;
     };
-    const at = this.#scheduler.now + Math.max(0, delay);
+    // A timer that is set in the moment in which the machine falls asleep is due that much later, like all others.
+    const at = Math.max(this.#scheduler.now, this.machine.stillUntil) + Math.max(0, delay);
     const label = `timer of ${Math.round(delay)} ms`;
     const run = () => {
       end();
