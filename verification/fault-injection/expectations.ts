@@ -32,12 +32,17 @@ export interface FaultPoint {
   readonly isRepairedFirst?: boolean;
   /** A fault of a second process: the first one that reaches that point. */
   readonly second?: SecondFault;
+  /**
+   * Whether the process with the fault closes its manager and ends after its call: while its new tokens can still be
+   * saved, or before that is possible.
+   */
+  readonly closes?: "saved" | "lost";
   /** The kind of authorization server. Default: `generic`. */
   readonly profile?: ProfileName;
 }
 
 /** Whether the others have to wait for a lease. */
-export const hasStop = ({ fault, second }: FaultPoint): boolean => fault === "stop" || second?.fault === "stop";
+export const hasStop = ({ fault, second }: FaultPoint): boolean => fault.startsWith("stop") || second?.fault === "stop";
 
 export type Expected = Pick<FaultPoint, "others" | "victim" | "next" | "exchanges" | "revoked">;
 
@@ -56,8 +61,8 @@ export const points =
   (...at: readonly string[]): FaultPoint[] =>
     at.map((point) => ({ ...expected, name: nameOf(`${fault}:${point}`, expected), at: point, fault, kind }));
 
-const nameOf = (first: string, { second, profile }: Partial<FaultPoint>): string =>
-  `${first}${second ? `+${second.fault}:${second.at}` : ""}${profile ? `@${profile}` : ""}`;
+const nameOf = (first: string, { second, closes, profile }: Partial<FaultPoint>): string =>
+  [first, second && `+${second.fault}:${second.at}`, closes && `+close:${closes}`, profile && `@${profile}`].join("");
 
 /** The expectations, and other properties of a fault point. */
 export type PointProperties = Expected & Partial<FaultPoint>;
@@ -71,7 +76,10 @@ export const HELD = [...OK, "REFRESH_FAILED"];
 /** A process that is stopped with its claim: it keeps that, and finishes when it goes on. */
 export const held: Expected = { ...fine, others: HELD };
 
-/** The same, but its exchange's deadline passes before it reads the response: the response is lost. */
+/** A process that is stopped past the lease of its claim: the others get the error before it goes on. */
+export const heldPastLease: Expected = { ...fine, others: ["REFRESH_FAILED"] };
+
+/** The same as {@link held}, but its exchange's deadline passes before it reads the response: the response is lost. */
 export const heldTooLong: Expected = {
   others: HELD,
   victim: [...HELD, ...LOST],

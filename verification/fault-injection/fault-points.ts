@@ -3,6 +3,7 @@ import {
   type FaultPoint,
   fine,
   held,
+  heldPastLease,
   heldTooLong,
   kill,
   LOST,
@@ -64,6 +65,8 @@ const STOPS = [
   ...stop(heldTooLong)("exchange/request-written"),
   ...stop(held)(...in_("commit", ["after-lock", "before-draft", "after-draft", "before-link"])),
   ...stop(fine)(...in_("commit", ["after-link", "before-rename", "before-unlock", "after-save"])),
+  ...points("stop", "stop-past-lease", heldPastLease)("claim/after-link", "exchange/before-send"),
+  ...points("stop", "stop-past-lease", heldPastLease)("exchange/response-arrived", "commit/before-link"),
 ];
 
 const LOCKS = points("lock", "none", fine)("claim/after-lock", "commit/after-lock");

@@ -53,6 +53,7 @@ const addOddNumber = (path: string): void =>
 export const FAULTS: Readonly<Record<string, Fault>> = {
   kill: signal("SIGKILL"),
   stop: signal("SIGSTOP"),
+  "stop-past-lease": signal("SIGSTOP"),
   none: () => {},
   "limit-files": limitFiles,
   "fill-disk": fillDisk,

@@ -29,9 +29,9 @@ export interface WorkerConfig {
   readonly everyoneWinsTheLock: boolean;
 }
 
-/** Orders to a process: call the API; refresh, then call; exit; sign in, then call. */
+/** Orders to a process: call the API; refresh, then call; close the manager and exit, with or without an outcome; sign in, then call. */
 export type Order =
-  | { readonly do: "call" | "refresh" | "end" }
+  | { readonly do: "call" | "refresh" | "close" | "end" }
   | { readonly do: "sign-in"; readonly refreshToken: string };
 
 /** A line that a process writes. */

@@ -13,6 +13,8 @@ const BOUND = 30_000;
 const BOUND_AFTER_DEATH = 15_000; // half the lease, which the others do not wait for
 const LATER = 1_500;
 const STOP = 3_000; // longer than the lock takes to become stale
+const SHORT_TIMEOUT = 4_000;
+const STOP_PAST_LEASE = 25_000; // the lease is ten seconds longer than twice the short timeout
 const CALL: Order = { do: "call" };
 
 /** The facts of a finished round, by which it is judged. */
@@ -44,7 +46,8 @@ export async function playRound(point: FaultPoint, repetition: number, random: (
   const count = between(random, 4, 8);
   const latency = between(random, 20, 60);
   // If the process with the fault starts together with the others, it may find the work done and miss its fault.
-  const isFirst = point.second !== undefined || point.kind === "files" || repetition === 0;
+  const isFirst =
+    point.second !== undefined || point.closes !== undefined || point.kind === "files" || repetition === 0;
   const cue = !isFirst && random() < 0.3 ? "ready" : cueOf(point, random);
   await using scene = await setScene({
     latency,
@@ -81,14 +84,14 @@ async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Prom
   const others = Array.from({ length: count - 1 }, () => start(secondTrap(point, scene)));
   const all = [victim, ...others];
   await Promise.all(all.map((child) => child.until(() => child.lines.length > 0, READY)));
-  const settling = victim.ask(CALL, 2 * BOUND);
+  const settling = settle(victim, point);
   await victim.until(() => victim.isHit || cue === "ready" || (cue === "presented" && victim.isPresenting), BOUND);
   const bound = point.kind === "kill" && !hasStop(point) ? BOUND_AFTER_DEATH : BOUND;
   const calls = others.map((child) => child.ask(CALL, point.second?.fault === "stop" ? 2 * BOUND : bound));
   if (point.isRepairedFirst) await repair(point, scene, victim);
   await Promise.all(others.map((child) => child.until(() => child.isHit || child.outcomes.length > 0, bound)));
   const stopping = [...(point.fault === "stop" ? [victim] : []), ...(point.second?.fault === "stop" ? others : [])];
-  await continueStopped(stopping, scene, Promise.all([settling, ...calls]));
+  await continueStopped(stopping, { point, scene }, Promise.all([settling, ...calls]));
   if (!point.isRepairedFirst) await repair(point, scene, victim);
   const next = start();
   const signInAgain = await comeLater(next, point, scene);
@@ -97,8 +100,17 @@ async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Prom
   return { point, scene, victim, others, next, signInAgain };
 }
 
-/** Continues processes that stop themselves, now or later, until `settled`. */
-async function continueStopped(children: readonly Child[], scene: Scene, settled: Promise<unknown>): Promise<void> {
+async function settle(victim: Child, { closes }: FaultPoint): Promise<void> {
+  await victim.ask(CALL, 2 * BOUND);
+  if (closes) await victim.ask({ do: "close" }, BOUND);
+}
+
+/** Continues processes that stop themselves, now or later, some time after each stop, until `settled`. */
+async function continueStopped(
+  children: readonly Child[],
+  { point, scene }: Pick<Facts, "point" | "scene">,
+  settled: Promise<unknown>,
+): Promise<void> {
   // One that has announced its stop, but is continued before it stops, would stay stopped.
   await Promise.all(children.filter((child) => child.isHit).map((child) => child.stopped()));
   let isSettled = false;
@@ -107,7 +119,7 @@ async function continueStopped(children: readonly Child[], scene: Scene, settled
   });
   while (!isSettled) {
     const stopped = children.filter((child) => child.isStopped);
-    if (stopped.length > 0) await sleep(STOP);
+    if (stopped.length > 0) await sleep(point.fault === "stop-past-lease" ? STOP_PAST_LEASE : STOP);
     collectTokens(scene);
     for (const child of stopped) child.signal("SIGCONT");
     await Promise.race([settling, sleep(LATER)]);
@@ -149,7 +161,7 @@ function configOf(
     tokenEndpoint: server.tokenEndpoint,
     clientId: server.clientId,
     api: api.origin,
-    timeout: hasStop(point) ? 4_000 : 20_000,
+    timeout: hasStop(point) || point.closes === "lost" ? SHORT_TIMEOUT : 20_000,
     provider: PROFILES[point.profile ?? "generic"],
     trap,
     isWithoutRights,

@@ -1,4 +1,4 @@
-import { type FaultPoint, fine, OK, points } from "./expectations.ts";
+import { type FaultPoint, fine, lost, OK, points } from "./expectations.ts";
 
 const UNAVAILABLE = ["STORE_UNAVAILABLE"];
 const UNREADABLE = ["STORE_UNREADABLE"];
@@ -23,6 +23,19 @@ const DISK = [
     "exchange/before-send",
     "commit/before-draft",
   ),
+  ...points("disk", "fill-disk", {
+    ...writtenLater,
+    victim: [...OK, "closed"],
+    closes: "saved",
+    repair: "free-disk",
+  })("commit/before-draft", "commit/before-write"),
+  ...points("disk", "fill-disk", {
+    ...lost,
+    victim: [...OK, ...UNAVAILABLE],
+    others: UNAVAILABLE,
+    closes: "lost",
+    repair: "free-disk",
+  })("commit/before-draft"),
 ];
 
 /** A process that has seen the session reports an unavailable store; a new process finds no session. */

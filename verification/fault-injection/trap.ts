@@ -27,7 +27,7 @@ export class Trap {
     const { point, fault: name } = this.#config;
     const fault = FAULTS[name];
     if (!fault) throw new Error(`There is no fault named ${name}.`);
-    const endsProcess = name === "kill" || name === "stop";
+    const endsProcess = name === "kill" || name.startsWith("stop");
     if (endsProcess) tell({ type: MARKER, point });
     fault(this.#sessionPath);
     if (!endsProcess) tell({ type: MARKER, point }); // now the others may begin

@@ -43,6 +43,11 @@ async function obey(order: Order): Promise<void> {
     return;
   }
   try {
+    if (order.do === "close") {
+      await tokens.close();
+      tell({ type: "settled", outcome: "closed", told: inspect(tokens) });
+      return;
+    }
     if (order.do === "refresh") await tokens.refresh();
     if (order.do === "sign-in") await signIn(order.refreshToken);
     const response = await call(config.api);
@@ -50,6 +55,8 @@ async function obey(order: Order): Promise<void> {
   } catch (error) {
     // Printed in full, because the round searches it for tokens.
     tell({ type: "settled", outcome: nameOf(error), told: inspect(error, { depth: 9, showHidden: true }) });
+  } finally {
+    if (order.do === "close") process.disconnect();
   }
 }
 

@@ -26,6 +26,7 @@ const ACTIONS: readonly Act[] = [
   (program) => program.signIn("A"),
   (program) => program.signIn("B"),
   (program) => program.signIn("B"),
+  (program) => program.adopt(),
   (program) => program.signOut(),
   (program) => program.signOut(),
   (program) => program.signOut(),

@@ -3,6 +3,7 @@ import { type SessionEvent, UnexpiredError } from "@unexpired/core";
 import { CANARY } from "@unexpired-internal/test-support/canary";
 import { HOLD } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
+import { NoticeInvariants } from "./notice-invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortAccess } from "./tokens.ts";
 import { UnsavedInvariants } from "./unsaved-invariants.ts";
@@ -11,7 +12,7 @@ import type { World } from "./world.ts";
 /** One call of a program to its token manager. */
 export interface Call {
   readonly process: SimulatedProcess;
-  readonly kind: "get" | "get, impatient" | "replace" | "refresh" | "signIn" | "signOut" | "close";
+  readonly kind: "get" | "get, impatient" | "replace" | "refresh" | "signIn" | "adopt" | "signOut" | "close";
   /** The access token that was rejected, or that the program signs in with. */
   readonly accessToken?: string | undefined;
   readonly startedAt: number;
@@ -23,6 +24,7 @@ export interface Call {
 export class CallerInvariants {
   readonly pending = new Set<Call>();
   readonly unsaved: UnsavedInvariants;
+  readonly notices: NoticeInvariants;
   readonly #world: World;
   readonly #invariants: Invariants;
   readonly #accounts = new Map<SimulatedProcess, Set<string>>();
@@ -31,6 +33,8 @@ export class CallerInvariants {
   readonly #appeared = new Map<string, number>();
   readonly #expiries = new Map<string, number>();
   readonly #storedLate = new Map<string, string>();
+  /** The monotonic time when a process first received an access token, by both names. */
+  readonly #receivedAt = new Map<string, number>();
   readonly #served = new Set<SimulatedProcess>();
   readonly #hasSignedIn = new Set<SimulatedProcess>();
   readonly #unsure = new Set<SimulatedProcess>();
@@ -41,11 +45,13 @@ export class CallerInvariants {
     this.#world = world;
     this.#invariants = invariants;
     this.unsaved = new UnsavedInvariants(world, invariants);
+    this.notices = new NoticeInvariants(world, invariants);
   }
 
   onStart(call: Call): void {
     this.pending.add(call);
     this.unsaved.onStart(call);
+    this.notices.onStart(call);
     const { kind, process, accessToken } = call;
     if (accessToken === undefined) return;
     if (kind === "replace") this.#rejected.add(`${process.name} ${accessToken}`);
@@ -59,6 +65,7 @@ export class CallerInvariants {
   onResolved(call: Call, accessToken: string | undefined): void {
     this.pending.delete(call);
     this.unsaved.onResolved(call, accessToken);
+    this.notices.onResolved(call, accessToken);
     const { process, kind } = call;
     if (kind === "close") this.#checkClosed(process);
     if (kind === "signIn" || accessToken !== undefined) this.#served.add(process);
@@ -157,6 +164,18 @@ export class CallerInvariants {
       `${process.name} received ${shortAccess(readToken(accessToken))}, ${Math.round(-left)} ms after its expiry`;
     const isExempt = (this.#storedLate.get(accessToken) ?? process.name) !== process.name;
     this.#invariants.require(isSkewed || isExempt || left > 0, "P13", text);
+    this.#checkLifetime(process, accessToken);
+  }
+
+  /** P13: whatever the wall clock says, a process returns a token for no longer than the token's lifetime. */
+  #checkLifetime({ name, clock }: SimulatedProcess, accessToken: string): void {
+    const key = `${name} ${accessToken}`;
+    const now = clock.monotonic();
+    const age = now - (this.#receivedAt.get(key) ?? now);
+    this.#receivedAt.set(key, now - age);
+    const isExempt = !this.#expiries.has(accessToken) || this.#invariants.records.hasForeignWrite;
+    const text = () => `${name} received ${shortAccess(readToken(accessToken))} again after ${Math.round(age)} ms`;
+    this.#invariants.require(isExempt || age < this.#world.server.rules.lifetime, "P13", text);
   }
 
   /** P14: a manager returns and presents tokens of one account only, unless it signs in to another. */
@@ -196,6 +215,7 @@ export class CallerInvariants {
 
   /** P12: only a waiting caller, an exchange in flight, or tokens just received keep a process alive. */
   checkIdle(process: SimulatedProcess): void {
+    this.unsaved.checkAlive(process);
     if (process.keepingAlive === 0 || this.#invariants.exchanges.isBusy(process)) return;
     if (this.unsaved.mayBeSaving(process)) return;
     const isAsked = [...this.pending].some((call) => call.process === process);

@@ -9,3 +9,6 @@ export const EXCHANGE_DEADLINE = 2_000;
 
 /** A claim whose holder is alive lasts at least this long, in milliseconds. */
 export const HOLD = 600_000;
+
+/** How old a look at a store without notifications may be before a call looks again, in milliseconds. */
+export const MAX_STALENESS = 5_000;

@@ -94,6 +94,7 @@ function onArrival(world: World, call: Call): void {
     });
   if (fault === "no response") return;
   const delay = fault === "slow response" ? 1_500 : fault === "response after the deadline" ? 5_000 : world.latency();
+  call.handOver.respondsAt = world.scheduler.now + delay;
   const name = shortRefresh(readToken(refreshToken));
   call.process.later(`response to ${name}`, () => onResponse(world, call, outcome), delay);
 }

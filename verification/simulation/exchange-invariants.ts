@@ -19,7 +19,12 @@ export interface HandOver {
   isHarmless: boolean;
   /** No caller waits for it any longer: it has a response, or its deadline has passed. */
   isSettled: boolean;
+  /** When the response reaches the machine, in virtual milliseconds. */
+  respondsAt: number;
 }
+
+/** A response that arrives this shortly before the deadline may come too late. */
+const SHORTLY = 201;
 
 /** The invariants about which process may present which refresh token, and when. */
 export class ExchangeInvariants {
@@ -56,6 +61,7 @@ export class ExchangeInvariants {
       jumps: process.machine.jumps,
       isHarmless: false,
       isSettled: false,
+      respondsAt: Number.POSITIVE_INFINITY,
     };
     this.log.push(handOver);
     return handOver;
@@ -106,12 +112,16 @@ export class ExchangeInvariants {
     this.#invariants.require(age >= span - 1, isRejected ? "P10" : "P13", text);
   }
 
-  /** P2: once the request may have been sent, only the deadline cancels it. */
+  /** P2: once the request may have been sent, only the deadline cancels it, and not if the response is there (I19). */
   onAbort(handOver: HandOver): void {
+    if (handOver.isSettled) return;
     const after = this.#world.scheduler.now - handOver.at;
     handOver.isSettled = true;
     const text = () => `${handOver.process.name}'s exchange was cancelled ${Math.round(after)} ms after it started`;
     this.#invariants.require(after >= EXCHANGE_DEADLINE - 1, "P2", text);
+    const waiting = this.#world.scheduler.now - handOver.respondsAt;
+    const unread = () => `${handOver.process.name} gave up a response that had arrived ${waiting} ms before`;
+    this.#invariants.require(waiting < SHORTLY, "P2", unread);
   }
 
   onVerdict(handOver: HandOver): void {
@@ -120,6 +130,7 @@ export class ExchangeInvariants {
 
   onTokens({ process, at, jumps }: HandOver, outcome: RefreshOutcome & { readonly kind: "tokens" }): void {
     this.#received.push({ process, token: outcome.token });
+    this.#invariants.callers.unsaved.onTokens(process);
     this.#invariants.book.digest(outcome.refreshToken);
     this.#requested.set(nameOf(process, jumps, outcome.response.access_token), at);
   }

@@ -60,10 +60,4 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     "if (isNotFound(error)) return undefined;\n    throw error;\n  });",
     "void error;\n    return undefined;\n  });",
   ),
-  mutant(
-    "a rotation that is lost on closing in silence",
-    PENDING,
-    "if (failure !== undefined) throw toLossError(failure, records.location);",
-    "void toLossError;\n    void failure;",
-  ),
 ];

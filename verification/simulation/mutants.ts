@@ -1,5 +1,6 @@
 import { HOLDER_MUTANTS } from "./holder-mutants.ts";
 import { core, type Mutant } from "./mutate.ts";
+import { PENDING_MUTANTS } from "./pending-mutants.ts";
 import { STATE_MUTANTS } from "./state-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
 
@@ -8,6 +9,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STATE_MUTANTS,
   ...STORE_MUTANTS,
   ...HOLDER_MUTANTS,
+  ...PENDING_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
     edits: [core("refresh/decide.ts", 'if (isSatisfied(record.tokens, ctx)) return { do: "stop" };', "")],

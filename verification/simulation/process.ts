@@ -113,6 +113,11 @@ export class SimulatedProcess implements Owner, ProcessIds {
     this.#scheduler.forget(this);
   }
 
+  /** Whether anything keeps it from ending: a timer, or I/O. */
+  get isKeptAlive(): boolean {
+    return this.#scheduler.pendingOf(this).some(({ isTimer, keepsAlive }) => !isTimer || keepsAlive);
+  }
+
   /** Schedules `run` in this process, at the earliest `delay` milliseconds from now. */
   later(label: string, run: () => void, delay = 0): void {
     if (this.state === "dead") return;
@@ -150,7 +155,15 @@ export class SimulatedProcess implements Owner, ProcessIds {
       end();
       callback();
     };
-    const cancel = this.#scheduler.add({ owner: this, author: this.name, label, at, run, isTimer: true });
+    const cancel = this.#scheduler.add({
+      owner: this,
+      author: this.name,
+      label,
+      at,
+      run,
+      isTimer: true,
+      keepsAlive: keepAlive,
+    });
     return () => {
       end();
       cancel();

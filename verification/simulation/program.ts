@@ -59,6 +59,19 @@ export class Program {
     const tokens = this.#world.server.signIn(account, this.process.clock.now());
     this.#world.invariants.callers.onIssued(tokens.accessToken, { isExpiryKnown: true });
     await this.#call("signIn", () => this.manager.signIn(tokens).then(() => undefined), tokens.accessToken);
+    // The record of a shared store is never lost, and with it the knowledge of this token.
+    if (this.#world.options.kind === "shared") this.#world.seed ??= tokens.refreshToken;
+  }
+
+  /** Adopts the refresh token of the first sign-in, as a program does that finds it in its environment at every start. */
+  async adopt(): Promise<void> {
+    const { seed, invariants } = this.#world;
+    if (seed === undefined) return;
+    await this.#call("adopt", async () => {
+      const isStored = await this.manager.adopt({ refreshToken: seed });
+      invariants.require(!isStored, "P3", () => `${this.process.name} adopted a token that was used before`);
+      return undefined;
+    });
   }
 
   async signOut(): Promise<void> {

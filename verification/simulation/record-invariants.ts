@@ -73,6 +73,7 @@ export class RecordInvariants {
     if (author === FOREIGN) this.hasForeignWrite = true;
     else if (author !== POWER) this.#compare(before, this.current, author);
     this.#track(before, this.current, author);
+    this.#invariants.callers.notices.onRecord(before, this.current);
   }
 
   #read(): string | undefined {

@@ -17,6 +17,8 @@ export interface Pending {
   at: number;
   /** Whether it is a timer, which runs on its owner's monotonic clock. */
   readonly isTimer?: boolean;
+  /** Whether it is a timer that keeps a real process alive. */
+  readonly keepsAlive?: boolean;
   readonly run: () => void;
 }
 

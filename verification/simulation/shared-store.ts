@@ -27,7 +27,11 @@ export class SharedStore {
     const version = `${++this.#saves}`;
     this.current = value === undefined ? undefined : { value, version };
     for (const { process, onChange } of this.#watchers.values()) {
-      process.later("notice a change", onChange, this.#world.latency());
+      const run = () => {
+        onChange();
+        this.#world.invariants.callers.notices.onNotified(process);
+      };
+      process.later("notice a change", run, this.#world.latency());
     }
     return version;
   }

@@ -20,6 +20,24 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "a token is valid by the wall clock alone",
+    edits: [
+      core(
+        "manager/session.ts",
+        "Math.min(session.firstSeen + lifetimeOf(record) - early, stale.monotonic)",
+        "stale.monotonic",
+      ),
+      core("manager/session.ts", "lifetimeOf(record) - (ctx.monotonic - session.firstSeen),", ""),
+    ],
+  },
+  {
+    name: "a token is valid by the monotonic clock alone",
+    edits: [
+      core("manager/session.ts", "now: Math.min(expiresAt - early, stale.now),", "now: stale.now,"),
+      core("manager/session.ts", "(record.tokens?.expiresAt ?? Number.POSITIVE_INFINITY) - ctx.now,", ""),
+    ],
+  },
+  {
     name: "rejected token returned again",
     edits: [
       core("manager/session.ts", "|| record.tokens.accessToken === rejected) return", ") return"),

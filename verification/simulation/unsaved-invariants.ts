@@ -2,6 +2,7 @@ import type { SessionEvent } from "@unexpired/core";
 import { tryParseRecord } from "../../packages/core/src/record/record.ts";
 import type { Call } from "./caller-invariants.ts";
 import { EXCHANGE_DEADLINE } from "./constants.ts";
+import { FILE_FAULTS, LOAD_FAULTS, SAVE_FAULTS, SYNC_FAULTS } from "./faults.ts";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortAccess } from "./tokens.ts";
@@ -10,12 +11,24 @@ import type { World } from "./world.ts";
 /** Timers are due at whole milliseconds, and a save may be running when the deadline passes. */
 const TOLERANCE = 100;
 
+/** The faults after which a store may refuse to save. */
+const STORE_FAULTS = [
+  ...LOAD_FAULTS,
+  ...SAVE_FAULTS,
+  ...FILE_FAULTS,
+  ...SYNC_FAULTS,
+  "directory vanishes",
+  "power failure",
+];
+
 /** The invariants about what a process knows and the store does not hold: received tokens, and that it signed out. */
 export class UnsavedInvariants {
   readonly #world: World;
   readonly #invariants: Invariants;
   /** How long a process had been awake when the store refused its tokens. */
   readonly #refused = new Map<SimulatedProcess, number>();
+  /** The monotonic time of each process until which the tokens that it received last have to be saved. */
+  readonly #savedUntil = new Map<SimulatedProcess, number>();
   readonly #lost = new Set<SimulatedProcess>();
   /** The sessions that began before a process signed out, and when it had. */
   readonly #signedOut = new Map<SimulatedProcess, { readonly at: number; readonly families: ReadonlySet<number> }>();
@@ -51,9 +64,21 @@ export class UnsavedInvariants {
     if (kind === "close") this.#lost.add(process);
   }
 
+  onTokens(process: SimulatedProcess): void {
+    this.#savedUntil.set(process, process.clock.monotonic() + EXCHANGE_DEADLINE);
+  }
+
   onEvent(process: SimulatedProcess, event: SessionEvent): void {
-    if (event.type === "save-failed") this.#refused.set(process, process.awake);
+    if (event.type === "save-failed") this.#onRefused(process);
     if (event.type === "save-recovered" || event.type === "rotation-dropped") this.#refused.delete(process);
+  }
+
+  /** P2: only a store that fails refuses tokens; text in the session file does not stand in the way. */
+  #onRefused(process: SimulatedProcess): void {
+    this.#refused.set(process, process.awake);
+    const hasFailed = STORE_FAULTS.some((fault) => this.#world.faults.injected[fault] !== undefined);
+    const text = () => `${process.name} could not save its tokens, although the store works`;
+    this.#invariants.require(hasFailed, "P2", text);
   }
 
   /** Whether a sign-out is stored. It may have found no session, because the directory had vanished. */
@@ -76,6 +101,14 @@ export class UnsavedInvariants {
     const token = readToken(accessToken);
     const text = () => `${process.name} signed out, and received ${shortAccess(token)}`;
     this.#invariants.require(!signedOut.families.has(token.family), "P3", text);
+  }
+
+  /** P12 (I20): tokens that the store refuses keep their process alive until one deadline after their receipt. */
+  checkAlive(process: SimulatedProcess): void {
+    if (!process.isRunning || !this.#refused.has(process) || this.#lost.has(process)) return;
+    const left = (this.#savedUntil.get(process) ?? 0) - process.clock.monotonic();
+    const text = () => `nothing keeps ${process.name} alive, although its tokens are not saved`;
+    this.#invariants.require(left < TOLERANCE || process.isKeptAlive, "P12", text);
   }
 
   /** Whether the process may be kept alive by tokens that it received not long ago. */

@@ -80,6 +80,8 @@ export class World {
   readonly machines: readonly Machine[];
   readonly invariants: Invariants;
   readonly trace: string[] = [];
+  /** The refresh token of the first sign-in. */
+  seed: string | undefined;
   steps = 0;
   isTracing = false;
   /** The author of the last event. */

@@ -55,18 +55,19 @@ const EXTRA_TIME = 1_000;
 
 /**
  * Calls `run` after `delay` milliseconds. A tick that comes late, because the event loop was blocked or the process was
- * stopped, waits for one more second that is punctual: timers run first, and a response may be waiting in the socket.
+ * stopped, waits for one more second that is punctual: timers run first, and a response may be waiting in the socket. For
+ * the same reason the last moment is a timer of its own: a tick can be punctual and still end a long pause.
  * Returns a function that cancels it.
  */
 function onPunctualTick(run: () => void, delay: number, clock: Clock): () => void {
-  const due = clock.monotonic() + delay;
-  let cancel = clock.setTimer(
-    () => {
-      if (clock.monotonic() - due <= LATE) run();
-      else cancel = onPunctualTick(run, EXTRA_TIME, clock);
-    },
-    delay,
-    true,
-  );
+  const last = Math.min(LATE, delay);
+  let cancel = () => {};
+  const wait = (milliseconds: number, next: () => void) => {
+    const due = clock.monotonic() + milliseconds;
+    const onTick = () => (clock.monotonic() - due > LATE ? start(EXTRA_TIME) : next());
+    cancel = clock.setTimer(onTick, milliseconds, true);
+  };
+  const start = (milliseconds: number) => wait(milliseconds - last, () => wait(last, run));
+  start(delay);
   return () => cancel();
 }

@@ -100,6 +100,15 @@ describe("a deadline that is noticed late (I19)", () => {
     expect(await token).toMatchObject({ code: "REFRESH_FAILED" });
   });
 
+  it("leaves time to read a response that arrived during a pause that ended shortly after the deadline", async () => {
+    const { clock, token, respond, isAborted } = await start();
+    await clock.leap(30 * SECOND + 50);
+    expect(isAborted()).toBe(false);
+    respond();
+    await clock.advance(1);
+    expect(await token).toBe(canary("access", 2));
+  });
+
   it("aborts the request if the tick is punctual", async () => {
     const { clock, isAborted } = await start();
     await clock.advance(30 * SECOND);
