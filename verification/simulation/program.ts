@@ -59,8 +59,10 @@ export class Program {
     const tokens = this.#world.server.signIn(account, this.process.clock.now());
     this.#world.invariants.callers.onIssued(tokens.accessToken, { isExpiryKnown: true });
     await this.#call("signIn", () => this.manager.signIn(tokens).then(() => undefined), tokens.accessToken);
-    // The record of a shared store is never lost, and with it the knowledge of this token.
-    if (this.#world.options.kind === "shared") this.#world.seed ??= tokens.refreshToken;
+    // The record of a shared store, and with it the knowledge of this token, is never lost. With the same IDs, the same
+    // sign-in by another process counts as this one.
+    const { kind, sameIds } = this.#world.options;
+    if (kind === "shared" && !sameIds) this.#world.seed ??= tokens.refreshToken;
   }
 
   /** Adopts the refresh token of the first sign-in, as a program does that finds it in its environment at every start. */

@@ -56,8 +56,10 @@ export class Scheduler {
     return event;
   }
 
-  pendingOf(owner: Owner): readonly Pending[] {
-    return this.#pending.filter((event) => event.owner === owner);
+  /** The events of an owner, on request with its requests that are under way, which arrive whether it runs or not. */
+  pendingOf(owner: Owner, { inTransit = false } = {}): readonly Pending[] {
+    const isInTransit = (event: Pending) => inTransit && !event.owner && event.author === owner.name;
+    return this.#pending.filter((event) => event.owner === owner || isInTransit(event));
   }
 
   /** Postpones the timers of an owner whose monotonic clock stands still for `span` milliseconds. */
