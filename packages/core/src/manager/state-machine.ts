@@ -1,5 +1,5 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "../errors.ts";
-import { isOutdated, isSameAccount, type SessionRecord } from "../record/record.ts";
+import { compareRotations, isOutdated, isSameAccount, type SessionRecord } from "../record/record.ts";
 import { maxDelay } from "../refresh/backoff.ts";
 import { CHECK_INTERVAL, type RecordSource, type RenewalReason } from "../refresh/renewal.ts";
 import type { DeadReason, SessionEvent, SessionState } from "../types.ts";
@@ -112,9 +112,11 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   };
 }
 
-/** A record of another account never counts as an older version of this session. */
-export const isOutdatedRecord = (session: Session, record: SessionRecord | undefined): boolean =>
-  record !== undefined && isSameAccount(session.account, record) && isOutdated(record, session.record);
+/** A record of another account counts as an older version of the one that is known only if both are of one session. */
+export const isOutdatedRecord = ({ account, record: known }: Session, record: SessionRecord | undefined): boolean =>
+  record !== undefined &&
+  known !== undefined &&
+  (isSameAccount(account, record) ? isOutdated(record, known) : compareRotations(record, known) < 0);
 
 /**
  * Returns when the exchange took place on our clocks. A record that was just seen to change is new whatever its dates

@@ -124,4 +124,25 @@ describe("a sign-in whose save settles late", () => {
     expect((await record()).tokens?.refreshToken).toBe(refreshed.refreshToken);
     expect(issuer.presented).toHaveLength(1);
   });
+
+  it("returns no token of another account's session that was signed out before the store confirmed its sign-in", async () => {
+    const { clock, open, store } = startSession({ account });
+    const manager = open();
+    await manager.signIn(tokensOf("a", clock.now() + HOUR));
+    const { promise, open: respond } = gate<void>();
+    const { save } = store;
+    store.save = async (value, expected) => {
+      store.save = save;
+      const version = await save(value, expected);
+      await promise;
+      return version;
+    };
+    const signedIn = manager.signIn(tokensOf("b", clock.now() + HOUR));
+    await settle();
+    await open().signOut();
+    await settle();
+    respond();
+    await signedIn;
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "signed_out" });
+  });
 });
