@@ -8,6 +8,7 @@ export type Proof = readonly [script: keyof typeof PROGRAMS, ...args: string[]];
 const PROGRAMS = {
   simulate: "verification/simulation/main.ts",
   "inject-faults": "verification/fault-injection/main.ts",
+  "show:machines": "verification/machines/main.ts",
 };
 
 /** The default campaign plays the first seeds; these are seeds that hardly any run has played before. */
@@ -21,6 +22,7 @@ export const ciProofs = (now: number): Proof[] => [
   ["simulate", "--seed", freshSeed(), "--runs", "20000"],
   ["simulate", "--mutants", "--share", `${1 + (Math.floor(now / DAY) % 3)}/3`],
   ["inject-faults", "--seed", freshSeed(), "--rounds", "20"],
+  ["show:machines"],
 ];
 
 /** The proofs of the nightly workflow. */

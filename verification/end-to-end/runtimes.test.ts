@@ -1,26 +1,16 @@
 /** Tests the packed packages in other runtimes than Node, and inside Jest, which runs tests in realms of their own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { buildSync } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { root } from "../../scripts/workspace.ts";
 import { firstProgram, startServers } from "./readme.ts";
 import { bundle, KILL_AFTER_CLAIM, run, SESSION_PROGRAM } from "./support/bundle.ts";
 import { Consumer } from "./support/consumer.ts";
 import { type GraceServer, startGraceServer } from "./support/grace-server.ts";
+import { COMMANDS, executable, RUNTIMES, runInWorkerd } from "./support/runtimes.ts";
 
-const RUNTIMES = ["bun@1.4.5", "deno@2.9.6", "jest@30.5.2", "workerd@1.20261117.1"];
 const NO_GRACE = { seconds: 0, replayReturns: "same" } as const;
 const MINUTE = 60_000;
 const RENEWED = { stdout: "renewed\n", stderr: "", signal: null };
@@ -30,7 +20,7 @@ let directory: string;
 
 beforeAll(() => {
   const { "@unexpired/core": core = "", "@unexpired/store-node": storeNode = "" } = inject("tarballs");
-  consumer = new Consumer([core, storeNode, "--ignore-scripts", ...RUNTIMES]);
+  consumer = new Consumer([core, storeNode, "--ignore-scripts", "jest@30.5.2", ...RUNTIMES]);
   consumer.write("program.ts", firstProgram(readFileSync(join(root, "README.md"), "utf8")));
   consumer.write("session.mjs", SESSION_PROGRAM);
 }, 5 * MINUTE);
@@ -42,23 +32,9 @@ beforeEach(() => {
   return () => rmSync(directory, { recursive: true });
 });
 
-/** Returns the program of a runtime, from the package that npm installs for this platform. */
-function executable(scope: string, name: string): string {
-  const packages = join(consumer.directory, "node_modules", scope);
-  const [platform = ""] = readdirSync(packages);
-  return join(packages, platform, process.platform === "win32" ? `${name}.exe` : name);
-}
-
-/** The command that runs a file in each runtime. */
-const commands: Readonly<Record<string, () => [program: string, ...args: string[]]>> = {
-  Node: () => [process.execPath],
-  Deno: () => [executable("@deno", "deno"), "run", "--no-prompt", "--allow-all"],
-  Bun: () => [executable("@oven", "bin/bun")],
-};
-
 /** Runs a file of the consumer. */
 function runIn(runtime: string, args: readonly string[], env: Readonly<Record<string, string>>) {
-  const [program, ...options] = commands[runtime]?.() ?? [""];
+  const [program = "", ...options] = COMMANDS[runtime]?.(consumer.directory) ?? [];
   return run(program, [...options, ...args], { cwd: consumer.directory, env });
 }
 
@@ -94,7 +70,7 @@ describe.each(["Deno", "Bun"])("%s", (runtime) => {
 it("makes one exchange if Node, Deno and Bun find an expired session", async () => {
   await using server = await startGraceServer(NO_GRACE);
   await abandonClaim(server);
-  const runtimes = Object.keys(commands);
+  const runtimes = Object.keys(COMMANDS);
   const all = [...runtimes, ...runtimes].map((runtime) => runIn(runtime, ["session.mjs"], environmentOf(server)));
   expect(await Promise.all(all)).toEqual(all.map(() => RENEWED));
   expect(server).toMatchObject({ requests: 1, isRevoked: false });
@@ -110,7 +86,7 @@ it("asks for no permission that Deno has not granted", async () => {
   const granted = [`--allow-read=${directory}`, `--allow-write=${directory}`, `--allow-env=${names}`];
   const args = ["run", "--no-prompt", "--allow-net=127.0.0.1", ...granted, "session.mjs"];
   const options = { cwd: consumer.directory, env: { ...env, DENO_AUDIT_PERMISSIONS: audit } };
-  expect(await run(executable("@deno", "deno"), args, options)).toEqual(RENEWED);
+  expect(await run(executable(consumer.directory, "@deno", "deno"), args, options)).toEqual(RENEWED);
   const requests = readFileSync(audit, "utf8").trim().split("\n");
   const values = requests.map((line): [string, string] => {
     const { permission, value } = JSON.parse(line);
@@ -162,22 +138,9 @@ const WORKER = `
   };
 `;
 
-const WORKERD_CONFIG = `
-  using Workerd = import "/workerd/workerd.capnp";
-  const config :Workerd.Config = (services = [
-    (name = "main", worker = (modules = [(name = "worker", esModule = embed "worker.js")], compatibilityDate = "2026-11-01")),
-    (name = "internet", network = (allow = ["local"])),
-  ]);
-`;
-
 it("runs the core in workerd", async () => {
   await using servers = await startServers();
-  const define = Object.fromEntries(Object.entries(servers.env).map(([name, value]) => [name, JSON.stringify(value)]));
-  const stdin = { contents: WORKER, resolveDir: consumer.directory };
-  buildSync({ stdin, bundle: true, format: "esm", outfile: join(directory, "worker.js"), define });
-  writeFileSync(join(directory, "config.capnp"), WORKERD_CONFIG);
-  const args = ["test", join(directory, "config.capnp")];
-  const { stdout, stderr } = await run(executable("@cloudflare", "bin/workerd"), args, { cwd: directory, env: {} });
+  const { stdout, stderr } = await runInWorkerd(WORKER, { folder: consumer.directory, directory, env: servers.env });
   const body = JSON.stringify({ secret: servers.secretOfTheApi });
   expect(stdout, stderr).toBe(`${body}\n${body}\ntrue\n`);
 });

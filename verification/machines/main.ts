@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packAll } from "../../scripts/pack.ts";
 import { Consumer } from "../end-to-end/support/consumer.ts";
+import { RUNTIMES } from "../end-to-end/support/runtimes.ts";
 import { CANARY } from "../test-support/canary.ts";
 import { deferred } from "./deferred.ts";
 import { loadPacked, type Packed } from "./packed.ts";
@@ -39,7 +40,8 @@ function installPacked(): Consumer {
   try {
     const tarballs = packAll(directory);
     const names = ["core", "store-node", "store-keychain", "testing"].map((name) => `@unexpired/${name}`);
-    const consumer = new Consumer(names.map((name) => tarballs.get(name) ?? ""));
+    const files = names.map((name) => tarballs.get(name) ?? "");
+    const consumer = new Consumer([...files, "--ignore-scripts", ...RUNTIMES]);
     chmodSync(consumer.directory, 0o755); // some rows run as another user
     return consumer;
   } finally {

@@ -115,7 +115,9 @@ export class SimulatedProcess implements Owner, ProcessIds {
 
   /** Whether anything keeps it from ending: a timer, or I/O. */
   get isKeptAlive(): boolean {
-    return this.#scheduler.pendingOf(this, { inTransit: true }).some(({ isTimer, keepsAlive }) => !isTimer || keepsAlive);
+    return this.#scheduler
+      .pendingOf(this, { inTransit: true })
+      .some(({ isTimer, keepsAlive }) => !isTimer || keepsAlive);
   }
 
   /** Schedules `run` in this process, at the earliest `delay` milliseconds from now. */

@@ -6,6 +6,7 @@ import { mountRows, sharedHomeRow } from "./mounts.ts";
 import { ownerRows } from "./owners.ts";
 import { pathRows } from "./paths.ts";
 import { demoRow, programRows } from "./programs.ts";
+import { runtimeRows } from "./runtimes.ts";
 import { signingRows } from "./signing.ts";
 import { sleepRows } from "./sleep.ts";
 import { stoppedRows } from "./stopped.ts";
@@ -17,6 +18,9 @@ export const groups: readonly Group[] = [
     title: "Sessions that die, or look alive",
     rows: [...sleepRows, ...stoppedRows, ...signingRows, ...changedFileRows, ...fullDiskRows, sharedHomeRow],
   },
-  { title: "Places", rows: [...unreadableRows, ...mountRows, ...ownerRows, ...pathRows, ...programRows, ...valueRows] },
+  {
+    title: "Places",
+    rows: [...unreadableRows, ...mountRows, ...ownerRows, ...pathRows, ...programRows, ...runtimeRows, ...valueRows],
+  },
   { title: "The kits and the hosts", rows: [...kitRows, demoRow] },
 ];

@@ -1,6 +1,6 @@
 /** Broken stores and adapters, as their authors test them with the kit. */
 import type { TokenStore } from "@unexpired/core";
-import type { StoreFixture, StoreHarness } from "@unexpired/testing";
+import type { Call, Client, ClientSetup, StoreFixture, StoreHarness } from "@unexpired/testing";
 import { fetchHarness } from "@unexpired-internal/test-support/adapter-harnesses";
 import { canary } from "@unexpired-internal/test-support/canary";
 import type { Row } from "../row.ts";
@@ -113,6 +113,27 @@ export const kitRows: readonly Row[] = [
       const saw =
         other && (await runAdapterCase(other, harness)) === undefined ? "other cases pass" : "no other case passes";
       return { happened: `skipped: ${reasons.find((reason) => reason !== undefined) ?? "none"}`, saw };
+    },
+  },
+  {
+    situation: "the kit for adapters, and an adapter that passes URLs without the query that its client adds",
+    expected: { happened: /was not retried after a 401.*pass it with the query/s, saw: "caught" },
+    async run(scene) {
+      const { adapterCases, runAdapterCase } = scene.packed.testing;
+      const connect = ({ tokens, origins, baseURL }: ClientSetup): Client => ({
+        async send({ url, query, method = "GET" }: Call) {
+          const target = (to: string) => `${to}${query ? `?${new URLSearchParams(query)}` : ""}`;
+          const send: typeof fetch = (to, init) => fetch(target(to instanceof Request ? to.url : String(to)), init);
+          const withTokens = tokens ? scene.packed.core.createFetch(tokens, { origins, fetch: send }) : send;
+          const response = await withTokens(`${baseURL}${url}`, { method });
+          return { status: response.status, body: await response.text() };
+        },
+      });
+      const about = adapterCases.find(({ name }) => name.includes("with a query"));
+      const happened = about
+        ? await runAdapterCase(about, { ...fetchHarness, connect }).then(String, (error: Error) => error.message)
+        : "no case is about queries";
+      return { happened, saw: /retried/.test(happened) ? "caught" : "missed" };
     },
   },
 ];

@@ -1,6 +1,6 @@
 /** Session files and home directories that are mounted. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { mount, mountHome, isMountingImpossible as unable } from "../mount.ts";
 import { outcome } from "../outcome.ts";
@@ -73,6 +73,25 @@ export const mountRows: readonly Row[] = [
       scene.issuer.next({ delay: 200 });
       const saw = await Promise.all(sides.map((side) => outcome(side.getAccessToken())));
       return { saw: saw.join(", "), happened: scene.exchanges };
+    },
+  },
+  {
+    situation: "the same, and others may read the mounted file",
+    expected: { happened: /^1 exchange, .*signed in; the mounted file is as it was$/, saw: "a token, a token" },
+    unable,
+    async run(scene) {
+      const path = await mountFile(scene, "remount", "bind", "ro"); // read-only, so that its mode stays
+      chmodSync(scene.file, 0o644);
+      const before = readFileSync(path, "utf8");
+      const stateDirectory = join(scene.directory, "shared");
+      const store = () => scene.packed.storeNode.fileStore({ path, stateDirectory });
+      const saw = [await outcome(scene.open({ store: store() }).getAccessToken())];
+      saw.push(await outcome(scene.open({ store: store() }).getAccessToken()));
+      const isSame = readFileSync(path, "utf8") === before;
+      return {
+        saw: saw.join(", "),
+        happened: `${scene.exchanges}; the mounted file is ${isSame ? "as it was" : "new"}`,
+      };
     },
   },
   {

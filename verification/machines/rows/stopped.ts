@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Fault } from "@unexpired/testing";
 import type { Member } from "../member.ts";
+import { outcome } from "../outcome.ts";
 import type { Row, Shown } from "../row.ts";
 import type { Scene } from "../scene.ts";
 
@@ -81,6 +82,53 @@ export const stoppedRows: readonly Row[] = [
       process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
       const saw = await timed((await scene.member()).do("token"));
       return { happened: scene.exchanges, saw };
+    },
+  },
+  {
+    situation: "the holder was killed in mid-exchange, and another process has its pid",
+    expected: { happened: /^2 exchanges.* signed in$/, saw: "a token within 2 s" },
+    unable: () => (process.platform === "linux" ? undefined : "needs Linux"),
+    async run(scene) {
+      const { member } = await holder(scene, { delay: 60_000, status: 500 });
+      const successor = await scene.member();
+      member.signal("SIGKILL");
+      // as if the operating system had given the successor the pid of the dead
+      const store = scene.packed.storeNode.fileStore({ path: scene.file });
+      const { value = "", version } = (await store.load()) ?? {};
+      await store.save(
+        value.replaceAll(`/${member.pid}/${member.pid}/`, `/${successor.pid}/${successor.pid}/`),
+        version,
+      );
+      const saw = await timed((await scene.member()).do("token"));
+      return { happened: scene.exchanges, saw };
+    },
+  },
+  {
+    situation: "an exchange has failed, and the store does not accept that; its process lives on",
+    expected: {
+      happened: /^2 exchanges.* signed in$/,
+      saw: /^REFRESH_FAILED: .*; another: a token within ([2-9]|1\d) s$/s,
+    },
+    async run(scene) {
+      await scene.signIn();
+      const file = scene.packed.storeNode.fileStore({ path: scene.file });
+      let saves = 0;
+      const save = (value: string, expected: string | undefined) =>
+        ++saves === 2 ? Promise.reject(new Error("a full disk")) : file.save(value, expected);
+      const { supports, holder: identity } = file;
+      const rest = { supports, remove: () => file.remove(), describe: () => file.describe() };
+      const store = { load: () => file.load(), save, ...rest, ...(identity && { holder: identity }) };
+      scene.issuer.next({ status: 503 });
+      const saw = await outcome(scene.open({ store }).getAccessToken());
+      const other = await scene.member();
+      const began = performance.now();
+      let then = await other.do("token");
+      while (then !== "a token" && performance.now() - began < 20_000) {
+        await wait(250);
+        then = await other.do("token");
+      }
+      const seconds = Math.max(2, Math.ceil((performance.now() - began) / 1000));
+      return { happened: scene.exchanges, saw: `${saw}; another: ${then} within ${seconds} s` };
     },
   },
   {

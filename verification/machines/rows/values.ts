@@ -9,6 +9,22 @@ import type { Row } from "../row.ts";
 
 const HOUR = 60 * 60_000;
 
+/** A row about a keychain that fails after it has worked. */
+const keychainRow = (name: string, reason: string, get: () => Promise<never>): Row => ({
+  situation: `a keychain ${name}: its reason in the error of the manager`,
+  expected: { happened: "0 exchanges", saw: new RegExp(`^STORE_UNAVAILABLE ${reason}: `) },
+  async run(scene) {
+    const { core, storeKeychain } = scene.packed;
+    const directory = join(scene.directory, "state");
+    const backend = { name: "memory", get, set: async () => {}, delete: async () => true };
+    const item = { service: "machines", account: "ada", directory, deadline: 200 };
+    const stored = storeKeychain.keychainStore({ ...item, backend: memoryKeychain() });
+    await core.createTokenManager({ store: stored }).signIn({ accessToken: canary("access", 1) });
+    const store = storeKeychain.keychainStore({ ...item, backend });
+    return { saw: await outcome(core.createTokenManager({ store }).getAccessToken()), happened: scene.exchanges };
+  },
+});
+
 export const valueRows: readonly Row[] = [
   {
     situation: "`JSON.parse(JSON.stringify(tokenSet))` is handed to `signIn`",
@@ -44,21 +60,11 @@ export const valueRows: readonly Row[] = [
       };
     },
   },
-  {
-    situation: "a keychain does not respond: its reason in the error of the manager",
-    expected: { happened: "0 exchanges", saw: /^STORE_UNAVAILABLE timeout: / },
-    async run(scene) {
-      const { core, storeKeychain } = scene.packed;
-      const directory = join(scene.directory, "state");
-      const hang = () => new Promise<never>(() => {});
-      const backend = { name: "memory", get: hang, set: async () => {}, delete: async () => true };
-      const item = { service: "machines", account: "ada", directory, deadline: 200 };
-      const stored = storeKeychain.keychainStore({ ...item, backend: memoryKeychain() });
-      await core.createTokenManager({ store: stored }).signIn({ accessToken: canary("access", 1) });
-      const store = storeKeychain.keychainStore({ ...item, backend });
-      return { saw: await outcome(core.createTokenManager({ store }).getAccessToken()), happened: scene.exchanges };
-    },
-  },
+  keychainRow("does not respond", "timeout", () => new Promise<never>(() => {})),
+  keychainRow("is locked", "locked", () => Promise.reject(new Error("Cannot get secret of a locked object"))),
+  keychainRow("needs a service that is not running", "no_service", () =>
+    Promise.reject(new Error("Cannot autolaunch D-Bus without X11 $DISPLAY")),
+  ),
   {
     situation: "a listener subscribes again while it is called",
     expected: { happened: "1 call", saw: "true" },

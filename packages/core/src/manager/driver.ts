@@ -221,11 +221,13 @@ export class Driver implements RefreshHost {
     }
   }
 
-  /** Reloads after a change in the store. A renewal loads by itself; what it may have missed is loaded when it ends. */
+  /**
+   * Reloads after a change in the store. A renewal loads by itself, except during its exchange; what it may have missed is
+   * loaded when it ends.
+   */
   #onChange(): void {
     this.#hasPendingChange = this.#renewal !== undefined;
-    if (this.#hasPendingChange) this.#protocol.wake();
-    if (this.#isClosed || this.#hasPendingChange) return;
+    if (this.#isClosed || (this.#renewal && this.#protocol.wake())) return;
     this.load().catch(() => {}); // the next call runs into the same error
   }
 

@@ -37,6 +37,7 @@ export class RefreshProtocol {
   readonly #claims: Claims;
   readonly #pending: PendingChanges;
   #wake: (() => void) | undefined;
+  #isExchanging = false;
 
   constructor(deps: RefreshDeps, host: RefreshHost, pending: PendingChanges) {
     this.#deps = deps;
@@ -82,9 +83,10 @@ export class RefreshProtocol {
     return { stored, isNew: isRecent(previous.old.at, momentOf(clock)), old: previous.old };
   }
 
-  /** Ends the current pause, because the store may have changed. */
-  wake(): void {
+  /** Loads again if it is waiting for another process, because the store may have changed. Returns whether that is enough. */
+  wake(): boolean {
     this.#wake?.();
+    return !this.#isExchanging;
   }
 
   /** Waits for another process, unless that is late: it may be stopped, and nothing tells for how long. */
@@ -176,7 +178,9 @@ export class RefreshProtocol {
     const [sentAt, began] = [clock.now(), clock.monotonic()];
     this.#host.announce({ type: "exchange-started", attemptId, afterLoss });
     const { outcome, late } = exchange({ ...claim, attemptId, sentAt }, clock, profile);
+    this.#isExchanging = true;
     const result = await outcome;
+    this.#isExchanging = false;
     if (result.kind === "rotated") {
       const isKept = await this.#pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
       const { expiresAt } = result.tokens;

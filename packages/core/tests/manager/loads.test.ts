@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { disk, holdNextLoad, withoutWatch } from "../support/interference.ts";
+import { disk, gate, holdNextLoad, withoutWatch } from "../support/interference.ts";
 import { startSession } from "../support/session.ts";
 
 const DEAD = { status: "dead", reason: "signed_out" };
@@ -22,6 +22,21 @@ describe("a change notification", () => {
     await looking;
     await settle();
     expect(manager.state).toEqual(DEAD);
+  });
+
+  it("is looked at during an exchange (P3)", async () => {
+    const { open, issuer, signIn } = startSession();
+    const manager = await signIn();
+    const { promise, open: respond } = gate<void>();
+    issuer.next(() => promise.then(() => ({ access_token: "late" })), { before: true });
+    const refreshing = manager.refresh().catch(() => {});
+    await settle();
+    await open().signOut();
+    await settle();
+    expect(manager.state).toEqual(DEAD);
+    expect(issuer.presented).toHaveLength(1);
+    respond();
+    await refreshing;
   });
 
   it("leads to one load for many of them", async () => {
