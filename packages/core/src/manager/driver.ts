@@ -91,9 +91,9 @@ export class Driver implements RefreshHost {
   /** Replaces the session by a new or ended one, and discards what was still to be written of the old one. */
   replaceSession(record: SessionRecord | undefined, source: RecordSource): void {
     // A sign-in can be refreshed, or signed out elsewhere, before the store confirms that it is saved.
-    if (isOutdatedRecord(this.#session, record)) return this.observe(this.#session.record, source);
-    this.pending.reset();
-    this.observe(record, source);
+    const isOutdated = isOutdatedRecord(this.#session, record);
+    if (!isOutdated) this.pending.reset();
+    this.observe(isOutdated ? this.#session.record : record, source);
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {
