@@ -9,8 +9,8 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         PENDING,
-        "if (failure !== undefined) throw toLossError(failure, records.location);",
-        "void toLossError;\n    void failure;",
+        "throw toLossError(this.#failure, records.location);",
+        "void toLossError;",
       ),
     ],
   },

@@ -27,6 +27,8 @@ interface PendingEnding extends Ending {
 interface PendingRotation extends Rotation {
   /** The monotonic time until which it keeps the process alive and `close()` waiting. */
   readonly until: number;
+  /** The monotonic time until which it is saved again and again after `close()`. */
+  readonly retryUntil?: number;
   isReported: boolean;
 }
 
@@ -144,9 +146,10 @@ export class PendingChanges {
   }
 
   /**
-   * Saves a pending rotation, and retries until the deadline of an exchange has passed since its receipt.
+   * Saves a pending rotation, and retries until the deadline of an exchange has passed since its receipt. If the process
+   * lives on, it tries again later: to others it still holds the claim.
    *
-   * @throws StoreError if it could not be saved, and is lost
+   * @throws StoreError if it could not be saved, and may be lost
    */
   async close(): Promise<void> {
     const rotation = this.#rotation;
@@ -154,23 +157,23 @@ export class PendingChanges {
     const { clock, records } = this.#deps;
     const milliseconds = Math.max(RETRY_INTERVAL, rotation.until - clock.monotonic());
     const deadline = { milliseconds, message: "The store did not respond in time." };
-    const failure = await withDeadline(
-      () => this.#flushRotation(clock.monotonic() + milliseconds),
-      clock,
-      deadline,
-    ).then(
-      () => undefined,
-      (timeout: unknown) => this.#failure ?? timeout,
+    await withDeadline(() => this.#flushUntil(clock.monotonic() + milliseconds), clock, deadline).catch(
+      (timeout: unknown) => {
+        this.#failure ??= timeout;
+      },
     );
     this.#cancelPause?.();
-    this.#endRotation();
-    if (failure !== undefined) throw toLossError(failure, records.location);
+    if (!this.#rotation) return;
+    const now = clock.monotonic();
+    this.#rotation = { ...rotation, until: now, retryUntil: now + HOLD, isReported: true };
+    this.#retryLater();
+    throw toLossError(this.#failure, records.location);
   }
 
   /** Saves the rotation again and again until the monotonic time `until`. */
-  async #flushRotation(until: number): Promise<void> {
+  async #flushUntil(until: number): Promise<void> {
     const { clock } = this.#deps;
-    while (this.#rotation) {
+    while (this.#rotation && clock.monotonic() < until) {
       await this.flush().catch((error: unknown) => {
         this.#failure = error;
       });
@@ -254,6 +257,8 @@ export class PendingChanges {
   }
 
   async #retry(): Promise<void> {
+    const { retryUntil = Number.POSITIVE_INFINITY } = this.#rotation ?? {};
+    if (this.#deps.clock.monotonic() >= retryUntil) this.#endRotation();
     try {
       await this.flush();
     } catch (error) {

@@ -313,11 +313,35 @@ describe("a rotation that the store refuses", () => {
       message: expect.stringContaining(text),
       hint: "The next program that uses the session may have to sign in again. Free some space.",
     });
+    expect(clock.keepingAlive).toBe(0);
+  });
+
+  it("is saved after close() has given up, if the process lives on for the next ten minutes", async () => {
+    const { base, clock, pending, store, stored } = await start();
+    const { accept, count } = rejectSaves(store, full);
+    await pending.commit(rotation(), base);
+    const closed = expect(pending.close()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await clock.advance(30 * SECOND);
+    await closed;
+    await clock.advance(590 * SECOND);
+    expect(clock.keepingAlive).toBe(0);
+    accept();
+    await clock.advance(SECOND);
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
     const saves = count();
     await clock.advance(10 * SECOND);
     expect(count()).toBe(saves);
-    expect(clock.keepingAlive).toBe(0);
-    await pending.close();
+  });
+
+  it("is given up ten minutes after close() has", async () => {
+    const { base, clock, pending, store } = await start();
+    const { count } = rejectSaves(store, full);
+    await pending.commit(rotation(), base);
+    pending.close().catch(() => {});
+    await clock.advance(632 * SECOND);
+    const saves = count();
+    await clock.advance(10 * SECOND);
+    expect(count()).toBe(saves);
   });
 
   it("is saved once more by close() after that deadline", async () => {
