@@ -20,6 +20,9 @@ export interface Call {
   readonly isFirst: boolean;
 }
 
+/** How long after a change a process may first see it, and still take it for one that was just made. */
+const NOTICED = 1_100;
+
 /** The invariants about what callers receive. */
 export class CallerInvariants {
   readonly pending = new Set<Call>();
@@ -32,7 +35,7 @@ export class CallerInvariants {
   readonly #rejected = new Set<string>();
   readonly #appeared = new Map<string, number>();
   readonly #expiries = new Map<string, number>();
-  readonly #storedLate = new Map<string, string>();
+  readonly #stored = new Map<string, { readonly author: string; readonly at: number }>();
   /** The monotonic time when a process first received an access token, by both names. */
   readonly #receivedAt = new Map<string, number>();
   readonly #served = new Set<SimulatedProcess>();
@@ -147,22 +150,25 @@ export class CallerInvariants {
     this.#invariants.require(!printed.includes(CANARY), "P8", () => `${what} shows a token: ${printed}`);
   }
 
-  /** Records which process has stored a token that had expired by then. */
+  /** Records which process stored a token first. */
   onStored(author: string, accessToken = ""): void {
-    const expiry = this.#expiries.get(accessToken) ?? Number.POSITIVE_INFINITY;
-    if (expiry <= this.#world.scheduler.now) this.#storedLate.set(accessToken, author);
+    if (!this.#stored.has(accessToken)) this.#stored.set(accessToken, { author, at: this.#world.scheduler.now });
   }
 
-  /**
-   * P13: no expired token is returned (if clocks agree and never jumped). To processes that waited for it, a token
-   * is new whatever its date says, even if the process that obtained it slept before storing it.
-   */
+  /** Whether a process may take a token for new whatever its date says: it waited for the process that stored it. */
+  #mayTakeForNew({ name }: SimulatedProcess, accessToken: string): boolean {
+    const { scheduler, server } = this.#world;
+    const { author = name, at = 0 } = this.#stored.get(accessToken) ?? {};
+    return author !== name && scheduler.now - at <= Math.max(1_000, server.rules.lifetime / 5) + NOTICED;
+  }
+
+  /** P13: no expired token is returned (if clocks agree and never jumped). */
   #checkExpiry(process: SimulatedProcess, accessToken: string): void {
     const { scheduler, isSkewed } = this.#world;
     const left = (this.#expiries.get(accessToken) ?? Number.POSITIVE_INFINITY) - scheduler.now;
     const text = () =>
       `${process.name} received ${shortAccess(readToken(accessToken))}, ${Math.round(-left)} ms after its expiry`;
-    const isExempt = (this.#storedLate.get(accessToken) ?? process.name) !== process.name;
+    const isExempt = this.#mayTakeForNew(process, accessToken);
     this.#invariants.require(isSkewed || isExempt || left > 0, "P13", text);
     this.#checkLifetime(process, accessToken);
   }
