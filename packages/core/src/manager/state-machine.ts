@@ -194,7 +194,7 @@ function onRefresh(session: Session, progress: Progress, ctx: Context): readonly
 function onRejection(session: Session, { accessToken, progress }: Rejected, ctx: Context): Step {
   const stay = (effects: readonly Effect[]): Step => ({ session, effects });
   if (!session.isLoaded || session.record?.tokens?.accessToken !== accessToken)
-    return stay(onTokenRequested(session, progress, ctx));
+    return lookIfStale(stay(onTokenRequested(session, progress, ctx)), ctx);
   if (progress.failure !== undefined) return stay(reject(progress.failure));
   if (!progress.loaded && !session.isRenewing) return stay(LOAD);
   const rejected: Session = { ...session, rejected: accessToken };

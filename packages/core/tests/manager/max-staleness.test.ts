@@ -47,6 +47,14 @@ describe("maxStaleness", () => {
     await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
   });
 
+  it("applies to a token that is newer than the one that was rejected", async () => {
+    const { clock, count, manager } = await start();
+    await clock.advance(5 * SECOND);
+    expect(await manager.replaceRejected(canary("access", 0))).toBe(TOKEN);
+    await settle();
+    expect(count.loads).toBe(1);
+  });
+
   it("counts on both clocks, because either may stand still", async () => {
     const { clock, count, manager } = await start();
     clock.jump(5 * SECOND);
