@@ -93,7 +93,8 @@ class FileStore implements TokenStore {
   load(): Promise<StoredValue | undefined> {
     return withStoreErrors(this.#path, "read", async () => {
       if (this.#isUnconfirmed) await this.#syncUnconfirmed();
-      if (this.#cached && (await this.#reader.isCurrent(this.#cached))) return this.#cached.stored;
+      const cached = this.#cached; // a save that fails meanwhile discards it
+      if (cached && (await this.#reader.isCurrent(cached))) return cached.stored;
       this.#cached = undefined;
       const paths = await this.#resolvePaths();
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory

@@ -4,7 +4,7 @@ import { StoreConflictError, type TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.ts";
-import { chainOf, freshPath, generationsOf, namesIn, record, storeWith, textOf } from "./support.ts";
+import { chainOf, freshPath, generationsOf, latch, namesIn, record, storeWith, textOf } from "./support.ts";
 
 type Suspendable = "create" | "link" | "rename";
 
@@ -351,4 +351,28 @@ it("syncs the name of a session directory that another process created but may h
   });
   await store.save("start", undefined);
   expect(synced).toContain(dirname(dirname(path)));
+});
+
+it("loads although a save that fails at the same time discards what was known", async () => {
+  const path = freshPath();
+  const held = latch();
+  let isHeld = false;
+  const store = storeWith(path, {
+    async stat(file) {
+      const found = await nodeFileSystem.stat(file);
+      if (isHeld) {
+        isHeld = false;
+        await held.opened;
+      }
+      return found;
+    },
+    link: (from, to) => (to.endsWith("2") ? refuse() : nodeFileSystem.link(from, to)),
+  });
+  const version = await store.save("1", undefined);
+  await store.load();
+  isHeld = true;
+  const loading = store.load();
+  await expect(store.save("2", version)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  held.open();
+  expect(await loading).toEqual({ value: "1", version });
 });
