@@ -11,7 +11,13 @@ import type { World } from "./world.ts";
 const LOADS = 1_000;
 
 /** The faults after which a process cannot be expected to notice anything in time. */
-const EXCUSES = [...LOAD_FAULTS, "store goes out of order", "machine sleeps", "machine asleep before sending"];
+const EXCUSES = [
+  ...LOAD_FAULTS,
+  "slow save",
+  "store goes out of order",
+  "machine sleeps",
+  "machine asleep before sending",
+];
 
 interface SignOut {
   readonly family: number;
@@ -51,7 +57,9 @@ export class NoticeInvariants {
     this.#startedAt.set(call, call.process.awake);
     const { store, options, scheduler } = this.#world;
     const looksByItself = "current" in store && !options.watches;
-    if (looksByItself && scheduler.now - (this.#signOut?.at ?? 0) > MAX_STALENESS) this.onNotified(call.process);
+    // What it learns when it is continued counts as a look, even if it was read before.
+    const since = Math.max(this.#signOut?.at ?? 0, call.process.continuedAt);
+    if (looksByItself && scheduler.now - since > MAX_STALENESS) this.onNotified(call.process);
   }
 
   /** P3: after a notification, or a call that looks, no token of the session that was signed out is returned. */

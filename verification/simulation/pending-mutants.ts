@@ -6,13 +6,7 @@ const PENDING = "refresh/pending-changes.ts";
 export const PENDING_MUTANTS: readonly Mutant[] = [
   {
     name: "a rotation that is lost on closing in silence",
-    edits: [
-      core(
-        PENDING,
-        "throw toLossError(this.#failure, records.location);",
-        "void toLossError;",
-      ),
-    ],
+    edits: [core(PENDING, "throw toLossError(this.#failure, records.location);", "void toLossError;")],
   },
   {
     name: "an unsaved rotation does not keep the process alive",

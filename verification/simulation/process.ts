@@ -59,6 +59,8 @@ export class SimulatedProcess implements Owner, ProcessIds {
   diedAt = Number.POSITIVE_INFINITY;
   /** `true` as long as the operating system lists it, be it as a zombie. */
   exists = true;
+  /** When it was last continued, or born, in virtual milliseconds. */
+  continuedAt: number;
   #asleep = 0;
   #suspendedAt = 0;
   readonly #scheduler: Scheduler;
@@ -71,6 +73,7 @@ export class SimulatedProcess implements Owner, ProcessIds {
     [this.pid, this.tid, this.startedAt] = [pid, tid, startedAt];
     this.#scheduler = world.scheduler;
     this.bornAt = world.scheduler.now;
+    this.continuedAt = this.bornAt;
     const random = randomFrom(Math.imul(world.seed, 31) + [...name].reduce((sum, c) => sum * 33 + c.charCodeAt(0), 7));
     const ids = randomFrom(world.idSeed);
     this.clock = {
@@ -101,6 +104,7 @@ export class SimulatedProcess implements Owner, ProcessIds {
   resume(): void {
     if (this.state !== "suspended") return;
     this.#asleep += this.#scheduler.now - this.#suspendedAt;
+    this.continuedAt = this.#scheduler.now;
     this.state = "running";
   }
 

@@ -45,8 +45,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       node(
         "file-store.ts",
-        "await makeDurableDirectory(this.#fs, paths.chain);\n    await this.#ignoreInGit",
-        "await this.#fs.makeDirectory(paths.chain);\n    await this.#ignoreInGit",
+        "await makeDurableDirectory(this.#fs, paths.chain);\n    await ignoreInGit",
+        "await this.#fs.makeDirectory(paths.chain);\n    await ignoreInGit",
       ),
       node("file-store.ts", "if (draft.number === 1) await makeDurableDirectory(this.#fs, paths.chain);", ""),
     ],

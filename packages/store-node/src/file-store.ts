@@ -1,9 +1,9 @@
-import { join } from "node:path";
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import * as sessionRecord from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, digestOf, isAdoptedVersion, versionOf } from "./generations.ts";
+import { ignoreInGit } from "./git-ignore.ts";
 import { KnownFiles } from "./known-files.ts";
 import { directoryLock, type Lock } from "./lock.ts";
 import {
@@ -93,8 +93,8 @@ class FileStore implements TokenStore {
   load(): Promise<StoredValue | undefined> {
     return withStoreErrors(this.#path, "read", async () => {
       if (this.#isUnconfirmed) await this.#syncUnconfirmed();
-      const cached = this.#cached; // a save that fails meanwhile discards it
-      if (cached && (await this.#reader.isCurrent(cached))) return cached.stored;
+      const known = this.#cached; // a save that fails meanwhile discards it
+      if (known && (await this.#reader.isCurrent(known))) return known.stored;
       this.#cached = undefined;
       const paths = await this.#resolvePaths();
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
@@ -171,17 +171,7 @@ class FileStore implements TokenStore {
     if (expected !== undefined && !isAdoptedVersion(expected)) return;
     await this.#fs.stat(paths.removed); // fails now, instead of in `remove`, if its name is too long
     await makeDurableDirectory(this.#fs, paths.chain);
-    await this.#ignoreInGit(paths.chain);
-  }
-
-  /** Keeps the session out of repositories and of npm packages, before the first generation is written. */
-  async #ignoreInGit(chain: string): Promise<void> {
-    const ignoreFile = join(chain, ".gitignore");
-    if ((await this.#fs.stat(ignoreFile))?.size) return;
-    await this.#fs.unlink(ignoreFile); // an empty one was left by a process that died
-    await this.#fs.create(ignoreFile, "*\n", { durable: true }).catch((error: unknown) => {
-      if (!["EEXIST", "ENOENT"].includes(codeOf(error) ?? "")) throw error;
-    });
+    await ignoreInGit(this.#fs, paths.chain);
   }
 
   async #replace(paths: SessionPaths, value: string, expected: string | undefined): Promise<string> {
