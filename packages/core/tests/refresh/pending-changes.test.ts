@@ -295,7 +295,7 @@ describe("a rotation that the store refuses", () => {
     ["stops responding", (store) => Object.assign(store, { load: () => new Promise(() => {}) }), "is full"],
   ])("makes close() reject after the deadline of an exchange if the store %s (P2)", async (_name, change, text) => {
     const { base, clock, pending, store } = await start();
-    const { count } = rejectSaves(store, full);
+    rejectSaves(store, full);
     await clock.advance(5 * SECOND);
     await pending.commit(rotation(), base);
     await clock.advance(10 * SECOND);
