@@ -6,7 +6,7 @@ import { withDeadline } from "../util/deadline.ts";
 import { HOLD } from "./attempt-tracker.ts";
 import { deadlineOf } from "./exchange.ts";
 import type { RefreshDeps, RefreshHost } from "./renewal.ts";
-import { dropReason, isAlreadyStored, type Rotation, recordAfter } from "./rotation.ts";
+import { dropReason, isAlreadyStored, isEarlier, type Rotation, recordAfter } from "./rotation.ts";
 
 const RETRY_INTERVAL = 1_000;
 const ENDINGS_KEPT = 16;
@@ -89,6 +89,10 @@ export class PendingChanges {
    * dropped because the session has changed. Never rejects: a rotation that cannot be saved stays pending.
    */
   async commit(rotation: Rotation, claimed: Stored | undefined): Promise<boolean> {
+    if (this.#rotation && isEarlier(rotation, this.#rotation)) {
+      this.#host.announce({ type: "rotation-dropped", reason: "superseded" });
+      return false;
+    }
     const { clock, refresh } = this.#deps;
     const until = clock.monotonic() + deadlineOf(refresh);
     try {

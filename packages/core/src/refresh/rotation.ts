@@ -28,6 +28,10 @@ export function recordAfter({ record, base }: Rotation, stored: SessionRecord | 
 export const isAlreadyStored = ({ record, base }: Rotation, stored: SessionRecord | undefined): boolean =>
   currentDigest(record) !== currentDigest(base) && currentDigest(stored) === currentDigest(record);
 
+/** Returns whether a rotation is the late response to an earlier presentation of the token that `other` replaced. */
+export const isEarlier = (rotation: Rotation, other: Rotation): boolean =>
+  currentDigest(rotation.base) === currentDigest(other.base) && rotation.record.obtainedAt < other.record.obtainedAt;
+
 /** Returns the reason why a rotation must not replace the stored record, if there is one. */
 export function dropReason(rotation: Rotation, stored: SessionRecord | undefined): DropReason | undefined {
   const { record, base } = rotation;

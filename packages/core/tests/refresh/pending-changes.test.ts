@@ -277,6 +277,18 @@ describe("a rotation that the store refuses", () => {
     expect(announced.slice(2)).toEqual([{ type: "save-recovered", location }]);
   });
 
+  it("is not replaced by the late response to an earlier presentation of the same token (P2)", async () => {
+    const { announced, base, clock, pending, store, stored } = await start();
+    const { accept } = rejectSaves(store);
+    await pending.commit(rotation({ obtainedAt: NOW + 20 }, 3), base);
+    expect(await pending.commit(rotation(), base)).toBe(false);
+    expect(announced.at(-1)).toEqual({ type: "rotation-dropped", reason: "superseded" });
+    accept();
+    expect(await pending.commit(rotation(), base)).toBe(false);
+    await clock.advance(SECOND);
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 3));
+  });
+
   it("keeps close() waiting until it is saved (I20)", async () => {
     const { base, clock, pending, store, stored } = await start();
     const { accept } = rejectSaves(store);
