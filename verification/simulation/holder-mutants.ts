@@ -19,13 +19,6 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     'statusOf(holder) ?? "unknown", "gone" as const)',
   ),
   mutant("a living holder loses its claim with its lease", TRACKER, 'status !== "alive" ||', "true ||"),
-  mutant("a living holder keeps its claim for ever", TRACKER, "HOLD - elapsed)", "HOLD)"),
-  mutant(
-    "a held claim is observed only when somebody calls",
-    TRACKER,
-    "if (heldUntil !== undefined) this.#keepCounting",
-    "if (false) this.#keepCounting",
-  ),
   mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
   mutant(
     "a claim that has ended is left standing",

@@ -50,8 +50,4 @@ export const STATE_MUTANTS: readonly Mutant[] = [
       core("record/record.ts", '(attempt.status !== "failed" || attempt.afterLoss) ?', "attempt.digest === '' ?"),
     ],
   },
-  {
-    name: "another session's tokens taken for outdated ones",
-    edits: [core("record/record.ts", "|| isAnotherSession(record, known)) return", ") return")],
-  },
 ];

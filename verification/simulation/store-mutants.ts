@@ -56,10 +56,6 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [node("session-file.ts", "await new KnownFiles(fs, paths.chain).add(mark, name);", "")],
   },
   {
-    name: "replaced file of another program not remembered",
-    edits: [node("snapshot.ts", "foreignMark: mark }", "foreignMark: undefined }")],
-  },
-  {
     name: "missing directory treated as no session",
     edits: [node("file-store.ts", "await this.#checkParent(snapshot, parentStamp);", "")],
   },
