@@ -33,8 +33,8 @@ export interface FaultPoint {
   /** A fault of a second process: the first one that reaches that point. */
   readonly second?: SecondFault;
   /**
-   * Whether the process with the fault closes its manager and ends after its call: while its new tokens can still be
-   * saved, or before that is possible.
+   * The result if the process with the fault closes its manager after its call, and ends: its new tokens are saved, or the
+   * disk stays full for too long.
    */
   readonly closes?: "saved" | "lost";
   /** The kind of authorization server. Default: `generic`. */

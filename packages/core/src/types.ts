@@ -273,7 +273,7 @@ export interface TokenManager extends AsyncDisposable {
    * Waits for an exchange in flight until its tokens are saved, and stops watching the store. Later calls reject with a
    * `TypeError`.
    *
-   * @throws StoreError if the store refuses the tokens for as long as the deadline of an exchange: they are lost
+   * @throws StoreError if the store refuses the tokens for as long as the deadline of an exchange: they may be lost
    */
   close(): Promise<void>;
 }

@@ -93,7 +93,7 @@ class FileStore implements TokenStore {
   load(): Promise<StoredValue | undefined> {
     return withStoreErrors(this.#path, "read", async () => {
       if (this.#isUnconfirmed) await this.#syncUnconfirmed();
-      const known = this.#cached; // a save that fails meanwhile discards it
+      const known = this.#cached; // a save that fails in the meantime discards it
       if (known && (await this.#reader.isCurrent(known))) return known.stored;
       this.#cached = undefined;
       const paths = await this.#resolvePaths();

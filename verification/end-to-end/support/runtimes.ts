@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { buildSync } from "esbuild";
 import { run } from "./bundle.ts";
 
-/** What `npm install` needs, besides `--ignore-scripts`. */
+/** The packages of the runtimes, to be installed with `--ignore-scripts`. */
 export const RUNTIMES = ["bun@1.4.5", "deno@2.9.6", "workerd@1.20261117.1"];
 
 /** Returns the program of a runtime, from the package that npm installs for this platform. */
