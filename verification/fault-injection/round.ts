@@ -90,7 +90,10 @@ async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Prom
   const calls = others.map((child) => child.ask(CALL, point.second?.fault === "stop" ? 2 * BOUND : bound));
   if (point.isRepairedFirst) await repair(point, scene, victim);
   await Promise.all(others.map((child) => child.until(() => child.isHit || child.outcomes.length > 0, bound)));
-  const stopping = [...(point.fault === "stop" ? [victim] : []), ...(point.second?.fault === "stop" ? others : [])];
+  const stopping = [
+    ...(point.fault.startsWith("stop") ? [victim] : []),
+    ...(point.second?.fault === "stop" ? others : []),
+  ];
   await continueStopped(stopping, { point, scene }, Promise.all([settling, ...calls]));
   if (!point.isRepairedFirst) await repair(point, scene, victim);
   const next = start();
