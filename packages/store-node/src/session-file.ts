@@ -110,5 +110,6 @@ export async function installSessionFile(
   const [known, name] = [new KnownFiles(fs, paths.chain), basename(staged.temporaryPath)];
   await known.add(mark, name);
   staged.holds.push(await known.hold(mark, name));
+  await fs.syncDirectory(paths.chain); // if the text survives a power failure, so does its mark
   return fs.overwrite(paths.file, staged.text).catch(() => undefined);
 }
