@@ -30,6 +30,7 @@ const ACTIONS: readonly Act[] = [
   (program) => program.signOut(),
   (program) => program.signOut(),
   (program) => program.signOut(),
+  (program) => program.signOutDuringRefresh(),
   (program) => program.close(),
   (program) => program.close(),
 ];

@@ -5,6 +5,7 @@ import { HOLD } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
 import { NoticeInvariants } from "./notice-invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
+import { claimKey } from "./record-invariants.ts";
 import { readToken, shortAccess } from "./tokens.ts";
 import { UnsavedInvariants } from "./unsaved-invariants.ts";
 import type { World } from "./world.ts";
@@ -109,17 +110,20 @@ export class CallerInvariants {
   /** P15: only a process that is alive and late keeps others from a token, and only for a limited time. */
   #checkHeld({ process, startedAt }: Call): void {
     const { claims, current } = this.#invariants.records;
-    const id = current?.attempt?.id ?? "";
-    const claim = claims.get(id);
+    const attempt = current?.attempt;
+    const key = attempt ? claimKey(attempt) : "";
+    const claim = claims.get(key);
     const holder = claim && this.#world.find(claim.owner);
-    if (!claim || !holder || this.#isUnsure(process)) return;
+    if (!attempt || !claim || !holder || this.#isUnsure(process)) return;
     const { now } = this.#world.scheduler;
     const text = (why: string) => () => `${process.name} is told that ${holder.name} has claimed the refresh, ${why}`;
     this.#invariants.require(holder.diedAt > startedAt, "P15", text("which had died by then"));
-    this.#invariants.require(now - claim.at >= claim.lease - 500, "P15", text("whose lease has not expired"));
-    const key = `${process.name} ${id}`;
-    const since = this.#toldAt.get(key) ?? process.awake;
-    this.#toldAt.set(key, since);
+    const claimedAt = this.#world.sinceStart(attempt.claimedAt) - process.machine.offset; // it may be saved much later
+    const age = now - Math.min(claim.at, claimedAt);
+    this.#invariants.require(age >= claim.lease - 500, "P15", text("whose lease has not expired"));
+    const told = `${process.name} ${key}`;
+    const since = this.#toldAt.get(told) ?? process.awake;
+    this.#toldAt.set(told, since);
     const waited = process.awake - since;
     const limit = Math.max(HOLD, claim.lease);
     this.#invariants.require(waited < limit + 5_000, "P15", text(`after ${Math.round(waited)} ms`));

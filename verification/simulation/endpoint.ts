@@ -7,6 +7,9 @@ import type { RefreshOutcome } from "./server.ts";
 import { readToken, shortRefresh } from "./tokens.ts";
 import type { World } from "./world.ts";
 
+/** For how many milliseconds a process is stopped while its response arrives: past its deadline, its lease, its hold. */
+const STOPS = [3_000, 45_000, 660_000];
+
 interface Call {
   readonly process: SimulatedProcess;
   readonly refreshToken: string;
@@ -93,6 +96,7 @@ function onArrival(world: World, call: Call): void {
       isExpiryKnown: fault !== "no expires_in",
     });
   if (fault === "no response") return;
+  if (fault === "stopped in mid-exchange") world.suspend(call.process, world.random.pick("fault", STOPS));
   const delay = fault === "slow response" ? 1_500 : fault === "response after the deadline" ? 5_000 : world.latency();
   call.handOver.respondsAt = world.scheduler.now + delay;
   const name = shortRefresh(readToken(refreshToken));
@@ -102,6 +106,7 @@ function onArrival(world: World, call: Call): void {
 function onResponse(world: World, call: Call, outcome: RefreshOutcome | undefined): void {
   const { fault, handOver, resolve, reject } = call;
   if (handOver.isSettled && world.options.aborts) return; // the client no longer reads it
+  if (fault === "store out of order at the response") world.breakStore();
   if (fault === "response lost" || fault?.startsWith("504")) {
     reject(lostResponse(call));
     return;

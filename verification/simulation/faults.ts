@@ -20,6 +20,8 @@ export const REQUEST_FAULTS = [
   "no expires_in",
   "suspended before sending",
   "machine asleep before sending",
+  "stopped in mid-exchange",
+  "store out of order at the response",
 ] as const;
 export type RequestFault = (typeof REQUEST_FAULTS)[number];
 

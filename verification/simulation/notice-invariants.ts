@@ -15,6 +15,7 @@ const EXCUSES = [
   ...LOAD_FAULTS,
   "slow save",
   "store goes out of order",
+  "store out of order at the response",
   "machine sleeps",
   "machine asleep before sending",
 ];

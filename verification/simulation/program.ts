@@ -80,6 +80,16 @@ export class Program {
     await this.#call("signOut", () => this.manager.signOut().then(() => undefined));
   }
 
+  /** Signs out while tokens are refreshed, and then asks for a token. */
+  signOutDuringRefresh(): void {
+    void this.refresh();
+    const then = async () => {
+      await this.signOut();
+      this.process.later("ask after the sign-out", () => void this.get(), 1_000);
+    };
+    this.process.later("sign out", () => void then(), 10);
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     await this.#call("close", () => this.manager.close().then(() => undefined));

@@ -224,7 +224,10 @@ export class RecordInvariants {
     if (author === FOREIGN || author === POWER) return void (next && this.ended.delete(next.family));
     const isReplaced = next !== undefined && next.family !== old?.family;
     if (old && (after?.dead?.reason === "signed_out" || isReplaced)) this.ended.add(old.family);
-    if (next) this.#seen.add(next.family);
+    if (!next) return;
+    this.#seen.add(next.family);
+    // Also if a process has put an end to the restored session at once.
+    if (isReplaced && this.#restored.has(next.family)) this.ended.delete(next.family);
   }
 
   /**
@@ -261,7 +264,7 @@ export class RecordInvariants {
   checkEnd(): void {
     const stored = this.current && this.tokenOf(this.current);
     for (const [family, received] of this.#invariants.exchanges.received()) {
-      if (this.ended.has(family) || this.hasForeignWrite || this.#world.isTorn || stored?.family !== family) continue;
+      if (this.ended.has(family) || this.hasForeignWrite || stored?.family !== family) continue;
       const text = () =>
         `a surviving process received ${shortRefresh(received)}, but ${name(this.current)} is stored at the end`;
       this.#invariants.require(stored.number >= received.number, "P2", text);

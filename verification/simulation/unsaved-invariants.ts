@@ -17,6 +17,7 @@ const STORE_FAULTS = [
   ...SAVE_FAULTS,
   ...FILE_FAULTS,
   ...SYNC_FAULTS,
+  "store out of order at the response",
   "directory vanishes",
   "power failure",
 ];

@@ -1,5 +1,5 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "../errors.ts";
-import { compareRotations, isOutdated, isSameAccount, type SessionRecord } from "../record/record.ts";
+import { compareRotations, isOutdated, isSameAccount, isSpentIn, type SessionRecord } from "../record/record.ts";
 import { maxDelay } from "../refresh/backoff.ts";
 import { CHECK_INTERVAL, type RecordSource, type RenewalReason } from "../refresh/renewal.ts";
 import type { DeadReason, SessionEvent, SessionState } from "../types.ts";
@@ -116,7 +116,9 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
 export const isOutdatedRecord = ({ account, record: known }: Session, record: SessionRecord | undefined): boolean =>
   record !== undefined &&
   known !== undefined &&
-  (isSameAccount(account, record) ? isOutdated(record, known) : compareRotations(record, known) < 0);
+  (isSameAccount(account, record)
+    ? isOutdated(record, known)
+    : compareRotations(record, known) < 0 && !isSpentIn(record, known));
 
 /**
  * Returns when the exchange took place on our clocks. A record that was just seen to change is new whatever its dates

@@ -48,7 +48,7 @@ export function decide(record: SessionRecord | undefined, ctx: DecisionContext):
   if (!record?.tokens || record.dead || !isSameAccount(ctx.account, record)) return { do: "stop" };
   const digest = currentDigest(record);
   if (digest === undefined) return { do: "stop" };
-  if (isRestorable(record, ctx)) return { do: "restore" };
+  if (isOutdated(record, ctx.known)) return { do: "restore" };
   const attempt = record.attempt?.digest === digest ? record.attempt : undefined;
   if (attempt?.status === "claimed" && ctx.attempt.isAbandoned && heldUntil(ctx) === undefined)
     return { do: "mark-lost", attempt };
@@ -58,10 +58,6 @@ export function decide(record: SessionRecord | undefined, ctx: DecisionContext):
 }
 
 const FIRST = { afterLoss: false, failures: 0 };
-
-/** Our record is newer, and the stored record does not list our refresh token as spent. */
-const isRestorable = (record: SessionRecord, { known }: DecisionContext): boolean =>
-  isOutdated(record, known) && !record.spent.includes(currentDigest(known) ?? "");
 
 /** Another process has already renewed the token, or a renewal by the clock is no longer due. */
 const isSatisfied = ({ accessToken }: TokenSet, { goal, isUsable, isDue }: DecisionContext): boolean =>

@@ -205,7 +205,17 @@ describe("a stored record", () => {
       record(2, { session: "s", rotation: 3 }),
       { ...known, session: "s", rotation: 2 },
     ],
-    ["if it is of another session", record(0, { session: "t" }), { ...known, session: "s", rotation: 2 }],
+    ["if it is of another session", second({ session: "t" }), { ...known, session: "s", rotation: 2 }],
+    [
+      "if it knows that our refresh token is spent",
+      record(1, { session: "s", rotation: 1, spent: spentOf(2, 3) }),
+      { ...known, session: "s", rotation: 3 },
+    ],
+    [
+      "if it ended an old copy that knew that our refresh token is spent",
+      endRecord(record(1, { session: "s", spent: spentOf(3) }), { reason: "refresh_token_reused" }),
+      { ...known, session: "s", rotation: 3 },
+    ],
     ["if its ID is derived", record(0, { session: "~s" }), { ...known, session: "~s", rotation: 2 }],
     ["if its refresh token is the known one", record(3, { obtainedAt: 1 }), { ...known, spent: spentOf(3) }],
     ["without a refresh token", endRecord(record(2), { reason: "revoked" }), known],
