@@ -19,6 +19,7 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     'statusOf(holder) ?? "unknown", "gone" as const)',
   ),
   mutant("a living holder loses its claim with its lease", TRACKER, 'status !== "alive" ||', "true ||"),
+  mutant("a living holder keeps its claim for ever", TRACKER, "HOLD - elapsed)", "HOLD)"),
   mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
   mutant(
     "a claim that has ended is left standing",

@@ -219,15 +219,14 @@ export class RecordInvariants {
   }
 
   #trackSession(old: Token | undefined, after: SessionRecord | undefined, author: string): void {
-    const next = after && this.tokenOf(after);
-    // A restored session is alive again, and the session that it overwrites has not ended.
-    if (author === FOREIGN || author === POWER) return void (next && this.ended.delete(next.family));
+    const next = this.tokenOf(after);
+    const isForeign = author === FOREIGN || author === POWER;
     const isReplaced = next !== undefined && next.family !== old?.family;
-    if (old && (after?.dead?.reason === "signed_out" || isReplaced)) this.ended.add(old.family);
+    if (old && !isForeign && (isReplaced || after?.dead?.reason === "signed_out")) this.ended.add(old.family);
     if (!next) return;
-    this.#seen.add(next.family);
-    // Also if a process has put an end to the restored session at once.
-    if (isReplaced && this.#restored.has(next.family)) this.ended.delete(next.family);
+    if (!isForeign) this.#seen.add(next.family);
+    // A restored session is alive again, and the session that it overwrites has not ended.
+    if (isForeign || (isReplaced && this.#restored.has(next.family))) this.ended.delete(next.family);
   }
 
   /**

@@ -118,7 +118,9 @@ export class UnsavedInvariants {
   /** Whether the process may be kept alive by tokens that it received not long ago. */
   mayBeSaving(process: SimulatedProcess): boolean {
     const refusedAt = this.#refused.get(process);
-    return refusedAt !== undefined && process.awake - refusedAt <= EXCHANGE_DEADLINE + TOLERANCE;
+    if (refusedAt === undefined) return false;
+    const sinceDeadline = process.clock.monotonic() - (this.#savedUntil.get(process) ?? 0); // a second response may follow
+    return process.awake - refusedAt <= EXCHANGE_DEADLINE + TOLERANCE || sinceDeadline <= TOLERANCE;
   }
 
   /** Whether the process closed its manager, and was told that its tokens were not saved. */

@@ -22,6 +22,7 @@ import {
   validUntil,
   withRecord,
 } from "./session.ts";
+import type { Replacement } from "./sign-in-out.ts";
 import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
 
 const NOT_SAVED =
@@ -89,11 +90,12 @@ export class Driver implements RefreshHost {
   }
 
   /** Replaces the session by a new or ended one, and discards what was still to be written of the old one. */
-  replaceSession(record: SessionRecord | undefined, source: RecordSource): void {
+  replaceSession({ record, current }: Replacement, source: RecordSource): void {
     // A sign-in can be refreshed, or signed out elsewhere, before the store confirms that it is saved.
     const isOutdated = isOutdatedRecord(this.#session, record);
     if (!isOutdated) this.pending.reset();
     this.observe(isOutdated ? this.#session.record : record, source);
+    if (current !== record) this.observe(current, "store");
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {

@@ -24,8 +24,14 @@ export interface NewSession {
   readonly obtainedAt: number;
 }
 
-/** The result of a sign-in: the record that is now stored, and whether it holds the tokens that were passed. */
-export interface SignInResult {
+/** A sign-in or sign-out: the record that it stored or found, and the one that is stored by now. */
+export interface Replacement {
+  readonly record: SessionRecord | undefined;
+  readonly current: SessionRecord | undefined;
+}
+
+/** The result of a sign-in. `isStored`: whether the tokens that were passed are stored. */
+export interface SignInResult extends Replacement {
   readonly record: SessionRecord;
   readonly isStored: boolean;
 }
@@ -46,7 +52,8 @@ export async function saveSession(
     const found = stored?.record && resultFor(session, stored.record, { ours, onlyIfNew });
     if (found) return found;
     ours = replacementFor(stored?.record, session);
-    if (await records.save(ours, stored)) return { record: ours, isStored: true };
+    const saved = await records.save(ours, stored);
+    if (saved) return { ...saved, isStored: true };
   }
 }
 
@@ -63,10 +70,10 @@ function resultFor(
   { ours, onlyIfNew }: SaveOptions,
 ): SignInResult | undefined {
   // An earlier save took effect after all, and another process has since refreshed, ended or replaced the session.
-  if (stored.session === session.session) return { record: stored, isStored: true };
+  if (stored.session === session.session) return { record: stored, current: stored, isStored: true };
   const isKept = onlyIfNew ? isLiveOrKnown(session, stored) : isSuperseded(session, stored);
-  if (isKept) return { record: stored, isStored: false };
-  return ours && isKnown(session, stored.seeds) ? { record: ours, isStored: true } : undefined;
+  if (isKept) return { record: stored, current: stored, isStored: false };
+  return ours && isKnown(session, stored.seeds) ? { record: ours, current: stored, isStored: true } : undefined;
 }
 
 const isLive = ({ tokens, dead }: SessionRecord): boolean => tokens !== undefined && !dead;
@@ -94,8 +101,7 @@ function replacementFor(stored: SessionRecord | undefined, session: NewSession):
 }
 
 /** The result of a sign-out: the tombstone, and the tokens that it replaced. */
-export interface SignOutResult {
-  readonly record: SessionRecord | undefined;
+export interface SignOutResult extends Replacement {
   readonly tokens: TokenSet | undefined;
 }
 
@@ -108,10 +114,11 @@ export async function saveTombstone(
     const stored = await records.loadReplaceable();
     const before = stored?.record ?? { schema: 1, account, obtainedAt: now, spent: [] };
     if (!stored || before.dead?.reason === "signed_out" || !isSameAccount(account, before))
-      return { record: stored?.record, tokens: undefined };
+      return { record: stored?.record, current: stored?.record, tokens: undefined };
     const { tokens } = before;
     const dead = { reason: "signed_out" as const, digest: currentDigest(before) };
     const record = { ...endRecord(before, dead), obtainedAt: now };
-    if (await records.save(record, stored)) return { record, tokens };
+    const saved = await records.save(record, stored);
+    if (saved) return { ...saved, tokens };
   }
 }

@@ -65,17 +65,17 @@ class Manager implements TokenManager {
   }
 
   async signIn(input: TokenSetInput): Promise<boolean> {
-    const { record, isStored } = await this.#save(input, { onlyIfNew: false });
-    if (isStored) this.#driver.replaceSession(record, "sign-in");
-    else this.#driver.observe(record, "sign-in");
-    return isStored;
+    const result = await this.#save(input, { onlyIfNew: false });
+    if (result.isStored) this.#driver.replaceSession(result, "sign-in");
+    else this.#driver.observe(result.record, "sign-in");
+    return result.isStored;
   }
 
   async adopt(input: TokenSetInput): Promise<boolean> {
-    const { record, isStored } = await this.#save(input, { onlyIfNew: true });
-    if (isStored) this.#driver.replaceSession(record, "sign-in");
-    else this.#driver.observe(record, "store");
-    return isStored;
+    const result = await this.#save(input, { onlyIfNew: true });
+    if (result.isStored) this.#driver.replaceSession(result, "sign-in");
+    else this.#driver.observe(result.record, "store");
+    return result.isStored;
   }
 
   async #save(input: TokenSetInput, options: { readonly onlyIfNew: boolean }): Promise<SignInResult> {
@@ -92,8 +92,9 @@ class Manager implements TokenManager {
     this.#driver.assertOpen();
     const { clock, refresh } = this.#settings;
     const { account } = this.#driver.session;
-    const { record, tokens } = await saveTombstone(this.#driver.pending, { account, now: clock.now() });
-    this.#driver.replaceSession(record, "store");
+    const result = await saveTombstone(this.#driver.pending, { account, now: clock.now() });
+    this.#driver.replaceSession(result, "store");
+    const { tokens } = result;
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;
     const milliseconds = deadlineOf(refresh);

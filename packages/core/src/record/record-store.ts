@@ -10,6 +10,12 @@ export interface Stored {
   readonly version: string;
 }
 
+/** A record that was saved. */
+export interface Saved extends Stored {
+  /** The stored record when the save was confirmed: another one if the saved one had been replaced by then. */
+  readonly current: SessionRecord | undefined;
+}
+
 /** The data that a save is about to replace: a stored record, or data that cannot be read. */
 export type Replaceable = Stored | { readonly record: undefined; readonly version: string; readonly error: StoreError };
 
@@ -93,21 +99,31 @@ export class RecordStore {
    *
    * @throws StoreError if the record is certainly not stored, or the outcome cannot be determined
    */
-  async save(record: SessionRecord, expected: Replaceable | undefined): Promise<Stored | undefined> {
-    const value = serialiseRecord(record);
+  async save(record: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined> {
+    const order = ++this.#started;
     this.#rememberSecrets(record);
+    const version = await this.#write(serialiseRecord(record), expected?.version);
+    if (version === undefined) return undefined;
+    const saved = { record, version };
+    const isOvertaken = order < this.#newest; // a load that began later may have found what has replaced the record
+    this.#newest = ++this.#started;
+    this.#latest = saved;
+    if (!isOvertaken) return { ...saved, current: record };
+    const found = await this.load();
+    return { ...saved, current: found?.version === version ? record : found?.record };
+  }
+
+  /** Returns the version of the saved string; `undefined` if another process saved first. */
+  async #write(value: string, expected: string | undefined): Promise<string | undefined> {
     try {
-      const version = await this.#store.save(value, expected?.version);
-      this.#newest = ++this.#started;
-      this.#latest = { record, version };
-      return this.#latest;
+      return await this.#store.save(value, expected);
     } catch (error) {
       if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
       const failure = this.#toStoreError(error, "could not be written");
       const found = await this.#read().catch(() => Promise.reject(failure));
       // an equal claim is ours: no other process draws its random ID
-      if (found?.value === value) return { record, version: found.version };
-      if (found?.version === expected?.version) throw failure;
+      if (found?.value === value) return found.version;
+      if (found?.version === expected) throw failure;
       return undefined;
     }
   }

@@ -1,6 +1,6 @@
 import { StoreError } from "../errors.ts";
 import { type Attempt, currentDigest, type Digest, endRecord, keyOf, type SessionRecord } from "../record/record.ts";
-import type { Stored } from "../record/record-store.ts";
+import type { Saved, Stored } from "../record/record-store.ts";
 import type { DeadReason, RefreshFunction, TokenSet } from "../types.ts";
 import type { Decision } from "./decide.ts";
 import { deadlineOf } from "./exchange.ts";
@@ -50,9 +50,10 @@ export class Claims {
     const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress };
     const key = keyOf(attempt);
     const unsent: Ending = { apply: (record) => ({ ...record, attempt: stored.record.attempt }) };
-    let claimed: Stored | undefined;
+    let claimed: Saved | undefined;
     try {
-      claimed = await records.save({ ...stored.record, attempt }, stored);
+      const saved = await records.save({ ...stored.record, attempt }, stored);
+      if (saved?.current === saved?.record) claimed = saved;
     } finally {
       if (!claimed) this.#pending.endLater(key, unsent); // even after a conflict, it may have been saved
     }
@@ -116,7 +117,7 @@ export class Claims {
       const stored = await records.load();
       if (!stored || currentDigest(stored.record) !== digest) return stored?.record;
       const saved = await records.save(apply(stored.record), stored);
-      if (saved) return saved.record;
+      if (saved) return saved.current;
     }
   }
 }

@@ -1,11 +1,11 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
 import { keyOf, type SessionRecord } from "../record/record.ts";
-import type { Replaceable, Stored } from "../record/record-store.ts";
+import type { Replaceable, Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { HOLD } from "./attempt-tracker.ts";
 import { deadlineOf } from "./exchange.ts";
-import type { RefreshDeps, RefreshHost } from "./renewal.ts";
+import type { RecordSource, RefreshDeps, RefreshHost } from "./renewal.ts";
 import { dropReason, isAlreadyStored, isEarlier, type Rotation, recordAfter } from "./rotation.ts";
 
 const RETRY_INTERVAL = 1_000;
@@ -68,7 +68,7 @@ export class PendingChanges {
   }
 
   /** See {@link RecordStore.save}. */
-  save(record: SessionRecord, expected: Replaceable | undefined): Promise<Stored | undefined> {
+  save(record: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined> {
     return this.#deps.records.save(record, expected);
   }
 
@@ -198,7 +198,7 @@ export class PendingChanges {
         return this.#drop(rotation, reason);
       }
       const saved = await this.#deps.records.save(recordAfter(rotation, stored?.record), stored);
-      if (saved) return this.#onSaved(saved.record);
+      if (saved) return this.#onSaved(saved.current, saved.current === saved.record ? "exchange" : "store");
     }
   }
 
@@ -209,10 +209,10 @@ export class PendingChanges {
     return found;
   }
 
-  #onSaved(record: SessionRecord | undefined): true {
+  #onSaved(record: SessionRecord | undefined, source: RecordSource = "exchange"): true {
     if (this.#rotation) this.#host.announce({ type: "save-recovered", location: this.#deps.records.location });
     this.#endRotation();
-    this.#host.observe(record, "exchange");
+    this.#host.observe(record, source);
     return true;
   }
 
@@ -288,7 +288,7 @@ export class PendingChanges {
       if (!attempt || keyOf(attempt) !== key) break;
       const saved = await records.save(ending.apply(stored.record), stored);
       if (!saved) continue;
-      this.#host.observe(saved.record, "store");
+      this.#host.observe(saved.current, "store");
       break;
     }
     if (ending) ending.retryUntil = undefined;

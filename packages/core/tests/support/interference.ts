@@ -53,3 +53,16 @@ export function holdNextLoad(store: TokenStore): { finish(error?: Error): void }
 export const withoutWatch = (store: TokenStore): void => {
   delete (store as { watch?: unknown }).watch;
 };
+
+/** Lets the next save take effect, but confirms it only once `finish` is called. */
+export function holdNextSave(store: TokenStore): { finish(): void } {
+  const { save } = store;
+  const { promise, open } = gate<void>();
+  store.save = async (value, expected) => {
+    store.save = save;
+    const version = await save(value, expected);
+    await promise;
+    return version;
+  };
+  return { finish: open };
+}
