@@ -103,8 +103,8 @@ export class UnsavedInvariants {
     const token = readToken(accessToken);
     const text = () => `${process.name} signed out, and received ${shortAccess(token)}`;
     // A session that another program has restored since is a new one.
-    const { isRestored } = this.#invariants.records;
-    this.#invariants.require(isRestored || !signedOut.families.has(token.family), "P3", text);
+    const { isRestored, hasForeignWrite } = this.#invariants.records;
+    this.#invariants.require(isRestored || hasForeignWrite || !signedOut.families.has(token.family), "P3", text);
   }
 
   /** P12 (I20): tokens that the store refuses keep their process alive until one deadline after their receipt. */
