@@ -1,3 +1,4 @@
+import type { Focus } from "./focus.ts";
 import { type RunResult, run } from "./run.ts";
 
 /** The seeds of one worker: every `stride`-th from `first` up to, but not including, `end`. */
@@ -19,11 +20,11 @@ export interface Totals {
 }
 
 /** Runs a share of the seeds, up to the first violation. */
-export async function campaign({ first, stride, end }: Share): Promise<Totals> {
+export async function campaign({ first, stride, end }: Share, focus?: Focus): Promise<Totals> {
   const totals: Totals = { runs: 0, steps: 0, exchanges: 0, injected: {}, states: [], failure: undefined };
   const states = new Set<string>();
   for (let seed = first; seed < end && !totals.failure; seed += stride) {
-    const result = await runSafely(seed);
+    const result = await runSafely(seed, focus);
     totals.runs++;
     totals.steps += result.steps;
     totals.exchanges += result.exchanges;
@@ -56,9 +57,9 @@ const add = (counts: Record<string, number>, kind: string, count: number): void 
 };
 
 /** Runs a seed; an exception is wrapped in one that names the seed. */
-async function runSafely(seed: number): Promise<RunResult> {
+async function runSafely(seed: number, focus: Focus | undefined): Promise<RunResult> {
   try {
-    return await run(seed);
+    return await run(seed, { focus });
   } catch (cause) {
     throw new Error(`Seed ${seed} threw an exception.`, { cause });
   }

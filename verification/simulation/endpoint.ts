@@ -10,6 +10,8 @@ import type { World } from "./world.ts";
 /** For how many milliseconds a process is stopped while its response arrives: past its deadline, its lease, its hold. */
 const STOPS = [3_000, 45_000, 660_000];
 
+const DELAYS: Readonly<Record<string, number>> = { "slow response": 1_500, "response after the deadline": 5_000 };
+
 interface Call {
   readonly process: SimulatedProcess;
   readonly refreshToken: string;
@@ -96,11 +98,19 @@ function onArrival(world: World, call: Call): void {
       isExpiryKnown: fault !== "no expires_in",
     });
   if (fault === "no response") return;
-  if (fault === "stopped in mid-exchange") world.suspend(call.process, world.random.pick("fault", STOPS));
-  const delay = fault === "slow response" ? 1_500 : fault === "response after the deadline" ? 5_000 : world.latency();
+  const delay =
+    fault === "stopped in mid-exchange" ? stop(world, call.process) : (DELAYS[fault ?? ""] ?? world.latency());
   call.handOver.respondsAt = world.scheduler.now + delay;
   const name = shortRefresh(readToken(refreshToken));
   call.process.later(`response to ${name}`, () => onResponse(world, call, outcome), delay);
+}
+
+/** Stops the process shortly before its response arrives. Returns when that is, in milliseconds from now. */
+function stop(world: World, process: SimulatedProcess): number {
+  const [startsIn, span] = [world.random.pick("fault", [0, EXCHANGE_DEADLINE - 50]), world.random.pick("fault", STOPS)];
+  const at = world.scheduler.now + startsIn;
+  world.scheduler.add({ author: process.name, label: "is stopped", at, run: () => world.suspend(process, span) });
+  return startsIn + 1;
 }
 
 function onResponse(world: World, call: Call, outcome: RefreshOutcome | undefined): void {

@@ -67,6 +67,18 @@ const STEP_FAULTS = [
 ] as const;
 type StepFaultKind = (typeof STEP_FAULTS)[number];
 
+const ALL_FAULTS = [
+  ...REQUEST_FAULTS,
+  ...LOAD_FAULTS,
+  ...SAVE_FAULTS,
+  ...FILE_FAULTS,
+  ...LINK_FAULTS,
+  ...SYNC_FAULTS,
+  ...STEP_FAULTS,
+  ...HOLDER_FAULTS,
+] as const;
+export type AnyFault = (typeof ALL_FAULTS)[number];
+
 /** A fault between two steps: its target and its severity. */
 export interface StepFault {
   readonly fault: StepFaultKind;
@@ -86,18 +98,20 @@ export class Faults {
   readonly #rate: number;
   readonly #stepRate: number;
   readonly #muted = new Set<string>();
+  readonly #only: readonly string[] | undefined;
   #planned: RequestFault | SaveFault | FileFault | undefined;
 
-  constructor(random: Random) {
+  /** With `only`, just these faults occur, and often. */
+  constructor(random: Random, only?: readonly AnyFault[]) {
     this.#random = random;
+    this.#only = only;
     // Derived from the seed alone: a replay reproduces the faults drawn, not the way they were drawn.
-    const level = Math.abs(random.seed * 7 + 3) % 5;
+    const level = only ? 3 : Math.abs(random.seed * 7 + 3) % 5;
     this.#rate = [0, 0.02, 0.06, 0.15, 0.3][level] ?? 0;
     this.#stepRate = [0, 0.004, 0.01, 0.02, 0.01][level] ?? 0;
-    const calls = [...REQUEST_FAULTS, ...LOAD_FAULTS, ...SAVE_FAULTS, ...FILE_FAULTS, ...LINK_FAULTS, ...SYNC_FAULTS];
-    const all = [...calls, ...STEP_FAULTS, ...HOLDER_FAULTS];
+    if (only) return;
     let bits = Math.imul(random.seed + 17, 0x9e3779b1);
-    for (const fault of all) {
+    for (const fault of ALL_FAULTS) {
       bits = Math.imul(bits ^ (bits >>> 13), 0x85ebca6b);
       if ((bits >>> 28) % 3 === 0) this.#muted.add(fault);
     }
@@ -117,16 +131,22 @@ export class Faults {
       return planned;
     }
     if (!this.isOn) return undefined;
-    const drawn = this.#random.rarely("fault", kinds.length + 1, this.#rate * boost);
-    return this.#count(kinds[drawn - 1]);
+    const possible = this.#possible(kinds);
+    const drawn = this.#random.rarely("fault", possible.length + 1, this.#rate * boost);
+    return this.#count(possible[drawn - 1]);
   }
 
   /** Draws the fault before a step, if any. */
   drawStepFault(boost: number): StepFault | undefined {
     if (!this.isOn) return undefined;
-    const drawn = this.#random.rarely("fault", 1 + STEP_FAULTS.length * WHO * SIZES, this.#stepRate * boost) - 1;
-    const fault = drawn < 0 ? undefined : this.#count(STEP_FAULTS[Math.floor(drawn / (WHO * SIZES))]);
+    const possible = this.#possible(STEP_FAULTS);
+    const drawn = this.#random.rarely("fault", 1 + possible.length * WHO * SIZES, this.#stepRate * boost) - 1;
+    const fault = drawn < 0 ? undefined : this.#count(possible[Math.floor(drawn / (WHO * SIZES))]);
     return fault && { fault, who: Math.floor(drawn / SIZES) % WHO, size: drawn % SIZES };
+  }
+
+  #possible<T extends string>(kinds: readonly T[]): readonly T[] {
+    return this.#only ? kinds.filter((kind) => this.#only?.includes(kind)) : kinds;
   }
 
   #count<T extends string>(fault: T | undefined): T | undefined {

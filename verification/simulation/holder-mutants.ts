@@ -1,3 +1,4 @@
+import type { Focus } from "./focus.ts";
 import type { Mutant } from "./mutate.ts";
 
 const TRACKER = "packages/core/src/refresh/attempt-tracker.ts";
@@ -10,6 +11,12 @@ const mutant = (name: string, file: string, ...[find, replace]: readonly [string
   edits: [{ file, find, replace }],
 });
 
+/** A holder that is stopped, and others that see it. */
+const STOPPED: Focus = {
+  world: { kind: "shared", platform: "linux", machines: 1, processes: 3 },
+  faults: ["stopped in mid-exchange"],
+};
+
 /** Mutants that each break one rule about leases, or about what became of the holder of a claim. */
 export const HOLDER_MUTANTS: readonly Mutant[] = [
   mutant(
@@ -18,9 +25,15 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     'statusOf(holder) ?? "unknown", tracked.status)',
     'statusOf(holder) ?? "unknown", "gone" as const)',
   ),
-  mutant("a living holder loses its claim with its lease", TRACKER, 'status !== "alive" ||', "true ||"),
-  mutant("a living holder keeps its claim for ever", TRACKER, "HOLD - elapsed)", "HOLD)"),
-  mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
+  {
+    ...mutant("a living holder loses its claim with its lease", TRACKER, 'status !== "alive" ||', "true ||"),
+    focus: STOPPED,
+  },
+  { ...mutant("a living holder keeps its claim for ever", TRACKER, "HOLD - elapsed)", "HOLD)"), focus: STOPPED },
+  {
+    ...mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
+    focus: STOPPED,
+  },
   mutant(
     "a claim that has ended is left standing",
     PENDING,

@@ -12,7 +12,7 @@ import { inParallel, runInWorker } from "./worker-pool.ts";
 const options = parseOptions(process.argv.slice(2));
 const { seed, runs } = options;
 const workers = availableParallelism();
-const MUTANT_RUNS = 40_000; // how rare a mutant is changes with what seeds mean
+const MUTANT_RUNS = 15_000; // how rare a mutant is changes with what seeds mean
 
 if (options.replay) await replay(seed);
 else if (options.mutants) await findMutants();
@@ -47,13 +47,14 @@ async function findMutants(): Promise<void> {
 }
 
 /** Searches for a seed that violates an invariant with the mutant, but not without it. */
-async function findMutant({ name, edits }: Mutant): Promise<boolean> {
+async function findMutant(mutant: Mutant): Promise<boolean> {
+  const { name, focus } = mutant;
   const end = seed + MUTANT_RUNS;
   for (let first = seed; first < end; first++) {
-    const { failure } = await runInWorker({ first, stride: 1, end }, edits);
+    const { failure } = await runInWorker({ first, stride: 1, end }, mutant);
     if (!failure) break;
     first = failure.seed;
-    if ((await run(first)).violation) continue;
+    if ((await run(first, { focus })).violation) continue;
     console.log(
       `${name.padEnd(52)} ${failure.invariant.padEnd(4)} after ${first - seed + 1} runs: ${failure.text.slice(0, 130)}`,
     );

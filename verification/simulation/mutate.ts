@@ -1,5 +1,6 @@
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
+import type { Focus } from "./focus.ts";
 
 /** A replacement in one source file. */
 export interface Edit {
@@ -13,6 +14,8 @@ export interface Edit {
 export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];
+  /** Where to look for it, if it shows in few worlds only. */
+  readonly focus?: Focus;
 }
 
 /** An edit of a file of the core. */

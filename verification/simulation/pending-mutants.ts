@@ -18,20 +18,12 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
       core(PENDING, 'if (reason && reason !== "superseded") return this.#drop(rotation, reason);', ""),
       core(PENDING, "if (!reason) this.#host.observe(", "this.#host.observe("),
     ],
-  },
-  {
-    name: "text in the session file stands in the way of a commit",
-    edits: [
-      core(
-        PENDING,
-        "const found = await this.#deps.records.loadReplaceable();\n    if (found && !found.record) throw found.error;\n    return found;",
-        "return this.#deps.records.load();",
-      ),
-    ],
+    focus: { world: { kind: "shared" }, faults: ["store out of order at the response", "slow response"] },
   },
   {
     name: "a late deadline tick gives up a response that has arrived",
     edits: [core("refresh/exchange.ts", "clock.monotonic() - due > LATE ? start", "clock.monotonic() < due ? start")],
+    focus: { faults: ["stopped in mid-exchange"] },
   },
   {
     name: "a notification joins the load that is running",

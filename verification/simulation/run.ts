@@ -1,6 +1,7 @@
 import { actionOf } from "./actions.ts";
 import { coverageOf } from "./coverage.ts";
 import { applyFault } from "./fault-effects.ts";
+import type { Focus } from "./focus.ts";
 import type { Violation } from "./invariants.ts";
 import { checkLiveness } from "./liveness.ts";
 import { Program } from "./program.ts";
@@ -19,10 +20,11 @@ export interface RunResult {
   readonly trace: readonly string[];
 }
 
-/** Choices that replace the seed's, and whether to record a trace. */
+/** Choices that replace the seed's, whether to record a trace, and the worlds to play in. */
 export interface RunOptions {
   readonly choices?: Choices | undefined;
   readonly trace?: boolean;
+  readonly focus?: Focus | undefined;
 }
 
 const MAX_STEPS = 40_000;
@@ -32,9 +34,9 @@ const ROUND = 45_000;
 process.removeAllListeners("warning"); // those of simulated processes would only confuse
 
 /** Runs one world: a sign-in, rounds of calls with faults, and a last phase without faults that serves every caller. */
-export async function run(seed: number, { choices, trace = false }: RunOptions = {}): Promise<RunResult> {
+export async function run(seed: number, { choices, trace = false, focus = {} }: RunOptions = {}): Promise<RunResult> {
   const random = new Random(seed, choices);
-  const world = new World(worldOptions(random), random);
+  const world = new World(worldOptions(random, focus.world), random, focus.faults);
   world.isTracing = trace;
   const course = new Course(world);
   await course.play();

@@ -3,10 +3,6 @@ import { core, type Mutant } from "./mutate.ts";
 /** Mutants that each break one rule of the state machine, or of the history that a record keeps. */
 export const STATE_MUTANTS: readonly Mutant[] = [
   {
-    name: "a record that knows that our token is spent taken for an old one",
-    edits: [core("record/record.ts", " || isSpentIn(record, known)) return", ") return")],
-  },
-  {
     name: "no cooldown after an exchange",
     edits: [
       core("manager/session.ts", "if (clockBrake(session, record, ctx) > 0) return false;", ""),
@@ -53,5 +49,6 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     edits: [
       core("record/record.ts", '(attempt.status !== "failed" || attempt.afterLoss) ?', "attempt.digest === '' ?"),
     ],
+    focus: { world: { kind: "file" }, faults: ["old session restored by another program", "slow response"] },
   },
 ];

@@ -27,6 +27,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
         "const isPublished = true as boolean | undefined;",
       ),
     ],
+    focus: { world: { kind: "file" }, faults: ["suspended before publishing"] },
   },
   {
     name: "draft not synced",
@@ -39,6 +40,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: "publication trusted although its sync failed",
     edits: [node("file-store.ts", "if (this.#isUnconfirmed) await this.#syncUnconfirmed();", "")],
+    focus: { world: { kind: "file" }, faults: ["sync fails shortly before a power failure"] },
   },
   {
     name: "name of the chain's directory not synced",

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { Share, Totals } from "./campaign.ts";
-import type { Edit } from "./mutate.ts";
+import type { Mutant } from "./mutate.ts";
 import type { Task } from "./worker.ts";
 
-/** Runs a share of the seeds in its own thread, with the edits applied to the sources. */
-export async function runInWorker(share: Share, edits: readonly Edit[] = []): Promise<Totals> {
-  const task: Task = { share, edits };
+/** Runs a share of the seeds in its own thread, if wanted with a mutant's edits and in its worlds. */
+export async function runInWorker(share: Share, mutant?: Mutant): Promise<Totals> {
+  const task: Task = { share, ...mutant };
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
   const [totals] = (await once(worker, "message")) as [Totals];
   await worker.terminate();

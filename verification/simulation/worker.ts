@@ -1,17 +1,16 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Share } from "./campaign.ts";
-import type { Edit } from "./mutate.ts";
+import type { Mutant } from "./mutate.ts";
 
 /** The input of a worker. */
-export interface Task {
+export interface Task extends Partial<Pick<Mutant, "edits" | "focus">> {
   readonly share: Share;
-  readonly edits: readonly Edit[];
 }
 
-const { share, edits } = workerData as Task;
+const { share, edits = [], focus } = workerData as Task;
 if (edits.length > 0) {
   const { mutateOnLoad } = await import("./mutate.ts"); // imported only if needed: Node 22.12 lacks the hooks
   mutateOnLoad(edits);
 }
 const { campaign } = await import("./campaign.ts"); // after the hooks, so that the sources that it loads are mutated
-parentPort?.postMessage(await campaign(share));
+parentPort?.postMessage(await campaign(share, focus));

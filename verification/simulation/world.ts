@@ -1,6 +1,6 @@
 import type { ProviderProfile, TokenStore } from "@unexpired/core";
 import { identityOn } from "../../packages/store-node/src/process-identity.ts";
-import { Faults } from "./faults.ts";
+import { type AnyFault, Faults } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
 import { Invariants } from "./invariants.ts";
 import { systemFor } from "./operating-system.ts";
@@ -40,7 +40,7 @@ export interface WorldOptions {
 }
 
 /** Draws the properties of a world. */
-export function worldOptions(random: Random): WorldOptions {
+export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {}): WorldOptions {
   const pick = <T>(options: readonly T[]) => random.pick("world", options);
   const options = {
     kind: pick(["shared", "shared", "file"] as const),
@@ -60,7 +60,8 @@ export function worldOptions(random: Random): WorldOptions {
     mounts: pick([false, false, false, true]),
     sleepStopsClock: pick([true, false]),
   };
-  return { ...options, sameIds: options.platform === "linux" && pick([false, false, false, true]) };
+  const sameIds = options.platform === "linux" && pick([false, false, false, true]);
+  return { ...options, sameIds, ...wanted };
 }
 
 const POLLING = /^(timer|load|response to load|stat|list|read|is )/;
@@ -92,11 +93,11 @@ export class World {
   #brokenUntil = 0;
   readonly #processes = new Map<string, SimulatedProcess>();
 
-  constructor(options: WorldOptions, random: Random) {
+  constructor(options: WorldOptions, random: Random, faults?: readonly AnyFault[]) {
     this.options = options;
     this.random = random;
     this.scheduler = new Scheduler(random);
-    this.faults = new Faults(random);
+    this.faults = new Faults(random, faults);
     const { graceSeconds, revokesOnReuse, lifetime, machines, skew } = options;
     this.server = new AuthorizationServer({ graceSeconds, revokesOnReuse, lifetime }, () => this.scheduler.now);
     this.machines = Array.from({ length: machines }, (_, index) => ({

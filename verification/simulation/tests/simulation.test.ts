@@ -31,7 +31,7 @@ it("detects broken rules", async ({ skip }) => {
   skip(!("registerHooks" in module), "not applicable: this version of Node cannot change sources while it loads them");
   const wanted = ["claim without compare-and-set", "lease by wall clock", "no claim before sending"];
   const mutants = MUTANTS.filter(({ name }) => wanted.includes(name));
-  const found = await inParallel(mutants, 2, ({ edits }) => runInWorker({ first: 1, stride: 1, end: 500 }, edits));
+  const found = await inParallel(mutants, 2, (mutant) => runInWorker({ first: 1, stride: 1, end: 500 }, mutant));
   expect(found.map(({ failure }) => failure?.invariant)).not.toContain(undefined);
   expect(found).toHaveLength(wanted.length);
 });

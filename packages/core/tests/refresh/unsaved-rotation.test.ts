@@ -1,6 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
+import { StoreError } from "../../src/errors.ts";
 import { disk, withoutWatch } from "../support/interference.ts";
 import { SECOND } from "../support/machine.ts";
 import { GOAL, startProtocol, urgent } from "../support/protocol.ts";
@@ -39,6 +40,24 @@ describe("a rotation that the store refused", () => {
     store.load = load;
     store.save = save;
     await clock.advance(600_000);
+    expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
+  });
+
+  it("is written although the session file holds other text by then (P2)", async () => {
+    const { clock, record, signIn, store } = startSession();
+    const manager = await signIn(0);
+    const { save, load } = store;
+    let saves = 0;
+    store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
+    await manager.getAccessToken();
+    store.load = async () => {
+      const version = (await load())?.version;
+      const [location, problem, hint] = [store.describe(), "does not contain valid JSON", "Restore it."];
+      throw new StoreError("STORE_UNREADABLE", { location, problem, hint, version });
+    };
+    store.save = save;
+    await clock.advance(1_500);
+    store.load = load;
     expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
   });
 
