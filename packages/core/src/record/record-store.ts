@@ -108,8 +108,7 @@ export class RecordStore {
     const isOvertaken = order < this.#newest; // a load that began later may have found what has replaced the record
     this.#newest = ++this.#started;
     this.#latest = saved;
-    if (!isOvertaken) return { ...saved, current: record };
-    const found = await this.load();
+    const found = isOvertaken ? await this.load() : saved;
     return { ...saved, current: found?.version === version ? record : found?.record };
   }
 

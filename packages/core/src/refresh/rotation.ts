@@ -4,6 +4,7 @@ import {
   isAnotherSession,
   isOutdated,
   isSameAccount,
+  isSpentIn,
   rotationOf,
   type SessionRecord,
 } from "../record/record.ts";
@@ -50,10 +51,6 @@ const isReplaced = ({ record, base }: Rotation, stored: SessionRecord): boolean 
 
 /** Returns whether an old copy has overwritten our session, and not one that had already replaced ours. */
 const isOldCopy = ({ record, base }: Rotation, stored: SessionRecord): boolean => {
-  const [presented, current] = [currentDigest(base) ?? "", currentDigest(stored) ?? ""];
-  if (isAnotherSession(stored, base)) return false;
-  return (
-    (isOutdated(stored, { ...base, spent: record.spent }) || stored.spent.includes(current)) &&
-    !stored.spent.includes(presented)
-  );
+  if (isAnotherSession(stored, base) || isSpentIn(stored, base)) return false;
+  return isOutdated(stored, { ...base, spent: record.spent }) || isSpentIn(stored, stored);
 };
