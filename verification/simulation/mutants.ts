@@ -19,8 +19,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/claim.ts",
-        "claimed = await records.save({ ...stored.record, attempt }, stored);",
-        "claimed = await records.save({ ...stored.record, attempt }, await records.load());",
+        "const saved = await records.save({ ...stored.record, attempt }, stored);",
+        "const saved = await records.save({ ...stored.record, attempt }, await records.load());",
       ),
     ],
   },
@@ -54,7 +54,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/pending-changes.ts",
-        "if (saved) return this.#onSaved(saved.record);",
+        'if (saved) return this.#onSaved(saved.current, saved.current === saved.record ? "exchange" : "store");',
         "return this.#onSaved(saved?.record ?? rotation.record);",
       ),
     ],
@@ -109,8 +109,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "manager/sign-in-out.ts",
-        "if (await records.save(record, stored)) return { record, tokens };",
-        "await records.remove();\n    return { record, tokens };",
+        "const saved = await records.save(record, stored);\n    if (saved) return { ...saved, tokens };",
+        "await records.remove();\n    return { record, current: record, tokens };",
       ),
       core(
         "record/record-store.ts",
@@ -192,8 +192,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/claim.ts",
-        "claimed = await records.save({ ...stored.record, attempt }, stored);",
-        "claimed = stored;",
+        "const saved = await records.save({ ...stored.record, attempt }, stored);",
+        "const saved: Saved = { ...stored, current: stored.record };",
       ),
     ],
   },

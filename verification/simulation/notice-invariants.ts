@@ -20,6 +20,9 @@ const EXCUSES = [
   "machine asleep before sending",
 ];
 
+/** The calls that look at a store without notifications. What a sign-in finds there is not taken over if it fails. */
+const LOOKING: readonly Call["kind"][] = ["get", "get, impatient", "replace"];
+
 interface SignOut {
   readonly family: number;
   readonly at: number;
@@ -57,7 +60,7 @@ export class NoticeInvariants {
   onStart(call: Call): void {
     this.#startedAt.set(call, call.process.awake);
     const { store, options, scheduler } = this.#world;
-    const looksByItself = "current" in store && !options.watches;
+    const looksByItself = "current" in store && !options.watches && LOOKING.includes(call.kind);
     // What it learns when it is continued counts as a look, even if it was read before.
     const since = Math.max(this.#signOut?.at ?? 0, call.process.continuedAt);
     if (looksByItself && scheduler.now - since > MAX_STALENESS) this.onNotified(call.process);
