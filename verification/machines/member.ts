@@ -21,6 +21,7 @@ export interface MemberOptions {
   readonly launcher?: readonly string[];
   readonly nodeOptions?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The user that it becomes once it has loaded the packages, which may be where only root can read. */
   readonly uid?: number;
 }
 
@@ -45,12 +46,11 @@ export class Member {
     this.#child = child;
   }
 
-  static async start({ launcher = [], nodeOptions = [], env = {}, uid, ...options }: MemberOptions): Promise<Member> {
+  static async start({ launcher = [], nodeOptions = [], env = {}, ...options }: MemberOptions): Promise<Member> {
     const [command = "", ...args] = [...launcher, process.execPath, ...nodeOptions, PROGRAM, JSON.stringify(options)];
     const child = spawn(command, args, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       env: { ...process.env, ...env },
-      ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     const member = new Member(child);
     child.on("error", () => {}); // a process that was killed cannot be told to end

