@@ -79,12 +79,6 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [core("tokens/token-set.ts", "next.refreshToken ?? previous.refreshToken", "next.refreshToken")],
   },
   {
-    name: "`spent` ignored by the file store",
-    edits: [
-      core("record/reconcile.ts", "if (digest !== undefined && current.spent.includes(digest)) return false;", ""),
-    ],
-  },
-  {
     name: "lease by wall clock",
     edits: [
       core(
