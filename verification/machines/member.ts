@@ -21,7 +21,7 @@ export interface MemberOptions {
   readonly launcher?: readonly string[];
   readonly nodeOptions?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** The user that it becomes once it has loaded the packages, which may be where only root can read. */
+  /** The user that it becomes once it has loaded the packages, which only root may be able to read. */
   readonly uid?: number;
 }
 

@@ -1,5 +1,4 @@
-import type { Focus } from "./focus.ts";
-import { type RunResult, run } from "./run.ts";
+import { type Focus, type RunResult, run } from "./run.ts";
 
 /** The seeds of one worker: every `stride`-th from `first` up to, but not including, `end`. */
 export interface Share {

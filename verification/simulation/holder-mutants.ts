@@ -1,5 +1,5 @@
-import type { Focus } from "./focus.ts";
 import type { Mutant } from "./mutate.ts";
+import type { Focus } from "./run.ts";
 
 const TRACKER = "packages/core/src/refresh/attempt-tracker.ts";
 const CLAIM = "packages/core/src/refresh/claim.ts";

@@ -1,6 +1,6 @@
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { Focus } from "./focus.ts";
+import type { Focus } from "./run.ts";
 
 /** A replacement in one source file. */
 export interface Edit {
@@ -14,7 +14,7 @@ export interface Edit {
 export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];
-  /** Where to look for it, if it shows in few worlds only. */
+  /** The worlds to look for it in, if it shows in few. */
   readonly focus?: Focus;
 }
 

@@ -1,12 +1,12 @@
 import { actionOf } from "./actions.ts";
 import { coverageOf } from "./coverage.ts";
 import { applyFault } from "./fault-effects.ts";
-import type { Focus } from "./focus.ts";
+import type { AnyFault } from "./faults.ts";
 import type { Violation } from "./invariants.ts";
 import { checkLiveness } from "./liveness.ts";
 import { Program } from "./program.ts";
 import { type Choices, Random } from "./random.ts";
-import { World, worldOptions } from "./world.ts";
+import { World, type WorldOptions, worldOptions } from "./world.ts";
 
 /** The result of one run. */
 export interface RunResult {
@@ -18,6 +18,12 @@ export interface RunResult {
   readonly states: readonly string[];
   readonly choices: Choices;
   readonly trace: readonly string[];
+}
+
+/** Limits a search to worlds with these properties, in which only these faults occur, and often. */
+export interface Focus {
+  readonly world?: Partial<WorldOptions>;
+  readonly faults?: readonly AnyFault[];
 }
 
 /** Choices that replace the seed's, whether to record a trace, and the worlds to play in. */

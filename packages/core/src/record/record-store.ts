@@ -97,7 +97,7 @@ export class RecordStore {
    * Saves over `expected`. Resolves to `undefined` if another process saved first. Loads again after a failed save,
    * which may have taken effect.
    *
-   * @throws StoreError if the record is certainly not stored, or the outcome cannot be determined
+   * @throws StoreError if the record is certainly not stored, or it cannot be determined what is stored now
    */
   async save(record: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined> {
     const order = ++this.#started;

@@ -136,11 +136,14 @@ export const rotationOf = (record: SessionRecord | undefined): number => record?
 export const isAnotherSession = (a: SessionRecord, b: SessionRecord): boolean =>
   a.session !== b.session && !isDerived(a) && !isDerived(b);
 
-/** Returns whether `record` knows that the refresh token of `known` is used up, and is therefore the later of the two. */
-export const isSpentIn = (record: SessionRecord, known: SessionRecord): boolean =>
-  record.spent.includes(currentDigest(known) ?? "");
+/** Returns whether `record` lists the refresh token of `other` as spent. */
+export const isSpentIn = (record: SessionRecord, other: SessionRecord): boolean =>
+  record.spent.includes(currentDigest(other) ?? "");
 
-/** Returns whether `record` is older than `known`, that is, its refresh token has been used since. */
+/**
+ * Returns whether `record` is older than `known`, that is, its refresh token has been used since. A record that lists the
+ * token of `known` as spent is not older, whatever its number.
+ */
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
   const digest = currentDigest(record);
   if (!record || !known || isAnotherSession(record, known) || isSpentIn(record, known)) return false;

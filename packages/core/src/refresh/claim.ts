@@ -53,7 +53,7 @@ export class Claims {
     let claimed: Saved | undefined;
     try {
       const saved = await records.save({ ...stored.record, attempt }, stored);
-      if (saved?.current === saved?.record) claimed = saved;
+      if (saved?.current === saved?.record) claimed = saved; // otherwise it has been replaced already
     } finally {
       if (!claimed) this.#pending.endLater(key, unsent); // even after a conflict, it may have been saved
     }

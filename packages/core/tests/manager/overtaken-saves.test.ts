@@ -42,4 +42,19 @@ describe("a save that is confirmed after the session was signed out, and another
     expect(await asking).toBe(canary("access", "other"));
     expect(await manager.getAccessToken()).toBe(canary("access", "other"));
   });
+
+  it("is not a claim that is used (P3)", async () => {
+    const { clock, issuer, open, signIn, store } = startSession();
+    withoutWatch(store);
+    const manager = await signIn();
+    const held = holdNextSave(store);
+    const refreshing = manager.refresh();
+    await settle();
+    await manager.signOut({ revoke: false });
+    await open().signIn(tokensOf("other", EXPIRY));
+    held.finish();
+    await clock.advance(10);
+    await refreshing.catch(() => {});
+    expect(issuer.presented).not.toContain(canary("refresh", 1));
+  });
 });

@@ -9,6 +9,16 @@ import { startSession } from "../support/session.ts";
 
 const HOUR = 3_600_000;
 
+/** Refreshes the session of a new manager, and has the store refuse the tokens until its `save` is put back. */
+async function refuseRotation({ signIn, store }: ReturnType<typeof startSession>) {
+  const manager = await signIn(0);
+  const { save, load } = store;
+  let saves = 0;
+  store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
+  await manager.getAccessToken();
+  return { manager, save, load };
+}
+
 describe("a rotation that the store refused", () => {
   it.each<[string, (session: Awaited<ReturnType<typeof startProtocol>>) => unknown, number]>([
     ["written when the protocol closes", ({ protocol }) => protocol.close(), 2],
@@ -29,12 +39,9 @@ describe("a rotation that the store refused", () => {
   });
 
   it("is written after the store could not be read either (P2)", async () => {
-    const { clock, record, signIn, store } = startSession();
-    const manager = await signIn(0);
-    const { save, load } = store;
-    let saves = 0;
-    store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
-    await manager.getAccessToken();
+    const session = startSession();
+    const { clock, record, store } = session;
+    const { load, save } = await refuseRotation(session);
     store.load = async () => Promise.reject(disk);
     await clock.advance(1_500);
     store.load = load;
@@ -44,12 +51,9 @@ describe("a rotation that the store refused", () => {
   });
 
   it("is written although the session file holds other text by then (P2)", async () => {
-    const { clock, record, signIn, store } = startSession();
-    const manager = await signIn(0);
-    const { save, load } = store;
-    let saves = 0;
-    store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
-    await manager.getAccessToken();
+    const session = startSession();
+    const { clock, record, store } = session;
+    const { load, save } = await refuseRotation(session);
     store.load = async () => {
       const version = (await load())?.version;
       const [location, problem, hint] = [store.describe(), "does not contain valid JSON", "Restore it."];
@@ -62,13 +66,10 @@ describe("a rotation that the store refused", () => {
   });
 
   it("is not claimed over a sign-out of another process (I13)", async () => {
-    const { clock, open, record, signIn, store } = startSession();
+    const session = startSession();
+    const { clock, open, record, store } = session;
     withoutWatch(store);
-    const manager = await signIn(0);
-    const { save, load } = store;
-    let saves = 0;
-    store.save = async (value, expected) => (saves++ === 0 ? save(value, expected) : Promise.reject(disk));
-    await manager.getAccessToken();
+    const { load, manager, save } = await refuseRotation(session);
     await clock.leap(2 * HOUR);
     let loads = 0; // of the commit, of the failed save; before the third, another process signs out and the disk works again
     store.load = async () => {
