@@ -9,7 +9,13 @@ import {
   type Session,
   stateOf,
 } from "../../src/manager/session.ts";
-import { type Effect, type Event, type Progress, transition } from "../../src/manager/state-machine.ts";
+import {
+  type Effect,
+  type Event,
+  isOutdatedRecord,
+  type Progress,
+  transition,
+} from "../../src/manager/state-machine.ts";
 import { digestOf, type SessionRecord } from "../../src/record/record.ts";
 import { CHECK_INTERVAL, type RecordSource } from "../../src/refresh/renewal.ts";
 import { attempt } from "../support/interference.ts";
@@ -346,3 +352,15 @@ describe("a change of state", () => {
     expect(told(loaded(undefined, { announced }), asked()).effects).toEqual(LOAD);
   });
 });
+
+it.each([
+  ["", [], true],
+  [", unless it lists our token as spent", [digestOf(canary("refresh", 1))], false],
+] as const)(
+  "takes an earlier number of the same session for older, whatever the account%s",
+  (_name, spent, isOutdated) => {
+    const known = recordOf({ session: "s", rotation: 2, account: "ada" });
+    const other = recordOf({ session: "s", rotation: 1, account: "bob", spent });
+    expect(isOutdatedRecord({ ...initialSession, account: "ada", record: known }, other)).toBe(isOutdated);
+  },
+);
