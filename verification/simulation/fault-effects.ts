@@ -8,7 +8,7 @@ import { FOREIGN, POWER } from "./constants.ts";
 import type { StepFault } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
 import type { SimulatedProcess } from "./process.ts";
-import type { SharedStore } from "./shared-store.ts";
+import { SharedStore } from "./shared-store.ts";
 import type { World } from "./world.ts";
 
 const SUSPENSIONS = [300, 3_000, 8_000, 15_000, 60_000, 8 * 3_600_000];
@@ -38,6 +38,9 @@ export function applyFault(world: World, { fault, who, size }: StepFault): void 
     }
     case "power failure":
       cutPower(world, who);
+      return;
+    case "later release requires an update":
+      world.isUpdateRequired = world.store instanceof SharedStore;
       return;
     default:
       applyStorageFault(world, { fault, who, size });

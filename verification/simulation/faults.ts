@@ -64,6 +64,7 @@ const STEP_FAULTS = [
   "power failure",
   "directory vanishes",
   "machine sleeps",
+  "later release requires an update",
 ] as const;
 type StepFaultKind = (typeof STEP_FAULTS)[number];
 

@@ -18,6 +18,7 @@ const EXCUSES = [
   "store out of order at the response",
   "machine sleeps",
   "machine asleep before sending",
+  "later release requires an update",
 ];
 
 /** The calls that look at a store without notifications. What a sign-in finds there is not taken over if it fails. */

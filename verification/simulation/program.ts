@@ -20,7 +20,7 @@ export class Program {
     this.process = world.spawn(slot);
     const { graceSeconds, afterLoss, background } = world.options;
     this.manager = createTokenManager({
-      store: world.store.storeFor(this.process),
+      store: world.storeFor(this.process),
       refresh: refreshOf(world, this.process),
       clock: this.process.clock,
       provider: { rotation: true, graceSeconds, afterLoss },

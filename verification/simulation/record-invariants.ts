@@ -3,6 +3,7 @@ import { FOREIGN, HOLD, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
+import { ReleaseInvariants } from "./release-invariants.ts";
 import { readToken, shortRefresh, type Token } from "./tokens.ts";
 import type { World } from "./world.ts";
 
@@ -42,6 +43,7 @@ export class RecordInvariants {
   readonly history: string[] = [];
   readonly #world: World;
   readonly #invariants: Invariants;
+  readonly #releases: ReleaseInvariants;
   #text: string | undefined;
   /** The sessions that have been stored: a sign-in stores its session once. */
   readonly #seen = new Set<number>();
@@ -52,12 +54,15 @@ export class RecordInvariants {
   constructor(world: World, invariants: Invariants) {
     this.#world = world;
     this.#invariants = invariants;
+    this.#releases = new ReleaseInvariants(world, invariants);
   }
 
   check(author: string): void {
-    const text = this.#read();
-    if (text === this.#text) return;
-    this.#text = text;
+    const stored = this.#read();
+    if (stored === this.#text) return;
+    this.#releases.check(this.#text, stored, author);
+    this.#text = stored;
+    const text = this.#world.truth();
     // The tokens of a lost record are in no `spent` list: if another program restores them, they are a new session.
     if (text === undefined || author === POWER) this.history.length = 0;
     if (text !== undefined) this.history.push(text);
@@ -78,7 +83,7 @@ export class RecordInvariants {
 
   #read(): string | undefined {
     try {
-      return this.#world.truth();
+      return this.#world.store.truth();
     } catch (error) {
       this.#invariants.break("P5", `the newest generation is incomplete: ${String(error)}`);
       return undefined;

@@ -79,6 +79,7 @@ class Course {
     faults.isOn = false;
     if (invariants.violation) return;
     this.#world.wakeAll();
+    this.#world.updateAll();
     await checkLiveness(this.#world, this.#programs, (limit) => this.#until(limit));
     if (!invariants.violation) invariants.checkEnd();
   }

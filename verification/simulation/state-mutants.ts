@@ -51,4 +51,12 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     ],
     focus: { world: { kind: "file" }, faults: ["old session restored by another program", "slow response"] },
   },
+  {
+    name: "a spent token that is put back during a wait counts as new",
+    edits: [core("refresh/protocol.ts", " && !isSpent(stored?.record);", ";")],
+    focus: {
+      world: { kind: "shared", processes: 3, skew: 0 },
+      faults: ["old session restored by another program", "slow save", "slow load"],
+    },
+  },
 ];

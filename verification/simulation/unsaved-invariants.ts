@@ -20,6 +20,7 @@ const STORE_FAULTS = [
   "store out of order at the response",
   "directory vanishes",
   "power failure",
+  "later release requires an update",
 ];
 
 /** The invariants about what a process knows and the store does not hold: received tokens, and that it signed out. */

@@ -3,6 +3,7 @@ import { identityOn } from "../../packages/store-node/src/process-identity.ts";
 import { type AnyFault, Faults } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
 import { Invariants } from "./invariants.ts";
+import { asLaterRelease, withoutRequirement } from "./later-release.ts";
 import { systemFor } from "./operating-system.ts";
 import { EPOCH, type Machine, type ProcessIds, SimulatedProcess } from "./process.ts";
 import type { Random } from "./random.ts";
@@ -37,6 +38,8 @@ export interface WorldOptions {
   readonly sleepStopsClock: boolean;
   /** Whether every process draws the same IDs, as after a snapshot. Their holders still differ. */
   readonly sameIds: boolean;
+  /** Whether every second process runs a later release. */
+  readonly hasLaterRelease: boolean;
 }
 
 /** Draws the properties of a world. */
@@ -61,7 +64,8 @@ export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {})
     sleepStopsClock: pick([true, false]),
   };
   const sameIds = options.platform === "linux" && pick([false, false, false, true]);
-  return { ...options, sameIds, ...wanted };
+  const hasLaterRelease = pick([false, false, true]);
+  return { ...options, sameIds, hasLaterRelease, ...wanted };
 }
 
 const POLLING = /^(timer|load|response to load|stat|list|read|is )/;
@@ -89,8 +93,12 @@ export class World {
   lastAuthor = "";
   /** Whether that event was only polling, which waiting processes do hundreds of times. */
   isPolling = false;
+  /** Whether the later release requires that every process knows what it adds to records. */
+  isUpdateRequired = false;
   #isSkewed: boolean;
   #brokenUntil = 0;
+  readonly #later = new Set<SimulatedProcess>();
+  #isUpdated = false;
   readonly #processes = new Map<string, SimulatedProcess>();
 
   constructor(options: WorldOptions, random: Random, faults?: readonly AnyFault[]) {
@@ -212,7 +220,18 @@ export class World {
     const idSeed = this.options.sameIds ? seed : Math.imul(seed + 1, 64) + this.#processes.size;
     const process = new SimulatedProcess(`p${this.#processes.size}`, ids, { machine, scheduler, seed, idSeed });
     this.#processes.set(process.name, process);
+    if (this.options.hasLaterRelease && slot % 2 === 1) this.#later.add(process);
     return process;
+  }
+
+  /** Whether a process runs the later release. */
+  isLater(process: SimulatedProcess): boolean {
+    return this.#isUpdated || this.#later.has(process);
+  }
+
+  /** Updates every program to the later release, if there is one. */
+  updateAll(): void {
+    this.#isUpdated = this.options.hasLaterRelease;
   }
 
   /** The lowest ids that no process of the machine has: those of the dead are used again. */
@@ -223,14 +242,21 @@ export class World {
     return { pid: this.options.hasThreads ? FIRST_PID : tid, tid, startedAt: this.#processes.size };
   }
 
+  /** Returns the store of a process, as its release uses it. */
+  storeFor(process: SimulatedProcess): TokenStore {
+    const store = this.store.storeFor(process);
+    return this.options.hasLaterRelease ? asLaterRelease(store, process, this) : store;
+  }
+
   /** Whether the session file is unreadable. */
   get isTorn(): boolean {
     return this.store instanceof FileWorld && this.store.isTorn;
   }
 
-  /** Returns the stored string without a simulated call. Throws if it is damaged. */
+  /** Returns the stored string, as the later release reads it, without a simulated call. Throws if it is damaged. */
   truth(): string | undefined {
-    return this.store.truth();
+    const text = this.store.truth();
+    return text === undefined ? undefined : withoutRequirement(text);
   }
 
   latency(): number {

@@ -25,6 +25,7 @@ const OPTIONS: WorldOptions = {
   mounts: false,
   sleepStopsClock: true,
   sameIds: false,
+  hasLaterRelease: false,
 };
 const PATIENCE = 100_000;
 

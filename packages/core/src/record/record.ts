@@ -113,6 +113,11 @@ export interface SessionRecord {
 }
 
 const KEPT = 32;
+const MEMBERS = Object.keys(recordSchema.shape) as (keyof SessionRecord)[];
+
+/** Returns `record` as it is saved in place of `stored`: members that only later releases know stay as stored. */
+export const replaceRecord = (stored: SessionRecord | undefined, record: SessionRecord): SessionRecord =>
+  stored ? { ...stored, ...Object.fromEntries(MEMBERS.map((member) => [member, record[member]])) } : record;
 
 export const digestOf = (secret: string): Digest =>
   btoa(String.fromCharCode(...sha256(new TextEncoder().encode(secret)).slice(0, DIGEST_BYTES)))
@@ -135,6 +140,10 @@ export const rotationOf = (record: SessionRecord | undefined): number => record?
 /** Returns whether two records certainly belong to different sessions, of which none is newer. */
 export const isAnotherSession = (a: SessionRecord, b: SessionRecord): boolean =>
   a.session !== b.session && !isDerived(a) && !isDerived(b);
+
+/** Returns whether the refresh token of a record has been used, so that the record holds an old session. */
+export const isSpent = (record: SessionRecord | undefined): boolean =>
+  record !== undefined && isSpentIn(record, record);
 
 /** Returns whether `record` lists the refresh token of `other` as spent. */
 export const isSpentIn = (record: SessionRecord, other: SessionRecord): boolean =>

@@ -83,15 +83,14 @@ export class Claims {
 
   /** Records how our attempt ended, and why. */
   release(attempt: Attempt, error: Error, known: Stored | undefined): Promise<void> {
-    return this.#pending.end(keyOf(attempt), { apply: (record) => ({ ...record, attempt }), error }, known);
+    return this.#pending.end(keyOf(attempt), { apply: (record) => withAttempt(record, attempt), error }, known);
   }
 
   /** Records that the attempt of another process is lost. If the store does not accept it, this process remembers it. */
   async markLost(attempt: Attempt, known: Stored | undefined): Promise<void> {
     const key = keyOf(attempt);
-    const lost: Attempt = { ...attempt, status: "lost" };
     const apply: Ending["apply"] = (record) =>
-      record.attempt?.status === "claimed" ? { ...record, attempt: lost } : record; // its holder may end it after all
+      record.attempt?.status === "claimed" ? withAttempt(record, { status: "lost" }) : record; // its holder may end it after all
     this.#pending.remember(key, { apply });
     await this.#pending.saveEnding(key, known).catch(() => {});
   }
@@ -121,3 +120,9 @@ export class Claims {
     }
   }
 }
+
+/** Changes the record's attempt. What only later releases know of it stays. */
+const withAttempt = (record: SessionRecord, change: Partial<Attempt>): SessionRecord => ({
+  ...record,
+  attempt: record.attempt && { ...record.attempt, ...change },
+});

@@ -4,6 +4,7 @@ import {
   type Digest,
   isOutdated,
   isSameAccount,
+  isSpent,
   type SessionRecord,
 } from "../record/record.ts";
 import type { DeadReason, ProviderProfile, TokenSet } from "../types.ts";
@@ -53,7 +54,7 @@ export function decide(record: SessionRecord | undefined, ctx: DecisionContext):
   if (attempt?.status === "claimed" && ctx.attempt.isAbandoned && heldUntil(ctx) === undefined)
     return { do: "mark-lost", attempt };
   if (isSatisfied(record.tokens, ctx)) return { do: "stop" };
-  if (record.spent.includes(digest)) return { do: "end-session", reason: "refresh_token_reused", digest };
+  if (isSpent(record)) return { do: "end-session", reason: "refresh_token_reused", digest };
   return attempt ? decideAfter(attempt, record, ctx) : { do: "claim", digest, ...FIRST };
 }
 

@@ -1,5 +1,5 @@
 import { ConfigurationError, RefreshFailedError, UnexpiredError } from "../errors.ts";
-import { currentDigest, rotationOf } from "../record/record.ts";
+import { currentDigest, isSpent, replaceRecord, rotationOf } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
@@ -80,7 +80,8 @@ export class RefreshProtocol {
     const accessToken = stored?.record.tokens?.accessToken;
     if (!previous || accessToken === previous.old.accessToken)
       return { stored, isNew: false, old: { accessToken, at } };
-    return { stored, isNew: isRecent(previous.old.at, momentOf(clock)), old: previous.old };
+    const isNew = isRecent(previous.old.at, momentOf(clock)) && !isSpent(stored?.record);
+    return { stored, isNew, old: previous.old };
   }
 
   /** Loads again if it is waiting for another process, because the store may have changed. Returns whether that is enough. */
@@ -166,7 +167,7 @@ export class RefreshProtocol {
     const spent = [...new Set([...(stored?.record.spent ?? []), ...(record?.spent ?? [])])];
     const attempts = [stored?.record.attempt, record?.attempt]; // our own exchange may be in flight
     const attempt = attempts.find((each) => each?.digest === currentDigest(record));
-    if (record && (await records.save({ ...record, attempt, spent }, stored))) {
+    if (record && (await records.save(replaceRecord(stored?.record, { ...record, attempt, spent }), stored))) {
       this.#host.announce({ type: "session-restored", location: records.location });
     }
   }

@@ -4,7 +4,9 @@ import {
   isAnotherSession,
   isOutdated,
   isSameAccount,
+  isSpent,
   isSpentIn,
+  replaceRecord,
   rotationOf,
   type SessionRecord,
 } from "../record/record.ts";
@@ -22,7 +24,8 @@ type DropReason = (SessionEvent & { type: "rotation-dropped" })["reason"];
 export function recordAfter({ record, base }: Rotation, stored: SessionRecord | undefined): SessionRecord {
   const known = [...new Set([...record.spent, ...(stored?.spent ?? [])])];
   const spent = addSpent(known, currentDigest(base), currentDigest(record));
-  return { ...record, rotation: Math.max(rotationOf(record), rotationOf(stored) + 1), spent };
+  const rotation = Math.max(rotationOf(record), rotationOf(stored) + 1);
+  return replaceRecord(stored, { ...record, rotation, spent });
 }
 
 /** Returns whether an earlier save with an unknown outcome has stored the rotation. */
@@ -52,5 +55,5 @@ const isReplaced = ({ record, base }: Rotation, stored: SessionRecord): boolean 
 /** Returns whether an old copy has overwritten our session, and not one that had already replaced ours. */
 const isOldCopy = ({ record, base }: Rotation, stored: SessionRecord): boolean => {
   if (isAnotherSession(stored, base) || isSpentIn(stored, base)) return false;
-  return isOutdated(stored, { ...base, spent: record.spent }) || isSpentIn(stored, stored);
+  return isOutdated(stored, { ...base, spent: record.spent }) || isSpent(stored);
 };

@@ -138,6 +138,18 @@ describe("a manager whose store holds a spent refresh token again", () => {
     expect({ saves, presented: issuer.presented }).toEqual({ saves: 1, presented: [canary("refresh", 1)] });
   });
 
+  it("does not take an expired token for a new one because it was put back during a wait (P13, I9)", async () => {
+    const { before, clock, issuer, other, store, tokens, obtainedAt } = await startWithSpentTokenRestored();
+    await write(store, () => ({ ...before, attempt: attempt(2) }));
+    await other.hasSession();
+    const waiting = other.getAccessToken().catch((error: unknown) => error);
+    await settle();
+    await write(store, (stored) => ({ ...stored, rotation: 2, spent: [1, 2].map(digest), tokens, obtainedAt }));
+    await clock.advance(1_000);
+    expect(await waiting).toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "refresh_token_reused" });
+    expect(issuer.presented).toHaveLength(1);
+  });
+
   it("follows a claim on a token that was put back (I9)", async () => {
     const { clock, other, store } = await startWithSpentTokenRestored();
     await write(store, ({ tokens, ...stored }) => ({
