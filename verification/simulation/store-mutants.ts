@@ -1,4 +1,4 @@
-import type { Edit, Mutant } from "./mutate.ts";
+import { core, type Edit, type Mutant } from "./mutate.ts";
 
 const node = (file: string, find: string, replace: string): Edit => ({
   file: `packages/store-node/src/${file}`,
@@ -64,5 +64,16 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: "mounted session file not written",
     edits: [node("session-file.ts", "return fs.overwrite(paths.file, staged.text)", "return Promise.reject(staged)")],
+  },
+  {
+    name: "a higher rotation number counts although the token is spent",
+    edits: [
+      core(
+        "record/reconcile.ts",
+        "if (isSpentIn(current, other)) return false;\n  if (order > 0) return true;",
+        "if (order > 0) return true;\n  if (isSpentIn(current, other)) return false;",
+      ),
+    ],
+    focus: { world: { kind: "file" }, faults: ["old session restored by another program", "slow response"] },
   },
 ];

@@ -6,6 +6,7 @@ import {
   currentDigest,
   isDerived,
   isSameAccount,
+  isSpentIn,
   type SessionRecord,
   serialiseRecord,
   spentBy,
@@ -43,10 +44,11 @@ export function isOtherAccount(stored: string, external: string): boolean {
 
 const isNewer = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
   const order = compareRotations(other, current);
-  if (order !== 0) return order > 0;
+  if (order < 0) return false;
   if (!isSameAccount(current.account, other)) return other.tokens !== undefined;
+  if (isSpentIn(current, other)) return false;
+  if (order > 0) return true;
   const digest = currentDigest(other);
-  if (digest !== undefined && current.spent.includes(digest)) return false;
   if (digest !== undefined && digest !== currentDigest(current)) return !isStale(other, current, now);
   return other.obtainedAt > current.obtainedAt && other.tokens?.accessToken !== current.tokens?.accessToken;
 };

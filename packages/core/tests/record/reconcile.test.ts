@@ -70,6 +70,11 @@ describe("reconcile", () => {
       expect(tokenOf(reconcileRecords(ours(3, 3), ours(9, 1, { session: "t" })))).toBe(canary("refresh", 9));
     });
 
+    it("keeps the stored record over a spent refresh token with a higher number (P1)", () => {
+      const stored = ours(1, 0, { spent: spentOf(2) }); // an old copy that was adopted over another account's session
+      expect(reconcileRecords(stored, ours(2, 1))).toBe(stored);
+    });
+
     it("adopts tokens that another program wrote into our record", () => {
       expect(tokenOf(reconcileRecords(ours(3, 3), ours(9, 3)))).toBe(canary("refresh", 9));
     });
