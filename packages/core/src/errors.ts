@@ -103,11 +103,20 @@ export class StoreError extends UnexpiredError {
   readonly hint: string;
   /** The version over which a store's `save` replaces unreadable data, if it can. */
   readonly version?: string;
+  /** Returns the stored string of that version, if it is intact. Not enumerable; a function, because it returns secrets. */
+  declare readonly stored?: () => string;
 
   /** `problem` is a clause about the location ("is a directory"); `hint` is a full sentence ("Move it away."). */
   constructor(
     code: "STORE_UNREADABLE" | "STORE_UNAVAILABLE",
-    details: { location: string; problem: string; hint: string; version?: string | undefined; cause?: unknown },
+    details: {
+      location: string;
+      problem: string;
+      hint: string;
+      version?: string | undefined;
+      stored?: (() => string) | undefined;
+      cause?: unknown;
+    },
   ) {
     super(
       `${details.location} ${details.problem}. ${details.hint}`,
@@ -118,6 +127,7 @@ export class StoreError extends UnexpiredError {
     this.problem = details.problem;
     this.hint = details.hint;
     if (details.version !== undefined) this.version = details.version;
+    if (details.stored) Object.defineProperty(this, "stored", { value: details.stored });
   }
 }
 

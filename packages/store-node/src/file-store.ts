@@ -100,7 +100,7 @@ class FileStore implements TokenStore {
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
       const snapshot = await this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)));
       await this.#checkParent(snapshot, parentStamp);
-      if (snapshot.unreadable) throw noSessionError(this.#path, paths.chain, snapshot.stored?.version);
+      if (snapshot.unreadable) throw noSessionError(this.#path, paths.chain, snapshot.stored);
       if (!snapshot.stale && snapshot.stored) this.#cached = snapshot;
       return snapshot.stored;
     });

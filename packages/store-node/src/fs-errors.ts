@@ -1,4 +1,4 @@
-import { StoreError, UnexpiredError } from "@unexpired/core";
+import { type StoredValue, StoreError, UnexpiredError } from "@unexpired/core";
 import { ownerAdvice } from "./ownership.ts";
 
 /** Returns Node's error code, or `undefined` if `error` has none. */
@@ -131,12 +131,13 @@ export async function withStoreErrors<T>(path: string, action: Action, task: () 
  * Creates the error about a session file that holds no session. The chain is intact, but another program may have
  * rotated its refresh token and spoiled the file while saving.
  */
-export const noSessionError = (location: string, chain: string, version: string | undefined): StoreError =>
+export const noSessionError = (location: string, chain: string, stored: StoredValue | undefined): StoreError =>
   new StoreError("STORE_UNREADABLE", {
     location,
     problem: "does not contain a session",
     hint: `The last session is still in ${chain}. Delete the file to continue with it, or sign in again; that replaces the file.`,
-    version,
+    version: stored?.version,
+    stored: stored && (() => stored.value),
   });
 
 /** Creates the error about a session file that other machines or containers see without its chain. */

@@ -20,6 +20,7 @@ export type SessionFileStatus =
 
 /** Compares a stored text with one that another program wrote: see `@unexpired/core/session-record`. */
 export interface RecordRules {
+  holdsRecord(text: string): boolean;
   reconcileRecords(stored: string, found: string): string;
   isOtherAccount(stored: string, found: string): boolean;
 }
@@ -36,7 +37,7 @@ export function classifySessionFile(
   if (found === head.value || found === sessionText(asUtf8(head.value))) return { kind: "current" };
   if (isAncestor(head, found) && !rules.isOtherAccount(head.value, found)) return { kind: "stale" };
   if (isTornCopy(head.value, found)) return { kind: "torn" };
-  if (!holdsRecord(found)) return { kind: "unreadable" };
+  if (!rules.holdsRecord(found)) return { kind: "unreadable" };
   const value = rules.reconcileRecords(head.value, found);
   return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
 }
@@ -52,15 +53,6 @@ export function isTornCopy(text: string, found: string): boolean {
   let end = found.length;
   while (end > 0 && "\0\uFFFD".includes(found.charAt(end - 1))) end--;
   return asUtf8(text).startsWith(found.slice(0, end));
-}
-
-/** Whether a text is a record, perhaps of a newer release or with invalid fields. */
-function holdsRecord(text: string): boolean {
-  try {
-    return "schema" in Object(JSON.parse(text));
-  } catch {
-    return false;
-  }
 }
 
 /** A temporary file that is ready to replace the session file. */

@@ -20,6 +20,7 @@ describe("classifySessionFile", () => {
   const LONE = "lone \uD800 surrogate";
   const OTHER = '{"schema":1,"account":"other"}';
   const rules = {
+    holdsRecord: (text: string) => text.startsWith('{"schema":1'),
     reconcileRecords: (current: string, found: string) => (found.includes("old") ? current : `merged ${found}`),
     isOtherAccount: (_current: string, found: string) => found === OTHER,
   };

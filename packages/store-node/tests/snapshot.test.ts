@@ -14,7 +14,14 @@ const THEIRS = '{"schema":1,"theirs":true}';
 const preferFound: RecordRules["reconcileRecords"] = (_stored, found) => found;
 
 const readerWith = (calls: Partial<FileSystem> = {}, reconcile = preferFound): SnapshotReader =>
-  new SnapshotReader({ ...nodeFileSystem, ...calls }, { reconcileRecords: reconcile, isOtherAccount: () => false });
+  new SnapshotReader(
+    { ...nodeFileSystem, ...calls },
+    {
+      holdsRecord: (text) => text.startsWith('{"schema":1'),
+      reconcileRecords: reconcile,
+      isOtherAccount: () => false,
+    },
+  );
 
 /** Creates a session in which `values` were published, the last one also in the session file. Returns its paths. */
 async function pathsWith(...values: readonly string[]): Promise<SessionPaths> {

@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { createTokenManager } from "@unexpired/core";
+import { inspect } from "node:util";
+import { createTokenManager, type TokenSet } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it } from "vitest";
 import { isTornCopy } from "../src/session-file.ts";
@@ -15,6 +16,7 @@ describe("a session file without a session, over a healthy chain", () => {
     ["conflict markers", () => CONFLICT],
     ["a page of HTML", () => "<!doctype html>"],
     ["an empty object", () => "{}"],
+    ["JSON that only looks like a session", () => '{"schema":1,"tokens":5}'],
     ["another program's JSON", () => '{"tokens":{"accessToken":"a"}}'],
     ["half of another session", () => record("R9", 9000).slice(0, 60)],
   ])("is reported with the version that a save replaces: %s", async (_name, spoil) => {
@@ -24,6 +26,8 @@ describe("a session file without a session, over a healthy chain", () => {
     const store = fileStore({ path });
     const error = await failure(store.load());
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path, version: own });
+    expect(error.stored?.()).toBe(record("R1", 1000));
+    expect(inspect(error, { showHidden: true }) + JSON.stringify(error)).not.toContain("R1");
     expect(error.hint).toContain(`The last session is still in ${chainOf(path)}. Delete the file to continue with it`);
     await expect(store.save("late", "1-another")).rejects.toMatchObject({ code: "STORE_CONFLICT" });
     expect(await failure(store.load())).toMatchObject({ version: own });
@@ -69,6 +73,47 @@ describe("a session file without a session, over a healthy chain", () => {
     expect(await next.getAccessToken()).toBe("A1");
     await next.close();
     expect(presented).toEqual(["R0"]);
+  });
+
+  it("does not stand in the way of a commit over what another process has saved", async () => {
+    const path = freshPath();
+    const sent = latch();
+    const answered = latch();
+    const revoked: unknown[] = [];
+    const refresh = Object.assign(
+      async () => {
+        sent.open();
+        await answered.opened;
+        return { access_token: "A1", refresh_token: "R1", expires_in: 3600 };
+      },
+      { revoke: async ({ refreshToken }: TokenSet) => void revoked.push(refreshToken) },
+    );
+    await using first = createTokenManager({ store: fileStore({ path }), refresh });
+    await first.signIn({ accessToken: "A0", refreshToken: "R0", expiresAt: 0 });
+    const token = first.getAccessToken().catch((error: unknown) => error);
+    await sent.opened;
+    await using other = createTokenManager({ store: fileStore({ path }), refresh });
+    await other.signOut({ revoke: false });
+    writeFileSync(path, CONFLICT);
+    answered.open();
+    expect(await token).toMatchObject({ reason: "signed_out" });
+    expect(revoked).toEqual(["R1"]);
+  });
+
+  it("does not let a sign-in forget which refresh tokens are spent (P1)", async () => {
+    const path = freshPath();
+    await using first = createTokenManager({
+      store: fileStore({ path }),
+      refresh: async () => ({ access_token: "A1", refresh_token: "R1", expires_in: 3600 }),
+    });
+    await first.signIn({ accessToken: "A0", refreshToken: "R0", expiresAt: 0 });
+    await first.getAccessToken();
+    writeFileSync(path, CONFLICT);
+    await using second = createTokenManager({ store: fileStore({ path }) });
+    await second.signIn({ accessToken: "B0", refreshToken: "S0" });
+    expect(await second.adopt({ refreshToken: "R0" })).toBe(false);
+    await second.signOut();
+    expect(await second.adopt({ refreshToken: "R0" })).toBe(false);
   });
 
   it.each([true, false])(

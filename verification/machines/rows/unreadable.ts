@@ -24,6 +24,7 @@ const DAMAGE: Readonly<Record<string, { readonly text: (file: string) => string 
   },
   "white space": { text: () => " \n\n", reads: /^a token$/ },
   "conflict markers": { text: () => "<<<<<<< HEAD\n{}\n=======\n", reads: /^STORE_UNREADABLE/ },
+  "JSON that only looks like a session": { text: () => '{"schema":1,"tokens":5}', reads: /^STORE_UNREADABLE/ },
 };
 
 const damaged = (name: string): Row => ({

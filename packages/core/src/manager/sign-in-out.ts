@@ -49,7 +49,7 @@ export async function saveSession(
   let ours: SessionRecord | undefined;
   for (;;) {
     const stored = onlyIfNew ? await records.load() : await records.loadReplaceable();
-    const found = stored?.record && resultFor(session, stored.record, { ours, onlyIfNew });
+    const found = stored && resultFor(session, stored.record, { ours, onlyIfNew });
     if (found) return found;
     ours = replacementFor(stored?.record, session);
     const saved = await records.save(ours, stored);
@@ -112,9 +112,9 @@ export async function saveTombstone(
 ): Promise<SignOutResult> {
   for (;;) {
     const stored = await records.loadReplaceable();
-    const before = stored?.record ?? { schema: 1, account, obtainedAt: now, spent: [] };
-    if (!stored || before.dead?.reason === "signed_out" || !isSameAccount(account, before))
-      return { record: stored?.record, current: stored?.record, tokens: undefined };
+    const before = stored?.record;
+    if (!before || before.dead?.reason === "signed_out" || !isSameAccount(account, before))
+      return { record: before, current: before, tokens: undefined };
     const { tokens } = before;
     const dead = { reason: "signed_out" as const, digest: currentDigest(before) };
     const record = { ...endRecord(before, dead), obtainedAt: now };

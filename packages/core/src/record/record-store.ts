@@ -16,9 +16,6 @@ export interface Saved extends Stored {
   readonly current: SessionRecord | undefined;
 }
 
-/** The data that a save is about to replace: a stored record, or data that cannot be read. */
-export type Replaceable = Stored | { readonly record: undefined; readonly version: string; readonly error: StoreError };
-
 /** A store that may detect writes that bypass it, such as a store made by `fromKeyValue`. */
 interface ObservedStore extends TokenStore {
   readonly isShared?: boolean;
@@ -42,7 +39,6 @@ export class RecordStore {
   /** The last parsed string and its record, because nearly every load returns the same string. */
   #parsed: { readonly value: string; readonly record: SessionRecord } | undefined;
 
-  #latest: Stored | undefined;
   /** The number of loads and saves so far, and the last one that is known to have ended, so that no load goes back. */
   #started = 0;
   #newest = 0;
@@ -72,24 +68,23 @@ export class RecordStore {
     }
     if (!found) return undefined;
     if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found.value) };
-    this.#latest = { record: this.#parsed.record, version: found.version };
-    return this.#latest;
+    return { record: this.#parsed.record, version: found.version };
   }
 
   /**
-   * Loads what a commit, a sign-in or a sign-out is about to replace. Data that cannot be read is not in their way if the
-   * store names the version to save over. The record of that version is then the one that this process knows, if any.
+   * Loads what a commit, a sign-in or a sign-out is about to replace. Unreadable data is not in their way if it only hides
+   * the stored record.
    *
-   * @throws StoreError if the data cannot be replaced
+   * @throws StoreError
    */
-  async loadReplaceable(): Promise<Replaceable | undefined> {
+  async loadReplaceable(): Promise<Stored | undefined> {
     try {
       return await this.load();
     } catch (error) {
       if (!UnexpiredError.is(error) || error.code !== "STORE_UNREADABLE") throw error;
-      const { version } = error;
-      if (version === undefined) throw error;
-      return this.#latest?.version === version ? this.#latest : { record: undefined, version, error };
+      const { version, stored } = error;
+      if (version === undefined || !stored) throw error;
+      return { record: this.#parse(stored()), version };
     }
   }
 
@@ -99,7 +94,7 @@ export class RecordStore {
    *
    * @throws StoreError if the record is certainly not stored, or it cannot be determined what is stored now
    */
-  async save(record: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined> {
+  async save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined> {
     const order = ++this.#started;
     this.#rememberSecrets(record);
     const version = await this.#write(serialiseRecord(record), expected?.version);
@@ -107,7 +102,6 @@ export class RecordStore {
     const saved = { record, version };
     const isOvertaken = order < this.#newest; // a load that began later may have found what has replaced the record
     this.#newest = ++this.#started;
-    this.#latest = saved;
     const found = isOvertaken ? await this.load() : saved;
     return { ...saved, current: found?.version === version ? record : found?.record };
   }
@@ -152,13 +146,14 @@ export class RecordStore {
   #toStoreError(error: unknown, problem: string): StoreError {
     const secrets = this.#secrets;
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
-      const { code, location, version, cause } = error;
+      const { code, location, version, stored, cause } = error;
       const [problemText, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
       const copy = new StoreError(code, {
         location,
         problem: problemText,
         hint,
         version,
+        stored,
         cause: cause && redact(cause, secrets),
       });
       const added = Object.entries(error).filter(([key, value]) => !(key in copy) && isHarmless(value, secrets));

@@ -259,6 +259,12 @@ export const tryParseRecord = (value: string): SessionRecord | undefined => {
   return parsed.success ? withSession(parsed.data) : undefined;
 };
 
+/** Returns whether a text holds a session, a sign-out, or a verdict, perhaps of a later release. */
+export const holdsRecord = (text: string): boolean => {
+  const json = tryJson(text);
+  return recordSchema.safeParse(json).success || newerSchema.safeParse(json).success;
+};
+
 /** Before the first release, the reason `response_lost` was called `answer_lost`. */
 const updateReason = (key: string, value: unknown): unknown =>
   key === "reason" && value === "answer_lost" ? "response_lost" : value;

@@ -1,6 +1,6 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
 import { keyOf, type SessionRecord } from "../record/record.ts";
-import type { Replaceable, Saved, Stored } from "../record/record-store.ts";
+import type { Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { HOLD } from "./attempt-tracker.ts";
@@ -62,13 +62,13 @@ export class PendingChanges {
   }
 
   /** Loads what a commit, a sign-in or a sign-out replaces. See {@link RecordStore.loadReplaceable}. */
-  async loadReplaceable(): Promise<Replaceable | undefined> {
-    const found = await this.#deps.records.loadReplaceable();
-    return found?.record ? this.#applyTo(found) : found;
+  async loadReplaceable(): Promise<Stored | undefined> {
+    const stored = await this.#deps.records.loadReplaceable();
+    return stored && this.#applyTo(stored);
   }
 
   /** See {@link RecordStore.save}. */
-  save(record: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined> {
+  save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined> {
     return this.#deps.records.save(record, expected);
   }
 
@@ -136,7 +136,7 @@ export class PendingChanges {
    */
   async flush(): Promise<void> {
     const { clock, records } = this.#deps;
-    if (this.#rotation) await this.#saveRotation(this.#rotation, await this.#loadKnown());
+    if (this.#rotation) await this.#saveRotation(this.#rotation, await this.#deps.records.loadReplaceable());
     for (const [key, { retryUntil }] of this.#endings) {
       if (retryUntil !== undefined && clock.monotonic() < retryUntil) await this.saveEnding(key, await records.load());
     }
@@ -190,7 +190,7 @@ export class PendingChanges {
   }
 
   async #saveRotation(rotation: Rotation, claimed: Stored | undefined): Promise<boolean> {
-    for (let stored = claimed; ; stored = await this.#loadKnown()) {
+    for (let stored = claimed; ; stored = await this.#deps.records.loadReplaceable()) {
       if (isAlreadyStored(rotation, stored?.record)) return this.#onSaved(stored?.record);
       const reason = dropReason(rotation, stored?.record);
       if (reason) {
@@ -200,13 +200,6 @@ export class PendingChanges {
       const saved = await this.#deps.records.save(recordAfter(rotation, stored?.record), stored);
       if (saved) return this.#onSaved(saved.current, saved.current === saved.record ? "exchange" : "store");
     }
-  }
-
-  /** Loads the stored record, or the one that this process knows if other data hides it. */
-  async #loadKnown(): Promise<Stored | undefined> {
-    const found = await this.#deps.records.loadReplaceable();
-    if (found && !found.record) throw found.error;
-    return found;
   }
 
   #onSaved(record: SessionRecord | undefined, source: RecordSource = "exchange"): true {

@@ -55,9 +55,9 @@ describe("a rotation that the store refused", () => {
     const { clock, record, store } = session;
     const { load, save } = await refuseRotation(session);
     store.load = async () => {
-      const version = (await load())?.version;
+      const { version, value = "" } = (await load()) ?? {};
       const [location, problem, hint] = [store.describe(), "does not contain valid JSON", "Restore it."];
-      throw new StoreError("STORE_UNREADABLE", { location, problem, hint, version });
+      throw new StoreError("STORE_UNREADABLE", { location, problem, hint, version, stored: () => value });
     };
     store.save = save;
     await clock.advance(1_500);
