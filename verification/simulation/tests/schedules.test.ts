@@ -297,7 +297,7 @@ schedule(
     const [a, b] = await script.signedIn();
     script.world.faults.plan("request lost");
     const [first, second] = [a.get(), b.get()];
-    await script.before(b, "timer");
+    await script.before(b, "timer of 5 ms");
     for (const { process } of [a, b]) process.suspend();
     await script.pass(8 * HOURS);
     b.process.resume();

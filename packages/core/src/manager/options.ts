@@ -23,7 +23,7 @@ const refreshFunction = z.custom<RefreshFunction>(
 const managerOptions = {
   store: [
     methods(["load", "save", "remove", "describe"], functionSchema).check(
-      z.refine(({ watch, holder }) => z.optional(functionSchema).safeParse(watch).success && isHolder(holder)),
+      z.refine((store) => storeSchema.safeParse(store).success),
     ),
     "a TokenStore, such as fileStore({ path })",
   ],
@@ -55,10 +55,12 @@ const managerOptions = {
   ],
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
 
-const isHolder = (holder: unknown): boolean =>
-  z
-    .optional(z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) }))
-    .safeParse(holder).success;
+/** The members of a store that are not methods, or optional. */
+const storeSchema = z.looseObject({
+  supports: z.looseObject({ compareAndSet: z.string() }),
+  watch: z.optional(functionSchema),
+  holder: z.optional(z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) })),
+});
 
 /** The validated options of a manager, with defaults applied. */
 export interface Settings {

@@ -1,4 +1,4 @@
-import { isSameAccount, type SessionRecord } from "../record/record.ts";
+import { isSameAccount, rotationOf, type SessionRecord } from "../record/record.ts";
 import type { DeadReason, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
 
@@ -96,12 +96,23 @@ export function isStale(session: Session, ctx: Context): boolean {
   return ctx.now >= now || ctx.monotonic >= monotonic;
 }
 
+/** The reasons that this release knows. */
+const REASONS: readonly DeadReason[] = [
+  "no_session",
+  "session_expired",
+  "refresh_token_reused",
+  "response_lost",
+  "revoked",
+  "signed_out",
+  "account_changed",
+];
+
 /** Returns the reason why the session cannot be used, or `undefined` if it is alive. */
 export function deadReasonOf(session: Session, ctx: Context): DeadReason | undefined {
   const { record } = session;
   if (!record) return "no_session";
   if (!isSameAccount(session.account, record)) return "account_changed";
-  if (record.dead) return record.dead.reason;
+  if (record.dead) return REASONS.find((known) => known === record.dead?.reason) ?? "session_expired";
   if (!record.tokens) return "no_session";
   return isRenewable(session, ctx) || isUsable(session, ctx) ? undefined : "session_expired";
 }
@@ -132,9 +143,13 @@ export function isDue(session: Session, ctx: Context): boolean {
   if (!record?.tokens || !isRenewable(session, ctx)) return false;
   if (record.tokens.accessToken === session.rejected) return true;
   if (clockBrake(session, record, ctx) > 0) return false;
-  if (record.tokens.expiresAt === undefined) return !record.renewed;
+  if (record.tokens.expiresAt === undefined) return isExpiryUnknown(record);
   return validFor(session, record, ctx) <= windowOf(record, ctx);
 }
+
+/** Returns whether the access token may expire at any time, as far as is known. That of an exchange is trusted. */
+export const isExpiryUnknown = (record: SessionRecord | undefined): boolean =>
+  record?.tokens?.expiresAt === undefined && !record?.renewed && rotationOf(record) === 0;
 
 /** Returns for how many milliseconds the tokens are too new for their expiry to start an exchange. */
 export const clockBrake = (session: Session, record: SessionRecord, ctx: Context): number =>

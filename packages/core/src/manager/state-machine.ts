@@ -8,6 +8,7 @@ import {
   type Context,
   deadReasonOf,
   hasSameTokens,
+  isExpiryUnknown,
   isRenewable,
   isStale,
   rejectionBrake,
@@ -172,8 +173,7 @@ function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Ef
 function onUsable(session: Session, ctx: Context): readonly Effect[] {
   const isEarly = ctx.monotonic < session.nextCheckAt;
   if (!isRenewable(session, ctx) || (isEarly && session.storeFailures > 0)) return RESOLVE;
-  const isExpiryKnown = session.record?.renewed || session.record?.tokens?.expiresAt !== undefined;
-  if (!isExpiryKnown || !ctx.background) return renewFirst("clock");
+  if (isExpiryUnknown(session.record) || !ctx.background) return renewFirst("clock");
   return session.isRenewing || isEarly ? RESOLVE : RESOLVE_AND_RENEW;
 }
 

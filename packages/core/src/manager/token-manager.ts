@@ -65,27 +65,27 @@ class Manager implements TokenManager {
   }
 
   async signIn(input: TokenSetInput): Promise<boolean> {
-    const result = await this.#save(input, { onlyIfNew: false });
+    const result = await this.#save(input, false);
     if (result.isStored) this.#driver.replaceSession(result, "sign-in");
     else this.#driver.observe(result.record, "sign-in");
     return result.isStored;
   }
 
   async adopt(input: TokenSetInput): Promise<boolean> {
-    const result = await this.#save(input, { onlyIfNew: true });
+    const result = await this.#save(input, true);
     if (result.isStored) this.#driver.replaceSession(result, "sign-in");
     else this.#driver.observe(result.record, "store");
     return result.isStored;
   }
 
-  async #save(input: TokenSetInput, options: { readonly onlyIfNew: boolean }): Promise<SignInResult> {
+  async #save(input: TokenSetInput, onlyIfNew: boolean): Promise<SignInResult> {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
-    const { account, clock } = this.#settings;
+    const { account, clock, profile } = this.#settings;
     // Two processes may draw the same ID, for example after a snapshot was started twice.
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
-    return saveSession(this.#driver.pending, signedIn, options);
+    return saveSession(this.#driver.pending, signedIn, { onlyIfNew, rotates: profile.rotation });
   }
 
   async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {

@@ -7,6 +7,7 @@ import {
   isDerived,
   isSameAccount,
   isSpentIn,
+  replaceRecord,
   type SessionRecord,
   serialiseRecord,
   spentBy,
@@ -33,7 +34,9 @@ export function reconcileRecords(stored: string, external: string, now = systemC
     : addSpent(known, undefined, undefined);
   const ownSeeds = other.seeds ?? addSeed([], currentDigest(other));
   const seeds = (current.seeds ?? []).reduce((known, seed) => addSeed(known, seed), ownSeeds);
-  return serialiseRecord({ ...other, attempt: undefined, spent, seeds });
+  // What a later release stored about the session stays, unless the other program's copy has it, too.
+  const base = isSameAccount(current.account, other) ? replaceRecord(current, other) : other;
+  return serialiseRecord({ ...base, ...other, attempt: undefined, spent, seeds });
 }
 
 /** Returns whether `external` is a session, not signed out, of another account than that of `stored`. */

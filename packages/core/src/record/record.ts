@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { StoreError } from "../errors.ts";
 import { hideSecrets, tokenSetSchema } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
-import { toCount, toDuration, toTime } from "../util/clock.ts";
+import { toCount, toDuration, toRotation, toTime } from "../util/clock.ts";
 
 /** The first 96 bits of a refresh token's SHA-256 digest, in base64url. It identifies the token but cannot be used in its place. */
 export type Digest = string;
@@ -43,22 +43,9 @@ const attemptSchema = z.looseObject({
 /** An exchange of the stored refresh token that was claimed or has ended without tokens. */
 export type Attempt = z.infer<typeof attemptSchema>;
 
-const REASONS = [
-  "no_session",
-  "session_expired",
-  "refresh_token_reused",
-  "response_lost",
-  "revoked",
-  "signed_out",
-  "account_changed",
-] as const;
-
 const deadSchema = z.looseObject({
-  /** The reason of a later release counts as `session_expired`. */
-  reason: z.pipe(
-    z.string(),
-    z.transform((reason) => REASONS.find((known) => known === reason) ?? "session_expired"),
-  ),
+  /** A `DeadReason`, perhaps one of a later release. */
+  reason: z.string(),
   /** The digest of the refresh token that the verdict is about. */
   digest: z.optional(digestSchema),
 });
@@ -69,7 +56,7 @@ export type Verdict = z.infer<typeof deadSchema>;
 const recordSchema = z.looseObject({
   schema: z.literal(1),
   session: z.optional(z.string()),
-  rotation: z._default(z.number(), 0),
+  rotation: z._default(limited(toRotation), 0),
   account: z.optional(z.string()),
   tokens: z.optional(z.looseObject(tokenSetSchema.shape)),
   obtainedAt: time,
@@ -156,10 +143,11 @@ export const isSpentIn = (record: SessionRecord, other: SessionRecord): boolean 
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
   const digest = currentDigest(record);
   if (!record || !known || isAnotherSession(record, known) || isSpentIn(record, known)) return false;
+  if (record.dead?.reason === "signed_out") return false;
   const order = compareRotations(record, known);
   if (order !== 0) return order < 0;
   if (digest === undefined || digest === currentDigest(known)) return false;
-  return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
+  return isSpentIn(known, record) && (record.session === known.session || record.obtainedAt <= known.obtainedAt);
 }
 
 /** Identifies the claim of an attempt. IDs alone could repeat, if the source of randomness does. */

@@ -2,6 +2,7 @@ import { StoreError } from "../errors.ts";
 import { type Attempt, currentDigest, type Digest, endRecord, keyOf, type SessionRecord } from "../record/record.ts";
 import type { Saved, Stored } from "../record/record-store.ts";
 import type { DeadReason, RefreshFunction, TokenSet } from "../types.ts";
+import { systemClock } from "../util/clock.ts";
 import type { Decision } from "./decide.ts";
 import { deadlineOf } from "./exchange.ts";
 import type { Ending, PendingChanges } from "./pending-changes.ts";
@@ -28,6 +29,8 @@ export class Claims {
   readonly #host: ClaimHost;
   readonly #pending: PendingChanges;
   #slowClaims = 0;
+  /** Not from the given clock, whose IDs may repeat. Drawn late, because some runtimes have no randomness at first. */
+  #salt: string | undefined;
 
   constructor(deps: ClaimDeps, host: ClaimHost, pending: PendingChanges) {
     this.#deps = deps;
@@ -43,14 +46,15 @@ export class Claims {
     const { clock, records, holder, refresh } = this.#deps;
     const tokens = stored?.record.tokens;
     if (!refresh || !tokens) return undefined;
-    const id = clock.randomId();
+    this.#salt ??= systemClock.randomId();
+    const id = `${clock.randomId()}.${this.#salt}`;
     const lease = 2 * deadlineOf(refresh) + LEASE_MARGIN;
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
     const progress = { status: "claimed", afterLoss, failures } as const;
     const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress };
     const key = keyOf(attempt);
     const unsent: Ending = { apply: (record) => ({ ...record, attempt: stored.record.attempt }) };
-    let claimed: Saved | undefined;
+    let claimed: Saved | undefined | null;
     try {
       const saved = await records.save({ ...stored.record, attempt }, stored);
       if (saved?.current === saved?.record) claimed = saved; // otherwise it has been replaced already

@@ -10,6 +10,7 @@ import { dropReason, isAlreadyStored, isEarlier, type Rotation, recordAfter } fr
 
 const RETRY_INTERVAL = 1_000;
 const ENDINGS_KEPT = 16;
+const NO_RESPONSE = "The store did not respond in time.";
 
 /** How an attempt ended. */
 export interface Ending {
@@ -46,8 +47,11 @@ export class PendingChanges {
   #rotation: PendingRotation | undefined;
   /** By the key of the attempt. */
   readonly #endings = new Map<string, PendingEnding>();
+  /** The last commit, which may still be running: a late response is committed by itself. */
+  #committing: Promise<boolean> | undefined;
   #failure: unknown;
   #cancelRetry: (() => void) | undefined;
+  #cancelKeepAlive: (() => void) | undefined;
   #cancelPause: (() => void) | undefined;
 
   constructor(deps: ChangesDeps, host: ChangesHost) {
@@ -68,7 +72,7 @@ export class PendingChanges {
   }
 
   /** See {@link RecordStore.save}. */
-  save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined> {
+  save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
     return this.#deps.records.save(record, expected);
   }
 
@@ -94,12 +98,14 @@ export class PendingChanges {
       return false;
     }
     const { clock, refresh } = this.#deps;
-    const until = clock.monotonic() + deadlineOf(refresh);
-    try {
-      return await this.#saveRotation(rotation, claimed);
-    } catch (error) {
-      return this.#keepRotation({ ...rotation, until, isReported: false }, error);
-    }
+    const milliseconds = deadlineOf(refresh);
+    const until = clock.monotonic() + milliseconds;
+    const deadline = { milliseconds, message: NO_RESPONSE };
+    const saving = withDeadline(() => this.#saveRotation(rotation, claimed), clock, deadline).catch((error: unknown) =>
+      this.#keepRotation({ ...rotation, until, isReported: false }, error),
+    );
+    this.#committing = saving;
+    return saving;
   }
 
   /**
@@ -111,7 +117,8 @@ export class PendingChanges {
     try {
       await this.saveEnding(key, known);
     } catch {
-      if (known) this.#host.observe(ending.apply(known.record), "store");
+      const { record } = this.#host.session; // a sign-in or sign-out may have replaced it
+      if (record && this.endingOf(record)) this.#host.observe(ending.apply(record), "store");
       this.endLater(key, ending);
     }
   }
@@ -147,6 +154,7 @@ export class PendingChanges {
     this.#rotation = undefined;
     this.#endings.clear();
     this.#cancelRetry?.();
+    this.#cancelKeepAlive?.();
   }
 
   /**
@@ -156,11 +164,12 @@ export class PendingChanges {
    * @throws StoreError if it could not be saved, and may be lost
    */
   async close(): Promise<void> {
+    await this.#committing;
     const rotation = this.#rotation;
     if (!rotation) return;
     const { clock, records } = this.#deps;
     const milliseconds = Math.max(RETRY_INTERVAL, rotation.until - clock.monotonic());
-    const deadline = { milliseconds, message: "The store did not respond in time." };
+    const deadline = { milliseconds, message: NO_RESPONSE };
     await withDeadline(() => this.#flushUntil(clock.monotonic() + milliseconds), clock, deadline).catch(
       (timeout: unknown) => {
         this.#failure ??= timeout;
@@ -169,7 +178,7 @@ export class PendingChanges {
     this.#cancelPause?.();
     if (!this.#rotation) return;
     const now = clock.monotonic();
-    this.#rotation = { ...rotation, until: now, retryUntil: now + HOLD, isReported: true };
+    this.#rotation = { ...this.#rotation, until: now, retryUntil: now + HOLD, isReported: true };
     this.#retryLater();
     throw toLossError(this.#failure, records.location);
   }
@@ -221,6 +230,7 @@ export class PendingChanges {
     if (!this.#rotation) return;
     this.#rotation = undefined;
     this.#cancelRetry?.();
+    this.#cancelKeepAlive?.();
     if ([...this.#endings.values()].some(({ retryUntil }) => retryUntil !== undefined)) this.#retryLater();
   }
 
@@ -240,9 +250,18 @@ export class PendingChanges {
     const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
     if (!this.#rotation) this.#host.announce({ type: "save-failed", location: this.#deps.records.location, code });
     this.#rotation = rotation;
+    this.#keepAlive(rotation.until);
     if (!reason) this.#host.observe(recordAfter(rotation, record), "exchange");
     this.#retryLater();
     return reason === undefined;
+  }
+
+  /** Keeps the process alive until a monotonic time, whether or not the store responds. */
+  #keepAlive(until: number): void {
+    const { clock } = this.#deps;
+    const left = until - clock.monotonic();
+    this.#cancelKeepAlive?.();
+    this.#cancelKeepAlive = left > 0 ? clock.setTimer(() => {}, left, true) : undefined;
   }
 
   #retryLater(): void {
@@ -250,7 +269,7 @@ export class PendingChanges {
     const left = (this.#rotation?.until ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
     const delay = left > 0 ? Math.min(left, RETRY_INTERVAL) : RETRY_INTERVAL;
     this.#cancelRetry?.();
-    this.#cancelRetry = clock.setTimer(() => void this.#retry(), delay, left > 0);
+    this.#cancelRetry = clock.setTimer(() => void this.#retry(), delay, false);
   }
 
   async #retry(): Promise<void> {

@@ -25,6 +25,9 @@ interface Look {
   readonly stored: Stored | undefined;
   /** Whether the tokens were just seen to change, so that they are new whatever their dates say. */
   readonly isNew: boolean;
+  /** How long the load took, and the one before it, in milliseconds: one of them may have been suspended. */
+  readonly took: number;
+  readonly tookBefore: number;
   /** The access token of the first load, and when the last load began that still found it. */
   readonly old: { readonly accessToken: string | undefined; readonly at: Moment };
 }
@@ -64,6 +67,7 @@ export class RefreshProtocol {
     let interval = isUrgent() ? FIRST_POLL_INTERVAL : CHECK_INTERVAL;
     for (let look = await this.#look(); ; look = await this.#look(look)) {
       const decision = await this.#decide(goal, look, interval);
+      if (this.#deps.records.isReplaced(look.stored)) continue; // while the store was asked about the holder
       if (await this.#act(decision, look)) return true;
       if (decision.do !== "wait") continue;
       if (!isUrgent()) return false;
@@ -77,11 +81,13 @@ export class RefreshProtocol {
     const { clock } = this.#deps;
     const at = momentOf(clock);
     const stored = await this.#pending.load();
+    const took = clock.monotonic() - at.monotonic;
+    const look = { stored, took, tookBefore: previous?.took ?? 0 };
     const accessToken = stored?.record.tokens?.accessToken;
     if (!previous || accessToken === previous.old.accessToken)
-      return { stored, isNew: false, old: { accessToken, at } };
+      return { ...look, isNew: false, old: { accessToken, at } };
     const isNew = isRecent(previous.old.at, momentOf(clock)) && !isSpent(stored?.record);
-    return { stored, isNew, old: previous.old };
+    return { ...look, isNew, old: previous.old };
   }
 
   /** Loads again if it is waiting for another process, because the store may have changed. Returns whether that is enough. */
@@ -107,7 +113,7 @@ export class RefreshProtocol {
     });
   }
 
-  async #decide(goal: RenewalGoal, { stored, isNew }: Look, interval: number): Promise<Decision> {
+  async #decide(goal: RenewalGoal, { stored, isNew, took, tookBefore }: Look, interval: number): Promise<Decision> {
     const { clock, profile } = this.#deps;
     const { account, record: known } = this.#host.session;
     const record = stored?.record;
@@ -117,7 +123,7 @@ export class RefreshProtocol {
       known,
       isUsable: record !== undefined && (isNew || this.#host.isUsable(record)),
       isDue: record !== undefined && this.#host.isDue(record),
-      attempt: await this.#attempts.check(record?.attempt, interval),
+      attempt: await this.#attempts.check(record?.attempt, interval + Math.min(took, tookBefore)),
       profile,
       now: clock.now(),
     });

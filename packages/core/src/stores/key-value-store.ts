@@ -4,6 +4,7 @@ import type { StoredValue, TokenStore } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
 import { describeType } from "../util/describe-type.ts";
+import { Watchers } from "./watchers.ts";
 
 /** An object that gets, sets and deletes strings by key. Its methods may be asynchronous. */
 export interface KeyValue {
@@ -45,7 +46,7 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
   const known = new Set<string>(); // versions that this store has written or read
   const remember = (version: string) => {
     known.add(version);
-    if (known.size > VERSIONS_KEPT) known.delete([...known][0] ?? "");
+    if (known.size > VERSIONS_KEPT) known.delete(known.values().next().value ?? "");
   };
   const notice = (found: unknown): StoredValue | undefined => {
     const stored = parse(found, location);
@@ -54,6 +55,7 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     return stored;
   };
   const [read, write] = serialize(keyValue, key);
+  const watchers = new Watchers();
   return {
     get isShared() {
       return isShared;
@@ -67,9 +69,15 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
         const version = systemClock.randomId();
         remember(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
+        watchers.notify();
         return version;
       }),
-    remove: () => write(async () => void (await keyValue.delete(key))),
+    remove: () =>
+      write(async () => {
+        await keyValue.delete(key);
+        watchers.notify();
+      }),
+    watch: watchers.watch,
   };
 }
 

@@ -4,6 +4,7 @@ import { type NewSession, saveSession, saveTombstone } from "../../src/manager/s
 import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import { attempt } from "../support/interference.ts";
 import { NOW, recordOf, tokens } from "../support/machine.ts";
 
@@ -19,7 +20,7 @@ const stored = (generation: number, more: Partial<SessionRecord> = {}): SessionR
 
 async function startStore(first?: SessionRecord) {
   const store = memoryStore();
-  const records = new RecordStore(store, () => undefined);
+  const records = new RecordStore(store, { accountOf: () => undefined, clock: systemClock });
   if (first) await store.save(serialiseRecord(first), undefined);
   const put = async (record: SessionRecord) =>
     void (await store.save(serialiseRecord(record), (await store.load())?.version));
@@ -37,7 +38,7 @@ async function startStore(first?: SessionRecord) {
 
 /** Signs in, and returns the record that is then stored. */
 const signIn = async (records: RecordStore, session: NewSession): Promise<SessionRecord> =>
-  (await saveSession(records, session, { onlyIfNew: false })).record;
+  (await saveSession(records, session, { onlyIfNew: false, rotates: true })).record;
 
 describe("saveSession", () => {
   it("replaces the stored record, including its verdict, but does not mark its refresh token as spent", async () => {

@@ -27,7 +27,7 @@ const rotation = (more: Partial<SessionRecord> = {}, generation: number | string
 async function start(first: SessionRecord | undefined = recordWith(1), revoke?: RefreshFunction["revoke"]) {
   const clock = new VirtualClock();
   const store = memoryStore();
-  const records = new RecordStore(store, () => undefined);
+  const records = new RecordStore(store, { accountOf: () => undefined, clock });
   if (first) await store.save(serialiseRecord(first), undefined);
   const base = await records.load();
   const put = async (record: SessionRecord) =>

@@ -1,5 +1,5 @@
 import { canary } from "@unexpired-internal/test-support/canary";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createTokenManager, fromKeyValue, type KeyValue } from "../../src/index.ts";
 import { Issuer } from "../support/issuer.ts";
 import { printed } from "../support/leaks.ts";
@@ -286,4 +286,18 @@ describe("a key-value object with several stores", () => {
     }
     expect(types).not.toContain("store-shared");
   });
+});
+
+it("notifies the managers that share the store of each other's changes", async () => {
+  const store = fromKeyValue(new Map());
+  const notified = vi.fn();
+  const stop = store.watch?.(notified);
+  const version = await store.save("1", undefined);
+  await expect(store.save("2", "another")).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+  expect(notified).toHaveBeenCalledTimes(1);
+  await store.remove();
+  expect(notified).toHaveBeenCalledTimes(2);
+  stop?.();
+  await store.save("3", version).catch(() => {});
+  expect(notified).toHaveBeenCalledTimes(2);
 });

@@ -37,7 +37,7 @@ interface ProtocolOptions {
 export async function startProtocol(first = recordOf(), { profile = {}, account }: ProtocolOptions = {}) {
   const clock = new VirtualClock(NOW);
   const store = memoryStore();
-  const records = new RecordStore(store, () => undefined);
+  const records = new RecordStore(store, { accountOf: () => undefined, clock });
   await store.save(serialiseRecord(first), undefined);
   const issuer = new Issuer();
   const observed: [string | undefined, string][] = [];
