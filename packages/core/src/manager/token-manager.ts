@@ -17,7 +17,7 @@ import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
 import { Driver, type TokenRequest } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
-import { type SignInResult, saveSession, saveTombstone } from "./sign-in-out.ts";
+import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
 /**
  * Creates a manager that keeps one session alive.
@@ -64,28 +64,25 @@ class Manager implements TokenManager {
     return hideResult(this.#driver.resolveTokens(request, options).then(({ accessToken }) => accessToken));
   }
 
-  async signIn(input: TokenSetInput): Promise<boolean> {
-    const result = await this.#save(input, false);
-    if (result.isStored) this.#driver.replaceSession(result, "sign-in");
-    else this.#driver.observe(result.record, "sign-in");
-    return result.isStored;
+  signIn(input: TokenSetInput): Promise<boolean> {
+    return this.#start(input, { onlyIfNew: false });
   }
 
-  async adopt(input: TokenSetInput): Promise<boolean> {
-    const result = await this.#save(input, true);
-    if (result.isStored) this.#driver.replaceSession(result, "sign-in");
-    else this.#driver.observe(result.record, "store");
-    return result.isStored;
+  adopt(input: TokenSetInput): Promise<boolean> {
+    return this.#start(input, { onlyIfNew: true });
   }
 
-  async #save(input: TokenSetInput, onlyIfNew: boolean): Promise<SignInResult> {
+  async #start(input: TokenSetInput, { onlyIfNew }: { readonly onlyIfNew: boolean }): Promise<boolean> {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
     const { account, clock, profile } = this.#settings;
     // Two processes may draw the same ID, for example after a snapshot was started twice.
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
-    return saveSession(this.#driver.pending, signedIn, { onlyIfNew, rotates: profile.rotation });
+    const result = await saveSession(this.#driver.pending, signedIn, { onlyIfNew, rotates: profile.rotation });
+    if (result.isStored) this.#driver.replaceSession(result, "sign-in");
+    else this.#driver.observe(result.record, onlyIfNew ? "store" : "sign-in");
+    return result.isStored;
   }
 
   async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {

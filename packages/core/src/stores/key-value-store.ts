@@ -3,6 +3,7 @@ import { StoreConflictError, StoreError } from "../errors.ts";
 import type { StoredValue, TokenStore } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
+import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -20,6 +21,8 @@ export interface KeyValueOptions {
 }
 
 const VERSIONS_KEPT = 100;
+/** In milliseconds. */
+const DEADLINE = 30_000;
 
 /** A store over a key-value object. */
 export interface KeyValueStore extends TokenStore {
@@ -92,7 +95,10 @@ function serialize(keyValue: KeyValue, key: string) {
   };
   const write = <T>(run: () => Promise<T>): Promise<T> => {
     const turn = queue.then(run);
-    queue = turn.catch(() => {});
+    // a write that never ends must not block all later ones
+    queue = withDeadline(() => turn, systemClock, { milliseconds: DEADLINE, message: "", keepAlive: false }).catch(
+      () => {},
+    );
     return turn;
   };
   return [read, write] as const;

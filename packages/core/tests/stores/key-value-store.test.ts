@@ -301,3 +301,19 @@ it("notifies the managers that share the store of each other's changes", async (
   await store.save("3", version).catch(() => {});
   expect(notified).toHaveBeenCalledTimes(2);
 });
+
+it("is not blocked for good by a write that never ends (P15)", async () => {
+  vi.useFakeTimers();
+  const map = new Map<string, string>();
+  const set = vi.fn((key: string, value: string): unknown => map.set(key, value));
+  const store = fromKeyValue({ get: (key) => map.get(key), set, delete: (key) => map.delete(key) });
+  const version = await store.save("1", undefined);
+  set.mockReturnValueOnce(new Promise(() => {}));
+  void store.save("2", version);
+  const loaded = store.load();
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect(await loaded).toEqual({ value: "1", version });
+  await store.save("3", version);
+  expect((await store.load())?.value).toBe("3");
+  vi.useRealTimers();
+});
