@@ -2,7 +2,7 @@ import { StoreConflictError, type StoredValue, StoreError, type TokenStore } fro
 import * as sessionRecord from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
-import { Chain, type Draft, digestOf, isAdoptedVersion, versionOf } from "./generations.ts";
+import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
 import { ignoreInGit } from "./git-ignore.ts";
 import { KnownFiles } from "./known-files.ts";
 import { directoryLock, type Lock } from "./lock.ts";
@@ -131,10 +131,8 @@ class FileStore implements TokenStore {
    * it replaced must not come back. What cannot be written is used as it is.
    */
   async #publishForeign(snapshot: Snapshot): Promise<Snapshot> {
-    const { foreignDigest, head, paths, stored } = snapshot;
-    // The whole text is what a later release wrote, or damaged: it must not displace the session in the chain.
-    const isWhole = stored && digestOf(stored.value) === foreignDigest;
-    if (foreignDigest === undefined || !head || !stored || isWhole) return snapshot;
+    const { status, head, paths, stored } = snapshot;
+    if (status !== "foreign" || !head || !stored) return snapshot;
     const isChanged = await this.save(stored.value, stored.version).then(
       () => true,
       (error: unknown) => codeOf(error) === "STORE_CONFLICT",

@@ -97,18 +97,16 @@ export class SnapshotReader {
     const status = classifySessionFile(head, content?.text, this.#rules);
     const stored = { value: head.value, version: versionOf(head) };
     const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored, status: status.kind };
-    if (!content || isOutdated(snapshot) || status.kind === "current") return snapshot;
+    const isSession = "value" in status;
+    if (!content || !(isSession || status.kind === "unreadable")) return snapshot;
     const foreignMark = markOf(content.stamp, content.text);
     if (hasReplaced(head, foreignMark) || (await new KnownFiles(this.#fs, paths.chain).has(foreignMark)))
       return { ...snapshot, status: "stale" };
-    const isWhole = status.kind === "unreadable" || (status.kind === "foreign" && status.value === content.text);
-    // The whole text would be adopted, so it may not be a session at all but an incomplete copy of an earlier value.
-    if (isWhole) {
+    if (!isSession) {
       const previous = await new Chain(this.#fs, paths.chain).previousValues(head);
-      if (previous.some((value) => isTornCopy(value, content.text)))
-        return { ...snapshot, foreignMark, status: "torn" };
+      const isTorn = previous.some((value) => isTornCopy(value, content.text));
+      return { ...snapshot, foreignMark, status: isTorn ? "torn" : "unreadable" };
     }
-    if (status.kind !== "foreign") return { ...snapshot, foreignMark };
     const foreignDigest = digestOf(content.text);
     const adopted = { value: status.value, version: `${stored.version}-${foreignDigest}` };
     return { ...snapshot, foreignMark, foreignDigest, stored: adopted };

@@ -5,7 +5,7 @@ import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.t
 import { errnoError } from "../src/fs-errors.ts";
 import { digestOf, type Generation } from "../src/generations.ts";
 import { pathsOf } from "../src/paths.ts";
-import { classifySessionFile, installSessionFile, stageSessionFile } from "../src/session-file.ts";
+import { classifySessionFile, installSessionFile, type RecordRules, stageSessionFile } from "../src/session-file.ts";
 import { freshDirectory, namesIn, textOf } from "./support.ts";
 
 const head = (value: string, ...past: string[]): Generation => ({
@@ -19,8 +19,9 @@ const head = (value: string, ...past: string[]): Generation => ({
 describe("classifySessionFile", () => {
   const LONE = "lone \uD800 surrogate";
   const OTHER = '{"schema":1,"account":"other"}';
-  const rules = {
-    holdsRecord: (text: string) => text.startsWith('{"schema":1'),
+  const rules: RecordRules = {
+    recordKindOf: (text: string) =>
+      text.startsWith('{"schema":1') ? "record" : text.startsWith('{"schema":2') ? "newer" : undefined,
     reconcileRecords: (current: string, found: string) => (found.includes("old") ? current : `merged ${found}`),
     isOtherAccount: (_current: string, found: string) => found === OTHER,
   };
@@ -50,6 +51,7 @@ describe("classifySessionFile", () => {
       { kind: "foreign", value: `merged ${OTHER}` },
     ],
     ["an older record", [head("now"), '{"schema":1,"old":1}'], { kind: "stale" }],
+    ["a newer release's record", [head("now"), '{"schema":2}'], { kind: "newer", value: '{"schema":2}' }],
   ])("classifies %s", (_name, [generation, found], expected) => {
     expect(classifySessionFile(generation, found, rules)).toEqual(expected);
   });
