@@ -203,9 +203,17 @@ class FileStore implements TokenStore {
     const cached = this.#cached;
     if (cached?.paths.file === paths.file && (await this.#reader.isCurrent(cached))) return cached;
     const snapshot = await withStoreErrors(this.#path, "read", () => this.#reader.read(paths));
-    // The absence of a session is not cached: only a load tells whether the session ended or its directory is missing.
-    this.#cached = isOutdated(snapshot) || snapshot.status === "unreadable" || !snapshot.stored ? undefined : snapshot;
+    this.#remember(snapshot);
     return snapshot;
+  }
+
+  /**
+   * Caches a snapshot, unless a load has more to do: publish a session, repair the file, report an error, or tell whether
+   * the session ended or its directory is missing.
+   */
+  #remember(snapshot: Snapshot): void {
+    const isComplete = snapshot.stored && ["current", "newer"].includes(snapshot.status);
+    this.#cached = isComplete ? snapshot : undefined;
   }
 
   #assertVersion(snapshot: Snapshot, expected: string | undefined): void {
@@ -223,7 +231,7 @@ class FileStore implements TokenStore {
     const isLast = fileStamp !== undefined && (await this.#reader.isCurrent(after));
     const latest = isLast ? after : await this.#repair(await this.#reader.read(paths));
     for (const path of staged?.holds ?? []) await this.#removeTemporary(path);
-    this.#cached = latest.status === "unreadable" || !latest.stored ? undefined : latest; // as in #readCurrent
+    this.#remember(latest);
     await new Chain(this.#fs, paths.chain).collect(draft);
     await new KnownFiles(this.#fs, paths.chain).collect(() => this.#reader.markOfFile(paths));
     if (draft.number === 1) await this.#fs.removeDirectory(paths.removed);

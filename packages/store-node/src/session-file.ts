@@ -24,7 +24,6 @@ export type SessionFileStatus =
 export interface RecordRules {
   recordKindOf(text: string): "record" | "newer" | undefined;
   reconcileRecords(stored: string, found: string): string;
-  isOtherAccount(stored: string, found: string): boolean;
 }
 
 const MAX_RENAMES = 3;
@@ -37,12 +36,15 @@ export function classifySessionFile(
 ): SessionFileStatus {
   if (found === undefined) return { kind: "stale" };
   if (found === head.value || found === sessionText(asUtf8(head.value))) return { kind: "current" };
-  if (isAncestor(head, found) && !rules.isOtherAccount(head.value, found)) return { kind: "stale" };
   const kind = rules.recordKindOf(found);
   if (kind === "newer") return { kind, value: found };
-  if (kind === undefined) return { kind: isTornCopy(head.value, found) ? "torn" : "unreadable" };
-  const value = rules.reconcileRecords(head.value, found);
-  return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
+  if (kind === "record") {
+    // Even one that was stored before: another program may have switched back to that session.
+    const value = rules.reconcileRecords(head.value, found);
+    return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
+  }
+  if (isAncestor(head, found)) return { kind: "stale" };
+  return { kind: isTornCopy(head.value, found) ? "torn" : "unreadable" };
 }
 
 /** Replaces lone surrogates, as writing to a file does. */

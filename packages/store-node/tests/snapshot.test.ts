@@ -20,7 +20,6 @@ const readerWith = (calls: Partial<FileSystem> = {}, reconcile = preferFound): S
       recordKindOf: (text) =>
         /^\{"schema":\d.*\}$/.test(text) ? (text.includes(":1") ? "record" : "newer") : undefined,
       reconcileRecords: reconcile,
-      isOtherAccount: () => false,
     },
   );
 
@@ -119,6 +118,14 @@ describe("read", () => {
       foreignDigest,
       status: "foreign",
     });
+  });
+
+  it("tells a session of a newer release from one that it can compare", async () => {
+    const newer = '{"schema":2}';
+    const paths = await pathsWith(newer, "after");
+    writeFileSync(paths.file, newer);
+    const snapshot = await readerWith().read(paths);
+    expect(snapshot).toMatchObject({ stored: { value: newer }, foreignDigest: digestOf(newer), status: "newer" });
   });
 
   it("adopts a session file if there is no chain", async () => {
