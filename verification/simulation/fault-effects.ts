@@ -82,11 +82,9 @@ function restoreOldSession(world: World, back: number): void {
   world.note("", "! another program restores an old session");
   const record = parseRecord(old, "the history");
   const { store } = world;
-  // A sign-out is restored byte for byte: any other text would be a sign-out by the other program, judged by its date.
-  const text = record.tokens && back % 2 === 1 ? `${old}\n` : old;
   if (store instanceof FileWorld) {
     world.invariants.records.onRestored(record);
-    store.disk.put(store.paths.file, text);
+    store.disk.put(store.paths.file, old);
   } else restoreOldTokens(store, record, current);
 }
 

@@ -1,3 +1,3 @@
 /** Support for stores that keep a session in two places and have to compare them. */
-export { isOtherAccount, reconcileRecords } from "./record/reconcile.ts";
-export { holdsRecord } from "./record/record.ts";
+export { reconcileRecords } from "./record/reconcile.ts";
+export { recordKindOf } from "./record/record.ts";

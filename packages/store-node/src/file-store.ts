@@ -2,7 +2,7 @@ import { StoreConflictError, type StoredValue, StoreError, type TokenStore } fro
 import * as sessionRecord from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
-import { Chain, type Draft, digestOf, isAdoptedVersion, versionOf } from "./generations.ts";
+import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
 import { ignoreInGit } from "./git-ignore.ts";
 import { KnownFiles } from "./known-files.ts";
 import { directoryLock, type Lock } from "./lock.ts";
@@ -15,7 +15,7 @@ import {
 } from "./paths.ts";
 import { currentProcess, type ProcessIdentity } from "./process-identity.ts";
 import { installSessionFile, type RecordRules, type StagedFile, stageSessionFile } from "./session-file.ts";
-import { type Snapshot, SnapshotReader } from "./snapshot.ts";
+import { isOutdated, type Snapshot, SnapshotReader } from "./snapshot.ts";
 import { watchPath } from "./watch.ts";
 
 /** Dependencies of a file store. */
@@ -100,8 +100,8 @@ class FileStore implements TokenStore {
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
       const snapshot = await this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)));
       await this.#checkParent(snapshot, parentStamp);
-      if (snapshot.unreadable) throw noSessionError(this.#path, paths.chain, snapshot.stored);
-      if (!snapshot.stale && snapshot.stored) this.#cached = snapshot;
+      if (snapshot.status === "unreadable") throw noSessionError(this.#path, paths.chain, snapshot.stored);
+      if (!isOutdated(snapshot) && snapshot.stored) this.#cached = snapshot;
       return snapshot.stored;
     });
   }
@@ -131,10 +131,8 @@ class FileStore implements TokenStore {
    * it replaced must not come back. What cannot be written is used as it is.
    */
   async #publishForeign(snapshot: Snapshot): Promise<Snapshot> {
-    const { foreignDigest, head, paths, stored } = snapshot;
-    // The whole text is what a later release wrote, or damaged: it must not displace the session in the chain.
-    const isWhole = stored && digestOf(stored.value) === foreignDigest;
-    if (foreignDigest === undefined || !head || !stored || isWhole) return snapshot;
+    const { status, head, paths, stored } = snapshot;
+    if (status !== "foreign" || !head || !stored) return snapshot;
     const isChanged = await this.save(stored.value, stored.version).then(
       () => true,
       (error: unknown) => codeOf(error) === "STORE_CONFLICT",
@@ -205,9 +203,17 @@ class FileStore implements TokenStore {
     const cached = this.#cached;
     if (cached?.paths.file === paths.file && (await this.#reader.isCurrent(cached))) return cached;
     const snapshot = await withStoreErrors(this.#path, "read", () => this.#reader.read(paths));
-    // The absence of a session is not cached: only a load tells whether the session ended or its directory is missing.
-    this.#cached = snapshot.stale || snapshot.unreadable || !snapshot.stored ? undefined : snapshot;
+    this.#remember(snapshot);
     return snapshot;
+  }
+
+  /**
+   * Caches a snapshot, unless a load has more to do: publish a session, repair the file, report an error, or tell whether
+   * the session ended or its directory is missing.
+   */
+  #remember(snapshot: Snapshot): void {
+    const isComplete = snapshot.stored && ["current", "newer"].includes(snapshot.status);
+    this.#cached = isComplete ? snapshot : undefined;
   }
 
   #assertVersion(snapshot: Snapshot, expected: string | undefined): void {
@@ -220,21 +226,12 @@ class FileStore implements TokenStore {
     const stored = { value: draft.value, version: versionOf(draft) };
     const isUnchanged = sameContent(await this.#fs.stat(paths.file), before.fileStamp);
     const fileStamp = staged && isUnchanged ? await installSessionFile(this.#fs, paths, staged) : undefined;
-    const after: Snapshot = {
-      paths,
-      head: draft,
-      stored,
-      fileStamp,
-      foreignDigest: undefined,
-      stale: false,
-      torn: false,
-      unreadable: false,
-    };
+    const after: Snapshot = { paths, head: draft, stored, fileStamp, foreignDigest: undefined, status: "current" };
     // Another process may have published a newer generation and written the session file before we did.
     const isLast = fileStamp !== undefined && (await this.#reader.isCurrent(after));
     const latest = isLast ? after : await this.#repair(await this.#reader.read(paths));
     for (const path of staged?.holds ?? []) await this.#removeTemporary(path);
-    this.#cached = latest.unreadable || !latest.stored ? undefined : latest; // as in #readCurrent
+    this.#remember(latest);
     await new Chain(this.#fs, paths.chain).collect(draft);
     await new KnownFiles(this.#fs, paths.chain).collect(() => this.#reader.markOfFile(paths));
     if (draft.number === 1) await this.#fs.removeDirectory(paths.removed);
@@ -242,10 +239,10 @@ class FileStore implements TokenStore {
 
   async #repairUnlessBusy(snapshot: Snapshot): Promise<Snapshot> {
     // Another program may be overwriting the file in place: repair a torn file only if a second load finds it so.
-    const isConfirmed =
-      !snapshot.torn || (this.#tornFile !== undefined && sameContent(this.#tornFile, snapshot.fileStamp));
-    this.#tornFile = snapshot.torn ? snapshot.fileStamp : undefined;
-    if (!snapshot.stale || !isConfirmed) return snapshot;
+    const isTorn = snapshot.status === "torn";
+    const isConfirmed = !isTorn || (this.#tornFile !== undefined && sameContent(this.#tornFile, snapshot.fileStamp));
+    this.#tornFile = isTorn ? snapshot.fileStamp : undefined;
+    if (!isOutdated(snapshot) || !isConfirmed) return snapshot;
     const release = await this.#lock(snapshot.paths.chain, { wait: undefined });
     if (!release) return snapshot; // the holder of the lock is about to write the session file
     try {
@@ -259,12 +256,12 @@ class FileStore implements TokenStore {
   async #repair(snapshot: Snapshot): Promise<Snapshot> {
     const holds: string[] = [];
     let latest = snapshot;
-    for (let attempt = 0; attempt < MAX_REPAIRS && latest.stale; attempt++) {
+    for (let attempt = 0; attempt < MAX_REPAIRS && isOutdated(latest); attempt++) {
       if (!(await this.#rewriteFile(latest, holds))) break;
       latest = await this.#reader.read(latest.paths);
     }
     for (const path of holds) await this.#removeTemporary(path);
-    return { ...latest, stale: false };
+    return isOutdated(latest) ? { ...latest, status: "current" } : latest; // what cannot be repaired is not tried again
   }
 
   /** Returns `false` if the session file cannot be written. */

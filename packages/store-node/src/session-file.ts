@@ -15,14 +15,15 @@ export type SessionFileStatus =
   | { readonly kind: "torn" }
   /** Another program wrote it; `value` is the resulting session. */
   | { readonly kind: "foreign"; readonly value: string }
+  /** A newer release wrote it, so that this one can neither compare nor replace it. `value` is the whole text. */
+  | { readonly kind: "newer"; readonly value: string }
   /** It holds no session at all. The latest generation is unaffected. */
   | { readonly kind: "unreadable" };
 
 /** Compares a stored text with one that another program wrote: see `@unexpired/core/session-record`. */
 export interface RecordRules {
-  holdsRecord(text: string): boolean;
+  recordKindOf(text: string): "record" | "newer" | undefined;
   reconcileRecords(stored: string, found: string): string;
-  isOtherAccount(stored: string, found: string): boolean;
 }
 
 const MAX_RENAMES = 3;
@@ -35,11 +36,15 @@ export function classifySessionFile(
 ): SessionFileStatus {
   if (found === undefined) return { kind: "stale" };
   if (found === head.value || found === sessionText(asUtf8(head.value))) return { kind: "current" };
-  if (isAncestor(head, found) && !rules.isOtherAccount(head.value, found)) return { kind: "stale" };
-  if (isTornCopy(head.value, found)) return { kind: "torn" };
-  if (!rules.holdsRecord(found)) return { kind: "unreadable" };
-  const value = rules.reconcileRecords(head.value, found);
-  return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
+  const kind = rules.recordKindOf(found);
+  if (kind === "newer") return { kind, value: found };
+  if (kind === "record") {
+    // Even one that was stored before: another program may have switched back to that session.
+    const value = rules.reconcileRecords(head.value, found);
+    return value === head.value ? { kind: "stale" } : { kind: "foreign", value };
+  }
+  if (isAncestor(head, found)) return { kind: "stale" };
+  return { kind: isTornCopy(head.value, found) ? "torn" : "unreadable" };
 }
 
 /** Replaces lone surrogates, as writing to a file does. */

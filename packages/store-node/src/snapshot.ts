@@ -12,7 +12,13 @@ import {
 } from "./generations.ts";
 import { type FileMark, KnownFiles, markOf } from "./known-files.ts";
 import type { SessionPaths } from "./paths.ts";
-import { classifySessionFile, isTornCopy, type RecordRules, sessionText } from "./session-file.ts";
+import {
+  classifySessionFile,
+  isTornCopy,
+  type RecordRules,
+  type SessionFileStatus,
+  sessionText,
+} from "./session-file.ts";
 
 /** The state of the disk at one moment, with the stamps that tell whether it is still current. */
 export interface Snapshot extends ParentRef {
@@ -20,13 +26,12 @@ export interface Snapshot extends ParentRef {
   readonly stored: StoredValue | undefined;
   /** Stamp of the session file. */
   readonly fileStamp: Stamp | undefined;
-  /** Whether the session file has to be rewritten. */
-  readonly stale: boolean;
-  /** Whether it has to be rewritten because it is an incomplete copy of a stored value. */
-  readonly torn: boolean;
-  /** Whether the session file holds no session. What is `stored` is intact, but another program may have replaced it. */
-  readonly unreadable: boolean;
+  /** How the session file relates to what is stored. If it is `unreadable`, another program may have replaced that. */
+  readonly status: SessionFileStatus["kind"];
 }
+
+/** Whether the session file has to be rewritten. */
+export const isOutdated = ({ status }: Snapshot): boolean => status === "stale" || status === "torn";
 
 interface FileContent {
   readonly text: string;
@@ -41,9 +46,7 @@ const emptySnapshot = (paths: SessionPaths, fileStamp: Stamp | undefined): Snaps
   fileStamp,
   stored: undefined,
   foreignDigest: undefined,
-  stale: false,
-  torn: false,
-  unreadable: false,
+  status: "current",
 });
 
 /** Determines what is stored from the chain and the session file. */
@@ -63,9 +66,8 @@ export class SnapshotReader {
       const file = await ignoreNotFound(this.#fs.read(paths.file));
       const content = file && { ...file, text: sessionText(file.text) };
       const snapshot = head ? await this.#compareWithFile(paths, head, content) : await this.#adoptFile(paths, content);
-      const isUnambiguous = !snapshot.stale && !snapshot.unreadable && snapshot.foreignDigest === undefined;
       // The two were read one after the other: they may differ only because a process saved in between.
-      if (isUnambiguous || (await this.isCurrent(snapshot))) return snapshot;
+      if (snapshot.status === "current" || (await this.isCurrent(snapshot))) return snapshot;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
       location: paths.file,
@@ -93,25 +95,21 @@ export class SnapshotReader {
 
   async #compareWithFile(paths: SessionPaths, head: Generation, content: FileContent | undefined): Promise<Snapshot> {
     const status = classifySessionFile(head, content?.text, this.#rules);
-    const version = versionOf(head);
-    const unmarked = { ...emptySnapshot(paths, content?.stamp), head, stored: { value: head.value, version } };
-    if (!content || !["foreign", "unreadable"].includes(status.kind))
-      return { ...unmarked, stale: status.kind !== "current", torn: status.kind === "torn" };
-    const mark = markOf(content.stamp, content.text);
-    if (hasReplaced(head, mark) || (await new KnownFiles(this.#fs, paths.chain).has(mark)))
-      return { ...unmarked, stale: true };
-    const snapshot = { ...unmarked, foreignMark: mark };
-    const isWhole = status.kind === "unreadable" || (status.kind === "foreign" && status.value === content?.text);
-    // The whole text would be adopted, so it may not be a session at all but an incomplete copy of an earlier value.
-    if (isWhole) {
+    const stored = { value: head.value, version: versionOf(head) };
+    const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored, status: status.kind };
+    const isSession = "value" in status;
+    if (!content || !(isSession || status.kind === "unreadable")) return snapshot;
+    const foreignMark = markOf(content.stamp, content.text);
+    if (hasReplaced(head, foreignMark) || (await new KnownFiles(this.#fs, paths.chain).has(foreignMark)))
+      return { ...snapshot, status: "stale" };
+    if (!isSession) {
       const previous = await new Chain(this.#fs, paths.chain).previousValues(head);
-      if (previous.some((value) => isTornCopy(value, content.text))) return { ...snapshot, stale: true, torn: true };
+      const isTorn = previous.some((value) => isTornCopy(value, content.text));
+      return { ...snapshot, foreignMark, status: isTorn ? "torn" : "unreadable" };
     }
-    if (status.kind === "foreign") {
-      const foreignDigest = digestOf(content.text);
-      return { ...snapshot, stored: { value: status.value, version: `${version}-${foreignDigest}` }, foreignDigest };
-    }
-    return { ...snapshot, unreadable: true };
+    const foreignDigest = digestOf(content.text);
+    const adopted = { value: status.value, version: `${stored.version}-${foreignDigest}` };
+    return { ...snapshot, foreignMark, foreignDigest, stored: adopted };
   }
 
   /** Adopts the session file of an earlier version of this library, or of another program, if there is no chain. */
@@ -126,6 +124,7 @@ export class SnapshotReader {
       foreignMark,
       stored: { value: content.text, version: adoptedVersion(foreignDigest) },
       foreignDigest,
+      status: "foreign",
     };
   }
 }

@@ -1,5 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createTokenManager, type TokenManagerOptions, type TokenSet } from "@unexpired/core";
 import { expect, it } from "vitest";
 import { nodeFileSystem } from "../src/filesystem.ts";
 import { fileStore } from "../src/index.ts";
@@ -22,6 +23,8 @@ const gate = () => {
   });
   return { promise, resolve };
 };
+const userOf = ({ extra }: TokenSet) => extra.user as string | undefined;
+const userIn = (value: string | undefined): unknown => JSON.parse(value ?? "{}").tokens?.extra.user;
 const accountIn = (value: string | undefined): unknown => JSON.parse(value ?? "{}").account;
 
 it.each([
@@ -41,6 +44,33 @@ it.each([
   expect(accountIn(found?.value)).toBe("ada");
   await store.save(sessionOf("ada", "second"), found?.version);
   expect(accountIn(textOf(path))).toBe("ada");
+});
+
+/** Signs in two accounts one after the other, and returns what the session file holds for each of them. */
+async function copiesOf(path: string, accountOf?: TokenManagerOptions["account"]): Promise<Map<string, string>> {
+  const copies = new Map<string, string>();
+  for (const user of ["ada", "bob"]) {
+    const account = accountOf && { account: accountOf };
+    await using tokens = createTokenManager({ store: fileStore({ path }), ...account });
+    await tokens.signIn({ accessToken: `${user}'s token`, refreshToken: `${user}'s`, extra: { user } });
+    copies.set(user, textOf(path));
+  }
+  return copies;
+}
+
+it.each([
+  ["of a known account", userOf],
+  ["of an unknown account", undefined],
+])("publishes an earlier session %s as often as an account switcher puts it back", async (_name, accountOf) => {
+  const path = freshPath();
+  const copies = await copiesOf(path, accountOf);
+  for (const user of ["ada", "bob", "ada", "bob", "ada"]) {
+    writeFileSync(path, copies.get(user) ?? "");
+    const version = (await fileStore({ path }).load())?.version;
+    rmSync(path); // what was not published would now be lost
+    const found = await fileStore({ path }).load();
+    expect([userIn(found?.value), found?.version]).toEqual([user, version]);
+  }
 });
 
 it("publishes another program's session before it is used", async () => {

@@ -5,7 +5,7 @@ import { type FileSystem, nodeFileSystem, type Stamp } from "../src/filesystem.t
 import { errnoError } from "../src/fs-errors.ts";
 import { digestOf, type Generation } from "../src/generations.ts";
 import { pathsOf } from "../src/paths.ts";
-import { classifySessionFile, installSessionFile, stageSessionFile } from "../src/session-file.ts";
+import { classifySessionFile, installSessionFile, type RecordRules, stageSessionFile } from "../src/session-file.ts";
 import { freshDirectory, namesIn, textOf } from "./support.ts";
 
 const head = (value: string, ...past: string[]): Generation => ({
@@ -18,11 +18,12 @@ const head = (value: string, ...past: string[]): Generation => ({
 
 describe("classifySessionFile", () => {
   const LONE = "lone \uD800 surrogate";
-  const OTHER = '{"schema":1,"account":"other"}';
-  const rules = {
-    holdsRecord: (text: string) => text.startsWith('{"schema":1'),
+  const RECORD = '{"schema":1}';
+  const NEWER = '{"schema":2}';
+  const rules: RecordRules = {
+    recordKindOf: (text: string) =>
+      text.startsWith('{"schema":1') ? "record" : text.startsWith('{"schema":2') ? "newer" : undefined,
     reconcileRecords: (current: string, found: string) => (found.includes("old") ? current : `merged ${found}`),
-    isOtherAccount: (_current: string, found: string) => found === OTHER,
   };
 
   it.each<[string, readonly [Generation, string | undefined], object]>([
@@ -43,13 +44,11 @@ describe("classifySessionFile", () => {
     ["another program's text", [head("now"), "theirs"], { kind: "unreadable" }],
     ["JSON that is not a record", [head("now"), '{"tokens":{}}'], { kind: "unreadable" }],
     ["a number", [head("now"), "7"], { kind: "unreadable" }],
-    ["another program's record", [head("now"), '{"schema":1}'], { kind: "foreign", value: 'merged {"schema":1}' }],
-    [
-      "an earlier record of another account",
-      [head("now", OTHER), OTHER],
-      { kind: "foreign", value: `merged ${OTHER}` },
-    ],
+    ["another program's record", [head("now"), RECORD], { kind: "foreign", value: `merged ${RECORD}` }],
+    ["a record that was stored", [head("now", RECORD), RECORD], { kind: "foreign", value: `merged ${RECORD}` }],
     ["an older record", [head("now"), '{"schema":1,"old":1}'], { kind: "stale" }],
+    ["a newer release's record", [head("now"), NEWER], { kind: "newer", value: NEWER }],
+    ["a newer release's record that was stored", [head("now", NEWER), NEWER], { kind: "newer", value: NEWER }],
   ])("classifies %s", (_name, [generation, found], expected) => {
     expect(classifySessionFile(generation, found, rules)).toEqual(expected);
   });

@@ -17,9 +17,9 @@ const readerWith = (calls: Partial<FileSystem> = {}, reconcile = preferFound): S
   new SnapshotReader(
     { ...nodeFileSystem, ...calls },
     {
-      holdsRecord: (text) => text.startsWith('{"schema":1'),
+      recordKindOf: (text) =>
+        /^\{"schema":\d.*\}$/.test(text) ? (text.includes(":1") ? "record" : "newer") : undefined,
       reconcileRecords: reconcile,
-      isOtherAccount: () => false,
     },
   );
 
@@ -51,14 +51,14 @@ const readingAfter = (action: (path: string) => unknown, times: number): FileSys
 describe("read", () => {
   it("returns an empty snapshot if nothing is stored", async () => {
     const paths = await pathsWith();
-    expect(await readerWith().read(paths)).toEqual({ paths, stale: false, torn: false, unreadable: false });
+    expect(await readerWith().read(paths)).toEqual({ paths, status: "current" });
   });
 
   it("returns the latest generation if the session file agrees", async () => {
     const paths = await pathsWith("first", "second");
     const snapshot = await readerWith().read(paths);
     const { head } = snapshot;
-    expect(snapshot).toMatchObject({ stale: false, torn: false, foreignDigest: undefined });
+    expect(snapshot).toMatchObject({ status: "current", foreignDigest: undefined });
     expect(snapshot.stored).toEqual({ value: "second", version: head && versionOf(head) });
     expect(snapshot.fileStamp).toEqual(await nodeFileSystem.stat(paths.file));
   });
@@ -81,13 +81,12 @@ describe("read", () => {
       return readerWith().read(paths);
     };
     const stored = { value: "second" };
-    expect(await found("first")).toMatchObject({ stored, stale: true, torn: false, foreignDigest: undefined });
-    expect(await found("sec")).toMatchObject({ stored, stale: true, torn: true, foreignDigest: undefined });
+    expect(await found("first")).toMatchObject({ stored, status: "stale", foreignDigest: undefined });
+    expect(await found("sec")).toMatchObject({ stored, status: "torn", foreignDigest: undefined });
     rmSync(paths.file);
     expect(await readerWith().read(paths)).toMatchObject({
       stored,
-      stale: true,
-      torn: false,
+      status: "stale",
       foreignDigest: undefined,
     });
   });
@@ -97,7 +96,7 @@ describe("read", () => {
     writeFileSync(paths.file, THEIRS);
     const { head, stored, ...snapshot } = await readerWith({}, () => "merged").read(paths);
     expect(stored).toEqual({ value: "merged", version: `${head && versionOf(head)}-${digestOf(THEIRS)}` });
-    expect(snapshot).toMatchObject({ foreignDigest: digestOf(THEIRS), stale: false, torn: false });
+    expect(snapshot).toMatchObject({ foreignDigest: digestOf(THEIRS), status: "foreign" });
   });
 
   it("returns the latest generation, marked as unreadable, if the session file holds no session", async () => {
@@ -105,22 +104,28 @@ describe("read", () => {
     writeFileSync(paths.file, "theirs");
     const { head, ...snapshot } = await readerWith().read(paths);
     const stored = { value: "second", version: head && versionOf(head) };
-    expect(snapshot).toMatchObject({ stored, foreignDigest: undefined, stale: false, unreadable: true });
+    expect(snapshot).toMatchObject({ stored, foreignDigest: undefined, status: "unreadable" });
   });
 
-  it("treats a part of an earlier value as torn, unless it contains a session", async () => {
+  it("treats a part of an earlier value as torn, unless it is a session", async () => {
     const paths = await pathsWith(`${THEIRS} and more`, "after");
-    for (const part of ['{"schema":1,', THEIRS]) {
-      writeFileSync(paths.file, part);
-      expect(await readerWith().read(paths)).toMatchObject({ stored: { value: "after" }, stale: true, torn: true });
-    }
-    const merged = await readerWith({}, () => "merged").read(paths);
-    expect(merged).toMatchObject({
-      stored: { value: "merged" },
-      foreignDigest: digestOf(THEIRS),
-      stale: false,
-      torn: false,
+    writeFileSync(paths.file, '{"schema":1,');
+    expect(await readerWith().read(paths)).toMatchObject({ stored: { value: "after" }, status: "torn" });
+    writeFileSync(paths.file, THEIRS);
+    const foreignDigest = digestOf(THEIRS);
+    expect(await readerWith().read(paths)).toMatchObject({
+      stored: { value: THEIRS },
+      foreignDigest,
+      status: "foreign",
     });
+  });
+
+  it("tells a session of a newer release from one that it can compare", async () => {
+    const newer = '{"schema":2}';
+    const paths = await pathsWith(newer, "after");
+    writeFileSync(paths.file, newer);
+    const snapshot = await readerWith().read(paths);
+    expect(snapshot).toMatchObject({ stored: { value: newer }, foreignDigest: digestOf(newer), status: "newer" });
   });
 
   it("adopts a session file if there is no chain", async () => {
@@ -131,14 +136,14 @@ describe("read", () => {
     expect(snapshot).toMatchObject({
       stored: { value: "theirs", version },
       foreignDigest: digestOf("theirs"),
-      stale: false,
+      status: "foreign",
     });
     expect(snapshot.head).toBeUndefined();
   });
 
   it("ignores a session file that is empty or being removed", async () => {
     const paths = await pathsWith();
-    const nothing = { paths, stale: false, torn: false, unreadable: false, fileStamp: expect.anything() };
+    const nothing = { paths, status: "current", fileStamp: expect.anything() };
     writeFileSync(paths.file, "");
     expect(await readerWith().read(paths)).toEqual(nothing);
     writeFileSync(paths.file, "theirs");
@@ -160,7 +165,7 @@ describe("read while another process saves", () => {
       head: { number: 2 },
       stored: { value: "second" },
       foreignDigest: undefined,
-      stale: false,
+      status: "current",
     });
   });
 

@@ -4,6 +4,7 @@ import {
   addSpent,
   compareRotations,
   currentDigest,
+  isAnotherSession,
   isDerived,
   isSameAccount,
   isSpentIn,
@@ -28,10 +29,11 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   if (!other) return external;
   if (!isNewer(other, current, now)) return stored;
   const known = [...new Set([...spentBy(current), ...other.spent])];
-  // A spent refresh token of another account is never presented: its session lasts as long as its access token.
-  const spent = isSameAccount(current.account, other)
-    ? addSpent(known, currentDigest(current), currentDigest(other))
-    : addSpent(known, undefined, undefined);
+  // What another program replaced within a session is spent; a switch to another session leaves both as they were. A
+  // spent refresh token of another account is never presented: its session lasts as long as its access token.
+  const spent = isSwitch(other, current)
+    ? addSpent(known, undefined, undefined)
+    : addSpent(known, currentDigest(current), currentDigest(other));
   const ownSeeds = other.seeds ?? addSeed([], currentDigest(other));
   const seeds = (current.seeds ?? []).reduce((known, seed) => addSeed(known, seed), ownSeeds);
   // What a later release stored about the session stays, unless the other program's copy has it, too.
@@ -39,22 +41,34 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   return serialiseRecord({ ...base, ...other, attempt: undefined, spent, seeds });
 }
 
-/** Returns whether `external` is a session, not signed out, of another account than that of `stored`. */
-export function isOtherAccount(stored: string, external: string): boolean {
-  const [current, other] = [tryParseRecord(stored), tryParseRecord(external)];
-  return current !== undefined && other?.tokens !== undefined && !isSameAccount(current.account, other);
-}
+const isSwitch = (other: SessionRecord, current: SessionRecord): boolean =>
+  isAnotherSession(other, current) || !isSameAccount(current.account, other);
 
 const isNewer = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
   const order = compareRotations(other, current);
   if (order < 0) return false;
-  if (!isSameAccount(current.account, other)) return other.tokens !== undefined;
+  if (isSwitch(other, current)) return isAlternative(other, current);
   if (isSpentIn(current, other)) return false;
   if (order > 0) return true;
-  const digest = currentDigest(other);
-  if (digest !== undefined && digest !== currentDigest(current)) return !isStale(other, current, now);
-  return other.obtainedAt > current.obtainedAt && other.tokens?.accessToken !== current.tokens?.accessToken;
+  return hasOtherToken(other, current) ? !isStale(other, current, now) : isLater(other, current);
 };
+
+/** Returns whether another session can replace the stored one. Its end is not the end of the stored one. */
+const isAlternative = (other: SessionRecord, current: SessionRecord): boolean => {
+  if (!other.tokens) return false;
+  if (!isSameAccount(current.account, other)) return true;
+  if (isSpentIn(current, other)) return false;
+  if (other.tokens.refreshToken === undefined) return other.dead === undefined;
+  return hasOtherToken(other, current) || isLater(other, current);
+};
+
+const hasOtherToken = (other: SessionRecord, current: SessionRecord): boolean => {
+  const digest = currentDigest(other);
+  return digest !== undefined && digest !== currentDigest(current);
+};
+
+const isLater = (other: SessionRecord, current: SessionRecord): boolean =>
+  other.obtainedAt > current.obtainedAt && other.tokens?.accessToken !== current.tokens?.accessToken;
 
 /** Returns whether a session without a rotation number is probably an old copy: expired, and no later than ours. */
 const isStale = (other: SessionRecord, current: SessionRecord, now: number): boolean => {

@@ -247,10 +247,11 @@ export const tryParseRecord = (value: string): SessionRecord | undefined => {
   return parsed.success ? withSession(parsed.data) : undefined;
 };
 
-/** Returns whether a text holds a session, a sign-out, or a verdict, perhaps of a later release. */
-export const holdsRecord = (text: string): boolean => {
+/** Returns whether a text is a record, or one that only a newer release can read; `undefined` if it is none. */
+export const recordKindOf = (text: string): "record" | "newer" | undefined => {
   const json = tryJson(text);
-  return recordSchema.safeParse(json).success || newerSchema.safeParse(json).success;
+  if (recordSchema.safeParse(json).success) return "record";
+  return newerSchema.safeParse(json).success ? "newer" : undefined;
 };
 
 /** Before the first release, the reason `response_lost` was called `answer_lost`. */

@@ -79,6 +79,34 @@ describe("reconcile", () => {
       expect(tokenOf(reconcileRecords(ours(3, 3), ours(9, 3)))).toBe(canary("refresh", 9));
     });
 
+    const other = (more: Partial<SessionRecord>) => ours(9, 1, { session: "t", obtainedAt: 1, ...more });
+    const withoutRefreshToken = { tokens: { ...record(9).tokens, refreshToken: undefined } as never };
+
+    it.each<[string, string, string | undefined]>([
+      ["another session", other({}), "t"],
+      ["one without a refresh token", other(withoutRefreshToken), "t"],
+      ["one that a verdict has ended", other({ ...withoutRefreshToken, dead: { reason: "revoked" } }), "s"],
+      [
+        "one that was signed out",
+        other({ tokens: undefined, dead: { reason: "signed_out" }, obtainedAt: 99_000 }),
+        "s",
+      ],
+      ["one whose refresh token is spent", ours(2, 1, { session: "t", obtainedAt: 99_000 }), "s"],
+      ["the same refresh token", ours(3, 1, { session: "t", obtainedAt: 1 }), "s"],
+    ])("switches only to a session that is alive: %s", (_name, found, session) => {
+      const stored = ours(3, 3, { spent: spentOf(2) });
+      expect(parseRecord(reconcileRecords(stored, found), "here").session).toBe(session);
+    });
+
+    it("switches back and forth: neither session's refresh token is spent", () => {
+      const [ada, bob] = [ours(3, 3, { spent: spentOf(2) }), ours(9, 1, { session: "t", spent: spentOf(8) })];
+      const first = reconcileRecords(bob, ada);
+      expect(parseRecord(first, "here")).toMatchObject({ session: "s", spent: spentOf(8, 2) });
+      const second = reconcileRecords(first, bob);
+      expect(parseRecord(second, "here")).toMatchObject({ session: "t", spent: spentOf(8, 2) });
+      expect(parseRecord(reconcileRecords(second, ada), "here").session).toBe("s");
+    });
+
     it("never reverts another account's session", () => {
       const stored = ours(3, 3, { account: "ada", spent: spentOf(9) });
       const found = reconcileRecords(stored, ours(9, 1, { session: "t", account: "bob" }));
