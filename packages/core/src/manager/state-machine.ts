@@ -159,10 +159,13 @@ function onTokenRequested(session: Session, progress: Progress, ctx: Context): r
   return session.record?.tokens?.accessToken && isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
 }
 
+const ARRIVED_EXPIRED =
+  "two access tokens in a row had expired when they arrived. Check the lifetime that the server grants, and the clock of this machine";
+
 /** A call may renew twice: if the machine slept during the first exchange, the new token arrived expired. */
 function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Effect[] {
   if (renewals < 2) return renewFirst("clock");
-  return reject(new RefreshFailedError(now, { cause: new Error("each new one had expired by the time it arrived") }));
+  return reject(new RefreshFailedError(now, { cause: new Error(ARRIVED_EXPIRED) }));
 }
 
 /**

@@ -163,7 +163,7 @@ export class RecordStore {
     return new StoreError("STORE_UNAVAILABLE", {
       location: this.location,
       problem: `${problem} (${cause.message})`,
-      hint: "No data was lost. Check the cause, and try again.",
+      hint: "Check that the store is reachable, and try again.",
       cause,
     });
   }

@@ -81,11 +81,11 @@ const recordSchema = z.looseObject({
   requires: z.optional(z.array(z.string()).check(z.maxLength(0))),
 });
 
-/** A member that every record of a later release has, if this release must not write to it. */
-const newerSchema = z.union([
-  z.looseObject({ schema: z.number().check(z.gt(1)) }),
-  z.looseObject({ requires: z.array(z.string()).check(z.minLength(1)) }),
-]);
+/** Matches a record that this release must not overwrite: a later `schema`, or any entry in `requires`. */
+const newerSchema = z.custom((json) => {
+  const { schema, requires } = Object(json) as Readonly<Record<string, unknown>>;
+  return (typeof schema === "number" && schema > 1) || (Array.isArray(requires) && requires.length > 0);
+});
 
 /** The stored form of a session. Stores only see it as a string made by {@link serialiseRecord}. */
 export interface SessionRecord {
@@ -270,7 +270,7 @@ const updateReason = (key: string, value: unknown): unknown =>
   key === "reason" && value === "answer_lost" ? "response_lost" : value;
 
 const UPDATE_HINT = "It was left unchanged. Update this program.";
-const RECOVERY_HINT = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
+const RECOVERY_HINT = "It was left unchanged. Restore its contents, or remove it and have the user sign in again.";
 
 const tryJson = (value: string): unknown => {
   try {

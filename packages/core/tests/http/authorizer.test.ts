@@ -277,7 +277,7 @@ describe("a single request", () => {
     [{ tokens: "canary" }, /^tokens: expected a token manager or false, not a string\.$/],
     [{ tokens: true }, /^tokens: /],
     [{ tokens: {} }, /^tokens: .* not an object of another shape\.$/],
-    [{ retry: 3 }, /^retry: expected true or false, not a number\.$/],
+    [{ retry: 3 }, /^retry: expected true or false, not 3\.$/],
     [{ retry: null }, /^retry: /],
   ])("rejects the option %j", (settings, message) => {
     expect(() => perRequest(settings as never)).toThrow(message);

@@ -385,7 +385,11 @@ describe("createFetch", () => {
       { origins: [], isUnauthorized: true },
       /^isUnauthorized: expected a function from a Response to/,
     ],
-    ["a misspelt option", { origins: [], fetc: fetch }, /^fetc: unknown option/],
+    [
+      "a misspelt option",
+      { origins: [], fetc: fetch },
+      /^createFetch: unknown option "fetc"\. Supported: origins, fetch, isUnauthorized\.$/,
+    ],
   ])("throws a TypeError for %s", (_name, options, message) => {
     expect(() => createFetch(source, options as never)).toThrow(TypeError);
     expect(() => createFetch(source, options as never)).toThrow(message);

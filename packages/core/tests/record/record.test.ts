@@ -55,6 +55,11 @@ describe("the stored string", () => {
     ["a later schema", '{"schema":2,"sessions":[]}', "was written by a newer version. It was left unchanged. Update"],
     ["a requirement", serialiseRecord(record(1)).replace("{", '{"requires":["tags"],'), "written by a newer version"],
     [
+      "an unknown form of one",
+      serialiseRecord(record(1)).replace("{", '{"requires":[{}],'),
+      "written by a newer version",
+    ],
+    [
       "tokens of another shape",
       '{"schema":1,"obtainedAt":0,"spent":[],"tokens":{"accessToken":5}}',
       'see "tokens.accessToken"',
@@ -67,7 +72,7 @@ describe("the stored string", () => {
   });
 
   it("is rejected with the problem and the remedy", () => {
-    const advice = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
+    const advice = "It was left unchanged. Restore its contents, or remove it and have the user sign in again.";
     expect(() => parseRecord("[]", "here")).toThrow(`here contains JSON that is not a session. ${advice}`);
     expect(() => parseRecord("{", "here")).toThrow(`here does not contain valid JSON. ${advice}`);
   });

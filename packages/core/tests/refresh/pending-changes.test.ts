@@ -303,7 +303,7 @@ describe("a rotation that the store refuses", () => {
   });
 
   it.each<[string, (store: ReturnType<typeof memoryStore>) => unknown, string]>([
-    ["refuses it", () => {}, "is full: the refreshed session was not saved"],
+    ["refuses it", () => {}, "is full, so the refreshed session was not saved"],
     ["stops responding", (store) => Object.assign(store, { load: () => new Promise(() => {}) }), "is full"],
   ])("makes close() reject after the deadline of an exchange if the store %s (P2)", async (_name, change, text) => {
     const { base, clock, pending, store } = await start();

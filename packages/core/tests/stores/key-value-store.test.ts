@@ -236,9 +236,9 @@ describe("fromKeyValue", () => {
     ["an empty object", [{}, {}], /get is undefined\.$/],
     ["an object without delete", [{ get() {}, set() {} }, {}], /delete is undefined\.$/],
     ["a web Storage", [{ getItem() {}, setItem() {} }, {}], /get is undefined\.$/],
-    ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string/],
-    ["a misspelt option", [new Map(), { name: "x" }], /^name: unknown option\. Supported: key\.$/],
-    ["a key that is not a string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not a number\.$/],
+    ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string, not an empty string\.$/],
+    ["a misspelt option", [new Map(), { name: "x" }], /^fromKeyValue: unknown option "name"\. Supported: key\.$/],
+    ["a key that is not a string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not 7\.$/],
   ])("throws a TypeError for %s", (_name, [object, options], message) => {
     const make = () => fromKeyValue(object as KeyValue, options as object);
     expect(make).toThrow(TypeError);
