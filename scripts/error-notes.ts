@@ -141,9 +141,9 @@ export const keychainReasons: Record<KeychainError["reason"], Note & { readonly 
   },
   timeout: {
     code: "STORE_UNAVAILABLE",
-    cause: "The keychain did not respond within `deadline` (3 seconds by default).",
+    cause: "The keychain did not respond within `timeout` (3 seconds by default).",
     remedy:
-      "Unlock it, close its prompt or restart its service, and retry. Raise `deadline` if users need time to confirm.",
+      "Unlock it, close its prompt or restart its service, and retry. Raise `timeout` if users need time to confirm.",
   },
   refused: {
     code: "STORE_UNAVAILABLE",
