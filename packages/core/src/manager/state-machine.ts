@@ -10,7 +10,7 @@ import {
   hasSameTokens,
   isRenewable,
   isStale,
-  rejectionBrake,
+  rejectionCooldown,
   type Session,
   stateOf,
 } from "./session.ts";
@@ -205,7 +205,7 @@ function onRejection(session: Session, { accessToken, progress }: Rejected, ctx:
   const rejected: Session = { ...session, rejected: accessToken };
   const reason = deadReasonOf(rejected, ctx);
   if (reason) return stay(reject(new SignInRequiredError(reason, ctx.location)));
-  const cooldown = rejectionBrake(session, session.record, ctx);
+  const cooldown = rejectionCooldown(session, session.record, ctx);
   if (cooldown <= 0 && !progress.renewals) return { session: rejected, effects: renewFirst("rejection") };
   const retryAt = ctx.now + Math.round(cooldown);
   return stay(reject(new RefreshFailedError(retryAt, { reason: "just_obtained" })));

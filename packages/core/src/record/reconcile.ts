@@ -8,7 +8,7 @@ import {
   isSameAccount,
   isSpentIn,
   type SessionRecord,
-  serialiseRecord,
+  serializeRecord,
   spentBy,
   tryParseRecord,
 } from "./record.ts";
@@ -33,7 +33,7 @@ export function reconcileRecords(stored: string, external: string, now = systemC
     : addSpent(known, undefined, undefined);
   const ownSeeds = other.seeds ?? addSeed([], currentDigest(other));
   const seeds = (current.seeds ?? []).reduce((known, seed) => addSeed(known, seed), ownSeeds);
-  return serialiseRecord({ ...other, attempt: undefined, spent, seeds });
+  return serializeRecord({ ...other, attempt: undefined, spent, seeds });
 }
 
 /** Returns whether `external` is a session, not signed out, of another account than that of `stored`. */

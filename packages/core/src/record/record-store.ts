@@ -2,7 +2,7 @@ import { StoreError, UnexpiredError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { StoredValue, TokenSet, TokenStore } from "../types.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
-import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
+import { parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
 
 /** A stored record and its version. */
 export interface Stored {
@@ -97,7 +97,7 @@ export class RecordStore {
   async save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined> {
     const order = ++this.#started;
     this.#rememberSecrets(record);
-    const version = await this.#write(serialiseRecord(record), expected?.version);
+    const version = await this.#write(serializeRecord(record), expected?.version);
     if (version === undefined) return undefined;
     const saved = { record, version };
     const isOvertaken = order < this.#newest; // a load that began later may have found what has replaced the record

@@ -87,7 +87,7 @@ const newerSchema = z.custom((json) => {
   return (typeof schema === "number" && schema > 1) || (Array.isArray(requires) && requires.length > 0);
 });
 
-/** The stored form of a session. Stores only see it as a string made by {@link serialiseRecord}. */
+/** The stored form of a session. Stores only see it as a string made by {@link serializeRecord}. */
 export interface SessionRecord {
   readonly schema: 1;
   /** Identifies the session from its sign-in on. Starts with `~` if derived, because an earlier release signed in. */
@@ -165,10 +165,6 @@ export function isOutdated(record: SessionRecord | undefined, known: SessionReco
 /** Identifies the claim of an attempt. IDs alone could repeat, if the source of randomness does. */
 export const keyOf = ({ id, holder, claimedAt }: Attempt): string => `${id} ${holder} ${claimedAt}`;
 
-/** Returns whether two attempts are the same exchange. */
-export const isSameAttempt = (attempt: Attempt | undefined, other: Attempt): boolean =>
-  attempt !== undefined && keyOf(attempt) === keyOf(other);
-
 /** Returns whether a record belongs to the account. An unknown account matches every account. */
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
   account === undefined || record.account === undefined || account === record.account;
@@ -215,7 +211,7 @@ export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord =
 });
 
 /** Serializes the record for storing, as plain JSON that includes the secrets. */
-export function serialiseRecord(record: SessionRecord): string {
+export function serializeRecord(record: SessionRecord): string {
   return JSON.stringify({ ...record, tokens: record.tokens && { ...record.tokens } });
 }
 
