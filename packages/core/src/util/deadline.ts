@@ -1,5 +1,8 @@
 import type { Clock } from "../types.ts";
 
+/** The default deadline of an exchange, and of a revocation, in milliseconds. */
+export const DEFAULT_TIMEOUT = 30_000;
+
 /** A deadline in milliseconds, and the message of the error once it has passed. */
 interface Deadline {
   readonly milliseconds: number;
