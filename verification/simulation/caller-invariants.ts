@@ -113,7 +113,7 @@ export class CallerInvariants {
     const attempt = current?.attempt;
     const key = attempt ? claimKey(attempt) : "";
     const claim = claims.get(key);
-    const holder = claim && this.#world.find(claim.owner);
+    const holder = claim && this.#world.find(claim.holder);
     if (!attempt || !claim || !holder || this.#isUnsure(process)) return;
     const { now } = this.#world.scheduler;
     const text = (why: string) => () => `${process.name} is told that ${holder.name} has claimed the refresh, ${why}`;

@@ -29,7 +29,7 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     ...mutant("a living holder loses its claim with its lease", TRACKER, 'status !== "alive" ||', "true ||"),
     focus: STOPPED,
   },
-  { ...mutant("a living holder keeps its claim for ever", TRACKER, "HOLD - elapsed)", "HOLD)"), focus: STOPPED },
+  { ...mutant("a living holder keeps its claim forever", TRACKER, "HOLD - elapsed)", "HOLD)"), focus: STOPPED },
   {
     ...mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
     focus: STOPPED,

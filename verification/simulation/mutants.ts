@@ -129,7 +129,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "lost response treated as a failure",
-    edits: [core("refresh/classify.ts", 'isAnswered ? "transient" : "lost"', '"transient"')],
+    edits: [core("refresh/classify.ts", 'hasResponse ? "transient" : "lost"', '"transient"')],
   },
   {
     name: "gateway's response treated as the server's",

@@ -2,7 +2,9 @@ import { basename, dirname, join } from "node:path";
 import type { StoredValue, TokenStore } from "@unexpired/core";
 import {
   Chain,
+  codeOf,
   type FileSystem,
+  type Generation,
   ignoreNotFound,
   type ProcessIdentity,
   withStoreErrors,
@@ -90,8 +92,7 @@ export class MachineStore implements TokenStore {
   }
 
   async #find(): Promise<TokenStore> {
-    const { settings } = this.#options;
-    if (await new Chain(this.#fs, settings.paths.chain).head()) return this.#own;
+    if (await this.#headIn(this.#options.settings)) return this.#own;
     for (const other of await this.#listOthers()) if (await holdsSession(other)) return other.store;
     return this.#own;
   }
@@ -110,10 +111,21 @@ export class MachineStore implements TokenStore {
     const { sharedDirectory, settings } = this.#options;
     const directory = join(sharedDirectory, name);
     const isShared = name === "";
-    const reading = new Chain(this.#fs, settingsIn(directory, settings).paths.chain).head();
+    const reading = this.#headIn(settingsIn(directory, settings));
     // What another machine has damaged must not stop this one.
     const head = await (isShared ? reading : reading.catch(() => undefined));
-    return head && { store: this.#storeIn(directory), isShared, modified: head.stamp.modified };
+    if (!head || (head === "unreadable" && !isShared)) return undefined;
+    return { store: this.#storeIn(directory), isShared, modified: head === "unreadable" ? 0n : head.stamp.modified };
+  }
+
+  /** Version files that are unreadable belong to a session, too: `load` and `save` report that, and `remove` ends it. */
+  async #headIn({ paths }: KeychainSettings): Promise<Generation | "unreadable" | undefined> {
+    try {
+      return await new Chain(this.#fs, paths.chain).head();
+    } catch (error) {
+      if (codeOf(error) === "STORE_UNREADABLE") return "unreadable";
+      throw error;
+    }
   }
 
   #storeIn(directory: string): TokenStore {
@@ -130,7 +142,8 @@ async function holdsSession({ store, isShared }: OtherDirectory): Promise<boolea
     return (await store.load()) !== undefined;
   } catch (error) {
     const reason = keychainReasonOf(error);
-    if (reason === "damaged") return true; // some of the items are here
+    const isFileUnreadable = isShared && reason === undefined && codeOf(error) === "STORE_UNREADABLE";
+    if (reason === "damaged" || isFileUnreadable) return true; // some of the items are here, or may be
     // Without a keychain, a session of an earlier release may still be this machine's, but not one of another machine.
     if (isShared || UNDECIDED.includes(reason)) throw error;
     return false;

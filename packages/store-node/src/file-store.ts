@@ -173,7 +173,7 @@ class FileStore implements TokenStore {
   }
 
   async #replace(paths: SessionPaths, value: string, expected: string | undefined): Promise<string> {
-    const chain = new Chain(this.#fs, paths.chain);
+    const chain = Chain.besideFile(this.#fs, paths);
     const before = await this.#readCurrent(paths);
     this.#assertVersion(before, expected);
     const parentStamp = await this.#fs.stat(paths.parent);

@@ -71,7 +71,7 @@ describe("unreadable data", () => {
     const error = await failure(store.save("2", undefined));
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: generation });
     expect(error.message).not.toContain("secret");
-    expect(error.hint).toContain(`Move away the session file next to ${chainOf(path)}, then that directory`);
+    expect(error.hint).toBe(`Move away ${path}, then ${chainOf(path)}, and sign in again.`);
     expect(textOf(path)).toBe("secret 2");
     expect(statSync(generation).size).toBe(20);
   });

@@ -119,7 +119,9 @@ export function createAuthorizer<Response>(
       if (!url || url.username || url.password || source === false || !isAllowed(url)) return undefined;
       const { accessToken, tokenType } = await source.getTokenSet({ signal });
       if (tokenType.toLowerCase() !== "bearer") {
-        throw new ConfigurationError(`The session's token type is "${tokenType}"; only Bearer tokens can be attached.`);
+        throw new ConfigurationError(
+          `The session's token type is "${tokenType}"; only Bearer tokens can be attached. Have the authorization server issue Bearer tokens to this client.`,
+        );
       }
       return new Authorization(toHeader(accessToken), async (info) => {
         const responseUrl = new URL(info.url ?? "", url);

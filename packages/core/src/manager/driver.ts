@@ -26,7 +26,7 @@ import type { Replacement } from "./sign-in-out.ts";
 import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
 
 const NOT_SAVED =
-  "The refreshed session was not saved. If this process ends before it is, the next one may have to sign in again. Call close() to wait for it and to get the error.";
+  "The refreshed session has not been saved yet. If this process ends now, the next one may have to sign in again. Free or repair the store, and await close() before the program ends: it rejects with the reason.";
 
 /** A caller's request for tokens. */
 export type TokenRequest =

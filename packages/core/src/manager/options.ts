@@ -16,10 +16,6 @@ const duration = z.custom<number>((value) => typeof value === "number" && value 
 const methods = (names: readonly string[], schema: z.ZodMiniType) =>
   z.looseObject(Object.fromEntries(names.map((name) => [name, schema])));
 
-const refreshFunction = z.custom<RefreshFunction>(
-  (value) => typeof value === "function" && z.optional(timeoutSchema).safeParse(Reflect.get(value, "timeout")).success,
-);
-
 const managerOptions = {
   store: [
     methods(["load", "save", "remove", "describe"], functionSchema).check(
@@ -27,10 +23,7 @@ const managerOptions = {
     ),
     "a TokenStore, such as fileStore({ path })",
   ],
-  refresh: [
-    refreshFunction,
-    "a function, such as oauth2Refresh({ tokenEndpoint, clientId }); its timeout, if any, in milliseconds above 0",
-  ],
+  refresh: [functionSchema, "a function, such as oauth2Refresh({ tokenEndpoint, clientId })"],
   refreshWindow: [duration, "milliseconds, 0 or more"],
   background: [z.boolean(), "true or false"],
   provider: [
@@ -45,10 +38,7 @@ const managerOptions = {
   ],
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],
-  maxStaleness: [
-    z.union([z.number().check(z.gte(0)), z.literal(Number.POSITIVE_INFINITY)]),
-    "a number of milliseconds, or Infinity",
-  ],
+  maxStaleness: [duration, "a number of milliseconds, or Infinity"],
   clock: [
     methods(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema)),
     "{ now?, monotonic?, setTimer?, random?, randomId? }, each a function",
@@ -61,6 +51,8 @@ const storeSchema = z.looseObject({
   watch: z.optional(functionSchema),
   holder: z.optional(z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) })),
 });
+
+const refreshOptions = { "refresh.timeout": [timeoutSchema, "milliseconds above 0"] } as const satisfies OptionTable;
 
 /** The validated options of a manager, with defaults applied. */
 export interface Settings {
@@ -75,10 +67,11 @@ export interface Settings {
 /**
  * Validates the options and applies the defaults.
  *
- * @throws TypeError that names the option, the type of its value, and what is accepted
+ * @throws TypeError that names the option, what is accepted, and what was passed: a number, or the type of another value
  */
 export function parseOptions(given: TokenManagerOptions): Settings {
   checkOptions("createTokenManager", managerOptions, given);
+  checkOptions("createTokenManager", refreshOptions, { "refresh.timeout": given.refresh?.timeout });
   return {
     store: given.store ?? memoryStore(),
     refresh: given.refresh,

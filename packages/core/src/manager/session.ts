@@ -142,7 +142,7 @@ export function isDue(session: Session, ctx: Context): boolean {
   const { record } = session;
   if (!record?.tokens || !isRenewable(session, ctx)) return false;
   if (record.tokens.accessToken === session.rejected) return true;
-  if (clockBrake(session, record, ctx) > 0) return false;
+  if (clockCooldown(session, record, ctx) > 0) return false;
   if (record.tokens.expiresAt === undefined) return isExpiryUnknown(record);
   return validFor(session, record, ctx) <= windowOf(record, ctx);
 }
@@ -152,11 +152,11 @@ export const isExpiryUnknown = (record: SessionRecord | undefined): boolean =>
   record?.tokens?.expiresAt === undefined && !record?.renewed && rotationOf(record) === 0;
 
 /** Returns for how many milliseconds the tokens are too new for their expiry to start an exchange. */
-export const clockBrake = (session: Session, record: SessionRecord, ctx: Context): number =>
+export const clockCooldown = (session: Session, record: SessionRecord, ctx: Context): number =>
   newFor(session, Math.max(1_000, fifthOf(record)), ctx);
 
 /** Returns for how many milliseconds the tokens are too new for their expiry to be the reason of a 401. */
-export const rejectionBrake = (session: Session, record: SessionRecord, ctx: Context): number =>
+export const rejectionCooldown = (session: Session, record: SessionRecord, ctx: Context): number =>
   newFor(session, Math.min(30_000, lifetimeOf(record) / 5), ctx);
 
 /** Returns what is left of `span` since the exchange by both clocks; nothing if the wall clock was put back. */

@@ -11,7 +11,7 @@ import {
   isExpiryUnknown,
   isRenewable,
   isStale,
-  rejectionBrake,
+  rejectionCooldown,
   type Session,
   stateOf,
 } from "./session.ts";
@@ -160,10 +160,13 @@ function onTokenRequested(session: Session, progress: Progress, ctx: Context): r
   return session.record?.tokens?.accessToken && isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
 }
 
+const ARRIVED_EXPIRED =
+  "two access tokens in a row had expired when they arrived. Check the lifetime that the server grants, and the clock of this machine";
+
 /** A call may renew twice: if the machine slept during the first exchange, the new token arrived expired. */
 function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Effect[] {
   if (renewals < 2) return renewFirst("clock");
-  return reject(new RefreshFailedError(now, { cause: new Error("each new one had expired by the time it arrived") }));
+  return reject(new RefreshFailedError(now, { cause: new Error(ARRIVED_EXPIRED) }));
 }
 
 /**
@@ -202,7 +205,7 @@ function onRejection(session: Session, { accessToken, progress }: Rejected, ctx:
   const rejected: Session = { ...session, rejected: accessToken };
   const reason = deadReasonOf(rejected, ctx);
   if (reason) return stay(reject(new SignInRequiredError(reason, ctx.location)));
-  const cooldown = rejectionBrake(session, session.record, ctx);
+  const cooldown = rejectionCooldown(session, session.record, ctx);
   if (cooldown <= 0 && !progress.renewals) return { session: rejected, effects: renewFirst("rejection") };
   const retryAt = ctx.now + Math.round(cooldown);
   return stay(reject(new RefreshFailedError(retryAt, { reason: "just_obtained" })));

@@ -1,3 +1,4 @@
+import type { TokenEndpointError } from "../errors.ts";
 import { digestOf, isSameAccount } from "../record/record.ts";
 import { deadlineOf } from "../refresh/exchange.ts";
 import { toEndpointError } from "../token-endpoint/error-response.ts";
@@ -95,11 +96,10 @@ class Manager implements TokenManager {
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;
     const milliseconds = deadlineOf(refresh);
-    const message = `The tokens were not revoked within ${milliseconds} ms. The session is signed out, but the server may accept its tokens until they expire.`;
     try {
-      await withDeadline(() => run(tokens), clock, { milliseconds, message });
+      await withDeadline(() => run(tokens), clock, { milliseconds, message: `No response within ${milliseconds} ms.` });
     } catch (error) {
-      throw toEndpointError(error, secretsOf(tokens));
+      throw asUnrevoked(toEndpointError(error, secretsOf(tokens)));
     }
   }
 
@@ -127,4 +127,12 @@ class Manager implements TokenManager {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** Changes the message of a failed revocation, also in the stack, so that it says what became of the session. */
+function asUnrevoked(error: TokenEndpointError): TokenEndpointError {
+  const { message, stack = "" } = error;
+  error.message = `The session is signed out, but its tokens could not be revoked: ${message}. The server may accept them until they expire.`;
+  error.stack = stack.replace(message, () => error.message);
+  return error;
 }

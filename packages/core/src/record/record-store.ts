@@ -3,7 +3,7 @@ import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, StoredValue, TokenSet, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
-import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
+import { parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
 
 /** A stored record and its version. */
 export interface Stored {
@@ -116,7 +116,7 @@ export class RecordStore {
   async save(given: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
     const order = ++this.#started;
     const record = this.#complete(given);
-    const version = await this.#write(serialiseRecord(record), expected?.version);
+    const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;
     const saved = { record, version };
@@ -202,7 +202,7 @@ export class RecordStore {
     return new StoreError("STORE_UNAVAILABLE", {
       location: this.location,
       problem: `${problem} (${cause.message})`,
-      hint: "No data was lost. Check the cause, and try again.",
+      hint: "Check that the store is reachable, and try again.",
       cause,
     });
   }

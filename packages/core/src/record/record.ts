@@ -68,13 +68,13 @@ const recordSchema = z.looseObject({
   requires: z.optional(z.array(z.string()).check(z.maxLength(0))),
 });
 
-/** A member that every record of a later release has, if this release must not write to it. */
-const newerSchema = z.union([
-  z.looseObject({ schema: z.number().check(z.gt(1)) }),
-  z.looseObject({ requires: z.array(z.string()).check(z.minLength(1)) }),
-]);
+/** Matches a record that this release must not overwrite: a later `schema`, or any entry in `requires`. */
+const newerSchema = z.custom((json) => {
+  const { schema, requires } = Object(json) as Readonly<Record<string, unknown>>;
+  return (typeof schema === "number" && schema > 1) || (Array.isArray(requires) && requires.length > 0);
+});
 
-/** The stored form of a session. Stores only see it as a string made by {@link serialiseRecord}. */
+/** The stored form of a session. Stores only see it as a string made by {@link serializeRecord}. */
 export interface SessionRecord {
   readonly schema: 1;
   /** Identifies the session from its sign-in on. Starts with `~` if derived, because an earlier release signed in. */
@@ -153,10 +153,6 @@ export function isOutdated(record: SessionRecord | undefined, known: SessionReco
 /** Identifies the claim of an attempt. IDs alone could repeat, if the source of randomness does. */
 export const keyOf = ({ id, holder, claimedAt }: Attempt): string => `${id} ${holder} ${claimedAt}`;
 
-/** Returns whether two attempts are the same exchange. */
-export const isSameAttempt = (attempt: Attempt | undefined, other: Attempt): boolean =>
-  attempt !== undefined && keyOf(attempt) === keyOf(other);
-
 /** Returns whether a record belongs to the account. An unknown account matches every account. */
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
   account === undefined || record.account === undefined || account === record.account;
@@ -203,7 +199,7 @@ export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord =
 });
 
 /** Serializes the record for storing, as plain JSON that includes the secrets. */
-export function serialiseRecord(record: SessionRecord): string {
+export function serializeRecord(record: SessionRecord): string {
   return JSON.stringify({ ...record, tokens: record.tokens && { ...record.tokens } });
 }
 
@@ -259,7 +255,7 @@ const updateReason = (key: string, value: unknown): unknown =>
   key === "reason" && value === "answer_lost" ? "response_lost" : value;
 
 const UPDATE_HINT = "It was left unchanged. Update this program.";
-const RECOVERY_HINT = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
+const RECOVERY_HINT = "It was left unchanged. Restore its contents, or remove it and have the user sign in again.";
 
 const tryJson = (value: string): unknown => {
   try {

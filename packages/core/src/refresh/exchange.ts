@@ -1,15 +1,14 @@
 import { TokenEndpointError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenSet } from "../types.ts";
-import { onPunctualTick } from "../util/deadline.ts";
+import { DEFAULT_TIMEOUT, onPunctualTick } from "../util/deadline.ts";
 import { classifyError, classifyResponse, type Outcome } from "./classify.ts";
 
-const DEADLINE = 30_000;
 const LONGEST_DEADLINE = 20 * 60_000; // a claim has to outlast it, and readers limit leases to an hour
 
 /** Returns the deadline of an exchange in milliseconds. */
 export const deadlineOf = (refresh: RefreshFunction | undefined): number =>
-  Math.min(refresh?.timeout ?? DEADLINE, LONGEST_DEADLINE);
+  Math.min(refresh?.timeout ?? DEFAULT_TIMEOUT, LONGEST_DEADLINE);
 
 /** The parameters of an exchange. */
 export interface ExchangeRequest {

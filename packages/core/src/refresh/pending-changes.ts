@@ -311,7 +311,7 @@ const toLossError = (cause: unknown, location: string): StoreError => {
   const { problem = "did not respond", hint = "" } = Object(cause) as Partial<StoreError>;
   return new StoreError("STORE_UNAVAILABLE", {
     location,
-    problem: `${problem}: the refreshed session was not saved`,
+    problem: `${problem}, so the refreshed session was not saved`,
     hint: `The next program that uses the session may have to sign in again. ${hint}`.trimEnd(),
     cause,
   });

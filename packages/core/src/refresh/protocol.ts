@@ -231,7 +231,7 @@ const isRecent = (before: Moment, { now, monotonic }: Moment): boolean =>
   now >= before.now && now - before.now <= RECENT && monotonic - before.monotonic <= RECENT;
 
 const toConfigurationError = (cause: Error): ConfigurationError => {
-  const hint = "Check the client ID, its authentication and the requested scope. The session is untouched.";
+  const hint = "Check the client ID, its authentication and the requested scope. The stored session is kept.";
   return new ConfigurationError(`${cause.message}. ${hint}`, { cause });
 };
 

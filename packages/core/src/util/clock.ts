@@ -44,7 +44,7 @@ export const toTime = (milliseconds: number): number => clamp(milliseconds, LAST
 
 /**
  * Limits a duration that was read to an hour: longer than any exchange takes, and than a server should make its clients
- * wait. A nonsensical value must not lock a session for ever.
+ * wait. A nonsensical value must not lock a session forever.
  */
 export const toDuration = (milliseconds: number): number => clamp(milliseconds, 60 * 60_000);
 

@@ -1,5 +1,8 @@
 import type { Clock } from "../types.ts";
 
+/** The default deadline of an exchange, and of a revocation, in milliseconds. */
+export const DEFAULT_TIMEOUT = 30_000;
+
 interface Ticking {
   readonly milliseconds: number;
   /** Whether the process is kept alive until then. Default: `true`. */

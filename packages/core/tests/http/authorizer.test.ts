@@ -34,11 +34,11 @@ const tokenFor = async (by: ReturnType<typeof authorizer>, url: string, options:
 /** The token with which a request to `origin` is retried. */
 async function tokenAfter(
   by: ReturnType<typeof authorizer>,
-  answer: Partial<ResponseInfo<string>> = {},
+  info: Partial<ResponseInfo<string>> = {},
   settings?: RequestTokenOptions,
 ) {
   const authorization = await by.authorize({ url: new URL(origin), ...(settings && perRequest(settings)) });
-  return (await authorization?.renew({ response: "", status: 401, headers: {}, ...answer }))?.replace(/^Bearer /, "");
+  return (await authorization?.renew({ response: "", status: 401, headers: {}, ...info }))?.replace(/^Bearer /, "");
 }
 
 describe("the origins option (P9)", () => {
@@ -204,12 +204,12 @@ it("retries a POST if the client and the URL encode the query differently", asyn
 });
 
 describe("isUnauthorized", () => {
-  const asking = (answer: Partial<ResponseInfo<string>>) => {
+  const asking = (info: Partial<ResponseInfo<string>>) => {
     const isUnauthorized = async (response: string) => response === "refused";
     const by = createAuthorizer(source(), { origins: [origin], isUnauthorized });
     return by
       .authorize({ url: new URL(origin) })
-      .then((authorization) => authorization?.renew({ response: "", status: 401, headers: {}, ...answer }));
+      .then((authorization) => authorization?.renew({ response: "", status: 401, headers: {}, ...info }));
   };
 
   it("takes precedence over the status", async () => {
@@ -277,7 +277,7 @@ describe("a single request", () => {
     [{ tokens: "canary" }, /^tokens: expected a token manager or false, not a string\.$/],
     [{ tokens: true }, /^tokens: /],
     [{ tokens: {} }, /^tokens: .* not an object of another shape\.$/],
-    [{ retry: 3 }, /^retry: expected true or false, not a number\.$/],
+    [{ retry: 3 }, /^retry: expected true or false, not 3\.$/],
     [{ retry: null }, /^retry: /],
   ])("rejects the option %j", (settings, message) => {
     expect(() => perRequest(settings as never)).toThrow(message);

@@ -134,7 +134,7 @@ describe("a call that looks at the store", () => {
     expect(manager.state).toEqual(DEAD);
   });
 
-  it("does not load for ever if the store calls back as soon as it is watched", async () => {
+  it("does not load forever if the store calls back as soon as it is watched", async () => {
     const { open, store } = startSession();
     store.watch = (onChange) => {
       onChange();

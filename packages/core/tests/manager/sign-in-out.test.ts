@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { type NewSession, saveSession, saveTombstone } from "../../src/manager/sign-in-out.ts";
-import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { digestOf, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
 import { systemClock } from "../../src/util/clock.ts";
@@ -21,9 +21,9 @@ const stored = (generation: number, more: Partial<SessionRecord> = {}): SessionR
 async function startStore(first?: SessionRecord) {
   const store = memoryStore();
   const records = new RecordStore(store, { accountOf: () => undefined, clock: systemClock });
-  if (first) await store.save(serialiseRecord(first), undefined);
+  if (first) await store.save(serializeRecord(first), undefined);
   const put = async (record: SessionRecord) =>
-    void (await store.save(serialiseRecord(record), (await store.load())?.version));
+    void (await store.save(serializeRecord(record), (await store.load())?.version));
   const record = async () => (await records.load())?.record;
   /** Wraps the next save. */
   const wrapNextSave = (wrapper: (save: () => Promise<string>) => Promise<string>) => {

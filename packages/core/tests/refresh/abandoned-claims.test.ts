@@ -8,7 +8,7 @@ import { startSession } from "../support/session.ts";
 const HOUR = 3_600_000;
 
 describe("a claim of another process", () => {
-  it("is taken over by the process that sees that its owner has ended", async () => {
+  it("is taken over by the process that sees that its holder has ended", async () => {
     const { clock, issuer, open, signIn, store } = startSession();
     const gone: string[] = [];
     Object.assign(store, {
@@ -25,7 +25,7 @@ describe("a claim of another process", () => {
     expect(await token).toBe(canary("access", 2));
   });
 
-  it("is left to its owner if statusOf throws", async () => {
+  it("is left to its holder if statusOf throws", async () => {
     const { open, signIn, store, clock } = startSession();
     Object.assign(store, {
       holder: {

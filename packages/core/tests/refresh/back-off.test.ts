@@ -37,7 +37,7 @@ describe("a failed exchange", () => {
     failNext({ error: "invalid_client", status: 401, sent: true });
     const error = await protocol.renew(GOAL, urgent).then(String, (thrown: unknown) => (thrown as Error).message);
     expect(error).toMatch(
-      /invalid_client.*\. Check the client ID, its authentication and the requested scope\. The session is untouched\.$/,
+      /invalid_client.*\. Check the client ID, its authentication and the requested scope\. The stored session is kept\.$/,
     );
   });
 

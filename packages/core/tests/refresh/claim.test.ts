@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { type Attempt, digestOf, parseRecord, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { type Attempt, digestOf, parseRecord, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { Claims } from "../../src/refresh/claim.ts";
 import { PendingChanges } from "../../src/refresh/pending-changes.ts";
@@ -25,7 +25,7 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
   const clock = new VirtualClock();
   const store = memoryStore();
   const records = new RecordStore(store, { accountOf: () => undefined, clock });
-  if (first) await store.save(serialiseRecord(first), undefined);
+  if (first) await store.save(serializeRecord(first), undefined);
   const base = await records.load();
   const observed: [Attempt | undefined, string][] = [];
   const refresh = "refresh" in options ? options.refresh : async () => ({ access_token: "" });
@@ -42,7 +42,7 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
   const pending = new PendingChanges(deps, host);
   const claims = new Claims(deps, host, pending);
   const put = async (record: SessionRecord) =>
-    void (await store.save(serialiseRecord(record), (await store.load())?.version));
+    void (await store.save(serializeRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
   /** Calls `intervene` once the next save has succeeded. */
   const afterSave = (intervene: () => unknown) => {

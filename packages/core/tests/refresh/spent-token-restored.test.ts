@@ -113,12 +113,12 @@ describe("a manager whose store holds a spent refresh token again", () => {
     const manager = await signIn(0);
     const old = await record();
     await manager.getAccessToken();
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next((rotated) => promise.then(() => rotated));
     const renewed = manager.refresh();
     await settle();
     await write(store, () => old);
-    answer();
+    respond();
     expect(await renewed).toMatchObject({ accessToken: canary("access", 3) });
     expect((await record()).tokens?.refreshToken).toBe(canary("refresh", 3));
   });

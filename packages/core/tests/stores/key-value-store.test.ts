@@ -36,7 +36,7 @@ const destr = (text: string | null): unknown => {
 };
 
 /** Like keyv and many others, which serialize values to JSON and parse them again. */
-const serialising = (): KeyValue => {
+const serializing = (): KeyValue => {
   const map = new Map<string, string>();
   return {
     get: (key) => JSON.parse(map.get(key) ?? "null"),
@@ -49,7 +49,7 @@ describe.each<[string, () => KeyValue]>([
   ["a Map", () => new Map<string, string>()],
   ["a slow object", () => slow()],
   ["an object that parses what it reads", parsing],
-  ["an object that serializes", serialising],
+  ["an object that serializes", serializing],
 ])("over %s", (_name, make) => {
   it("keeps any string", async () => {
     const store = fromKeyValue(make());
@@ -236,9 +236,9 @@ describe("fromKeyValue", () => {
     ["an empty object", [{}, {}], /get is undefined\.$/],
     ["an object without delete", [{ get() {}, set() {} }, {}], /delete is undefined\.$/],
     ["a web Storage", [{ getItem() {}, setItem() {} }, {}], /get is undefined\.$/],
-    ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string/],
-    ["a misspelt option", [new Map(), { name: "x" }], /^name: unknown option\. Supported: key\.$/],
-    ["a key that is not a string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not a number\.$/],
+    ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string, not an empty string\.$/],
+    ["a misspelled option", [new Map(), { name: "x" }], /^fromKeyValue: unknown option "name"\. Supported: key\.$/],
+    ["a key that is not a string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not 7\.$/],
   ])("throws a TypeError for %s", (_name, [object, options], message) => {
     const make = () => fromKeyValue(object as KeyValue, options as object);
     expect(make).toThrow(TypeError);
