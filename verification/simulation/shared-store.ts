@@ -98,7 +98,7 @@ export class SharedStore {
     });
   }
 
-  /** Returns what the response says, unless there is none. */
+  /** Returns what the response says; `undefined` if none arrives. */
   #arrive<T>(process: SimulatedProcess, effect: () => T, fault = ""): Settled<T> | undefined {
     const isLost = fault.endsWith("never ends");
     if (isLost && this.#world.random.choose("fault", 2) === 0) return undefined;

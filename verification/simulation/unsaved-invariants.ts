@@ -11,7 +11,7 @@ import type { World } from "./world.ts";
 /** Timers are due at whole milliseconds, and a save may be running when the deadline passes. */
 const TOLERANCE = 100;
 
-/** What a deadline that is noticed late leaves to a response that may have arrived, in milliseconds. */
+/** The extra time after a deadline that is noticed late, for a response that may have arrived, in milliseconds. */
 const EXTRA_TIME = 1_000;
 
 /** The faults after which a store may refuse to save. */

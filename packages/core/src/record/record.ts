@@ -243,7 +243,7 @@ export const tryParseRecord = (value: string): SessionRecord | undefined => {
   return parsed.success ? withSession(parsed.data) : undefined;
 };
 
-/** Returns whether a text is a record, or one that only a newer release can read; `undefined` if it is none. */
+/** Returns whether a text is a record, or one that only a newer release can read; otherwise `undefined`. */
 export const recordKindOf = (text: string): "record" | "newer" | undefined => {
   const json = tryJson(text);
   if (recordSchema.safeParse(json).success) return "record";

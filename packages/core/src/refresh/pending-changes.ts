@@ -1,29 +1,16 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
-import { keyOf, type SessionRecord } from "../record/record.ts";
+import type { SessionRecord } from "../record/record.ts";
 import type { Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
+import { AttemptEndings } from "./attempt-endings.ts";
 import { HOLD } from "./attempt-tracker.ts";
 import { deadlineOf } from "./exchange.ts";
 import type { RecordSource, RefreshDeps, RefreshHost } from "./renewal.ts";
 import { dropReason, isAlreadyStored, isEarlier, type Rotation, recordAfter } from "./rotation.ts";
 
 const RETRY_INTERVAL = 1_000;
-const ENDINGS_KEPT = 16;
 const NO_RESPONSE = "The store did not respond in time.";
-
-/** How an attempt ended. */
-export interface Ending {
-  /** Applies it to the record that holds the attempt. For a claim that was not used, restores the attempt before it. */
-  readonly apply: (record: SessionRecord) => SessionRecord;
-  /** The reason of a failure. */
-  readonly error?: Error;
-}
-
-interface PendingEnding extends Ending {
-  /** The monotonic time until which it is saved again and again; `undefined` if it needs no saving. */
-  retryUntil?: number | undefined;
-}
 
 interface PendingRotation extends Rotation {
   /** The monotonic time until which it keeps the process alive and `close()` waiting. */
@@ -38,17 +25,16 @@ type ChangesHost = Pick<RefreshHost, "session" | "observe" | "announce">;
 
 /**
  * The changes that this process knows and the store does not hold yet: the tokens of an exchange, and how attempts
- * have ended. Every load takes them into account; only `commit`, `end` and `flush` write them. Every sign-in and sign-out
+ * have ended. Every load takes them into account; only `commit`, `flush` and the endings write them. Every sign-in and sign-out
  * discards them.
  */
 export class PendingChanges {
   readonly #deps: ChangesDeps;
   readonly #host: ChangesHost;
+  readonly endings: AttemptEndings;
   #rotation: PendingRotation | undefined;
-  /** By the key of the attempt. */
-  readonly #endings = new Map<string, PendingEnding>();
-  /** The last commit, which may still be running: a late response is committed by itself. */
-  #committing: Promise<boolean> | undefined;
+  /** The last commit, which may still be running. */
+  #commit: { readonly pending: PendingRotation; readonly saving: Promise<boolean> } | undefined;
   #failure: unknown;
   #cancelRetry: (() => void) | undefined;
   #cancelKeepAlive: (() => void) | undefined;
@@ -57,6 +43,7 @@ export class PendingChanges {
   constructor(deps: ChangesDeps, host: ChangesHost) {
     this.#deps = deps;
     this.#host = host;
+    this.endings = new AttemptEndings(deps, host);
   }
 
   /** @throws StoreError */
@@ -77,15 +64,10 @@ export class PendingChanges {
   }
 
   #applyTo(stored: Stored): Stored {
-    const ended = this.endingOf(stored.record)?.apply(stored.record) ?? stored.record;
+    const ended = this.endings.of(stored.record)?.apply(stored.record) ?? stored.record;
     const rotation = this.#rotation;
     const isPending = rotation && !isAlreadyStored(rotation, ended) && !dropReason(rotation, ended);
     return { ...stored, record: isPending ? recordAfter(rotation, ended) : ended };
-  }
-
-  /** Returns how the record's attempt has ended, if this process knows. */
-  endingOf({ attempt }: SessionRecord): Ending | undefined {
-    return attempt && this.#endings.get(keyOf(attempt));
   }
 
   /**
@@ -98,42 +80,15 @@ export class PendingChanges {
       return false;
     }
     const { clock, refresh } = this.#deps;
-    const milliseconds = deadlineOf(refresh);
-    const until = clock.monotonic() + milliseconds;
-    const deadline = { milliseconds, message: NO_RESPONSE };
-    const saving = withDeadline(() => this.#saveRotation(rotation, claimed), clock, deadline).catch((error: unknown) =>
-      this.#keepRotation({ ...rotation, until, isReported: false }, error),
-    );
-    this.#committing = saving;
+    const pending = { ...rotation, until: clock.monotonic() + deadlineOf(refresh), isReported: false };
+    this.#keepAlive(pending.until);
+    const saving = this.#saveRotation(rotation, claimed)
+      .catch((error: unknown) => this.#keepRotation(pending, error))
+      .finally(() => {
+        if (!this.#rotation) this.#cancelKeepAlive?.();
+      });
+    this.#commit = { pending, saving };
     return saving;
-  }
-
-  /**
-   * Records how an attempt ended. If the store does not accept it, this process remembers it and tries again: others see
-   * that we are alive, and would wait for an attempt that has ended.
-   */
-  async end(key: string, ending: Ending, known: Stored | undefined): Promise<void> {
-    this.remember(key, ending);
-    try {
-      await this.saveEnding(key, known);
-    } catch {
-      const { record } = this.#host.session; // a sign-in or sign-out may have replaced it
-      if (record && this.endingOf(record)) this.#host.observe(ending.apply(record), "store");
-      this.endLater(key, ending);
-    }
-  }
-
-  /** Records how an attempt ended as soon as the store accepts it. */
-  endLater(key: string, ending: Ending): void {
-    const retryUntil = this.#deps.clock.monotonic() + HOLD; // by then, no process waits for the attempt
-    this.remember(key, { ...ending, retryUntil });
-    this.#retryLater();
-  }
-
-  /** Remembers how an attempt ended, and saves it only together with another change. */
-  remember(key: string, ending: PendingEnding): void {
-    this.#endings.set(key, ending);
-    for (const oldest of this.#endings.keys()) if (this.#endings.size > ENDINGS_KEPT) this.#endings.delete(oldest);
   }
 
   /**
@@ -142,17 +97,14 @@ export class PendingChanges {
    * @throws StoreError
    */
   async flush(): Promise<void> {
-    const { clock, records } = this.#deps;
     if (this.#rotation) await this.#saveRotation(this.#rotation, await this.#deps.records.loadReplaceable());
-    for (const [key, { retryUntil }] of this.#endings) {
-      if (retryUntil !== undefined && clock.monotonic() < retryUntil) await this.saveEnding(key, await records.load());
-    }
+    await this.endings.flush();
   }
 
   /** Discards the pending changes, because the session was signed out or replaced. */
   reset(): void {
     this.#rotation = undefined;
-    this.#endings.clear();
+    this.endings.reset();
     this.#cancelRetry?.();
     this.#cancelKeepAlive?.();
   }
@@ -164,7 +116,7 @@ export class PendingChanges {
    * @throws StoreError if it could not be saved, and may be lost
    */
   async close(): Promise<void> {
-    await this.#committing;
+    await this.#endCommit();
     const rotation = this.#rotation;
     if (!rotation) return;
     const { clock, records } = this.#deps;
@@ -181,6 +133,17 @@ export class PendingChanges {
     this.#rotation = { ...this.#rotation, until: now, retryUntil: now + HOLD, isReported: true };
     this.#retryLater();
     throw toLossError(this.#failure, records.location);
+  }
+
+  /** Waits for a commit that is running. If the store does not respond in time, its rotation is kept. */
+  async #endCommit(): Promise<void> {
+    if (!this.#commit) return;
+    const { clock } = this.#deps;
+    const { pending, saving } = this.#commit;
+    const milliseconds = Math.max(RETRY_INTERVAL, pending.until - clock.monotonic());
+    await withDeadline(() => saving, clock, { milliseconds, message: NO_RESPONSE }).catch((timeout: unknown) =>
+      this.#keepRotation(pending, timeout),
+    );
   }
 
   /** Saves the rotation again and again until the monotonic time `until`. */
@@ -231,7 +194,6 @@ export class PendingChanges {
     this.#rotation = undefined;
     this.#cancelRetry?.();
     this.#cancelKeepAlive?.();
-    if ([...this.#endings.values()].some(({ retryUntil }) => retryUntil !== undefined)) this.#retryLater();
   }
 
   async #revoke(tokens: TokenSet): Promise<void> {
@@ -289,21 +251,6 @@ export class PendingChanges {
     if (!rotation || rotation.isReported || this.#deps.clock.monotonic() < rotation.until) return;
     rotation.isReported = true;
     this.#host.announce({ type: "rotation-lost", location: this.#deps.records.location });
-  }
-
-  /** Saves the end of an attempt, unless the record has another one by then. */
-  async saveEnding(key: string, known: Stored | undefined): Promise<void> {
-    const { records } = this.#deps;
-    const ending = this.#endings.get(key);
-    for (let stored = known; ending && stored; stored = await records.load()) {
-      const { attempt } = stored.record;
-      if (!attempt || keyOf(attempt) !== key) break;
-      const saved = await records.save(ending.apply(stored.record), stored);
-      if (!saved) continue;
-      this.#host.observe(saved.current, "store");
-      break;
-    }
-    if (ending) ending.retryUntil = undefined;
   }
 }
 

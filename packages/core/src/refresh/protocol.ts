@@ -46,7 +46,7 @@ export class RefreshProtocol {
     this.#deps = deps;
     this.#host = host;
     this.#attempts = new AttemptTracker(deps.clock, deps.holder);
-    this.#claims = new Claims(deps, host, pending);
+    this.#claims = new Claims(deps, host, pending.endings);
     this.#pending = pending;
   }
 
@@ -161,7 +161,7 @@ export class RefreshProtocol {
 
   /** Returns the error for a back-off until `retryAt`, with the failure of the attempt as its cause if it was ours. */
   #failureOf(stored: Stored | undefined, retryAt: number): Error {
-    const error = stored && this.#pending.endingOf(stored.record)?.error;
+    const error = stored && this.#pending.endings.of(stored.record)?.error;
     const isMisconfigured = UnexpiredError.is(error) && error.code === "CONFIGURATION";
     return isMisconfigured ? error : new RefreshFailedError(retryAt, { cause: error });
   }

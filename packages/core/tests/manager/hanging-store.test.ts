@@ -26,7 +26,7 @@ describe("a store that stops responding (P15)", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 1));
   });
 
-  it("blocks neither later calls nor close() if it never answers a background refresh", async () => {
+  it("blocks neither later calls nor close() if it never responds to a background refresh", async () => {
     const { clock, signIn, store } = startSession();
     const manager = await signIn();
     await clock.advance(HOUR - 60 * SECOND);

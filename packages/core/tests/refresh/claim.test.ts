@@ -40,7 +40,7 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
   };
   const deps = { records, clock, holder: options.holder, refresh };
   const pending = new PendingChanges(deps, host);
-  const claims = new Claims(deps, host, pending);
+  const claims = new Claims(deps, host, pending.endings);
   const put = async (record: SessionRecord) =>
     void (await store.save(serializeRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
