@@ -33,6 +33,9 @@ const SIGN_IN_REASONS: Record<DeadReason, string> = {
   account_changed: "another account is signed in now",
 };
 
+/** Returns whether this release knows the reason. */
+export const isDeadReason = (reason: string): reason is DeadReason => Object.hasOwn(SIGN_IN_REASONS, reason);
+
 /** There is nothing to refresh with, so the user has to sign in. */
 export class SignInRequiredError extends UnexpiredError {
   override readonly name = "SignInRequiredError";

@@ -13,14 +13,19 @@ const DEFAULT_STALENESS = 5_000;
 const DEFAULT_WINDOW = 5 * 60_000;
 
 const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // Infinity is allowed
-const methods = (names: readonly string[], schema: z.ZodMiniType) =>
-  z.looseObject(Object.fromEntries(names.map((name) => [name, schema])));
+const members = (names: readonly string[], schema: z.ZodMiniType) =>
+  Object.fromEntries(names.map((name) => [name, schema]));
 
 const managerOptions = {
   store: [
-    methods(["load", "save", "remove", "describe"], functionSchema).check(
-      z.refine((store) => storeSchema.safeParse(store).success),
-    ),
+    z.looseObject({
+      ...members(["load", "save", "remove", "describe"], functionSchema),
+      supports: z.looseObject({ compareAndSet: z.string() }),
+      watch: z.optional(functionSchema),
+      holder: z.optional(
+        z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) }),
+      ),
+    }),
     "a TokenStore, such as fileStore({ path })",
   ],
   refresh: [functionSchema, "a function, such as oauth2Refresh({ tokenEndpoint, clientId })"],
@@ -40,17 +45,10 @@ const managerOptions = {
   staleIfError: [z.boolean(), "true or false"],
   maxStaleness: [duration, "a number of milliseconds, or Infinity"],
   clock: [
-    methods(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema)),
+    z.looseObject(members(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema))),
     "{ now?, monotonic?, setTimer?, random?, randomId? }, each a function",
   ],
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
-
-/** The members of a store that are not methods, or optional. */
-const storeSchema = z.looseObject({
-  supports: z.looseObject({ compareAndSet: z.string() }),
-  watch: z.optional(functionSchema),
-  holder: z.optional(z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) })),
-});
 
 const refreshOptions = { "refresh.timeout": [timeoutSchema, "milliseconds above 0"] } as const satisfies OptionTable;
 

@@ -1,3 +1,4 @@
+import { isDeadReason } from "../errors.ts";
 import { isSameAccount, rotationOf, type SessionRecord } from "../record/record.ts";
 import type { DeadReason, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
@@ -96,23 +97,12 @@ export function isStale(session: Session, ctx: Context): boolean {
   return ctx.now >= now || ctx.monotonic >= monotonic;
 }
 
-/** The reasons that this release knows. */
-const REASONS: readonly DeadReason[] = [
-  "no_session",
-  "session_expired",
-  "refresh_token_reused",
-  "response_lost",
-  "revoked",
-  "signed_out",
-  "account_changed",
-];
-
 /** Returns the reason why the session cannot be used, or `undefined` if it is alive. */
 export function deadReasonOf(session: Session, ctx: Context): DeadReason | undefined {
   const { record } = session;
   if (!record) return "no_session";
   if (!isSameAccount(session.account, record)) return "account_changed";
-  if (record.dead) return REASONS.find((known) => known === record.dead?.reason) ?? "session_expired";
+  if (record.dead) return isDeadReason(record.dead.reason) ? record.dead.reason : "session_expired";
   if (!record.tokens) return "no_session";
   return isRenewable(session, ctx) || isUsable(session, ctx) ? undefined : "session_expired";
 }
