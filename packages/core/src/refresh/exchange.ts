@@ -54,10 +54,10 @@ const LATE = 100;
 const EXTRA_TIME = 1_000;
 
 /**
- * Calls `run` after `delay` milliseconds. A tick that comes late, because the event loop was blocked or the process was
- * stopped, waits for one more second that is punctual: timers run first, and a response may be waiting in the socket. For
- * the same reason the last moment is a timer of its own: a tick can be punctual and still end a long pause.
- * Returns a function that cancels it.
+ * Calls `run` after `delay` milliseconds. A timer that fires late, because the event loop was blocked or the process
+ * stopped, starts one more second: timers run before I/O, and a response may be waiting in the socket. The last 100 ms
+ * are a timer of their own, because a timer can fire on time and still end a long pause. Returns a function that cancels
+ * it.
  */
 function onPunctualTick(run: () => void, delay: number, clock: Clock): () => void {
   const last = Math.min(LATE, delay);
