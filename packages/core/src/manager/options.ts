@@ -86,7 +86,7 @@ export function parseOptions(given: TokenManagerOptions): Settings {
   };
 }
 
-/** Returns whether the manager learns of every change in the store: it is told, or makes all of them itself. */
+/** Returns whether the manager learns of every change in the store: it is notified, or makes all of them itself. */
 const isNotified = (store: TokenStore | undefined): boolean =>
   store === undefined || store.watch !== undefined || store.supports.compareAndSet === "process";
 

@@ -85,13 +85,13 @@ export function validUntil(session: Session, ctx: Context): Moment {
 
 export const NEVER: Moment = { now: Number.NEGATIVE_INFINITY, monotonic: Number.NEGATIVE_INFINITY };
 
-/** Returns when either clock calls the last look at the store too long ago. */
+/** Returns the moment from which the last load counts as stale, on either clock. */
 const staleAt = ({ lookedAt: { now, monotonic } }: Session, { maxStaleness }: Rules): Moment => ({
   now: now + maxStaleness,
   monotonic: monotonic + maxStaleness,
 });
 
-/** Returns whether the store should be looked at once more, because nothing tells of its changes. */
+/** Returns whether to load again, because the store does not notify of changes. */
 export function isStale(session: Session, ctx: Context): boolean {
   const { now, monotonic } = staleAt(session, ctx);
   return ctx.now >= now || ctx.monotonic >= monotonic;
@@ -149,7 +149,7 @@ export const clockCooldown = (session: Session, record: SessionRecord, ctx: Cont
 export const rejectionCooldown = (session: Session, record: SessionRecord, ctx: Context): number =>
   newFor(session, Math.min(30_000, lifetimeOf(record) / 5), ctx);
 
-/** Returns what is left of `span` since the exchange by both clocks; nothing if the wall clock was put back. */
+/** Returns what is left of `span` since the exchange by both clocks; nothing if the wall clock was set back. */
 function newFor({ exchangedAt }: Session, span: number, { now, monotonic }: Context): number {
   if (!exchangedAt || now < exchangedAt.now) return 0;
   return Math.max(0, span - Math.max(now - exchangedAt.now, monotonic - exchangedAt.monotonic));
@@ -163,7 +163,7 @@ const windowOf = (record: SessionRecord, ctx: Context): number => Math.min(ctx.r
 
 /**
  * Returns for how many milliseconds the access token is valid: by the wall clock, but at most its lifetime since this
- * manager first saw it. The wall clock may have been put back, and the monotonic clock may have stood still.
+ * manager first saw it. The wall clock may have been set back, and the monotonic clock may have stood still.
  */
 const validFor = (session: Session, record: SessionRecord, ctx: Context): number =>
   Math.min(

@@ -123,7 +123,7 @@ export const isOutdatedRecord = ({ account, record: known }: Session, record: Se
 
 /**
  * Returns when the exchange took place on our clocks. A record that was just seen to change is new whatever its dates
- * say, because another machine's clock may differ; otherwise a date in the future tells nothing.
+ * say, because another machine's clock may differ; otherwise a date in the future says nothing.
  */
 function momentOfExchange(
   { obtainedAt }: SessionRecord,
@@ -142,7 +142,7 @@ const RESOLVE_AND_RENEW: readonly Effect[] = [{ do: "renew", reason: "clock", wa
 const renewFirst = (reason: RenewalReason): readonly Effect[] => [{ do: "renew", reason, wait: true }];
 const reject = (error: unknown): readonly Effect[] => [{ do: "reject", error }];
 
-/** Has the store looked at behind a token that is returned without any look. */
+/** Starts a background load if the token would be returned without one and the last load is stale. */
 const lookIfStale = ({ session, effects }: Step, ctx: Context): Step =>
   effects === RESOLVE && isStale(session, ctx)
     ? { session: { ...session, lookedAt: momentOf(ctx) }, effects: LOOK_AND_RESOLVE }

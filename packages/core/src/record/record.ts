@@ -93,8 +93,8 @@ export interface SessionRecord {
   /** Digests of refresh tokens that have been used and are never presented again, newest last. */
   readonly spent: readonly Digest[];
   /**
-   * Digests of refresh tokens that a sign-in brought or that a sign-out ended: first the one that the current session
-   * began with, then the others, newest last.
+   * Digests of refresh tokens that a sign-in introduced or a sign-out ended: first the one that the current session began
+   * with, then the others, newest last.
    */
   readonly seeds?: readonly Digest[] | undefined;
 }
@@ -115,7 +115,7 @@ export const digestOf = (secret: string): Digest =>
 export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
   record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
-/** Compares the rotation numbers of two records of the same session: negative if `a` is older, 0 if they don't tell. */
+/** Compares the rotation numbers of two records of the same session: negative if `a` is older, 0 if that is unknown. */
 export const compareRotations = (a: SessionRecord, b: SessionRecord): number =>
   a.session === b.session && !isDerived(a) ? rotationOf(a) - rotationOf(b) : 0;
 
@@ -124,7 +124,7 @@ export const isDerived = ({ session }: SessionRecord): boolean => session?.start
 
 export const rotationOf = (record: SessionRecord | undefined): number => record?.rotation ?? 0;
 
-/** Returns whether two records certainly belong to different sessions, of which none is newer. */
+/** Returns whether two records certainly belong to different sessions, so neither is newer. */
 export const isAnotherSession = (a: SessionRecord, b: SessionRecord): boolean =>
   a.session !== b.session && !isDerived(a) && !isDerived(b);
 

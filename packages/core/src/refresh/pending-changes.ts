@@ -188,7 +188,7 @@ export class PendingChanges {
     return false;
   }
 
-  /** Nothing keeps the process alive any more. */
+  /** Forgets the pending rotation, and stops keeping the process alive for it. */
   #endRotation(): void {
     if (!this.#rotation) return;
     this.#rotation = undefined;

@@ -90,13 +90,13 @@ export class RefreshProtocol {
     return { ...look, isNew, old: previous.old };
   }
 
-  /** Loads again if it is waiting for another process, because the store may have changed. Returns whether that is enough. */
+  /** Ends the wait for another process, if any. Returns `false` during an exchange: the caller then has to load. */
   wake(): boolean {
     this.#wake?.();
     return !this.#isExchanging;
   }
 
-  /** Waits for another process, unless that is late: it may be stopped, and nothing tells for how long. */
+  /** Waits for another process, unless that is late: it may be stopped, for however long. */
   async #wait({ attempt, heldUntil }: Decision & { readonly do: "wait" }, interval: number): Promise<void> {
     if (heldUntil === undefined) return this.#pause(interval);
     const holder = await this.#attempts.describeHolder(attempt);

@@ -28,10 +28,10 @@ const EXTRA_TIME = 1_000;
 const MAX_EXTRA_TICKS = 10; // the event loop may be late all the time
 
 /**
- * Calls `run` after that many milliseconds. A tick that comes late, because the event loop was blocked or the process was
- * stopped, waits for one more second that is punctual: timers run first, and a response may be waiting in the socket. For
- * the same reason the last moment is a timer of its own: a tick can be punctual and still end a long pause.
- * Returns a function that cancels it.
+ * Calls `run` after that many milliseconds. A timer that fires late, because the event loop was blocked or the process
+ * stopped, starts one more second: timers run before I/O, and a response may be waiting in the socket. The last 100 ms
+ * are a timer of their own, because a timer can fire on time and still end a long pause. Returns a function that cancels
+ * it.
  */
 export function onPunctualTick(run: () => void, clock: Clock, { milliseconds, keepAlive = true }: Ticking): () => void {
   const last = Math.min(LATE, milliseconds);

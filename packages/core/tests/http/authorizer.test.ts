@@ -162,16 +162,26 @@ describe("a 401 (P10, P11)", () => {
     ],
     ["from another origin is not retried", { url: "https://evil.example" }, undefined, 0],
     ["from an unknown URL is retried", { url: "" }, newer, 1],
-    ["for a stream renews the token for the next call", { body: Readable.from(["x"]) }, undefined, 1],
-    ["for a web stream renews the token for the next call", { body: new Blob(["x"]).stream() }, undefined, 1],
-    ["for an iterator renews the token for the next call", { body: ["x"].values() }, undefined, 1],
+    ["for a stream refreshes the token for the next call", { body: Readable.from(["x"]) }, undefined, 1],
+    ["for a web stream refreshes the token for the next call", { body: new Blob(["x"]).stream() }, undefined, 1],
+    ["for an iterator refreshes the token for the next call", { body: ["x"].values() }, undefined, 1],
     ["for a body with a mere field called pipe is retried", { body: { pipe: "x", next: 1 } }, newer, 1],
     ["after a redirect is retried", { url: `${origin}/moved` }, newer, 1],
     ["after a redirect of a HEAD is retried", { url: `${origin}/moved`, method: "head" }, newer, 1],
-    ["after a redirect of a POST renews for the next call", { url: `${origin}/moved`, method: "post" }, undefined, 1],
+    [
+      "after a redirect of a POST refreshes for the next call",
+      { url: `${origin}/moved`, method: "post" },
+      undefined,
+      1,
+    ],
     ["for a POST is retried", { url: `${origin}/#part`, method: "POST" }, newer, 1],
     ["for a POST without its empty query is retried", { url: `${origin}/?`, method: "POST" }, newer, 1],
-    ["for a POST with another query renews for the next call", { url: `${origin}/?a`, method: "POST" }, undefined, 1],
+    [
+      "for a POST with another query refreshes for the next call",
+      { url: `${origin}/?a`, method: "POST" },
+      undefined,
+      1,
+    ],
     ["for a form is retried", { body: new FormData() }, newer, 1],
     ["is not assumed for status 403", { status: 403 }, undefined, 0],
     ["is not assumed for status 200", { status: 200 }, undefined, 0],
@@ -266,7 +276,7 @@ describe("a single request", () => {
     expect([tokens.asked, other.asked]).toEqual([[], [canary("access", "other")]]);
   });
 
-  it("can be excluded from retries; the token is then renewed for the next call", async () => {
+  it("can be excluded from retries; the token is then refreshed for the next call", async () => {
     const tokens = source();
     expect(await tokenAfter(authorizer([origin], tokens), {}, { retry: false })).toBeUndefined();
     expect(tokens.asked).toEqual([token]);

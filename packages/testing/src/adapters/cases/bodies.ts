@@ -87,7 +87,7 @@ async function expectSentOnce({ api, session }: AdapterScene, status: number): P
   await eventually(
     () => session.exchanges === 1,
     "body",
-    "The 401 of a body that can be sent only once did not renew the token.",
+    "The 401 of a body that can be sent only once did not refresh the token.",
   );
   expectTokens(api, [session.accessToken(1)], "body");
 }
