@@ -92,7 +92,8 @@ export class MachineStore implements TokenStore {
   }
 
   async #find(): Promise<TokenStore> {
-    if (await this.#headIn(this.#options.settings)) return this.#own;
+    // Version files that cannot be read belong to a session, too: the operation reports that, and `remove` ends it.
+    if (await this.#headIn(this.#options.settings).catch(() => true)) return this.#own;
     for (const other of await this.#listOthers()) if (await holdsSession(other)) return other.store;
     return this.#own;
   }
@@ -111,21 +112,14 @@ export class MachineStore implements TokenStore {
     const { sharedDirectory, settings } = this.#options;
     const directory = join(sharedDirectory, name);
     const isShared = name === "";
-    const reading = this.#headIn(settingsIn(directory, settings));
     // What another machine has damaged must not stop this one.
-    const head = await (isShared ? reading : reading.catch(() => undefined));
-    if (!head || (head === "unreadable" && !isShared)) return undefined;
-    return { store: this.#storeIn(directory), isShared, modified: head === "unreadable" ? 0n : head.stamp.modified };
+    const unreadable = isShared ? { stamp: { modified: 0n } } : undefined;
+    const head = await this.#headIn(settingsIn(directory, settings)).catch(() => unreadable);
+    return head && { store: this.#storeIn(directory), isShared, modified: head.stamp.modified };
   }
 
-  /** Version files that are unreadable belong to a session, too: `load` and `save` report that, and `remove` ends it. */
-  async #headIn({ paths }: KeychainSettings): Promise<Generation | "unreadable" | undefined> {
-    try {
-      return await new Chain(this.#fs, paths.chain).head();
-    } catch (error) {
-      if (codeOf(error) === "STORE_UNREADABLE") return "unreadable";
-      throw error;
-    }
+  #headIn({ paths }: KeychainSettings): Promise<Generation | undefined> {
+    return new Chain(this.#fs, paths.chain).head();
   }
 
   #storeIn(directory: string): TokenStore {
@@ -142,8 +136,8 @@ async function holdsSession({ store, isShared }: OtherDirectory): Promise<boolea
     return (await store.load()) !== undefined;
   } catch (error) {
     const reason = keychainReasonOf(error);
-    const isFileUnreadable = isShared && reason === undefined && codeOf(error) === "STORE_UNREADABLE";
-    if (reason === "damaged" || isFileUnreadable) return true; // some of the items are here, or may be
+    const areFilesUnreadable = isShared && reason === undefined && codeOf(error) === "STORE_UNREADABLE";
+    if (reason === "damaged" || areFilesUnreadable) return true; // some of the items are here, or may be
     // Without a keychain, a session of an earlier release may still be this machine's, but not one of another machine.
     if (isShared || UNDECIDED.includes(reason)) throw error;
     return false;

@@ -61,13 +61,10 @@ export interface DefaultsSystem {
 
 const DEFAULT_TIMEOUT = 3_000;
 
-/** The function that options were passed to, and those that it supports. */
-const SUPPORTED = {
-  keychainStore: ["service", "account", "backend", "timeout", "directory"],
-  keychainOrFile: ["service", "account", "backend", "timeout", "directory", "plainTextFile"],
-} as const;
+/** The function that options were passed to. */
+type Caller = "keychainStore" | "keychainOrFile";
 
-type Caller = keyof typeof SUPPORTED;
+const SUPPORTED = ["service", "account", "backend", "timeout", "directory"];
 
 /** @throws TypeError naming the invalid option and the accepted values */
 export function resolveSettings(
@@ -75,7 +72,7 @@ export function resolveSettings(
   system: DefaultsSystem = thisSystem(),
   caller: Caller = "keychainStore",
 ): KeychainSettings {
-  assertKnownOptions(caller, options, SUPPORTED[caller]);
+  assertKnownOptions(caller, options, caller === "keychainStore" ? SUPPORTED : [...SUPPORTED, "plainTextFile"]);
   const { service, account, backend, timeout = DEFAULT_TIMEOUT, directory } = Object(options) as KeychainStoreOptions;
   for (const [name, value] of Object.entries({ service, account })) {
     if (typeof value !== "string" || value === "" || value.includes("\0")) {

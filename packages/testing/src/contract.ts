@@ -13,7 +13,7 @@ const STORE = {
   holder: `holder.statusOf(id) is "gone" only if the holder with that id has certainly ended, and "alive" only if it certainly has not.`,
   describe: "describe() tells people where the session is stored.",
   secrets: "No secret appears in describe(), in an error or in an inspection of the store.",
-  idle: "An idle store does not keep the process alive.",
+  idle: "A store that is idle or closed does not keep the process alive, even while it watches.",
   separate: "Locations are separate: a value stored in one never appears in another.",
   session: "Any number of processes can share a session: each expiry costs one exchange, and every process continues.",
 } as const;

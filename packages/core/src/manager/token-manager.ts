@@ -132,7 +132,7 @@ class Manager implements TokenManager {
 /** Changes the message of a failed revocation, also in the stack, so that it says what became of the session. */
 function asUnrevoked(error: TokenEndpointError): TokenEndpointError {
   const { message, stack = "" } = error;
-  error.message = `The session is signed out, but its tokens could not be revoked: ${message}. The server may accept them until they expire.`;
+  error.message = `The session is signed out, but its tokens could not be revoked: ${message.replace(/\.$/, "")}. The server may accept them until they expire.`;
   error.stack = stack.replace(message, () => error.message);
   return error;
 }

@@ -232,7 +232,7 @@ const isRecent = (before: Moment, { now, monotonic }: Moment): boolean =>
 
 const toConfigurationError = (cause: Error): ConfigurationError => {
   const hint = "Check the client ID, its authentication and the requested scope. The stored session is kept.";
-  return new ConfigurationError(`${cause.message}. ${hint}`, { cause });
+  return new ConfigurationError(`${cause.message.replace(/\.$/, "")}. ${hint}`, { cause });
 };
 
 const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({

@@ -81,7 +81,7 @@ describe("adopt", () => {
 });
 
 describe("signIn", () => {
-  it("refuses a refresh token that the same account's session has exchanged, and keeps that session (P3)", async () => {
+  it("refuses a refresh token that the same account's session has exchanged, and keeps that session (P3, I17)", async () => {
     const { issuer, open } = startSession();
     const [slow, quick] = [open(), open()];
     await slow.hasSession();

@@ -10,7 +10,7 @@ describe("a change notification", () => {
   it.each([
     ["succeeds", undefined],
     ["fails", disk],
-  ])("that arrives during a load leads to another one, even if that %s (P3)", async (_name, error) => {
+  ])("that arrives during a load leads to another one, even if that %s (P3, I21)", async (_name, error) => {
     const { open, signIn, store } = startSession();
     const manager = await signIn();
     const held = holdNextLoad(store);

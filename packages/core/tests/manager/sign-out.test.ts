@@ -81,4 +81,10 @@ describe("signOut", () => {
     expect(inspect(error)).toMatch(`TokenEndpointError: ${message}\n    at `);
     expect(printed(error)).not.toContain("canary");
   });
+
+  it("quotes the error of a failed revocation as a clause", async () => {
+    const failure = new TokenEndpointError({ status: 503, description: "$& is down.", sent: true });
+    const failing = (await startSession().signIn()).signOut({ revoke: async () => Promise.reject(failure) });
+    await expect(failing).rejects.toThrow("responded with HTTP 503, $& is down. The server may accept them until");
+  });
 });

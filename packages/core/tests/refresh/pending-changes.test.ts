@@ -110,7 +110,7 @@ describe("a rotation that meets another record", () => {
     ["a token that is spent according to this process", recordWith(0), rotation({ spent: [digest(0)] })],
     ["an older access token", { ...another, obtainedAt: NOW + 9 }, rotation(reusable)],
     ["an access token of the same time", { ...another, obtainedAt: NOW + 10 }, rotation(reusable)],
-    ["the same access token, because the clock was put back", { obtainedAt: NOW + 11 }, rotation(reusable)],
+    ["the same access token, because the clock was set back", { obtainedAt: NOW + 11 }, rotation(reusable)],
     ["a session of an unknown account", {}, rotation({ account: "ada" })],
     ["a later date alone", { obtainedAt: NOW + 99 }],
   ])("replaces %s", async (_name, there, rotated = rotation()) => {
