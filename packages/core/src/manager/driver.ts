@@ -8,6 +8,7 @@ import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
 import { hideResult } from "../util/inspect.ts";
+import { Listeners } from "../util/listeners.ts";
 import { emitWarning } from "../util/warning.ts";
 import type { Settings } from "./options.ts";
 import { RecordLoader } from "./record-loader.ts";
@@ -43,10 +44,12 @@ export class Driver implements RefreshHost {
   readonly #settings: Settings;
   readonly #protocol: RefreshProtocol;
   readonly #loader: RecordLoader;
-  readonly #listeners = new Set<(event: SessionEvent) => void>();
+  readonly listeners = new Listeners<[SessionEvent]>();
   #session: Session = initialSession;
   #renewal: Renewal | undefined;
   #hasPendingChange = false;
+  /** The number of sign-ins that are running. */
+  #signIns = 0;
   #waiting = 0;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -89,6 +92,17 @@ export class Driver implements RefreshHost {
     if (this.#isClosed) throw new TypeError("This token manager is closed. Create a new one.");
   }
 
+  /** Runs a sign-in. Its own change, of which the store may notify before it confirms it, is no other account's session. */
+  async signIn<T>(run: () => Promise<T>): Promise<T> {
+    this.#signIns++;
+    try {
+      return await run();
+    } finally {
+      this.#signIns--;
+      if (this.#hasPendingChange) this.#onChange();
+    }
+  }
+
   /** Replaces the session by a new or ended one, and discards what was still to be written of the old one. */
   replaceSession({ record, current }: Replacement, source: RecordSource): void {
     // A sign-in can be refreshed, or signed out elsewhere, before the store confirms that it is saved.
@@ -96,12 +110,6 @@ export class Driver implements RefreshHost {
     if (!isOutdated) this.pending.reset();
     this.observe(isOutdated ? this.#session.record : record, source);
     if (current !== record) this.observe(current, "store");
-  }
-
-  subscribe(listener: (event: SessionEvent) => void): () => void {
-    const added = (event: SessionEvent) => listener(event); // the same function may be added twice
-    this.#listeners.add(added);
-    return () => this.#listeners.delete(added);
   }
 
   close(): Promise<void> {
@@ -233,9 +241,11 @@ export class Driver implements RefreshHost {
    * loaded when it ends.
    */
   #onChange(): void {
-    this.#hasPendingChange = this.#renewal !== undefined;
+    const isSigningIn = this.#signIns > 0;
+    this.#hasPendingChange = this.#renewal !== undefined || isSigningIn;
     if (this.#isClosed || (this.#renewal && this.#protocol.wake())) return;
-    this.load().catch(() => {}); // the next call runs into the same error
+    const load = isSigningIn ? this.records.load() : this.load(); // a sign-in observes its outcome by itself
+    load.catch(() => {}); // the next call runs into the same error
   }
 
   observe(record: SessionRecord | undefined, source: RecordSource): void {
@@ -287,11 +297,6 @@ export class Driver implements RefreshHost {
 
   announce(event: SessionEvent): void {
     if (event.type === "rotation-lost") emitWarning(`${event.location}: ${NOT_SAVED}`, "UNEXPIRED_ROTATION_LOST");
-    // a copy, because listeners may subscribe and unsubscribe
-    for (const listener of [...this.#listeners]) {
-      if (!this.#listeners.has(listener)) continue;
-      // an exception of a listener, even an asynchronous one, must not affect the session
-      new Promise<void>((resolve) => resolve(listener(event))).catch(() => {});
-    }
+    this.listeners.call(event);
   }
 }

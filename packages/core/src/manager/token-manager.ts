@@ -80,7 +80,8 @@ class Manager implements TokenManager {
     // Two processes may draw the same ID, for example after a snapshot was started twice.
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
-    const result = await saveSession(this.#driver.pending, signedIn, { onlyIfNew, rotates: profile.rotation });
+    const options = { onlyIfNew, rotates: profile.rotation };
+    const result = await this.#driver.signIn(() => saveSession(this.#driver.pending, signedIn, options));
     if (result.isStored) this.#driver.replaceSession(result, "sign-in");
     else this.#driver.observe(result.record, onlyIfNew ? "store" : "sign-in");
     return result.isStored;
@@ -117,7 +118,7 @@ class Manager implements TokenManager {
   subscribe(listener: (event: SessionEvent) => void): () => void {
     if (typeof listener !== "function")
       throw new TypeError(`listener: expected a function, not ${describeType(listener)}.`);
-    return this.#driver.subscribe(listener);
+    return this.#driver.listeners.add(listener);
   }
 
   close(): Promise<void> {

@@ -5,7 +5,7 @@ import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
-import { Watchers } from "./watchers.ts";
+import { Listeners } from "../util/listeners.ts";
 
 /** An object that gets, sets and deletes strings by key. Its methods may be asynchronous. */
 export interface KeyValue {
@@ -58,7 +58,7 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     return stored;
   };
   const [read, write] = serialize(keyValue, key);
-  const watchers = new Watchers();
+  const watchers = new Listeners<[]>();
   return {
     get isShared() {
       return isShared;
@@ -72,15 +72,15 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
         const version = systemClock.randomId();
         remember(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
-        watchers.notify();
+        watchers.call();
         return version;
       }),
     remove: () =>
       write(async () => {
         await keyValue.delete(key);
-        watchers.notify();
+        watchers.call();
       }),
-    watch: watchers.watch,
+    watch: watchers.add,
   };
 }
 

@@ -1,17 +1,17 @@
 import { StoreConflictError } from "../errors.ts";
 import type { StoredValue, TokenStore } from "../types.ts";
-import { Watchers } from "./watchers.ts";
+import { Listeners } from "../util/listeners.ts";
 
 const LOCATION = "The memory store";
 
 /** Creates a store in memory, which is lost when the process ends. Managers that share the store share the session. */
 export function memoryStore(): TokenStore {
-  const watchers = new Watchers();
+  const watchers = new Listeners<[]>();
   let current: StoredValue | undefined;
   let saves = 0;
   const change = (next: StoredValue | undefined) => {
     current = next;
-    watchers.notify();
+    watchers.call();
   };
   return {
     supports: { compareAndSet: "process", durable: false },
@@ -26,6 +26,6 @@ export function memoryStore(): TokenStore {
     async remove() {
       change(undefined);
     },
-    watch: watchers.watch,
+    watch: watchers.add,
   };
 }

@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { withoutWatch, write } from "../support/interference.ts";
+import { holdNextSave, withoutWatch, write } from "../support/interference.ts";
 import { account, startSession, tokensOf } from "../support/session.ts";
 
 const HOUR = 3_600_000;
@@ -51,6 +51,23 @@ describe("a manager of one account, when another account signs in", () => {
     expect(await manager.signIn(tokensOf("ada", expiresAt))).toBe(true);
     expect((await record()).tokens?.accessToken).toBe(canary("access", "ada"));
     expect(await manager.getAccessToken()).toBe(canary("access", "ada"));
+  });
+
+  it("is not taken for another one during its own sign-in, of which the store notifies first", async () => {
+    const { clock, events, open, store } = startSession({ account });
+    const manager = open();
+    await manager.signIn(tokensOf("ada", clock.now() + HOUR));
+    const saving = holdNextSave(store);
+    const signedIn = manager.signIn(tokensOf("bob", clock.now() + HOUR));
+    await settle();
+    expect(await manager.getAccessToken()).toBe(canary("access", "ada"));
+    saving.finish();
+    await signedIn;
+    await settle();
+    expect(await manager.getAccessToken()).toBe(canary("access", "bob"));
+    expect(events.map((event) => (event.type === "state-changed" ? event.state.status : event.type))).toEqual([
+      "valid",
+    ]);
   });
 
   it("never returns a token of the other account, at whatever moment it signs in (P14)", async () => {
