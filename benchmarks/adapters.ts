@@ -74,11 +74,11 @@ const stubAdapter: AxiosAdapter = async (config) => ({
 /** got has no seam below its hooks but the connection itself. */
 class StubAgent extends Agent {
   override createConnection(_: AgentOptions): Duplex {
-    const answer = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`;
+    const response = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`;
     const socket = new Duplex({
       read() {},
       write(_chunk, _encoding, done) {
-        socket.push(answer);
+        socket.push(response);
         done();
       },
     });

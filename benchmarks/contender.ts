@@ -107,11 +107,11 @@ function read({ path }: ContenderConfig): Session {
 
 async function refreshAndWrite(config: ContenderConfig): Promise<string> {
   const body = new URLSearchParams({ grant_type: "refresh_token", refresh_token: read(config).refreshToken });
-  const answer = await (await fetch(config.tokenEndpoint, { method: "POST", body })).json();
+  const response = await (await fetch(config.tokenEndpoint, { method: "POST", body })).json();
   const session: Session = {
-    accessToken: answer.access_token,
-    refreshToken: answer.refresh_token,
-    expiresAt: Date.now() + answer.expires_in * 1000,
+    accessToken: response.access_token,
+    refreshToken: response.refresh_token,
+    expiresAt: Date.now() + response.expires_in * 1000,
   };
   const temporary = `${config.path}.new`;
   if (existsSync(temporary)) throw new Error("two processes write at once");

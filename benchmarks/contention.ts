@@ -39,8 +39,8 @@ let exchanges = 0;
 const server = createServer((request, response) => {
   request.resume().once("end", () => {
     exchanges += 1;
-    const answer = { access_token: `at-${exchanges}`, refresh_token: `rt-${exchanges}`, token_type: "Bearer" };
-    const body = JSON.stringify({ ...answer, expires_in: 3600 });
+    const tokens = { access_token: `at-${exchanges}`, refresh_token: `rt-${exchanges}`, token_type: "Bearer" };
+    const body = JSON.stringify({ ...tokens, expires_in: 3600 });
     setTimeout(() => response.writeHead(200, { "content-type": "application/json" }).end(body), LATENCY);
   });
 });

@@ -29,7 +29,7 @@ async function startApi(issuer: Issuer, rejected: number | undefined) {
   return server;
 }
 
-/** Stores a session with a valid access token from a sign-in; one from a refresh would not be renewed for a while. */
+/** Stores a session with a valid token from a sign-in; one from a refresh would not be refreshed again for a while. */
 async function signIn(store: TokenStore, issuer: Issuer): Promise<void> {
   await using tokens = createTokenManager({ store });
   await tokens.signIn(issuer.signIn());

@@ -10,12 +10,12 @@ export interface Note {
 export const codes = {
   SIGN_IN_REQUIRED: {
     error: "SignInRequiredError",
-    cause: "There is nothing to refresh with: the session has ended, or none was ever started. `reason` tells which.",
+    cause: "There is nothing to refresh with: the session has ended, or none was ever started. `reason` says which.",
     remedy: "Have the user sign in, then call `signIn(tokens)`. Retrying does not help.",
   },
   REFRESH_FAILED: {
     error: "RefreshFailedError",
-    cause: "The access token could not be refreshed now. The session is still alive. `reason` tells why.",
+    cause: "The access token could not be refreshed now. The session is still alive. `reason` says why.",
     remedy:
       "Try again after `retryAt`. If your API accepts a token that expired a short while ago, set `staleIfError: true` to receive it while the token endpoint is down.",
   },
@@ -38,7 +38,7 @@ export const codes = {
     cause:
       "The store cannot be reached or written: a full disk, a read-only file system, a session file that is mounted by itself, a directory that was replaced, a machine without a keychain, a time-out.",
     remedy:
-      "Follow `hint`, which is about `location`, and retry. If the store refuses tokens that were just received, the manager uses them from memory and saves them later; the events `save-failed` and `save-recovered` report that.",
+      "Follow `hint`, which is about `location`, and retry. If the store refuses tokens that were just received, the manager uses them from memory and saves them later; the events `save-failed` and `save-recovered` report that. `close()` rejects with this code if received tokens could not be saved within the deadline of an exchange. Without `close()`, the event `rotation-lost` and the process warning `UNEXPIRED_ROTATION_LOST` report it.",
   },
   STORE_CONFLICT: {
     error: "StoreConflictError",
@@ -100,7 +100,7 @@ export const signInReasons: Record<DeadReason, Note> = {
 export const refreshFailedReasons: Record<RefreshFailedError["reason"], Note> = {
   endpoint: {
     cause:
-      "The token endpoint could not be reached, is overloaded or failing, or its response was lost. All processes that share the session leave it alone until `retryAt`.",
+      "The token endpoint could not be reached, is overloaded or failing, or its response was lost: all processes that share the session leave it alone until `retryAt`. Or two access tokens in a row had expired when they arrived: the server grants a very short lifetime, or the clock of this machine is wrong.",
     remedy:
       "Wait. In the process that sent the request, `cause` is the `TokenEndpointError`; the event `refresh-failed` reports its code.",
   },
@@ -141,9 +141,9 @@ export const keychainReasons: Record<KeychainError["reason"], Note & { readonly 
   },
   timeout: {
     code: "STORE_UNAVAILABLE",
-    cause: "The keychain did not respond within `deadline` (3 seconds by default).",
+    cause: "The keychain did not respond within `timeout` (3 seconds by default).",
     remedy:
-      "Unlock it, close its prompt or restart its service, and retry. Raise `deadline` if users need time to confirm.",
+      "Unlock it, close its prompt or restart its service, and retry. Raise `timeout` if users need time to confirm.",
   },
   refused: {
     code: "STORE_UNAVAILABLE",

@@ -11,7 +11,7 @@ const HEAD = `# Errors
 
 Every error that the library throws on its own account extends \`UnexpiredError\` and has a \`code\`. Narrow on it:
 \`UnexpiredError.is(error)\` also recognizes errors of another copy of the package, which \`instanceof\` does not. No error
-holds a token, in its message or anywhere else. A caller's own mistake, such as an unknown option, is a \`TypeError\`.`;
+holds a token, in its message or anywhere else. An invalid option, or a call after \`close()\`, is a \`TypeError\`.`;
 
 type Notes<N extends Note> = Readonly<Record<string, N>>;
 

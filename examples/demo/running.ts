@@ -69,9 +69,17 @@ export class Running {
   }
 
   #collectTokens(): void {
-    for (const file of readdirSync(this.directory, { recursive: true, encoding: "utf8" })) {
+    for (const file of filesIn(this.directory)) {
       for (const [token] of read(join(this.directory, file)).matchAll(/[\w-]{40,}/g)) this.tokens.add(token);
     }
+  }
+}
+
+function filesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory, { recursive: true, encoding: "utf8" });
+  } catch {
+    return []; // a directory in it was removed in the meantime, such as a lock
   }
 }
 

@@ -83,7 +83,7 @@ it.each(cases)("lets the others take over if the holder is killed $when", async 
   holder.send("go");
   await held;
   const reports = others.map(async (child) => (await once(child, "message"))[0] as unknown);
-  for (const child of others) child.send("go"); // they find the claim and wait for its owner
+  for (const child of others) child.send("go"); // they find the claim and wait for its holder
   await waitForLoads();
   holder.kill("SIGKILL");
   const killedAt = performance.now();

@@ -23,7 +23,7 @@ export interface Row {
   run(scene: Scene): Promise<Shown>;
 }
 
-/** The rows of one table of the issue. */
+/** A group of rows. */
 export interface Group {
   readonly title: string;
   readonly rows: readonly Row[];

@@ -112,7 +112,7 @@ export class Scene implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A manager that waits for ever must not stop the rows that follow.
+    // A manager that waits forever must not stop the rows that follow.
     for (const cleanup of this.#cleanups) await Promise.race([cleanup(), wait(2_000, undefined, { ref: false })]);
     await this.issuer[Symbol.asyncDispose]();
     rmSync(this.directory, { recursive: true, force: true });

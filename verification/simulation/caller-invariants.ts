@@ -113,7 +113,7 @@ export class CallerInvariants {
     const attempt = current?.attempt;
     const key = attempt ? claimKey(attempt) : "";
     const claim = claims.get(key);
-    const holder = claim && this.#world.find(claim.owner);
+    const holder = claim && this.#world.find(claim.holder);
     if (!attempt || !claim || !holder || this.#isUnsure(process)) return;
     const { now } = this.#world.scheduler;
     const text = (why: string) => () => `${process.name} is told that ${holder.name} has claimed the refresh, ${why}`;
@@ -226,7 +226,7 @@ export class CallerInvariants {
   /** P12: only a waiting caller, an exchange in flight, or tokens just received keep a process alive. */
   checkIdle(process: SimulatedProcess): void {
     this.unsaved.checkAlive(process);
-    if (process.keepingAlive === 0 || this.#invariants.exchanges.isBusy(process)) return;
+    if (!process.isRunning || process.keepingAlive === 0 || this.#invariants.exchanges.isBusy(process)) return;
     if (this.unsaved.mayBeSaving(process)) return;
     const isAsked = [...this.pending].some((call) => call.process === process);
     this.#invariants.require(isAsked, "P12", () => `${process.name} is idle, but a timer keeps it alive`);

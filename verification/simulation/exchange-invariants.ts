@@ -117,7 +117,7 @@ export class ExchangeInvariants {
     if (handOver.isSettled) return;
     const after = this.#world.scheduler.now - handOver.at;
     handOver.isSettled = true;
-    const text = () => `${handOver.process.name}'s exchange was cancelled ${Math.round(after)} ms after it started`;
+    const text = () => `${handOver.process.name}'s exchange was canceled ${Math.round(after)} ms after it started`;
     this.#invariants.require(after >= EXCHANGE_DEADLINE - 1, "P2", text);
     const waiting = this.#world.scheduler.now - handOver.respondsAt;
     const unread = () => `${handOver.process.name} gave up a response that had arrived ${waiting} ms before`;

@@ -2,7 +2,7 @@ import {
   currentDigest,
   parseRecord,
   type SessionRecord,
-  serialiseRecord,
+  serializeRecord,
 } from "../../packages/core/src/record/record.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import type { StepFault } from "./faults.ts";
@@ -93,7 +93,7 @@ function restoreOldSession(world: World, back: number): void {
 function restoreOldTokens(store: SharedStore, old: SessionRecord, current: SessionRecord | undefined): void {
   const { tokens, obtainedAt, account } = old;
   if (!tokens || !current?.tokens || !current.spent.includes(currentDigest(old) ?? "")) return;
-  store.put(serialiseRecord({ ...current, account, tokens, obtainedAt }));
+  store.put(serializeRecord({ ...current, account, tokens, obtainedAt }));
 }
 
 function tear(world: World, share: number | undefined): void {

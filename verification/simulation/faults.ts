@@ -26,7 +26,7 @@ export const REQUEST_FAULTS = [
 export type RequestFault = (typeof REQUEST_FAULTS)[number];
 
 /** The faults of a store's load. */
-export const LOAD_FAULTS = ["unreadable", "slow load"] as const;
+export const LOAD_FAULTS = ["unreadable", "slow load", "load never ends"] as const;
 
 /** The faults of a store's save. */
 export const SAVE_FAULTS = [
@@ -37,6 +37,7 @@ export const SAVE_FAULTS = [
   "conflict",
   "slow save",
   "suspended before the response",
+  "save never ends",
 ] as const;
 export type SaveFault = (typeof SAVE_FAULTS)[number];
 

@@ -3,7 +3,7 @@ import type { Focus } from "./run.ts";
 
 const TRACKER = "packages/core/src/refresh/attempt-tracker.ts";
 const CLAIM = "packages/core/src/refresh/claim.ts";
-const PENDING = "packages/core/src/refresh/pending-changes.ts";
+const ENDINGS = "packages/core/src/refresh/attempt-endings.ts";
 const IDENTITY = "packages/store-node/src/process-identity.ts";
 
 const mutant = (name: string, file: string, ...[find, replace]: readonly [string, string]): Mutant => ({
@@ -29,21 +29,21 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     ...mutant("a living holder loses its claim with its lease", TRACKER, 'status !== "alive" ||', "true ||"),
     focus: STOPPED,
   },
-  { ...mutant("a living holder keeps its claim for ever", TRACKER, "HOLD - elapsed)", "HOLD)"), focus: STOPPED },
+  { ...mutant("a living holder keeps its claim forever", TRACKER, "HOLD - elapsed)", "HOLD)"), focus: STOPPED },
   {
     ...mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
     focus: STOPPED,
   },
   mutant(
     "a claim that has ended is left standing",
-    PENDING,
+    ENDINGS,
     "this.remember(key, { ...ending, retryUntil });\n    this.#retryLater();",
     "this.remember(key, { ...ending, retryUntil });",
   ),
   mutant(
     "a claim that may have been saved is left standing",
     CLAIM,
-    "if (!claimed) this.#pending.endLater(key, unsent);",
+    "if (!claimed) this.#endings.endLater(key, unsent);",
     "void unsent;",
   ),
   mutant("a zombie is alive", IDENTITY, 'stat.state === "Z" || ', ""),

@@ -12,7 +12,7 @@ type Members = Readonly<Record<string, unknown>>;
 
 /** A stored record, as no release has checked it yet. */
 export interface RawRecord extends Members, Partial<Record<(typeof OBJECTS)[number], Members>> {
-  /** What a process has to know before it may change the record. */
+  /** The features that a process has to know before it may change the record. */
   readonly requires?: readonly string[];
 }
 

@@ -12,7 +12,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...PENDING_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
-    edits: [core("refresh/decide.ts", 'if (isSatisfied(record.tokens, ctx)) return { do: "stop" };', "")],
+    edits: [core("refresh/decide.ts", 'if (isSatisfied(record, ctx)) return { do: "stop" };', "")],
   },
   {
     name: "claim without compare-and-set",
@@ -129,7 +129,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "lost response treated as a failure",
-    edits: [core("refresh/classify.ts", 'isAnswered ? "transient" : "lost"', '"transient"')],
+    edits: [core("refresh/classify.ts", 'hasResponse ? "transient" : "lost"', '"transient"')],
   },
   {
     name: "gateway's response treated as the server's",
@@ -168,7 +168,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/pending-changes.ts",
-        "clock.setTimer(() => void this.#retry(), delay, left > 0)",
+        "clock.setTimer(() => void this.#retry(), delay, false)",
         "clock.setTimer(() => void this.#retry(), delay, true)",
       ),
     ],
@@ -196,7 +196,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/exchange.ts",
-        "onPunctualTick(onDeadline, deadlineOf(refresh), clock)",
+        "onPunctualTick(onDeadline, clock, { milliseconds: deadlineOf(refresh) })",
         "clock.setTimer(onDeadline, 1e9, true)",
       ),
     ],

@@ -14,6 +14,7 @@ const LOADS = 1_000;
 const EXCUSES = [
   ...LOAD_FAULTS,
   "slow save",
+  "save never ends",
   "store goes out of order",
   "store out of order at the response",
   "machine sleeps",

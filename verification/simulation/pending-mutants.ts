@@ -10,7 +10,7 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an unsaved rotation does not keep the process alive",
-    edits: [core(PENDING, "delay, left > 0);", "delay, false);")],
+    edits: [core(PENDING, "left > 0 ? clock.setTimer(() => {}, left, true) : undefined", "undefined")],
   },
   {
     name: "an unsaved rotation revives a session that was signed out",
@@ -22,7 +22,7 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a late deadline tick gives up a response that has arrived",
-    edits: [core("refresh/exchange.ts", "clock.monotonic() - due > LATE ? start", "clock.monotonic() < due ? start")],
+    edits: [core("util/deadline.ts", "clock.monotonic() - due > LATE && extraTicks++ < MAX_EXTRA_TICKS", "false")],
     focus: { faults: ["stopped in mid-exchange"] },
   },
   {
@@ -38,9 +38,49 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "manager/sign-in-out.ts",
-        "isLive(stored) || isKnown(session, [...stored.spent, ...(stored.seeds ?? []), stored.dead?.digest]);",
-        "isLive(stored);",
+        "isKnown(session, [...stored.spent, ...(stored.seeds ?? []), stored.dead?.digest]);",
+        "false;",
       ),
     ],
+  },
+  {
+    name: "no deadline for the store",
+    edits: [core("record/record-store.ts", "return withDeadline(run, this.#deps.clock, {", "return run(); ({")],
+    focus: { world: { kind: "shared" }, faults: ["load never ends", "save never ends"] },
+  },
+  {
+    name: "what a later release has stored is overwritten by an earlier copy",
+    edits: [
+      core(
+        "record/record.ts",
+        "stored ? { ...stored, ...Object.fromEntries(",
+        "!stored ? { ...record, ...Object.fromEntries(",
+      ),
+    ],
+    focus: {
+      world: { kind: "shared", hasLaterRelease: true, processes: 4 },
+      faults: ["old session restored by another program"],
+    },
+  },
+  {
+    name: "attempts have no ID from the system",
+    edits: [core("refresh/claim.ts", "this.#salt ??= systemClock.randomId();", 'this.#salt = "";')],
+    focus: {
+      world: { kind: "shared", platform: "none", sameIds: true, skew: 0 },
+      faults: ["slow save", "slow response"],
+    },
+  },
+  {
+    name: "text that holds no session stands in the way of a commit",
+    edits: [core("record/record-store.ts", "if (version === undefined || !stored) throw error;", "throw error;")],
+    focus: {
+      world: { kind: "file", mounts: false },
+      faults: ["session file torn", "old session restored by another program"],
+    },
+  },
+  {
+    name: "a save that is confirmed late counts as stored",
+    edits: [core("record/record-store.ts", "isOvertaken ? await this.load() : saved", "saved")],
+    focus: { world: { kind: "shared" }, faults: ["slow save", "suspended before the response"] },
   },
 ];

@@ -1,4 +1,4 @@
-import { isSameAttempt, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
+import { keyOf, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
 import { FOREIGN, HOLD, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
@@ -9,7 +9,7 @@ import type { World } from "./world.ts";
 
 /** The history of a claim, as far as the stored records show it. */
 interface Claim {
-  readonly owner: string;
+  readonly holder: string;
   readonly lease: number;
   readonly digest: string;
   readonly afterLoss: boolean;
@@ -21,7 +21,7 @@ interface Claim {
   isLost: boolean;
 }
 
-/** How long a refresh token is left alone after a failure; `from` is in virtual milliseconds by the owner's clock. */
+/** How long a refresh token is left alone after a failure; `from` is in virtual milliseconds by the holder's clock. */
 interface Backoff {
   readonly from: number;
   readonly retryIn: number;
@@ -152,27 +152,27 @@ export class RecordInvariants {
     );
   }
 
-  /** P1: a claim is marked as lost by its owner, if the owner has ended, or by a process awake for its entire lease. */
+  /** P1: a claim is marked as lost by its holder, if the holder has ended, or by a process awake for its entire lease. */
   #checkLoss(before: SessionRecord, { attempt }: SessionRecord, author: string): void {
-    if (attempt?.status !== "lost" || !isSameAttempt(before.attempt, attempt) || before.attempt?.status !== "claimed")
+    if (attempt?.status !== "lost" || before.attempt?.status !== "claimed" || keyOf(before.attempt) !== keyOf(attempt))
       return;
     const claim = this.claims.get(claimKey(attempt));
-    const owner = claim && this.#world.find(claim.owner);
-    if (!claim || !owner || claim.owner === author || owner.state === "dead") return;
+    const holder = claim && this.#world.find(claim.holder);
+    if (!claim || !holder || claim.holder === author || holder.state === "dead") return;
     const waiter = this.#world.find(author);
     const waited = (waiter?.awake ?? 0) - (claim.awake.get(author) ?? 0);
     const text = () =>
-      `${author} marked ${claim.owner}'s claim as lost after ${Math.round(waited)} ms of a lease of ${claim.lease} ms`;
+      `${author} marked ${claim.holder}'s claim as lost after ${Math.round(waited)} ms of a lease of ${claim.lease} ms`;
     this.#invariants.require(waited >= claim.lease - 500, "P1", text);
     this.#checkHold(claim, waiter);
   }
 
   /** P6: a process that is alive, perhaps suspended, keeps its claim for ten minutes if others can see it. */
-  #checkHold({ owner, at }: Claim, waiter: SimulatedProcess | undefined): void {
-    const holder = this.#world.find(owner);
+  #checkHold({ holder: name, at }: Claim, waiter: SimulatedProcess | undefined): void {
+    const holder = this.#world.find(name);
     if (!holder || !waiter || !this.#world.canSee(waiter, holder) || waiter.machine.jumps > 0) return;
     const age = this.#world.scheduler.now - at;
-    const text = () => `${waiter.name} took over from ${owner}, which is ${holder.state}, after ${Math.round(age)} ms`;
+    const text = () => `${waiter.name} took over from ${name}, which is ${holder.state}, after ${Math.round(age)} ms`;
     const isUnsure = this.#world.faults.injected["holder check fails"] !== undefined;
     this.#invariants.require(age >= HOLD - 500 || isUnsure, "P6", text);
   }
@@ -251,8 +251,8 @@ export class RecordInvariants {
 
   #addClaim(key: string, { digest, afterLoss, lease }: Pick<Claim, "digest" | "afterLoss" | "lease">): void {
     const awake = new Map(this.#world.living.map((process) => [process.name, process.awake]));
-    const [owner, at] = [this.#world.lastAuthor, this.#world.scheduler.now];
-    this.claims.set(key, { owner, lease, digest, afterLoss, order: ++this.#order, at, awake, isLost: false });
+    const [holder, at] = [this.#world.lastAuthor, this.#world.scheduler.now];
+    this.claims.set(key, { holder, lease, digest, afterLoss, order: ++this.#order, at, awake, isLost: false });
   }
 
   /** Whether the record has since marked this attempt as lost. */

@@ -3,7 +3,7 @@ import type { Invariants } from "./invariants.ts";
 import { LATER, OBJECTS, parseRaw, type RawRecord } from "./later-release.ts";
 import type { World } from "./world.ts";
 
-/** What identifies an object of a record: as long as it stays, the members that a later release added stay, too. */
+/** The identity of an object of a record. As long as it stays, the members that a later release added stay, too. */
 const IDENTITIES: Readonly<Record<(typeof OBJECTS)[number], (record: RawRecord) => unknown>> = {
   tokens: ({ tokens, obtainedAt }) => [tokens?.accessToken, tokens?.refreshToken, obtainedAt],
   attempt: ({ attempt }) => [attempt?.id, attempt?.holder, attempt?.claimedAt],

@@ -5,7 +5,7 @@ import type { AnyFault } from "./faults.ts";
 import type { Violation } from "./invariants.ts";
 import { checkLiveness } from "./liveness.ts";
 import { Program } from "./program.ts";
-import { type Choices, Random } from "./random.ts";
+import { type Choices, Random, randomFrom } from "./random.ts";
 import { World, type WorldOptions, worldOptions } from "./world.ts";
 
 /** The result of one run. */
@@ -42,6 +42,7 @@ process.removeAllListeners("warning"); // those of simulated processes would onl
 /** Runs one world: a sign-in, rounds of calls with faults, and a last phase without faults that serves every caller. */
 export async function run(seed: number, { choices, trace = false, focus = {} }: RunOptions = {}): Promise<RunResult> {
   const random = new Random(seed, choices);
+  makeSystemIdsRepeatable(seed);
   const world = new World(worldOptions(random, focus.world), random, focus.faults);
   world.isTracing = trace;
   const course = new Course(world);
@@ -56,6 +57,13 @@ export async function run(seed: number, { choices, trace = false, focus = {} }: 
     choices: random.made,
     trace: world.trace,
   };
+}
+
+/** Part of every ID comes from the system, and not from a process's own randomness, which may repeat. */
+function makeSystemIdsRepeatable(seed: number): void {
+  const draw = randomFrom(seed);
+  const getRandomValues = (array: Uint32Array) => array.fill(0).map(() => draw() * 2 ** 32);
+  Object.defineProperty(crypto, "getRandomValues", { value: getRandomValues, configurable: true });
 }
 
 /** The course of one run. */

@@ -89,16 +89,27 @@ export class SharedStore {
     return new Promise((resolve, reject) => {
       if (!process.isRunning) return;
       const run = () => {
-        const outcome = outcomeOf(effect);
-        if (fault === "suspended before the response") this.#world.suspend(process, 40_000);
-        const isSlowBack = fault?.startsWith("slow") && this.#world.random.choose("fault", 2) === 1;
-        const back = isSlowBack ? random.pick("fault", SLOW) : this.#world.latency();
-        process.later(`response to ${label}`, () => outcome.settle(resolve, reject), back);
+        const outcome = this.#arrive(process, effect, fault);
+        if (outcome) process.later(`response to ${label}`, () => outcome.settle(resolve, reject), this.#delay(fault));
       };
       const delay = fault?.startsWith("slow") ? random.pick("fault", SLOW) : this.#world.latency();
       const name = fault ? `${label} (${fault})` : label;
       scheduler.add({ author: process.name, label: name, at: scheduler.now + delay, run });
     });
+  }
+
+  /** Returns what the response says; `undefined` if none arrives. */
+  #arrive<T>(process: SimulatedProcess, effect: () => T, fault = ""): Settled<T> | undefined {
+    const isLost = fault.endsWith("never ends");
+    if (isLost && this.#world.random.choose("fault", 2) === 0) return undefined;
+    const outcome = outcomeOf(effect);
+    if (fault === "suspended before the response") this.#world.suspend(process, 40_000);
+    return isLost ? undefined : outcome;
+  }
+
+  #delay(fault = ""): number {
+    const isSlowBack = fault.startsWith("slow") && this.#world.random.choose("fault", 2) === 1;
+    return isSlowBack ? this.#world.random.pick("fault", SLOW) : this.#world.latency();
   }
 }
 

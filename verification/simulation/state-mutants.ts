@@ -5,12 +5,12 @@ export const STATE_MUTANTS: readonly Mutant[] = [
   {
     name: "no cooldown after an exchange",
     edits: [
-      core("manager/session.ts", "if (clockBrake(session, record, ctx) > 0) return false;", ""),
+      core("manager/session.ts", "if (clockCooldown(session, record, ctx) > 0) return false;", ""),
       core("manager/state-machine.ts", "if (cooldown <= 0 && !progress.renewals)", "if (!progress.renewals)"),
     ],
   },
   {
-    name: "brakes on the monotonic clock only",
+    name: "counts cooldowns on the monotonic clock only",
     edits: [
       core(
         "manager/session.ts",

@@ -11,6 +11,9 @@ import type { World } from "./world.ts";
 /** Timers are due at whole milliseconds, and a save may be running when the deadline passes. */
 const TOLERANCE = 100;
 
+/** The extra time after a deadline that is noticed late, for a response that may have arrived, in milliseconds. */
+const EXTRA_TIME = 1_000;
+
 /** The faults after which a store may refuse to save. */
 const STORE_FAULTS = [
   ...LOAD_FAULTS,
@@ -116,12 +119,13 @@ export class UnsavedInvariants {
     this.#invariants.require(left < TOLERANCE || process.isKeptAlive, "P12", text);
   }
 
-  /** Whether the process may be kept alive by tokens that it received not long ago. */
+  /** Whether the process may be kept alive by tokens that it received not long ago, and that are not saved yet. */
   mayBeSaving(process: SimulatedProcess): boolean {
-    const refusedAt = this.#refused.get(process);
-    if (refusedAt === undefined) return false;
-    const sinceDeadline = process.clock.monotonic() - (this.#savedUntil.get(process) ?? 0); // a second response may follow
-    return process.awake - refusedAt <= EXCHANGE_DEADLINE + TOLERANCE || sinceDeadline <= TOLERANCE;
+    const [savedUntil, refusedAt] = [this.#savedUntil.get(process), this.#refused.get(process)];
+    const sinceContinued = this.#world.scheduler.now - process.continuedAt; // a late tick is followed by a punctual one
+    if (savedUntil === undefined) return false;
+    if (Math.min(process.clock.monotonic() - savedUntil, sinceContinued - EXTRA_TIME) <= TOLERANCE) return true;
+    return refusedAt !== undefined && process.awake - refusedAt <= EXCHANGE_DEADLINE + TOLERANCE;
   }
 
   /** Whether the process closed its manager, and was told that its tokens were not saved. */

@@ -36,7 +36,7 @@ export interface WorldOptions {
   readonly mounts: boolean;
   /** Whether the monotonic clock stands still while a machine sleeps, as on Linux, or goes on, as elsewhere. */
   readonly sleepStopsClock: boolean;
-  /** Whether every process draws the same IDs, as after a snapshot. Their holders still differ. */
+  /** Whether every process draws the same IDs from its own randomness, as if that were a fake. */
   readonly sameIds: boolean;
   /** Whether every second process runs a later release. */
   readonly hasLaterRelease: boolean;
@@ -63,7 +63,7 @@ export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {})
     mounts: pick([false, false, false, true]),
     sleepStopsClock: pick([true, false]),
   };
-  const sameIds = options.platform === "linux" && pick([false, false, false, true]);
+  const sameIds = pick([false, false, false, true]);
   const hasLaterRelease = pick([false, false, true]);
   return { ...options, sameIds, hasLaterRelease, ...wanted };
 }

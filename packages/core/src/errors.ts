@@ -33,6 +33,9 @@ const SIGN_IN_REASONS: Record<DeadReason, string> = {
   account_changed: "another account is signed in now",
 };
 
+/** Returns whether this release knows the reason. */
+export const isDeadReason = (reason: string): reason is DeadReason => Object.hasOwn(SIGN_IN_REASONS, reason);
+
 /** There is nothing to refresh with, so the user has to sign in. */
 export class SignInRequiredError extends UnexpiredError {
   override readonly name = "SignInRequiredError";
@@ -41,20 +44,22 @@ export class SignInRequiredError extends UnexpiredError {
   readonly reason: DeadReason;
 
   constructor(reason: DeadReason, location?: string) {
-    super(
-      `Sign in required: ${SIGN_IN_REASONS[reason]}${location ? ` (${location})` : ""}. Sign in, then call signIn().`,
-    );
+    const remedy =
+      reason === "account_changed"
+        ? "Create a new token manager to use that account, or call signIn() to replace its session."
+        : "Have the user sign in, then call signIn(tokens).";
+    super(`Sign in required: ${SIGN_IN_REASONS[reason]}${location ? ` (${location})` : ""}. ${remedy}`);
     this.reason = reason;
   }
 }
 
 const LAST_DATE = 8.64e15; // the latest time that a Date can represent
 
-/** The token could not be renewed at the moment. The session is still alive. */
+/** The token could not be refreshed at the moment. The session is still alive. */
 export class RefreshFailedError extends UnexpiredError {
   override readonly name = "RefreshFailedError";
   readonly code = "REFRESH_FAILED";
-  /** The time of the next attempt in epoch milliseconds. */
+  /** The earliest time at which trying again can help, in epoch milliseconds. */
   readonly retryAt: number;
   /**
    * The cause: the token endpoint issued no token (`"endpoint"`); the rejected token was obtained too recently for
@@ -73,9 +78,9 @@ export class RefreshFailedError extends UnexpiredError {
     const { message } = Object(cause) as { message?: unknown };
     const problem = typeof message === "string" ? `: ${message.replace(/\.$/, "")}` : "";
     const messages: Record<RefreshFailedError["reason"], string> = {
-      endpoint: `The access token could not be renewed${problem}.${when} The session is untouched.`,
+      endpoint: `The access token could not be refreshed${problem}.${when} The session is kept.`,
       just_obtained: `The rejected access token was obtained only a moment ago, so another one would not help. Check its scope and audience.${when}`,
-      claimed: `The access token could not be renewed: ${holder} has claimed the refresh and not finished it. Let it continue, or end it.${when}`,
+      claimed: `The access token could not be refreshed: ${holder} has claimed the refresh and not finished it. Let it continue, or end it.${when}`,
     };
     super(messages[reason], cause === undefined ? undefined : { cause });
     this.retryAt = retryAt;
@@ -83,7 +88,7 @@ export class RefreshFailedError extends UnexpiredError {
   }
 }
 
-/** The client or its configuration is wrong. The session is not affected. */
+/** The token endpoint rejects this client or its configuration. The stored session is kept. */
 export class ConfigurationError extends UnexpiredError {
   override readonly name = "ConfigurationError";
   readonly code = "CONFIGURATION";

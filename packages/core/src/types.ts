@@ -56,8 +56,8 @@ export interface RefreshContext {
  * Exchanges the current refresh token for new tokens with a single request, without retrying.
  *
  * Throws a `TokenEndpointError` to report an error response. Any other exception counts as a lost response: the server
- * may have rotated. Must not wait for the manager that calls it, which waits for the exchange: that ends only at the
- * deadline.
+ * may have rotated. Must not await methods of the same manager: they wait for this exchange, so both would end only at
+ * the deadline.
  */
 export interface RefreshFunction {
   (current: TokenSet, context: RefreshContext): Promise<TokenResponse>;
@@ -190,7 +190,7 @@ export type SessionEvent =
     }
   /** Tokens that another manager or process obtained were adopted from the store. */
   | { readonly type: "tokens-adopted"; readonly expiresAt: number | undefined }
-  /** A renewal failed; the session is still alive. `retryAt` is in epoch milliseconds. */
+  /** A refresh failed; the session is still alive. `retryAt` is in epoch milliseconds. */
   | { readonly type: "refresh-failed"; readonly code: string; readonly retryAt: number | undefined }
   /** The tokens of this manager's exchange were discarded, because the stored session had changed in the meantime. */
   | { readonly type: "rotation-dropped"; readonly reason: "superseded" | "signed_out" | "account_changed" }
@@ -229,7 +229,7 @@ export interface SignOutOptions {
 /** Keeps one session alive. Created by `createTokenManager`. */
 export interface TokenManager extends AsyncDisposable {
   /**
-   * Returns the access token, and refreshes it if necessary. Costs no I/O until the token enters the refresh window.
+   * Returns the access token, and refreshes it if necessary. A valid token costs no allocation and waits for no I/O.
    *
    * @throws SignInRequiredError if there is nothing to refresh with
    * @throws RefreshFailedError if the token has expired and the token endpoint issued no new one, or another process has
@@ -285,11 +285,11 @@ export interface TokenManagerOptions {
   /** Exchanges a refresh token. If omitted, tokens are used until they expire and never refreshed. */
   readonly refresh?: RefreshFunction | undefined;
   /**
-   * How long before its expiry a token is renewed, in milliseconds; at most a fifth of its lifetime. Default 300,000.
+   * How long before its expiry a token is refreshed, in milliseconds; at most a fifth of its lifetime. Default 300,000.
    */
   readonly refreshWindow?: number | undefined;
   /**
-   * Whether a call inside the refresh window returns the current token at once and renews it in the background. With
+   * Whether a call inside the refresh window returns the current token at once and refreshes it in the background. With
    * `false` it waits for the new token: for programs that may exit soon, which would cut off the exchange. Default
    * `true`.
    */
@@ -308,9 +308,9 @@ export interface TokenManagerOptions {
    */
   readonly staleIfError?: boolean | undefined;
   /**
-   * For stores without `watch` that others share: a call that comes later than this after the last look at the store,
-   * in milliseconds, starts one load, and still returns the token that it has. So the sign-out of another process is
-   * noticed by the call after that. Uses no timer. Default 5,000; `Infinity` turns it off.
+   * For shared stores without `watch`: the first call more than this many milliseconds after the last load still returns
+   * the current token and starts one load in the background, so the next call notices a sign-out elsewhere. Uses no
+   * timer. Default 5,000; `Infinity` turns it off.
    */
   readonly maxStaleness?: number | undefined;
   /** Time, timers and randomness, for tests. Omitted members use the system clock. */

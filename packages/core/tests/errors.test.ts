@@ -22,26 +22,26 @@ const each: [string, UnexpiredError, string, string][] = [
     "SignInRequiredError",
     new SignInRequiredError("revoked", "/a/b.json"),
     "SIGN_IN_REQUIRED",
-    "Sign in required: the session was revoked (/a/b.json). Sign in, then call signIn().",
+    "Sign in required: the session was revoked (/a/b.json). Have the user sign in, then call signIn(tokens).",
   ],
   [
     "RefreshFailedError",
     new RefreshFailedError(AT, { cause: new TokenEndpointError({ sent: true, status: 503, endpoint }) }),
     "REFRESH_FAILED",
-    "The access token could not be renewed: The token endpoint https://a.example/token responded with HTTP 503. " +
-      "Try again after 2026-01-01T00:00:00.000Z. The session is untouched.",
+    "The access token could not be refreshed: The token endpoint https://a.example/token responded with HTTP 503. " +
+      "Try again after 2026-01-01T00:00:00.000Z. The session is kept.",
   ],
   [
     "RefreshFailedError",
     new RefreshFailedError(AT, { cause }),
     "REFRESH_FAILED",
-    "The access token could not be renewed: Underneath. Try again after 2026-01-01T00:00:00.000Z. The session is untouched.",
+    "The access token could not be refreshed: Underneath. Try again after 2026-01-01T00:00:00.000Z. The session is kept.",
   ],
   [
     "RefreshFailedError",
     new RefreshFailedError(Number.NaN),
     "REFRESH_FAILED",
-    "The access token could not be renewed. The session is untouched.",
+    "The access token could not be refreshed. The session is kept.",
   ],
   [
     "RefreshFailedError",
@@ -112,7 +112,7 @@ describe("each error", () => {
   ])("explains why a sign-in is required: %s", (reason) => {
     const error = new SignInRequiredError(reason);
     expect(error.reason).toBe(reason);
-    expect(error.message).toMatch(/^Sign in required: .{10,}\. Sign in, then call signIn\(\)\.$/);
+    expect(error.message).toMatch(/^Sign in required: .{10,}\. [A-Z].* call signIn\(.*\.$/);
     expect(error.message).not.toContain("undefined");
   });
 

@@ -31,7 +31,7 @@ const mishaps: Record<string, (session: Session, manager: TokenManager) => Promi
     issuer.next(() => ({ error: "invalid_client", error_description: secret }) as never, { before: true });
     return manager.refresh();
   },
-  "an answer that makes no sense": ({ issuer }, manager) => {
+  "a response without an access token": ({ issuer }, manager) => {
     issuer.next(() => ({ refresh_token: secret }), { before: true });
     return manager.refresh();
   },

@@ -6,7 +6,7 @@ import { StoreError, UnexpiredError } from "@unexpired/core";
  * - `no_backend`: no keychain package is installed, or the one that stored the session is missing.
  * - `no_service`: no keychain is running: no D-Bus, no Secret Service, or no default collection.
  * - `locked`: the keychain exists but is locked.
- * - `timeout`: the keychain did not respond before the deadline.
+ * - `timeout`: the keychain did not respond in time (the option `timeout`).
  * - `refused`: the keychain returned an error.
  * - `damaged`: the stored items do not match what was saved.
  */

@@ -49,11 +49,11 @@ export function keychainStore(options: KeychainStoreOptions): TokenStore {
 
 /** Creates a {@link keychainStore} of this system with validated options. */
 export function createKeychainStore(settings: KeychainSettings): TokenStore {
-  const { deadline } = settings;
+  const { timeout } = settings;
   return openKeychainStore(settings, {
     fs: nodeFileSystem,
     lock: directoryLock,
-    loadBackend: createBackendLoader({ deadline }),
+    loadBackend: createBackendLoader({ timeout }),
   });
 }
 
@@ -78,11 +78,11 @@ class KeychainStore implements TokenStore {
   readonly #writer: KeychainWriter;
 
   constructor(settings: KeychainSettings, { fs, lock, loadBackend }: KeychainStoreDeps) {
-    const { service, account, deadline, backend: chosen, paths } = settings;
+    const { service, account, timeout, backend: chosen, paths } = settings;
     this.#settings = settings;
     this.#fs = fs;
     this.#lock = lock;
-    this.#backends = new BackendRegistry({ service, deadline, chosen, loadBackend });
+    this.#backends = new BackendRegistry({ service, timeout, chosen, loadBackend });
     const backends = this.#backends;
     this.#reader = new KeychainReader(fs, { backends, settings });
     this.#slots = new Slots(fs, { backends, account, directory: paths.chain });

@@ -2,7 +2,9 @@ import { basename, dirname, join } from "node:path";
 import type { StoredValue, TokenStore } from "@unexpired/core";
 import {
   Chain,
+  codeOf,
   type FileSystem,
+  type Generation,
   ignoreNotFound,
   type ProcessIdentity,
   withStoreErrors,
@@ -90,8 +92,8 @@ export class MachineStore implements TokenStore {
   }
 
   async #find(): Promise<TokenStore> {
-    const { settings } = this.#options;
-    if (await new Chain(this.#fs, settings.paths.chain).head()) return this.#own;
+    // Version files that cannot be read belong to a session, too: the operation reports that, and `remove` ends it.
+    if (await this.#headIn(this.#options.settings).catch(() => true)) return this.#own;
     for (const other of await this.#listOthers()) if (await holdsSession(other)) return other.store;
     return this.#own;
   }
@@ -110,10 +112,14 @@ export class MachineStore implements TokenStore {
     const { sharedDirectory, settings } = this.#options;
     const directory = join(sharedDirectory, name);
     const isShared = name === "";
-    const reading = new Chain(this.#fs, settingsIn(directory, settings).paths.chain).head();
     // What another machine has damaged must not stop this one.
-    const head = await (isShared ? reading : reading.catch(() => undefined));
+    const unreadable = isShared ? { stamp: { modified: 0n } } : undefined;
+    const head = await this.#headIn(settingsIn(directory, settings)).catch(() => unreadable);
     return head && { store: this.#storeIn(directory), isShared, modified: head.stamp.modified };
+  }
+
+  #headIn({ paths }: KeychainSettings): Promise<Generation | undefined> {
+    return new Chain(this.#fs, paths.chain).head();
   }
 
   #storeIn(directory: string): TokenStore {
@@ -130,7 +136,8 @@ async function holdsSession({ store, isShared }: OtherDirectory): Promise<boolea
     return (await store.load()) !== undefined;
   } catch (error) {
     const reason = keychainReasonOf(error);
-    if (reason === "damaged") return true; // some of the items are here
+    const areFilesUnreadable = isShared && reason === undefined && codeOf(error) === "STORE_UNREADABLE";
+    if (reason === "damaged" || areFilesUnreadable) return true; // some of the items are here, or may be
     // Without a keychain, a session of an earlier release may still be this machine's, but not one of another machine.
     if (isShared || UNDECIDED.includes(reason)) throw error;
     return false;

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
-import { basename, dirname, join, resolve } from "node:path";
-import { machineName, pathsOf, type SessionPaths, stateFilePath } from "@unexpired/store-node/chain";
+import { basename, dirname, join } from "node:path";
+import {
+  absolutePath,
+  assertKnownOptions,
+  machineName,
+  pathsOf,
+  type SessionPaths,
+  stateFilePath,
+} from "@unexpired/store-node/chain";
 import type { BuiltInBackend, KeychainBackend } from "./backends/keychain-client.ts";
 import { BUILT_IN_BACKENDS } from "./backends/registry.ts";
 
@@ -17,7 +24,7 @@ export interface KeychainStoreOptions {
    */
   readonly backend?: BuiltInBackend | KeychainBackend | undefined;
   /** The timeout of each keychain call in milliseconds. Default: 3,000. */
-  readonly deadline?: number | undefined;
+  readonly timeout?: number | undefined;
   /**
    * The directory of the version files, which contain digests but no secret. All programs that share a session must use
    * the same one. Default: `unexpired/keychain` in the system's directory for the state of a user's programs. On Linux,
@@ -33,7 +40,7 @@ export interface KeychainSettings {
   /** The name of the session in error messages. */
   readonly label: string;
   readonly backend: BuiltInBackend | KeychainBackend | undefined;
-  readonly deadline: number;
+  readonly timeout: number;
   /** The file that describes the last save. The paths of the chain are derived from its name. */
   readonly statusFile: string;
   readonly paths: SessionPaths;
@@ -52,28 +59,35 @@ export interface DefaultsSystem {
   readonly machine: string | undefined;
 }
 
-const DEFAULT_DEADLINE = 3_000;
+const DEFAULT_TIMEOUT = 3_000;
+
+/** The function that options were passed to. */
+type Caller = "keychainStore" | "keychainOrFile";
+
+const SUPPORTED = ["service", "account", "backend", "timeout", "directory"];
 
 /** @throws TypeError naming the invalid option and the accepted values */
 export function resolveSettings(
   options: KeychainStoreOptions,
   system: DefaultsSystem = thisSystem(),
+  caller: Caller = "keychainStore",
 ): KeychainSettings {
-  const { service, account, backend, deadline = DEFAULT_DEADLINE, directory } = Object(options) as KeychainStoreOptions;
-  for (const [name, value] of Object.entries({ service, account, directory: directory ?? "default" })) {
+  assertKnownOptions(caller, options, caller === "keychainStore" ? SUPPORTED : [...SUPPORTED, "plainTextFile"]);
+  const { service, account, backend, timeout = DEFAULT_TIMEOUT, directory } = Object(options) as KeychainStoreOptions;
+  for (const [name, value] of Object.entries({ service, account })) {
     if (typeof value !== "string" || value === "" || value.includes("\0")) {
-      throw new TypeError(`keychainStore: "${name}" must be a non-empty string without null characters.`);
+      throw new TypeError(`${caller}: "${name}" must be a non-empty string without null characters.`);
     }
   }
-  if (typeof deadline !== "number" || !(deadline > 0)) {
-    throw new TypeError('keychainStore: "deadline" must be a positive number of milliseconds.');
+  if (typeof timeout !== "number" || !(timeout > 0)) {
+    throw new TypeError(`${caller}: "timeout" must be a positive number of milliseconds.`);
   }
   if (backend !== undefined && !isValidBackend(backend)) {
     throw new TypeError(
-      `keychainStore: "backend" must be ${BUILT_IN_BACKENDS.map((name) => `"${name}"`).join(", ")}, or an object with name, get, set and delete, and a limit above 1 if it has one.`,
+      `${caller}: "backend" must be ${BUILT_IN_BACKENDS.map((name) => `"${name}"`).join(", ")}, or an object with name, get, set and delete, and a limit above 1 if it has one.`,
     );
   }
-  const { own, shared } = directoriesOf(directory, system);
+  const { own, shared } = directoriesOf(directory, system, caller);
   const statusFile = join(own, statusFileName(service, account));
   const label = `The keychain item "${service}" for account "${account}"`;
   return {
@@ -81,7 +95,7 @@ export function resolveSettings(
     account,
     label,
     backend,
-    deadline,
+    timeout,
     statusFile,
     paths: pathsOf(statusFile),
     sharedDirectory: shared,
@@ -91,9 +105,11 @@ export function resolveSettings(
 function directoriesOf(
   directory: string | undefined,
   system: DefaultsSystem,
+  caller: Caller,
 ): { readonly own: string; readonly shared: string | undefined } {
-  if (directory !== undefined) return { own: resolve(directory), shared: undefined };
-  const shared = join(dirname(stateFilePath("unexpired", system)), "keychain");
+  const option = { caller, option: "directory", kind: "a directory" } as const;
+  if (directory !== undefined) return { own: absolutePath(directory, option), shared: undefined };
+  const shared = join(dirname(stateFilePath("unexpired", system, option)), "keychain");
   return system.machine === undefined
     ? { own: shared, shared: undefined }
     : { own: join(shared, system.machine), shared };

@@ -1,5 +1,5 @@
 /** Machines that share a home directory, but not a keychain. The plain-text file is common to all of them. */
-import { readdirSync } from "node:fs";
+import { readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import type { TokenStore } from "@unexpired/core";
 import { machineName } from "@unexpired/store-node/chain";
@@ -164,6 +164,30 @@ it("reports a damaged session elsewhere, and removes it", async () => {
   await open(renamed).remove();
   expect(items.size).toBe(0);
   expect(await valueOn(a)).toBeUndefined();
+});
+
+it.each([
+  ["this machine", true],
+  ["an earlier release", false],
+])("reports damaged version files of %s, and removes the session with them", async (_name, isOwn) => {
+  const items = new Map<string, string>();
+  const a = { ...machine(freshDirectory(), "a"), keychain: memoryKeychain(items) };
+  const writer = isOwn ? a : { ...a, name: undefined };
+  const version = await save(open(writer), "x".repeat(2 * ITEM_LIMIT));
+  await open(writer).save("a session", version);
+  const files = readdirSync(a.home, { recursive: true, withFileTypes: true });
+  for (const { name, parentPath } of files) if (name === "2") truncateSync(join(parentPath, name), 9);
+  const error = { code: "STORE_UNREADABLE", hint: "Call remove() on the store and sign in again." };
+  for (const store of [open(a), openEither(a)]) {
+    await expect(store.load()).rejects.toMatchObject(error);
+    await expect(store.save("another session", undefined)).rejects.toMatchObject(error);
+  }
+  expect(items.size).toBeGreaterThan(0);
+  await (isOwn ? open(a) : openEither(a)).remove();
+  expect(items.size).toBe(0);
+  expect(await valueOn(a)).toBeUndefined();
+  await save(open(a), "another session");
+  expect(await valueOn(a)).toBe("another session");
 });
 
 it("notifies of changes in every directory that has the session", async () => {

@@ -6,7 +6,7 @@
  * @internal
  * @module
  */
-export { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp } from "./filesystem.ts";
+export { type FileSystem, makeDurableDirectory, nodeFileSystem } from "./filesystem.ts";
 export { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 export {
   adoptedVersion,
@@ -15,12 +15,13 @@ export {
   digestOf,
   type Generation,
   isAncestor,
-  type ParentRef,
   versionOf,
 } from "./generations.ts";
 export { directoryLock, type Lock } from "./lock.ts";
 export { machineName } from "./machine.ts";
 export {
+  absolutePath,
+  assertKnownOptions,
   pathsOf,
   resolvePaths,
   type SessionPaths,

@@ -98,12 +98,19 @@ class FileStore implements TokenStore {
       this.#cached = undefined;
       const paths = await this.#resolvePaths();
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
-      const snapshot = await this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)));
+      const snapshot = await this.#readAndRepair(paths);
       await this.#checkParent(snapshot, parentStamp);
       if (snapshot.status === "unreadable") throw noSessionError(this.#path, paths.chain, snapshot.stored);
       if (!isOutdated(snapshot) && snapshot.stored) this.#cached = snapshot;
       return snapshot.stored;
     });
+  }
+
+  /** Reads once more if a known session is missing: its directory may be back after a moment. */
+  async #readAndRepair(paths: SessionPaths): Promise<Snapshot> {
+    const read = async () => this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)));
+    const snapshot = await read();
+    return snapshot.stored || !this.#parentStamp ? snapshot : read();
   }
 
   save(value: string, expected: string | undefined): Promise<string> {
@@ -178,7 +185,7 @@ class FileStore implements TokenStore {
   }
 
   async #replace(paths: SessionPaths, value: string, expected: string | undefined): Promise<string> {
-    const chain = new Chain(this.#fs, paths.chain);
+    const chain = Chain.besideFile(this.#fs, paths);
     const before = await this.#readCurrent(paths);
     this.#assertVersion(before, expected);
     const parentStamp = await this.#fs.stat(paths.parent);

@@ -83,11 +83,11 @@ const PATH_ERRORS: Record<string, Explanation> = {
     "Choose a shorter one: the directories beside the file have names that are 19 bytes longer.",
   ],
   NotCapable: [
-    "is not accessible: Deno denies this program its directory",
+    "is not accessible: this program has no permission for its directory (Deno)",
     "Pass --allow-read and --allow-write for the directory.",
   ],
   ERR_ACCESS_DENIED: [
-    "is not accessible: Node's permission model denies this program its directory",
+    "is not accessible: this program has no permission for its directory (Node's permission model)",
     "Pass --allow-fs-read and --allow-fs-write for the directory.",
   ],
   EMFILE: ["cannot be opened: this process has too many files open (EMFILE)", "Close some files and try again."],
@@ -144,6 +144,6 @@ export const noSessionError = (location: string, chain: string, stored: StoredVa
 export const mountedError = (location: string): StoreError =>
   new StoreError("STORE_UNAVAILABLE", {
     location,
-    problem: "is mounted as a single file, so its other side would not see what is saved here",
-    hint: 'Mount its directory instead, or give all sides the same "stateDirectory" on a mount that they share.',
+    problem: "is mounted as a single file, so the host and other containers would not see what is saved here",
+    hint: 'Mount its directory instead, or give the same "stateDirectory" to every process, on a mount that they share.',
   });

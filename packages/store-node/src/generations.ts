@@ -1,8 +1,9 @@
 import { createHash, randomBytes, randomInt } from "node:crypto";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { StoreError } from "@unexpired/core";
 import { type FileSystem, MAX_BYTES, type Stamp } from "./filesystem.ts";
 import { codeOf, errnoError, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
+import type { SessionPaths } from "./paths.ts";
 
 /** One published value. Its file is never modified. */
 export interface Generation {
@@ -78,10 +79,18 @@ interface CollectOptions {
 export class Chain {
   readonly #fs: FileSystem;
   readonly directory: string;
+  readonly #remedy: string;
 
-  constructor(fs: FileSystem, directory: string) {
+  /** `remedy` tells users how to start again if a generation is damaged. */
+  constructor(fs: FileSystem, directory: string, remedy = "Call remove() on the store and sign in again.") {
     this.#fs = fs;
     this.directory = directory;
+    this.#remedy = remedy;
+  }
+
+  /** Returns the chain beside a session file. */
+  static besideFile(fs: FileSystem, { file, chain }: SessionPaths): Chain {
+    return new Chain(fs, chain, `Move away ${file}, then ${chain}, and sign in again.`);
   }
 
   /** Returns the path of a generation's file. */
@@ -245,10 +254,18 @@ export class Chain {
     const path = this.generationPath(number);
     const file = await withStoreErrors(path, "read", () => ignoreNotFound(this.#fs.read(path))).catch(
       (error: unknown) => {
-        throw codeOf(Object(error).cause) === "ETOOLARGE" ? damagedError(path, "it is larger than 1 MiB") : error;
+        throw codeOf(Object(error).cause) === "ETOOLARGE" ? this.#damagedError(path, "it is larger than 1 MiB") : error;
       },
     );
-    return file && { number, stamp: file.stamp, ...parseEnvelope(file.text, path) };
+    if (!file) return undefined;
+    const envelope = parseJsonOrUndefined(file.text);
+    if (!isEnvelope(envelope)) throw this.#damagedError(path, "it does not contain a complete generation");
+    return { number, stamp: file.stamp, id: envelope.id, ancestors: envelope.past, value: envelope.value };
+  }
+
+  #damagedError(location: string, problem: string): StoreError {
+    // Falling back to an older generation, or to the session file, could lose a claim or reuse a spent refresh token.
+    return new StoreError("STORE_UNREADABLE", { location, problem: `is damaged: ${problem}`, hint: this.#remedy });
   }
 }
 
@@ -263,20 +280,6 @@ function numbersIn(names: readonly string[], directory: string): number[] {
     hint: "It was not written by this library: move it away.",
   });
 }
-
-function parseEnvelope(text: string, path: string): Pick<Generation, "id" | "ancestors" | "value"> {
-  const envelope = parseJsonOrUndefined(text);
-  if (isEnvelope(envelope)) return { id: envelope.id, ancestors: envelope.past, value: envelope.value };
-  throw damagedError(path, "it does not contain a complete generation");
-}
-
-const damagedError = (path: string, problem: string): StoreError =>
-  new StoreError("STORE_UNREADABLE", {
-    location: path,
-    problem: `is damaged: ${problem}`,
-    // Falling back to an older generation, or to the session file, could lose a claim or reuse a spent refresh token.
-    hint: `Move away the session file next to ${dirname(path)}, then that directory, and sign in again.`,
-  });
 
 const isEnvelope = (value: unknown): value is { id: string; past: string[]; value: string } => {
   const { id, past, value: text } = Object(value) as { id?: unknown; past?: unknown; value?: unknown };

@@ -24,7 +24,7 @@ export type FileStoreOptions = (
   /**
    * The directory for the generations of the session; default: the session file's. Needed only if the session file is
    * itself a mount point, such as a single file that containers share: then this directory must be on a mount that all
-   * sides share, and all sides have to name it. Sessions whose files have the same name need different directories.
+   * processes share, and each of them has to name it. Sessions whose files have the same name need different directories.
    */
   readonly stateDirectory?: string | undefined;
 };
@@ -38,7 +38,7 @@ export interface SessionPaths {
   readonly chain: string;
   /** The path that `chain` is renamed to while it is being removed. */
   readonly removed: string;
-  /** Whether the chain is in a state directory, which all sides of a mounted session file share. */
+  /** Whether the chain is in a state directory, which all processes share even if the session file is mounted. */
   readonly isChainShared: boolean;
 }
 
@@ -63,6 +63,7 @@ export const resolvePaths = async (
  * @throws TypeError that names the invalid option, its type and the accepted values
  */
 export function sessionFilePath(options: FileStoreOptions): string {
+  assertKnownOptions("fileStore", options, ["path", "appName", "stateDirectory"]);
   const { path, appName } = Object(options) as { path?: unknown; appName?: unknown };
   if ((path === undefined) === (appName === undefined)) {
     const given = path === undefined ? "neither" : "both";
@@ -72,7 +73,7 @@ export function sessionFilePath(options: FileStoreOptions): string {
   if (typeof path === "string" && /[\\/]$/.test(path)) {
     throw new TypeError('fileStore: "path" must be the path of a file, not a directory.');
   }
-  return absolutePath("path", path, "a file");
+  return absolutePath(path, { caller: "fileStore", option: "path", kind: "a file" });
 }
 
 /**
@@ -81,26 +82,55 @@ export function sessionFilePath(options: FileStoreOptions): string {
  * @throws TypeError like {@link sessionFilePath}
  */
 export function stateDirectoryPath({ stateDirectory }: FileStoreOptions): string | undefined {
-  return stateDirectory === undefined ? undefined : absolutePath("stateDirectory", stateDirectory, "a directory");
+  return stateDirectory === undefined
+    ? undefined
+    : absolutePath(stateDirectory, { caller: "fileStore", option: "stateDirectory", kind: "a directory" });
 }
 
-function absolutePath(option: string, path: unknown, kind: string): string {
+/**
+ * Checks the names of options, because a misspelled one would have no effect.
+ *
+ * @throws TypeError that names the unknown option
+ */
+export function assertKnownOptions(caller: string, options: unknown, supported: readonly string[]): void {
+  const names = typeof options === "object" ? Object.keys(Object(options)) : [];
+  const unknown = names.find((name) => !supported.includes(name));
+  if (unknown !== undefined)
+    throw new TypeError(`${caller}: unknown option "${unknown}". Supported: ${supported.join(", ")}.`);
+}
+
+/** The option that a path was passed in. */
+interface PathOption {
+  /** The function that the option was passed to. */
+  readonly caller: string;
+  readonly option: string;
+  readonly kind: "a file" | "a directory";
+}
+
+/**
+ * Returns a path that is not relative.
+ *
+ * @throws TypeError that names the option and what is wrong with it
+ */
+export function absolutePath(path: unknown, { caller, option, kind }: PathOption): string {
+  const name = `${caller}: "${option}"`;
   const isUrl = typeof path === "string" ? /^[a-z][a-z\d+.-]+:\/\//i.test(path) : "href" in Object(path);
-  if (isUrl) throw new TypeError(`fileStore: "${option}" must be a path, not a URL. Pass fileURLToPath(url).`);
+  if (isUrl) throw new TypeError(`${name} must be a path, not a URL. Pass fileURLToPath(url).`);
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
-    throw new TypeError(`fileStore: "${option}" must be the path of ${kind}, not ${describeType(path)}.`);
+    throw new TypeError(`${name} must be the path of ${kind}, not ${describeType(path)}.`);
   }
-  const unexpanded = /^~[^\\/]*(?=[\\/])/.exec(path)?.[0] ?? path.split(/[\\/]/).find((name) => UNEXPANDED.test(name));
+  const unexpanded = /^~[^\\/]*(?=[\\/])/.exec(path)?.[0] ?? path.split(/[\\/]/).find((part) => UNEXPANDED.test(part));
   if (unexpanded !== undefined) {
+    const otherwise = option === "path" ? ', or use "appName"' : "";
     throw new TypeError(
-      `fileStore: "${option}" contains ${unexpanded}, which only a shell expands. Pass join(homedir(), …), or use "appName".`,
+      `${name} contains ${unexpanded}, which only a shell expands. Pass join(homedir(), …)${otherwise}.`,
     );
   }
   try {
     return resolve(path);
   } catch (error) {
     throw new TypeError(
-      `fileStore: "${option}" is relative, but the current working directory no longer exists. Pass an absolute path.`,
+      `${name} is relative, but the current working directory no longer exists. Pass an absolute path.`,
       { cause: error },
     );
   }
@@ -132,15 +162,16 @@ function checkAppName(appName: unknown): string {
 /**
  * Returns the session file in the directory that the operating system reserves for the state of a user's programs.
  *
- * @throws TypeError if the user has no home directory
+ * @throws TypeError if the user has no home directory; names the option that makes one unnecessary
  */
 export function stateFilePath(
   appName: string,
-  system: { readonly platform: NodeJS.Platform; readonly env: NodeJS.ProcessEnv },
+  { platform, env }: { readonly platform: NodeJS.Platform; readonly env: NodeJS.ProcessEnv },
+  option: Pick<PathOption, "caller" | "option"> = { caller: "fileStore", option: "path" },
 ): string {
-  const { platform, env } = system;
   const { join, isAbsolute } = platform === "win32" ? win32 : posix;
   const file = [appName, "session.json"];
+  const homeDirectory = (variable: string) => homeOr(variable, option);
   if (platform === "darwin") return join(homeDirectory("HOME"), "Library", "Application Support", ...file);
   const isWindows = platform === "win32";
   const state = isWindows ? env.LOCALAPPDATA : env.XDG_STATE_HOME;
@@ -151,7 +182,7 @@ export function stateFilePath(
     : join(homeDirectory("HOME or XDG_STATE_HOME"), ".local", "state", ...file);
 }
 
-function homeDirectory(variable: string): string {
+function homeOr(variable: string, { caller, option }: Pick<PathOption, "caller" | "option">): string {
   let home: string | undefined;
   try {
     home = homedir();
@@ -160,6 +191,6 @@ function homeDirectory(variable: string): string {
   }
   if (home && isAbsolute(home)) return home;
   throw new TypeError(
-    `This user has no home directory for the session. Set ${variable} to an absolute path, or pass the path of the session file.`,
+    `${caller}: this user has no home directory. Set ${variable} to an absolute path, or pass "${option}".`,
   );
 }

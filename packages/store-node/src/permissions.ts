@@ -10,7 +10,7 @@ interface Deno {
  */
 export function isPermitted(name: "env" | "read" | "run" | "sys", path?: string): boolean {
   const deno = Reflect.get(globalThis, "Deno") as Deno | undefined;
-  const answer = deno?.permissions?.querySync?.({ name, path });
-  if (answer) return answer.state === "granted";
+  const status = deno?.permissions?.querySync?.({ name, path });
+  if (status) return status.state === "granted";
   return name !== "read" || (process.permission?.has("fs.read", path) ?? true);
 }

@@ -62,7 +62,7 @@ export class SnapshotReader {
   /** Reads the chain and the session file. */
   async read(paths: SessionPaths): Promise<Snapshot> {
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
-      const head = await new Chain(this.#fs, paths.chain).head();
+      const head = await Chain.besideFile(this.#fs, paths).head();
       const file = await ignoreNotFound(this.#fs.read(paths.file));
       const content = file && { ...file, text: sessionText(file.text) };
       const snapshot = head ? await this.#compareWithFile(paths, head, content) : await this.#adoptFile(paths, content);

@@ -1,8 +1,12 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { StoreConflictError, type StoreError } from "@unexpired/core";
+import * as sessionRecord from "@unexpired/core/session-record";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { openFileStore } from "../src/file-store.ts";
+import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
+import { directoryLock } from "../src/lock.ts";
 import {
   chainOf,
   exit,
@@ -22,6 +26,33 @@ const saveTwice = async (path: string, name: string): Promise<string> => {
   const store = fileStore({ path });
   return store.save(`${name} 2`, await store.save(`${name} 1`, undefined));
 };
+
+describe("a session that is missing for a moment (I14)", () => {
+  it("is found, although its directory was the same before and after", async () => {
+    const path = freshPath();
+    let isAway = false;
+    const list: FileSystem["list"] = async (directory) => {
+      if (!isAway) return nodeFileSystem.list(directory);
+      isAway = false;
+      renameSync(dirname(path), `${dirname(path)}-away`);
+      return nodeFileSystem.list(directory).finally(() => mkdirSync(dirname(path)));
+    };
+    const read: FileSystem["read"] = async (file) => {
+      if (!existsSync(`${dirname(path)}-away`)) return nodeFileSystem.read(file);
+      return nodeFileSystem.read(file).finally(() => {
+        rmSync(dirname(path), { recursive: true });
+        renameSync(`${dirname(path)}-away`, dirname(path));
+      });
+    };
+    const fs = { ...nodeFileSystem, list, read };
+    const store = openFileStore(path, { fs, lock: directoryLock, rules: sessionRecord });
+    await store.save(record("R1", 1000), undefined);
+    await fileStore({ path }).save(record("R2", 2000), (await store.load())?.version);
+    isAway = true;
+    expect((await store.load())?.value).toBe(record("R2", 2000));
+    expect(isAway).toBe(false);
+  });
+});
 
 describe("unreadable data", () => {
   it("keeps a session file that is not a session", async () => {
@@ -71,7 +102,7 @@ describe("unreadable data", () => {
     const error = await failure(store.save("2", undefined));
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: generation });
     expect(error.message).not.toContain("secret");
-    expect(error.hint).toContain(`Move away the session file next to ${chainOf(path)}, then that directory`);
+    expect(error.hint).toBe(`Move away ${path}, then ${chainOf(path)}, and sign in again.`);
     expect(textOf(path)).toBe("secret 2");
     expect(statSync(generation).size).toBe(20);
   });

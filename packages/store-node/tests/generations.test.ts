@@ -115,7 +115,7 @@ describe("head", () => {
     const error = await failure(chainIn(directory).head());
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path });
     expect(error.message).toContain(
-      "is damaged: it does not contain a complete generation. Move away the session file",
+      "is damaged: it does not contain a complete generation. Call remove() on the store and sign in again.",
     );
     expect(textOf(path)).toBe(text);
   });

@@ -23,7 +23,9 @@ beforeEach(({ skip }) => {
 const REFUSED = {
   code: "STORE_UNAVAILABLE",
   location: expect.stringMatching(/session\.json$/),
-  message: expect.stringMatching(/mounted as a single file.*Mount its directory instead.*"stateDirectory"/),
+  message: expect.stringMatching(
+    /mounted as a single file, so the host and other .*Mount its directory instead.*"stateDirectory" to every process/,
+  ),
 };
 
 describe("a session file that is itself a mount point", () => {

@@ -11,7 +11,9 @@ it.each([
   [undefined, /exactly one of "path" and "appName", not neither/],
   [null, /not neither/],
   [{}, /not neither/],
-  [{ file: "x" }, /not neither/],
+  ["session.json", /not neither/],
+  [{ file: "x" }, /^fileStore: unknown option "file"\. Supported: path, appName, stateDirectory\.$/],
+  [{ path: "/a", stateDirectroy: "/b" }, /^fileStore: unknown option "stateDirectroy"\. /],
   [{ path: "/a", appName: "b" }, /not both/],
   [{ path: 7 }, /"path" must be the path of a file, not of type number/],
   [{ path: null }, /"path" must be the path of a file, not null/],
@@ -29,7 +31,10 @@ it.each([
   [{ path: new URL("file:///secret/session.json") }, /"path" must be a path, not a URL/],
   [{ path: "a", stateDirectory: "" }, /"stateDirectory" must be the path of a directory, not an empty string/],
   [{ path: "a", stateDirectory: 7 }, /"stateDirectory" must be the path of a directory, not of type number/],
-  [{ path: "a", stateDirectory: "~/state" }, /"stateDirectory" contains ~,/],
+  [
+    { path: "a", stateDirectory: "~/state" },
+    /"stateDirectory" contains ~, which only a shell expands\. Pass join\(homedir\(\), …\)\.$/,
+  ],
   [{ appName: {} }, /"appName" must be a name such as "my-tool", not an object/],
   [{ appName: "" }, /"appName" .* not an empty string/],
   [{ appName: "secret/.." }, /"appName" must be one path segment/],
@@ -68,14 +73,14 @@ const IMPORT = `
 it.each(["", "relative"])("rejects an appName if HOME is %j", (HOME) => {
   const error = output('fileStore({ appName: "tool" });', { HOME });
   expect(error).toContain(
-    "TypeError: This user has no home directory for the session. Set HOME or XDG_STATE_HOME to an",
+    'TypeError: fileStore: this user has no home directory. Set HOME or XDG_STATE_HOME to an absolute path, or pass "path".',
   );
 });
 
 it("rejects an appName if the user is not in the database", ({ skip }) => {
   skip(process.getuid?.() !== 0, "not applicable: only root can become another user");
   const error = output('process.setuid(54321); fileStore({ appName: "tool" });', {});
-  expect(error).toContain("TypeError: This user has no home directory");
+  expect(error).toContain("TypeError: fileStore: this user has no home directory");
 });
 
 it("uses XDG_STATE_HOME without a home directory", () => {

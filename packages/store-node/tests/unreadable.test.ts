@@ -49,7 +49,7 @@ describe("a session file without a session, over a healthy chain", () => {
 
   it("does not stand in the way of a commit", async () => {
     const path = freshPath();
-    const [sent, answered] = [latch(), latch()];
+    const [sent, responded] = [latch(), latch()];
     const presented: unknown[] = [];
     const manager = () =>
       createTokenManager({
@@ -57,7 +57,7 @@ describe("a session file without a session, over a healthy chain", () => {
         refresh: async ({ refreshToken }) => {
           presented.push(refreshToken);
           sent.open();
-          await answered.opened;
+          await responded.opened;
           return { access_token: "A1", refresh_token: "R1", expires_in: 3600 };
         },
       });
@@ -66,7 +66,7 @@ describe("a session file without a session, over a healthy chain", () => {
     const token = first.getAccessToken();
     await sent.opened;
     writeFileSync(path, CONFLICT);
-    answered.open();
+    responded.open();
     expect(await token).toBe("A1");
     await first.close();
     const next = manager();
@@ -78,12 +78,12 @@ describe("a session file without a session, over a healthy chain", () => {
   it("does not stand in the way of a commit over what another process has saved", async () => {
     const path = freshPath();
     const sent = latch();
-    const answered = latch();
+    const responded = latch();
     const revoked: unknown[] = [];
     const refresh = Object.assign(
       async () => {
         sent.open();
-        await answered.opened;
+        await responded.opened;
         return { access_token: "A1", refresh_token: "R1", expires_in: 3600 };
       },
       { revoke: async ({ refreshToken }: TokenSet) => void revoked.push(refreshToken) },
@@ -95,7 +95,7 @@ describe("a session file without a session, over a healthy chain", () => {
     await using other = createTokenManager({ store: fileStore({ path }), refresh });
     await other.signOut({ revoke: false });
     writeFileSync(path, CONFLICT);
-    answered.open();
+    responded.open();
     expect(await token).toMatchObject({ reason: "signed_out" });
     expect(revoked).toEqual(["R1"]);
   });

@@ -13,20 +13,20 @@ const STORE = {
   holder: `holder.statusOf(id) is "gone" only if the holder with that id has certainly ended, and "alive" only if it certainly has not.`,
   describe: "describe() tells people where the session is stored.",
   secrets: "No secret appears in describe(), in an error or in an inspection of the store.",
-  idle: "An idle store does not keep the process alive.",
+  idle: "A store that is idle or closed does not keep the process alive, even while it watches.",
   separate: "Locations are separate: a value stored in one never appears in another.",
   session: "Any number of processes can share a session: each expiry costs one exchange, and every process continues.",
 } as const;
 
 /** The contract of an adapter. Failures quote these sentences. */
 const ADAPTER = {
-  attach: "A request to one of the origins carries the session's access token, which is renewed before it expires.",
+  attach: "A request to one of the origins carries the session's access token, which is refreshed before it expires.",
   own: "A request with its own credentials is left alone, and so is its 401.",
   retry: "A 401 is retried once, with a newer token. The caller gets a second 401, and one about missing scope.",
-  renewal: "Any number of 401s cost one renewal. If it fails, the caller gets the token manager's error.",
-  body: "A body is resent byte for byte, or not at all: then the caller gets the 401, and the token is renewed.",
+  refresh: "Any number of 401s cost one refresh. If it fails, the caller gets the token manager's error.",
+  body: "A body is resent byte for byte, or not at all: then the caller gets the 401, and the token is refreshed.",
   origins: "A token goes only to the origins that were fixed when the adapter was attached.",
-  abort: "An abort ends the call immediately, with the client's own error. The renewal continues.",
+  abort: "An abort ends the call immediately, with the client's own error. The refresh continues.",
   transparency: "Everything else about the client works as it does without the adapter.",
   instance: "Two clients never mix their sessions, and state that requests share does not change.",
   request: "A single request can go without the token, with another manager's token, or without the retry.",
@@ -41,7 +41,7 @@ const contracts = [
   { of: "adapter", page: "writing-an-adapter", clauses: new Map<string, string>(Object.entries(ADAPTER)) },
 ];
 
-/** A store or an adapter violates its contract. The message tells what happened and quotes the violated clause. */
+/** A store or an adapter violates its contract. The message says what happened and quotes the violated clause. */
 export class ConformanceError extends Error {
   override readonly name = "ConformanceError";
   /** The clause that is violated. */

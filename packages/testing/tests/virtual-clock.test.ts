@@ -30,7 +30,7 @@ it("calls timers in order, each at its time, including timers set by others", as
   clock.setTimer(call("early"), 10, true);
   clock.setTimer(() => void settle().then(() => clock.setTimer(call("nested"), 5, true)), 10, false);
   clock.setTimer(call("at once"), -5, true);
-  clock.setTimer(call("cancelled"), 15, true)();
+  clock.setTimer(call("canceled"), 15, true)();
   await clock.advance(20);
   expect(calls).toEqual(["at once at 0", "early at 10", "nested at 15", "late at 20"]);
 });

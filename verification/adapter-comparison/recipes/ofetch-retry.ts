@@ -2,7 +2,7 @@ import type { FetchOptions } from "ofetch";
 import type { StoredToken } from "./stored-token.ts";
 
 /**
- * The recipe that ofetch's issues suggest: 401 among the statuses that are retried, and a hook that renews the token
+ * The recipe that ofetch's issues suggest: 401 among the statuses that are retried, and a hook that refreshes the token
  * first.
  */
 export const withRetry = ({ read, renew }: StoredToken): FetchOptions => ({

@@ -1,6 +1,6 @@
 import type { TokenManager } from "@unexpired/core";
 
-/** The substitute for a token manager in a recipe: a stored token and a function that renews it. */
+/** The substitute for a token manager in a recipe: a stored token and a function that refreshes it. */
 export interface StoredToken {
   read(): Promise<string>;
   /** Makes one exchange and stores the new token, which `read` returns from then on. */
@@ -8,7 +8,7 @@ export interface StoredToken {
 }
 
 /**
- * Provides both with a token manager, so that only the adapters differ: it renews before expiry and shares exchanges.
+ * Provides both with a token manager, so that only the adapters differ: it refreshes before expiry and shares exchanges.
  */
 export const storedToken = (tokens: TokenManager): StoredToken => ({
   read: () => tokens.getAccessToken(),

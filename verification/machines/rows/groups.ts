@@ -15,11 +15,11 @@ import { valueRows } from "./values.ts";
 
 export const groups: readonly Group[] = [
   {
-    title: "Sessions that die, or look alive",
+    title: "Sessions, sleep and stopped processes",
     rows: [...sleepRows, ...stoppedRows, ...signingRows, ...changedFileRows, ...fullDiskRows, sharedHomeRow],
   },
   {
-    title: "Places",
+    title: "Files, mounts and permissions",
     rows: [...unreadableRows, ...mountRows, ...ownerRows, ...pathRows, ...programRows, ...runtimeRows, ...valueRows],
   },
   { title: "The kits and the hosts", rows: [...kitRows, demoRow] },

@@ -79,7 +79,7 @@ export const sleepRows: readonly Row[] = [
     },
   },
   {
-    situation: "the wall clock is put back an hour after a refresh, three times; ten calls each",
+    situation: "the wall clock is set back an hour after a refresh, three times; ten calls each",
     expected: { happened: /^[1-4] exchanges?, none presented twice, signed in/, saw: "the latest token" },
     async run(scene) {
       await scene.signIn();

@@ -17,7 +17,7 @@ const keychainRow = (name: string, reason: string, get: () => Promise<never>): R
     const { core, storeKeychain } = scene.packed;
     const directory = join(scene.directory, "state");
     const backend = { name: "memory", get, set: async () => {}, delete: async () => true };
-    const item = { service: "machines", account: "ada", directory, deadline: 200 };
+    const item = { service: "machines", account: "ada", directory, timeout: 200 };
     const stored = storeKeychain.keychainStore({ ...item, backend: memoryKeychain() });
     await core.createTokenManager({ store: stored }).signIn({ accessToken: canary("access", 1) });
     const store = storeKeychain.keychainStore({ ...item, backend });

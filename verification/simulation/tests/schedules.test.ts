@@ -23,7 +23,7 @@ schedule(
 );
 
 schedule(
-  "I3: recovers within the grace period if the owner dies before it reads the response",
+  "I3: recovers within the grace period if the holder dies before it reads the response",
   { graceSeconds: 30 },
   async (script) => {
     const [a, b] = await script.signedIn(5_000);
@@ -37,7 +37,7 @@ schedule(
   },
 );
 
-schedule("I3: ends the session without grace if the owner dies before it reads the response", {}, async (script) => {
+schedule("I3: ends the session without grace if the holder dies before it reads the response", {}, async (script) => {
   const [a, b] = await script.signedIn(5_000);
   void a.get();
   await script.before(a, "response to A0R1");
@@ -68,7 +68,7 @@ schedule(
   },
 );
 
-schedule("I7: waits for the lease if the owner died on another machine", { machines: 2 }, async (script) => {
+schedule("I7: waits for the lease if the holder died on another machine", { machines: 2 }, async (script) => {
   const [a, b] = await script.signedIn();
   void a.get();
   await script.before(a, "send A0R1");
@@ -80,7 +80,7 @@ schedule("I7: waits for the lease if the owner died on another machine", { machi
   expect(await script.outcome(b, waiting)).toBe("A0a2");
 });
 
-schedule("I7: takes over at once if the owner died on the same machine", { machines: 2 }, async (script) => {
+schedule("I7: takes over at once if the holder died on the same machine", { machines: 2 }, async (script) => {
   const [a, , b] = await script.signedIn();
   void a.get();
   await script.before(a, "send A0R1");
@@ -297,7 +297,7 @@ schedule(
     const [a, b] = await script.signedIn();
     script.world.faults.plan("request lost");
     const [first, second] = [a.get(), b.get()];
-    await script.before(b, "timer");
+    await script.before(b, "timer of 5 ms");
     for (const { process } of [a, b]) process.suspend();
     await script.pass(8 * HOURS);
     b.process.resume();

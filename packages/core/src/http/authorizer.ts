@@ -87,9 +87,9 @@ export class Authorization<Response> {
   /**
    * Returns the header for retrying the request, or `undefined` if the caller should get the response: it is not a 401,
    * or the 401 concerns permissions rather than the token, or the token is too recent for a new one to help, or the
-   * request cannot be sent twice (the token is then renewed for the next call). Call this once per request.
+   * request cannot be sent twice (the token is then refreshed for the next call). Call this once per request.
    *
-   * @throws SignInRequiredError, RefreshFailedError, ConfigurationError, StoreError if the renewal failed; also the
+   * @throws SignInRequiredError, RefreshFailedError, ConfigurationError, StoreError if the refresh failed; also the
    * errors of `isUnauthorized`
    */
   renew(info: ResponseInfo<Response>): Promise<string | undefined> {
@@ -119,7 +119,9 @@ export function createAuthorizer<Response>(
       if (!url || url.username || url.password || source === false || !isAllowed(url)) return undefined;
       const { accessToken, tokenType } = await source.getTokenSet({ signal });
       if (tokenType.toLowerCase() !== "bearer") {
-        throw new ConfigurationError(`The session's token type is "${tokenType}"; only Bearer tokens can be attached.`);
+        throw new ConfigurationError(
+          `The session's token type is "${tokenType}"; only Bearer tokens can be attached. Have the authorization server issue Bearer tokens to this client.`,
+        );
       }
       return new Authorization(toHeader(accessToken), async (info) => {
         const responseUrl = new URL(info.url ?? "", url);

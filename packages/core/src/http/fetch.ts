@@ -21,7 +21,7 @@ export interface FetchOptions {
  * Creates a `fetch` that attaches the access token to requests to `origins`, and retries a request once after a 401.
  *
  * A request with its own `Authorization` header is sent unchanged. A request with a stream body is not sent twice, nor
- * is a redirected POST: the caller gets the 401, and the token is renewed for the next call. `fetch` itself follows
+ * is a redirected POST: the caller gets the 401, and the token is refreshed for the next call. `fetch` itself follows
  * redirects, so a function for `origins` is not consulted about redirects within an origin. The body of a `Request` is
  * kept in memory until the response arrives. `perRequest` creates options for a single request.
  *

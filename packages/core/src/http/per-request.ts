@@ -7,7 +7,7 @@ export interface RequestTokenOptions {
   /** `false` sends no token; another manager sends its own token, to the same origins. */
   readonly tokens?: TokenSource | false | undefined;
   /**
-   * Whether to retry after a 401. With `false`, the caller gets the 401, and the token is renewed for the next call.
+   * Whether to retry after a 401. With `false`, the caller gets the 401, and the token is refreshed for the next call.
    * Default `true`.
    */
   readonly retry?: boolean | undefined;

@@ -26,7 +26,7 @@ import type { Replacement } from "./sign-in-out.ts";
 import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
 
 const NOT_SAVED =
-  "The refreshed session was not saved. If this process ends before it is, the next one may have to sign in again. Call close() to wait for it and to get the error.";
+  "The refreshed session has not been saved yet. If this process ends now, the next one may have to sign in again. Free or repair the store, and await close() before the program ends: it rejects with the reason.";
 
 /** A caller's request for tokens. */
 export type TokenRequest =
@@ -62,7 +62,7 @@ export class Driver implements RefreshHost {
     this.#settings = settings;
     const { store, refresh, profile, clock, account } = settings;
     const onShared = () => this.announce({ type: "store-shared", location: this.records.location });
-    this.records = new RecordStore(store, account, onShared);
+    this.records = new RecordStore(store, { accountOf: account, clock, onShared });
     const deps = { records: this.records, holder: store.holder, refresh, profile, clock };
     this.pending = new PendingChanges(deps, this);
     this.#protocol = new RefreshProtocol(deps, this, this.pending);
@@ -99,8 +99,9 @@ export class Driver implements RefreshHost {
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const added = (event: SessionEvent) => listener(event); // the same function may be added twice
+    this.#listeners.add(added);
+    return () => this.#listeners.delete(added);
   }
 
   close(): Promise<void> {
@@ -111,7 +112,11 @@ export class Driver implements RefreshHost {
   async #close(): Promise<void> {
     this.#isClosed = true;
     this.#validUntil = NEVER;
-    this.#stopWatching?.();
+    try {
+      this.#stopWatching?.();
+    } catch {
+      // what is still to be saved matters more
+    }
     await this.#renewal?.done.catch(() => {}); // reported to the callers that wait for it
     await this.#protocol.close();
   }
@@ -217,7 +222,7 @@ export class Driver implements RefreshHost {
     if (this.#isClosed || this.#stopWatching) return;
     this.#stopWatching = () => {}; // the store may call back at once
     try {
-      this.#stopWatching = this.#settings.store.watch?.(() => this.#onChange());
+      this.#stopWatching = this.#settings.store.watch?.(() => this.#onChange()) ?? this.#stopWatching;
     } catch {
       this.#stopWatching = undefined; // the store is checked when the session is due
     }

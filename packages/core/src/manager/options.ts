@@ -13,24 +13,22 @@ const DEFAULT_STALENESS = 5_000;
 const DEFAULT_WINDOW = 5 * 60_000;
 
 const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // Infinity is allowed
-const methods = (names: readonly string[], schema: z.ZodMiniType) =>
-  z.looseObject(Object.fromEntries(names.map((name) => [name, schema])));
-
-const refreshFunction = z.custom<RefreshFunction>(
-  (value) => typeof value === "function" && z.optional(timeoutSchema).safeParse(Reflect.get(value, "timeout")).success,
-);
+const members = (names: readonly string[], schema: z.ZodMiniType) =>
+  Object.fromEntries(names.map((name) => [name, schema]));
 
 const managerOptions = {
   store: [
-    methods(["load", "save", "remove", "describe"], functionSchema).check(
-      z.refine(({ watch, holder }) => z.optional(functionSchema).safeParse(watch).success && isHolder(holder)),
-    ),
+    z.looseObject({
+      ...members(["load", "save", "remove", "describe"], functionSchema),
+      supports: z.looseObject({ compareAndSet: z.string() }),
+      watch: z.optional(functionSchema),
+      holder: z.optional(
+        z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) }),
+      ),
+    }),
     "a TokenStore, such as fileStore({ path })",
   ],
-  refresh: [
-    refreshFunction,
-    "a function, such as oauth2Refresh({ tokenEndpoint, clientId }); its timeout, if any, in milliseconds above 0",
-  ],
+  refresh: [functionSchema, "a function, such as oauth2Refresh({ tokenEndpoint, clientId })"],
   refreshWindow: [duration, "milliseconds, 0 or more"],
   background: [z.boolean(), "true or false"],
   provider: [
@@ -45,20 +43,14 @@ const managerOptions = {
   ],
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],
-  maxStaleness: [
-    z.union([z.number().check(z.gte(0)), z.literal(Number.POSITIVE_INFINITY)]),
-    "a number of milliseconds, or Infinity",
-  ],
+  maxStaleness: [duration, "a number of milliseconds, or Infinity"],
   clock: [
-    methods(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema)),
+    z.looseObject(members(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema))),
     "{ now?, monotonic?, setTimer?, random?, randomId? }, each a function",
   ],
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
 
-const isHolder = (holder: unknown): boolean =>
-  z
-    .optional(z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) }))
-    .safeParse(holder).success;
+const refreshOptions = { "refresh.timeout": [timeoutSchema, "milliseconds above 0"] } as const satisfies OptionTable;
 
 /** The validated options of a manager, with defaults applied. */
 export interface Settings {
@@ -73,10 +65,11 @@ export interface Settings {
 /**
  * Validates the options and applies the defaults.
  *
- * @throws TypeError that names the option, the type of its value, and what is accepted
+ * @throws TypeError that names the option, what is accepted, and what was passed: a number, or the type of another value
  */
 export function parseOptions(given: TokenManagerOptions): Settings {
   checkOptions("createTokenManager", managerOptions, given);
+  checkOptions("createTokenManager", refreshOptions, { "refresh.timeout": given.refresh?.timeout });
   return {
     store: given.store ?? memoryStore(),
     refresh: given.refresh,
@@ -93,7 +86,7 @@ export function parseOptions(given: TokenManagerOptions): Settings {
   };
 }
 
-/** Returns whether the manager learns of every change in the store: it is told, or makes all of them itself. */
+/** Returns whether the manager learns of every change in the store: it is notified, or makes all of them itself. */
 const isNotified = (store: TokenStore | undefined): boolean =>
   store === undefined || store.watch !== undefined || store.supports.compareAndSet === "process";
 

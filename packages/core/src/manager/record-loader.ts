@@ -15,7 +15,7 @@ export class RecordLoader {
   readonly #clock: Clock;
   #loading: Promise<void> | undefined;
   #observations = 0;
-  /** The monotonic time until which no other look is started. */
+  /** The monotonic time until which no other background load is started. */
   #lookUntil = Number.NEGATIVE_INFINITY;
 
   constructor(host: LoaderHost, clock: Clock) {
@@ -47,7 +47,7 @@ export class RecordLoader {
     return this.#loading;
   }
 
-  /** Loads in the background. A load that never ends blocks no caller, and later looks only for a while. */
+  /** Loads in the background. If the load never ends, it blocks no caller, and further background loads only for 30 s. */
   look(): void {
     const now = this.#clock.monotonic();
     if (now < this.#lookUntil) return;

@@ -1,4 +1,5 @@
-import { isSameAccount, type SessionRecord } from "../record/record.ts";
+import { isDeadReason } from "../errors.ts";
+import { isSameAccount, rotationOf, type SessionRecord } from "../record/record.ts";
 import type { DeadReason, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
 
@@ -84,13 +85,13 @@ export function validUntil(session: Session, ctx: Context): Moment {
 
 export const NEVER: Moment = { now: Number.NEGATIVE_INFINITY, monotonic: Number.NEGATIVE_INFINITY };
 
-/** Returns when either clock calls the last look at the store too long ago. */
+/** Returns the moment from which the last load counts as stale, on either clock. */
 const staleAt = ({ lookedAt: { now, monotonic } }: Session, { maxStaleness }: Rules): Moment => ({
   now: now + maxStaleness,
   monotonic: monotonic + maxStaleness,
 });
 
-/** Returns whether the store should be looked at once more, because nothing tells of its changes. */
+/** Returns whether to load again, because the store does not notify of changes. */
 export function isStale(session: Session, ctx: Context): boolean {
   const { now, monotonic } = staleAt(session, ctx);
   return ctx.now >= now || ctx.monotonic >= monotonic;
@@ -101,7 +102,7 @@ export function deadReasonOf(session: Session, ctx: Context): DeadReason | undef
   const { record } = session;
   if (!record) return "no_session";
   if (!isSameAccount(session.account, record)) return "account_changed";
-  if (record.dead) return record.dead.reason;
+  if (record.dead) return isDeadReason(record.dead.reason) ? record.dead.reason : "session_expired";
   if (!record.tokens) return "no_session";
   return isRenewable(session, ctx) || isUsable(session, ctx) ? undefined : "session_expired";
 }
@@ -131,20 +132,24 @@ export function isDue(session: Session, ctx: Context): boolean {
   const { record } = session;
   if (!record?.tokens || !isRenewable(session, ctx)) return false;
   if (record.tokens.accessToken === session.rejected) return true;
-  if (clockBrake(session, record, ctx) > 0) return false;
-  if (record.tokens.expiresAt === undefined) return !record.renewed;
+  if (clockCooldown(session, record, ctx) > 0) return false;
+  if (record.tokens.expiresAt === undefined) return isExpiryUnknown(record);
   return validFor(session, record, ctx) <= windowOf(record, ctx);
 }
 
+/** Returns whether the access token may expire at any time, as far as is known. That of an exchange is trusted. */
+export const isExpiryUnknown = (record: SessionRecord | undefined): boolean =>
+  record?.tokens?.expiresAt === undefined && !record?.renewed && rotationOf(record) === 0;
+
 /** Returns for how many milliseconds the tokens are too new for their expiry to start an exchange. */
-export const clockBrake = (session: Session, record: SessionRecord, ctx: Context): number =>
+export const clockCooldown = (session: Session, record: SessionRecord, ctx: Context): number =>
   newFor(session, Math.max(1_000, fifthOf(record)), ctx);
 
 /** Returns for how many milliseconds the tokens are too new for their expiry to be the reason of a 401. */
-export const rejectionBrake = (session: Session, record: SessionRecord, ctx: Context): number =>
+export const rejectionCooldown = (session: Session, record: SessionRecord, ctx: Context): number =>
   newFor(session, Math.min(30_000, lifetimeOf(record) / 5), ctx);
 
-/** Returns what is left of `span` since the exchange by both clocks; nothing if the wall clock was put back. */
+/** Returns what is left of `span` since the exchange by both clocks; nothing if the wall clock was set back. */
 function newFor({ exchangedAt }: Session, span: number, { now, monotonic }: Context): number {
   if (!exchangedAt || now < exchangedAt.now) return 0;
   return Math.max(0, span - Math.max(now - exchangedAt.now, monotonic - exchangedAt.monotonic));
@@ -158,7 +163,7 @@ const windowOf = (record: SessionRecord, ctx: Context): number => Math.min(ctx.r
 
 /**
  * Returns for how many milliseconds the access token is valid: by the wall clock, but at most its lifetime since this
- * manager first saw it. The wall clock may have been put back, and the monotonic clock may have stood still.
+ * manager first saw it. The wall clock may have been set back, and the monotonic clock may have stood still.
  */
 const validFor = (session: Session, record: SessionRecord, ctx: Context): number =>
   Math.min(

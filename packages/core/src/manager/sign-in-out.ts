@@ -36,6 +36,12 @@ export interface SignInResult extends Replacement {
   readonly isStored: boolean;
 }
 
+interface SignInOptions {
+  readonly onlyIfNew: boolean;
+  /** Whether an exchange uses the refresh token up. */
+  readonly rotates: boolean;
+}
+
 /**
  * Saves a new session in place of any other. Keeps the stored session if the refresh token was exchanged before by the
  * same account's session, which is still alive. With `onlyIfNew`, keeps every live session, and never stores a refresh
@@ -44,16 +50,17 @@ export interface SignInResult extends Replacement {
 export async function saveSession(
   records: Records,
   session: NewSession,
-  { onlyIfNew }: { readonly onlyIfNew: boolean },
+  { onlyIfNew, rotates }: SignInOptions,
 ): Promise<SignInResult> {
   let ours: SessionRecord | undefined;
   for (;;) {
     const stored = onlyIfNew ? await records.load() : await records.loadReplaceable();
     const found = stored && resultFor(session, stored.record, { ours, onlyIfNew });
     if (found) return found;
-    ours = replacementFor(stored?.record, session);
-    const saved = await records.save(ours, stored);
+    const next = replacementFor(stored?.record, session, rotates);
+    const saved = await records.save(next, stored);
     if (saved) return { ...saved, isStored: true };
+    if (saved === null) ours = next;
   }
 }
 
@@ -76,27 +83,32 @@ function resultFor(
   return ours && isKnown(session, stored.seeds) ? { record: ours, current: stored, isStored: true } : undefined;
 }
 
-const isLive = ({ tokens, dead }: SessionRecord): boolean => tokens !== undefined && !dead;
+const isLive = ({ tokens, dead }: SessionRecord, now: number): boolean =>
+  tokens !== undefined &&
+  !dead &&
+  (tokens.refreshToken !== undefined || (tokens.expiresAt ?? Number.POSITIVE_INFINITY) > now);
 
 const isKnown = (session: NewSession, digests: readonly (Digest | undefined)[] = []): boolean =>
   digests.includes(currentDigest(session) ?? "");
 
 const isSuperseded = (session: NewSession, stored: SessionRecord): boolean =>
-  isLive(stored) &&
+  isLive(stored, session.obtainedAt) &&
   isSameAccount(session.account, stored) &&
   isKnown(session, stored.spent) &&
   currentDigest(session) !== currentDigest(stored);
 
 const isLiveOrKnown = (session: NewSession, stored: SessionRecord): boolean =>
-  isLive(stored) || isKnown(session, [...stored.spent, ...(stored.seeds ?? []), stored.dead?.digest]);
+  isLive(stored, session.obtainedAt) ||
+  isKnown(session, [...stored.spent, ...(stored.seeds ?? []), stored.dead?.digest]);
 
 /** With the stored refresh token, the session continues, and an exchange of it that is in flight keeps its claim. */
-function replacementFor(stored: SessionRecord | undefined, session: NewSession): SessionRecord {
+function replacementFor(stored: SessionRecord | undefined, session: NewSession, rotates: boolean): SessionRecord {
   const digest = currentDigest(session);
-  const spent = addSpent(stored ? spentBy(stored) : [], undefined, digest);
+  const known = stored && rotates ? spentBy(stored) : stored?.spent;
+  const spent = addSpent(known ?? [], undefined, digest);
   const next = { ...stored, schema: 1 as const, ...session, renewed: undefined, spent };
   if (stored && digest !== undefined && digest === currentDigest(stored))
-    return { ...next, session: stored.session, seeds: addSeed(stored.seeds, digest) };
+    return { ...next, session: stored.session, dead: undefined, seeds: addSeed(stored.seeds, digest) };
   return { ...next, rotation: 0, attempt: undefined, dead: undefined, seeds: addSeed(stored?.seeds, digest, true) };
 }
 

@@ -8,9 +8,10 @@ import {
   type Context,
   deadReasonOf,
   hasSameTokens,
+  isExpiryUnknown,
   isRenewable,
   isStale,
-  rejectionBrake,
+  rejectionCooldown,
   type Session,
   stateOf,
 } from "./session.ts";
@@ -122,7 +123,7 @@ export const isOutdatedRecord = ({ account, record: known }: Session, record: Se
 
 /**
  * Returns when the exchange took place on our clocks. A record that was just seen to change is new whatever its dates
- * say, because another machine's clock may differ; otherwise a date in the future tells nothing.
+ * say, because another machine's clock may differ; otherwise a date in the future says nothing.
  */
 function momentOfExchange(
   { obtainedAt }: SessionRecord,
@@ -141,7 +142,7 @@ const RESOLVE_AND_RENEW: readonly Effect[] = [{ do: "renew", reason: "clock", wa
 const renewFirst = (reason: RenewalReason): readonly Effect[] => [{ do: "renew", reason, wait: true }];
 const reject = (error: unknown): readonly Effect[] => [{ do: "reject", error }];
 
-/** Has the store looked at behind a token that is returned without any look. */
+/** Starts a background load if the token would be returned without one and the last load is stale. */
 const lookIfStale = ({ session, effects }: Step, ctx: Context): Step =>
   effects === RESOLVE && isStale(session, ctx)
     ? { session: { ...session, lookedAt: momentOf(ctx) }, effects: LOOK_AND_RESOLVE }
@@ -159,10 +160,13 @@ function onTokenRequested(session: Session, progress: Progress, ctx: Context): r
   return session.record?.tokens?.accessToken && isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
 }
 
+const ARRIVED_EXPIRED =
+  "two access tokens in a row had expired when they arrived. Check the lifetime that the server grants, and the clock of this machine";
+
 /** A call may renew twice: if the machine slept during the first exchange, the new token arrived expired. */
 function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Effect[] {
   if (renewals < 2) return renewFirst("clock");
-  return reject(new RefreshFailedError(now, { cause: new Error("each new one had expired by the time it arrived") }));
+  return reject(new RefreshFailedError(now, { cause: new Error(ARRIVED_EXPIRED) }));
 }
 
 /**
@@ -172,8 +176,7 @@ function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Ef
 function onUsable(session: Session, ctx: Context): readonly Effect[] {
   const isEarly = ctx.monotonic < session.nextCheckAt;
   if (!isRenewable(session, ctx) || (isEarly && session.storeFailures > 0)) return RESOLVE;
-  const isExpiryKnown = session.record?.renewed || session.record?.tokens?.expiresAt !== undefined;
-  if (!isExpiryKnown || !ctx.background) return renewFirst("clock");
+  if (isExpiryUnknown(session.record) || !ctx.background) return renewFirst("clock");
   return session.isRenewing || isEarly ? RESOLVE : RESOLVE_AND_RENEW;
 }
 
@@ -202,7 +205,7 @@ function onRejection(session: Session, { accessToken, progress }: Rejected, ctx:
   const rejected: Session = { ...session, rejected: accessToken };
   const reason = deadReasonOf(rejected, ctx);
   if (reason) return stay(reject(new SignInRequiredError(reason, ctx.location)));
-  const cooldown = rejectionBrake(session, session.record, ctx);
+  const cooldown = rejectionCooldown(session, session.record, ctx);
   if (cooldown <= 0 && !progress.renewals) return { session: rejected, effects: renewFirst("rejection") };
   const retryAt = ctx.now + Math.round(cooldown);
   return stay(reject(new RefreshFailedError(retryAt, { reason: "just_obtained" })));

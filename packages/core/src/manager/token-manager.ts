@@ -1,3 +1,4 @@
+import type { TokenEndpointError } from "../errors.ts";
 import { digestOf, isSameAccount } from "../record/record.ts";
 import { deadlineOf } from "../refresh/exchange.ts";
 import { toEndpointError } from "../token-endpoint/error-response.ts";
@@ -17,7 +18,7 @@ import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
 import { Driver, type TokenRequest } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
-import { type SignInResult, saveSession, saveTombstone } from "./sign-in-out.ts";
+import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
 /**
  * Creates a manager that keeps one session alive.
@@ -64,28 +65,25 @@ class Manager implements TokenManager {
     return hideResult(this.#driver.resolveTokens(request, options).then(({ accessToken }) => accessToken));
   }
 
-  async signIn(input: TokenSetInput): Promise<boolean> {
-    const result = await this.#save(input, { onlyIfNew: false });
-    if (result.isStored) this.#driver.replaceSession(result, "sign-in");
-    else this.#driver.observe(result.record, "sign-in");
-    return result.isStored;
+  signIn(input: TokenSetInput): Promise<boolean> {
+    return this.#start(input, { onlyIfNew: false });
   }
 
-  async adopt(input: TokenSetInput): Promise<boolean> {
-    const result = await this.#save(input, { onlyIfNew: true });
-    if (result.isStored) this.#driver.replaceSession(result, "sign-in");
-    else this.#driver.observe(result.record, "store");
-    return result.isStored;
+  adopt(input: TokenSetInput): Promise<boolean> {
+    return this.#start(input, { onlyIfNew: true });
   }
 
-  async #save(input: TokenSetInput, options: { readonly onlyIfNew: boolean }): Promise<SignInResult> {
+  async #start(input: TokenSetInput, { onlyIfNew }: { readonly onlyIfNew: boolean }): Promise<boolean> {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
-    const { account, clock } = this.#settings;
+    const { account, clock, profile } = this.#settings;
     // Two processes may draw the same ID, for example after a snapshot was started twice.
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
-    return saveSession(this.#driver.pending, signedIn, options);
+    const result = await saveSession(this.#driver.pending, signedIn, { onlyIfNew, rotates: profile.rotation });
+    if (result.isStored) this.#driver.replaceSession(result, "sign-in");
+    else this.#driver.observe(result.record, onlyIfNew ? "store" : "sign-in");
+    return result.isStored;
   }
 
   async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {
@@ -98,11 +96,10 @@ class Manager implements TokenManager {
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return;
     const milliseconds = deadlineOf(refresh);
-    const message = `The tokens were not revoked within ${milliseconds} ms. The session is signed out, but the server may accept its tokens until they expire.`;
     try {
-      await withDeadline(() => run(tokens), clock, { milliseconds, message });
+      await withDeadline(() => run(tokens), clock, { milliseconds, message: `No response within ${milliseconds} ms.` });
     } catch (error) {
-      throw toEndpointError(error, secretsOf(tokens));
+      throw asUnrevoked(toEndpointError(error, secretsOf(tokens)));
     }
   }
 
@@ -130,4 +127,12 @@ class Manager implements TokenManager {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** Changes the message of a failed revocation, also in the stack, so that it says what became of the session. */
+function asUnrevoked(error: TokenEndpointError): TokenEndpointError {
+  const { message, stack = "" } = error;
+  error.message = `The session is signed out, but its tokens could not be revoked: ${message.replace(/\.$/, "")}. The server may accept them until they expire.`;
+  error.stack = stack.replace(message, () => error.message);
+  return error;
 }

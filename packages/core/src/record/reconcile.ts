@@ -8,8 +8,9 @@ import {
   isDerived,
   isSameAccount,
   isSpentIn,
+  replaceRecord,
   type SessionRecord,
-  serialiseRecord,
+  serializeRecord,
   spentBy,
   tryParseRecord,
 } from "./record.ts";
@@ -35,7 +36,9 @@ export function reconcileRecords(stored: string, external: string, now = systemC
     : addSpent(known, currentDigest(current), currentDigest(other));
   const ownSeeds = other.seeds ?? addSeed([], currentDigest(other));
   const seeds = (current.seeds ?? []).reduce((known, seed) => addSeed(known, seed), ownSeeds);
-  return serialiseRecord({ ...other, attempt: undefined, spent, seeds });
+  // What a later release stored about the session stays, unless the other program's copy has it, too.
+  const base = isSameAccount(current.account, other) ? replaceRecord(current, other) : other;
+  return serializeRecord({ ...base, ...other, attempt: undefined, spent, seeds });
 }
 
 const isSwitch = (other: SessionRecord, current: SessionRecord): boolean =>

@@ -1,8 +1,9 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
-import type { StoredValue, TokenSet, TokenStore } from "../types.ts";
+import type { Clock, StoredValue, TokenSet, TokenStore } from "../types.ts";
+import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
-import { parseRecord, type SessionRecord, serialiseRecord } from "./record.ts";
+import { parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
 
 /** A stored record and its version. */
 export interface Stored {
@@ -28,28 +29,39 @@ const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
   ["number", "boolean"].includes(typeof value) ||
   (typeof value === "string" && CODE.test(value) && !secrets.includes(value));
 
+/** In milliseconds. Nothing waits for ever for a store that has stopped responding. */
+const DEADLINE = 30_000;
+const MAX_CONFLICTS = 100;
 const SECRETS_KEPT = 12; // up to three per token set; an error may concern an earlier one
+
+interface RecordStoreDeps {
+  readonly accountOf: (tokens: TokenSet) => string | undefined;
+  readonly clock: Clock;
+  /** Called once if other writers bypass the store, because its compare-and-set does not cover them. */
+  readonly onShared?: () => void;
+}
 
 /** Stores records in a store of strings, and turns every failure into a `StoreError`. */
 export class RecordStore {
   readonly #store: ObservedStore;
-  readonly #accountOf: (tokens: TokenSet) => string | undefined;
+  readonly #deps: RecordStoreDeps;
   /** The secrets of the latest records, which must not appear in any error. */
   #secrets: readonly string[] = [];
   /** The last parsed string and its record, because nearly every load returns the same string. */
   #parsed: { readonly value: string; readonly record: SessionRecord } | undefined;
 
+  /** The version that was last loaded or saved. */
+  #version: string | undefined;
+  /** How many saves in a row were conflicts although that version had not changed. */
+  #conflicts = 0;
   /** The number of loads and saves so far, and the last one that is known to have ended, so that no load goes back. */
   #started = 0;
   #newest = 0;
   #isShared = false;
-  readonly #onShared: () => void;
 
-  /** Calls `onShared` once if other writers bypass the store, because its compare-and-set does not cover them. */
-  constructor(store: TokenStore, accountOf: (tokens: TokenSet) => string | undefined, onShared = () => {}) {
+  constructor(store: TokenStore, deps: RecordStoreDeps) {
     this.#store = store;
-    this.#accountOf = accountOf;
-    this.#onShared = onShared;
+    this.#deps = deps;
   }
 
   get location(): string {
@@ -64,8 +76,10 @@ export class RecordStore {
     this.#newest = order;
     if (!this.#isShared && this.#store.isShared) {
       this.#isShared = true;
-      this.#onShared();
+      this.#deps.onShared?.();
     }
+    if (this.#version !== found?.version) this.#conflicts = 0;
+    this.#version = found?.version;
     if (!found) return undefined;
     if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found.value) };
     return { record: this.#parsed.record, version: found.version };
@@ -88,17 +102,23 @@ export class RecordStore {
     }
   }
 
+  /** Returns whether another record has been loaded or saved since this one was. */
+  isReplaced(stored: Stored | undefined): boolean {
+    return stored?.version !== this.#version;
+  }
+
   /**
-   * Saves over `expected`. Resolves to `undefined` if another process saved first. Loads again after a failed save,
-   * which may have taken effect.
+   * Saves over `expected`. Resolves to `undefined` if another process saved first, and to `null` if the record may have
+   * been stored, and was replaced. Loads again after a failed save, which may have taken effect.
    *
    * @throws StoreError if the record is certainly not stored, or it cannot be determined what is stored now
    */
-  async save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined> {
+  async save(given: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
     const order = ++this.#started;
-    this.#rememberSecrets(record);
-    const version = await this.#write(serialiseRecord(record), expected?.version);
-    if (version === undefined) return undefined;
+    const record = this.#complete(given);
+    const version = await this.#write(serializeRecord(record), expected?.version);
+    if (typeof version !== "string") return version;
+    this.#version = version;
     const saved = { record, version };
     const isOvertaken = order < this.#newest; // a load that began later may have found what has replaced the record
     this.#newest = ++this.#started;
@@ -106,25 +126,44 @@ export class RecordStore {
     return { ...saved, current: found?.version === version ? record : found?.record };
   }
 
-  /** Returns the version of the saved string; `undefined` if another process saved first. */
-  async #write(value: string, expected: string | undefined): Promise<string | undefined> {
+  /** Returns the version of the saved string. See {@link save}. */
+  async #write(value: string, expected: string | undefined): Promise<string | undefined | null> {
     try {
-      return await this.#store.save(value, expected);
+      return await this.#inTime(() => this.#store.save(value, expected));
     } catch (error) {
-      if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return undefined;
+      if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return this.#countConflict();
       const failure = this.#toStoreError(error, "could not be written");
       const found = await this.#read().catch(() => Promise.reject(failure));
       // an equal claim is ours: no other process draws its random ID
       if (found?.value === value) return found.version;
       if (found?.version === expected) throw failure;
-      return undefined;
+      return null;
     }
   }
 
+  #countConflict(): undefined {
+    this.#conflicts++;
+    if (this.#conflicts < MAX_CONFLICTS) return;
+    this.#conflicts = 0;
+    throw new StoreError("STORE_UNAVAILABLE", {
+      location: this.location,
+      problem: `rejected ${MAX_CONFLICTS} saves as conflicts, although nothing else was saved`,
+      hint: "Check that the store compares versions, and that it can be written.",
+    });
+  }
+
+  #inTime<T>(run: () => Promise<T>): Promise<T> {
+    const message = `no response within ${DEADLINE} ms`;
+    return withDeadline(run, this.#deps.clock, { milliseconds: DEADLINE, message, keepAlive: false });
+  }
+
   #parse(value: string): SessionRecord {
-    const record = parseRecord(value, this.location);
+    return this.#complete(parseRecord(value, this.location));
+  }
+
+  #complete(record: SessionRecord): SessionRecord {
     this.#rememberSecrets(record);
-    return { ...record, account: record.account ?? (record.tokens && this.#accountOf(record.tokens)) };
+    return { ...record, account: record.account ?? (record.tokens && this.#deps.accountOf(record.tokens)) };
   }
 
   #rememberSecrets({ tokens }: SessionRecord): void {
@@ -133,7 +172,7 @@ export class RecordStore {
 
   async #read(): Promise<StoredValue | undefined> {
     try {
-      return await this.#store.load();
+      return await this.#inTime(() => this.#store.load());
     } catch (error) {
       throw this.#toStoreError(error, "could not be read");
     }
@@ -163,7 +202,7 @@ export class RecordStore {
     return new StoreError("STORE_UNAVAILABLE", {
       location: this.location,
       problem: `${problem} (${cause.message})`,
-      hint: "No data was lost. Check the cause, and try again.",
+      hint: "Check that the store is reachable, and try again.",
       cause,
     });
   }

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { StoreError } from "../errors.ts";
 import { hideSecrets, tokenSetSchema } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
-import { toCount, toDuration, toTime } from "../util/clock.ts";
+import { toCount, toDuration, toRotation, toTime } from "../util/clock.ts";
 
 /** The first 96 bits of a refresh token's SHA-256 digest, in base64url. It identifies the token but cannot be used in its place. */
 export type Digest = string;
@@ -43,22 +43,9 @@ const attemptSchema = z.looseObject({
 /** An exchange of the stored refresh token that was claimed or has ended without tokens. */
 export type Attempt = z.infer<typeof attemptSchema>;
 
-const REASONS = [
-  "no_session",
-  "session_expired",
-  "refresh_token_reused",
-  "response_lost",
-  "revoked",
-  "signed_out",
-  "account_changed",
-] as const;
-
 const deadSchema = z.looseObject({
-  /** The reason of a later release counts as `session_expired`. */
-  reason: z.pipe(
-    z.string(),
-    z.transform((reason) => REASONS.find((known) => known === reason) ?? "session_expired"),
-  ),
+  /** A `DeadReason`, perhaps one of a later release. */
+  reason: z.string(),
   /** The digest of the refresh token that the verdict is about. */
   digest: z.optional(digestSchema),
 });
@@ -69,7 +56,7 @@ export type Verdict = z.infer<typeof deadSchema>;
 const recordSchema = z.looseObject({
   schema: z.literal(1),
   session: z.optional(z.string()),
-  rotation: z._default(z.number(), 0),
+  rotation: z._default(limited(toRotation), 0),
   account: z.optional(z.string()),
   tokens: z.optional(z.looseObject(tokenSetSchema.shape)),
   obtainedAt: time,
@@ -81,13 +68,13 @@ const recordSchema = z.looseObject({
   requires: z.optional(z.array(z.string()).check(z.maxLength(0))),
 });
 
-/** A member that every record of a later release has, if this release must not write to it. */
-const newerSchema = z.union([
-  z.looseObject({ schema: z.number().check(z.gt(1)) }),
-  z.looseObject({ requires: z.array(z.string()).check(z.minLength(1)) }),
-]);
+/** Matches a record that this release must not overwrite: a later `schema`, or any entry in `requires`. */
+const newerSchema = z.custom((json) => {
+  const { schema, requires } = Object(json) as Readonly<Record<string, unknown>>;
+  return (typeof schema === "number" && schema > 1) || (Array.isArray(requires) && requires.length > 0);
+});
 
-/** The stored form of a session. Stores only see it as a string made by {@link serialiseRecord}. */
+/** The stored form of a session. Stores only see it as a string made by {@link serializeRecord}. */
 export interface SessionRecord {
   readonly schema: 1;
   /** Identifies the session from its sign-in on. Starts with `~` if derived, because an earlier release signed in. */
@@ -106,8 +93,8 @@ export interface SessionRecord {
   /** Digests of refresh tokens that have been used and are never presented again, newest last. */
   readonly spent: readonly Digest[];
   /**
-   * Digests of refresh tokens that a sign-in brought or that a sign-out ended: first the one that the current session
-   * began with, then the others, newest last.
+   * Digests of refresh tokens that a sign-in introduced or a sign-out ended: first the one that the current session began
+   * with, then the others, newest last.
    */
   readonly seeds?: readonly Digest[] | undefined;
 }
@@ -128,7 +115,7 @@ export const digestOf = (secret: string): Digest =>
 export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
   record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
-/** Compares the rotation numbers of two records of the same session: negative if `a` is older, 0 if they don't tell. */
+/** Compares the rotation numbers of two records of the same session: negative if `a` is older, 0 if that is unknown. */
 export const compareRotations = (a: SessionRecord, b: SessionRecord): number =>
   a.session === b.session && !isDerived(a) ? rotationOf(a) - rotationOf(b) : 0;
 
@@ -137,7 +124,7 @@ export const isDerived = ({ session }: SessionRecord): boolean => session?.start
 
 export const rotationOf = (record: SessionRecord | undefined): number => record?.rotation ?? 0;
 
-/** Returns whether two records certainly belong to different sessions, of which none is newer. */
+/** Returns whether two records certainly belong to different sessions, so neither is newer. */
 export const isAnotherSession = (a: SessionRecord, b: SessionRecord): boolean =>
   a.session !== b.session && !isDerived(a) && !isDerived(b);
 
@@ -156,18 +143,15 @@ export const isSpentIn = (record: SessionRecord, other: SessionRecord): boolean 
 export function isOutdated(record: SessionRecord | undefined, known: SessionRecord | undefined): boolean {
   const digest = currentDigest(record);
   if (!record || !known || isAnotherSession(record, known) || isSpentIn(record, known)) return false;
+  if (record.dead?.reason === "signed_out") return false;
   const order = compareRotations(record, known);
   if (order !== 0) return order < 0;
   if (digest === undefined || digest === currentDigest(known)) return false;
-  return known.spent.includes(digest) && record.obtainedAt <= known.obtainedAt;
+  return isSpentIn(known, record) && (record.session === known.session || record.obtainedAt <= known.obtainedAt);
 }
 
 /** Identifies the claim of an attempt. IDs alone could repeat, if the source of randomness does. */
 export const keyOf = ({ id, holder, claimedAt }: Attempt): string => `${id} ${holder} ${claimedAt}`;
-
-/** Returns whether two attempts are the same exchange. */
-export const isSameAttempt = (attempt: Attempt | undefined, other: Attempt): boolean =>
-  attempt !== undefined && keyOf(attempt) === keyOf(other);
 
 /** Returns whether a record belongs to the account. An unknown account matches every account. */
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
@@ -215,7 +199,7 @@ export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord =
 });
 
 /** Serializes the record for storing, as plain JSON that includes the secrets. */
-export function serialiseRecord(record: SessionRecord): string {
+export function serializeRecord(record: SessionRecord): string {
   return JSON.stringify({ ...record, tokens: record.tokens && { ...record.tokens } });
 }
 
@@ -259,7 +243,7 @@ export const tryParseRecord = (value: string): SessionRecord | undefined => {
   return parsed.success ? withSession(parsed.data) : undefined;
 };
 
-/** Returns whether a text is a record, or one that only a newer release can read; `undefined` if it is none. */
+/** Returns whether a text is a record, or one that only a newer release can read; otherwise `undefined`. */
 export const recordKindOf = (text: string): "record" | "newer" | undefined => {
   const json = tryJson(text);
   if (recordSchema.safeParse(json).success) return "record";
@@ -271,7 +255,7 @@ const updateReason = (key: string, value: unknown): unknown =>
   key === "reason" && value === "answer_lost" ? "response_lost" : value;
 
 const UPDATE_HINT = "It was left unchanged. Update this program.";
-const RECOVERY_HINT = "It was left unchanged. Restore the right contents, or move it away and sign in again.";
+const RECOVERY_HINT = "It was left unchanged. Restore its contents, or remove it and have the user sign in again.";
 
 const tryJson = (value: string): unknown => {
   try {

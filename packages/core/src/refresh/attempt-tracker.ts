@@ -46,6 +46,8 @@ export class AttemptTracker {
   readonly #clock: Clock;
   readonly #holder: Holder | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
+  /** How long the store last took to tell what became of a holder, in milliseconds. */
+  #asked = 0;
   #tracked = trackedFrom("", Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY);
   #cancelCount: (() => void) | undefined;
 
@@ -54,13 +56,13 @@ export class AttemptTracker {
     this.#holder = holder;
   }
 
-  /** Returns the status of an attempt. `interval` is the planned time since the last check, in milliseconds. */
+  /** Returns the status of an attempt. `interval` is the expected time since the last check, in milliseconds. */
   async check(attempt: Attempt | undefined, interval: number): Promise<AttemptStatus> {
     const previousCheckAt = this.#checkedAt;
     const now = this.#clock.monotonic();
     this.#checkedAt = now;
     const key = `${attempt && keyOf(attempt)} ${attempt?.status}`;
-    if (this.#tracked.key === key) this.#count(interval);
+    if (this.#tracked.key === key) this.#count(interval + this.#asked);
     else this.#tracked = trackedFrom(key, previousCheckAt, now);
     const claim = attempt?.status === "claimed" ? attempt : undefined;
     if (claim) await this.#checkHolder(claim, now);
@@ -118,6 +120,7 @@ export class AttemptTracker {
     if (now - tracked.holderCheckedAt < HOLDER_CHECK_INTERVAL) return;
     tracked.holderCheckedAt = now;
     const status = await this.#ask(() => this.#holder?.statusOf(holder) ?? "unknown", tracked.status);
+    this.#asked = Math.min(this.#clock.monotonic() - now, HOLDER_DEADLINE);
     tracked.status = status === "gone" || status === "alive" ? status : "unknown";
   }
 

@@ -2,9 +2,10 @@ import { StoreError } from "../errors.ts";
 import { type Attempt, currentDigest, type Digest, endRecord, keyOf, type SessionRecord } from "../record/record.ts";
 import type { Saved, Stored } from "../record/record-store.ts";
 import type { DeadReason, RefreshFunction, TokenSet } from "../types.ts";
+import { systemClock } from "../util/clock.ts";
+import type { AttemptEndings, Ending } from "./attempt-endings.ts";
 import type { Decision } from "./decide.ts";
 import { deadlineOf } from "./exchange.ts";
-import type { Ending, PendingChanges } from "./pending-changes.ts";
 import type { RefreshDeps, RefreshHost } from "./renewal.ts";
 
 const LEASE_MARGIN = 10_000; // a claim outlasts its exchange and its commit by this much
@@ -26,13 +27,15 @@ type ClaimHost = Pick<RefreshHost, "session" | "observe">;
 export class Claims {
   readonly #deps: ClaimDeps;
   readonly #host: ClaimHost;
-  readonly #pending: PendingChanges;
+  readonly #endings: AttemptEndings;
   #slowClaims = 0;
+  /** Not from the given clock, whose IDs may repeat. Drawn late, because some runtimes have no randomness at first. */
+  #salt: string | undefined;
 
-  constructor(deps: ClaimDeps, host: ClaimHost, pending: PendingChanges) {
+  constructor(deps: ClaimDeps, host: ClaimHost, endings: AttemptEndings) {
     this.#deps = deps;
     this.#host = host;
-    this.#pending = pending;
+    this.#endings = endings;
   }
 
   /**
@@ -43,19 +46,20 @@ export class Claims {
     const { clock, records, holder, refresh } = this.#deps;
     const tokens = stored?.record.tokens;
     if (!refresh || !tokens) return undefined;
-    const id = clock.randomId();
+    this.#salt ??= systemClock.randomId();
+    const id = `${clock.randomId()}.${this.#salt}`;
     const lease = 2 * deadlineOf(refresh) + LEASE_MARGIN;
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
     const progress = { status: "claimed", afterLoss, failures } as const;
     const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress };
     const key = keyOf(attempt);
     const unsent: Ending = { apply: (record) => ({ ...record, attempt: stored.record.attempt }) };
-    let claimed: Saved | undefined;
+    let claimed: Saved | undefined | null;
     try {
       const saved = await records.save({ ...stored.record, attempt }, stored);
       if (saved?.current === saved?.record) claimed = saved; // otherwise it has been replaced already
     } finally {
-      if (!claimed) this.#pending.endLater(key, unsent); // even after a conflict, it may have been saved
+      if (!claimed) this.#endings.endLater(key, unsent); // even after a conflict, it may have been saved
     }
     if (!claimed) return undefined;
     this.#host.observe(claimed.record, "store");
@@ -70,7 +74,7 @@ export class Claims {
    * suspended process.
    */
   async #giveUp(key: string, unsent: Ending, claimed: Stored): Promise<undefined> {
-    await this.#pending.end(key, unsent, claimed);
+    await this.#endings.end(key, unsent, claimed);
     this.#slowClaims++;
     if (this.#slowClaims < 2) return;
     this.#slowClaims = 0;
@@ -83,7 +87,7 @@ export class Claims {
 
   /** Records how our attempt ended, and why. */
   release(attempt: Attempt, error: Error, known: Stored | undefined): Promise<void> {
-    return this.#pending.end(keyOf(attempt), { apply: (record) => withAttempt(record, attempt), error }, known);
+    return this.#endings.end(keyOf(attempt), { apply: (record) => withAttempt(record, attempt), error }, known);
   }
 
   /** Records that the attempt of another process is lost. If the store does not accept it, this process remembers it. */
@@ -91,8 +95,8 @@ export class Claims {
     const key = keyOf(attempt);
     const apply: Ending["apply"] = (record) =>
       record.attempt?.status === "claimed" ? withAttempt(record, { status: "lost" }) : record; // its holder may end it after all
-    this.#pending.remember(key, { apply });
-    await this.#pending.saveEnding(key, known).catch(() => {});
+    this.#endings.remember(key, { apply });
+    await this.#endings.save(key, known).catch(() => {});
   }
 
   /** Step 6 after a terminal response: ends the session only if its refresh token is still the one that was rejected. */
@@ -106,7 +110,7 @@ export class Claims {
       const { record } = this.#host.session;
       if (!record || currentDigest(record) !== digest) return;
       this.#host.observe(apply(record), "store");
-      if (record.attempt) this.#pending.endLater(keyOf(record.attempt), { apply });
+      if (record.attempt) this.#endings.endLater(keyOf(record.attempt), { apply });
     }
   }
 

@@ -62,8 +62,8 @@ export function classifyError(thrown: unknown, profile: ProviderProfile, secrets
   if (code !== undefined && MISCONFIGURED.includes(code)) return { kind: "misconfigured", error };
   if (!sent) return { kind: "transient", error };
   const isFromGateway = status === 502 || status === 504;
-  const isAnswered = isErrorCode(code) || (status !== undefined && !isFromGateway);
-  return { kind: isAnswered ? "transient" : "lost", error };
+  const hasResponse = isErrorCode(code) || (status !== undefined && !isFromGateway);
+  return { kind: hasResponse ? "transient" : "lost", error };
 }
 
 /** Returns whether this is an OAuth error code rather than the text of a gateway, such as "Bad Gateway". */

@@ -7,7 +7,7 @@ import {
   isSpent,
   type SessionRecord,
 } from "../record/record.ts";
-import type { DeadReason, ProviderProfile, TokenSet } from "../types.ts";
+import type { DeadReason, ProviderProfile } from "../types.ts";
 import type { AttemptStatus } from "./attempt-tracker.ts";
 import { maxDelay } from "./backoff.ts";
 import type { RenewalGoal } from "./renewal.ts";
@@ -46,23 +46,26 @@ export type Decision =
 
 /** Step 2 of the protocol: decides how to proceed with the stored record. A pure function. */
 export function decide(record: SessionRecord | undefined, ctx: DecisionContext): Decision {
-  if (!record?.tokens || record.dead || !isSameAccount(ctx.account, record)) return { do: "stop" };
-  const digest = currentDigest(record);
-  if (digest === undefined) return { do: "stop" };
+  if (!record || !isSameAccount(ctx.account, record)) return { do: "stop" };
   if (isOutdated(record, ctx.known)) return { do: "restore" };
+  const digest = liveDigest(record);
+  if (digest === undefined) return { do: "stop" };
   const attempt = record.attempt?.digest === digest ? record.attempt : undefined;
   if (attempt?.status === "claimed" && ctx.attempt.isAbandoned && heldUntil(ctx) === undefined)
     return { do: "mark-lost", attempt };
-  if (isSatisfied(record.tokens, ctx)) return { do: "stop" };
+  if (isSatisfied(record, ctx)) return { do: "stop" };
   if (isSpent(record)) return { do: "end-session", reason: "refresh_token_reused", digest };
   return attempt ? decideAfter(attempt, record, ctx) : { do: "claim", digest, ...FIRST };
 }
 
+/** Returns the digest of the refresh token, unless the session has ended. */
+const liveDigest = (record: SessionRecord): Digest | undefined => (record.dead ? undefined : currentDigest(record));
+
 const FIRST = { afterLoss: false, failures: 0 };
 
 /** Another process has already renewed the token, or a renewal by the clock is no longer due. */
-const isSatisfied = ({ accessToken }: TokenSet, { goal, isUsable, isDue }: DecisionContext): boolean =>
-  (accessToken !== goal.replacing && isUsable) || (goal.reason === "clock" && !isDue);
+const isSatisfied = ({ tokens }: SessionRecord, { goal, isUsable, isDue }: DecisionContext): boolean =>
+  (tokens?.accessToken !== goal.replacing && isUsable) || (goal.reason === "clock" && !isDue);
 
 function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionContext): Decision {
   const { digest, status, afterLoss, failures } = attempt;

@@ -1,14 +1,14 @@
 import { TokenEndpointError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenSet } from "../types.ts";
+import { DEFAULT_TIMEOUT, onPunctualTick } from "../util/deadline.ts";
 import { classifyError, classifyResponse, type Outcome } from "./classify.ts";
 
-const DEADLINE = 30_000;
 const LONGEST_DEADLINE = 20 * 60_000; // a claim has to outlast it, and readers limit leases to an hour
 
 /** Returns the deadline of an exchange in milliseconds. */
 export const deadlineOf = (refresh: RefreshFunction | undefined): number =>
-  Math.min(refresh?.timeout ?? DEADLINE, LONGEST_DEADLINE);
+  Math.min(refresh?.timeout ?? DEFAULT_TIMEOUT, LONGEST_DEADLINE);
 
 /** The parameters of an exchange. */
 export interface ExchangeRequest {
@@ -44,30 +44,8 @@ export function exchange(
       controller.abort(cause);
       resolve({ kind: "lost", error: new TokenEndpointError({ sent: true, cause }) });
     };
-    const cancel = onPunctualTick(onDeadline, deadlineOf(refresh), clock);
+    const cancel = onPunctualTick(onDeadline, clock, { milliseconds: deadlineOf(refresh) });
     void late.then(resolve).finally(cancel);
   });
   return { outcome, late };
-}
-
-const LATE = 100;
-const EXTRA_TIME = 1_000;
-
-/**
- * Calls `run` after `delay` milliseconds. A tick that comes late, because the event loop was blocked or the process was
- * stopped, waits for one more second that is punctual: timers run first, and a response may be waiting in the socket. For
- * the same reason the last moment is a timer of its own: a tick can be punctual and still end a long pause.
- * Returns a function that cancels it.
- */
-function onPunctualTick(run: () => void, delay: number, clock: Clock): () => void {
-  const last = Math.min(LATE, delay);
-  let cancel = () => {};
-  const wait = (milliseconds: number, next: () => void) => {
-    const due = clock.monotonic() + milliseconds;
-    const onTick = () => (clock.monotonic() - due > LATE ? start(EXTRA_TIME) : next());
-    cancel = clock.setTimer(onTick, milliseconds, true);
-  };
-  const start = (milliseconds: number) => wait(milliseconds - last, () => wait(last, run));
-  start(delay);
-  return () => cancel();
 }

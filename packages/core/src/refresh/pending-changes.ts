@@ -1,28 +1,16 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
-import { keyOf, type SessionRecord } from "../record/record.ts";
+import type { SessionRecord } from "../record/record.ts";
 import type { Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
+import { AttemptEndings } from "./attempt-endings.ts";
 import { HOLD } from "./attempt-tracker.ts";
 import { deadlineOf } from "./exchange.ts";
 import type { RecordSource, RefreshDeps, RefreshHost } from "./renewal.ts";
 import { dropReason, isAlreadyStored, isEarlier, type Rotation, recordAfter } from "./rotation.ts";
 
 const RETRY_INTERVAL = 1_000;
-const ENDINGS_KEPT = 16;
-
-/** How an attempt ended. */
-export interface Ending {
-  /** Applies it to the record that holds the attempt. For a claim that was not used, restores the attempt before it. */
-  readonly apply: (record: SessionRecord) => SessionRecord;
-  /** The reason of a failure. */
-  readonly error?: Error;
-}
-
-interface PendingEnding extends Ending {
-  /** The monotonic time until which it is saved again and again; `undefined` if it needs no saving. */
-  retryUntil?: number | undefined;
-}
+const NO_RESPONSE = "The store did not respond in time.";
 
 interface PendingRotation extends Rotation {
   /** The monotonic time until which it keeps the process alive and `close()` waiting. */
@@ -37,22 +25,25 @@ type ChangesHost = Pick<RefreshHost, "session" | "observe" | "announce">;
 
 /**
  * The changes that this process knows and the store does not hold yet: the tokens of an exchange, and how attempts
- * have ended. Every load takes them into account; only `commit`, `end` and `flush` write them. Every sign-in and sign-out
+ * have ended. Every load takes them into account; only `commit`, `flush` and the endings write them. Every sign-in and sign-out
  * discards them.
  */
 export class PendingChanges {
   readonly #deps: ChangesDeps;
   readonly #host: ChangesHost;
+  readonly endings: AttemptEndings;
   #rotation: PendingRotation | undefined;
-  /** By the key of the attempt. */
-  readonly #endings = new Map<string, PendingEnding>();
+  /** The last commit, which may still be running. */
+  #commit: { readonly pending: PendingRotation; readonly saving: Promise<boolean> } | undefined;
   #failure: unknown;
   #cancelRetry: (() => void) | undefined;
+  #cancelKeepAlive: (() => void) | undefined;
   #cancelPause: (() => void) | undefined;
 
   constructor(deps: ChangesDeps, host: ChangesHost) {
     this.#deps = deps;
     this.#host = host;
+    this.endings = new AttemptEndings(deps, host);
   }
 
   /** @throws StoreError */
@@ -68,20 +59,15 @@ export class PendingChanges {
   }
 
   /** See {@link RecordStore.save}. */
-  save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined> {
+  save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
     return this.#deps.records.save(record, expected);
   }
 
   #applyTo(stored: Stored): Stored {
-    const ended = this.endingOf(stored.record)?.apply(stored.record) ?? stored.record;
+    const ended = this.endings.of(stored.record)?.apply(stored.record) ?? stored.record;
     const rotation = this.#rotation;
     const isPending = rotation && !isAlreadyStored(rotation, ended) && !dropReason(rotation, ended);
     return { ...stored, record: isPending ? recordAfter(rotation, ended) : ended };
-  }
-
-  /** Returns how the record's attempt has ended, if this process knows. */
-  endingOf({ attempt }: SessionRecord): Ending | undefined {
-    return attempt && this.#endings.get(keyOf(attempt));
   }
 
   /**
@@ -94,39 +80,15 @@ export class PendingChanges {
       return false;
     }
     const { clock, refresh } = this.#deps;
-    const until = clock.monotonic() + deadlineOf(refresh);
-    try {
-      return await this.#saveRotation(rotation, claimed);
-    } catch (error) {
-      return this.#keepRotation({ ...rotation, until, isReported: false }, error);
-    }
-  }
-
-  /**
-   * Records how an attempt ended. If the store does not accept it, this process remembers it and tries again: others see
-   * that we are alive, and would wait for an attempt that has ended.
-   */
-  async end(key: string, ending: Ending, known: Stored | undefined): Promise<void> {
-    this.remember(key, ending);
-    try {
-      await this.saveEnding(key, known);
-    } catch {
-      if (known) this.#host.observe(ending.apply(known.record), "store");
-      this.endLater(key, ending);
-    }
-  }
-
-  /** Records how an attempt ended as soon as the store accepts it. */
-  endLater(key: string, ending: Ending): void {
-    const retryUntil = this.#deps.clock.monotonic() + HOLD; // by then, no process waits for the attempt
-    this.remember(key, { ...ending, retryUntil });
-    this.#retryLater();
-  }
-
-  /** Remembers how an attempt ended, and saves it only together with another change. */
-  remember(key: string, ending: PendingEnding): void {
-    this.#endings.set(key, ending);
-    for (const oldest of this.#endings.keys()) if (this.#endings.size > ENDINGS_KEPT) this.#endings.delete(oldest);
+    const pending = { ...rotation, until: clock.monotonic() + deadlineOf(refresh), isReported: false };
+    this.#keepAlive(pending.until);
+    const saving = this.#saveRotation(rotation, claimed)
+      .catch((error: unknown) => this.#keepRotation(pending, error))
+      .finally(() => {
+        if (!this.#rotation) this.#cancelKeepAlive?.();
+      });
+    this.#commit = { pending, saving };
+    return saving;
   }
 
   /**
@@ -135,18 +97,16 @@ export class PendingChanges {
    * @throws StoreError
    */
   async flush(): Promise<void> {
-    const { clock, records } = this.#deps;
     if (this.#rotation) await this.#saveRotation(this.#rotation, await this.#deps.records.loadReplaceable());
-    for (const [key, { retryUntil }] of this.#endings) {
-      if (retryUntil !== undefined && clock.monotonic() < retryUntil) await this.saveEnding(key, await records.load());
-    }
+    await this.endings.flush();
   }
 
   /** Discards the pending changes, because the session was signed out or replaced. */
   reset(): void {
     this.#rotation = undefined;
-    this.#endings.clear();
+    this.endings.reset();
     this.#cancelRetry?.();
+    this.#cancelKeepAlive?.();
   }
 
   /**
@@ -156,11 +116,12 @@ export class PendingChanges {
    * @throws StoreError if it could not be saved, and may be lost
    */
   async close(): Promise<void> {
+    await this.#endCommit();
     const rotation = this.#rotation;
     if (!rotation) return;
     const { clock, records } = this.#deps;
     const milliseconds = Math.max(RETRY_INTERVAL, rotation.until - clock.monotonic());
-    const deadline = { milliseconds, message: "The store did not respond in time." };
+    const deadline = { milliseconds, message: NO_RESPONSE };
     await withDeadline(() => this.#flushUntil(clock.monotonic() + milliseconds), clock, deadline).catch(
       (timeout: unknown) => {
         this.#failure ??= timeout;
@@ -169,9 +130,20 @@ export class PendingChanges {
     this.#cancelPause?.();
     if (!this.#rotation) return;
     const now = clock.monotonic();
-    this.#rotation = { ...rotation, until: now, retryUntil: now + HOLD, isReported: true };
+    this.#rotation = { ...this.#rotation, until: now, retryUntil: now + HOLD, isReported: true };
     this.#retryLater();
     throw toLossError(this.#failure, records.location);
+  }
+
+  /** Waits for a commit that is running. If the store does not respond in time, its rotation is kept. */
+  async #endCommit(): Promise<void> {
+    if (!this.#commit) return;
+    const { clock } = this.#deps;
+    const { pending, saving } = this.#commit;
+    const milliseconds = Math.max(RETRY_INTERVAL, pending.until - clock.monotonic());
+    await withDeadline(() => saving, clock, { milliseconds, message: NO_RESPONSE }).catch((timeout: unknown) =>
+      this.#keepRotation(pending, timeout),
+    );
   }
 
   /** Saves the rotation again and again until the monotonic time `until`. */
@@ -216,12 +188,12 @@ export class PendingChanges {
     return false;
   }
 
-  /** Nothing keeps the process alive any more. */
+  /** Forgets the pending rotation, and stops keeping the process alive for it. */
   #endRotation(): void {
     if (!this.#rotation) return;
     this.#rotation = undefined;
     this.#cancelRetry?.();
-    if ([...this.#endings.values()].some(({ retryUntil }) => retryUntil !== undefined)) this.#retryLater();
+    this.#cancelKeepAlive?.();
   }
 
   async #revoke(tokens: TokenSet): Promise<void> {
@@ -240,9 +212,18 @@ export class PendingChanges {
     const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
     if (!this.#rotation) this.#host.announce({ type: "save-failed", location: this.#deps.records.location, code });
     this.#rotation = rotation;
+    this.#keepAlive(rotation.until);
     if (!reason) this.#host.observe(recordAfter(rotation, record), "exchange");
     this.#retryLater();
     return reason === undefined;
+  }
+
+  /** Keeps the process alive until a monotonic time, whether or not the store responds. */
+  #keepAlive(until: number): void {
+    const { clock } = this.#deps;
+    const left = until - clock.monotonic();
+    this.#cancelKeepAlive?.();
+    this.#cancelKeepAlive = left > 0 ? clock.setTimer(() => {}, left, true) : undefined;
   }
 
   #retryLater(): void {
@@ -250,7 +231,7 @@ export class PendingChanges {
     const left = (this.#rotation?.until ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
     const delay = left > 0 ? Math.min(left, RETRY_INTERVAL) : RETRY_INTERVAL;
     this.#cancelRetry?.();
-    this.#cancelRetry = clock.setTimer(() => void this.#retry(), delay, left > 0);
+    this.#cancelRetry = clock.setTimer(() => void this.#retry(), delay, false);
   }
 
   async #retry(): Promise<void> {
@@ -271,28 +252,13 @@ export class PendingChanges {
     rotation.isReported = true;
     this.#host.announce({ type: "rotation-lost", location: this.#deps.records.location });
   }
-
-  /** Saves the end of an attempt, unless the record has another one by then. */
-  async saveEnding(key: string, known: Stored | undefined): Promise<void> {
-    const { records } = this.#deps;
-    const ending = this.#endings.get(key);
-    for (let stored = known; ending && stored; stored = await records.load()) {
-      const { attempt } = stored.record;
-      if (!attempt || keyOf(attempt) !== key) break;
-      const saved = await records.save(ending.apply(stored.record), stored);
-      if (!saved) continue;
-      this.#host.observe(saved.current, "store");
-      break;
-    }
-    if (ending) ending.retryUntil = undefined;
-  }
 }
 
 const toLossError = (cause: unknown, location: string): StoreError => {
   const { problem = "did not respond", hint = "" } = Object(cause) as Partial<StoreError>;
   return new StoreError("STORE_UNAVAILABLE", {
     location,
-    problem: `${problem}: the refreshed session was not saved`,
+    problem: `${problem}, so the refreshed session was not saved`,
     hint: `The next program that uses the session may have to sign in again. ${hint}`.trimEnd(),
     cause,
   });

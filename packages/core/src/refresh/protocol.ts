@@ -25,6 +25,9 @@ interface Look {
   readonly stored: Stored | undefined;
   /** Whether the tokens were just seen to change, so that they are new whatever their dates say. */
   readonly isNew: boolean;
+  /** How long the load took, and the one before it, in milliseconds: one of them may have been suspended. */
+  readonly took: number;
+  readonly tookBefore: number;
   /** The access token of the first load, and when the last load began that still found it. */
   readonly old: { readonly accessToken: string | undefined; readonly at: Moment };
 }
@@ -43,7 +46,7 @@ export class RefreshProtocol {
     this.#deps = deps;
     this.#host = host;
     this.#attempts = new AttemptTracker(deps.clock, deps.holder);
-    this.#claims = new Claims(deps, host, pending);
+    this.#claims = new Claims(deps, host, pending.endings);
     this.#pending = pending;
   }
 
@@ -64,6 +67,7 @@ export class RefreshProtocol {
     let interval = isUrgent() ? FIRST_POLL_INTERVAL : CHECK_INTERVAL;
     for (let look = await this.#look(); ; look = await this.#look(look)) {
       const decision = await this.#decide(goal, look, interval);
+      if (this.#deps.records.isReplaced(look.stored)) continue; // while the store was asked about the holder
       if (await this.#act(decision, look)) return true;
       if (decision.do !== "wait") continue;
       if (!isUrgent()) return false;
@@ -77,20 +81,22 @@ export class RefreshProtocol {
     const { clock } = this.#deps;
     const at = momentOf(clock);
     const stored = await this.#pending.load();
+    const took = clock.monotonic() - at.monotonic;
+    const look = { stored, took, tookBefore: previous?.took ?? 0 };
     const accessToken = stored?.record.tokens?.accessToken;
     if (!previous || accessToken === previous.old.accessToken)
-      return { stored, isNew: false, old: { accessToken, at } };
+      return { ...look, isNew: false, old: { accessToken, at } };
     const isNew = isRecent(previous.old.at, momentOf(clock)) && !isSpent(stored?.record);
-    return { stored, isNew, old: previous.old };
+    return { ...look, isNew, old: previous.old };
   }
 
-  /** Loads again if it is waiting for another process, because the store may have changed. Returns whether that is enough. */
+  /** Ends the wait for another process, if any. Returns `false` during an exchange: the caller then has to load. */
   wake(): boolean {
     this.#wake?.();
     return !this.#isExchanging;
   }
 
-  /** Waits for another process, unless that is late: it may be stopped, and nothing tells for how long. */
+  /** Waits for another process, unless that is late: it may be stopped, for however long. */
   async #wait({ attempt, heldUntil }: Decision & { readonly do: "wait" }, interval: number): Promise<void> {
     if (heldUntil === undefined) return this.#pause(interval);
     const holder = await this.#attempts.describeHolder(attempt);
@@ -107,7 +113,7 @@ export class RefreshProtocol {
     });
   }
 
-  async #decide(goal: RenewalGoal, { stored, isNew }: Look, interval: number): Promise<Decision> {
+  async #decide(goal: RenewalGoal, { stored, isNew, took, tookBefore }: Look, interval: number): Promise<Decision> {
     const { clock, profile } = this.#deps;
     const { account, record: known } = this.#host.session;
     const record = stored?.record;
@@ -117,7 +123,7 @@ export class RefreshProtocol {
       known,
       isUsable: record !== undefined && (isNew || this.#host.isUsable(record)),
       isDue: record !== undefined && this.#host.isDue(record),
-      attempt: await this.#attempts.check(record?.attempt, interval),
+      attempt: await this.#attempts.check(record?.attempt, interval + Math.min(took, tookBefore)),
       profile,
       now: clock.now(),
     });
@@ -155,7 +161,7 @@ export class RefreshProtocol {
 
   /** Returns the error for a back-off until `retryAt`, with the failure of the attempt as its cause if it was ours. */
   #failureOf(stored: Stored | undefined, retryAt: number): Error {
-    const error = stored && this.#pending.endingOf(stored.record)?.error;
+    const error = stored && this.#pending.endings.of(stored.record)?.error;
     const isMisconfigured = UnexpiredError.is(error) && error.code === "CONFIGURATION";
     return isMisconfigured ? error : new RefreshFailedError(retryAt, { cause: error });
   }
@@ -225,8 +231,8 @@ const isRecent = (before: Moment, { now, monotonic }: Moment): boolean =>
   now >= before.now && now - before.now <= RECENT && monotonic - before.monotonic <= RECENT;
 
 const toConfigurationError = (cause: Error): ConfigurationError => {
-  const hint = "Check the client ID, its authentication and the requested scope. The session is untouched.";
-  return new ConfigurationError(`${cause.message}. ${hint}`, { cause });
+  const hint = "Check the client ID, its authentication and the requested scope. The stored session is kept.";
+  return new ConfigurationError(`${cause.message.replace(/\.$/, "")}. ${hint}`, { cause });
 };
 
 const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({

@@ -3,7 +3,9 @@ import { StoreConflictError, StoreError } from "../errors.ts";
 import type { StoredValue, TokenStore } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
+import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
+import { Watchers } from "./watchers.ts";
 
 /** An object that gets, sets and deletes strings by key. Its methods may be asynchronous. */
 export interface KeyValue {
@@ -19,6 +21,8 @@ export interface KeyValueOptions {
 }
 
 const VERSIONS_KEPT = 100;
+/** In milliseconds. */
+const DEADLINE = 30_000;
 
 /** A store over a key-value object. */
 export interface KeyValueStore extends TokenStore {
@@ -45,7 +49,7 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
   const known = new Set<string>(); // versions that this store has written or read
   const remember = (version: string) => {
     known.add(version);
-    if (known.size > VERSIONS_KEPT) known.delete([...known][0] ?? "");
+    if (known.size > VERSIONS_KEPT) known.delete(known.values().next().value ?? "");
   };
   const notice = (found: unknown): StoredValue | undefined => {
     const stored = parse(found, location);
@@ -54,6 +58,7 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     return stored;
   };
   const [read, write] = serialize(keyValue, key);
+  const watchers = new Watchers();
   return {
     get isShared() {
       return isShared;
@@ -67,9 +72,15 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
         const version = systemClock.randomId();
         remember(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
+        watchers.notify();
         return version;
       }),
-    remove: () => write(async () => void (await keyValue.delete(key))),
+    remove: () =>
+      write(async () => {
+        await keyValue.delete(key);
+        watchers.notify();
+      }),
+    watch: watchers.watch,
   };
 }
 
@@ -84,7 +95,10 @@ function serialize(keyValue: KeyValue, key: string) {
   };
   const write = <T>(run: () => Promise<T>): Promise<T> => {
     const turn = queue.then(run);
-    queue = turn.catch(() => {});
+    // a write that never ends must not block all later ones
+    queue = withDeadline(() => turn, systemClock, { milliseconds: DEADLINE, message: "", keepAlive: false }).catch(
+      () => {},
+    );
     return turn;
   };
   return [read, write] as const;

@@ -1,24 +1,17 @@
 import { StoreConflictError } from "../errors.ts";
 import type { StoredValue, TokenStore } from "../types.ts";
+import { Watchers } from "./watchers.ts";
 
 const LOCATION = "The memory store";
 
 /** Creates a store in memory, which is lost when the process ends. Managers that share the store share the session. */
 export function memoryStore(): TokenStore {
-  const listeners = new Set<() => void>();
+  const watchers = new Watchers();
   let current: StoredValue | undefined;
   let saves = 0;
   const change = (next: StoredValue | undefined) => {
     current = next;
-    // a copy, because listeners may add and remove listeners
-    for (const listener of [...listeners]) {
-      if (!listeners.has(listener)) continue;
-      try {
-        listener();
-      } catch {
-        // an exception of a listener must not fail the save
-      }
-    }
+    watchers.notify();
   };
   return {
     supports: { compareAndSet: "process", durable: false },
@@ -33,10 +26,6 @@ export function memoryStore(): TokenStore {
     async remove() {
       change(undefined);
     },
-    watch(onChange) {
-      const listener = () => onChange();
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    watch: watchers.watch,
   };
 }

@@ -6,6 +6,7 @@ import { secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
+import { DEFAULT_TIMEOUT } from "../util/deadline.ts";
 import { readError, toEndpointError } from "./error-response.ts";
 
 /**
@@ -39,8 +40,6 @@ export interface OAuth2RefreshOptions {
   readonly timeout?: number | undefined;
 }
 
-const DEADLINE = 30_000;
-
 /**
  * Creates a refresh function for the refresh token grant ({@link https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC
  * 6749 §6}). Each exchange is a single POST request, and redirects are not followed.
@@ -63,7 +62,7 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
   };
   const revoke = (tokens: TokenSet): Promise<void> =>
     withEndpointErrors([...secrets, ...secretsOf(tokens)], revocationEndpoint, () =>
-      withTimeout(timeout ?? DEADLINE, async (signal) => {
+      withTimeout(timeout ?? DEFAULT_TIMEOUT, async (signal) => {
         const token = tokens.refreshToken ?? tokens.accessToken;
         const response = await oauth.revocationRequest(server, client, auth, token, { ...send, signal });
         if (!response.ok) throw toError(response, tryJson(await response.text()), revocationEndpoint);

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { describeType } from "./describe-type.ts";
+import { describeOption, describeType } from "./describe-type.ts";
 
 /** The schema of each option, and a description of the accepted values for error messages. */
 export type OptionTable = Readonly<Record<string, readonly [z.ZodMiniType, string, "required"?]>>;
@@ -13,7 +13,7 @@ export const timeoutSchema = z.number().check(z.gt(0));
 /**
  * Checks the options of the function `caller`.
  *
- * @throws TypeError that names the option, the type of its value, and what is accepted
+ * @throws TypeError that names the option, what is accepted, and what was passed: a number, or the type of another value
  */
 export function checkOptions(caller: string, table: OptionTable, given: object): void {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
@@ -21,11 +21,11 @@ export function checkOptions(caller: string, table: OptionTable, given: object):
   }
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(table, name));
   if (unknown !== undefined) {
-    throw new TypeError(`${unknown}: unknown option. Supported: ${Object.keys(table).join(", ")}.`);
+    throw new TypeError(`${caller}: unknown option "${unknown}". Supported: ${Object.keys(table).join(", ")}.`);
   }
   for (const [name, [schema, accepted, required]] of Object.entries(table)) {
     const value: unknown = Reflect.get(given, name);
     const isValid = value === undefined ? !required : schema.safeParse(value).success;
-    if (!isValid) throw new TypeError(`${name}: expected ${accepted}, not ${describeType(value)}.`);
+    if (!isValid) throw new TypeError(`${name}: expected ${accepted}, not ${describeOption(value)}.`);
   }
 }

@@ -44,9 +44,12 @@ export const toTime = (milliseconds: number): number => clamp(milliseconds, LAST
 
 /**
  * Limits a duration that was read to an hour: longer than any exchange takes, and than a server should make its clients
- * wait. A nonsensical value must not lock a session for ever.
+ * wait. A nonsensical value must not lock a session forever.
  */
 export const toDuration = (milliseconds: number): number => clamp(milliseconds, 60 * 60_000);
+
+/** Limits a rotation number that was read, so that it can still be counted up. */
+export const toRotation = (rotation: number): number => clamp(rotation, 1e12);
 
 /** Limits a number of events that was read. */
 export const toCount = (count: number): number => clamp(count, 1_000);

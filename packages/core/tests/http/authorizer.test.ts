@@ -34,11 +34,11 @@ const tokenFor = async (by: ReturnType<typeof authorizer>, url: string, options:
 /** The token with which a request to `origin` is retried. */
 async function tokenAfter(
   by: ReturnType<typeof authorizer>,
-  answer: Partial<ResponseInfo<string>> = {},
+  info: Partial<ResponseInfo<string>> = {},
   settings?: RequestTokenOptions,
 ) {
   const authorization = await by.authorize({ url: new URL(origin), ...(settings && perRequest(settings)) });
-  return (await authorization?.renew({ response: "", status: 401, headers: {}, ...answer }))?.replace(/^Bearer /, "");
+  return (await authorization?.renew({ response: "", status: 401, headers: {}, ...info }))?.replace(/^Bearer /, "");
 }
 
 describe("the origins option (P9)", () => {
@@ -162,16 +162,26 @@ describe("a 401 (P10, P11)", () => {
     ],
     ["from another origin is not retried", { url: "https://evil.example" }, undefined, 0],
     ["from an unknown URL is retried", { url: "" }, newer, 1],
-    ["for a stream renews the token for the next call", { body: Readable.from(["x"]) }, undefined, 1],
-    ["for a web stream renews the token for the next call", { body: new Blob(["x"]).stream() }, undefined, 1],
-    ["for an iterator renews the token for the next call", { body: ["x"].values() }, undefined, 1],
+    ["for a stream refreshes the token for the next call", { body: Readable.from(["x"]) }, undefined, 1],
+    ["for a web stream refreshes the token for the next call", { body: new Blob(["x"]).stream() }, undefined, 1],
+    ["for an iterator refreshes the token for the next call", { body: ["x"].values() }, undefined, 1],
     ["for a body with a mere field called pipe is retried", { body: { pipe: "x", next: 1 } }, newer, 1],
     ["after a redirect is retried", { url: `${origin}/moved` }, newer, 1],
     ["after a redirect of a HEAD is retried", { url: `${origin}/moved`, method: "head" }, newer, 1],
-    ["after a redirect of a POST renews for the next call", { url: `${origin}/moved`, method: "post" }, undefined, 1],
+    [
+      "after a redirect of a POST refreshes for the next call",
+      { url: `${origin}/moved`, method: "post" },
+      undefined,
+      1,
+    ],
     ["for a POST is retried", { url: `${origin}/#part`, method: "POST" }, newer, 1],
     ["for a POST without its empty query is retried", { url: `${origin}/?`, method: "POST" }, newer, 1],
-    ["for a POST with another query renews for the next call", { url: `${origin}/?a`, method: "POST" }, undefined, 1],
+    [
+      "for a POST with another query refreshes for the next call",
+      { url: `${origin}/?a`, method: "POST" },
+      undefined,
+      1,
+    ],
     ["for a form is retried", { body: new FormData() }, newer, 1],
     ["is not assumed for status 403", { status: 403 }, undefined, 0],
     ["is not assumed for status 200", { status: 200 }, undefined, 0],
@@ -204,12 +214,12 @@ it("retries a POST if the client and the URL encode the query differently", asyn
 });
 
 describe("isUnauthorized", () => {
-  const asking = (answer: Partial<ResponseInfo<string>>) => {
+  const asking = (info: Partial<ResponseInfo<string>>) => {
     const isUnauthorized = async (response: string) => response === "refused";
     const by = createAuthorizer(source(), { origins: [origin], isUnauthorized });
     return by
       .authorize({ url: new URL(origin) })
-      .then((authorization) => authorization?.renew({ response: "", status: 401, headers: {}, ...answer }));
+      .then((authorization) => authorization?.renew({ response: "", status: 401, headers: {}, ...info }));
   };
 
   it("takes precedence over the status", async () => {
@@ -266,7 +276,7 @@ describe("a single request", () => {
     expect([tokens.asked, other.asked]).toEqual([[], [canary("access", "other")]]);
   });
 
-  it("can be excluded from retries; the token is then renewed for the next call", async () => {
+  it("can be excluded from retries; the token is then refreshed for the next call", async () => {
     const tokens = source();
     expect(await tokenAfter(authorizer([origin], tokens), {}, { retry: false })).toBeUndefined();
     expect(tokens.asked).toEqual([token]);
@@ -277,7 +287,7 @@ describe("a single request", () => {
     [{ tokens: "canary" }, /^tokens: expected a token manager or false, not a string\.$/],
     [{ tokens: true }, /^tokens: /],
     [{ tokens: {} }, /^tokens: .* not an object of another shape\.$/],
-    [{ retry: 3 }, /^retry: expected true or false, not a number\.$/],
+    [{ retry: 3 }, /^retry: expected true or false, not 3\.$/],
     [{ retry: null }, /^retry: /],
   ])("rejects the option %j", (settings, message) => {
     expect(() => perRequest(settings as never)).toThrow(message);

@@ -9,10 +9,10 @@ import {
   TokenEndpointError,
 } from "../../src/index.ts";
 import { Issuer } from "../support/issuer.ts";
-import { answer, type Handler, listen, startServer } from "../support/server.ts";
+import { type Handler, listen, respondWith, startServer } from "../support/server.ts";
 
-const ok = answer(200, "fine");
-const rejected = answer(401, "no", { "www-authenticate": 'Bearer error="invalid_token"' });
+const ok = respondWith(200, "fine");
+const rejected = respondWith(401, "no", { "www-authenticate": 'Bearer error="invalid_token"' });
 const bearer = (number: number) => `Bearer ${canary("access", number)}`;
 
 async function start(script: readonly Handler[], refresh?: RefreshFunction) {
@@ -145,7 +145,7 @@ describe("a 401 (P10)", () => {
     "Bearer realm=x, error=insufficient_scope",
     'bearer ERROR = "insufficient_scope"',
   ])("is returned to the caller if the challenge is %s", async (challenge) => {
-    await using api = await start([answer(401, "no", { "www-authenticate": challenge })]);
+    await using api = await start([respondWith(401, "no", { "www-authenticate": challenge })]);
     expect((await api.fetchWithTokens(api.origin)).status).toBe(401);
     expect(api.received).toHaveLength(1);
     expect(api.issuer.presented).toEqual([]);
@@ -341,7 +341,7 @@ describe("fetch with tokens, by origin (P9)", () => {
 });
 
 describe("isUnauthorized", () => {
-  const refused = answer(200, '{"errors":["UNAUTHENTICATED"]}');
+  const refused = respondWith(200, '{"errors":["UNAUTHENTICATED"]}');
   const isUnauthorized = async (response: Response) => (await response.clone().text()).includes("UNAUTHENTICATED");
 
   it("takes precedence over the status", async () => {
@@ -385,7 +385,11 @@ describe("createFetch", () => {
       { origins: [], isUnauthorized: true },
       /^isUnauthorized: expected a function from a Response to/,
     ],
-    ["a misspelt option", { origins: [], fetc: fetch }, /^fetc: unknown option/],
+    [
+      "a misspelled option",
+      { origins: [], fetc: fetch },
+      /^createFetch: unknown option "fetc"\. Supported: origins, fetch, isUnauthorized\.$/,
+    ],
   ])("throws a TypeError for %s", (_name, options, message) => {
     expect(() => createFetch(source, options as never)).toThrow(TypeError);
     expect(() => createFetch(source, options as never)).toThrow(message);

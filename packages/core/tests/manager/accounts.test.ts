@@ -23,6 +23,36 @@ describe("a manager of one account, when another account signs in", () => {
     expect(issuer.presented).toEqual([]);
   });
 
+  it("knows the account of tokens that only an exchange told (P14)", async () => {
+    const jwt = (sub: string) => `e30.${btoa(JSON.stringify({ iss: "https://as", sub }))}.s`;
+    const { clock, issuer, open, store } = startSession();
+    withoutWatch(store);
+    const manager = open();
+    await manager.adopt({ refreshToken: canary("refresh", 1) });
+    issuer.next((rotated) => ({ ...rotated, access_token: jwt("ada") }));
+    expect(await manager.getAccessToken()).toBe(jwt("ada"));
+    await open().signIn({ accessToken: jwt("bob"), refreshToken: "rb", expiresAt: clock.now() });
+    await clock.advance(HOUR);
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "account_changed" });
+    expect(issuer.presented).toEqual([canary("refresh", 1)]);
+  });
+
+  it.each([true, false])("is replaced by a sign-in back to the first account (accounts known: %s)", async (isKnown) => {
+    const { clock, open, record, store } = startSession(isKnown ? { account } : {});
+    const manager = open();
+    const expiresAt = clock.now() + HOUR;
+    for (const user of ["ada", "bob"]) await manager.signIn(tokensOf(user, expiresAt));
+    const { save } = store;
+    store.save = async (value, expected) => {
+      store.save = save;
+      await write(store, (stored) => ({ ...stored, spent: ["x"] })); // a conflict
+      return save(value, expected);
+    };
+    expect(await manager.signIn(tokensOf("ada", expiresAt))).toBe(true);
+    expect((await record()).tokens?.accessToken).toBe(canary("access", "ada"));
+    expect(await manager.getAccessToken()).toBe(canary("access", "ada"));
+  });
+
   it("never returns a token of the other account, at whatever moment it signs in (P14)", async () => {
     const got: string[] = [];
     for (let turns = 0; turns < 40; turns++) {

@@ -28,6 +28,14 @@ describe("adopt", () => {
     expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 2)]);
   });
 
+  it("starts a session in place of one that can neither be used nor refreshed", async () => {
+    const { clock, open } = startSession();
+    await open().signIn({ accessToken: "expired", expiresAt: clock.now() });
+    const manager = open();
+    expect(await manager.adopt(SEED)).toBe(true);
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+  });
+
   it("leaves the session of another account alone", async () => {
     const { clock, open } = startSession({ account });
     await open().signIn(tokensOf("ada", clock.now() + HOUR));
@@ -73,7 +81,7 @@ describe("adopt", () => {
 });
 
 describe("signIn", () => {
-  it("refuses a refresh token that the same account's session has exchanged, and keeps that session (P3)", async () => {
+  it("refuses a refresh token that the same account's session has exchanged, and keeps that session (P3, I17)", async () => {
     const { issuer, open } = startSession();
     const [slow, quick] = [open(), open()];
     await slow.hasSession();

@@ -13,8 +13,8 @@ async function startRefreshed() {
   return { ...session, manager };
 }
 
-describe("an access token (P13)", () => {
-  it("is renewed after a sleep during which only the wall clock went on", async () => {
+describe("an access token (P13, I22)", () => {
+  it("is refreshed after a sleep during which only the wall clock went on", async () => {
     const { clock, issuer, manager } = await startRefreshed();
     clock.jump(2 * HOUR);
     expect(await manager.getAccessToken()).toBe(canary("access", 3));
@@ -28,7 +28,7 @@ describe("an access token (P13)", () => {
     expect(await manager.replaceRejected(canary("access", 2))).toBe(canary("access", 3));
   });
 
-  it("is renewed if its response arrived only after such a sleep", async () => {
+  it("is refreshed if its response arrived only after such a sleep", async () => {
     const { clock, issuer, signIn } = startSession();
     const manager = await signIn(0);
     issuer.next((rotated) => {
@@ -38,7 +38,7 @@ describe("an access token (P13)", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 3));
   });
 
-  it("is not returned after its lifetime, even if the clock was put back after the refresh", async () => {
+  it("is not returned after its lifetime, even if the clock was set back after the refresh", async () => {
     const { clock, manager } = await startRefreshed();
     clock.jump(-6 * HOUR);
     await clock.advance(54 * MINUTE);

@@ -10,7 +10,7 @@ describe("a change notification", () => {
   it.each([
     ["succeeds", undefined],
     ["fails", disk],
-  ])("that arrives during a load leads to another one, even if that %s (P3)", async (_name, error) => {
+  ])("that arrives during a load leads to another one, even if that %s (P3, I21)", async (_name, error) => {
     const { open, signIn, store } = startSession();
     const manager = await signIn();
     const held = holdNextLoad(store);
@@ -134,7 +134,7 @@ describe("a call that looks at the store", () => {
     expect(manager.state).toEqual(DEAD);
   });
 
-  it("does not load for ever if the store calls back as soon as it is watched", async () => {
+  it("does not load forever if the store calls back as soon as it is watched", async () => {
     const { open, store } = startSession();
     store.watch = (onChange) => {
       onChange();

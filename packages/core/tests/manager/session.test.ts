@@ -91,7 +91,7 @@ describe("the state of a session", () => {
       { status: "near-expiry" },
     ],
     [
-      "obtained in the future, because the clock was put back",
+      "obtained in the future, because the clock was set back",
       [loaded(recordOf(), { exchangedAt: { now: WINDOW + 1, monotonic: HOUR } }), { now: WINDOW }],
       { status: "near-expiry" },
     ],

@@ -1,8 +1,8 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { TokenEndpointError, type TokenSet } from "../../src/index.ts";
-import { gate, withoutWatch, write } from "../support/interference.ts";
+import { memoryStore, TokenEndpointError, type TokenSet } from "../../src/index.ts";
+import { attempt, gate, withoutWatch, write } from "../support/interference.ts";
 import { startSession } from "../support/session.ts";
 
 const HOUR = 3_600_000;
@@ -165,4 +165,74 @@ describe("a sign-in during a load", () => {
     expect(await pending).toBe(true);
     expect(manager.state?.status).toBe("valid");
   });
+});
+
+describe("a sign-in or sign-out during an exchange, whose end the store refuses (I18, P3)", () => {
+  it.each([
+    ["signIn", "transient"],
+    ["signIn", "lost"],
+    ["signOut", "transient"],
+    ["signOut", "lost"],
+  ])("stands: %s, %s", async (act, end) => {
+    const { clock, issuer, signIn, store } = startSession();
+    const manager = await signIn(0);
+    const { promise, open: respond } = gate<void>();
+    const failure = new TokenEndpointError({ status: 500, sent: end === "lost" });
+    issuer.next(() => promise.then(() => Promise.reject(failure)), { before: true });
+    const token = manager.getAccessToken().catch(() => {});
+    await settle();
+    if (act === "signIn") await manager.signIn({ accessToken: "new-user", expiresAt: clock.now() + HOUR });
+    else await manager.signOut({ revoke: false });
+    const { load, save } = store;
+    const fail = () => Promise.reject(new Error("down"));
+    Object.assign(store, { load: fail, save: fail });
+    respond();
+    await settle();
+    Object.assign(store, { load, save });
+    await clock.advance(5_000);
+    await token;
+    const result = await manager.getAccessToken().catch((error) => error.reason);
+    expect(result).toBe(act === "signIn" ? "new-user" : "signed_out");
+  });
+
+  it.each(["signIn", "signOut"])("stands although a refresh had loaded the earlier session: %s", async (act) => {
+    const status = gate<"alive">();
+    const store = Object.assign(memoryStore(), { holder: { id: "ours", statusOf: () => status.promise } });
+    withoutWatch(store);
+    const { clock, signIn } = startSession({ store });
+    const manager = await signIn(HOUR);
+    await clock.advance(HOUR - 60_000);
+    await write(store, (record) => ({ ...record, attempt: attempt(1, { holder: "other", claimedAt: clock.now() }) }));
+    await manager.getAccessToken(); // starts a refresh in the background, which asks about the other holder
+    await settle();
+    if (act === "signIn") await manager.signIn({ accessToken: "new-user", expiresAt: clock.now() + HOUR });
+    else await manager.signOut({ revoke: false });
+    status.open("alive");
+    await settle();
+    const result = await manager.getAccessToken().catch((error) => error.reason);
+    expect(result).toBe(act === "signIn" ? "new-user" : "signed_out");
+  });
+
+  it.each(["lost", "in flight"])(
+    "leaves the tokens of an account usable whose server does not rotate: %s",
+    async (how) => {
+      const { clock, issuer, open } = startSession({ provider: { rotation: false } });
+      const manager = open();
+      const first = { accessToken: "a", refreshToken: "ra", expiresAt: clock.now() };
+      await manager.signIn(first);
+      const { promise, open: respond } = gate<void>();
+      issuer.next(() => promise.then(() => Promise.reject(new TokenEndpointError({ status: 500, sent: true }))), {
+        before: true,
+      });
+      const token = manager.getAccessToken().catch(() => {});
+      await settle();
+      if (how === "lost") respond();
+      await settle();
+      await manager.signIn({ accessToken: "b", refreshToken: "rb", expiresAt: clock.now() + HOUR });
+      expect(await manager.signIn({ ...first, accessToken: "a2", expiresAt: clock.now() + HOUR })).toBe(true);
+      expect(await manager.getAccessToken()).toBe("a2");
+      respond();
+      await token;
+    },
+  );
 });

@@ -1,9 +1,10 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { type NewSession, saveSession, saveTombstone } from "../../src/manager/sign-in-out.ts";
-import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { digestOf, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import { attempt } from "../support/interference.ts";
 import { NOW, recordOf, tokens } from "../support/machine.ts";
 
@@ -19,10 +20,10 @@ const stored = (generation: number, more: Partial<SessionRecord> = {}): SessionR
 
 async function startStore(first?: SessionRecord) {
   const store = memoryStore();
-  const records = new RecordStore(store, () => undefined);
-  if (first) await store.save(serialiseRecord(first), undefined);
+  const records = new RecordStore(store, { accountOf: () => undefined, clock: systemClock });
+  if (first) await store.save(serializeRecord(first), undefined);
   const put = async (record: SessionRecord) =>
-    void (await store.save(serialiseRecord(record), (await store.load())?.version));
+    void (await store.save(serializeRecord(record), (await store.load())?.version));
   const record = async () => (await records.load())?.record;
   /** Wraps the next save. */
   const wrapNextSave = (wrapper: (save: () => Promise<string>) => Promise<string>) => {
@@ -37,7 +38,7 @@ async function startStore(first?: SessionRecord) {
 
 /** Signs in, and returns the record that is then stored. */
 const signIn = async (records: RecordStore, session: NewSession): Promise<SessionRecord> =>
-  (await saveSession(records, session, { onlyIfNew: false })).record;
+  (await saveSession(records, session, { onlyIfNew: false, rotates: true })).record;
 
 describe("saveSession", () => {
   it("replaces the stored record, including its verdict, but does not mark its refresh token as spent", async () => {

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { ConfigurationError, RefreshFailedError } from "../../src/errors.ts";
 import {
   type Context,
-  clockBrake,
+  clockCooldown,
   initialSession,
-  rejectionBrake,
+  rejectionCooldown,
   type Session,
   stateOf,
 } from "../../src/manager/session.ts";
@@ -118,7 +118,9 @@ describe("a caller that asks for a token", () => {
       refuse({
         code: "REFRESH_FAILED",
         retryAt: END,
-        message: expect.stringContaining("had expired by the time it arrived"),
+        message: expect.stringMatching(
+          /: two access tokens in a row had expired when they arrived\. Check .* machine\. Try again/,
+        ),
       }),
     ],
     ["is rejected if the refresh failed", [valid, asked({ failure }), over], refuse(failure)],
@@ -262,11 +264,11 @@ describe("an observed record", () => {
 
 describe("the tokens of an exchange", () => {
   const NONE = 0;
-  const brakes = (record: Partial<SessionRecord>, by: RecordSource, now = NOW) => {
+  const cooldowns = (record: Partial<SessionRecord>, by: RecordSource, now = NOW) => {
     const { session } = step(initialSession, seen(recordOf({ renewed: true, ...record }), by), { now });
     const found = session.record;
     const ctx = conditions({ now });
-    return found && [clockBrake(session, found, ctx), rejectionBrake(session, found, ctx)];
+    return found && [clockCooldown(session, found, ctx), rejectionCooldown(session, found, ctx)];
   };
   const lasting = (lifetime: number | undefined) => ({
     tokens: tokens({ expiresAt: lifetime === undefined ? undefined : NOW + lifetime }),
@@ -298,7 +300,7 @@ describe("the tokens of an exchange", () => {
     ["not if they come from the future, by the local clock", [{}, "store", NOW - 1], [NONE, NONE]],
     ["not after a sign-in", [{ renewed: undefined }, "sign-in"], [NONE, NONE]],
   ])("delay their next renewal: %s", (_name, [record, by, now], expected) => {
-    expect(brakes(record, by, now)).toEqual(expected);
+    expect(cooldowns(record, by, now)).toEqual(expected);
   });
 });
 

@@ -178,7 +178,7 @@ describe("refresh", () => {
 });
 
 describe("replaceRejected (P10)", () => {
-  it("renews once for 1,000 rejections, even if they are spread over time", async () => {
+  it("refreshes once for 1,000 rejections, even if they are spread over time", async () => {
     const { clock, issuer, signIn } = startSession();
     const manager = await signIn();
     const replaced = Array.from({ length: 500 }, () => manager.replaceRejected(canary("access", 1)));
@@ -195,7 +195,7 @@ describe("replaceRejected (P10)", () => {
     { name: "30 s", lifetime: HOUR, passed: 30_000, renews: true },
     { name: "a fifth − 1 ms", lifetime: 10_000, passed: 1_999, renews: false },
     { name: "a fifth", lifetime: 10_000, passed: 2_000, renews: true },
-  ])("renews again only after a while: $name after its own exchange", async ({ lifetime, passed, renews }) => {
+  ])("refreshes again only after a while: $name after its own exchange", async ({ lifetime, passed, renews }) => {
     const { clock, issuer, signIn } = startSession();
     issuer.lifetime = lifetime / 1000;
     const manager = await signIn();

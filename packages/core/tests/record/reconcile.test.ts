@@ -1,13 +1,13 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { endRecord, parseRecord, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { endRecord, parseRecord, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import { reconcileRecords } from "../../src/session-record.ts";
 import { record, spentOf } from "../support/record.ts";
 
 const tokenOf = (text: string) => parseRecord(text, "here").tokens?.refreshToken;
 
 describe("reconcile", () => {
-  const truth = serialiseRecord(record(3, { spent: spentOf(1, 2) }));
+  const truth = serializeRecord(record(3, { spent: spentOf(1, 2) }));
   const ended = (obtainedAt: number) => ({ ...endRecord(record(3), { reason: "signed_out" as const }), obtainedAt });
 
   it.each([
@@ -26,22 +26,22 @@ describe("reconcile", () => {
     ],
     ["an earlier tombstone", endRecord(record(1), { reason: "signed_out" })],
   ])("keeps the stored record over %s", (_name, found) => {
-    expect(reconcileRecords(truth, serialiseRecord(found))).toBe(truth);
+    expect(reconcileRecords(truth, serializeRecord(found))).toBe(truth);
   });
 
   it("adopts a newer session, and remembers the spent tokens", () => {
-    const merged = parseRecord(reconcileRecords(truth, serialiseRecord(record(4, { spent: spentOf(0) }))), "here");
+    const merged = parseRecord(reconcileRecords(truth, serializeRecord(record(4, { spent: spentOf(0) }))), "here");
     expect(merged.tokens?.refreshToken).toBe(canary("refresh", 4));
     expect(merged.spent).toEqual(spentOf(1, 2, 0, 3));
   });
 
   it("adopts an unknown session, whatever its date", () => {
-    const merged = reconcileRecords(truth, serialiseRecord(record(4, { obtainedAt: 1 })));
+    const merged = reconcileRecords(truth, serializeRecord(record(4, { obtainedAt: 1 })));
     expect(parseRecord(merged, "here").tokens?.refreshToken).toBe(canary("refresh", 4));
   });
 
   it("keeps a sign-out over a later one", () => {
-    expect(reconcileRecords(serialiseRecord(ended(1)), serialiseRecord(ended(2)))).toBe(serialiseRecord(ended(1)));
+    expect(reconcileRecords(serializeRecord(ended(1)), serializeRecord(ended(2)))).toBe(serializeRecord(ended(1)));
   });
 
   it("adopts a newer access token of the same refresh token, and a later sign-out", () => {
@@ -49,19 +49,19 @@ describe("reconcile", () => {
       obtainedAt: 9_000,
       tokens: { ...record(3).tokens, accessToken: canary("access", 9) } as never,
     });
-    expect(parseRecord(reconcileRecords(truth, serialiseRecord(renewed)), "here").tokens?.accessToken).toBe(
+    expect(parseRecord(reconcileRecords(truth, serializeRecord(renewed)), "here").tokens?.accessToken).toBe(
       canary("access", 9),
     );
-    expect(parseRecord(reconcileRecords(truth, serialiseRecord(ended(9_000))), "here").dead?.reason).toBe("signed_out");
+    expect(parseRecord(reconcileRecords(truth, serializeRecord(ended(9_000))), "here").dead?.reason).toBe("signed_out");
   });
 
   describe("with session IDs", () => {
     const ours = (generation: number, rotation: number, more: Partial<SessionRecord> = {}) =>
-      serialiseRecord(record(generation, { session: "s", rotation, ...more }));
+      serializeRecord(record(generation, { session: "s", rotation, ...more }));
 
     it("keeps the stored record over an old copy whose refresh token is in no list any more, whatever the clock says", () => {
       expect(reconcileRecords(ours(50, 50), ours(3, 3, { obtainedAt: 99_000 }))).toBe(ours(50, 50));
-      const out = serialiseRecord(endRecord(record(3, { session: "s", rotation: 3 }), { reason: "signed_out" }));
+      const out = serializeRecord(endRecord(record(3, { session: "s", rotation: 3 }), { reason: "signed_out" }));
       expect(reconcileRecords(out, ours(3, 3))).toBe(out);
     });
 
@@ -129,7 +129,7 @@ describe("reconcile", () => {
     ["adopts one of unknown expiry", undefined, "9"],
   ])("without session IDs %s", (_name, expiresAt, expected) => {
     const expiring = (generation: number, at: number | undefined) =>
-      serialiseRecord(record(generation, { tokens: { ...record(generation).tokens, expiresAt: at } as never }));
+      serializeRecord(record(generation, { tokens: { ...record(generation).tokens, expiresAt: at } as never }));
     const found = reconcileRecords(expiring(3, 5_001), expiring(9, expiresAt), 6_000);
     expect(tokenOf(found)).toBe(canary("refresh", Number(expected)));
   });
@@ -142,7 +142,7 @@ describe("reconcile", () => {
   });
 
   it("returns the stored string unchanged if it is not a session, so that loading it fails", () => {
-    expect(reconcileRecords("not json", serialiseRecord(record(3)))).toBe("not json");
+    expect(reconcileRecords("not json", serializeRecord(record(3)))).toBe("not json");
   });
 
   it.each(["", "not json", "{}"])("returns %j unchanged, so that loading it fails", (found) => {

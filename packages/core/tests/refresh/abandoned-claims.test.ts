@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { attempt, LEASE, write } from "../support/interference.ts";
+import { attempt, gate, LEASE, write } from "../support/interference.ts";
 import { recordOf, SECOND } from "../support/machine.ts";
 import { digest, GOAL, idle, startProtocol, urgent } from "../support/protocol.ts";
 import { startSession } from "../support/session.ts";
@@ -8,7 +8,7 @@ import { startSession } from "../support/session.ts";
 const HOUR = 3_600_000;
 
 describe("a claim of another process", () => {
-  it("is taken over by the process that sees that its owner has ended", async () => {
+  it("is taken over by the process that sees that its holder has ended", async () => {
     const { clock, issuer, open, signIn, store } = startSession();
     const gone: string[] = [];
     Object.assign(store, {
@@ -25,7 +25,7 @@ describe("a claim of another process", () => {
     expect(await token).toBe(canary("access", 2));
   });
 
-  it("is left to its owner if statusOf throws", async () => {
+  it("is left to its holder if statusOf throws", async () => {
     const { open, signIn, store, clock } = startSession();
     Object.assign(store, {
       holder: {
@@ -135,4 +135,38 @@ describe("the lease of a claim", () => {
     await clock.advance(LEASE + 1000);
     expect(gotAt - askedAt).toBeLessThan(2_000);
   }, 60_000);
+});
+
+describe("two processes that draw the same IDs (I26)", () => {
+  it("make one exchange, even in the same millisecond and without a holder (P1)", async () => {
+    const { clock, issuer, open, signIn } = startSession();
+    await signIn(0);
+    Object.assign(clock, { randomId: () => "the same" });
+    const response = gate<void>();
+    issuer.next((rotated) => response.promise.then(() => rotated));
+    const managers = [open(), open()];
+    await Promise.all(managers.map((manager) => manager.hasSession()));
+    const both = managers.map((manager) => manager.getAccessToken());
+    await clock.advance(5_000);
+    response.open();
+    await clock.advance(100);
+    expect(await Promise.all(both)).toEqual([canary("access", 2), canary("access", 2)]);
+    expect(issuer.presented).toEqual([canary("refresh", 1)]);
+  });
+});
+
+describe("the lease of a claim, over a slow store", () => {
+  it.each([500, 3_000])("ends not much later: %d ms per load", async (slowness) => {
+    const { clock, issuer, open, signIn, store } = startSession();
+    await signIn(0);
+    await write(store, (record) => ({ ...record, attempt: attempt(1, { claimedAt: clock.now() }) }));
+    const { load } = store;
+    store.load = () => new Promise((resolve) => clock.setTimer(() => void load().then(resolve), slowness, true));
+    const began = clock.monotonic();
+    const token = open().getAccessToken();
+    while (issuer.presented.length === 0) await clock.advance(1_000);
+    expect(clock.monotonic() - began).toBeLessThan(LEASE + 5 * slowness + 5_000);
+    await clock.advance(10_000);
+    expect(await token).toBe(canary("access", 2));
+  });
 });

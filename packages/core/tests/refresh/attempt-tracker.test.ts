@@ -109,10 +109,10 @@ describe("AttemptTracker, for the lease of a claim", () => {
   });
 });
 
-describe("AttemptTracker, for the owner of a claim", () => {
+describe("AttemptTracker, for the holder of a claim", () => {
   const theirs = claim({ holder: "them" });
 
-  it("reports the claim as abandoned if the owner has ended, and does not check again", async () => {
+  it("reports the claim as abandoned if the holder has ended, and does not check again", async () => {
     const { asked, holder } = startHolder("gone", "unknown");
     const { clock, check } = startTracker(holder);
     expect((await check(theirs)).isAbandoned).toBe(true);
@@ -121,7 +121,7 @@ describe("AttemptTracker, for the owner of a claim", () => {
     expect(asked).toEqual(["them"]);
   });
 
-  it("checks the owner every 50 ms at most", async () => {
+  it("checks the holder every 50 ms at most", async () => {
     const { asked, holder } = startHolder("unknown");
     const { clock, check } = startTracker(holder);
     for (let time = 0; time <= 100; time += 10) {
@@ -131,7 +131,7 @@ describe("AttemptTracker, for the owner of a claim", () => {
     expect(asked).toHaveLength(3);
   });
 
-  it("waits for the lease unless it is certain what became of the owner", async () => {
+  it("waits for the lease unless it is certain what became of the holder", async () => {
     for (const result of ["unknown", new Error("cannot tell"), undefined, "yes", true]) {
       const { check, checksUntilAbandoned } = startTracker(startHolder(result).holder);
       expect(await check(theirs)).toEqual(IN_FLIGHT);
@@ -139,14 +139,14 @@ describe("AttemptTracker, for the owner of a claim", () => {
     }
   });
 
-  it("waits for the lease if the claim names no owner or the store has no holder", async () => {
+  it("waits for the lease if the claim names no holder or the store does not identify holders", async () => {
     const { asked, holder } = startHolder("gone");
     expect(await startTracker(holder).checksUntilAbandoned(claim(), INTERVAL)).toBe(11);
     expect(asked).toEqual([]);
     expect(await startTracker().checksUntilAbandoned(theirs, INTERVAL)).toBe(11);
   });
 
-  it("checks the owner of another claim at once", async () => {
+  it("checks the holder of another claim at once", async () => {
     const { asked, holder } = startHolder("gone", "unknown");
     const { check } = startTracker(holder);
     await check(theirs);
@@ -155,7 +155,7 @@ describe("AttemptTracker, for the owner of a claim", () => {
   });
 });
 
-describe("AttemptTracker, for a claim whose owner is alive", () => {
+describe("AttemptTracker, for a claim whose holder is alive", () => {
   const start = (...results: readonly unknown[]) => {
     const { holder } = startHolder(...results);
     const { clock, tracker, check } = startTracker(holder);
@@ -227,7 +227,7 @@ describe("AttemptTracker, for a claim whose owner is alive", () => {
     expect((await check(theirs, LEASE)).heldUntil).toBeDefined();
   });
 
-  it("is abandoned at once if the owner ends, and after the lease if it can no longer be seen", async () => {
+  it("is abandoned at once if the holder ends, and after the lease if it can no longer be seen", async () => {
     const late = (clock: VirtualClock) => ({ claimedAt: clock.now() - LEASE });
     const [ended, hidden] = [start("alive", "gone"), start("alive", "unknown")];
     for (const { clock, check, theirs } of [ended, hidden]) {
@@ -261,7 +261,7 @@ describe("AttemptTracker, for a claim whose owner is alive", () => {
   });
 });
 
-describe("AttemptTracker, for the name of an owner", () => {
+describe("AttemptTracker, for the name of a holder", () => {
   const theirs = claim({ holder: "them" });
   const describeWith = (holder: Partial<NonNullable<TokenStore["holder"]>>) =>
     startTracker({ id: "ours", statusOf: async () => "alive", ...holder }).tracker.describeHolder(theirs);

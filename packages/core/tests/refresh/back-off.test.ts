@@ -34,10 +34,10 @@ describe("a failed exchange", () => {
 
   it("explains what to do about a wrong client", async () => {
     const { failNext, protocol } = await startProtocol();
-    failNext({ error: "invalid_client", status: 401, sent: true });
+    failNext({ error: "invalid_client", description: "Unknown client.", status: 401, sent: true });
     const error = await protocol.renew(GOAL, urgent).then(String, (thrown: unknown) => (thrown as Error).message);
     expect(error).toMatch(
-      /invalid_client.*\. Check the client ID, its authentication and the requested scope\. The session is untouched\.$/,
+      /invalid_client, Unknown client\. Check the client ID, its authentication and the requested scope\. The stored session is kept\.$/,
     );
   });
 

@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { type Attempt, digestOf, parseRecord, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { type Attempt, digestOf, parseRecord, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { Claims } from "../../src/refresh/claim.ts";
 import { PendingChanges } from "../../src/refresh/pending-changes.ts";
@@ -24,8 +24,8 @@ interface Options {
 async function start(first: SessionRecord | undefined = recordOf({ attempt: failed }), options: Options = {}) {
   const clock = new VirtualClock();
   const store = memoryStore();
-  const records = new RecordStore(store, () => undefined);
-  if (first) await store.save(serialiseRecord(first), undefined);
+  const records = new RecordStore(store, { accountOf: () => undefined, clock });
+  if (first) await store.save(serializeRecord(first), undefined);
   const base = await records.load();
   const observed: [Attempt | undefined, string][] = [];
   const refresh = "refresh" in options ? options.refresh : async () => ({ access_token: "" });
@@ -36,12 +36,13 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
       return { record: session.known };
     },
     observe,
+    announce: () => {},
   };
   const deps = { records, clock, holder: options.holder, refresh };
-  const pending = new PendingChanges(deps, { ...host, announce: () => {} });
-  const claims = new Claims(deps, host, pending);
+  const pending = new PendingChanges(deps, host);
+  const claims = new Claims(deps, host, pending.endings);
   const put = async (record: SessionRecord) =>
-    void (await store.save(serialiseRecord(record), (await store.load())?.version));
+    void (await store.save(serializeRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
   /** Calls `intervene` once the next save has succeeded. */
   const afterSave = (intervene: () => unknown) => {
@@ -76,7 +77,7 @@ describe("claim()", () => {
     expect(claim).toMatchObject({ tokens: base?.record.tokens, stored: { record: { spent: ["x"] } } });
     expect(claim?.refresh).toBe(refresh);
     expect(claim?.attempt).toEqual({
-      id: expect.stringMatching(/^\w{10,}$/),
+      id: expect.stringMatching(/^[\w.]{20,}$/),
       digest: DIGEST,
       holder: "ours",
       claimedAt: clock.now(),
@@ -328,7 +329,9 @@ describe("release()", () => {
   });
 
   it("remembers the end of the attempt if the store refuses it", async () => {
-    const { ended, release, observed, store, pending } = await claimed();
+    const session = await claimed();
+    const { claim, ended, release, observed, store, pending } = session;
+    session.known = claim.stored.record;
     store.save = () => Promise.reject(disk);
     await release();
     expect(observed).toEqual([[ended, "store"]]);

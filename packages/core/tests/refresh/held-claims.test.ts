@@ -35,7 +35,7 @@ describe("a claim whose holder is alive but late (I23)", () => {
     expect(await waiting).toEqual({
       code: "REFRESH_FAILED",
       reason: "claimed",
-      message: `The access token could not be renewed: process 4711 (stopped) has claimed the refresh and not finished it. Let it continue, or end it. Try again after ${new Date(retryAt).toISOString()}.`,
+      message: `The access token could not be refreshed: process 4711 (stopped) has claimed the refresh and not finished it. Let it continue, or end it. Try again after ${new Date(retryAt).toISOString()}.`,
       retryAt,
     });
     expect(issuer.presented).toEqual([]);

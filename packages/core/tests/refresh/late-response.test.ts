@@ -27,14 +27,14 @@ describe("a response that arrives after the deadline", () => {
   it("is kept while the store cannot be read (P2)", async () => {
     const { clock, issuer, signIn, store } = startSession();
     const manager = await signIn(0);
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next((rotated) => promise.then(() => rotated));
     const token = manager.getAccessToken().catch((error: unknown) => error);
     await clock.advance(30_000);
     await token;
     const { load } = store;
     store.load = async () => Promise.reject(disk);
-    answer();
+    respond();
     await settle();
     store.load = load;
     await clock.advance(5_000);
@@ -44,13 +44,13 @@ describe("a response that arrives after the deadline", () => {
   it("does not replace a newer access token of a reusable refresh token", async () => {
     const { clock, issuer, record, signIn } = startSession({ provider: { rotation: false } });
     const manager = await signIn(0);
-    const { promise, open: answer } = gate<void>();
+    const { promise, open: respond } = gate<void>();
     issuer.next(() => promise.then(() => ({ access_token: "older", expires_in: 60 })), { before: true });
     await Promise.all([manager.getAccessToken().catch(() => {}), clock.advance(30_000)]);
     await clock.advance(2_000);
     issuer.next(() => ({ access_token: "newer", expires_in: 60 }), { before: true });
     expect(await manager.getAccessToken()).toBe("newer");
-    answer();
+    respond();
     await settle();
     expect((await record()).tokens?.accessToken).toBe("newer");
   });

@@ -2,7 +2,7 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
 import { StoreError } from "../../src/errors.ts";
-import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { digestOf, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { PendingChanges } from "../../src/refresh/pending-changes.ts";
 import type { Rotation } from "../../src/refresh/rotation.ts";
@@ -27,11 +27,11 @@ const rotation = (more: Partial<SessionRecord> = {}, generation: number | string
 async function start(first: SessionRecord | undefined = recordWith(1), revoke?: RefreshFunction["revoke"]) {
   const clock = new VirtualClock();
   const store = memoryStore();
-  const records = new RecordStore(store, () => undefined);
-  if (first) await store.save(serialiseRecord(first), undefined);
+  const records = new RecordStore(store, { accountOf: () => undefined, clock });
+  if (first) await store.save(serializeRecord(first), undefined);
   const base = await records.load();
   const put = async (record: SessionRecord) =>
-    void (await store.save(serialiseRecord(record), (await store.load())?.version));
+    void (await store.save(serializeRecord(record), (await store.load())?.version));
   const observed: [string | undefined, string][] = [];
   const announced: SessionEvent[] = [];
   const refresh = Object.assign(async () => ({ access_token: "" }), { revoke });
@@ -110,7 +110,7 @@ describe("a rotation that meets another record", () => {
     ["a token that is spent according to this process", recordWith(0), rotation({ spent: [digest(0)] })],
     ["an older access token", { ...another, obtainedAt: NOW + 9 }, rotation(reusable)],
     ["an access token of the same time", { ...another, obtainedAt: NOW + 10 }, rotation(reusable)],
-    ["the same access token, because the clock was put back", { obtainedAt: NOW + 11 }, rotation(reusable)],
+    ["the same access token, because the clock was set back", { obtainedAt: NOW + 11 }, rotation(reusable)],
     ["a session of an unknown account", {}, rotation({ account: "ada" })],
     ["a later date alone", { obtainedAt: NOW + 99 }],
   ])("replaces %s", async (_name, there, rotated = rotation()) => {
@@ -303,7 +303,7 @@ describe("a rotation that the store refuses", () => {
   });
 
   it.each<[string, (store: ReturnType<typeof memoryStore>) => unknown, string]>([
-    ["refuses it", () => {}, "is full: the refreshed session was not saved"],
+    ["refuses it", () => {}, "is full, so the refreshed session was not saved"],
     ["stops responding", (store) => Object.assign(store, { load: () => new Promise(() => {}) }), "is full"],
   ])("makes close() reject after the deadline of an exchange if the store %s (P2)", async (_name, change, text) => {
     const { base, clock, pending, store } = await start();

@@ -132,7 +132,8 @@ describe("claiming", () => {
       return version;
     };
     const token = manager.getAccessToken();
-    await clock.advance(LEASE);
+    await settle();
+    await clock.leap(LEASE);
     store.save = save;
     await write(store, (record) => ({ ...record, attempt: attempt(1) })); // the lease has expired: another process claims
     resume();

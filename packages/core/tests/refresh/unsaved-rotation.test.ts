@@ -101,7 +101,7 @@ describe("a rotation that the store refused", () => {
     expect(outcome).toBe("pending");
     await clock.advance(SECOND);
     expect(outcome).toMatchObject({ code: "STORE_UNAVAILABLE" });
-    expect(String(outcome)).toContain("the refreshed session was not saved");
+    expect(String(outcome)).toContain(", so the refreshed session was not saved");
     await expect(manager.close()).rejects.toBe(outcome);
     expect(clock.keepingAlive).toBe(0);
   });
@@ -117,7 +117,8 @@ describe("a rotation that the store refused", () => {
     await clock.advance(30 * SECOND);
     const warning = await warned;
     expect(warning).toMatchObject({ name: "UnexpiredWarning", code: "UNEXPIRED_ROTATION_LOST" });
-    expect(warning.message).toContain(store.describe());
+    expect(warning.message).toContain(`${store.describe()}: The refreshed session has not been saved yet. `);
+    expect(warning.message).toMatch(/ await close\(\) before the program ends: it rejects with the reason\.$/);
     expect(warning.message).not.toContain(canary("access", 2));
   });
 

@@ -1,5 +1,5 @@
 import { canary } from "@unexpired-internal/test-support/canary";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createTokenManager, fromKeyValue, type KeyValue } from "../../src/index.ts";
 import { Issuer } from "../support/issuer.ts";
 import { printed } from "../support/leaks.ts";
@@ -36,7 +36,7 @@ const destr = (text: string | null): unknown => {
 };
 
 /** Like keyv and many others, which serialize values to JSON and parse them again. */
-const serialising = (): KeyValue => {
+const serializing = (): KeyValue => {
   const map = new Map<string, string>();
   return {
     get: (key) => JSON.parse(map.get(key) ?? "null"),
@@ -49,7 +49,7 @@ describe.each<[string, () => KeyValue]>([
   ["a Map", () => new Map<string, string>()],
   ["a slow object", () => slow()],
   ["an object that parses what it reads", parsing],
-  ["an object that serializes", serialising],
+  ["an object that serializes", serializing],
 ])("over %s", (_name, make) => {
   it("keeps any string", async () => {
     const store = fromKeyValue(make());
@@ -236,9 +236,9 @@ describe("fromKeyValue", () => {
     ["an empty object", [{}, {}], /get is undefined\.$/],
     ["an object without delete", [{ get() {}, set() {} }, {}], /delete is undefined\.$/],
     ["a web Storage", [{ getItem() {}, setItem() {} }, {}], /get is undefined\.$/],
-    ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string/],
-    ["a misspelt option", [new Map(), { name: "x" }], /^name: unknown option\. Supported: key\.$/],
-    ["a key that is not a string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not a number\.$/],
+    ["an empty key", [new Map(), { key: "" }], /^key: expected a non-empty string, not an empty string\.$/],
+    ["a misspelled option", [new Map(), { name: "x" }], /^fromKeyValue: unknown option "name"\. Supported: key\.$/],
+    ["a key that is not a string", [new Map(), { key: 7 }], /^key: expected a non-empty string, not 7\.$/],
   ])("throws a TypeError for %s", (_name, [object, options], message) => {
     const make = () => fromKeyValue(object as KeyValue, options as object);
     expect(make).toThrow(TypeError);
@@ -286,4 +286,34 @@ describe("a key-value object with several stores", () => {
     }
     expect(types).not.toContain("store-shared");
   });
+});
+
+it("notifies the managers that share the store of each other's changes", async () => {
+  const store = fromKeyValue(new Map());
+  const notified = vi.fn();
+  const stop = store.watch?.(notified);
+  const version = await store.save("1", undefined);
+  await expect(store.save("2", "another")).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+  expect(notified).toHaveBeenCalledTimes(1);
+  await store.remove();
+  expect(notified).toHaveBeenCalledTimes(2);
+  stop?.();
+  await store.save("3", version).catch(() => {});
+  expect(notified).toHaveBeenCalledTimes(2);
+});
+
+it("is not blocked for good by a write that never ends (P15)", async () => {
+  vi.useFakeTimers();
+  const map = new Map<string, string>();
+  const set = vi.fn((key: string, value: string): unknown => map.set(key, value));
+  const store = fromKeyValue({ get: (key) => map.get(key), set, delete: (key) => map.delete(key) });
+  const version = await store.save("1", undefined);
+  set.mockReturnValueOnce(new Promise(() => {}));
+  void store.save("2", version);
+  const loaded = store.load();
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect(await loaded).toEqual({ value: "1", version });
+  await store.save("3", version);
+  expect((await store.load())?.value).toBe("3");
+  vi.useRealTimers();
 });

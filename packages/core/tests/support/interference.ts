@@ -1,5 +1,5 @@
 import { canary } from "@unexpired-internal/test-support/canary";
-import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { digestOf, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import type { TokenStore } from "../../src/types.ts";
 
 /** The default lease: twice the deadline of an exchange, and a margin, in milliseconds. */
@@ -18,7 +18,7 @@ export function gate<T>() {
 export async function write(store: TokenStore, change: (record: SessionRecord) => SessionRecord): Promise<void> {
   const stored = await store.load();
   if (!stored) throw new Error("nothing stored");
-  await store.save(serialiseRecord(change(JSON.parse(stored.value) as SessionRecord)), stored.version);
+  await store.save(serializeRecord(change(JSON.parse(stored.value) as SessionRecord)), stored.version);
 }
 
 /** Another holder's claim on the issuer's refresh token. */

@@ -2,7 +2,7 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { TokenEndpointError } from "../../src/errors.ts";
 import type { RefreshContext, TokenResponse, TokenSet } from "../../src/types.ts";
 
-type Answer = Partial<TokenResponse> | Error | Promise<Partial<TokenResponse>>;
+type Response = Partial<TokenResponse> | Error | Promise<Partial<TokenResponse>>;
 
 /**
  * A refresh function over an authorization server in memory: single-use refresh tokens, and a replay ends the family.
@@ -14,10 +14,10 @@ export class Issuer {
   generation = 1;
   isRevoked = false;
   lifetime: number | undefined = 3600;
-  #script: { answer: (rotated: TokenResponse) => Answer; before: boolean }[] = [];
+  #script: { respond: (rotated: TokenResponse) => Response; before: boolean }[] = [];
 
-  next(answer: (rotated: TokenResponse) => Answer, { before = false } = {}): this {
-    this.#script.push({ answer, before });
+  next(respond: (rotated: TokenResponse) => Response, { before = false } = {}): this {
+    this.#script.push({ respond, before });
     return this;
   }
 
@@ -30,9 +30,9 @@ export class Issuer {
       this.presented.push(current.refreshToken ?? "none");
       const step = this.#script.shift();
       const rotated = step?.before ? this.#response() : this.#rotate(current.refreshToken);
-      const answer = step ? await step.answer(rotated) : rotated;
-      if (answer instanceof Error) throw answer;
-      return answer as TokenResponse;
+      const response = step ? await step.respond(rotated) : rotated;
+      if (response instanceof Error) throw response;
+      return response as TokenResponse;
     },
     {
       revoke: async (tokens: TokenSet): Promise<void> => {

@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { TokenEndpointError } from "../../src/errors.ts";
-import { digestOf, type SessionRecord, serialiseRecord } from "../../src/record/record.ts";
+import { digestOf, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { PendingChanges } from "../../src/refresh/pending-changes.ts";
 import { RefreshProtocol } from "../../src/refresh/protocol.ts";
@@ -37,8 +37,8 @@ interface ProtocolOptions {
 export async function startProtocol(first = recordOf(), { profile = {}, account }: ProtocolOptions = {}) {
   const clock = new VirtualClock(NOW);
   const store = memoryStore();
-  const records = new RecordStore(store, () => undefined);
-  await store.save(serialiseRecord(first), undefined);
+  const records = new RecordStore(store, { accountOf: () => undefined, clock });
+  await store.save(serializeRecord(first), undefined);
   const issuer = new Issuer();
   const observed: [string | undefined, string][] = [];
   const announced: SessionEvent[] = [];
@@ -62,7 +62,7 @@ export async function startProtocol(first = recordOf(), { profile = {}, account 
   const pending = new PendingChanges(deps, host);
   const protocol = new RefreshProtocol(deps, host, pending);
   const put = async (record: SessionRecord) =>
-    void (await store.save(serialiseRecord(record), (await store.load())?.version));
+    void (await store.save(serializeRecord(record), (await store.load())?.version));
   const stored = async () => (await records.load())?.record;
   const failNext = (details: EndpointError) => issuer.next(() => new TokenEndpointError(details), { before: true });
   return { clock, failNext, issuer, known, pending, protocol, put, observed, store, stored, announced };

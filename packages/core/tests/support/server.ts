@@ -47,7 +47,7 @@ async function read(request: IncomingMessage): Promise<string> {
 }
 
 /** Responds with a status and a body: an object as JSON, a string unchanged. */
-export const answer =
+export const respondWith =
   (status: number, body: unknown = "", headers: Record<string, string> = {}): Handler =>
   (response) => {
     const isText = typeof body === "string";

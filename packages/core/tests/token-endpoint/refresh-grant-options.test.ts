@@ -34,7 +34,7 @@ describe("oauth2Refresh", () => {
   ])("rejects the endpoint %s", (endpoint) => {
     expect(make({ ...valid, tokenEndpoint: endpoint })).toThrow(/^tokenEndpoint: expected an absolute URL, https/);
     expect(make({ ...valid, revocationEndpoint: endpoint })).toThrow(
-      /^revocationEndpoint: expected .* not (a|an|null)/,
+      /^revocationEndpoint: expected .* not (an? |null|7)/,
     );
     expect(make({ ...valid, tokenEndpoint: endpoint })).not.toThrow(/canary/);
   });
@@ -48,8 +48,12 @@ describe("oauth2Refresh", () => {
       { tokenEndpoint: "https://a.example" },
       /^clientId: expected a non-empty string, not undefined\.$/,
     ],
-    ["an empty client ID", { ...valid, clientId: "" }, /^clientId: /],
-    ["a secret where none is expected", { ...valid, clientSecret: "canary" }, /^clientSecret: unknown option/],
+    ["an empty client ID", { ...valid, clientId: "" }, /^clientId: .*, not an empty string\.$/],
+    [
+      "a secret where none is expected",
+      { ...valid, clientSecret: "canary" },
+      /^oauth2Refresh: unknown option "clientSecret"/,
+    ],
     ["no secret", { ...valid, clientAuth: { method: "client_secret_basic" } }, /^clientAuth: expected \{ method/],
     ["an empty secret", { ...valid, clientAuth: { method: "client_secret_post", clientSecret: "" } }, /^clientAuth: /],
     ["an unknown method", { ...valid, clientAuth: { method: "canary" } }, /^clientAuth: /],
@@ -65,9 +69,9 @@ describe("oauth2Refresh", () => {
     ],
     ["a resource of another type", { ...valid, resource: [7] }, /^resource: /],
     ["a fetch of another type", { ...valid, fetch: "canary" }, /^fetch: expected a function, not a string\.$/],
-    ["timeout 0", { ...valid, timeout: 0 }, /^timeout: expected milliseconds above 0, not a number\.$/],
+    ["timeout 0", { ...valid, timeout: 0 }, /^timeout: expected milliseconds above 0, not 0\.$/],
     ["timeout NaN", { ...valid, timeout: Number.NaN }, /^timeout: .* not NaN\.$/],
-    ["timeout Infinity", { ...valid, timeout: Number.POSITIVE_INFINITY }, /^timeout: /],
+    ["timeout Infinity", { ...valid, timeout: Number.POSITIVE_INFINITY }, /^timeout: .* not Infinity\.$/],
   ])("throws a TypeError for %s", (_name, given, message) => {
     expect(make(given)).toThrow(TypeError);
     expect(make(given)).toThrow(message);

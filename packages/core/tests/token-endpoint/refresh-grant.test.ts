@@ -6,7 +6,15 @@ import { createTokenManager } from "../../src/index.ts";
 import { type OAuth2RefreshOptions, oauth2Refresh } from "../../src/oauth2.ts";
 import type { TokenResponse, TokenSet } from "../../src/types.ts";
 import { printed } from "../support/leaks.ts";
-import { answer, drop, type Handler, listen, type Received, startServer, startTlsServer } from "../support/server.ts";
+import {
+  drop,
+  type Handler,
+  listen,
+  type Received,
+  respondWith,
+  startServer,
+  startTlsServer,
+} from "../support/server.ts";
 
 const tokens: TokenSet = {
   accessToken: canary("access", 1),
@@ -16,7 +24,11 @@ const tokens: TokenSet = {
 };
 const CLIENT_ID = "client:1 é+/~*'()";
 const SECRET = "s3cr:et~Q /+%é*'()";
-const good = answer(200, { access_token: canary("access", 2), refresh_token: canary("refresh", 2), expires_in: 3600 });
+const good = respondWith(200, {
+  access_token: canary("access", 2),
+  refresh_token: canary("refresh", 2),
+  expires_in: 3600,
+});
 
 const exchange = (
   options: Partial<OAuth2RefreshOptions> & Pick<OAuth2RefreshOptions, "tokenEndpoint">,
@@ -100,29 +112,41 @@ const date = (seconds: number) => new Date(Date.UTC(2020, 0, 1, 0, 0, seconds)).
 describe("an error response", () => {
   const grant = { error: "invalid_grant", error_description: "Gone." };
   it.each<[string, Handler, object]>([
-    ["200 with an error", answer(200, { error: "bad_refresh_token" }), { status: 200, error: "bad_refresh_token" }],
-    ["200 without a token", answer(200, { token_type: "Bearer" }), { status: 200, error: undefined }],
-    ["200 with an empty token", answer(200, { access_token: 7 }), { status: 200, error: undefined }],
-    ["200 and empty", answer(200), { status: 200, error: undefined }],
-    ["200 and HTML", answer(200, "<html>Sign in to the Wi-Fi</html>"), { status: 200, error: undefined }],
-    ["200 and null", answer(200, null), { status: 200, error: undefined }],
+    [
+      "200 with an error",
+      respondWith(200, { error: "bad_refresh_token" }),
+      { status: 200, error: "bad_refresh_token" },
+    ],
+    ["200 without a token", respondWith(200, { token_type: "Bearer" }), { status: 200, error: undefined }],
+    ["200 with an empty token", respondWith(200, { access_token: 7 }), { status: 200, error: undefined }],
+    ["200 and empty", respondWith(200), { status: 200, error: undefined }],
+    ["200 and HTML", respondWith(200, "<html>Sign in to the Wi-Fi</html>"), { status: 200, error: undefined }],
+    ["200 and null", respondWith(200, null), { status: 200, error: undefined }],
     ...[400, 401, 403, 404, 500, 502, 503, 504].map((status): [string, Handler, object] => [
       `${status} with invalid_grant`,
-      answer(status, grant),
+      respondWith(status, grant),
       { status, error: "invalid_grant", description: "Gone." },
     ]),
-    ["an error object", answer(401, { error: { code: "x", message: "m" } }), { error: "x", description: "m" }],
-    ["a typed error object", answer(404, { error: { type: "not_found_error" } }), { error: "not_found_error" }],
-    ["Supabase's error_code", answer(400, { code: 400, error_code: "y", msg: "m" }), { error: "y", description: "m" }],
-    ["a token with an error status", answer(500, { access_token: "x" }), { status: 500, error: undefined }],
-    ["502 and HTML", answer(502, "<html>"), { status: 502, error: undefined }],
-    ["429, seconds", answer(429, "", { "retry-after": "7" }), { status: 429, retryAfter: 7_000 }],
-    ["503, date", answer(503, "", { "retry-after": date(90), date: date(0) }), { status: 503, retryAfter: 90_000 }],
-    ["503, past date", answer(503, "", { "retry-after": date(0), date: date(9) }), { status: 503, retryAfter: 0 }],
-    ["503, nonsense", answer(503, "", { "retry-after": "soon" }), { status: 503, retryAfter: undefined }],
-    ["503, an excessive delay", answer(503, "", { "retry-after": "9".repeat(30) }), { retryAfter: 3_600_000 }],
-    ["307", answer(307, "", { location: "/elsewhere" }), { status: 307 }],
-    ["302", answer(302, "", { location: "/elsewhere" }), { status: 302 }],
+    ["an error object", respondWith(401, { error: { code: "x", message: "m" } }), { error: "x", description: "m" }],
+    ["a typed error object", respondWith(404, { error: { type: "not_found_error" } }), { error: "not_found_error" }],
+    [
+      "Supabase's error_code",
+      respondWith(400, { code: 400, error_code: "y", msg: "m" }),
+      { error: "y", description: "m" },
+    ],
+    ["a token with an error status", respondWith(500, { access_token: "x" }), { status: 500, error: undefined }],
+    ["502 and HTML", respondWith(502, "<html>"), { status: 502, error: undefined }],
+    ["429, seconds", respondWith(429, "", { "retry-after": "7" }), { status: 429, retryAfter: 7_000 }],
+    [
+      "503, date",
+      respondWith(503, "", { "retry-after": date(90), date: date(0) }),
+      { status: 503, retryAfter: 90_000 },
+    ],
+    ["503, past date", respondWith(503, "", { "retry-after": date(0), date: date(9) }), { status: 503, retryAfter: 0 }],
+    ["503, nonsense", respondWith(503, "", { "retry-after": "soon" }), { status: 503, retryAfter: undefined }],
+    ["503, an excessive delay", respondWith(503, "", { "retry-after": "9".repeat(30) }), { retryAfter: 3_600_000 }],
+    ["307", respondWith(307, "", { location: "/elsewhere" }), { status: 307 }],
+    ["302", respondWith(302, "", { location: "/elsewhere" }), { status: 302 }],
   ])("is reported after one POST, without a retry: %s", async (_name, handler, expected) => {
     const { error, received, origin } = await playing(handler);
     expect(error).toMatchObject({ ...expected, sent: true, endpoint: `${origin}/token` });
@@ -228,7 +252,7 @@ describe("an exception of a custom fetch", () => {
 
 describe("an error of the endpoint (P8)", () => {
   const clientAuth = { method: "client_secret_basic", clientSecret: SECRET } as const;
-  const echo = (text: string) => answer(400, { error: "x", error_description: text });
+  const echo = (text: string) => respondWith(400, { error: "x", error_description: text });
 
   it.each([
     ["the refresh token", tokens.refreshToken ?? ""],
@@ -271,7 +295,7 @@ describe("an error of the endpoint (P8)", () => {
   it.each([400, 401, 500, 502])("contains no secret in a manager and its events, either (%i)", async (status) => {
     const { accessToken, refreshToken = "" } = tokens;
     await using server = await startServer(
-      answer(status, { error: `x-${SECRET}`, error_description: `${refreshToken} ${accessToken}` }),
+      respondWith(status, { error: `x-${SECRET}`, error_description: `${refreshToken} ${accessToken}` }),
     );
     const refresh = oauth2Refresh({ tokenEndpoint: server.origin, clientId: CLIENT_ID, clientAuth });
     await using manager = createTokenManager({ refresh });
@@ -285,15 +309,15 @@ describe("an error of the endpoint (P8)", () => {
   });
 
   it("does not contain keys in the endpoint's query", async () => {
-    await using server = await startServer(answer(500));
+    await using server = await startServer(respondWith(500));
     const error = await failure(exchange({ tokenEndpoint: `${server.origin}/token?code=s3cr` }));
     expect(printed(error)).not.toContain("s3cr");
     expect(server.received[0]?.path).toBe("/token?code=s3cr");
   });
 
   it("does not contain control characters of a terminal", async () => {
-    const { error } = await playing(echo("\u001b[2Jgone\nfor ever"));
-    expect(error.description).toBe(" [2Jgone for ever");
+    const { error } = await playing(echo("\u001b[2Jgone\nforever"));
+    expect(error.description).toBe(" [2Jgone forever");
   });
 });
 
@@ -311,7 +335,7 @@ describe("revocation", () => {
   });
 
   it("presents the refresh token", async () => {
-    await using server = await startServer(answer(200));
+    await using server = await startServer(respondWith(200));
     await revoke(server.origin);
     expect(server.received.map(({ path }) => path)).toEqual(["/revoke"]);
     expect(Object.fromEntries(new URLSearchParams(server.received[0]?.body))).toMatchObject({
@@ -321,10 +345,10 @@ describe("revocation", () => {
   });
 
   it.each<[string, Handler, object]>([
-    ["an error response", answer(503, { error: "temporarily_unavailable" }), { status: 503, sent: true }],
+    ["an error response", respondWith(503, { error: "temporarily_unavailable" }), { status: 503, sent: true }],
     [
       "an error response that echoes the token",
-      answer(400, { error: "x", error_description: `no ${tokens.refreshToken}` }),
+      respondWith(400, { error: "x", error_description: `no ${tokens.refreshToken}` }),
       { description: "no [secret]" },
     ],
     ["a reset connection", drop, { status: undefined, sent: true }],
@@ -341,7 +365,7 @@ describe("the expiry of a JWT in a response without expires_in (P13)", () => {
   const SERVER_NOW = Date.UTC(2031, 0, 1);
   const jwt = (exp: number) => `e30.${btoa(JSON.stringify({ exp }))}.${canary("access", 2)}`;
   const expiresIn = async (body: object) => {
-    await using server = await startServer(answer(200, body, { date: new Date(SERVER_NOW).toUTCString() }));
+    await using server = await startServer(respondWith(200, body, { date: new Date(SERVER_NOW).toUTCString() }));
     return (await exchange({ tokenEndpoint: `${server.origin}/token` })).expires_in;
   };
 

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { createTokenManager, tokenSetFromResponse } from "../../src/index.ts";
-import { parseRecord, serialiseRecord } from "../../src/record/record.ts";
+import { parseRecord, serializeRecord } from "../../src/record/record.ts";
 import { accountOf, mergeTokenSets, parseTokenResponse, parseTokenSet, secretsOf } from "../../src/tokens/token-set.ts";
 import type { TokenResponse, TokenSet } from "../../src/types.ts";
 import { printed } from "../support/leaks.ts";
@@ -63,7 +63,7 @@ describe("expiry, counted from when the request was sent", () => {
   it("survives being stored, whatever its value", () => {
     for (const expires_in of [0, 1e300, 1e308, "Infinity", Number.NaN]) {
       const tokens = parse({ expires_in }) as TokenSet;
-      const value = serialiseRecord({ schema: 1, tokens, obtainedAt: SENT_AT, spent: [] });
+      const value = serializeRecord({ schema: 1, tokens, obtainedAt: SENT_AT, spent: [] });
       expect(parseRecord(value, "x").tokens).toEqual(tokens);
     }
   });
@@ -210,7 +210,7 @@ describe("a token set (P8)", () => {
     ["merged", mergeTokenSets(tokens, tokens)],
     [
       "from a store",
-      parseRecord(serialiseRecord({ schema: 1, tokens, obtainedAt: 0, spent: [] }), "x").tokens ?? tokens,
+      parseRecord(serializeRecord({ schema: 1, tokens, obtainedAt: 0, spent: [] }), "x").tokens ?? tokens,
     ],
   ];
 
@@ -284,7 +284,7 @@ it.each(["\ud800", "x\udc00y", "\0", "a".repeat(1_000_000), "😀".repeat(1_000)
     const tokens = parse({ access_token, refresh_token: access_token, id_token: access_token }) as TokenSet;
     expect(tokens.accessToken).toBe(access_token);
     expect(accountOf(tokens)).toBeUndefined();
-    const value = serialiseRecord({ schema: 1, tokens, obtainedAt: 0, spent: [] });
+    const value = serializeRecord({ schema: 1, tokens, obtainedAt: 0, spent: [] });
     expect(parseRecord(value, "x").tokens?.refreshToken).toBe(access_token);
   },
 );

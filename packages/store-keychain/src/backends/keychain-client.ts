@@ -22,23 +22,20 @@ export interface KeychainBackend {
 /** The names of the backends that come with this package. */
 export type BuiltInBackend = "keytar" | "@napi-rs/keyring";
 
-/** Calls a backend for one service: enforces the deadline, and converts errors to {@link KeychainError}. */
+/** Calls a backend for one service: enforces the timeout, and converts errors to {@link KeychainError}. */
 export class KeychainClient {
   readonly name: string;
   readonly limit: number | undefined;
   readonly #backend: KeychainBackend;
   readonly #service: string;
-  readonly #deadline: number;
+  readonly #timeout: number;
 
-  constructor(
-    backend: KeychainBackend,
-    { service, deadline }: { readonly service: string; readonly deadline: number },
-  ) {
+  constructor(backend: KeychainBackend, { service, timeout }: { readonly service: string; readonly timeout: number }) {
     this.name = backend.name;
     this.limit = backend.limit;
     this.#backend = backend;
     this.#service = service;
-    this.#deadline = deadline;
+    this.#timeout = timeout;
   }
 
   async get(account: string): Promise<string | undefined> {
@@ -59,11 +56,11 @@ export class KeychainClient {
     const timeoutError = () =>
       new KeychainError("timeout", {
         location: item,
-        problem: `did not respond within ${this.#deadline} ms`,
+        problem: `did not respond within ${this.#timeout} ms`,
         hint: "Unlock the keychain or restart its service, and try again. No saved data is lost.",
       });
     try {
-      return await withTimeout(this.#deadline, async () => call(), timeoutError);
+      return await withTimeout(this.#timeout, async () => call(), timeoutError);
     } catch (error) {
       throw UnexpiredError.is(error) ? error : toKeychainError(item, error, secret);
     }

@@ -11,9 +11,9 @@ export type Access = "read" | "write";
 /** Loads the backend for this system's keychain. Rejects if its package cannot be loaded. */
 export type LoadBackend = (name: BuiltInBackend, access: Access) => Promise<KeychainBackend>;
 
-/** The deadline and platform of the built-in backends. */
+/** The timeout and platform of the built-in backends. */
 export interface BackendLoaderOptions {
-  readonly deadline: number;
+  readonly timeout: number;
   readonly platform?: NodeJS.Platform | undefined;
   /** The loaders of the packages. Default: the installed packages. */
   readonly packages?: BackendPackages | undefined;
@@ -25,12 +25,12 @@ const INSTALLED_PACKAGES: BackendPackages = { keytar: loadKeytar, "@napi-rs/keyr
 
 /** Creates a loader that loads each package once. */
 export function createBackendLoader({
-  deadline,
+  timeout,
   platform = process.platform,
   packages = INSTALLED_PACKAGES,
 }: BackendLoaderOptions): LoadBackend {
   const hasSecretService = platform !== "win32" && platform !== "darwin";
-  const secretService = hasSecretService ? new SecretService({ deadline }) : undefined;
+  const secretService = hasSecretService ? new SecretService({ timeout }) : undefined;
   const loaded = new Map<BuiltInBackend, Promise<KeychainBackend>>();
   const loadPackage = (name: BuiltInBackend): Promise<KeychainBackend> => {
     const loading = loaded.get(name) ?? packages[name]({ platform, secretService });

@@ -8,7 +8,7 @@ export const BUILT_IN_BACKENDS: readonly BuiltInBackend[] = ["@napi-rs/keyring",
 /** The options of the backends of one store. */
 export interface BackendRegistryOptions {
   readonly service: string;
-  readonly deadline: number;
+  readonly timeout: number;
   /**
    * The `backend` option. If `undefined`, the backend that stores the session or, for a new one, the first that loads.
    */
@@ -92,14 +92,14 @@ export class BackendRegistry {
   }
 
   async #createClient(name: string, access: Access): Promise<KeychainClient> {
-    const { chosen, loadBackend, service, deadline } = this.#options;
-    if (typeof chosen === "object" && chosen.name === name) return new KeychainClient(chosen, { service, deadline });
+    const { chosen, loadBackend, service, timeout } = this.#options;
+    if (typeof chosen === "object" && chosen.name === name) return new KeychainClient(chosen, { service, timeout });
     const builtIn = BUILT_IN_BACKENDS.find((each) => each === name);
     if (!builtIn) throw missingBackend(name, { access });
     const backend = await loadBackend(builtIn, access).catch((error: unknown) => {
       throw missingBackend(name, { access, cause: error });
     });
-    return new KeychainClient(backend, { service, deadline });
+    return new KeychainClient(backend, { service, timeout });
   }
 }
 

@@ -17,8 +17,8 @@ import { restrictToOwner } from "./windows-acl.ts";
 /** The session to store, the keychain that stores it, and the file to use if there is no keychain. */
 export interface KeychainOrFileOptions extends KeychainStoreOptions {
   /**
-   * The file in which the session may be stored in plain text: `path` or `appName`, as in `fileStore`. Setting this
-   * option permits plain text; to rule it out, use `keychainStore`.
+   * The file in which the session may be stored in plain text: `path` or `appName` and, if needed, `stateDirectory`, as
+   * in `fileStore`. Setting this option permits plain text; to rule it out, use `keychainStore`.
    */
   readonly plainTextFile: FileStoreOptions;
 }
@@ -80,7 +80,7 @@ class KeychainOrFile implements TokenStore {
   #isCopyLeft = false;
 
   constructor(options: KeychainOrFileOptions, deps: KeychainOrFileDeps) {
-    const settings = resolveSettings(options, deps.system);
+    const settings = resolveSettings(options, deps.system, "keychainOrFile");
     const { sharedDirectory } = settings;
     const shared = sharedDirectory === undefined ? undefined : settingsIn(sharedDirectory, settings);
     this.#keychain = createKeychainStore(settings);

@@ -19,7 +19,7 @@ export type Attributes = Readonly<Record<string, string>>;
 
 /** The timeout of each query in milliseconds, and the environment that names the bus. */
 export interface SecretServiceOptions {
-  readonly deadline: number;
+  readonly timeout: number;
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
@@ -31,14 +31,14 @@ export interface SecretServiceOptions {
  * All methods throw a KeychainError `no_service`, `locked`, `timeout` or `refused`.
  */
 export class SecretService {
-  readonly #deadline: number;
+  readonly #timeout: number;
   readonly #env: NodeJS.ProcessEnv;
   #connection: DBusConnection | undefined;
   /** The default collection that each connection has last seen unlocked. */
   readonly #collections = new WeakMap<DBusConnection, string>();
 
-  constructor({ deadline, env = process.env }: SecretServiceOptions) {
-    this.#deadline = deadline;
+  constructor({ timeout, env = process.env }: SecretServiceOptions) {
+    this.#timeout = timeout;
     this.#env = env;
   }
 
@@ -121,9 +121,9 @@ export class SecretService {
     };
     const timeoutError = () => {
       used.close();
-      return secretServiceError("timeout", `did not respond within ${this.#deadline} ms`);
+      return secretServiceError("timeout", `did not respond within ${this.#timeout} ms`);
     };
-    return withTimeout(this.#deadline, run, timeoutError).catch((error: unknown) => {
+    return withTimeout(this.#timeout, run, timeoutError).catch((error: unknown) => {
       throw toKeychainError(error);
     });
   }

@@ -15,6 +15,6 @@ const LIMITS = [
 it.for(LIMITS)("limits an item of $name on $platform to $limit", async ({ name, platform, limit }, ctx) => {
   const skipReason = name === "keytar" ? keytarSkipReason() : undefined;
   if (skipReason !== undefined) ctx.skip(skipReason);
-  const { limit: actual } = await createBackendLoader({ deadline: 1_000, platform })(name, "write");
+  const { limit: actual } = await createBackendLoader({ timeout: 1_000, platform })(name, "write");
   expect(actual).toBe(limit);
 });

@@ -26,9 +26,9 @@ function registryWith(
   const packages = { keytar: loads("keytar"), "@napi-rs/keyring": loads("@napi-rs/keyring") };
   return new BackendRegistry({
     service: "svc",
-    deadline: DEADLINE,
+    timeout: DEADLINE,
     chosen,
-    loadBackend: createBackendLoader({ deadline: DEADLINE, platform, packages }),
+    loadBackend: createBackendLoader({ timeout: DEADLINE, platform, packages }),
   });
 }
 

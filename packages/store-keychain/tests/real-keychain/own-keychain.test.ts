@@ -26,7 +26,7 @@ function ownKeychainFixture(name: BuiltInBackend): StoreFixture {
   const each = async (change: (backend: KeychainBackend, account: string) => Promise<unknown>) => {
     const { chain } = resolveSettings(session).paths;
     const head = await new Chain(nodeFileSystem, chain).head();
-    const backend = await createBackendLoader({ deadline: 3_000 })(name, "write");
+    const backend = await createBackendLoader({ timeout: 3_000 })(name, "write");
     for (const account of head ? itemAccounts(session.account, parseManifest(head.value, chain)) : []) {
       await change(backend, account);
     }

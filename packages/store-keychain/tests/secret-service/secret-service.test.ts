@@ -11,8 +11,8 @@ import { SecretServiceDaemon, secretServiceSkipReason } from "../support/secret-
 const DEADLINE = 2_000;
 const ABSENT_ITEM = { service: "unexpired tests", username: "absent" };
 
-const clientAt = (address: string, deadline = DEADLINE) =>
-  new Client({ deadline, env: { DBUS_SESSION_BUS_ADDRESS: address } });
+const clientAt = (address: string, timeout = DEADLINE) =>
+  new Client({ timeout, env: { DBUS_SESSION_BUS_ADDRESS: address } });
 
 /** Starts a relay to a bus. Its connections can be cut or held. */
 async function relayTo(address: string) {

@@ -1,5 +1,5 @@
 /** Items that a store must delete from the keychain, and items that it must not. */
-import { readdirSync, renameSync } from "node:fs";
+import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import {
@@ -22,6 +22,22 @@ it("removes the items after a gap that another program has made", async () => {
   await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNREADABLE", reason: "damaged" });
   await store.remove();
   expect([...world.items.keys()]).toEqual([]);
+});
+
+it("removes the items of a session whose version files are damaged", async () => {
+  const world = newWorld();
+  const store = openStore(world);
+  await store.save(longValue, await store.save(longValue, undefined));
+  const files = readdirSync(world.directory, { recursive: true, withFileTypes: true });
+  for (const { name, parentPath } of files) if (/^\d$/.test(name)) writeFileSync(join(parentPath, name), "");
+  await expect(store.load()).rejects.toMatchObject({
+    code: "STORE_UNREADABLE",
+    hint: "Call remove() on the store and sign in again.",
+  });
+  await store.remove();
+  expect([...world.items.keys()]).toEqual([]);
+  await store.save("another session", undefined);
+  expect((await store.load())?.value).toBe("another session");
 });
 
 it("reuses the same slot if nothing can be published", async () => {

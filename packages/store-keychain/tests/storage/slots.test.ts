@@ -108,7 +108,7 @@ it("lets no other writer use its slot if a call ends long after its deadline", a
     await backend.set(...args);
     written.open();
   };
-  const slow = openStore(world, { backend: { ...backend, set }, deadline: 1 });
+  const slow = openStore(world, { backend: { ...backend, set }, timeout: 1 });
   const saving = slow.save(longValue, (await slow.load())?.version);
   await expect(saving).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", reason: "timeout" });
   const value = await saveTimes(other, 5);

@@ -41,15 +41,15 @@ export const memoryKeychain = (items: Map<string, string>): KeychainBackend => (
 export interface StoreOverrides {
   readonly fs?: FileSystem;
   readonly backend?: KeychainBackend;
-  readonly deadline?: number;
+  readonly timeout?: number;
 }
 
 /** Opens the store of one process, without the advisory lock, which correctness must not depend on. */
 export function openStore(
   { directory, items }: World,
-  { fs = unsyncedFileSystem, backend = memoryKeychain(items), deadline }: StoreOverrides = {},
+  { fs = unsyncedFileSystem, backend = memoryKeychain(items), timeout }: StoreOverrides = {},
 ): TokenStore {
-  const settings = resolveSettings({ service: "tests", account: "ada", directory, backend, deadline });
+  const settings = resolveSettings({ service: "tests", account: "ada", directory, backend, timeout });
   const load = () => Promise.reject(new Error("No built-in backend is needed"));
   return openKeychainStore(settings, { fs, lock: async () => async () => undefined, loadBackend: load });
 }

@@ -26,7 +26,7 @@ export interface SessionOptions<Backend = BuiltInBackend> {
 /** A Secret Service for the tests of one file, and access to its items. */
 export class RealKeychain {
   readonly directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
-  readonly #load = createBackendLoader({ deadline: 3_000 });
+  readonly #load = createBackendLoader({ timeout: 3_000 });
   #service: SecretServiceDaemon | undefined;
 
   async start(): Promise<void> {

@@ -46,7 +46,8 @@ export class Sandbox {
 
   /** The store of a program that uses the keychain only. */
   get keychain(): TokenStore {
-    return keychainStore(this.options);
+    const { plainTextFile: _file, ...options } = this.options;
+    return keychainStore(options);
   }
 
   /** The store of a program that uses the file only. */
@@ -60,7 +61,7 @@ export class Sandbox {
   }
 
   get #locationPath(): string {
-    return `${resolveSettings(this.options).statusFile}.place`;
+    return `${resolveSettings(this.options, undefined, "keychainOrFile").statusFile}.place`;
   }
 
   /** The contents of the location file. */

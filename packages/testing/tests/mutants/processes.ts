@@ -130,7 +130,7 @@ const killed: readonly Mutant[] = [
     },
   },
   {
-    name: "uses a lock that outlives its owner",
+    name: "uses a lock that outlives its holder",
     caughtBy: KILLED,
     clause: "save",
     says: "save() in another process failed: A process that used the store ended with 1: Error: EEXIST",

@@ -212,7 +212,7 @@ const watches: readonly Mutant[] = [
   },
   {
     name: "keeps the process alive with a timer",
-    caughtBy: "lets a process exit after it has closed the store, even while it watches",
+    caughtBy: "lets a process exit if the store is idle or closed, even while it watches",
     clause: "idle",
     says: "A process with nothing left to do was still running after 5000 ms.",
     Store: class extends ReferenceStore {
@@ -224,7 +224,7 @@ const watches: readonly Mutant[] = [
   },
   {
     name: "lets the process exit during a load",
-    caughtBy: "lets a process exit after it has closed the store, even while it watches",
+    caughtBy: "lets a process exit if the store is idle or closed, even while it watches",
     clause: "idle",
     says: "A process that loads and watches failed: A process that used the store ended with 13",
     Store: class extends ReferenceStore {

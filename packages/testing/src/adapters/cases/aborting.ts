@@ -55,7 +55,7 @@ const inFlight: AdapterCase = {
   },
 };
 
-/** Aborts while the token is being renewed, and expects the renewal to finish. */
+/** Aborts while the token is being refreshed, and expects the refresh to finish. */
 async function abortRenewal(scene: AdapterScene, expired: boolean): Promise<void> {
   const { api } = scene;
   const session = await scene.createSession({ owner: "aborted-", expired });
@@ -65,21 +65,21 @@ async function abortRenewal(scene: AdapterScene, expired: boolean): Promise<void
   const client = await scene.connect({ tokens: session.tokens });
   const call = sendWith(client, { url: "/", signal: controller.signal });
   call.catch(() => {}); // awaited below
-  await eventually(() => session.exchanges === 1, "renewal", "The token was not renewed.");
+  await eventually(() => session.exchanges === 1, "refresh", "The token was not refreshed.");
   controller.abort();
-  await expectAborted(scene, call, "during the renewal").finally(resume);
+  await expectAborted(scene, call, "during the refresh").finally(resume);
   expectStatus(await sendWith(client, { url: "/" }), 200, "abort");
   expectExchanges(session, 1, "abort");
   expectTokens(api, [...(expired ? [] : [session.accessToken(1)]), session.accessToken(2)], "abort");
 }
 
 const duringRenewal: AdapterCase = {
-  name: "ends the call immediately if the caller aborts during the renewal after a 401, and lets the renewal finish",
+  name: "ends the call immediately if the caller aborts during the refresh after a 401, and lets the refresh finish",
   run: (scene) => abortRenewal(scene, false),
 };
 
 const duringFirst: AdapterCase = {
-  name: "ends the call immediately if the caller aborts during the renewal before the request, and lets the renewal finish",
+  name: "ends the call immediately if the caller aborts during the refresh before the request, and lets the refresh finish",
   run: (scene) => abortRenewal(scene, true),
 };
 

@@ -13,7 +13,7 @@ const attached: AdapterCase = {
 };
 
 const renewedBefore: AdapterCase = {
-  name: "renews an expired token before sending the request",
+  name: "refreshes an expired token before sending the request",
   async run(scene) {
     const expired = await scene.createSession({ owner: "expired-", expired: true });
     expectStatus(await scene.send({ url: "/" }, { tokens: expired.tokens }), 200, "attach");
@@ -39,24 +39,24 @@ const signedOut: AdapterCase = {
     await scene.session.tokens.signOut();
     const call = scene.send({ url: "/" });
     expectCode(
-      await expectManagerError(scene, call, { clause: "renewal", what: "No user is signed in" }),
+      await expectManagerError(scene, call, { clause: "refresh", what: "No user is signed in" }),
       "SIGN_IN_REQUIRED",
-      "renewal",
+      "refresh",
     );
     expectTokens(scene.api, [], "attach");
   },
 };
 
 const unreachable: AdapterCase = {
-  name: "throws the token manager's error if an expired token cannot be renewed, and sends nothing",
+  name: "throws the token manager's error if an expired token cannot be refreshed, and sends nothing",
   async run(scene) {
     const expired = await scene.createSession({ expired: true });
     expired.fail({ status: 503, sent: true });
     const call = scene.send({ url: "/" }, { tokens: expired.tokens });
     expectCode(
-      await expectManagerError(scene, call, { clause: "renewal", what: "The token endpoint was down" }),
+      await expectManagerError(scene, call, { clause: "refresh", what: "The token endpoint was down" }),
       "REFRESH_FAILED",
-      "renewal",
+      "refresh",
     );
     expectTokens(scene.api, [], "attach");
   },

@@ -36,7 +36,7 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
   yield BYTES;
 }
 
-/** Returns the body without its multipart boundary, which a client may choose anew for the retry. */
+/** Returns the body without its multipart boundary, which a client may choose again for the retry. */
 const contents = ({ body, contentType = "" }: Received): string => {
   const boundary = /boundary=([^;]+)/.exec(contentType)?.[1];
   return boundary ? body.toString("latin1").replaceAll(boundary, "boundary") : body.toString("latin1");
@@ -87,7 +87,7 @@ async function expectSentOnce({ api, session }: AdapterScene, status: number): P
   await eventually(
     () => session.exchanges === 1,
     "body",
-    "The 401 of a body that can be sent only once did not renew the token.",
+    "The 401 of a body that can be sent only once did not refresh the token.",
   );
   expectTokens(api, [session.accessToken(1)], "body");
 }

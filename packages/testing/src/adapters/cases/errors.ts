@@ -134,7 +134,7 @@ const failures: readonly Failure[] = [
     },
   },
   {
-    name: "a renewal that ends the session",
+    name: "a refresh that ends the session",
     provoke(api, { session }) {
       api.respond = () => UNAUTHORIZED;
       session.fail({ error: "invalid_grant", status: 400, sent: true });

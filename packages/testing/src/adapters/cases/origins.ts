@@ -116,7 +116,7 @@ const withinOrigin: AdapterCase = {
       "retry",
       "The redirected request did not carry the old token first and the newer one on the retry.",
     );
-    expectExchanges(session, 1, "renewal");
+    expectExchanges(session, 1, "refresh");
   },
 };
 
@@ -133,7 +133,7 @@ const notTwice: AdapterCase = {
     await scene.send({ method: "POST", url: "/orders", body });
     const posts = api.received.filter(({ method }) => method === "POST").length;
     expectThat(posts === 1, "body", `The POST was redirected, and was sent ${posts} times.`);
-    await eventually(() => session.exchanges === 1, "renewal", "The 401 after a redirect did not renew the token.");
+    await eventually(() => session.exchanges === 1, "refresh", "The 401 after a redirect did not refresh the token.");
   },
 };
 

@@ -16,7 +16,7 @@ const retried: AdapterCase = {
     expectTokens(api, [session.accessToken(1), session.accessToken(2)], "retry");
     const paths = api.received.map(({ path }) => path);
     expectSame(paths, ["/x?y=1", "/x?y=1"], { clause: "retry", what: "The paths of the two attempts" });
-    expectExchanges(session, 1, "renewal");
+    expectExchanges(session, 1, "refresh");
   },
 };
 
@@ -95,8 +95,8 @@ const late: AdapterCase = {
       return accepting(session.accessToken(2))(received);
     };
     const outcome = await scene.send({ url: "/" });
-    expectExchanges(session, 1, "renewal");
-    expectStatus(outcome, 200, "renewal");
+    expectExchanges(session, 1, "refresh");
+    expectStatus(outcome, 200, "refresh");
   },
 };
 
@@ -110,13 +110,13 @@ const concurrent: AdapterCase = {
       sendWith(client, { url: `/${index}` }, CONCURRENT_TIMEOUT),
     );
     const failed = (await Promise.all(calls)).filter(({ status }) => status !== 200).length;
-    expectExchanges(session, 1, "renewal");
+    expectExchanges(session, 1, "refresh");
     expectThat(failed === 0, "retry", () => `${failed} of ${CONCURRENT} calls did not end with status 200.`);
   },
 };
 
 const justObtained: AdapterCase = {
-  name: "returns the 401 of a token that was just obtained, without renewing it",
+  name: "returns the 401 of a token that was just obtained, without refreshing it",
   async run(scene) {
     const { api, session } = scene;
     await session.tokens.refresh();
@@ -139,7 +139,7 @@ const ended: AdapterCase = {
     scene.session.fail({ error: "invalid_grant", status: 400, sent: true });
     const call = scene.send({ url: "/" });
     const what = "The API responded with 401 and the session had ended";
-    expectCode(await expectManagerError(scene, call, { clause: "renewal", what }), "SIGN_IN_REQUIRED", "renewal");
+    expectCode(await expectManagerError(scene, call, { clause: "refresh", what }), "SIGN_IN_REQUIRED", "refresh");
   },
 };
 
@@ -151,9 +151,9 @@ const endpointDown: AdapterCase = {
     const client = await scene.connect();
     const what = "The API responded with 401 and the token endpoint was down";
     const calls = [1, 2, 3].map(() =>
-      expectManagerError(scene, sendWith(client, { url: "/" }), { clause: "renewal", what }),
+      expectManagerError(scene, sendWith(client, { url: "/" }), { clause: "refresh", what }),
     );
-    for (const error of await Promise.all(calls)) expectCode(error, "REFRESH_FAILED", "renewal");
+    for (const error of await Promise.all(calls)) expectCode(error, "REFRESH_FAILED", "refresh");
   },
 };
 

@@ -20,7 +20,7 @@ const without: AdapterCase = {
 };
 
 const another: AdapterCase = {
-  name: "sends and renews another manager's token for one request with perRequest({ tokens })",
+  name: "sends and refreshes another manager's token for one request with perRequest({ tokens })",
   needs: ["perRequest"],
   async run(scene) {
     const { api, session } = scene;
@@ -38,7 +38,7 @@ const another: AdapterCase = {
 };
 
 const unrepeated: AdapterCase = {
-  name: "returns a 401 immediately with perRequest({ retry: false }), and renews the token for the next call",
+  name: "returns a 401 immediately with perRequest({ retry: false }), and refreshes the token for the next call",
   needs: ["perRequest"],
   async run(scene) {
     const { api, session } = scene;
@@ -49,7 +49,7 @@ const unrepeated: AdapterCase = {
     await eventually(
       () => session.exchanges === 1,
       "request",
-      "The 401 of a request that is not retried did not renew the token.",
+      "The 401 of a request that is not retried did not refresh the token.",
     );
     expectStatus(await sendWith(client, { url: "/" }), 200, "request");
   },

@@ -132,7 +132,7 @@ async function killOnce(scene: StoreScene, writer: Remote, delay: number): Promi
 const EXIT_TIMEOUT = 5_000;
 
 const ending: StoreCase = {
-  name: "lets a process exit after it has closed the store, even while it watches",
+  name: "lets a process exit if the store is idle or closed, even while it watches",
   needs: ["processes"],
   async run(scene) {
     await saveFirst(await scene.open(), "value");

@@ -73,10 +73,10 @@ export const abortMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "waits for the renewal after a 401 without the caller's signal",
-    caughtBy: `${DURING}the renewal after a 401, and lets the renewal finish`,
+    name: "waits for the refresh after a 401 without the caller's signal",
+    caughtBy: `${DURING}the refresh after a 401, and lets the refresh finish`,
     clause: "abort",
-    says: "The caller aborted during the renewal, but the call had not ended 5000 ms later.",
+    says: "The caller aborted during the refresh, but the call had not ended 5000 ms later.",
     Client: class extends IgnoringAbort {
       protected override async authorize(request: PreparedRequest) {
         await super.authorize(request);
@@ -85,23 +85,23 @@ export const abortMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "throws its own error if the renewal after a 401 is aborted",
-    caughtBy: `${DURING}the renewal after a 401, and lets the renewal finish`,
+    name: "throws its own error if the refresh after a 401 is aborted",
+    caughtBy: `${DURING}the refresh after a 401, and lets the refresh finish`,
     clause: "abort",
-    says: "but the call threw Error: Could not renew the token, which is not the client's own error.",
+    says: "but the call threw Error: Could not refresh the token, which is not the client's own error.",
     Client: class extends ReferenceClient {
       protected override async renew(attempt: Attempt) {
         return super.renew(attempt).catch((cause: unknown) => {
-          throw attempt.request.signal.aborted ? new Error("Could not renew the token", { cause }) : cause;
+          throw attempt.request.signal.aborted ? new Error("Could not refresh the token", { cause }) : cause;
         });
       }
     },
   },
   {
     name: "waits for the token before the request without the caller's signal",
-    caughtBy: `${DURING}the renewal before the request, and lets the renewal finish`,
+    caughtBy: `${DURING}the refresh before the request, and lets the refresh finish`,
     clause: "abort",
-    says: "The caller aborted during the renewal, but the call had not ended 5000 ms later.",
+    says: "The caller aborted during the refresh, but the call had not ended 5000 ms later.",
     Client: class extends IgnoringAbort {
       protected override async authorize(request: PreparedRequest) {
         await super.authorize(this.withoutCallerSignal(request));

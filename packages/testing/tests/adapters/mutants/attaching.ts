@@ -3,10 +3,10 @@ import { type Attempt, type PreparedRequest, ReferenceClient } from "../referenc
 import { ManagedClient, type Mutant } from "./mutant.ts";
 
 const ATTACHES = "attaches the token to a request to one of its origins";
-const EXPIRED = "renews an expired token before sending the request";
+const EXPIRED = "refreshes an expired token before sending the request";
 const OWN = "keeps the caller's own Authorization header, and does not retry its 401";
 const SIGNED_OUT = "throws the token manager's error if no user is signed in, and sends nothing";
-const UNREACHABLE = "throws the token manager's error if an expired token cannot be renewed, and sends nothing";
+const UNREACHABLE = "throws the token manager's error if an expired token cannot be refreshed, and sends nothing";
 const SEPARATE = "keeps the sessions of two clients separate";
 
 /** Handles the token manager's errors with this code. */
@@ -58,7 +58,7 @@ const attached: readonly Mutant[] = [
     },
   },
   {
-    name: "renews an expired token twice",
+    name: "refreshes an expired token twice",
     caughtBy: EXPIRED,
     clause: "attach",
     says: "The number of exchanges was 2 instead of 1.",
@@ -99,7 +99,7 @@ const attached: readonly Mutant[] = [
     },
   },
   {
-    name: "renews the token after a 401 for the caller's own Authorization",
+    name: "refreshes the token after a 401 for the caller's own Authorization",
     caughtBy: OWN,
     clause: "own",
     says: "The number of exchanges was 1 instead of 0.",
@@ -117,14 +117,14 @@ const failed: readonly Mutant[] = [
   {
     name: "sends no token if no user is signed in",
     caughtBy: SIGNED_OUT,
-    clause: "renewal",
+    clause: "refresh",
     says: "No user is signed in, but the call did not fail: it ended with status 200.",
     Client: handling("SIGN_IN_REQUIRED", () => undefined),
   },
   {
     name: "throws its own error if no user is signed in",
     caughtBy: SIGNED_OUT,
-    clause: "renewal",
+    clause: "refresh",
     says: "The call threw Error: Not signed in instead of the token manager's error with code SIGN_IN_REQUIRED.",
     Client: handling("SIGN_IN_REQUIRED", () => {
       throw new Error("Not signed in");
@@ -145,16 +145,16 @@ const failed: readonly Mutant[] = [
     },
   },
   {
-    name: "sends no token if the expired one cannot be renewed",
+    name: "sends no token if the expired one cannot be refreshed",
     caughtBy: UNREACHABLE,
-    clause: "renewal",
+    clause: "refresh",
     says: "The token endpoint was down, but the call did not fail: it ended with status 200.",
     Client: handling("REFRESH_FAILED", () => undefined),
   },
   {
-    name: "asks for a sign-in if the expired token cannot be renewed",
+    name: "asks for a sign-in if the expired token cannot be refreshed",
     caughtBy: UNREACHABLE,
-    clause: "renewal",
+    clause: "refresh",
     says: "The call threw Error: Sign in again instead of the token manager's error with code REFRESH_FAILED.",
     Client: handling("REFRESH_FAILED", () => {
       throw new Error("Sign in again");
@@ -179,7 +179,7 @@ const shared: readonly Mutant[] = [
     },
   },
   {
-    name: "keeps the renewal in a variable of its module",
+    name: "keeps the refresh in a variable of its module",
     caughtBy: SEPARATE,
     clause: "instance",
     says: " led to 0 exchanges of its session instead of 1.",

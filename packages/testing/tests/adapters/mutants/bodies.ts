@@ -98,10 +98,10 @@ const once: readonly Mutant[] = [
     Client: claimingBody("webStream", undefined),
   },
   {
-    name: "renews nothing if it cannot retry the request",
+    name: "refreshes nothing if it cannot retry the request",
     caughtBy: caseOf("webStream"),
     clause: "body",
-    says: "The 401 of a body that can be sent only once did not renew the token.",
+    says: "The 401 of a body that can be sent only once did not refresh the token.",
     Client: class extends ReferenceClient {
       protected override async renew(attempt: Attempt) {
         return attempt.request.body instanceof ReadableStream ? undefined : super.renew(attempt);

@@ -122,9 +122,9 @@ const leaks: readonly Leaking[] = [
       Object.assign(error, { context: { request: { options: { headers: new Map(Object.entries(headers)) } } } }),
   },
   {
-    failure: "a renewal that ends the session",
+    failure: "a refresh that ends the session",
     is: (error) => UnexpiredError.is(error),
-    name: "the 401 that led to the renewal",
+    name: "the 401 that led to the refresh",
     leak: (error, headers) => Object.assign(error, { response: { status: 401, request: { headers } } }),
   },
 ];

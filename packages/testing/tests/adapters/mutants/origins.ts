@@ -36,7 +36,7 @@ const compared: readonly Mutant[] = [
     Client: comparing(() => true),
   },
   {
-    name: "renews the token after a 401 from another origin",
+    name: "refreshes the token after a 401 from another origin",
     caughtBy: ABSOLUTE,
     clause: "origins",
     says: "The number of exchanges was 1 instead of 0.",

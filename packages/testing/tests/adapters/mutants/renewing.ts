@@ -8,7 +8,7 @@ const DOWN = "throws the token manager's error to each of three concurrent calle
 const VALUES = "retries a 401 that the client treats as a success, and returns the second one";
 const RULE = "retries the responses that isUnauthorized selects, instead of 401s";
 
-/** Handles renewals that fail with this code. */
+/** Handles refreshes that fail with this code. */
 const failing = (code: UnexpiredError["code"], handle: () => undefined) =>
   class extends ReferenceClient {
     protected override async renew(attempt: Attempt) {
@@ -25,14 +25,14 @@ const failures: readonly Mutant[] = [
   {
     name: "returns the 401 if the session has ended",
     caughtBy: ENDED,
-    clause: "renewal",
+    clause: "refresh",
     says: "The API responded with 401 and the session had ended, but the call did not fail: it ended with status 401.",
     Client: failing("SIGN_IN_REQUIRED", () => undefined),
   },
   {
     name: "throws its own error if the session has ended",
     caughtBy: ENDED,
-    clause: "renewal",
+    clause: "refresh",
     says: "The call threw Error: Session expired instead of the token manager's error with code SIGN_IN_REQUIRED.",
     Client: failing("SIGN_IN_REQUIRED", () => {
       throw new Error("Session expired");
@@ -41,12 +41,12 @@ const failures: readonly Mutant[] = [
   {
     name: "returns the 401 if the token endpoint is down",
     caughtBy: DOWN,
-    clause: "renewal",
+    clause: "refresh",
     says: "and the token endpoint was down, but the call did not fail: it ended with status 401.",
     Client: failing("REFRESH_FAILED", () => undefined),
   },
   {
-    name: "never wakes the calls that wait for a failed renewal",
+    name: "never wakes the calls that wait for a failed refresh",
     caughtBy: DOWN,
     clause: "transparency",
     says: "GET / did not end within 15000 ms.",

@@ -7,7 +7,7 @@ const SECOND = "returns the second 401";
 const RIGHTS = "does not retry a 401 with insufficient_scope";
 const LATE = "retries a late 401 for an old token without another exchange";
 const CONCURRENT = "makes one exchange for 1000 concurrent 401s, and retries each request";
-const NEW = "returns the 401 of a token that was just obtained, without renewing it";
+const NEW = "returns the 401 of a token that was just obtained, without refreshing it";
 
 const times: readonly Mutant[] = [
   {
@@ -84,7 +84,7 @@ const times: readonly Mutant[] = [
     },
   },
   {
-    name: "renews the token again after the second 401",
+    name: "refreshes the token again after the second 401",
     caughtBy: SECOND,
     clause: "retry",
     says: "The number of exchanges was 2 instead of 1.",
@@ -118,7 +118,7 @@ const reasons: readonly Mutant[] = [
     Client: withResponseInfo(() => ({ headers: {} })),
   },
   {
-    name: "renews the token after insufficient_scope without a retry",
+    name: "refreshes the token after insufficient_scope without a retry",
     caughtBy: RIGHTS,
     clause: "retry",
     says: "The number of exchanges was 1 instead of 0.",
@@ -138,9 +138,9 @@ const reasons: readonly Mutant[] = [
     Client: withResponseInfo(({ status }) => (status === 403 ? { status: 401 } : {})),
   },
   {
-    name: "renews again although another call has renewed the token",
+    name: "refreshes again although another call has refreshed the token",
     caughtBy: LATE,
-    clause: "renewal",
+    clause: "refresh",
     says: "The number of exchanges was 2 instead of 1.",
     Client: class extends ManagedClient {
       protected override async renew(attempt: Attempt) {
@@ -151,9 +151,9 @@ const reasons: readonly Mutant[] = [
     },
   },
   {
-    name: "renews the token for each of many 401s",
+    name: "refreshes the token for each of many 401s",
     caughtBy: CONCURRENT,
-    clause: "renewal",
+    clause: "refresh",
     says: " instead of 1.",
     Client: class extends ManagedClient {
       protected override async renew({ response }: Attempt) {
@@ -176,7 +176,7 @@ const reasons: readonly Mutant[] = [
     },
   },
   {
-    name: "renews a token that was just obtained",
+    name: "refreshes a token that was just obtained",
     caughtBy: NEW,
     clause: "retry",
     says: "were [Bearer canary-access-2, Bearer canary-access-3] instead of [Bearer canary-access-2].",

@@ -3,8 +3,8 @@ import { type Attempt, type PreparedRequest, ReferenceClient } from "../referenc
 import { ManagedClient, type Mutant } from "./mutant.ts";
 
 const WITHOUT = "sends one request without the token with perRequest({ tokens: false }), and does not retry its 401";
-const ANOTHER = "sends and renews another manager's token for one request with perRequest({ tokens })";
-const ONCE = "returns a 401 immediately with perRequest({ retry: false }), and renews the token for the next call";
+const ANOTHER = "sends and refreshes another manager's token for one request with perRequest({ tokens })";
+const ONCE = "returns a 401 immediately with perRequest({ retry: false }), and refreshes the token for the next call";
 
 /** A client that ignores the options of a single request. */
 class IgnoringRequestOptions extends ReferenceClient {
@@ -34,7 +34,7 @@ export const settingsMutants: readonly Mutant[] = [
     },
   },
   {
-    name: "renews its own token instead of the other manager's",
+    name: "refreshes its own token instead of the other manager's",
     caughtBy: ANOTHER,
     clause: "request",
     says: "The call ended with status 401 instead of 200.",
@@ -65,10 +65,10 @@ export const settingsMutants: readonly Mutant[] = [
     Client: IgnoringRequestOptions,
   },
   {
-    name: "renews nothing for a request that opted out of the retry",
+    name: "refreshes nothing for a request that opted out of the retry",
     caughtBy: ONCE,
     clause: "request",
-    says: "The 401 of a request that is not retried did not renew the token.",
+    says: "The 401 of a request that is not retried did not refresh the token.",
     Client: class extends ReferenceClient {
       protected override async renew(attempt: Attempt) {
         return attempt.request.call.settings?.retry === false ? undefined : super.renew(attempt);

@@ -1,0 +1,101 @@
+import { keyOf, type SessionRecord } from "../record/record.ts";
+import type { Stored } from "../record/record-store.ts";
+import { HOLD } from "./attempt-tracker.ts";
+import type { RefreshDeps, RefreshHost } from "./renewal.ts";
+
+const RETRY_INTERVAL = 1_000;
+const KEPT = 16;
+
+/** How an attempt ended. */
+export interface Ending {
+  /** Applies it to the record that holds the attempt. For a claim that was not used, restores the attempt before it. */
+  readonly apply: (record: SessionRecord) => SessionRecord;
+  /** The reason of a failure. */
+  readonly error?: Error;
+}
+
+interface PendingEnding extends Ending {
+  /** The monotonic time until which it is saved again and again; `undefined` if it needs no saving. */
+  retryUntil?: number | undefined;
+}
+
+/** How the latest attempts have ended, as far as this process knows, and whether the store knows it, too. */
+export class AttemptEndings {
+  readonly #deps: Pick<RefreshDeps, "records" | "clock">;
+  readonly #host: Pick<RefreshHost, "session" | "observe">;
+  /** By the key of the attempt. */
+  readonly #endings = new Map<string, PendingEnding>();
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(deps: Pick<RefreshDeps, "records" | "clock">, host: Pick<RefreshHost, "session" | "observe">) {
+    this.#deps = deps;
+    this.#host = host;
+  }
+
+  /** Returns how the record's attempt has ended, if this process knows. */
+  of({ attempt }: SessionRecord): Ending | undefined {
+    return attempt && this.#endings.get(keyOf(attempt));
+  }
+
+  /**
+   * Records how an attempt ended. If the store does not accept it, this process remembers it and tries again: others see
+   * that we are alive, and would wait for an attempt that has ended.
+   */
+  async end(key: string, ending: Ending, known: Stored | undefined): Promise<void> {
+    this.remember(key, ending);
+    try {
+      await this.save(key, known);
+    } catch {
+      const { record } = this.#host.session; // a sign-in or sign-out may have replaced it
+      if (record && this.of(record)) this.#host.observe(ending.apply(record), "store");
+      this.endLater(key, ending);
+    }
+  }
+
+  /** Records how an attempt ended as soon as the store accepts it. */
+  endLater(key: string, ending: Ending): void {
+    const retryUntil = this.#deps.clock.monotonic() + HOLD; // by then, no process waits for the attempt
+    this.remember(key, { ...ending, retryUntil });
+    this.#retryLater();
+  }
+
+  /** Remembers how an attempt ended, and saves it only together with another change. */
+  remember(key: string, ending: PendingEnding): void {
+    this.#endings.set(key, ending);
+    for (const oldest of this.#endings.keys()) if (this.#endings.size > KEPT) this.#endings.delete(oldest);
+  }
+
+  /** Saves the end of an attempt, unless the record has another one by then. */
+  async save(key: string, known: Stored | undefined): Promise<void> {
+    const { records } = this.#deps;
+    const ending = this.#endings.get(key);
+    for (let stored = known; ending && stored; stored = await records.load()) {
+      const { attempt } = stored.record;
+      if (!attempt || keyOf(attempt) !== key) break;
+      const saved = await records.save(ending.apply(stored.record), stored);
+      if (!saved) continue;
+      this.#host.observe(saved.current, "store");
+      break;
+    }
+    if (ending) ending.retryUntil = undefined;
+  }
+
+  /** @throws StoreError */
+  async flush(): Promise<void> {
+    const { clock, records } = this.#deps;
+    for (const [key, { retryUntil }] of this.#endings) {
+      if (retryUntil !== undefined && clock.monotonic() < retryUntil) await this.save(key, await records.load());
+    }
+  }
+
+  reset(): void {
+    this.#endings.clear();
+    this.#cancelRetry?.();
+  }
+
+  #retryLater(): void {
+    this.#cancelRetry?.();
+    const retry = () => void this.flush().catch(() => this.#retryLater());
+    this.#cancelRetry = this.#deps.clock.setTimer(retry, RETRY_INTERVAL, false);
+  }
+}
