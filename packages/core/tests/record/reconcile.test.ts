@@ -67,7 +67,7 @@ describe("reconcile", () => {
 
     it("keeps a sign-out over another copy with the same number, but no other verdict", () => {
       const ended = (reason: "signed_out" | "revoked") =>
-        serialiseRecord(endRecord(record(3, { session: "s", rotation: 3 }), { reason }));
+        serializeRecord(endRecord(record(3, { session: "s", rotation: 3 }), { reason }));
       expect(reconcileRecords(ended("signed_out"), ours(9, 4))).toBe(ended("signed_out"));
       expect(tokenOf(reconcileRecords(ended("signed_out"), ours(9, 5)))).toBe(canary("refresh", 9));
       expect(tokenOf(reconcileRecords(ended("revoked"), ours(9, 4)))).toBe(canary("refresh", 9));
@@ -136,9 +136,9 @@ describe("reconcile", () => {
 
   it("without session IDs keeps a sign-out over the session that it ended", () => {
     const [digest = ""] = spentOf(3);
-    const out = serialiseRecord(endRecord(record(3), { reason: "signed_out", digest }));
-    expect(reconcileRecords(out, serialiseRecord(record(3, { obtainedAt: 99_000 })))).toBe(out);
-    expect(tokenOf(reconcileRecords(out, serialiseRecord(record(4))))).toBe(canary("refresh", 4));
+    const out = serializeRecord(endRecord(record(3), { reason: "signed_out", digest }));
+    expect(reconcileRecords(out, serializeRecord(record(3, { obtainedAt: 99_000 })))).toBe(out);
+    expect(tokenOf(reconcileRecords(out, serializeRecord(record(4))))).toBe(canary("refresh", 4));
   });
 
   it("returns the stored string unchanged if it is not a session, so that loading it fails", () => {
