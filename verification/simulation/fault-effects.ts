@@ -85,6 +85,7 @@ function restoreOldSession(world: World, back: number): void {
   if (store instanceof FileWorld) {
     world.invariants.records.onRestored(record);
     store.disk.put(store.paths.file, old);
+    store.switches.onSwitch(old);
   } else restoreOldTokens(store, record, current);
 }
 

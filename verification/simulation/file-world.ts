@@ -4,6 +4,7 @@ import * as sessionRecord from "@unexpired/core/session-record";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
 import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
+import { digestOf } from "../../packages/store-node/src/generations.ts";
 import type { Lock } from "../../packages/store-node/src/lock.ts";
 import { pathsOf } from "../../packages/store-node/src/paths.ts";
 import { FOREIGN, POWER } from "./constants.ts";
@@ -11,6 +12,7 @@ import { Disk } from "./disk.ts";
 import { FILE_FAULTS, type FileFault, LINK_FAULTS, SYNC_FAULTS } from "./faults.ts";
 import { fileSystemOver, type Perform } from "./filesystem.ts";
 import type { SimulatedProcess } from "./process.ts";
+import { SwitchInvariants } from "./switch-invariants.ts";
 import type { World } from "./world.ts";
 
 const SESSION = "/home/state/session.json";
@@ -24,6 +26,7 @@ const SUSPENSION = 50_000;
 export class FileWorld {
   readonly disk: Disk;
   readonly paths = pathsOf(SESSION);
+  readonly switches = new SwitchInvariants(this, () => this.#world.invariants);
   readonly #world: World;
   /** Whether the session was lost for good together with its directory. */
   isLost = false;
@@ -50,7 +53,14 @@ export class FileWorld {
     if (text === undefined) return undefined;
     const { id, value } = JSON.parse(text) as { id: string; value: string };
     this.#versions.add(`${highest}-${id}`);
+    this.switches.onStored(value);
     return value;
+  }
+
+  /** Whether the highest generation knowingly replaced a text of another program, as a sign-in may. */
+  replaces(text: string): boolean {
+    const { past } = JSON.parse(this.#newest().text ?? '{"past":[]}') as { past: string[] };
+    return past.slice(-2).includes(`.${digestOf(text)}`);
   }
 
   #newest(): { highest: number; text: string | undefined } {
@@ -167,6 +177,7 @@ export class FileWorld {
       const label = `${call} ${name}${fault ? ` (${fault})` : ""}`;
       const run = () => {
         if (fault && fault !== "slow disk") throw errnoError(CODES[fault]);
+        this.switches.before(call, path, process.name);
         if (suspended === "suspended after publishing") this.#world.suspend(process, SUSPENSION);
         return perform();
       };

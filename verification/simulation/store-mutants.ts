@@ -66,6 +66,24 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [node("session-file.ts", "return fs.overwrite(paths.file, staged.text)", "return Promise.reject(staged)")],
   },
   {
+    name: "session that was stored before taken for an old one",
+    edits: [
+      node("session-file.ts", 'if (kind === "record") {', 'if (kind === "record" && !isAncestor(head, found)) {'),
+    ],
+    focus: { world: { kind: "file" }, faults: ["old session restored by another program"] },
+  },
+  {
+    name: "another program's session used before it is published",
+    edits: [
+      node(
+        "file-store.ts",
+        "await this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)))",
+        "await this.#repairUnlessBusy(await this.#reader.read(paths))",
+      ),
+    ],
+    focus: { world: { kind: "file" }, faults: ["old session restored by another program"] },
+  },
+  {
     name: "a higher rotation number counts although the token is spent",
     edits: [
       core(

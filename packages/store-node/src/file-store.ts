@@ -138,13 +138,18 @@ class FileStore implements TokenStore {
    * it replaced must not come back. What cannot be written is used as it is.
    */
   async #publishForeign(snapshot: Snapshot): Promise<Snapshot> {
-    const { status, head, paths, stored } = snapshot;
-    if (status !== "foreign" || !head || !stored) return snapshot;
-    const isChanged = await this.save(stored.value, stored.version).then(
-      () => true,
-      (error: unknown) => codeOf(error) === "STORE_CONFLICT",
-    );
-    return isChanged ? this.#repairUnlessBusy(await this.#reader.read(paths)) : snapshot;
+    let latest = snapshot;
+    for (let attempt = 0; attempt < MAX_REPAIRS; attempt++) {
+      const { status, head, paths, stored } = latest;
+      if (status !== "foreign" || !head || !stored) break;
+      const isChanged = await this.save(stored.value, stored.version).then(
+        () => true,
+        (error: unknown) => codeOf(error) === "STORE_CONFLICT",
+      );
+      if (!isChanged) break;
+      latest = await this.#repairUnlessBusy(await this.#reader.read(paths));
+    }
+    return latest;
   }
 
   remove(): Promise<void> {
@@ -232,7 +237,7 @@ class FileStore implements TokenStore {
     const { paths } = before;
     const stored = { value: draft.value, version: versionOf(draft) };
     const isUnchanged = sameContent(await this.#fs.stat(paths.file), before.fileStamp);
-    const fileStamp = staged && isUnchanged ? await installSessionFile(this.#fs, paths, staged) : undefined;
+    const fileStamp = staged && isUnchanged ? await installSessionFile(this.#fs, before, staged) : undefined;
     const after: Snapshot = { paths, head: draft, stored, fileStamp, foreignDigest: undefined, status: "current" };
     // Another process may have published a newer generation and written the session file before we did.
     const isLast = fileStamp !== undefined && (await this.#reader.isCurrent(after));
@@ -278,7 +283,7 @@ class FileStore implements TokenStore {
     if (!staged) return false;
     try {
       if (!(await this.#reader.isCurrent(snapshot))) return true;
-      return (await installSessionFile(this.#fs, paths, staged)) !== undefined;
+      return (await installSessionFile(this.#fs, snapshot, staged)) !== undefined;
     } finally {
       holds.push(...staged.holds);
       await this.#removeTemporary(staged.temporaryPath);

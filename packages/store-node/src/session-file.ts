@@ -1,9 +1,10 @@
 import { basename, join } from "node:path";
-import type { FileSystem, Stamp } from "./filesystem.ts";
+import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf } from "./fs-errors.ts";
 import { type Generation, isAncestor, temporaryName } from "./generations.ts";
 import { type FileMark, KnownFiles, markOf } from "./known-files.ts";
 import type { SessionPaths } from "./paths.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** How the session file's text relates to the latest generation. */
 export type SessionFileStatus =
@@ -84,10 +85,13 @@ export async function stageSessionFile(fs: FileSystem, paths: SessionPaths, text
   return { temporaryPath, text, stamp, mark, holds: [] };
 }
 
-/** Replaces the session file with a staged one. Returns its stamp, or `undefined` if that is not possible. */
+/**
+ * Replaces the session file, whose stamp was `before`, with a staged one. Returns its stamp, or `undefined` if that is not
+ * possible.
+ */
 export async function installSessionFile(
   fs: FileSystem,
-  paths: SessionPaths,
+  { paths, fileStamp: before }: Pick<Snapshot, "paths" | "fileStamp">,
   staged: StagedFile,
 ): Promise<Stamp | undefined> {
   for (let attempt = 0; attempt < MAX_RENAMES; attempt++) {
@@ -101,12 +105,12 @@ export async function installSessionFile(
   if (!paths.isChainShared && (await fs.isMountPoint(paths.file))) return undefined;
   // A file that is a mount point, or that a virus scanner holds open, can only be written in place. So is one on another
   // file system than the state directory.
-  const overwritten = await fs.stat(paths.file);
-  if (!overwritten) return undefined;
-  const mark = markOf(overwritten, sessionText(asUtf8(staged.text)));
+  if (!before) return undefined;
+  const mark = markOf(before, sessionText(asUtf8(staged.text)));
   const [known, name] = [new KnownFiles(fs, paths.chain), basename(staged.temporaryPath)];
   await known.add(mark, name);
   staged.holds.push(await known.hold(mark, name));
   await fs.syncDirectory(paths.chain); // if the text survives a power failure, so does its mark
+  if (!sameContent(await fs.stat(paths.file), before)) return undefined;
   return fs.overwrite(paths.file, staged.text).catch(() => undefined);
 }

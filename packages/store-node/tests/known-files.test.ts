@@ -83,6 +83,22 @@ it("publishes another program's session before it is used", async () => {
   expect([accountIn(found?.value), found?.version]).toEqual(["bob", version]);
 });
 
+it("publishes the session that another program wrote while an earlier one was being published", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save(sessionOf("ada"), undefined);
+  writeFileSync(path, sessionOf("bob"));
+  let writes = 0;
+  const store = storeWith(path, {
+    create(file, text, options) {
+      if (writes++ === 0) writeFileSync(path, sessionOf("carol"));
+      return nodeFileSystem.create(file, text, options);
+    },
+  });
+  expect(accountIn((await store.load())?.value)).toBe("carol");
+  rmSync(path);
+  expect(accountIn((await fileStore({ path }).load())?.value)).toBe("carol");
+});
+
 it("uses another program's session without publishing it if the chain cannot be written", async () => {
   const path = freshPath();
   await fileStore({ path }).save(sessionOf("ada"), undefined);

@@ -60,7 +60,8 @@ describe("stageSessionFile and installSessionFile", () => {
     await nodeFileSystem.makeDirectory(paths.chain);
     writeFileSync(paths.file, "before");
     const fs = { ...nodeFileSystem, ...calls };
-    return { fs, paths, staged: await stageSessionFile(fs, paths, "text") };
+    const before = { paths, fileStamp: await nodeFileSystem.stat(paths.file) };
+    return { fs, paths, before, staged: await stageSessionFile(fs, paths, "text") };
   };
   /** A `rename` that fails a number of times, then works. */
   const failingRename = (times: number, code = "EPERM") => {
@@ -89,16 +90,16 @@ describe("stageSessionFile and installSessionFile", () => {
 
   it.each([0, 2])("installs the file by renaming, even if that fails %d times", async (times) => {
     const { call } = failingRename(times);
-    const { fs, paths, staged } = await stageIn({ rename: call });
-    expect(await installSessionFile(fs, paths, staged)).toBe(staged.stamp);
+    const { fs, paths, before, staged } = await stageIn({ rename: call });
+    expect(await installSessionFile(fs, before, staged)).toBe(staged.stamp);
     expect(textOf(paths.file)).toBe("text");
     expect(namesIn(paths.chain)).toEqual([]);
   });
 
   it("overwrites in place if renaming fails three times", async () => {
     const { call, count } = failingRename(3);
-    const { fs, paths, staged } = await stageIn({ rename: call });
-    const stamp = await installSessionFile(fs, paths, staged);
+    const { fs, paths, before, staged } = await stageIn({ rename: call });
+    const stamp = await installSessionFile(fs, before, staged);
     expect(stamp).toEqual(await nodeFileSystem.stat(paths.file));
     expect(stamp?.fileId).not.toBe(staged.stamp.fileId);
     expect(textOf(paths.file)).toBe("text");
@@ -107,15 +108,25 @@ describe("stageSessionFile and installSessionFile", () => {
 
   it("returns undefined if the file cannot be overwritten in place", async () => {
     const overwrite = () => Promise.reject(errnoError("EROFS"));
-    const { fs, paths, staged } = await stageIn({ rename: failingRename(3).call, overwrite });
-    expect(await installSessionFile(fs, paths, staged)).toBeUndefined();
+    const { fs, paths, before, staged } = await stageIn({ rename: failingRename(3).call, overwrite });
+    expect(await installSessionFile(fs, before, staged)).toBeUndefined();
     expect(textOf(paths.file)).toBe("before");
+  });
+
+  it("does not overwrite what another program writes in the meantime", async () => {
+    const rename = async () => {
+      writeFileSync(paths.file, "theirs");
+      throw errnoError("EBUSY");
+    };
+    const { fs, paths, before, staged } = await stageIn({ rename });
+    expect(await installSessionFile(fs, before, staged)).toBeUndefined();
+    expect(textOf(paths.file)).toBe("theirs");
   });
 
   it("returns undefined if the session was removed concurrently", async () => {
     const { call, count } = failingRename(1, "ENOENT");
-    const { fs, paths, staged } = await stageIn({ rename: call });
-    expect(await installSessionFile(fs, paths, staged)).toBeUndefined();
+    const { fs, paths, before, staged } = await stageIn({ rename: call });
+    expect(await installSessionFile(fs, before, staged)).toBeUndefined();
     expect(textOf(paths.file)).toBe("before");
     expect(count()).toBe(1);
   });

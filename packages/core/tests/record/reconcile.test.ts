@@ -65,6 +65,14 @@ describe("reconcile", () => {
       expect(reconcileRecords(out, ours(3, 3))).toBe(out);
     });
 
+    it("keeps a sign-out over another copy with the same number, but no other verdict", () => {
+      const ended = (reason: "signed_out" | "revoked") =>
+        serializeRecord(endRecord(record(3, { session: "s", rotation: 3 }), { reason }));
+      expect(reconcileRecords(ended("signed_out"), ours(9, 4))).toBe(ended("signed_out"));
+      expect(tokenOf(reconcileRecords(ended("signed_out"), ours(9, 5)))).toBe(canary("refresh", 9));
+      expect(tokenOf(reconcileRecords(ended("revoked"), ours(9, 4)))).toBe(canary("refresh", 9));
+    });
+
     it("adopts a record with a higher number, and another session", () => {
       expect(tokenOf(reconcileRecords(ours(3, 3), ours(9, 4, { obtainedAt: 1 })))).toBe(canary("refresh", 9));
       expect(tokenOf(reconcileRecords(ours(3, 3), ours(9, 1, { session: "t" })))).toBe(canary("refresh", 9));
@@ -124,6 +132,13 @@ describe("reconcile", () => {
       serializeRecord(record(generation, { tokens: { ...record(generation).tokens, expiresAt: at } as never }));
     const found = reconcileRecords(expiring(3, 5_001), expiring(9, expiresAt), 6_000);
     expect(tokenOf(found)).toBe(canary("refresh", Number(expected)));
+  });
+
+  it("without session IDs keeps a sign-out over the session that it ended", () => {
+    const [digest = ""] = spentOf(3);
+    const out = serializeRecord(endRecord(record(3), { reason: "signed_out", digest }));
+    expect(reconcileRecords(out, serializeRecord(record(3, { obtainedAt: 99_000 })))).toBe(out);
+    expect(tokenOf(reconcileRecords(out, serializeRecord(record(4))))).toBe(canary("refresh", 4));
   });
 
   it("returns the stored string unchanged if it is not a session, so that loading it fails", () => {
