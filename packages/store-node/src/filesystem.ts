@@ -142,6 +142,26 @@ async function overwrite(path: string, text: string): Promise<Stamp> {
   }
 }
 
+async function makeDirectory(path: string): Promise<string | undefined> {
+  const created = await makeDirectories(path).catch(async (error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    // Node reports most failures of a recursive call as ENOENT, for example EROFS.
+    const topmost = await topmostMissing(path);
+    await fs.mkdir(topmost, DIRECTORY_MODE);
+    await makeDirectories(path);
+    return topmost;
+  });
+  if (created !== undefined) await keepDirectoryOwner(created, path);
+  return created;
+}
+
+const makeDirectories = (path: string) => fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+
+async function topmostMissing(path: string): Promise<string> {
+  const parent = dirname(path);
+  return parent === path || (await stat(parent)) ? path : topmostMissing(parent);
+}
+
 async function syncDirectory(path: string): Promise<void> {
   if (!isPermitted("read", path)) return; // a parent of the directory that the program may use
   // Windows and some network file systems cannot open or sync a directory.
@@ -205,11 +225,7 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => fs.rename(from, to),
   unlink: (path) => ignoreNotFound(fs.unlink(path)),
   removeDirectory: (path) => fs.rm(path, { recursive: true, force: true }),
-  async makeDirectory(path) {
-    const created = await fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
-    if (created !== undefined) await keepDirectoryOwner(created, path);
-    return created;
-  },
+  makeDirectory,
   syncDirectory,
   resolve: resolveLinks,
   assertTrusted: async (directory) => ignoreNotFound(assertTrustedDirectory(directory)),
