@@ -3,7 +3,14 @@ import * as fs from "node:fs/promises";
 import { dirname, isAbsolute, join, parse, sep } from "node:path";
 import { codeOf, errnoError, ignoreNotFound } from "./fs-errors.ts";
 import { isMountPoint } from "./mounts.ts";
-import { assertTrustedDirectory, isTrustedOwner, keepDirectoryOwner, keepOwner, untrustedError } from "./ownership.ts";
+import {
+  assertTrustedDirectory,
+  isThisUserOrRoot,
+  isTrustedOwner,
+  keepDirectoryOwner,
+  keepOwner,
+  untrustedError,
+} from "./ownership.ts";
 import { isPermitted } from "./permissions.ts";
 
 /** Identifies a file and its content without reading it. */
@@ -208,7 +215,8 @@ async function linkTarget(path: string, isLast: boolean): Promise<string | undef
   });
   if (target === undefined) return undefined;
   const { uid } = await fs.lstat(path);
-  const isTrusted = (await isTrustedOwner(path, uid)) || (!isLast && uid === (await fs.stat(dirname(path))).uid);
+  // Not even root follows a link of the directory's owner to a file: it may lead to one that only root can write.
+  const isTrusted = isThisUserOrRoot(uid) || (!isLast && uid === (await fs.stat(dirname(path))).uid);
   if (!isTrusted) throw untrustedError(path, uid);
   // A link to a missing directory is reported when the directory is created.
   return isLast || (await stat(path)) ? target : undefined;
