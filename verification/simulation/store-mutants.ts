@@ -47,8 +47,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       node(
         "file-store.ts",
-        "await makeDurableDirectory(this.#fs, paths.chain);\n    await ignoreInGit",
-        "await this.#fs.makeDirectory(paths.chain);\n    await ignoreInGit",
+        "await makeDurableDirectory(this.#fs, paths.chain);\n    }\n    await ignoreInGit",
+        "await this.#fs.makeDirectory(paths.chain);\n    }\n    await ignoreInGit",
       ),
       node("file-store.ts", "if (draft.number === 1) await makeDurableDirectory(this.#fs, paths.chain);", ""),
     ],

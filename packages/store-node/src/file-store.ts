@@ -67,6 +67,8 @@ class FileStore implements TokenStore {
   #cached: Snapshot | undefined;
   /** Whether a failed save may have published its value, which then might not survive a power failure yet. */
   #isUnconfirmed = false;
+  /** Whether this store has checked that the chain is ignored: an earlier release may have created it. */
+  #isChainIgnored = false;
   /** Stamp of the session file if the last load found it torn. */
   #tornFile: Stamp | undefined;
   /** Stamp of the session file's directory, from when it last held a session. */
@@ -178,10 +180,14 @@ class FileStore implements TokenStore {
 
   async #ensureChain(paths: SessionPaths, expected: string | undefined): Promise<void> {
     // An expected generation implies that the chain exists: no need to check for it and sync it on every save.
-    if (expected !== undefined && !isAdoptedVersion(expected)) return;
-    await this.#fs.stat(paths.removed); // fails now, instead of in `remove`, if its name is too long
-    await makeDurableDirectory(this.#fs, paths.chain);
+    const isExisting = expected !== undefined && !isAdoptedVersion(expected);
+    if (isExisting && this.#isChainIgnored) return;
+    if (!isExisting) {
+      await this.#fs.stat(paths.removed); // fails now, instead of in `remove`, if its name is too long
+      await makeDurableDirectory(this.#fs, paths.chain);
+    }
     await ignoreInGit(this.#fs, paths.chain);
+    this.#isChainIgnored = true;
   }
 
   async #replace(paths: SessionPaths, value: string, expected: string | undefined): Promise<string> {

@@ -3,7 +3,14 @@ import * as fs from "node:fs/promises";
 import { dirname, isAbsolute, join, parse, sep } from "node:path";
 import { codeOf, errnoError, ignoreNotFound } from "./fs-errors.ts";
 import { isMountPoint } from "./mounts.ts";
-import { assertTrustedDirectory, isTrustedOwner, keepDirectoryOwner, keepOwner, untrustedError } from "./ownership.ts";
+import {
+  assertTrustedDirectory,
+  isThisUserOrRoot,
+  isTrustedOwner,
+  keepDirectoryOwner,
+  keepOwner,
+  untrustedError,
+} from "./ownership.ts";
 import { isPermitted } from "./permissions.ts";
 
 /** Identifies a file and its content without reading it. */
@@ -142,6 +149,26 @@ async function overwrite(path: string, text: string): Promise<Stamp> {
   }
 }
 
+async function makeDirectory(path: string): Promise<string | undefined> {
+  const created = await makeDirectories(path).catch(async (error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    // Node reports most failures of a recursive call as ENOENT, for example EROFS.
+    const topmost = await topmostMissing(path);
+    await fs.mkdir(topmost, DIRECTORY_MODE);
+    await makeDirectories(path);
+    return topmost;
+  });
+  if (created !== undefined) await keepDirectoryOwner(created, path);
+  return created;
+}
+
+const makeDirectories = (path: string) => fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+
+async function topmostMissing(path: string): Promise<string> {
+  const parent = dirname(path);
+  return parent === path || (await stat(parent)) ? path : topmostMissing(parent);
+}
+
 async function syncDirectory(path: string): Promise<void> {
   if (!isPermitted("read", path)) return; // a parent of the directory that the program may use
   // Windows and some network file systems cannot open or sync a directory.
@@ -188,7 +215,8 @@ async function linkTarget(path: string, isLast: boolean): Promise<string | undef
   });
   if (target === undefined) return undefined;
   const { uid } = await fs.lstat(path);
-  const isTrusted = (await isTrustedOwner(path, uid)) || (!isLast && uid === (await fs.stat(dirname(path))).uid);
+  // Not even root follows a link of the directory's owner to a file: it may lead to one that only root can write.
+  const isTrusted = isThisUserOrRoot(uid) || (!isLast && uid === (await fs.stat(dirname(path))).uid);
   if (!isTrusted) throw untrustedError(path, uid);
   // A link to a missing directory is reported when the directory is created.
   return isLast || (await stat(path)) ? target : undefined;
@@ -205,11 +233,7 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => fs.rename(from, to),
   unlink: (path) => ignoreNotFound(fs.unlink(path)),
   removeDirectory: (path) => fs.rm(path, { recursive: true, force: true }),
-  async makeDirectory(path) {
-    const created = await fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
-    if (created !== undefined) await keepDirectoryOwner(created, path);
-    return created;
-  },
+  makeDirectory,
   syncDirectory,
   resolve: resolveLinks,
   assertTrusted: async (directory) => ignoreNotFound(assertTrustedDirectory(directory)),

@@ -53,7 +53,8 @@ async function tryCreate(path: string): Promise<Release | undefined> {
 
 async function isStale(path: string): Promise<boolean> {
   const held = await stat(path).catch(() => undefined);
-  return held !== undefined && Date.now() - held.mtimeMs > STALE_AFTER;
+  // From the future if the clock was set back since.
+  return held !== undefined && Math.abs(Date.now() - held.mtimeMs) > STALE_AFTER;
 }
 
 /**
@@ -68,7 +69,8 @@ async function removeStale(path: string): Promise<void> {
     const release = await lock(path, { lockfilePath: path, realpath: false, stale: STALE_AFTER });
     await release();
   } catch (error) {
-    // It cannot be loaded, as in some bundles and sandboxes. A lock removed by mistake costs a discarded draft.
-    if (codeOf(error) !== "ELOCKED") await remove();
+    // It cannot be loaded, as in some bundles and sandboxes, or it waits for the time of a lock that is dated in the
+    // future. A lock removed by mistake costs a discarded draft.
+    if (codeOf(error) !== "ELOCKED" || (await isStale(path))) await remove();
   }
 }

@@ -7,14 +7,16 @@ import { isPermitted } from "./permissions.ts";
 /** The user of this process; `undefined` on Windows, which has no user IDs, and if the program may not ask for it. */
 const currentUser = (): number | undefined => (isPermitted("sys") ? process.geteuid?.() : undefined);
 
+/** Whether a user ID is this user's or root's. */
+export const isThisUserOrRoot = (owner: number): boolean => [currentUser() ?? owner, 0].includes(owner);
+
 /**
  * Whether this process relies on what a user put at `path`: this user or root. Root also relies on the owner of the
  * directory, because it gives that user what it creates there.
  */
 export async function isTrustedOwner(path: string, owner: number): Promise<boolean> {
-  const user = currentUser();
-  if (user === undefined || owner === user || owner === 0) return true;
-  return user === 0 && owner === (await fs.stat(dirname(path))).uid;
+  if (isThisUserOrRoot(owner)) return true;
+  return currentUser() === 0 && owner === (await fs.stat(dirname(path))).uid;
 }
 
 /** Creates the error about a file, directory or link that another user may have planted. */
@@ -62,22 +64,48 @@ export async function keepDirectoryOwner(created: string, path: string): Promise
 export function ownerAdvice(error: unknown, location: string): { problem: string; hint: string } | undefined {
   const { path: deniedPath } = Object(error) as { path?: unknown }; // Node's errors name it
   const denied = typeof deniedPath === "string" ? nearestVisible(deniedPath) : undefined;
-  if (!denied || !isForeign(denied.stats)) return undefined;
-  const { path, stats } = denied;
-  const file = location.replace(/\.([^\\/]+)\.unexpired(-removed)?([\\/].*)?$/, "$1");
-  const chain = join(dirname(file), `.${basename(file)}.unexpired`);
-  const isSession = path === file || path.startsWith(chain);
-  // A directory that only root can enter was probably created by a run with `sudo`; others are not ours to take over.
-  const isLeftByRoot = stats.uid === 0 && (stats.mode & 0o077) === 0 && path !== "/root";
-  const foreign = isSession ? [chain, file].filter((each) => isForeign(statsOf(each))) : [path];
+  if (!denied) return undefined;
+  const ofSession = sessionPathsAt(denied, location);
+  const foreign = [denied.path, ...ofSession].find((each) => isForeign(statsOf(each)));
+  if (foreign === undefined) return undefined;
+  const owner = statsOf(foreign)?.uid;
+  const toTakeOver = isLeftByRoot(denied) ? [denied.path] : ofSession;
   return {
-    problem: `${path} belongs to ${stats.uid === 0 ? "root" : `another user (uid ${stats.uid})`}`,
+    problem: `${foreign} belongs to ${owner === 0 ? "root" : `another user (uid ${owner})`}`,
     hint:
-      isSession || isLeftByRoot
-        ? `Run \`${takeOver(foreign)}\`, or choose another path.`
+      toTakeOver.length > 0
+        ? `Run \`${takeOver(toTakeOver)}\`, or choose another path.`
         : "Ask its owner for access, or choose another path.",
   };
 }
+
+interface Visible {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+const CHAIN_PATH = /\.([^\\/]+)\.unexpired(-removed)?([\\/].*)?$/;
+
+/** Returns all existing paths of a session if the given path is at or below one of them. */
+function sessionPathsAt({ path, stats }: Visible, location: string): string[] {
+  // From the path itself, because a state directory or links may separate it from the location.
+  const file = path.replace(CHAIN_PATH, "$1");
+  const isFile = !stats.isDirectory() && basename(file) === basename(location.replace(CHAIN_PATH, "$1"));
+  if (file === path && !isFile) return [];
+  const chain = join(dirname(file), `.${basename(file)}.unexpired`);
+  return [chain, `${chain}-removed`, file].filter((each) => statsOf(each) !== undefined);
+}
+
+/**
+ * Whether a run with `sudo` probably created a directory: only root can enter it, but its parent directory is this
+ * user's. Others are not ours to take over.
+ */
+const isLeftByRoot = ({ path, stats }: Visible): boolean =>
+  !CHAIN_PATH.test(path) &&
+  stats.isDirectory() &&
+  stats.uid === 0 &&
+  (stats.mode & 0o077) === 0 &&
+  statsOf(dirname(path))?.uid === currentUser();
 
 const takeOver = (paths: readonly string[]): string =>
   ["sudo chown -R", currentUser(), ...paths.map((path) => `'${path.replaceAll("'", "'\\''")}'`)].join(" ");
@@ -85,7 +113,7 @@ const takeOver = (paths: readonly string[]): string =>
 const isForeign = (stats: Stats | undefined): boolean =>
   stats !== undefined && stats.uid !== (currentUser() ?? stats.uid);
 
-function nearestVisible(path: string): { readonly path: string; readonly stats: Stats } | undefined {
+function nearestVisible(path: string): Visible | undefined {
   const stats = statsOf(path);
   if (stats) return { path, stats };
   return dirname(path) === path ? undefined : nearestVisible(dirname(path));

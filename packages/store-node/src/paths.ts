@@ -114,7 +114,7 @@ interface PathOption {
  */
 export function absolutePath(path: unknown, { caller, option, kind }: PathOption): string {
   const name = `${caller}: "${option}"`;
-  const isUrl = typeof path === "string" ? /^[a-z][a-z\d+.-]+:\/\//i.test(path) : "href" in Object(path);
+  const isUrl = typeof path === "string" ? /^(file:|[a-z][a-z\d+.-]+:\/\/)/i.test(path) : "href" in Object(path);
   if (isUrl) throw new TypeError(`${name} must be a path, not a URL. Pass fileURLToPath(url).`);
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`${name} must be the path of ${kind}, not ${describeType(path)}.`);
@@ -136,8 +136,8 @@ export function absolutePath(path: unknown, { caller, option, kind }: PathOption
   }
 }
 
-/** Names of directories that a shell would replace: `~`, `$HOME`, `${HOME}`, `%APPDATA%`. */
-const UNEXPANDED = /^(~|\$\w+|.*\$\{.*\}.*|%\w+%)$/;
+/** Names of directories that a shell would replace: `~`, `$HOME`, `$env:APPDATA`, `${HOME}`, `%APPDATA%`. */
+const UNEXPANDED = /^(~|\$(env:)?\w+|.*\$\{.*\}.*|%\w+%)$/i;
 
 const describeType = (value: unknown): string => {
   if (value === null) return "null";

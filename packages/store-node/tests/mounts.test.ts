@@ -71,3 +71,8 @@ it("removes a session from a lower layer of overlayfs, and starts another one th
     isLowerLeft: true,
   });
 });
+
+it("names a read-only file system, whether or not the directory exists", () => {
+  const message = expect.stringContaining("cannot be saved: the file system is read-only (EROFS)");
+  expect(run("read-only file system")).toEqual([0, 1, 2].map(() => expect.objectContaining({ message })));
+});

@@ -12,6 +12,7 @@ import { dirname, join } from "node:path";
 import { fileStore } from "@unexpired/store-node";
 import { beforeEach, describe, expect, it } from "vitest";
 import { nodeFileSystem } from "../src/filesystem.ts";
+import { ownerAdvice } from "../src/ownership.ts";
 import { chainOf, exit, freshDirectory, freshPath, message, start, textOf } from "./support.ts";
 
 const [USER, OTHER] = [1234, 4321];
@@ -92,6 +93,17 @@ describe("what another user created", () => {
     expect((await fileStore({ path }).load())?.value).toBe("precious");
   });
 
+  it("is not followed by root: a link to a file in the user's own directory", async () => {
+    const path = pathOfUser();
+    const own = join(freshDirectory(), "own.json");
+    symlinkSync(own, path);
+    lchownSync(path, USER, USER);
+    for (const call of [fileStore({ path }).load(), fileStore({ path }).save("1", undefined)]) {
+      await expect(call).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
+    }
+    expect(readdirSync(dirname(own))).toEqual([]);
+  });
+
   it("is followed only if it also owns the directory: a link to a directory", async () => {
     const [shared, own] = [freshDirectory(), freshDirectory()];
     writeFileSync(join(own, "session.json"), "precious");
@@ -151,6 +163,43 @@ describe("a user who is locked out", () => {
       expect(error.message).toContain("belongs to root");
       expect(error.message).toContain(command);
     }
+  });
+
+  it.each([
+    ["a generation", (path: string) => join(chainOf(path), "1")],
+    ["the session file", (path: string) => path],
+  ])("is told to take over the whole session if only %s is root's", async (_name, foreign) => {
+    const path = join(dirname(pathOfUser()), "session.json");
+    await fileStore({ path }).save("1", undefined);
+    mkdirSync(`${chainOf(path)}-removed`);
+    chownSync(foreign(path), 0, 0);
+    const { loaded } = await as(USER, path);
+    expect(loaded.message).toContain(`${foreign(path)} belongs to root`);
+    const targets = [chainOf(path), `${chainOf(path)}-removed`, path].map((each) => `'${each}'`).join(" ");
+    expect(loaded.message).toContain(`Run \`sudo chown -R ${USER} ${targets}\``);
+  });
+
+  it("is told to take over the whole session in a state directory behind a link", async () => {
+    const directory = dirname(pathOfUser());
+    const [path, stateDirectory] = [join(directory, "session.json"), join(directory, "link")];
+    mkdirSync(join(directory, "state"));
+    symlinkSync("state", stateDirectory);
+    const store = fileStore({ path, stateDirectory });
+    await store.save("1", undefined);
+    const chain = chainOf(join(directory, "state", "session.json"));
+    const error = Object.assign(new Error("EACCES"), { path: join(chain, "1") });
+    process.seteuid?.(USER);
+    const advice = ownerAdvice(error, path);
+    process.seteuid?.(0);
+    expect(advice).toMatchObject({ hint: expect.stringContaining(`sudo chown -R ${USER} '${chain}'\``) });
+  });
+
+  it("is not told to take over a private directory of root below one of root", async () => {
+    const path = freshPath();
+    chmodSync(dirname(path), 0o700);
+    const { loaded } = await as(USER, path);
+    expect(loaded.message).toContain("belongs to root");
+    expect(loaded.message).not.toContain("chown");
   });
 
   it("is not told to take over a directory that others use", async () => {

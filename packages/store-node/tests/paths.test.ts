@@ -28,6 +28,10 @@ it.each([
   [{ path: `/data/$${"{USER}"}/session.json` }, /"path" contains \$\{USER\},/],
   [{ path: "%APPDATA%\\tool\\session.json" }, /"path" contains %APPDATA%,/],
   [{ path: "file:///secret/session.json" }, /"path" must be a path, not a URL. Pass fileURLToPath\(url\)/],
+  [{ path: "file:/secret/session.json" }, /"path" must be a path, not a URL/],
+  [{ path: "FILE:secret.json" }, /"path" must be a path, not a URL/],
+  [{ path: "$env:APPDATA/tool/session.json" }, /"path" contains \$env:APPDATA,/],
+  [{ path: "$Env:HOME\\session.json" }, /"path" contains \$Env:HOME,/],
   [{ path: new URL("file:///secret/session.json") }, /"path" must be a path, not a URL/],
   [{ path: "a", stateDirectory: "" }, /"stateDirectory" must be the path of a directory, not an empty string/],
   [{ path: "a", stateDirectory: 7 }, /"stateDirectory" must be the path of a directory, not of type number/],
@@ -51,12 +55,19 @@ it("resolves a path against the current working directory", () => {
   expect(fileStore({ path: "a/session.json" }).describe()).toBe(resolve("a/session.json"));
 });
 
-it.each(["~session.json", "a~/session.json", "~$session.json", "C$/session.json", "$.json", "a%b%/s", "./~backup/s"])(
-  "accepts %s, which no shell expands there",
-  (path) => {
-    expect(fileStore({ path }).describe()).toBe(resolve(path));
-  },
-);
+it.each([
+  "~session.json",
+  "a~/session.json",
+  "~$session.json",
+  "C$/session.json",
+  "$.json",
+  "a%b%/s",
+  "./~backup/s",
+  "C:/s",
+  "files/s",
+])("accepts %s, which no shell expands there", (path) => {
+  expect(fileStore({ path }).describe()).toBe(resolve(path));
+});
 
 /** Runs a program in an empty directory with only these environment variables, and returns what it printed. */
 function output(program: string, env: Record<string, string>): string {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it } from "vitest";
@@ -39,11 +39,28 @@ describe("the chain", () => {
     const path = join(freshDirectory(), "session.json");
     mkdirSync(chainOf(path));
     writeFileSync(join(chainOf(path), ".gitignore"), "");
-    const version = await fileStore({ path }).save("1", undefined);
+    const store = fileStore({ path });
+    const version = await store.save("1", undefined);
     expect(textOf(join(chainOf(path), ".gitignore"))).toBe("*\n");
     truncateSync(join(chainOf(path), ".gitignore"));
-    await fileStore({ path }).save("2", version);
+    await store.save("2", version);
     expect(textOf(join(chainOf(path), ".gitignore"))).toBe(""); // later saves cost nothing more
+  });
+
+  it("is ignored from the first save of a store on, even if an earlier release created it", async () => {
+    const path = join(freshDirectory(), "session.json");
+    const version = await fileStore({ path }).save("1", undefined);
+    rmSync(join(chainOf(path), ".gitignore"));
+    await fileStore({ path }).save("2", version);
+    expect(textOf(join(chainOf(path), ".gitignore"))).toBe("*\n");
+  });
+
+  it("is saved even if it cannot be ignored", async () => {
+    const path = join(freshDirectory(), "session.json");
+    mkdirSync(chainOf(path));
+    symlinkSync(".gitignore", join(chainOf(path), ".gitignore"));
+    await fileStore({ path }).save("1", undefined);
+    expect((await fileStore({ path }).load())?.value).toBe("1");
   });
 
   it("keeps an ignore file that the user wrote, and removes it with the session", async () => {
