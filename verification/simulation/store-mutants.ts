@@ -59,7 +59,13 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "missing directory treated as no session",
-    edits: [node("file-store.ts", "await this.#checkParent(snapshot, parentStamp);", "")],
+    edits: [
+      node(
+        "file-store.ts",
+        "await this.#directory.check(paths.parent, parentStamp, snapshot.stored !== undefined);",
+        "",
+      ),
+    ],
   },
   {
     name: "mounted session file not written",
@@ -77,8 +83,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       node(
         "file-store.ts",
-        "await this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)))",
-        "await this.#repairUnlessBusy(await this.#reader.read(paths))",
+        "this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)))",
+        "this.#repairUnlessBusy(await this.#reader.read(paths))",
       ),
     ],
     focus: { world: { kind: "file" }, faults: ["old session restored by another program"] },

@@ -13,7 +13,7 @@ import type { Invariants } from "./invariants.ts";
 export class SwitchInvariants {
   readonly #store: FileWorld;
   readonly #invariants: () => Invariants;
-  /** What the other program put there, until it is stored or overwritten. */
+  /** The text that the other program put there, until it is stored or overwritten. */
   #text: string | undefined;
   /** The names in the chain's directory at that time. */
   #before: readonly string[] = [];

@@ -1,4 +1,4 @@
-import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
+import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import * as sessionRecord from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
@@ -14,6 +14,7 @@ import {
   stateDirectoryPath,
 } from "./paths.ts";
 import { currentProcess, type ProcessIdentity } from "./process-identity.ts";
+import { SessionDirectory } from "./session-directory.ts";
 import { installSessionFile, type RecordRules, type StagedFile, stageSessionFile } from "./session-file.ts";
 import { isOutdated, type Snapshot, SnapshotReader } from "./snapshot.ts";
 import { watchPath } from "./watch.ts";
@@ -71,12 +72,12 @@ class FileStore implements TokenStore {
   #isChainIgnored = false;
   /** Stamp of the session file if the last load found it torn. */
   #tornFile: Stamp | undefined;
-  /** Stamp of the session file's directory, from when it last held a session. */
-  #parentStamp: Stamp | undefined;
+  readonly #directory: SessionDirectory;
 
   constructor(path: string, { fs, lock, rules, stateDirectory }: FileStoreDeps) {
     this.#path = path;
     this.#fs = fs;
+    this.#directory = new SessionDirectory(fs, path);
     this.#lock = lock;
     this.#stateDirectory = stateDirectory;
     const holder = currentProcess();
@@ -101,7 +102,7 @@ class FileStore implements TokenStore {
       const paths = await this.#resolvePaths();
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
       const snapshot = await this.#readAndRepair(paths);
-      await this.#checkParent(snapshot, parentStamp);
+      await this.#directory.check(paths.parent, parentStamp, snapshot.stored !== undefined);
       if (snapshot.status === "unreadable") throw noSessionError(this.#path, paths.chain, snapshot.stored);
       if (!isOutdated(snapshot) && snapshot.stored) this.#cached = snapshot;
       return snapshot.stored;
@@ -112,7 +113,7 @@ class FileStore implements TokenStore {
   async #readAndRepair(paths: SessionPaths): Promise<Snapshot> {
     const read = async () => this.#publishForeign(await this.#repairUnlessBusy(await this.#reader.read(paths)));
     const snapshot = await read();
-    return snapshot.stored || !this.#parentStamp ? snapshot : read();
+    return snapshot.stored || !this.#directory.isKnown ? snapshot : read();
   }
 
   save(value: string, expected: string | undefined): Promise<string> {
@@ -158,7 +159,7 @@ class FileStore implements TokenStore {
     return withStoreErrors(this.#path, "removed", async () => {
       const paths = await this.#resolvePaths();
       this.#cached = undefined;
-      this.#parentStamp = undefined;
+      this.#directory.remember(undefined);
       if (!(await this.#fs.stat(paths.parent))) return;
       // Even without a chain, an empty one is retired: while the retired chain exists, no process adopts the session
       // file as one that another program wrote.
@@ -205,7 +206,7 @@ class FileStore implements TokenStore {
       const snapshot = (await this.#reader.isCurrent(before)) ? before : await this.#reader.read(paths);
       this.#assertVersion(snapshot, expected);
       const isPublished = await chain.publish(draft);
-      if (isPublished !== false) this.#parentStamp = parentStamp;
+      if (isPublished !== false) this.#directory.remember(parentStamp);
       if (!isPublished) throw new StoreConflictError(this.#path);
       // The directory may have vanished since it was made durable, and another process may have created this one.
       if (draft.number === 1) await makeDurableDirectory(this.#fs, paths.chain);
@@ -298,20 +299,6 @@ class FileStore implements TokenStore {
 
   async #removeTemporary(temporaryPath: string): Promise<void> {
     await this.#fs.unlink(temporaryPath).catch(() => undefined);
-  }
-
-  /** Distinguishes a missing session from a missing directory, for example after a disk was unmounted. */
-  async #checkParent({ paths, stored }: Snapshot, parentStamp: Stamp | undefined): Promise<void> {
-    // The directory may have been created after the first look at it.
-    if (stored) this.#parentStamp = parentStamp ?? (await this.#fs.stat(paths.parent)) ?? this.#parentStamp;
-    if (stored || !this.#parentStamp) return;
-    const parent = parentStamp && (await this.#fs.stat(paths.parent)); // it existed before the read: does it still?
-    if (parent && [parentStamp, parent].every(({ fileId }) => fileId === this.#parentStamp?.fileId)) return;
-    throw new StoreError("STORE_UNAVAILABLE", {
-      location: this.#path,
-      problem: `is missing: its directory ${parent ? "was replaced" : "no longer exists"}`,
-      hint: "Restore the directory, or restart the program to begin without a session.",
-    });
   }
 
   async #removeFiles(paths: SessionPaths): Promise<void> {

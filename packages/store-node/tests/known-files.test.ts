@@ -146,7 +146,7 @@ it("replaces the file of an earlier account if the writer of a sign-in died befo
   });
   void dying.save(sessionOf("bob"), ada);
   const next = storeWith(path, {}, async () => async () => {});
-  await expect.poll(async () => accountIn((await next.load())?.value)).toBe("bob");
+  await expect.poll(async () => accountIn((await next.load())?.value), { timeout: 10_000 }).toBe("bob");
   expect(accountIn(textOf(path))).toBe("bob");
 });
 
@@ -161,6 +161,6 @@ it("replaces another program's file if the writer of a sign-in over it died befo
   const bob = await storeFailing(path, { create: "EROFS" }).load(); // not published
   void dying.save(sessionOf("carol"), bob?.version);
   const next = storeWith(path, {}, async () => async () => {});
-  await expect.poll(async () => accountIn((await next.load())?.value)).toBe("carol");
+  await expect.poll(async () => accountIn((await next.load())?.value), { timeout: 10_000 }).toBe("carol");
   expect(accountIn(textOf(path))).toBe("carol");
 });

@@ -85,8 +85,9 @@ describe("what another user created", () => {
     writeFileSync(own, "precious");
     symlinkSync(own, path);
     lchownSync(path, OTHER, OTHER);
-    for (const call of [fileStore({ path }).load(), fileStore({ path }).save("1", undefined)]) {
-      await expect(call).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
+    const store = fileStore({ path });
+    for (const call of [() => store.load(), () => store.save("1", undefined)]) {
+      await expect(call()).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
     }
     expect(textOf(own)).toBe("precious");
     lchownSync(path, 0, 0);
@@ -98,8 +99,9 @@ describe("what another user created", () => {
     const own = join(freshDirectory(), "own.json");
     symlinkSync(own, path);
     lchownSync(path, USER, USER);
-    for (const call of [fileStore({ path }).load(), fileStore({ path }).save("1", undefined)]) {
-      await expect(call).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
+    const store = fileStore({ path });
+    for (const call of [() => store.load(), () => store.save("1", undefined)]) {
+      await expect(call()).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
     }
     expect(readdirSync(dirname(own))).toEqual([]);
   });
@@ -120,8 +122,9 @@ describe("what another user created", () => {
     const path = freshPath();
     const elsewhere = freshDirectory();
     symlinkSync(elsewhere, chainOf(path));
-    for (const call of [fileStore({ path }).load(), fileStore({ path }).save("1", undefined)]) {
-      await expect(call).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: chainOf(path) });
+    const store = fileStore({ path });
+    for (const call of [() => store.load(), () => store.save("1", undefined)]) {
+      await expect(call()).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: chainOf(path) });
     }
     expect(readdirSync(elsewhere)).toEqual([]);
   });
