@@ -1,5 +1,12 @@
 import { ConfigurationError, RefreshFailedError, UnexpiredError } from "../errors.ts";
-import { currentDigest, isSpent, replaceRecord, rotationOf } from "../record/record.ts";
+import {
+  currentDigest,
+  isAnotherSession,
+  isSpent,
+  replaceRecord,
+  rotationOf,
+  type SessionRecord,
+} from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
 import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
@@ -28,8 +35,8 @@ interface Look {
   /** How long the load took, and the one before it, in milliseconds: one of them may have been suspended. */
   readonly took: number;
   readonly tookBefore: number;
-  /** The access token of the first load, and when the last load began that still found it. */
-  readonly old: { readonly accessToken: string | undefined; readonly at: Moment };
+  /** The record of the first load, and when the last load began that still found its access token. */
+  readonly old: { readonly record: SessionRecord | undefined; readonly at: Moment };
 }
 
 /** The refresh protocol: load, claim, exchange, commit, and recover from lost responses. Runs one renewal at a time. */
@@ -83,11 +90,14 @@ export class RefreshProtocol {
     const stored = await this.#pending.load();
     const took = clock.monotonic() - at.monotonic;
     const look = { stored, took, tookBefore: previous?.took ?? 0 };
-    const accessToken = stored?.record.tokens?.accessToken;
-    if (!previous || accessToken === previous.old.accessToken)
-      return { ...look, isNew: false, old: { accessToken, at } };
-    const isNew = isRecent(previous.old.at, momentOf(clock)) && !isSpent(stored?.record);
-    return { ...look, isNew, old: previous.old };
+    const record = stored?.record;
+    if (!previous || record?.tokens?.accessToken === previous.old.record?.tokens?.accessToken)
+      return { ...look, isNew: false, old: { record, at } };
+    const { old } = previous;
+    // Another session may have been put back by another program.
+    const isSwitched = record !== undefined && old.record !== undefined && isAnotherSession(record, old.record);
+    const isNew = isRecent(old.at, momentOf(clock)) && !isSwitched && !isSpent(record);
+    return { ...look, isNew, old };
   }
 
   /** Ends the wait for another process, if any. Returns `false` during an exchange: the caller then has to load. */

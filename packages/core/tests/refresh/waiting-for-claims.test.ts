@@ -44,6 +44,16 @@ describe("a refresh that finds the claim of another process", () => {
     expect(observed.at(-1)).toEqual([canary("access", 2), "change"]);
   });
 
+  it("does not take another session for new tokens, which another program has put back (P13)", async () => {
+    const { clock, issuer, protocol, put } = await startProtocol({ ...claimed, session: "ours" });
+    const renewed = protocol.renew(GOAL, urgent);
+    await clock.advance(100);
+    await put({ ...recordWith(2), session: "theirs" });
+    await clock.advance(25);
+    expect(await renewed).toBe(true);
+    expect(issuer.presented).toEqual([canary("refresh", 2)]);
+  });
+
   it("loads at once when it is woken", async () => {
     const { clock, protocol, put, store } = await startProtocol(claimed);
     protocol.wake();
