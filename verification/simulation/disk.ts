@@ -113,6 +113,11 @@ export class Disk {
     this.#change(this.#below(path).map(([each]) => ({ path: each })));
   }
 
+  removeEmptyDirectory(path: string): void {
+    if (this.#below(path).length > 1) throw errnoError("ENOTEMPTY");
+    this.removeDirectory(path);
+  }
+
   makeDirectory(path: string): string | undefined {
     if (this.#entries.has(path)) return undefined;
     const above = path === "/" ? undefined : this.makeDirectory(dirname(path));

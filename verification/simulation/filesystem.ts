@@ -18,6 +18,7 @@ export const fileSystemOver = (disk: Disk, perform: Perform): FileSystem => ({
   rename: (from, to) => perform("rename", to, () => disk.rename(from, to)),
   unlink: (path) => perform("unlink", path, () => disk.unlink(path)),
   removeDirectory: (path) => perform("removeDirectory", path, () => disk.removeDirectory(path)),
+  removeEmptyDirectory: (path) => perform("removeEmptyDirectory", path, () => disk.removeEmptyDirectory(path)),
   makeDirectory: (path) => perform("makeDirectory", path, () => disk.makeDirectory(path)),
   syncDirectory: (path) => perform("syncDirectory", path, () => disk.sync(path)),
   resolve: async (path) => path,

@@ -49,6 +49,8 @@ export interface FileSystem {
   unlink(path: string): Promise<void>;
   /** Removes a directory and its contents. Does nothing if it does not exist. */
   removeDirectory(path: string): Promise<void>;
+  /** Removes a directory. Fails with `ENOTEMPTY` if it has contents. */
+  removeEmptyDirectory(path: string): Promise<void>;
   /** Creates a directory and its missing parents, accessible to the owner only. Returns the topmost one it created. */
   makeDirectory(path: string): Promise<string | undefined>;
   /** Makes the names in a directory durable, if the system supports it. */
@@ -233,6 +235,7 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => fs.rename(from, to),
   unlink: (path) => ignoreNotFound(fs.unlink(path)),
   removeDirectory: (path) => fs.rm(path, { recursive: true, force: true }),
+  removeEmptyDirectory: (path) => fs.rmdir(path),
   makeDirectory,
   syncDirectory,
   resolve: resolveLinks,

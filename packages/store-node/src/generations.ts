@@ -230,16 +230,26 @@ export class Chain {
   }
 
   /**
-   * Ends the session if its directory cannot be renamed, because it is in a lower layer of overlayfs. The latest
-   * generation is removed last, so that no earlier one becomes current. If another one is
-   * published in between, the directory is not empty, and the caller tries again.
+   * Ends the session if its directory cannot be renamed, because it is in a lower layer of overlayfs. Files can: the
+   * caller may need those that name the items of a keychain. Drafts are moved first, so that they cannot be published any
+   * more, and the latest generation after all others, so that no earlier one becomes current. If another one is published
+   * in between, the directory is not empty, and `retire` tries again.
    */
   async #removeInPlace(marker: string): Promise<void> {
     await this.#fs.makeDirectory(marker); // while it exists, no process adopts the session file
-    const names = (await this.#names()).filter((name) => GENERATION_NAME.test(name));
-    names.sort((a, b) => Number(a) - Number(b));
-    for (const name of names) await this.#fs.unlink(join(this.directory, name));
-    await this.#fs.removeDirectory(this.directory);
+    const names = await this.#names();
+    const drafts = names.filter((name) => TEMPORARY_NAME.test(name));
+    const numbers = names.filter((name) => GENERATION_NAME.test(name)).sort((a, b) => Number(a) - Number(b));
+    for (const name of new Set([...drafts, ...numbers, ...names])) await this.#moveTo(marker, name);
+    await this.#fs.removeEmptyDirectory(this.directory);
+  }
+
+  async #moveTo(marker: string, name: string): Promise<void> {
+    const path = join(this.directory, name);
+    await ignoreNotFound(this.#fs.rename(path, join(marker, name))).catch(async (error: unknown) => {
+      if (codeOf(error) !== "EXDEV") throw error;
+      await this.#fs.removeDirectory(path); // a lock in the same layer
+    });
   }
 
   async #names(): Promise<readonly string[]> {

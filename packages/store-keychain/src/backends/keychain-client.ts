@@ -4,7 +4,8 @@ import { withTimeout } from "../timeout.ts";
 
 /**
  * Access to a keychain that stores one secret for each service and account. Implement it for a keychain that the
- * built-in backends do not support. A method may throw any value; a `KeychainError` is rethrown unchanged.
+ * built-in backends do not support. A method may throw any value; a `KeychainError` is rethrown unchanged. The message
+ * of another error is not passed on, because it may quote the secret; its `code` is.
  */
 export interface KeychainBackend {
   /** The name of the backend. It is recorded with each session; only a backend of the same name reads its items. */
@@ -22,6 +23,14 @@ export interface KeychainBackend {
 /** The names of the backends that come with this package. */
 export type BuiltInBackend = "keytar" | "@napi-rs/keyring";
 
+/** The options of a client. */
+export interface KeychainClientOptions {
+  readonly service: string;
+  readonly timeout: number;
+  /** Whether the messages of the backend's errors contain no secret but the one that was passed. */
+  readonly isBuiltIn?: boolean;
+}
+
 /** Calls a backend for one service: enforces the timeout, and converts errors to {@link KeychainError}. */
 export class KeychainClient {
   readonly name: string;
@@ -29,13 +38,15 @@ export class KeychainClient {
   readonly #backend: KeychainBackend;
   readonly #service: string;
   readonly #timeout: number;
+  readonly #isBuiltIn: boolean;
 
-  constructor(backend: KeychainBackend, { service, timeout }: { readonly service: string; readonly timeout: number }) {
+  constructor(backend: KeychainBackend, { service, timeout, isBuiltIn = false }: KeychainClientOptions) {
     this.name = backend.name;
     this.limit = backend.limit;
     this.#backend = backend;
     this.#service = service;
     this.#timeout = timeout;
+    this.#isBuiltIn = isBuiltIn;
   }
 
   async get(account: string): Promise<string | undefined> {
@@ -62,7 +73,8 @@ export class KeychainClient {
     try {
       return await withTimeout(this.#timeout, async () => call(), timeoutError);
     } catch (error) {
-      throw UnexpiredError.is(error) ? error : toKeychainError(item, error, secret);
+      if (UnexpiredError.is(error)) throw error;
+      throw toKeychainError(item, error, this.#isBuiltIn ? (text) => maskSecret(text, secret) : undefined);
     }
   }
 }
@@ -99,12 +111,19 @@ const KNOWN_ERRORS: readonly KnownError[] = [
   },
 ];
 
-/** Converts an exception of a backend. Keeps its message, with the secret that was passed removed. */
-function toKeychainError(item: string, error: unknown, secret: string): KeychainError {
-  const { message } = Object(error) as { message?: unknown };
+const maskSecret = (text: string, secret: string): string =>
+  secret === "" ? text : text.replaceAll(secret, "[secret]");
+
+/**
+ * Converts an exception of a backend. Keeps its message if `mask` removes the secrets from it, otherwise only its code:
+ * the message may quote what is stored.
+ */
+function toKeychainError(item: string, error: unknown, mask: ((text: string) => string) | undefined): KeychainError {
+  const { message, code } = Object(error) as { message?: unknown; code?: unknown };
   const problemText = typeof message === "string" ? message : "it threw a value that is not an Error";
-  const text = secret === "" ? problemText : problemText.replaceAll(secret, "[secret]");
-  const { reason, problem, hint } = KNOWN_ERRORS.find(({ pattern }) => pattern.test(text)) ?? {
+  const errorCode = typeof code === "number" || /^[A-Z][A-Z_]{1,30}$/.test(String(code)) ? `: ${code}` : "";
+  const text = mask ? mask(problemText) : `its backend threw an error${errorCode}`;
+  const { reason, problem, hint } = KNOWN_ERRORS.find(({ pattern }) => pattern.test(mask ? text : problemText)) ?? {
     reason: "refused",
     problem: `cannot be accessed (${text})`,
     hint: "Resolve the reported problem, and try again. No saved data is lost.",

@@ -99,7 +99,7 @@ export class BackendRegistry {
     const backend = await loadBackend(builtIn, access).catch((error: unknown) => {
       throw missingBackend(name, { access, cause: error });
     });
-    return new KeychainClient(backend, { service, timeout });
+    return new KeychainClient(backend, { service, timeout, isBuiltIn: true });
   }
 }
 

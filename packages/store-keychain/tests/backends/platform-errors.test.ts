@@ -1,5 +1,6 @@
 /** The errors that the packages throw on each system, simulated by a backend that throws them. */
 import { inspect } from "node:util";
+import { createTokenManager } from "@unexpired/core";
 import { describe, expect, it } from "vitest";
 import { type KeychainBackend, keychainStore } from "../../src/index.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
@@ -38,6 +39,18 @@ function throwing(call: "get" | "set", message: string): KeychainBackend {
     delete: async () => false,
   };
 }
+
+it("does not pass on the message of a custom backend, which may quote the session, but its code", async () => {
+  const quoting = Object.assign(new Error('cannot parse {"refreshToken":"canary"}'), { code: "EPARSE" });
+  const backend = { ...throwing("get", ""), get: () => Promise.reject(quoting) };
+  const store = keychainStore({ service: "my-tool", account: "ada", directory: freshDirectory(), backend });
+  await using manager = createTokenManager({ store });
+  for (const call of [store.load(), manager.getAccessToken()]) {
+    const error: unknown = await call.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ reason: "refused", message: expect.stringContaining("threw an error: EPARSE") });
+    expect(inspect(error)).not.toContain("canary");
+  }
+});
 
 describe.each(ERRORS)("%s (%s)", (_name, message, reason) => {
   it.each(["get", "set"] as const)("becomes a KeychainError without the session when %s throws it", async (call) => {

@@ -24,6 +24,19 @@ it("removes the items after a gap that another program has made", async () => {
   expect([...world.items.keys()]).toEqual([]);
 });
 
+it("removes the items of a session whose directory overlayfs cannot rename", async () => {
+  const world = newWorld();
+  const rename = async (from: string, to: string) => {
+    if (from.endsWith(".unexpired")) throw Object.assign(new Error("EXDEV"), { code: "EXDEV" });
+    renameSync(from, to);
+  };
+  const store = openStore(world, { fs: { ...unsyncedFileSystem, rename } });
+  await store.save(longValue, await store.save(longValue, undefined));
+  await store.remove();
+  expect([...world.items.keys()]).toEqual([]);
+  expect(await store.load()).toBeUndefined();
+});
+
 it("removes the items of a session whose version files are damaged", async () => {
   const world = newWorld();
   const store = openStore(world);
