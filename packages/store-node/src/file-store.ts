@@ -103,7 +103,7 @@ class FileStore implements TokenStore {
       const parentStamp = await this.#fs.stat(paths.parent); // before the read: the session was found in this directory
       const snapshot = await this.#readAndRepair(paths);
       await this.#directory.check(paths.parent, parentStamp, snapshot.stored !== undefined);
-      if (snapshot.status === "unreadable") throw noSessionError(this.#path, paths.chain, snapshot.stored);
+      if (snapshot.status === "unreadable") throw noSessionError(this.#path, snapshot);
       if (!isOutdated(snapshot) && snapshot.stored) this.#cached = snapshot;
       return snapshot.stored;
     });

@@ -127,18 +127,27 @@ export async function withStoreErrors<T>(path: string, action: Action, task: () 
   }
 }
 
+/** The state of a session file that holds no session, and the session that it hides. */
+interface HiddenSession {
+  readonly paths: { readonly chain: string };
+  readonly stored: StoredValue | undefined;
+  readonly unreadableCode?: string | undefined;
+}
+
 /**
  * Creates the error about a session file that holds no session. The chain is intact, but another program may have
  * rotated its refresh token and spoiled the file while saving.
  */
-export const noSessionError = (location: string, chain: string, stored: StoredValue | undefined): StoreError =>
-  new StoreError("STORE_UNREADABLE", {
+export function noSessionError(location: string, { paths, stored, unreadableCode = "" }: HiddenSession): StoreError {
+  const replaced = unreadableCode === "EISDIR" ? "" : ", or sign in again; that replaces the file";
+  return new StoreError("STORE_UNREADABLE", {
     location,
-    problem: "does not contain a session",
-    hint: `The last session is still in ${chain}. Delete the file to continue with it, or sign in again; that replaces the file.`,
+    problem: READ_ERRORS[unreadableCode]?.[0] ?? "does not contain a session",
+    hint: `The last session is still in ${paths.chain}. ${unreadableCode === "EISDIR" ? "Move the directory away" : "Delete the file"} to continue with it${replaced}.`,
     version: stored?.version,
     stored: stored && (() => stored.value),
   });
+}
 
 /** Creates the error about a session file that other machines or containers see without its chain. */
 export const mountedError = (location: string): StoreError =>

@@ -1,6 +1,6 @@
 import { type StoredValue, StoreError } from "@unexpired/core";
 import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
-import { ignoreNotFound } from "./fs-errors.ts";
+import { codeOf, ignoreNotFound } from "./fs-errors.ts";
 import {
   adoptedVersion,
   Chain,
@@ -28,6 +28,8 @@ export interface Snapshot extends ParentRef {
   readonly fileStamp: Stamp | undefined;
   /** How the session file relates to what is stored. If it is `unreadable`, another program may have replaced that. */
   readonly status: SessionFileStatus["kind"];
+  /** The code of the error if the session file cannot even be read, for example because it is a directory. */
+  readonly unreadableCode?: string | undefined;
 }
 
 /** Whether the session file has to be rewritten. */
@@ -49,6 +51,8 @@ const emptySnapshot = (paths: SessionPaths, fileStamp: Stamp | undefined): Snaps
   status: "current",
 });
 
+const storedIn = (head: Generation): StoredValue => ({ value: head.value, version: versionOf(head) });
+
 /** Determines what is stored from the chain and the session file. */
 export class SnapshotReader {
   readonly #fs: FileSystem;
@@ -63,9 +67,7 @@ export class SnapshotReader {
   async read(paths: SessionPaths): Promise<Snapshot> {
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const head = await Chain.besideFile(this.#fs, paths).head();
-      const file = await ignoreNotFound(this.#fs.read(paths.file));
-      const content = file && { ...file, text: sessionText(file.text) };
-      const snapshot = head ? await this.#compareWithFile(paths, head, content) : await this.#adoptFile(paths, content);
+      const snapshot = await this.#readFile(paths, head);
       // The two were read one after the other: they may differ only because a process saved in between.
       if (snapshot.status === "current" || (await this.isCurrent(snapshot))) return snapshot;
     }
@@ -76,9 +78,22 @@ export class SnapshotReader {
     });
   }
 
-  /** Returns the mark of the session file; `undefined` if it is missing. */
+  async #readFile(paths: SessionPaths, head: Generation | undefined): Promise<Snapshot> {
+    try {
+      const file = await ignoreNotFound(this.#fs.read(paths.file));
+      const content = file && { ...file, text: sessionText(file.text) };
+      return await (head ? this.#compareWithFile(paths, head, content) : this.#adoptFile(paths, content));
+    } catch (error) {
+      const unreadableCode = codeOf(error) ?? "";
+      if (!head || !["EISDIR", "ENOTFILE", "ETOOLARGE"].includes(unreadableCode)) throw error;
+      const empty = emptySnapshot(paths, await this.#fs.stat(paths.file));
+      return { ...empty, head, stored: storedIn(head), status: "unreadable", unreadableCode };
+    }
+  }
+
+  /** Returns the mark of the session file; `undefined` if it is missing, or cannot be read. */
   async markOfFile({ file }: SessionPaths): Promise<FileMark | undefined> {
-    const found = await ignoreNotFound(this.#fs.read(file));
+    const found = await this.#fs.read(file).catch(() => undefined);
     return found && markOf(found.stamp, sessionText(found.text));
   }
 
@@ -95,7 +110,7 @@ export class SnapshotReader {
 
   async #compareWithFile(paths: SessionPaths, head: Generation, content: FileContent | undefined): Promise<Snapshot> {
     const status = classifySessionFile(head, content?.text, this.#rules);
-    const stored = { value: head.value, version: versionOf(head) };
+    const stored = storedIn(head);
     const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored, status: status.kind };
     const isSession = "value" in status;
     if (!content || !(isSession || status.kind === "unreadable")) return snapshot;

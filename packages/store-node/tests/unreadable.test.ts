@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { createTokenManager, type TokenSet } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
@@ -7,6 +8,11 @@ import { isTornCopy } from "../src/session-file.ts";
 import { chainOf, failure, freshPath, latch, record, textOf } from "./support.ts";
 
 const CONFLICT = '<<<<<<< HEAD\n{"schema":1}\n=======\n{"schema":1}\n>>>>>>> theirs\n';
+
+const replaceBy = (path: string, create: () => unknown): void => {
+  rmSync(path);
+  create();
+};
 
 const utf16 = (text: string): Buffer => Buffer.from(`\uFEFF${text}`, "utf16le");
 
@@ -33,6 +39,30 @@ describe("a session file without a session, over a healthy chain", () => {
     expect(await failure(store.load())).toMatchObject({ version: own });
     const version = await store.save(record("R2", 2000), error.version);
     expect(await fileStore({ path }).load()).toEqual({ value: record("R2", 2000), version });
+    expect(textOf(path)).toBe(record("R2", 2000));
+  });
+
+  it.each<[string, (path: string) => void, RegExp]>([
+    ["a file of 2 MiB", (path) => truncateSync(path, 2 * 1024 * 1024), /is larger than 1 MiB.*Delete the file/],
+    ["a directory", (path) => replaceBy(path, () => mkdirSync(path)), /is a directory.*Move the directory away/],
+    [
+      "a pipe",
+      (path) => replaceBy(path, () => execFileSync("mkfifo", [path])),
+      /is not a regular file.*Delete the file/,
+    ],
+  ])("is reported with what it is, and hides no session from a save: %s", async (name, spoil, message) => {
+    if (name === "a pipe" && process.platform === "win32") return;
+    const path = freshPath();
+    const own = await fileStore({ path }).save(record("R1", 1000), undefined);
+    spoil(path);
+    const store = fileStore({ path });
+    const error = await failure(store.load());
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path, version: own });
+    expect(error.message).toMatch(message);
+    expect(error.stored?.()).toBe(record("R1", 1000));
+    await store.save(record("R2", 2000), own);
+    if (name === "a directory") rmSync(path, { recursive: true });
+    expect((await fileStore({ path }).load())?.value).toBe(record("R2", 2000));
     expect(textOf(path)).toBe(record("R2", 2000));
   });
 
