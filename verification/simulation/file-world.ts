@@ -145,7 +145,12 @@ export class FileWorld {
 
   storeFor(process: SimulatedProcess): TokenStore {
     const fs = fileSystemOver(this.disk, this.#performer(process));
-    const store = openFileStore(SESSION, { fs, lock: this.#lockFor(process), rules: sessionRecord });
+    const store = openFileStore(SESSION, {
+      fs,
+      lock: this.#lockFor(process),
+      rules: sessionRecord,
+      monotonic: process.clock.monotonic,
+    });
     return {
       supports: store.supports,
       describe: () => store.describe(),

@@ -24,18 +24,18 @@ export async function checkLiveness(
   if (world.store instanceof FileWorld) await checkRepair(world, world.store, pass);
 }
 
-/** P5: whatever happened to the session file, a process that loads it twice repairs it. */
+/** P5: whatever happened to the session file, a process repairs it that loads it twice, more than a second apart. */
 async function checkRepair(world: World, store: FileWorld, pass: (span: number) => Promise<void>): Promise<void> {
   const process = world.spawn(0);
   const { load } = store.storeFor(process);
   const tryLoad = () => load().catch(() => undefined);
   let found: Awaited<ReturnType<typeof tryLoad>>;
-  process.later("repair by loading twice", () => {
-    void tryLoad()
-      .then(tryLoad)
-      .then((stored) => {
-        found = stored;
-      });
+  process.later("load", () => void tryLoad());
+  await pass(PATIENCE);
+  process.later("load again", () => {
+    void tryLoad().then((stored) => {
+      found = stored;
+    });
   });
   await pass(PATIENCE);
   const isOurs = /^[1-9]\d*-[0-9a-f]+$/.test(found?.version ?? ""); // otherwise another program wrote the session

@@ -1,6 +1,6 @@
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import * as sessionRecord from "@unexpired/core/session-record";
-import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "./filesystem.ts";
+import { type FileSystem, makeDurableDirectory, nodeFileSystem, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
 import { ignoreInGit } from "./git-ignore.ts";
@@ -17,6 +17,7 @@ import { currentProcess, type ProcessIdentity } from "./process-identity.ts";
 import { SessionDirectory } from "./session-directory.ts";
 import { installSessionFile, type RecordRules, type StagedFile, stageSessionFile } from "./session-file.ts";
 import { isOutdated, type Snapshot, SnapshotReader } from "./snapshot.ts";
+import { TornFile } from "./torn-file.ts";
 import { watchPath } from "./watch.ts";
 
 /** Dependencies of a file store. */
@@ -25,6 +26,8 @@ export interface FileStoreDeps {
   readonly lock: Lock;
   readonly rules: RecordRules;
   readonly stateDirectory?: string | undefined;
+  /** A clock in milliseconds. Default: `performance.now()`. */
+  readonly monotonic?: (() => number) | undefined;
 }
 
 const MAX_REPAIRS = 4;
@@ -70,15 +73,15 @@ class FileStore implements TokenStore {
   #isUnconfirmed = false;
   /** Whether this store has checked that the chain is ignored: an earlier release may have created it. */
   #isChainIgnored = false;
-  /** Stamp of the session file if the last load found it torn. */
-  #tornFile: Stamp | undefined;
+  readonly #torn: TornFile;
   readonly #directory: SessionDirectory;
 
-  constructor(path: string, { fs, lock, rules, stateDirectory }: FileStoreDeps) {
+  constructor(path: string, { fs, lock, rules, stateDirectory, monotonic }: FileStoreDeps) {
     this.#path = path;
     this.#fs = fs;
     this.#directory = new SessionDirectory(fs, path);
     this.#lock = lock;
+    this.#torn = new TornFile(monotonic);
     this.#stateDirectory = stateDirectory;
     const holder = currentProcess();
     if (holder) this.holder = holder;
@@ -257,11 +260,8 @@ class FileStore implements TokenStore {
   }
 
   async #repairUnlessBusy(snapshot: Snapshot): Promise<Snapshot> {
-    // Another program may be overwriting the file in place: repair a torn file only if a second load finds it so.
-    const isTorn = snapshot.status === "torn";
-    const isConfirmed = !isTorn || (this.#tornFile !== undefined && sameContent(this.#tornFile, snapshot.fileStamp));
-    this.#tornFile = isTorn ? snapshot.fileStamp : undefined;
-    if (!isOutdated(snapshot) || !isConfirmed) return snapshot;
+    const isRecentlyTorn = this.#torn.isRecent(snapshot.status === "torn", snapshot.fileStamp);
+    if (!isOutdated(snapshot) || isRecentlyTorn) return snapshot;
     const release = await this.#lock(snapshot.paths.chain, { wait: undefined });
     if (!release) return snapshot; // the holder of the lock is about to write the session file
     try {

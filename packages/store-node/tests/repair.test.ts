@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it } from "vitest";
-import { chainOf, freshPath, namesIn, record, storeFailing, storeWith, textOf } from "./support.ts";
+import { chainOf, freshPath, namesIn, record, storeFailing, storeWith, storeWithClock, textOf } from "./support.ts";
 
 describe("the session file", () => {
   it("is rewritten if it is missing", async () => {
@@ -23,13 +23,16 @@ describe("the session file", () => {
     expect(textOf(path)).toBe("text 8");
   });
 
-  it("is rewritten by the second load that finds it torn", async () => {
+  it("is rewritten by a load that finds it torn for a second", async () => {
     const path = freshPath();
-    const store = fileStore({ path });
+    const { store, pass } = storeWithClock(path);
     await store.save("a long text", undefined);
     truncateSync(path, 6);
     expect((await store.load())?.value).toBe("a long text");
+    pass(999);
+    expect((await store.load())?.value).toBe("a long text");
     expect(textOf(path)).toBe("a long");
+    pass(1);
     expect((await store.load())?.value).toBe("a long text");
     expect(textOf(path)).toBe("a long text");
   });
@@ -38,17 +41,33 @@ describe("the session file", () => {
     ["the previous value", 2, (text: string) => text.slice(0, 90)],
     ["the previous value, followed by zeros", 2, (text: string) => `${text.slice(0, 90)}\0\0`],
     ["the value before that", 1, (text: string) => text.slice(0, -1)],
-  ])("is rewritten by the second load that finds a part of %s", async (_name, number, tear) => {
+  ])("is rewritten by a load that finds for a second a part of %s", async (_name, number, tear) => {
     const path = freshPath();
-    const store = fileStore({ path });
+    const { store, pass } = storeWithClock(path);
     const [first, second, latest] = [record("R1", 1000), record("R2", 2000), record("R3", 3000)];
     const version = await store.save(latest, await store.save(second, await store.save(first, undefined)));
     const torn = tear([first, second][number - 1] ?? "");
     writeFileSync(path, torn);
     expect(await store.load()).toEqual({ value: latest, version });
     expect(textOf(path)).toBe(torn);
+    pass(1_000);
     expect(await store.load()).toEqual({ value: latest, version });
     expect(textOf(path)).toBe(latest);
+  });
+
+  it("is not rewritten while another program overwrites it in place", async () => {
+    const path = freshPath();
+    const { store, pass } = storeWithClock(path);
+    await store.save(record("R1", 1000), undefined);
+    const descriptor = openSync(path, "w");
+    for (const part of ["", '{"schema":1,', '"tokens":{']) {
+      writeSync(descriptor, part);
+      for (const _look of [1, 2]) await store.load().catch(() => {});
+      pass(900);
+    }
+    closeSync(descriptor);
+    writeFileSync(path, record("R2", 2000));
+    expect((await store.load())?.value).toContain("R2");
   });
 
   it("is rewritten if its refresh token is spent", async () => {

@@ -42,6 +42,16 @@ export const textOf = (path: string): string => readFileSync(path, "utf8");
 export const storeWith = (path: string, calls: Partial<FileSystem>, lock: Lock = directoryLock): TokenStore =>
   openFileStore(path, { fs: { ...nodeFileSystem, ...calls }, lock, rules: sessionRecord });
 
+/** Creates a store with a clock that stands still until `pass` is called. */
+export function storeWithClock(path: string) {
+  let now = 0;
+  const deps = { fs: nodeFileSystem, lock: directoryLock, rules: sessionRecord, monotonic: () => now };
+  const pass = (milliseconds: number): void => {
+    now += milliseconds;
+  };
+  return { store: openFileStore(path, deps), pass };
+}
+
 /** Creates a store on a file system with some calls that fail with the given error codes. */
 export const storeFailing = (path: string, calls: Partial<Record<keyof FileSystem, string>>): TokenStore =>
   storeWith(

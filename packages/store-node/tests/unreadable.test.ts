@@ -5,7 +5,7 @@ import { createTokenManager, type TokenSet } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it } from "vitest";
 import { isTornCopy } from "../src/session-file.ts";
-import { chainOf, failure, freshPath, latch, record, textOf } from "./support.ts";
+import { chainOf, failure, freshPath, latch, record, storeWithClock, textOf } from "./support.ts";
 
 const CONFLICT = '<<<<<<< HEAD\n{"schema":1}\n=======\n{"schema":1}\n>>>>>>> theirs\n';
 
@@ -195,11 +195,14 @@ describe("a session file that was edited", () => {
   it.each([" \n\t", "\uFEFF", "\uFEFF\r\n"])("counts as empty if it contains only %j", async (text) => {
     const path = freshPath();
     writeFileSync(path, text);
-    const store = fileStore({ path });
+    const { store, pass } = storeWithClock(path);
     expect(await store.load()).toBeUndefined();
     const version = await store.save(record("R1", 1000), undefined);
     writeFileSync(path, text);
-    for (const _look of [1, 2]) expect(await store.load()).toEqual({ value: record("R1", 1000), version });
+    for (const _look of [1, 2]) {
+      expect(await store.load()).toEqual({ value: record("R1", 1000), version });
+      pass(1_000);
+    }
     expect(textOf(path)).toBe(record("R1", 1000));
   });
 
