@@ -110,10 +110,12 @@ function toStoreError(error: unknown, path: string, action: Action): unknown {
   const isUnreadable = action === "read" && code in READ_ERRORS;
   const [problem, hint] = explain(error, code, action);
   const owner = ["EACCES", "EPERM"].includes(code) ? ownerAdvice(error, path) : undefined;
+  const fullHint = owner ? `${owner.hint} ${DATA_UNCHANGED}` : hint;
   return new StoreError(isUnreadable ? "STORE_UNREADABLE" : "STORE_UNAVAILABLE", {
     location: path,
     problem: owner ? `${problem}: ${owner.problem}` : problem,
-    hint: owner ? `${owner.hint} ${DATA_UNCHANGED}` : hint,
+    // A removal may have ended the session before it failed.
+    hint: action === "removed" ? fullHint.replace(` ${DATA_UNCHANGED}`, "") : fullHint,
     cause: error,
   });
 }
@@ -144,6 +146,6 @@ export const noSessionError = (location: string, chain: string, stored: StoredVa
 export const mountedError = (location: string): StoreError =>
   new StoreError("STORE_UNAVAILABLE", {
     location,
-    problem: "is mounted as a single file, so the host and other containers would not see what is saved here",
+    problem: "is mounted as a single file, so the host and other containers would not see what changes here",
     hint: 'Mount its directory instead, or give the same "stateDirectory" to every process, on a mount that they share.',
   });
