@@ -28,6 +28,7 @@ type Explanation = readonly [problem: string, hint: string];
 const READ_ERRORS: Record<string, Explanation> = {
   EISDIR: ["is a directory, not a file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   ENOTFILE: ["is not a regular file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
+  ENXIO: ["is a socket or a device, not a file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   ETOOLARGE: ["is larger than 1 MiB, so it is not a session", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   EACCES: ["is not readable (EACCES)", `Grant this user read access, or choose another path. ${DATA_UNCHANGED}`],
   EPERM: [
@@ -76,7 +77,7 @@ const WRITE_ERRORS: Record<string, Explanation> = {
 const PATH_ERRORS: Record<string, Explanation> = {
   ENOTDIR: [
     "is below a path that is not a directory, or that is a link to a missing one (ENOTDIR)",
-    "Create the directory that the link points to, or choose another path.",
+    "Create the directory that the link points to, move away the file that is in its place, or choose another path.",
   ],
   ENAMETOOLONG: [
     "has too long a name (ENAMETOOLONG)",

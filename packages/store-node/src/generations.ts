@@ -210,14 +210,21 @@ export class Chain {
   async retire(target: string, clearTarget: () => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#fs.makeDirectory(this.directory);
+        await this.#create();
         return await this.#rename(target);
       } catch (error) {
-        const isOccupied = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
+        const isOccupied = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "");
         if (!isOccupied || attempt === MAX_RENAMES) throw error;
         await clearTarget();
       }
     }
+  }
+
+  async #create(): Promise<void> {
+    await this.#fs.makeDirectory(this.directory).catch(async (error: unknown) => {
+      await this.#fs.assertTrusted(this.directory); // tells a file from a directory
+      throw error;
+    });
   }
 
   async #rename(target: string): Promise<void> {

@@ -98,8 +98,9 @@ describe("what another user created", () => {
     const own = join(freshDirectory(), "own.json");
     symlinkSync(own, path);
     lchownSync(path, USER, USER);
-    for (const call of [fileStore({ path }).load(), fileStore({ path }).save("1", undefined)]) {
-      await expect(call).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
+    const store = fileStore({ path });
+    for (const call of [() => store.load(), () => store.save("1", undefined)]) {
+      await expect(call()).rejects.toMatchObject({ code: "STORE_UNREADABLE", location: path });
     }
     expect(readdirSync(dirname(own))).toEqual([]);
   });
