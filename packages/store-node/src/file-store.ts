@@ -7,6 +7,7 @@ import { ignoreInGit } from "./git-ignore.ts";
 import { KnownFiles } from "./known-files.ts";
 import { directoryLock, type Lock } from "./lock.ts";
 import {
+  canMarkRemoval,
   type FileStoreOptions,
   resolvePaths,
   type SessionPaths,
@@ -122,7 +123,7 @@ class FileStore implements TokenStore {
   save(value: string, expected: string | undefined): Promise<string> {
     return withStoreErrors(this.#path, "saved", async () => {
       const paths = await this.#resolvePaths();
-      if (!paths.isChainShared && (await this.#fs.isMountPoint(paths.file))) throw mountedError(this.#path);
+      await this.#assertReplaceable(paths);
       const assertCurrent = async () => this.#assertVersion(await this.#readCurrent(paths), expected);
       await assertCurrent(); // a save that has lost need not wait for the lock
       await this.#ensureChain(paths, expected);
@@ -163,12 +164,20 @@ class FileStore implements TokenStore {
       const paths = await this.#resolvePaths();
       this.#cached = undefined;
       this.#directory.remember(undefined);
-      if (!(await this.#fs.stat(paths.parent))) return;
+      if (!(await this.#fs.stat(paths.parent)) && !(await this.#fs.stat(paths.file))) return;
+      await this.#assertReplaceable(paths);
+      // Without a mark of the removal, processes would adopt the session file once the chain is gone.
+      if (!(await canMarkRemoval(this.#fs, paths))) await this.#fs.unlink(paths.file);
       // Even without a chain, an empty one is retired: while the retired chain exists, no process adopts the session
       // file as one that another program wrote.
       await new Chain(this.#fs, paths.chain).retire(paths.removed, () => this.#removeFiles(paths));
       await this.#removeFiles(paths);
     });
+  }
+
+  /** Rejects if the session file is mounted by itself: the other side has another chain. */
+  async #assertReplaceable({ isChainShared, file }: SessionPaths): Promise<void> {
+    if (!isChainShared && (await this.#fs.isMountPoint(file))) throw mountedError(this.#path);
   }
 
   /** Makes durable what a failed save may have published: its caller loads to learn the outcome, and relies on it. */
@@ -307,7 +316,7 @@ class FileStore implements TokenStore {
       if (codeOf(error) !== "EBUSY") throw error;
       await this.#fs.overwrite(paths.file, "");
     });
-    await this.#fs.removeDirectory(paths.removed);
+    if (await canMarkRemoval(this.#fs, paths)) await this.#fs.removeDirectory(paths.removed);
     await this.#fs.syncDirectory(paths.parent);
   }
 }

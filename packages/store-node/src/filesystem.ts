@@ -60,7 +60,7 @@ export interface FileSystem {
    * one of them.
    */
   resolve(path: string): Promise<string>;
-  /** Rejects if an existing directory is a symbolic link, or if another user may have planted it. */
+  /** Rejects if an existing directory is a file or a symbolic link, or if another user may have planted it. */
   assertTrusted(directory: string): Promise<void>;
   /** Whether a file is a mount point by itself. */
   isMountPoint(path: string): Promise<boolean>;

@@ -28,6 +28,7 @@ type Explanation = readonly [problem: string, hint: string];
 const READ_ERRORS: Record<string, Explanation> = {
   EISDIR: ["is a directory, not a file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   ENOTFILE: ["is not a regular file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
+  ENXIO: ["is a socket or a device, not a file", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   ETOOLARGE: ["is larger than 1 MiB, so it is not a session", `Move it away or choose another path. ${DATA_UNCHANGED}`],
   EACCES: ["is not readable (EACCES)", `Grant this user read access, or choose another path. ${DATA_UNCHANGED}`],
   EPERM: [
@@ -76,7 +77,7 @@ const WRITE_ERRORS: Record<string, Explanation> = {
 const PATH_ERRORS: Record<string, Explanation> = {
   ENOTDIR: [
     "is below a path that is not a directory, or that is a link to a missing one (ENOTDIR)",
-    "Create the directory that the link points to, or choose another path.",
+    "Create the directory that the link points to, move away the file that is in its place, or choose another path.",
   ],
   ENAMETOOLONG: [
     "has too long a name (ENAMETOOLONG)",
@@ -110,10 +111,12 @@ function toStoreError(error: unknown, path: string, action: Action): unknown {
   const isUnreadable = action === "read" && code in READ_ERRORS;
   const [problem, hint] = explain(error, code, action);
   const owner = ["EACCES", "EPERM"].includes(code) ? ownerAdvice(error, path) : undefined;
+  const fullHint = owner ? `${owner.hint} ${DATA_UNCHANGED}` : hint;
   return new StoreError(isUnreadable ? "STORE_UNREADABLE" : "STORE_UNAVAILABLE", {
     location: path,
     problem: owner ? `${problem}: ${owner.problem}` : problem,
-    hint: owner ? `${owner.hint} ${DATA_UNCHANGED}` : hint,
+    // A removal may have ended the session before it failed.
+    hint: action === "removed" ? fullHint.replace(` ${DATA_UNCHANGED}`, "") : fullHint,
     cause: error,
   });
 }
@@ -153,6 +156,6 @@ export function noSessionError(location: string, { paths, stored, unreadableCode
 export const mountedError = (location: string): StoreError =>
   new StoreError("STORE_UNAVAILABLE", {
     location,
-    problem: "is mounted as a single file, so the host and other containers would not see what is saved here",
+    problem: "is mounted as a single file, so the host and other containers would not see what changes here",
     hint: 'Mount its directory instead, or give the same "stateDirectory" to every process, on a mount that they share.',
   });

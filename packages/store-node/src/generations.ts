@@ -210,33 +210,42 @@ export class Chain {
   async retire(target: string, clearTarget: () => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#fs.makeDirectory(this.directory);
+        await this.#create();
         return await this.#rename(target);
       } catch (error) {
-        const isOccupied = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT"].includes(codeOf(error) ?? "");
+        const isOccupied = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "");
         if (!isOccupied || attempt === MAX_RENAMES) throw error;
         await clearTarget();
       }
     }
   }
 
+  async #create(): Promise<void> {
+    await this.#fs.makeDirectory(this.directory).catch(async (error: unknown) => {
+      await this.#fs.assertTrusted(this.directory); // tells a file from a directory
+      throw error;
+    });
+  }
+
   async #rename(target: string): Promise<void> {
     try {
       await this.#fs.rename(this.directory, target);
     } catch (error) {
-      if (codeOf(error) !== "EXDEV") throw error;
-      await this.#removeInPlace(target);
+      if (codeOf(error) === "EXDEV") await this.#removeInPlace(target);
+      else if (codeOf(error) === "ENAMETOOLONG") await this.#removeInPlace(undefined);
+      else throw error;
     }
   }
 
   /**
-   * Ends the session if its directory cannot be renamed, because it is in a lower layer of overlayfs. Files can: the
-   * caller may need those that name the items of a keychain. Drafts are moved first, so that they cannot be published any
-   * more, and the latest generation after all others, so that no earlier one becomes current. If another one is published
-   * in between, the directory is not empty, and `retire` tries again.
+   * Ends the session if its directory cannot be renamed, because it is in a lower layer of overlayfs, or because the new
+   * name is too long; then there is no marker. Files are moved if possible: the caller may need those that name the items
+   * of a keychain. Drafts are moved first, so that they cannot be published any more, and the latest generation after all
+   * others, so that no earlier one becomes current. If another one is published in between, the directory is not empty,
+   * and `retire` tries again.
    */
-  async #removeInPlace(marker: string): Promise<void> {
-    await this.#fs.makeDirectory(marker); // while it exists, no process adopts the session file
+  async #removeInPlace(marker: string | undefined): Promise<void> {
+    if (marker !== undefined) await this.#fs.makeDirectory(marker); // while it exists, no process adopts the session file
     const names = await this.#names();
     const drafts = names.filter((name) => TEMPORARY_NAME.test(name));
     const numbers = names.filter((name) => GENERATION_NAME.test(name)).sort((a, b) => Number(a) - Number(b));
@@ -244,8 +253,9 @@ export class Chain {
     await this.#fs.removeEmptyDirectory(this.directory);
   }
 
-  async #moveTo(marker: string, name: string): Promise<void> {
+  async #moveTo(marker: string | undefined, name: string): Promise<void> {
     const path = join(this.directory, name);
+    if (marker === undefined) return this.#fs.removeDirectory(path); // or a file
     await ignoreNotFound(this.#fs.rename(path, join(marker, name))).catch(async (error: unknown) => {
       if (codeOf(error) !== "EXDEV") throw error;
       await this.#fs.removeDirectory(path); // a lock in the same layer

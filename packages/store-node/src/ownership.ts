@@ -27,7 +27,7 @@ export const untrustedError = (path: string, owner: number): StoreError =>
     hint: `If it is yours, run \`${takeOver([path])}\`. Otherwise choose a path in a directory that only this user can write to.`,
   });
 
-/** Rejects with a `StoreError` if `directory` is a symbolic link, or belongs to a user whom this process cannot trust. */
+/** Rejects with a `StoreError` if `directory` is a symbolic link or no directory, or belongs to a user whom this process cannot trust. */
 export async function assertTrustedDirectory(directory: string): Promise<void> {
   const stats = await fs.lstat(directory);
   if (stats.isSymbolicLink()) {
@@ -35,6 +35,13 @@ export async function assertTrustedDirectory(directory: string): Promise<void> {
       location: directory,
       problem: "is a symbolic link, which another user may have planted",
       hint: "Replace it with the directory that it points to, or choose another path for the session.",
+    });
+  }
+  if (!stats.isDirectory()) {
+    throw new StoreError("STORE_UNAVAILABLE", {
+      location: directory,
+      problem: "is not a directory",
+      hint: "It was not written by this library: move it away.",
     });
   }
   if (!(await isTrustedOwner(directory, stats.uid))) throw untrustedError(directory, stats.uid);

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, posix, resolve, win32 } from "node:path";
 import type { FileSystem } from "./filesystem.ts";
+import { codeOf } from "./fs-errors.ts";
 
 /** The location of a file store's session: exactly one of `path` and `appName`. */
 export type FileStoreOptions = (
@@ -48,6 +49,10 @@ export const pathsOf = (file: string, stateDirectory?: string): SessionPaths => 
   const chain = join(parent, `.${basename(file)}.unexpired`);
   return { file, parent, chain, removed: `${chain}-removed`, isChainShared: stateDirectory !== undefined };
 };
+
+/** Whether the name of the removed chain is short enough. Earlier releases saved even if it is not. */
+export const canMarkRemoval = async (fs: Pick<FileSystem, "stat">, { removed }: SessionPaths): Promise<boolean> =>
+  (await fs.stat(removed).catch(codeOf)) !== "ENAMETOOLONG";
 
 /** Resolves the symbolic links in the given paths, and returns the paths that belong to the session. */
 export const resolvePaths = async (

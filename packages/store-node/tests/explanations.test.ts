@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileStore } from "@unexpired/store-node";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -40,9 +40,9 @@ describe("the explanation of a failed call", () => {
   it("names the action", async () => {
     const path = freshPath();
     await fileStore({ path }).save("1", undefined);
-    expect((await failure(storeFailing(path, { rename: "EROFS" }).remove())).problem).toBe(
-      "cannot be removed: the file system is read-only (EROFS)",
-    );
+    const error = await failure(storeFailing(path, { rename: "EROFS" }).remove());
+    expect(error.problem).toBe("cannot be removed: the file system is read-only (EROFS)");
+    expect(error.hint).toBe("Choose a writable path."); // it does not know how far it came
   });
 
   it("tells a directory that the system protects from one without hard links", async ({ skip }) => {
@@ -85,6 +85,25 @@ describe("the explanation of a failed call", () => {
     expect(error.message).toContain("has too long a name (ENAMETOOLONG). Choose a shorter one");
     expect(readdirSync(dirname(path))).toEqual([]);
   });
+});
+
+it("removes what an earlier release saved under a name that is too long", async () => {
+  const path = freshPath();
+  const longPath = join(dirname(path), "n".repeat(240));
+  await fileStore({ path }).save("1", undefined);
+  mkdirSync(join(chainOf(path), "lock"));
+  renameSync(chainOf(path), chainOf(longPath));
+  renameSync(path, longPath);
+  expect((await fileStore({ path: longPath }).load())?.value).toBe("1");
+  await fileStore({ path: longPath }).remove();
+  expect(readdirSync(dirname(path))).toEqual([]);
+});
+
+it("removes a session file before its state directory exists", async () => {
+  const path = freshPath();
+  writeFileSync(path, "1");
+  await fileStore({ path, stateDirectory: join(freshDirectory(), "state") }).remove();
+  expect(readdirSync(dirname(path))).toEqual([]);
 });
 
 describe("a file that is too large", () => {

@@ -1,4 +1,16 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { StoreConflictError, type StoreError } from "@unexpired/core";
 import * as sessionRecord from "@unexpired/core/session-record";
@@ -92,6 +104,28 @@ describe("unreadable data", () => {
     expect(await failure(fileStore({ path }).save("1", undefined))).toMatchObject({ code: "STORE_UNREADABLE" });
   });
 
+  it("reports a socket at the session file's path", async ({ skip }) => {
+    skip(process.platform === "win32", "not applicable: no sockets in directories");
+    const path = freshPath();
+    const server = createServer().listen(path);
+    await once(server, "listening");
+    const error = await failure(fileStore({ path }).load());
+    server.close();
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path });
+    expect(error.message).toContain("is a socket or a device, not a file. Move it away");
+  });
+
+  it.each<[string, (removed: string) => void]>([
+    ["a file", (removed) => writeFileSync(removed, "")],
+    ["a link", (removed) => symlinkSync("missing", removed)],
+  ])("does not stand in the way of a removal: %s at the path of the removed chain", async (_name, plant) => {
+    const path = freshPath();
+    await fileStore({ path }).save("1", undefined);
+    plant(`${chainOf(path)}-removed`);
+    await fileStore({ path }).remove();
+    expect(readdirSync(dirname(path))).toEqual([]);
+  });
+
   it("reports a damaged generation and leaves it unchanged", async () => {
     const path = freshPath();
     await saveTwice(path, "secret");
@@ -121,17 +155,17 @@ describe("unreadable data", () => {
     expect((await fileStore({ path }).load())?.value).toBe("new");
   });
 
-  it("reports a file at the chain's path", async () => {
+  it("reports a file at the chain's path, and removes nothing", async () => {
     const path = freshPath();
+    writeFileSync(path, "1");
     writeFileSync(chainOf(path), "");
-    expect(await failure(fileStore({ path }).load())).toMatchObject({
-      code: "STORE_UNAVAILABLE",
-      location: chainOf(path),
-    });
-    expect(await failure(fileStore({ path }).save("1", undefined))).toMatchObject({
-      code: "STORE_UNAVAILABLE",
-      location: chainOf(path),
-    });
+    const store = fileStore({ path });
+    for (const call of [() => store.load(), () => store.save("2", undefined), () => store.remove()]) {
+      const error = await failure(call());
+      expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", location: chainOf(path) });
+      expect(error.message).toMatch(/is not a directory\. .*move it away/);
+    }
+    expect(textOf(path)).toBe("1");
   });
 
   it("reports missing permissions to read and to write", async ({ skip }) => {

@@ -29,10 +29,11 @@ const REFUSED = {
 };
 
 describe("a session file that is itself a mount point", () => {
-  it.each(["writable file", "read-only file"])("can be read but not saved (%s)", (scenario) => {
+  it.each(["writable file", "read-only file"])("can be read but neither saved nor removed (%s)", (scenario) => {
     expect(run(scenario)).toEqual({
       value: "1",
       saved: REFUSED,
+      removed: REFUSED,
       names: ["session.json"],
       links: 0,
       later: REFUSED,

@@ -45,8 +45,8 @@ it("does not pass on the message of a custom backend, which may quote the sessio
   const backend = { ...throwing("get", ""), get: () => Promise.reject(quoting) };
   const store = keychainStore({ service: "my-tool", account: "ada", directory: freshDirectory(), backend });
   await using manager = createTokenManager({ store });
-  for (const call of [store.load(), manager.getAccessToken()]) {
-    const error: unknown = await call.catch((thrown: unknown) => thrown);
+  for (const call of [() => store.load(), () => manager.getAccessToken()]) {
+    const error: unknown = await call().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ reason: "refused", message: expect.stringContaining("threw an error: EPARSE") });
     expect(inspect(error)).not.toContain("canary");
   }
