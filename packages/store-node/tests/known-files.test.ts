@@ -155,11 +155,17 @@ it("replaces another program's file if the writer of a sign-in over it died befo
   const ada = await fileStore({ path }).save(sessionOf("ada"), undefined);
   expect(ada).toBeDefined();
   writeFileSync(path, sessionOf("bob"));
+  const renaming = gate();
   const dying = storeWith(path, {
-    rename: (from, to) => (to === path ? new Promise(() => {}) : nodeFileSystem.rename(from, to)),
+    rename: (from, to) => {
+      if (to !== path) return nodeFileSystem.rename(from, to);
+      renaming.resolve();
+      return new Promise(() => {});
+    },
   });
   const bob = await storeFailing(path, { create: "EROFS" }).load(); // not published
   void dying.save(sessionOf("carol"), bob?.version);
+  await renaming.promise; // otherwise the load could publish bob's session first
   const next = storeWith(path, {}, async () => async () => {});
   await expect.poll(async () => accountIn((await next.load())?.value), { timeout: 10_000 }).toBe("carol");
   expect(accountIn(textOf(path))).toBe("carol");
