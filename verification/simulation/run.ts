@@ -6,6 +6,7 @@ import type { Violation } from "./invariants.ts";
 import { checkLiveness } from "./liveness.ts";
 import { Program } from "./program.ts";
 import { type Choices, Random, randomFrom } from "./random.ts";
+import { settle } from "./scheduler.ts";
 import { World, type WorldOptions, worldOptions } from "./world.ts";
 
 /** The result of one run. */
@@ -80,6 +81,7 @@ class Course {
     const { random, options, invariants, faults } = this.#world;
     for (let slot = 0; slot < options.processes; slot++) this.#programs.push(new Program(this.#world, slot));
     void this.#programs[0]?.signIn("A");
+    await settle(); // only then does the file store make its first call
     await this.#until(1_000);
     faults.isOn = true;
     const rounds = 1 + random.choose("action", 3);

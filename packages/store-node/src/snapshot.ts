@@ -41,6 +41,8 @@ interface FileContent {
 }
 
 const MAX_READS = 50;
+/** The codes of the errors about what is no session, whatever its content. */
+const NO_SESSION = ["EISDIR", "ENOTFILE", "ETOOLARGE"];
 
 const emptySnapshot = (paths: SessionPaths, fileStamp: Stamp | undefined): Snapshot => ({
   paths,
@@ -85,15 +87,18 @@ export class SnapshotReader {
       return await (head ? this.#compareWithFile(paths, head, content) : this.#adoptFile(paths, content));
     } catch (error) {
       const unreadableCode = codeOf(error) ?? "";
-      if (!head || !["EISDIR", "ENOTFILE", "ETOOLARGE"].includes(unreadableCode)) throw error;
+      if (!head || !NO_SESSION.includes(unreadableCode)) throw error;
       const empty = emptySnapshot(paths, await this.#fs.stat(paths.file));
       return { ...empty, head, stored: storedIn(head), status: "unreadable", unreadableCode };
     }
   }
 
-  /** Returns the mark of the session file; `undefined` if it is missing, or cannot be read. */
+  /** Returns the mark of the session file; `undefined` if it is missing, or certainly none of ours. */
   async markOfFile({ file }: SessionPaths): Promise<FileMark | undefined> {
-    const found = await this.#fs.read(file).catch(() => undefined);
+    const found = await ignoreNotFound(this.#fs.read(file)).catch((error: unknown) => {
+      if (!NO_SESSION.includes(codeOf(error) ?? "")) throw error;
+      return undefined;
+    });
     return found && markOf(found.stamp, sessionText(found.text));
   }
 
