@@ -97,11 +97,13 @@ export class SnapshotReader {
     const status = classifySessionFile(head, content?.text, this.#rules);
     const stored = { value: head.value, version: versionOf(head) };
     const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored, status: status.kind };
-    const isSession = "value" in status;
-    if (!content || !(isSession || status.kind === "unreadable")) return snapshot;
+    if (!content) return snapshot;
     const foreignMark = markOf(content.stamp, content.text);
-    if (hasReplaced(head, foreignMark) || (await new KnownFiles(this.#fs, paths.chain).has(foreignMark)))
-      return { ...snapshot, status: "stale" };
+    const isSession = "value" in status;
+    const isForeign = isSession || status.kind === "unreadable";
+    if (hasReplaced(head, foreignMark)) return { ...snapshot, foreignMark, status: isForeign ? "stale" : status.kind };
+    if (!isForeign) return snapshot;
+    if (await new KnownFiles(this.#fs, paths.chain).has(foreignMark)) return { ...snapshot, status: "stale" };
     if (!isSession) {
       const previous = await new Chain(this.#fs, paths.chain).previousValues(head);
       const isTorn = previous.some((value) => isTornCopy(value, content.text));
