@@ -82,13 +82,13 @@ export class SnapshotReader {
     return found && markOf(found.stamp, sessionText(found.text));
   }
 
-  /** Whether nothing has changed since the snapshot. Costs three `stat` calls. */
-  async isCurrent({ paths, head, fileStamp }: Snapshot): Promise<boolean> {
-    const chain = new Chain(this.#fs, paths.chain);
+  /** Whether nothing has changed since the snapshot, not even a symbolic link. Costs three `stat` calls. */
+  async isCurrent({ paths: { unresolved }, head, fileStamp }: Snapshot): Promise<boolean> {
+    const chain = new Chain(this.#fs, unresolved.chain);
     const [next, currentHead, currentFile] = await Promise.all([
       this.#fs.stat(chain.generationPath((head?.number ?? 0) + 1)),
       head && this.#fs.stat(chain.generationPath(head.number)),
-      this.#fs.stat(paths.file),
+      this.#fs.stat(unresolved.file),
     ]);
     return !next && sameContent(currentHead, head?.stamp) && sameContent(currentFile, fileStamp);
   }
