@@ -79,6 +79,11 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     focus: { world: { kind: "file" }, faults: ["old session restored by another program"] },
   },
   {
+    name: "file of another program never accepted again",
+    edits: [node("generations.ts", '.filter((entry) => !entry.startsWith("@"))', "")],
+    focus: { world: { kind: "file", mounts: true }, faults: ["old session restored by another program"] },
+  },
+  {
     name: "another program's session used before it is published",
     edits: [
       node(

@@ -201,7 +201,8 @@ async function resolveLinks(path: string): Promise<string> {
   throw errnoError("ELOOP");
 }
 
-const namesIn = (path: string): string[] =>
+/** Returns the names that a path consists of. */
+export const namesIn = (path: string): string[] =>
   path
     .slice(parse(path).root.length)
     .split(sep)

@@ -11,8 +11,8 @@ export interface Generation {
   readonly id: string;
   readonly value: string;
   /**
-   * Earlier values, oldest first: `<id>.<digest of the value>`, without the id if another program wrote the value. Among
-   * them, as `@<mark>`, the session files of other programs that this generation or an earlier one replaced.
+   * Earlier values, oldest first: `<id>.<digest of the value>`, without the id if another program wrote the value. The
+   * last one, as `@<mark>`, may be the session file of another program that this generation or an earlier one replaced.
    */
   readonly ancestors: readonly string[];
   readonly stamp: Stamp;
@@ -28,7 +28,10 @@ export interface ParentRef {
   readonly head: Generation | undefined;
   /** Digest of the session file's text if another program wrote it and this draft replaces it. */
   readonly foreignDigest: string | undefined;
-  /** The mark of the session file if another program wrote it, even if it holds no session. */
+  /**
+   * The mark of the session file if another program wrote it, even if it holds no session or was replaced before. Once it
+   * is gone, that program may put the same file back.
+   */
   readonly foreignMark?: string | undefined;
 }
 
@@ -125,7 +128,8 @@ export class Chain {
   /** Writes `value` durably under a temporary name. Returns `undefined` if the chain was removed concurrently. */
   async draft(value: string, { head, foreignDigest, foreignMark }: ParentRef): Promise<Draft | undefined> {
     const id = randomBytes(8).toString("hex");
-    const parents = head ? [...head.ancestors, `${head.id}.${digestOf(head.value)}`] : [];
+    const earlier = head?.ancestors.filter((entry) => !entry.startsWith("@")) ?? [];
+    const parents = head ? [...earlier, `${head.id}.${digestOf(head.value)}`] : [];
     const foreign = foreignDigest === undefined ? [] : [`.${foreignDigest}`];
     const file = foreignMark === undefined ? [] : [`@${foreignMark}`];
     const ancestors = [...parents, ...foreign, ...file].slice(-MAX_ANCESTORS);

@@ -41,13 +41,16 @@ export interface SessionPaths {
   readonly removed: string;
   /** Whether the chain is in a state directory, which all processes share even if the session file is mounted. */
   readonly isChainShared: boolean;
+  /** The same two paths through symbolic links, which may lead to another session by now. */
+  readonly unresolved: { readonly file: string; readonly chain: string };
 }
 
 /** Returns the paths that belong to the session file `file`. The symbolic links in both paths are resolved. */
 export const pathsOf = (file: string, stateDirectory?: string): SessionPaths => {
   const parent = stateDirectory ?? dirname(file);
   const chain = join(parent, `.${basename(file)}.unexpired`);
-  return { file, parent, chain, removed: `${chain}-removed`, isChainShared: stateDirectory !== undefined };
+  const [removed, isChainShared] = [`${chain}-removed`, stateDirectory !== undefined];
+  return { file, parent, chain, removed, isChainShared, unresolved: { file, chain } };
 };
 
 /** Whether the name of the removed chain is short enough. Earlier releases saved even if it is not. */
@@ -55,12 +58,16 @@ export const canMarkRemoval = async (fs: Pick<FileSystem, "stat">, { removed }: 
   (await fs.stat(removed).catch(codeOf)) !== "ENAMETOOLONG";
 
 /** Resolves the symbolic links in the given paths, and returns the paths that belong to the session. */
-export const resolvePaths = async (
+export async function resolvePaths(
   fs: Pick<FileSystem, "resolve">,
   file: string,
   stateDirectory: string | undefined,
-): Promise<SessionPaths> =>
-  pathsOf(await fs.resolve(file), stateDirectory === undefined ? undefined : await fs.resolve(stateDirectory));
+): Promise<SessionPaths> {
+  const resolved = await fs.resolve(file);
+  const paths = pathsOf(resolved, stateDirectory === undefined ? undefined : await fs.resolve(stateDirectory));
+  const chain = stateDirectory === undefined ? paths.chain : join(stateDirectory, basename(paths.chain));
+  return { ...paths, unresolved: { file, chain } };
+}
 
 /**
  * Returns the absolute path of the session file.

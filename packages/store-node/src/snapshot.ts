@@ -102,13 +102,13 @@ export class SnapshotReader {
     return found && markOf(found.stamp, sessionText(found.text));
   }
 
-  /** Whether nothing has changed since the snapshot. Costs three `stat` calls. */
-  async isCurrent({ paths, head, fileStamp }: Snapshot): Promise<boolean> {
-    const chain = new Chain(this.#fs, paths.chain);
+  /** Whether nothing has changed since the snapshot, not even a symbolic link. Costs three `stat` calls. */
+  async isCurrent({ paths: { unresolved }, head, fileStamp }: Snapshot): Promise<boolean> {
+    const chain = new Chain(this.#fs, unresolved.chain);
     const [next, currentHead, currentFile] = await Promise.all([
       this.#fs.stat(chain.generationPath((head?.number ?? 0) + 1)),
       head && this.#fs.stat(chain.generationPath(head.number)),
-      this.#fs.stat(paths.file),
+      this.#fs.stat(unresolved.file),
     ]);
     return !next && sameContent(currentHead, head?.stamp) && sameContent(currentFile, fileStamp);
   }
@@ -117,11 +117,13 @@ export class SnapshotReader {
     const status = classifySessionFile(head, content?.text, this.#rules);
     const stored = storedIn(head);
     const snapshot = { ...emptySnapshot(paths, content?.stamp), head, stored, status: status.kind };
-    const isSession = "value" in status;
-    if (!content || !(isSession || status.kind === "unreadable")) return snapshot;
+    if (!content) return snapshot;
     const foreignMark = markOf(content.stamp, content.text);
-    if (hasReplaced(head, foreignMark) || (await new KnownFiles(this.#fs, paths.chain).has(foreignMark)))
-      return { ...snapshot, status: "stale" };
+    const isSession = "value" in status;
+    const isForeign = isSession || status.kind === "unreadable";
+    if (hasReplaced(head, foreignMark)) return { ...snapshot, foreignMark, status: isForeign ? "stale" : status.kind };
+    if (!isForeign) return snapshot;
+    if (await new KnownFiles(this.#fs, paths.chain).has(foreignMark)) return { ...snapshot, status: "stale" };
     if (!isSession) {
       const previous = await new Chain(this.#fs, paths.chain).previousValues(head);
       const isTorn = previous.some((value) => isTornCopy(value, content.text));

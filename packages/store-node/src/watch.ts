@@ -1,15 +1,8 @@
-import {
-  existsSync,
-  type FSWatcher,
-  readlinkSync,
-  realpathSync,
-  type Stats,
-  unwatchFile,
-  watch,
-  watchFile,
-} from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, type FSWatcher, readlinkSync, type Stats, unwatchFile, watch, watchFile } from "node:fs";
+import { basename, dirname, isAbsolute, join, parse } from "node:path";
+import { namesIn } from "./filesystem.ts";
 import { pathsOf } from "./paths.ts";
+import { isPermitted } from "./permissions.ts";
 
 const POLL_INTERVAL = 60_000; // ms; detects a replaced directory, and changes on file systems without notifications
 const POLL_INTERVAL_ALONE = 2000; // ms; if the system cannot watch the directory
@@ -20,14 +13,47 @@ const MAX_LINKS = 40;
  * files, never throws, and does not keep the process alive.
  */
 export function watchPath(path: string, onChange: () => void, stateDirectory?: string): () => void {
-  const { file, chain } = pathsOf(realPath(path), stateDirectory === undefined ? undefined : realPath(stateDirectory));
-  const stopFile = DirectoryWatcher.subscribe(dirname(file), { concerns: (name) => name === basename(file), onChange });
-  // Polling the session file's directory is enough if the chain is in it.
-  const isPolled = stateDirectory !== undefined;
-  const stopChain = DirectoryWatcher.subscribe(chain, { concerns: (name) => /^\d/.test(name), onChange }, isPolled);
+  const resolve = () => ({
+    file: followLinks(path),
+    state: stateDirectory === undefined ? undefined : followLinks(stateDirectory),
+  });
+  let isStopped = false;
+  let watched = resolve();
+  const update = () => {
+    if (isStopped) return;
+    const now = resolve();
+    // One of the links may lead to another session. Subscribed first, so that what both have in common stays open.
+    if (JSON.stringify(now) !== JSON.stringify(watched)) {
+      watched = now;
+      const stopOld = stop;
+      stop = subscribe(now, update);
+      stopOld();
+    }
+    onChange();
+  };
+  let stop = subscribe(watched, update);
   return () => {
-    stopFile();
-    stopChain();
+    isStopped = true;
+    stop();
+  };
+}
+
+interface Watched {
+  readonly file: FollowedPath;
+  readonly state: FollowedPath | undefined;
+}
+
+function subscribe({ file, state }: Watched, onChange: () => void): () => void {
+  const { chain } = pathsOf(file.path, state?.path);
+  const isNamed = (path: string) => (name: string) => name === basename(path);
+  const stops = [file.path, ...file.links, ...(state?.links ?? [])].map((each) =>
+    DirectoryWatcher.subscribe(dirname(each), { concerns: isNamed(each), onChange }),
+  );
+  // Polling the session file's directory is enough if the chain is in it.
+  const isPolled = state !== undefined;
+  stops.push(DirectoryWatcher.subscribe(chain, { concerns: (name) => /^\d/.test(name), onChange }, isPolled));
+  return () => {
+    for (const stop of stops) stop();
   };
 }
 
@@ -129,28 +155,34 @@ class DirectoryWatcher {
   }
 }
 
-/** Resolves the symbolic links in `path` as far as they exist. */
-function realPath(path: string, links = 0): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const resolved = join(realDirectory(dirname(path)), basename(path));
-    const target = links < MAX_LINKS ? linkTarget(resolved) : undefined;
-    return target === undefined ? resolved : realPath(resolve(dirname(resolved), target), links + 1);
-  }
+/** A path without symbolic links, and the paths of the links that lead to it. */
+interface FollowedPath {
+  readonly path: string;
+  readonly links: readonly string[];
 }
 
-function realDirectory(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
+/** Resolves the symbolic links in `path` as far as they exist. */
+function followLinks(path: string): FollowedPath {
+  const links: string[] = [];
+  let resolved = parse(path).root;
+  let rest = namesIn(path);
+  for (let [name, ...below] = rest; name !== undefined; [name, ...below] = rest) {
+    const next = join(resolved, name);
+    const target = links.length < MAX_LINKS ? linkTarget(next) : undefined;
+    if (target === undefined) resolved = next;
+    else {
+      links.push(next);
+      if (isAbsolute(target)) resolved = parse(target).root;
+    }
+    rest = [...(target === undefined ? [] : namesIn(target)), ...below];
   }
+  // Links in the root directory belong to the system, such as /var on macOS, where watching the root is expensive.
+  return { path: resolved, links: links.filter((link) => dirname(link) !== parse(link).root) };
 }
 
 function linkTarget(path: string): string | undefined {
   try {
-    return readlinkSync(path);
+    return isPermitted("read", path) ? readlinkSync(path) : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createTokenManager, type TokenManagerOptions, type TokenSet } from "@unexpired/core";
 import { expect, it } from "vitest";
@@ -71,6 +71,29 @@ it.each([
     const found = await fileStore({ path }).load();
     expect([userIn(found?.value), found?.version]).toEqual([user, version]);
   }
+});
+
+it("adopts an account's file as often as an account switcher links it into place", async () => {
+  const path = freshPath();
+  const copies = await copiesOf(path, userOf);
+  const accounts = dirname(path);
+  for (const [user, text] of copies) writeFileSync(join(accounts, user), text);
+  for (const user of ["ada", "bob", "ada", "bob", "ada"]) {
+    rmSync(path);
+    linkSync(join(accounts, user), path);
+    expect(userIn((await fileStore({ path }).load())?.value)).toBe(user);
+  }
+});
+
+it("does not adopt a replaced file again that could not be removed", async () => {
+  const path = freshPath();
+  await fileStore({ path }).save(sessionOf("ada"), undefined);
+  writeFileSync(path, sessionOf("bob"));
+  const store = storeFailing(path, { rename: "EBUSY", overwrite: "EACCES" });
+  let version = (await store.load())?.version;
+  for (const account of ["carol", "dora", "emil"]) version = await store.save(sessionOf(account), version);
+  expect(accountIn(textOf(path))).toBe("bob");
+  expect(accountIn((await storeFailing(path, { rename: "EBUSY", overwrite: "EACCES" }).load())?.value)).toBe("emil");
 });
 
 it("publishes another program's session before it is used", async () => {
