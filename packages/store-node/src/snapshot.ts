@@ -93,7 +93,7 @@ export class SnapshotReader {
     }
   }
 
-  /** Returns the mark of the session file; `undefined` if it is missing, or certainly none of ours. */
+  /** Returns the mark of the session file; `undefined` if it is missing, or certainly not a session file. */
   async markOfFile({ file }: SessionPaths): Promise<FileMark | undefined> {
     const found = await ignoreNotFound(this.#fs.read(file)).catch((error: unknown) => {
       if (!NO_SESSION.includes(codeOf(error) ?? "")) throw error;
