@@ -16,6 +16,18 @@ const replaceBy = (path: string, create: () => unknown): void => {
 
 const utf16 = (text: string): Buffer => Buffer.from(`\uFEFF${text}`, "utf16le");
 
+/** Windows has no pipes in directories. */
+const PIPE: readonly [string, (path: string) => void, RegExp][] =
+  process.platform === "win32"
+    ? []
+    : [
+        [
+          "a pipe",
+          (path) => replaceBy(path, () => execFileSync("mkfifo", [path])),
+          /is not a regular file.*Delete the file/,
+        ],
+      ];
+
 describe("a session file without a session, over a healthy chain", () => {
   it.each<[string, (own: string) => string | Buffer]>([
     ["UTF-16, as PowerShell writes it", utf16],
@@ -45,13 +57,8 @@ describe("a session file without a session, over a healthy chain", () => {
   it.each<[string, (path: string) => void, RegExp]>([
     ["a file of 2 MiB", (path) => truncateSync(path, 2 * 1024 * 1024), /is larger than 1 MiB.*Delete the file/],
     ["a directory", (path) => replaceBy(path, () => mkdirSync(path)), /is a directory.*Move the directory away/],
-    [
-      "a pipe",
-      (path) => replaceBy(path, () => execFileSync("mkfifo", [path])),
-      /is not a regular file.*Delete the file/,
-    ],
-  ])("is reported with what it is, and hides no session from a save: %s", async (name, spoil, message, { skip }) => {
-    skip(name === "a pipe" && process.platform === "win32", "not applicable: Windows has no pipes in directories");
+    ...PIPE,
+  ])("is reported with what it is, and hides no session from a save: %s", async (name, spoil, message) => {
     const path = freshPath();
     const own = await fileStore({ path }).save(record("R1", 1000), undefined);
     spoil(path);
