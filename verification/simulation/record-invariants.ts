@@ -2,6 +2,7 @@ import { keyOf, parseRecord, type SessionRecord } from "../../packages/core/src/
 import { FOREIGN, HOLD, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
+import { withoutRequirement } from "./later-release.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { ReleaseInvariants } from "./release-invariants.ts";
 import { readToken, shortRefresh, type Token } from "./tokens.ts";
@@ -62,7 +63,7 @@ export class RecordInvariants {
     if (stored === this.#text) return;
     this.#releases.check(this.#text, stored, author);
     this.#text = stored;
-    const text = this.#world.truth();
+    const text = stored === undefined ? undefined : withoutRequirement(stored);
     // The tokens of a lost record are in no `spent` list: if another program restores them, they are a new session.
     if (text === undefined || author === POWER) this.history.length = 0;
     if (text !== undefined) this.history.push(text);

@@ -97,6 +97,8 @@ export class World {
   isUpdateRequired = false;
   #isSkewed: boolean;
   #brokenUntil = 0;
+  /** Whether the faults have ended: one that was drawn before has no effect any more. */
+  #isCalm = false;
   readonly #later = new Set<SimulatedProcess>();
   #isUpdated = false;
   readonly #processes = new Map<string, SimulatedProcess>();
@@ -152,7 +154,7 @@ export class World {
 
   /** Suspends a process for `span` milliseconds. */
   suspend(victim: SimulatedProcess, span: number): void {
-    if (victim.state !== "running") return;
+    if (victim.state !== "running" || this.#isCalm) return;
     this.note("", `! ${victim.name} is suspended for ${span} ms`);
     victim.suspend();
     const run = () => victim.resume();
@@ -185,8 +187,9 @@ export class World {
     return this.scheduler.now < this.#brokenUntil;
   }
 
-  /** Wakes every machine, and continues every process. What is left of a sleep does not count on monotonic clocks. */
+  /** Wakes every machine, and continues every process for good. What is left of a sleep does not count on monotonic clocks. */
   wakeAll(): void {
+    this.#isCalm = true;
     this.#brokenUntil = 0;
     for (const machine of this.machines) this.#wake(machine);
     for (const process of this.living) process.resume();
