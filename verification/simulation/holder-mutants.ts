@@ -40,12 +40,18 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     "this.remember(key, { ...ending, retryUntil });\n    this.#retryLater();",
     "this.remember(key, { ...ending, retryUntil });",
   ),
-  mutant(
-    "a claim that may have been saved is left standing",
-    CLAIM,
-    "if (!claimed) this.#endings.endLater(key, unsent);",
-    "void unsent;",
-  ),
+  {
+    ...mutant(
+      "a claim that may have been saved is left standing",
+      CLAIM,
+      "if (!claimed) this.#endings.endLater(key, unsent);",
+      "void unsent;",
+    ),
+    focus: {
+      world: { kind: "shared", platform: "linux", machines: 1, processes: 3 },
+      faults: ["outcome unknown: saved", "unreadable", "save never ends"],
+    },
+  },
   mutant("a zombie is alive", IDENTITY, 'stat.state === "Z" || ', ""),
   mutant("a reused pid is alive", IDENTITY, "stat.startedAt !== startedAt || ", ""),
   mutant(

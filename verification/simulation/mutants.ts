@@ -211,14 +211,4 @@ export const MUTANTS: readonly Mutant[] = [
       ),
     ],
   },
-  {
-    name: "claims recognized by their ID alone",
-    edits: [
-      core(
-        "record/record.ts",
-        "({ id, holder, claimedAt }: Attempt): string =>",
-        "({ id }: Attempt, holder = 0, claimedAt = 0): string =>",
-      ),
-    ],
-  },
 ];

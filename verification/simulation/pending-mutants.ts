@@ -78,9 +78,4 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
       faults: ["session file torn", "old session restored by another program"],
     },
   },
-  {
-    name: "a save that is confirmed late counts as stored",
-    edits: [core("record/record-store.ts", "isOvertaken ? await this.load() : saved", "saved")],
-    focus: { world: { kind: "shared" }, faults: ["slow save", "suspended before the response"] },
-  },
 ];
