@@ -114,7 +114,8 @@ export class CallerInvariants {
     const key = attempt ? claimKey(attempt) : "";
     const claim = claims.get(key);
     const holder = claim && this.#world.find(claim.holder);
-    if (!attempt || !claim || !holder || this.#isUnsure(process)) return;
+    // The claim may have ended since the process read it.
+    if (attempt?.status !== "claimed" || !claim || !holder || this.#isUnsure(process)) return;
     const { now } = this.#world.scheduler;
     const text = (why: string) => () => `${process.name} is told that ${holder.name} has claimed the refresh, ${why}`;
     this.#invariants.require(holder.diedAt > startedAt, "P15", text("which had died by then"));
