@@ -121,7 +121,8 @@ export class CallerInvariants {
     this.#invariants.require(holder.diedAt > startedAt, "P15", text("which had died by then"));
     const claimedAt = this.#world.sinceStart(attempt.claimedAt) - process.machine.offset; // it may be saved much later
     const age = now - Math.min(claim.at, claimedAt);
-    this.#invariants.require(age >= claim.lease - 500, "P15", text("whose lease has not expired"));
+    const mayBeLater = now - claim.at < NOTICED; // than the one that the process has read
+    this.#invariants.require(mayBeLater || age >= claim.lease - 500, "P15", text("whose lease has not expired"));
     const told = `${process.name} ${key}`;
     const since = this.#toldAt.get(told) ?? process.awake;
     this.#toldAt.set(told, since);
