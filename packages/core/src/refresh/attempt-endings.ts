@@ -19,15 +19,18 @@ interface PendingEnding extends Ending {
   retryUntil?: number | undefined;
 }
 
+type EndingsDeps = Pick<RefreshDeps, "records" | "clock">;
+type EndingsHost = Pick<RefreshHost, "session" | "observe">;
+
 /** How the latest attempts have ended, as far as this process knows, and whether the store knows it, too. */
 export class AttemptEndings {
-  readonly #deps: Pick<RefreshDeps, "records" | "clock">;
-  readonly #host: Pick<RefreshHost, "session" | "observe">;
+  readonly #deps: EndingsDeps;
+  readonly #host: EndingsHost;
   /** By the key of the attempt. */
   readonly #endings = new Map<string, PendingEnding>();
   #cancelRetry: (() => void) | undefined;
 
-  constructor(deps: Pick<RefreshDeps, "records" | "clock">, host: Pick<RefreshHost, "session" | "observe">) {
+  constructor(deps: EndingsDeps, host: EndingsHost) {
     this.#deps = deps;
     this.#host = host;
   }
