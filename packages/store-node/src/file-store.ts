@@ -4,7 +4,6 @@ import { type FileSystem, makeDurableDirectory, nodeFileSystem, sameContent } fr
 import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
 import { ignoreInGit } from "./git-ignore.ts";
-import { KnownFiles } from "./known-files.ts";
 import { directoryLock, type Lock } from "./lock.ts";
 import {
   canMarkRemoval,
@@ -15,8 +14,15 @@ import {
   stateDirectoryPath,
 } from "./paths.ts";
 import { currentProcess, type ProcessIdentity } from "./process-identity.ts";
+import { SessionFileRepairer } from "./repair.ts";
 import { SessionDirectory } from "./session-directory.ts";
-import { installSessionFile, type RecordRules, type StagedFile, stageSessionFile } from "./session-file.ts";
+import {
+  discardStagedFile,
+  installSessionFile,
+  type RecordRules,
+  type StagedFile,
+  stageSessionFile,
+} from "./session-file.ts";
 import { isOutdated, type Snapshot, SnapshotReader } from "./snapshot.ts";
 import { TornFile } from "./torn-file.ts";
 import { watchPath } from "./watch.ts";
@@ -31,7 +37,7 @@ export interface FileStoreDeps {
   readonly monotonic?: (() => number) | undefined;
 }
 
-const MAX_REPAIRS = 4;
+const MAX_PUBLICATIONS = 4;
 
 /**
  * Creates a store that keeps one session in a file, shared by all processes of one machine.
@@ -68,6 +74,7 @@ class FileStore implements TokenStore {
   readonly #lock: Lock;
   readonly #stateDirectory: string | undefined;
   readonly #reader: SnapshotReader;
+  readonly #repairer: SessionFileRepairer;
   /** The last snapshot. Its stamps are checked before each use. */
   #cached: Snapshot | undefined;
   /** Whether a failed save may have published its value, which then might not survive a power failure yet. */
@@ -87,6 +94,7 @@ class FileStore implements TokenStore {
     const holder = currentProcess();
     if (holder) this.holder = holder;
     this.#reader = new SnapshotReader(fs, rules);
+    this.#repairer = new SessionFileRepairer(fs, this.#reader);
   }
 
   describe(): string {
@@ -146,7 +154,7 @@ class FileStore implements TokenStore {
    */
   async #publishForeign(snapshot: Snapshot): Promise<Snapshot> {
     let latest = snapshot;
-    for (let attempt = 0; attempt < MAX_REPAIRS; attempt++) {
+    for (let attempt = 0; attempt < MAX_PUBLICATIONS; attempt++) {
       const { status, head, paths, stored } = latest;
       if (status !== "foreign" || !head || !stored) break;
       const isChanged = await this.save(stored.value, stored.version).then(
@@ -226,7 +234,7 @@ class FileStore implements TokenStore {
       return versionOf(draft);
     } finally {
       await this.#removeTemporary(draft.temporaryPath);
-      if (staged) await this.#removeTemporary(staged.temporaryPath);
+      if (staged) await discardStagedFile(this.#fs, staged).catch(() => undefined);
     }
   }
 
@@ -260,11 +268,11 @@ class FileStore implements TokenStore {
     const after: Snapshot = { paths, head: draft, stored, fileStamp, foreignDigest: undefined, status: "current" };
     // Another process may have published a newer generation and written the session file before we did.
     const isLast = fileStamp !== undefined && (await this.#reader.isCurrent(after));
-    const latest = isLast ? after : await this.#repair(await this.#reader.read(paths));
+    const latest = isLast ? after : await this.#repairer.repair(await this.#reader.read(paths));
     for (const path of staged?.holds ?? []) await this.#removeTemporary(path);
     this.#remember(latest);
     await new Chain(this.#fs, paths.chain).collect(draft);
-    await new KnownFiles(this.#fs, paths.chain).collect(() => this.#reader.markOfFile(paths));
+    await this.#repairer.collectMarks(paths);
     if (draft.number === 1) await this.#fs.removeDirectory(paths.removed);
   }
 
@@ -274,35 +282,9 @@ class FileStore implements TokenStore {
     const release = await this.#lock(snapshot.paths.chain, { wait: undefined });
     if (!release) return snapshot; // the holder of the lock is about to write the session file
     try {
-      return await this.#repair(await this.#reader.read(snapshot.paths));
+      return await this.#repairer.repair(await this.#reader.read(snapshot.paths));
     } finally {
       await release();
-    }
-  }
-
-  /** Rewrites the session file from the chain. Failure is harmless: the chain alone holds the session. */
-  async #repair(snapshot: Snapshot): Promise<Snapshot> {
-    const holds: string[] = [];
-    let latest = snapshot;
-    for (let attempt = 0; attempt < MAX_REPAIRS && isOutdated(latest); attempt++) {
-      if (!(await this.#rewriteFile(latest, holds))) break;
-      latest = await this.#reader.read(latest.paths);
-    }
-    for (const path of holds) await this.#removeTemporary(path);
-    return isOutdated(latest) ? { ...latest, status: "current" } : latest; // what cannot be repaired is not tried again
-  }
-
-  /** Returns `false` if the session file cannot be written. */
-  async #rewriteFile(snapshot: Snapshot, holds: string[]): Promise<boolean> {
-    const { head, paths } = snapshot;
-    const staged = head && (await stageSessionFile(this.#fs, paths, head.value).catch(() => undefined));
-    if (!staged) return false;
-    try {
-      if (!(await this.#reader.isCurrent(snapshot))) return true;
-      return (await installSessionFile(this.#fs, snapshot, staged)) !== undefined;
-    } finally {
-      holds.push(...staged.holds);
-      await this.#removeTemporary(staged.temporaryPath);
     }
   }
 

@@ -25,22 +25,24 @@ export class KnownFiles {
     this.#directory = directory;
   }
 
-  /** Remembers a file that the temporary file of this name is about to become or to overwrite. */
-  async add(mark: FileMark, temporaryName: string): Promise<void> {
+  /**
+   * Remembers a file that the temporary file of this name is about to become or to overwrite. Resolves to the path of the
+   * mark.
+   */
+  async add(mark: FileMark, temporaryName: string): Promise<string> {
     const path = join(this.#directory, `known-${mark}.${temporaryName}`);
     await this.#fs.create(path, "", { durable: false }).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error;
     });
+    return path;
   }
 
   /**
    * Remembers a file that is about to be overwritten in place, until the path that this resolves to is removed. Unlike a
    * rename, that cannot be prevented any more by removing the temporary file.
    */
-  async hold(mark: FileMark, temporaryName: string): Promise<string> {
-    const name = `held-${temporaryName}`;
-    await this.add(mark, name);
-    return join(this.#directory, `known-${mark}.${name}`);
+  hold(mark: FileMark, temporaryName: string): Promise<string> {
+    return this.add(mark, `held-${temporaryName}`);
   }
 
   async has(mark: FileMark): Promise<boolean> {

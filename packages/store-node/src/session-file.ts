@@ -2,7 +2,7 @@ import { basename, join } from "node:path";
 import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
 import { codeOf } from "./fs-errors.ts";
 import { type Generation, isAncestor, temporaryName } from "./generations.ts";
-import { type FileMark, KnownFiles, markOf } from "./known-files.ts";
+import { KnownFiles, markOf } from "./known-files.ts";
 import type { SessionPaths } from "./paths.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -66,7 +66,7 @@ export interface StagedFile {
   readonly temporaryPath: string;
   readonly text: string;
   readonly stamp: Stamp;
-  readonly mark: FileMark;
+  readonly markPath: string;
   /** The paths to remove once the session file is known to be current. */
   readonly holds: string[];
 }
@@ -81,8 +81,15 @@ export async function stageSessionFile(fs: FileSystem, paths: SessionPaths, text
   // Not synced: after a power failure it is repaired from the chain.
   const stamp = await fs.create(temporaryPath, text, { durable: false });
   const mark = markOf(stamp, sessionText(asUtf8(text)));
-  await new KnownFiles(fs, paths.chain).add(mark, name);
-  return { temporaryPath, text, stamp, mark, holds: [] };
+  const markPath = await new KnownFiles(fs, paths.chain).add(mark, name);
+  return { temporaryPath, text, stamp, markPath, holds: [] };
+}
+
+/** Removes a staged file together with its mark, unless it has become the session file. */
+export async function discardStagedFile(fs: FileSystem, { temporaryPath, markPath }: StagedFile): Promise<void> {
+  if (!(await fs.stat(temporaryPath))) return;
+  await fs.unlink(temporaryPath); // first: a staged file without a mark could still become the session file
+  await fs.unlink(markPath);
 }
 
 /**

@@ -1,10 +1,10 @@
-import { linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createTokenManager, type TokenManagerOptions, type TokenSet } from "@unexpired/core";
+import { createTokenManager, StoreConflictError, type TokenManagerOptions, type TokenSet } from "@unexpired/core";
 import { expect, it } from "vitest";
 import { nodeFileSystem } from "../src/filesystem.ts";
 import { fileStore } from "../src/index.ts";
-import { freshPath, storeFailing, storeWith, textOf } from "./support.ts";
+import { chainOf, freshPath, storeFailing, storeWith, textOf } from "./support.ts";
 
 const sessionOf = (account: string, refreshToken = `${account}'s`): string =>
   JSON.stringify({
@@ -192,4 +192,48 @@ it("replaces another program's file if the writer of a sign-in over it died befo
   const next = storeWith(path, {}, async () => async () => {});
   await expect.poll(async () => accountIn((await next.load())?.value), { timeout: 10_000 }).toBe("carol");
   expect(accountIn(textOf(path))).toBe("carol");
+});
+
+const marksIn = (path: string) => readdirSync(chainOf(path)).filter((name) => name.startsWith("known-"));
+
+it("forgets the session file of a save that lost", async () => {
+  const path = freshPath();
+  const others = fileStore({ path });
+  const version = await others.save(sessionOf("ada"), undefined);
+  const suspended = storeWith(
+    path,
+    {
+      link: async (from, to) => {
+        await others.save(sessionOf("bob"), version);
+        await nodeFileSystem.link(from, to);
+      },
+    },
+    async () => async () => undefined,
+  );
+  await expect(suspended.save(sessionOf("cy"), version)).rejects.toThrow(StoreConflictError);
+  expect(marksIn(path)).toHaveLength(1);
+});
+
+it("forgets the session files that a repair replaces", async () => {
+  const path = freshPath();
+  const others = fileStore({ path });
+  const version = await others.save(sessionOf("ada"), undefined);
+  const { promise, resolve } = gate();
+  const killed = storeWith(
+    path,
+    {
+      rename: async (from, to) => {
+        await others.save(sessionOf("bob"), (await others.load())?.version);
+        await nodeFileSystem.rename(from, to);
+        resolve();
+        await new Promise(() => {});
+      },
+    },
+    async () => async () => undefined,
+  );
+  void killed.save(sessionOf("cy"), version);
+  await promise;
+  expect(marksIn(path)).toHaveLength(2);
+  expect(accountIn((await others.load())?.value)).toBe("bob");
+  expect([accountIn(textOf(path)), marksIn(path).length]).toEqual(["bob", 1]);
 });

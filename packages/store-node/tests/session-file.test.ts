@@ -81,8 +81,7 @@ describe("stageSessionFile and installSessionFile", () => {
       return nodeFileSystem.create(path, text, given);
     };
     const { paths, staged } = await stageIn({ create });
-    const known = `known-${staged.mark}.${basename(staged.temporaryPath)}`;
-    expect(readdirSync(paths.chain).sort()).toEqual([known, basename(staged.temporaryPath)]);
+    expect(readdirSync(paths.chain).sort()).toEqual([basename(staged.markPath), basename(staged.temporaryPath)]);
     expect(staged).toMatchObject({ text: "text", stamp: await nodeFileSystem.stat(staged.temporaryPath) });
     expect(staged.temporaryPath).toMatch(/projection-[0-9a-f]{16}$/);
     expect(isDurable).toEqual([false, false]);
