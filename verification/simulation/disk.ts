@@ -28,12 +28,12 @@ export class Disk {
   /** The path of a file that is a mount point itself: it can neither be replaced nor removed. */
   mounted: string | undefined;
   readonly #entries = new Map<string, Content>();
-  readonly #now: () => number;
+  readonly now: () => number;
   #lastFileId = 0;
   #changes: Change[] = [];
 
   constructor(now: () => number) {
-    this.#now = now;
+    this.now = now;
     this.makeDirectory("/home");
     this.sync("/");
   }
@@ -151,7 +151,7 @@ export class Disk {
   }
 
   #restart(file: File, spoil: (text: string) => string): File {
-    const isKept = file.isSynced || Number(file.modified) / 1e6 < this.#now() - WRITTEN_BACK;
+    const isKept = file.isSynced || Number(file.modified) / 1e6 < this.now() - WRITTEN_BACK;
     return { ...file, text: isKept ? file.text : spoil(file.text), isSynced: true };
   }
 
@@ -171,13 +171,13 @@ export class Disk {
   }
 
   #writeBack(): void {
-    this.#changes = this.#changes.filter(({ at }) => at > this.#now() - WRITTEN_BACK);
+    this.#changes = this.#changes.filter(({ at }) => at > this.now() - WRITTEN_BACK);
   }
 
   #write(path: string, text: string, isSynced: boolean): Stamp {
     const found = this.#entries.get(path);
     const fileId = found?.kind === "file" ? found.file.fileId : `${++this.#lastFileId}`;
-    const file = { fileId, text, isSynced, modified: BigInt(Math.floor(this.#now() * 1e6)) };
+    const file = { fileId, text, isSynced, modified: BigInt(Math.floor(this.now() * 1e6)) };
     if (found) this.#entries.set(path, { kind: "file", file });
     else this.#change([{ path, after: { kind: "file", file } }]);
     return stampOf(file);
@@ -186,7 +186,7 @@ export class Disk {
   #change(names: readonly { readonly path: string; readonly after?: Content }[]): void {
     const changed = names.map((name) => ({ ...name, before: this.#entries.get(name.path) }));
     const directories = names.map(({ path }) => dirname(path));
-    this.#changes.push({ at: this.#now(), directories, names: changed as Change["names"] });
+    this.#changes.push({ at: this.now(), directories, names: changed as Change["names"] });
     for (const { path, after } of names) this.#set(path, after);
   }
 

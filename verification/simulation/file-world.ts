@@ -145,12 +145,7 @@ export class FileWorld {
 
   storeFor(process: SimulatedProcess): TokenStore {
     const fs = fileSystemOver(this.disk, this.#performer(process));
-    const store = openFileStore(SESSION, {
-      fs,
-      lock: this.#lockFor(process),
-      rules: sessionRecord,
-      monotonic: process.clock.monotonic,
-    });
+    const store = openFileStore(SESSION, { fs, lock: this.#lockFor(process), rules: sessionRecord });
     return {
       supports: store.supports,
       describe: () => store.describe(),

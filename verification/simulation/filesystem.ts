@@ -24,4 +24,5 @@ export const fileSystemOver = (disk: Disk, perform: Perform): FileSystem => ({
   resolve: async (path) => path,
   assertTrusted: async () => {},
   isMountPoint: async () => false,
+  now: () => disk.now(),
 });

@@ -211,6 +211,11 @@ export class RecordInvariants {
     return token !== undefined && this.#restored.has(token.family);
   }
 
+  /** Whether another program has put a session of this family into the session file. */
+  wasRestored(family: number): boolean {
+    return this.#restored.has(family);
+  }
+
   /** Whether a session that another program has put into the session file replaces the stored one. */
   #isAdopted(old: Token, next: Token): boolean {
     if (next.family === old.family || !this.#restored.has(next.family) || this.#isNew(next)) return false;

@@ -106,9 +106,10 @@ export class UnsavedInvariants {
     if (!signedOut || startedAt <= signedOut.at) return;
     const token = readToken(accessToken);
     const text = () => `${process.name} signed out, and received ${shortAccess(token)}`;
-    // A session that another program has restored since is a new one.
-    const { isRestored, hasForeignWrite } = this.#invariants.records;
-    this.#invariants.require(isRestored || hasForeignWrite || !signedOut.families.has(token.family), "P3", text);
+    // A session that another program has restored is a new one, even if it cannot be stored.
+    const { records } = this.#invariants;
+    const isExempt = records.hasForeignWrite || records.wasRestored(token.family);
+    this.#invariants.require(isExempt || !signedOut.families.has(token.family), "P3", text);
   }
 
   /** P12 (I20): tokens that the store refuses keep their process alive until one deadline after their receipt. */

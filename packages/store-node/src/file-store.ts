@@ -24,7 +24,6 @@ import {
   stageSessionFile,
 } from "./session-file.ts";
 import { isOutdated, type Snapshot, SnapshotReader } from "./snapshot.ts";
-import { TornFile } from "./torn-file.ts";
 import { watchPath } from "./watch.ts";
 
 /** Dependencies of a file store. */
@@ -33,8 +32,6 @@ export interface FileStoreDeps {
   readonly lock: Lock;
   readonly rules: RecordRules;
   readonly stateDirectory?: string | undefined;
-  /** A clock in milliseconds. Default: `performance.now()`. */
-  readonly monotonic?: (() => number) | undefined;
 }
 
 const MAX_PUBLICATIONS = 4;
@@ -81,15 +78,13 @@ class FileStore implements TokenStore {
   #isUnconfirmed = false;
   /** Whether this store has checked that the chain is ignored: an earlier release may have created it. */
   #isChainIgnored = false;
-  readonly #torn: TornFile;
   readonly #directory: SessionDirectory;
 
-  constructor(path: string, { fs, lock, rules, stateDirectory, monotonic }: FileStoreDeps) {
+  constructor(path: string, { fs, lock, rules, stateDirectory }: FileStoreDeps) {
     this.#path = path;
     this.#fs = fs;
     this.#directory = new SessionDirectory(fs, path);
     this.#lock = lock;
-    this.#torn = new TornFile(monotonic);
     this.#stateDirectory = stateDirectory;
     const holder = currentProcess();
     if (holder) this.holder = holder;
@@ -263,7 +258,8 @@ class FileStore implements TokenStore {
   async #finish(draft: Draft, staged: StagedFile | undefined, before: Snapshot): Promise<void> {
     const { paths } = before;
     const stored = { value: draft.value, version: versionOf(draft) };
-    const isUnchanged = sameContent(await this.#fs.stat(paths.file), before.fileStamp);
+    const isUnchanged =
+      this.#repairer.isReplaceable(before) && sameContent(await this.#fs.stat(paths.file), before.fileStamp);
     const fileStamp = staged && isUnchanged ? await installSessionFile(this.#fs, before, staged) : undefined;
     const after: Snapshot = { paths, head: draft, stored, fileStamp, foreignDigest: undefined, status: "current" };
     // Another process may have published a newer generation and written the session file before we did.
@@ -277,8 +273,7 @@ class FileStore implements TokenStore {
   }
 
   async #repairUnlessBusy(snapshot: Snapshot): Promise<Snapshot> {
-    const isRecentlyTorn = this.#torn.isRecent(snapshot.status === "torn", snapshot.fileStamp);
-    if (!isOutdated(snapshot) || isRecentlyTorn) return snapshot;
+    if (!this.#repairer.isRepairable(snapshot)) return snapshot;
     const release = await this.#lock(snapshot.paths.chain, { wait: undefined });
     if (!release) return snapshot; // the holder of the lock is about to write the session file
     try {

@@ -1,6 +1,6 @@
 import { type BigIntStats, constants } from "node:fs";
 import * as fs from "node:fs/promises";
-import { dirname, isAbsolute, join, parse, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, parse, sep } from "node:path";
 import { codeOf, errnoError, ignoreNotFound } from "./fs-errors.ts";
 import { isMountPoint } from "./mounts.ts";
 import {
@@ -31,7 +31,7 @@ export interface FileSystem {
    * planted the file, and with `ETOOLARGE` if it is larger than {@link MAX_BYTES}.
    */
   read(path: string): Promise<{ readonly text: string; readonly stamp: Stamp }>;
-  /** Returns `undefined` if nothing exists at `path`. */
+  /** Returns `undefined` if nothing exists at `path`, or only a circular link. */
   stat(path: string): Promise<Stamp | undefined>;
   /**
    * Creates a file that only its owner can read, from the first moment. Fails with `EEXIST` if it exists. What root
@@ -56,14 +56,16 @@ export interface FileSystem {
   /** Makes the names in a directory durable, if the system supports it. */
   syncDirectory(path: string): Promise<void>;
   /**
-   * Resolves all symbolic links in a path, even if nothing exists at its end yet. Fails if another user may have planted
-   * one of them.
+   * Resolves all symbolic links in a path, even if nothing exists at its end yet. A circular link at its end stays as it
+   * is. Fails if another user may have planted one of the links.
    */
   resolve(path: string): Promise<string>;
   /** Rejects if an existing directory is a file or a symbolic link, or if another user may have planted it. */
   assertTrusted(directory: string): Promise<void>;
   /** Whether a file is a mount point by itself. */
   isMountPoint(path: string): Promise<boolean>;
+  /** The time by the clock that stamps files, in milliseconds since the epoch. */
+  now(): number;
 }
 
 /**
@@ -115,9 +117,14 @@ async function assertTrustedFile(path: string, owner: number): Promise<void> {
 }
 
 async function stat(path: string): Promise<Stamp | undefined> {
-  // `throwIfNoEntry` spares Node 24 an exception; Node 22 ignores it and throws.
-  const stats = await ignoreNotFound(fs.stat(path, { bigint: true, throwIfNoEntry: false }));
-  return stats && stampOf(stats);
+  try {
+    // `throwIfNoEntry` spares Node 24 an exception; Node 22 ignores it and throws.
+    const stats = await fs.stat(path, { bigint: true, throwIfNoEntry: false });
+    return stats && stampOf(stats);
+  } catch (error) {
+    if (["ENOENT", "ELOOP"].includes(codeOf(error) ?? "")) return undefined;
+    throw error;
+  }
 }
 
 async function create(path: string, text: string, { durable }: { readonly durable: boolean }): Promise<Stamp> {
@@ -183,6 +190,15 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+async function resolvePath(path: string): Promise<string> {
+  try {
+    return await resolveLinks(path);
+  } catch (error) {
+    if (codeOf(error) !== "ELOOP") throw error;
+    return join(await resolveLinks(dirname(path)), basename(path));
+  }
+}
+
 async function resolveLinks(path: string): Promise<string> {
   let resolved = parse(path).root;
   let rest = namesIn(path);
@@ -239,7 +255,8 @@ export const nodeFileSystem: FileSystem = {
   removeEmptyDirectory: (path) => fs.rmdir(path),
   makeDirectory,
   syncDirectory,
-  resolve: resolveLinks,
+  resolve: resolvePath,
   assertTrusted: async (directory) => ignoreNotFound(assertTrustedDirectory(directory)),
   isMountPoint,
+  now: () => Date.now(),
 };

@@ -130,25 +130,35 @@ export async function withStoreErrors<T>(path: string, action: Action, task: () 
   }
 }
 
-/** The state of a session file that holds no session, and the session that it hides. */
+/** Whether what could not be read is certainly no session, rather than out of reach. */
+export const isNoSession = ({ cause }: StoreError): boolean =>
+  ["EISDIR", "ENOTFILE", "ENXIO", "ETOOLARGE", "ELOOP"].includes(codeOf(cause) ?? "");
+
+/** The state of a session file that holds no session or cannot be read, and the session that it hides. */
 interface HiddenSession {
   readonly paths: { readonly chain: string };
   readonly stored: StoredValue | undefined;
-  readonly unreadableCode?: string | undefined;
+  readonly failure?: StoreError | undefined;
 }
 
 /**
- * Creates the error about a session file that holds no session. The chain is intact, but another program may have
- * rotated its refresh token and spoiled the file while saving.
+ * Creates the error about a session file that holds no session or cannot be read. The chain is intact, but another
+ * program may have rotated its refresh token and spoiled the file while saving.
  */
-export function noSessionError(location: string, { paths, stored, unreadableCode = "" }: HiddenSession): StoreError {
-  const replaced = unreadableCode === "EISDIR" ? "" : ", or sign in again; that replaces the file";
+export function noSessionError(location: string, { paths, stored, failure }: HiddenSession): StoreError {
+  const isDirectory = codeOf(failure?.cause) === "EISDIR";
+  const replaced = isDirectory ? "" : ", or sign in again; that replaces the file";
+  const isHere = `The last session is still in ${paths.chain}.`;
   return new StoreError("STORE_UNREADABLE", {
     location,
-    problem: READ_ERRORS[unreadableCode]?.[0] ?? "does not contain a session",
-    hint: `The last session is still in ${paths.chain}. ${unreadableCode === "EISDIR" ? "Move the directory away" : "Delete the file"} to continue with it${replaced}.`,
+    problem: failure?.problem ?? "does not contain a session",
+    hint:
+      failure && !isNoSession(failure)
+        ? `${failure.hint} ${isHere}`
+        : `${isHere} ${isDirectory ? "Move the directory away" : "Delete the file"} to continue with it${replaced}.`,
     version: stored?.version,
     stored: stored && (() => stored.value),
+    cause: failure?.cause,
   });
 }
 

@@ -1,10 +1,12 @@
 import type { FileSystem } from "./filesystem.ts";
+import { isNoSession } from "./fs-errors.ts";
 import { KnownFiles } from "./known-files.ts";
 import type { SessionPaths } from "./paths.ts";
 import { discardStagedFile, installSessionFile, stageSessionFile } from "./session-file.ts";
 import { isOutdated, type Snapshot, type SnapshotReader } from "./snapshot.ts";
 
 const MAX_REPAIRS = 4;
+const SETTLED_AFTER = 1_000; // ms
 
 /** Rewrites an outdated session file from the chain. */
 export class SessionFileRepairer {
@@ -16,18 +18,33 @@ export class SessionFileRepairer {
     this.#reader = reader;
   }
 
+  /** Whether the session file is outdated and may be replaced. */
+  isRepairable(snapshot: Snapshot): boolean {
+    return isOutdated(snapshot) && this.isReplaceable(snapshot);
+  }
+
+  /**
+   * Whether a save may replace the session file. What is out of reach may be another session, and what was torn a moment
+   * ago may be one that another program is writing.
+   */
+  isReplaceable({ status, failure, fileStamp }: Snapshot): boolean {
+    if (failure) return isNoSession(failure);
+    const age = this.#fs.now() - Number((fileStamp?.modified ?? 0n) / 1_000_000n);
+    return status !== "torn" || Math.abs(age) >= SETTLED_AFTER; // a clock that was put back makes no file recent
+  }
+
   /** Returns the snapshot after the repair. Failure is harmless: the chain alone holds the session. */
   async repair(snapshot: Snapshot): Promise<Snapshot> {
-    if (!isOutdated(snapshot)) return snapshot;
+    if (!this.isRepairable(snapshot)) return snapshot;
     const holds: string[] = [];
     let latest = snapshot;
-    for (let attempt = 0; attempt < MAX_REPAIRS && isOutdated(latest); attempt++) {
+    for (let attempt = 0; attempt < MAX_REPAIRS && this.isRepairable(latest); attempt++) {
       if (!(await this.#rewriteFile(latest, holds))) break;
       latest = await this.#reader.read(latest.paths);
     }
     for (const path of holds) await this.#fs.unlink(path).catch(() => undefined);
     await this.collectMarks(snapshot.paths).catch(() => undefined);
-    return isOutdated(latest) ? { ...latest, status: "current" } : latest; // what cannot be repaired is not tried again
+    return this.isRepairable(latest) ? { ...latest, status: "current" } : latest; // if it fails, it is not tried again
   }
 
   /** Forgets the session files that were replaced. */

@@ -1,6 +1,6 @@
 import { type StoredValue, StoreError } from "@unexpired/core";
 import { type FileSystem, type Stamp, sameContent } from "./filesystem.ts";
-import { codeOf, ignoreNotFound } from "./fs-errors.ts";
+import { ignoreNotFound, isNoSession, withStoreErrors } from "./fs-errors.ts";
 import {
   adoptedVersion,
   Chain,
@@ -28,8 +28,8 @@ export interface Snapshot extends ParentRef {
   readonly fileStamp: Stamp | undefined;
   /** How the session file relates to what is stored. If it is `unreadable`, another program may have replaced that. */
   readonly status: SessionFileStatus["kind"];
-  /** The code of the error if the session file cannot even be read, for example because it is a directory. */
-  readonly unreadableCode?: string | undefined;
+  /** The error if the session file cannot even be read, for example because it is a directory. */
+  readonly failure?: StoreError | undefined;
 }
 
 /** Whether the session file has to be rewritten. */
@@ -41,8 +41,6 @@ interface FileContent {
 }
 
 const MAX_READS = 50;
-/** The codes of the errors about what is no session, whatever its content. */
-const NO_SESSION = ["EISDIR", "ENOTFILE", "ETOOLARGE"];
 
 const emptySnapshot = (paths: SessionPaths, fileStamp: Stamp | undefined): Snapshot => ({
   paths,
@@ -81,25 +79,30 @@ export class SnapshotReader {
   }
 
   async #readFile(paths: SessionPaths, head: Generation | undefined): Promise<Snapshot> {
+    const { content, failure } = await this.#read(paths);
+    if (failure && !head) throw failure;
+    if (!head) return this.#adoptFile(paths, content);
+    if (!failure) return this.#compareWithFile(paths, head, content);
+    const empty = emptySnapshot(paths, await this.#fs.stat(paths.file));
+    return { ...empty, head, stored: storedIn(head), status: "unreadable", failure };
+  }
+
+  /** Reads the session file. Returns the error if it is unreadable because of what it is, or to whom it belongs. */
+  async #read({ file, unresolved }: SessionPaths): Promise<{ content?: FileContent; failure?: StoreError }> {
     try {
-      const file = await ignoreNotFound(this.#fs.read(paths.file));
-      const content = file && { ...file, text: sessionText(file.text) };
-      return await (head ? this.#compareWithFile(paths, head, content) : this.#adoptFile(paths, content));
-    } catch (error) {
-      const unreadableCode = codeOf(error) ?? "";
-      if (!head || !NO_SESSION.includes(unreadableCode)) throw error;
-      const empty = emptySnapshot(paths, await this.#fs.stat(paths.file));
-      return { ...empty, head, stored: storedIn(head), status: "unreadable", unreadableCode };
+      const found = await withStoreErrors(unresolved.file, "read", () => ignoreNotFound(this.#fs.read(file)));
+      return found ? { content: { ...found, text: sessionText(found.text) } } : {};
+    } catch (failure) {
+      if (StoreError.is(failure) && failure.code === "STORE_UNREADABLE") return { failure };
+      throw failure;
     }
   }
 
   /** Returns the mark of the session file; `undefined` if it is missing, or certainly not a session file. */
-  async markOfFile({ file }: SessionPaths): Promise<FileMark | undefined> {
-    const found = await ignoreNotFound(this.#fs.read(file)).catch((error: unknown) => {
-      if (!NO_SESSION.includes(codeOf(error) ?? "")) throw error;
-      return undefined;
-    });
-    return found && markOf(found.stamp, sessionText(found.text));
+  async markOfFile(paths: SessionPaths): Promise<FileMark | undefined> {
+    const { content, failure } = await this.#read(paths);
+    if (failure && !isNoSession(failure)) throw failure;
+    return content && markOf(content.stamp, content.text);
   }
 
   /** Whether nothing has changed since the snapshot, not even a symbolic link. Costs three `stat` calls. */

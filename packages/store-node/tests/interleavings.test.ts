@@ -69,7 +69,8 @@ async function play(
     return async () => void locks.delete(directory);
   };
   const tasks = [0, 1, 2].map((who) => {
-    const store = openFileStore(path, { fs: schedule.of(who, disk), lock, rules: sessionRecord });
+    const fs = { ...schedule.of(who, disk), now: disk.now };
+    const store = openFileStore(path, { fs, lock, rules: sessionRecord });
     return work({ store, who, removes: removes && who === 0, history });
   });
   await schedule.run(tasks);

@@ -25,9 +25,10 @@ describe("the session file", () => {
 
   it("is rewritten by a load that finds it torn for a second", async () => {
     const path = freshPath();
-    const { store, pass } = storeWithClock(path);
+    const { store, pass, touch } = storeWithClock(path);
     await store.save("a long text", undefined);
     truncateSync(path, 6);
+    touch();
     expect((await store.load())?.value).toBe("a long text");
     pass(999);
     expect((await store.load())?.value).toBe("a long text");
@@ -43,11 +44,12 @@ describe("the session file", () => {
     ["the value before that", 1, (text: string) => text.slice(0, -1)],
   ])("is rewritten by a load that finds for a second a part of %s", async (_name, number, tear) => {
     const path = freshPath();
-    const { store, pass } = storeWithClock(path);
+    const { store, pass, touch } = storeWithClock(path);
     const [first, second, latest] = [record("R1", 1000), record("R2", 2000), record("R3", 3000)];
     const version = await store.save(latest, await store.save(second, await store.save(first, undefined)));
     const torn = tear([first, second][number - 1] ?? "");
     writeFileSync(path, torn);
+    touch();
     expect(await store.load()).toEqual({ value: latest, version });
     expect(textOf(path)).toBe(torn);
     pass(1_000);
@@ -57,17 +59,37 @@ describe("the session file", () => {
 
   it("is not rewritten while another program overwrites it in place", async () => {
     const path = freshPath();
-    const { store, pass } = storeWithClock(path);
+    const { store, pass, touch } = storeWithClock(path);
     await store.save(record("R1", 1000), undefined);
     const descriptor = openSync(path, "w");
     for (const part of ["", '{"schema":1,', '"tokens":{']) {
       writeSync(descriptor, part);
+      touch();
       for (const _look of [1, 2]) await store.load().catch(() => {});
       pass(900);
     }
     closeSync(descriptor);
     writeFileSync(path, record("R2", 2000));
     expect((await store.load())?.value).toContain("R2");
+  });
+
+  it("is left to another program that overwrites it in place during a save", async () => {
+    const path = freshPath();
+    const { store, pass, touch } = storeWithClock(path);
+    const first = await store.save(record("R1", 1000), undefined);
+    const descriptor = openSync(path, "w");
+    touch();
+    const second = await store.save(record("R2", 2000), first);
+    await store.save(record("R3", 3000), second);
+    writeSync(descriptor, record("R9", 9000));
+    closeSync(descriptor);
+    const found = await store.load();
+    expect(found?.value).toContain("R9");
+    truncateSync(path);
+    touch();
+    pass(1_000);
+    await store.save(record("R10", 10_000), found?.version);
+    expect(textOf(path)).toBe(record("R10", 10_000));
   });
 
   it("is rewritten if its refresh token is spent", async () => {

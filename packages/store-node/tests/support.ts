@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { StoreError, type TokenStore } from "@unexpired/core";
@@ -42,14 +42,14 @@ export const textOf = (path: string): string => readFileSync(path, "utf8");
 export const storeWith = (path: string, calls: Partial<FileSystem>, lock: Lock = directoryLock): TokenStore =>
   openFileStore(path, { fs: { ...nodeFileSystem, ...calls }, lock, rules: sessionRecord });
 
-/** Creates a store with a clock that stands still until `pass` is called. */
+/** Creates a store with a clock that stands still until `pass` is called. `touch` stamps the session file with its time. */
 export function storeWithClock(path: string) {
-  let now = 0;
-  const deps = { fs: nodeFileSystem, lock: directoryLock, rules: sessionRecord, monotonic: () => now };
+  let now = 1_000_000;
   const pass = (milliseconds: number): void => {
     now += milliseconds;
   };
-  return { store: openFileStore(path, deps), pass };
+  const touch = (): void => utimesSync(path, now / 1000, now / 1000);
+  return { store: storeWith(path, { now: () => now }), pass, touch };
 }
 
 /** Creates a store on a file system with some calls that fail with the given error codes. */

@@ -1,17 +1,32 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { createTokenManager, type TokenSet } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
+import { errnoError } from "../src/fs-errors.ts";
 import { isTornCopy } from "../src/session-file.ts";
-import { chainOf, failure, freshPath, latch, record, storeWithClock, textOf } from "./support.ts";
+import { chainOf, failure, freshPath, latch, record, storeWith, storeWithClock, textOf } from "./support.ts";
 
 const CONFLICT = '<<<<<<< HEAD\n{"schema":1}\n=======\n{"schema":1}\n>>>>>>> theirs\n';
 
 const replaceBy = (path: string, create: () => unknown): void => {
   rmSync(path);
   create();
+};
+
+const listen = (path: string): void => {
+  const server = createServer().listen(path);
+  onTestFinished(() => void server.close());
+};
+
+const linkInCircle = (path: string): void => {
+  const other = join(dirname(path), "other");
+  symlinkSync(other, path);
+  symlinkSync(path, other);
 };
 
 const utf16 = (text: string): Buffer => Buffer.from(`\uFEFF${text}`, "utf16le");
@@ -26,6 +41,7 @@ const PIPE: readonly [string, (path: string) => void, RegExp][] =
           (path) => replaceBy(path, () => execFileSync("mkfifo", [path])),
           /is not a regular file.*Delete the file/,
         ],
+        ["a socket", (path) => replaceBy(path, () => listen(path)), /is a socket.*Delete the file/],
       ];
 
 describe("a session file without a session, over a healthy chain", () => {
@@ -58,6 +74,8 @@ describe("a session file without a session, over a healthy chain", () => {
     ["a file of 2 MiB", (path) => truncateSync(path, 2 * 1024 * 1024), /is larger than 1 MiB.*Delete the file/],
     ["a directory", (path) => replaceBy(path, () => mkdirSync(path)), /is a directory.*Move the directory away/],
     ...PIPE,
+    ["a circular link", (path) => replaceBy(path, () => symlinkSync(path, path)), /is a circular.*Delete the file/],
+    ["a circle of links", (path) => replaceBy(path, () => linkInCircle(path)), /is a circular.*Delete the file/],
   ])("is reported with what it is, and hides no session from a save: %s", async (name, spoil, message) => {
     const path = freshPath();
     const own = await fileStore({ path }).save(record("R1", 1000), undefined);
@@ -71,6 +89,22 @@ describe("a session file without a session, over a healthy chain", () => {
     if (name === "a directory") rmSync(path, { recursive: true });
     expect((await fileStore({ path }).load())?.value).toBe(record("R2", 2000));
     expect(textOf(path)).toBe(record("R2", 2000));
+  });
+
+  it("is left in place by a save if it cannot be read for lack of permission", async () => {
+    const path = freshPath();
+    const own = await fileStore({ path }).save(record("R1", 1000), undefined);
+    writeFileSync(path, record("R9", 9000));
+    const read: FileSystem["read"] = (file) =>
+      file === path ? Promise.reject(errnoError("EACCES")) : nodeFileSystem.read(file);
+    const store = storeWith(path, { read });
+    const error = await failure(store.load());
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path, version: own });
+    expect(error.message).toMatch(/is not readable \(EACCES\).*The last session is still in/);
+    expect(error.stored?.()).toBe(record("R1", 1000));
+    await store.save(record("R2", 2000), error.version);
+    expect(textOf(path)).toBe(record("R9", 9000));
+    expect((await fileStore({ path }).load())?.value).toContain("R9");
   });
 
   it("keeps the advice true: deleting the file restores the session", async () => {
