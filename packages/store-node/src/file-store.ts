@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import * as sessionRecord from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, sameContent } from "./filesystem.ts";
@@ -201,6 +202,7 @@ class FileStore implements TokenStore {
     if (!isExisting) {
       await this.#fs.stat(paths.removed); // fails now, instead of in `remove`, if its name is too long
       await makeDurableDirectory(this.#fs, paths.chain);
+      if (paths.isChainShared) await this.#fs.makeDirectory(dirname(paths.file)).catch(() => undefined);
     }
     await ignoreInGit(this.#fs, paths.chain);
     this.#isChainIgnored = true;

@@ -25,7 +25,8 @@ export type FileStoreOptions = (
   /**
    * The directory for the generations of the session; default: the session file's. Needed only if the session file is
    * itself a mount point, such as a single file that containers share: then this directory must be on a mount that all
-   * processes share, and each of them has to name it. Sessions whose files have the same name need different directories.
+   * processes share, and each of them has to name it, with a session file of the same name. Sessions whose files have the
+   * same name need different directories.
    */
   readonly stateDirectory?: string | undefined;
 };

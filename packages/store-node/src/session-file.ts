@@ -109,15 +109,29 @@ export async function installSessionFile(
       if (codeOf(error) === "ENOENT") return undefined; // the session was removed
     }
   }
-  if (!paths.isChainShared && (await fs.isMountPoint(paths.file))) return undefined;
-  // A file that is a mount point, or that a virus scanner holds open, can only be written in place. So is one on another
-  // file system than the state directory.
-  if (!before) return undefined;
-  const mark = markOf(before, sessionText(asUtf8(staged.text)));
-  const [known, name] = [new KnownFiles(fs, paths.chain), basename(staged.temporaryPath)];
+  const target = before ?? (await createEmpty(fs, paths));
+  if (!target || (!paths.isChainShared && (await fs.isMountPoint(paths.file)))) return undefined;
+  return overwriteFile(fs, { file: paths.file, chain: paths.chain, target }, staged);
+}
+
+/** Creates the session file on another file system than its state directory: there, a staged one cannot be renamed. */
+const createEmpty = async (fs: FileSystem, { isChainShared, file }: SessionPaths): Promise<Stamp | undefined> =>
+  isChainShared ? fs.create(file, "", { durable: false }).catch(() => undefined) : undefined;
+
+/**
+ * Writes the session file in place: one that is a mount point, that a virus scanner holds open, or that is on another file
+ * system than the state directory.
+ */
+async function overwriteFile(
+  fs: FileSystem,
+  { file, chain, target }: { readonly file: string; readonly chain: string; readonly target: Stamp },
+  staged: StagedFile,
+): Promise<Stamp | undefined> {
+  const mark = markOf(target, sessionText(asUtf8(staged.text)));
+  const [known, name] = [new KnownFiles(fs, chain), basename(staged.temporaryPath)];
   await known.add(mark, name);
   staged.holds.push(await known.hold(mark, name));
-  await fs.syncDirectory(paths.chain); // if the text survives a power failure, so does its mark
-  if (!sameContent(await fs.stat(paths.file), before)) return undefined;
-  return fs.overwrite(paths.file, staged.text).catch(() => undefined);
+  await fs.syncDirectory(chain); // if the text survives a power failure, so does its mark
+  if (!sameContent(await fs.stat(file), target)) return undefined;
+  return fs.overwrite(file, staged.text).catch(() => undefined);
 }

@@ -62,6 +62,11 @@ describe("a session file that is itself a mount point", () => {
   });
 });
 
+it("creates the session file and its directory, even if the state directory is on another file system", () => {
+  const expected = { texts: ["1", "2", "2"], found: true, mode: "600", isLeft: false };
+  expect(run("state directory on another file system")).toEqual(expected);
+});
+
 it("removes a session from a lower layer of overlayfs, and starts another one there", () => {
   expect(run("overlay")).toEqual({
     loaded: ["image", true],
