@@ -201,8 +201,8 @@ class FileStore implements TokenStore {
     if (isExisting && this.#isChainIgnored) return;
     if (!isExisting) {
       await this.#fs.stat(paths.removed); // fails now, instead of in `remove`, if its name is too long
-      await makeDurableDirectory(this.#fs, paths.chain);
       if (paths.isChainShared) await this.#fs.makeDirectory(dirname(paths.file)).catch(() => undefined);
+      await makeDurableDirectory(this.#fs, paths.chain);
     }
     await ignoreInGit(this.#fs, paths.chain);
     this.#isChainIgnored = true;
