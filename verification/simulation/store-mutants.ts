@@ -69,7 +69,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "mounted session file not written",
-    edits: [node("session-file.ts", "return fs.overwrite(paths.file, staged.text)", "return Promise.reject(staged)")],
+    edits: [node("session-file.ts", "return fs.overwrite(file, staged.text)", "return Promise.reject(staged)")],
   },
   {
     name: "session that was stored before taken for an old one",
