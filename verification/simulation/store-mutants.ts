@@ -55,7 +55,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "own session file not remembered",
-    edits: [node("session-file.ts", "await new KnownFiles(fs, paths.chain).add(mark, name);", "")],
+    edits: [node("session-file.ts", "await new KnownFiles(fs, paths.chain).add(mark, name);", "temporaryPath;")],
   },
   {
     name: "missing directory treated as no session",
