@@ -31,6 +31,7 @@ const SIGN_IN_REASONS: Record<DeadReason, string> = {
   revoked: "the session was revoked",
   signed_out: "the session was signed out",
   account_changed: "another account is signed in now",
+  interaction_required: "the server wants the user to interact with it",
 };
 
 /** Returns whether this release knows the reason. */
@@ -165,6 +166,8 @@ export class TokenEndpointError extends UnexpiredError {
   readonly sent: boolean;
   /** The URL of the endpoint, if known. */
   readonly endpoint: string | undefined;
+  /** The form of the response's body, if known: `other` is neither empty nor JSON, such as a proxy's HTML page. */
+  readonly body: "empty" | "json" | "other" | undefined;
 
   constructor(details: {
     error?: string | undefined;
@@ -173,10 +176,13 @@ export class TokenEndpointError extends UnexpiredError {
     retryAfter?: number | undefined;
     sent: boolean;
     endpoint?: string | undefined;
+    body?: TokenEndpointError["body"];
     cause?: unknown;
   }) {
-    const { error, description, status, sent, endpoint } = details;
-    const response = [status === undefined ? undefined : `HTTP ${status}`, error, description]
+    const { error, description, status, sent, endpoint, body } = details;
+    const isOk = status !== undefined && status >= 200 && status < 300;
+    const missing = isOk && error === undefined ? "no access_token" : undefined;
+    const response = [status === undefined ? undefined : `HTTP ${status}`, error, description, missing]
       .filter(Boolean)
       .join(", ");
     const problem = response
@@ -194,6 +200,7 @@ export class TokenEndpointError extends UnexpiredError {
     this.retryAfter = details.retryAfter;
     this.sent = sent;
     this.endpoint = endpoint;
+    this.body = body;
   }
 }
 

@@ -25,6 +25,7 @@ export type {
   ProviderProfile,
   RefreshContext,
   RefreshFunction,
+  ResponsePattern,
   SessionEvent,
   SessionState,
   SignOutOptions,

@@ -152,9 +152,33 @@ export interface ProviderProfile {
   readonly replayReturns: "same" | "new";
   /** How to recover from a lost response: present the refresh token again, or require a sign-in. Default `"retry"`. */
   readonly afterLoss: "retry" | "sign-in";
-  /** Error codes that end the session, in addition to `invalid_grant`. Default: none. */
-  readonly terminalCodes: readonly string[];
+  /** Responses that end the session, besides `invalid_grant` and its known aliases. Default: none. */
+  readonly terminal: readonly ResponsePattern[];
+  /** Responses that end the session until its user has interacted with the server. It keeps its refresh token. Default: none. */
+  readonly interaction: readonly ResponsePattern[];
+  /** Responses about the client or its configuration, which leave the session alone. Default: none. */
+  readonly misconfigured: readonly ResponsePattern[];
+  /** Responses after which the same request can succeed later. Default: none. */
+  readonly transient: readonly ResponsePattern[];
+  /** Responses after which the server may have issued new tokens. Default: none. */
+  readonly lost: readonly ResponsePattern[];
 }
+
+/**
+ * Matches error responses of a token endpoint: a string those with this error code, an object those with all of its
+ * members. A response that matches several lists of a profile is treated with the most care: transient, lost,
+ * misconfigured, interaction, terminal.
+ */
+export type ResponsePattern =
+  | string
+  | {
+      /** The error code; `null` if the response has none. */
+      readonly error?: string | null | undefined;
+      /** The HTTP status. */
+      readonly status?: number | undefined;
+      /** A part of the description, in upper or lower case. */
+      readonly description?: string | undefined;
+    };
 
 /** The reason why a session cannot be refreshed and the user has to sign in. */
 export type DeadReason =
@@ -164,7 +188,8 @@ export type DeadReason =
   | "response_lost"
   | "revoked"
   | "signed_out"
-  | "account_changed";
+  | "account_changed"
+  | "interaction_required";
 
 /** The state of a session, computed when it is read. */
 export type SessionState =

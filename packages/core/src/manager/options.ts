@@ -16,6 +16,15 @@ const duration = z.custom<number>((value) => typeof value === "number" && value 
 const members = (names: readonly string[], schema: z.ZodMiniType) =>
   Object.fromEntries(names.map((name) => [name, schema]));
 
+const pattern = z.union([
+  z.string(),
+  z.strictObject({
+    error: z.optional(z.nullable(z.string())),
+    status: z.optional(z.number()),
+    description: z.optional(z.string()),
+  }),
+]);
+
 const managerOptions = {
   store: [
     z.looseObject({
@@ -37,9 +46,9 @@ const managerOptions = {
       graceSeconds: z.optional(duration),
       replayReturns: z.optional(z.enum(["same", "new"])),
       afterLoss: z.optional(z.enum(["retry", "sign-in"])),
-      terminalCodes: z.optional(z.array(z.string())),
+      ...members(["terminal", "interaction", "misconfigured", "transient", "lost"], z.optional(z.array(pattern))),
     }),
-    '{ rotation?: boolean, graceSeconds?: number, replayReturns?: "same" | "new", afterLoss?: "retry" | "sign-in", terminalCodes?: string[] }',
+    '{ rotation?: boolean, graceSeconds?: number, replayReturns?: "same" | "new", afterLoss?: "retry" | "sign-in", terminal?, interaction?, misconfigured?, transient?, lost? }, the last five with error codes or { error?, status?, description? }',
   ],
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],

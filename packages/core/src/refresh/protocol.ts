@@ -20,6 +20,7 @@ import { exchange } from "./exchange.ts";
 import type { PendingChanges } from "./pending-changes.ts";
 import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./renewal.ts";
 import type { Rotation } from "./rotation.ts";
+import { reasonOf } from "./verdict.ts";
 
 const FIRST_POLL_INTERVAL = 5;
 const MAX_POLL_INTERVAL = 25;
@@ -205,7 +206,7 @@ export class RefreshProtocol {
       return true;
     }
     if (result.kind === "terminal") {
-      await this.#claims.endSession(digest, afterLoss ? "response_lost" : result.reason);
+      await this.#claims.endSession(digest, afterLoss ? "response_lost" : reasonOf(result.error));
       return true;
     }
     if (result.kind === "lost") this.#commitLate(late, claim, sentAt);

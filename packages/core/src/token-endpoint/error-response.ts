@@ -2,18 +2,41 @@ import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import { toDuration } from "../util/clock.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 
-/** Reads the body of an error response: RFC 6749 §5.2, and the variants of some servers. */
+/** Reads the body of an error response: RFC 6749 §5.2, and the places where other servers put the same. */
 export function readError(body: unknown): { error?: string | undefined; description?: string | undefined } {
-  const { error, error_code, error_description, msg, code: body_code, message: body_message } = fieldsOf(body);
-  const { code, type, message } = fieldsOf(error);
-  const text = (...values: unknown[]) => values.find((value) => typeof value === "string" && value !== "");
+  const fields = fieldsOf(body);
+  const { error, errors, error_code, error_description, msg, code, message, detail, __type, status } = fields;
+  const inner = fieldsOf(error);
+  const first = fieldsOf(Array.isArray(errors) ? errors[0] : undefined);
+  const type = firstText(__type)?.replace(/^.*#/, ""); // AWS: "com.amazonaws.…#NotAuthorizedException"
   return {
-    error: text(error, code, type, error_code, body_code) as string | undefined,
-    description: text(error_description, message, msg, body_message) as string | undefined,
+    error: firstText(
+      error,
+      inner.code,
+      inner.type,
+      first.errorType,
+      error_code,
+      code,
+      type,
+      isCode(status) ? status : "",
+    ),
+    description: describe(firstText(error_description, inner.message, first.message, msg, message, detail), first),
   };
 }
 
 const fieldsOf = (value: unknown) => Object(value) as Readonly<Record<string, unknown>>;
+
+const firstText = (...values: unknown[]): string | undefined =>
+  values.find((value): value is string => typeof value === "string" && value !== "");
+
+/** HubSpot's `status` is a code, such as "BAD_REFRESH_TOKEN"; that of others is "error" or "fail". */
+const isCode = (status: unknown): boolean => typeof status === "string" && status.includes("_");
+
+/** Adds the field and code of the first error, as Strava sends them: "Bad Request (refresh_token invalid)". */
+function describe(description: string | undefined, { field, code }: Readonly<Record<string, unknown>>) {
+  if (typeof field !== "string" || typeof code !== "string") return description;
+  return description === undefined ? `${field} ${code}` : `${description} (${field} ${code})`;
+}
 
 const MAX_TEXT_LENGTH = 200;
 
@@ -22,7 +45,7 @@ export function toEndpointError(thrown: unknown, secrets: readonly string[]): To
   if (!UnexpiredError.is(thrown) || thrown.code !== "TOKEN_ENDPOINT") {
     return new TokenEndpointError({ sent: true, cause: redact(thrown, secrets) });
   }
-  const { error, description, status, retryAfter, sent, endpoint, cause } = thrown;
+  const { error, description, status, retryAfter, sent, endpoint, body, cause } = thrown;
   const text = (given: unknown) =>
     typeof given === "string"
       ? maskSecrets(given, secrets)
@@ -36,6 +59,7 @@ export function toEndpointError(thrown: unknown, secrets: readonly string[]): To
     retryAfter: clampRetryAfter(retryAfter),
     sent: sent !== false,
     endpoint: text(endpoint),
+    body: body === "empty" || body === "json" || body === "other" ? body : undefined,
     cause: cause === undefined ? undefined : redact(cause, secrets),
   });
 }

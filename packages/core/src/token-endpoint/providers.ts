@@ -1,12 +1,18 @@
 import type { ProviderProfile } from "../types.ts";
 
+const NONE: readonly never[] = /* @__PURE__ */ Object.freeze([]);
+
 /** The profile of an unknown server: rotation without a grace period, as RFC 9700 §4.14.2 describes it. */
 export const genericProvider: ProviderProfile = /* @__PURE__ */ Object.freeze({
   rotation: true,
   graceSeconds: 0,
   replayReturns: "new",
   afterLoss: "retry",
-  terminalCodes: /* @__PURE__ */ Object.freeze([]),
+  terminal: NONE,
+  interaction: NONE,
+  misconfigured: NONE,
+  transient: NONE,
+  lost: NONE,
 });
 
 const profile = (known: Partial<ProviderProfile>): ProviderProfile => Object.freeze({ ...genericProvider, ...known });
@@ -62,7 +68,7 @@ export const providers = /* @__PURE__ */ Object.freeze({
   workos: /* @__PURE__ */ profile({
     graceSeconds: 30,
     replayReturns: "same",
-    terminalCodes: /* @__PURE__ */ codes("sso_required", "mfa_enrollment"),
+    terminal: /* @__PURE__ */ codes("sso_required", "mfa_enrollment"),
   }),
 
   /**
@@ -73,7 +79,7 @@ export const providers = /* @__PURE__ */ Object.freeze({
   supabase: /* @__PURE__ */ profile({
     graceSeconds: 10,
     replayReturns: "same",
-    terminalCodes: /* @__PURE__ */ codes("session_expired", "session_not_found", "user_not_found"),
+    terminal: /* @__PURE__ */ codes("session_expired", "session_not_found", "user_not_found"),
   }),
 
   /**
@@ -82,7 +88,7 @@ export const providers = /* @__PURE__ */ Object.freeze({
    * `RetryGracePeriodSeconds`, from 0 to 60. No default is documented, so none is assumed; nor is the response to a
    * replay documented. The code is from `GetTokensFromRefreshToken`.
    */
-  cognito: /* @__PURE__ */ profile({ terminalCodes: /* @__PURE__ */ codes("RefreshTokenReuseException") }),
+  cognito: /* @__PURE__ */ profile({ terminal: /* @__PURE__ */ codes("RefreshTokenReuseException") }),
 
   /**
    * {@link https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens

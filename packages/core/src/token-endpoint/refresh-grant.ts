@@ -2,7 +2,7 @@ import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import { expiryOf } from "../tokens/jwt.ts";
-import { secretsOf } from "../tokens/token-set.ts";
+import { parseTokenUpdate, secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
@@ -65,7 +65,7 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
       withTimeout(timeout ?? DEFAULT_TIMEOUT, async (signal) => {
         const token = tokens.refreshToken ?? tokens.accessToken;
         const response = await oauth.revocationRequest(server, client, auth, token, { ...send, signal });
-        if (!response.ok) throw toError(response, tryJson(await response.text()), revocationEndpoint);
+        if (!response.ok) throw toError(response, await response.text(), revocationEndpoint);
         await response.body?.cancel();
       }),
     );
@@ -177,11 +177,14 @@ async function withTimeout<T>(milliseconds: number, run: (signal: AbortSignal) =
 
 /** Checks the body before the status: some servers send errors with status 200, or `invalid_grant` with status 403. */
 async function readTokens(response: Response, endpoint: string): Promise<TokenResponse> {
-  const body = tryJson(await response.text());
+  const text = await response.text();
+  const body = tryJson(text);
   if (response.ok && typeof body?.access_token === "string") {
     return { expires_in: lifetimeByServer(body.access_token, response), ...body } as TokenResponse;
   }
-  throw toError(response, body, endpoint);
+  // A refresh token without an access token is classified, and kept, by the caller.
+  if (response.ok && parseTokenUpdate(body)) return body as TokenResponse;
+  throw toError(response, text, endpoint);
 }
 
 /**
@@ -193,17 +196,15 @@ function lifetimeByServer(accessToken: string, { headers }: Response): number | 
   return lifetime > 0 ? lifetime / 1000 : undefined;
 }
 
-function toError(response: Response, body: unknown, endpoint: string | undefined): TokenEndpointError {
-  const { ok, status } = response;
-  const details = readError(body);
-  const cause = ok && details.error === undefined ? new Error("The response contains no access_token.") : undefined;
+function toError(response: Response, text: string, endpoint: string | undefined): TokenEndpointError {
+  const json = tryJson(text);
   return new TokenEndpointError({
-    ...details,
-    status,
+    ...readError(json),
+    status: response.status,
     retryAfter: retryAfterOf(response),
     sent: true,
     endpoint,
-    cause,
+    body: text.trim() === "" ? "empty" : json ? "json" : "other",
   });
 }
 

@@ -60,6 +60,16 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
   });
 }
 
+/** What a response without an access token changes: the refresh token that was presented has been replaced. */
+export type TokenUpdate = { readonly refreshToken: string } & Pick<TokenSet, "idToken">;
+
+/** Reads a response that holds a refresh token and no access token; returns `undefined` if it is another one. */
+export function parseTokenUpdate(response: unknown): TokenUpdate | undefined {
+  const { refresh_token, id_token } = Object(response) as { refresh_token?: unknown; id_token?: unknown };
+  const refreshToken = textOf(refresh_token);
+  return refreshToken === undefined ? undefined : { refreshToken, idToken: textOf(id_token) };
+}
+
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 /** Returns the parameters as they will be after storing and loading. */
