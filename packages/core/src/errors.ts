@@ -44,19 +44,23 @@ export class SignInRequiredError extends UnexpiredError {
   /** The reason why the session cannot be refreshed. */
   readonly reason: DeadReason;
 
-  constructor(reason: DeadReason, location?: string) {
+  /** `cause`: the error response that ended the session, in every process. */
+  constructor(reason: DeadReason, location?: string, options?: { readonly cause: unknown }) {
     const remedy =
       reason === "account_changed"
         ? "Create a new token manager to use that account, or call signIn() to replace its session."
         : "Have the user sign in, then call signIn(tokens).";
-    super(`Sign in required: ${SIGN_IN_REASONS[reason]}${location ? ` (${location})` : ""}. ${remedy}`);
+    super(
+      `Sign in required: ${SIGN_IN_REASONS[reason]}${location ? ` (${location})` : ""}. ${remedy}`,
+      options?.cause === undefined ? undefined : options,
+    );
     this.reason = reason;
   }
 }
 
 const LAST_DATE = 8.64e15; // the latest time that a Date can represent
 
-/** The token could not be refreshed at the moment. The session is still alive. */
+/** The token could not be refreshed at the moment. As far as is known, the session is still alive. */
 export class RefreshFailedError extends UnexpiredError {
   override readonly name = "RefreshFailedError";
   readonly code = "REFRESH_FAILED";
@@ -79,7 +83,7 @@ export class RefreshFailedError extends UnexpiredError {
     const { message } = Object(cause) as { message?: unknown };
     const problem = typeof message === "string" ? `: ${message.replace(/\.$/, "")}` : "";
     const messages: Record<RefreshFailedError["reason"], string> = {
-      endpoint: `The access token could not be refreshed${problem}.${when} The session is kept.`,
+      endpoint: `The access token could not be refreshed${problem}.${when}`,
       just_obtained: `The rejected access token was obtained only a moment ago, so another one would not help. Check its scope and audience.${when}`,
       claimed: `The access token could not be refreshed: ${holder} has claimed the refresh and not finished it. Let it continue, or end it.${when}`,
     };
@@ -89,7 +93,7 @@ export class RefreshFailedError extends UnexpiredError {
   }
 }
 
-/** The token endpoint rejects this client or its configuration. The stored session is kept. */
+/** The token endpoint rejects this client or its configuration. */
 export class ConfigurationError extends UnexpiredError {
   override readonly name = "ConfigurationError";
   readonly code = "CONFIGURATION";

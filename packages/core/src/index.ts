@@ -22,6 +22,7 @@ export type {
   CallOptions,
   Clock,
   DeadReason,
+  EndpointResponse,
   ProviderProfile,
   RefreshContext,
   RefreshFunction,

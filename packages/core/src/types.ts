@@ -180,6 +180,16 @@ export type ResponsePattern =
       readonly description?: string | undefined;
     };
 
+/** What a token endpoint said when it issued no tokens, without secrets. */
+export type EndpointResponse = {
+  /** The HTTP status. */
+  readonly status?: number | undefined;
+  /** The error code. */
+  readonly error?: string | undefined;
+  /** The server's description of the error. */
+  readonly description?: string | undefined;
+};
+
 /** The reason why a session cannot be refreshed and the user has to sign in. */
 export type DeadReason =
   | "no_session"
@@ -195,15 +205,32 @@ export type DeadReason =
 export type SessionState =
   | { readonly status: "valid"; readonly expiresAt: number | undefined }
   /** The token is inside the refresh window, or expired (`usable: false`), and no exchange is running yet. */
-  | { readonly status: "near-expiry"; readonly expiresAt: number | undefined; readonly usable: boolean }
+  | {
+      readonly status: "near-expiry";
+      readonly expiresAt: number | undefined;
+      readonly usable: boolean;
+      readonly renewable: true;
+    }
+  /** The server refused to refresh the session, and `reason` says why. Its access token can be used until it expires. */
+  | {
+      readonly status: "near-expiry";
+      readonly expiresAt: number | undefined;
+      readonly usable: true;
+      readonly renewable: false;
+      readonly reason: DeadReason;
+    }
   /** An exchange is in flight, in this manager or in another one that shares the session. */
   | { readonly status: "refreshing"; readonly expiresAt: number | undefined; readonly usable: boolean }
   | { readonly status: "dead"; readonly reason: DeadReason };
 
 /** An event in the life of a session, for logs and user interfaces. Contains no secrets. */
 export type SessionEvent =
-  /** The status or reason changed. */
-  | { readonly type: "state-changed"; readonly state: SessionState }
+  /** The status or reason changed. `cause`: what the server said when it ended the session. */
+  | {
+      readonly type: "state-changed";
+      readonly state: SessionState;
+      readonly cause?: EndpointResponse | undefined;
+    }
   /** This manager is about to send the refresh token to the token endpoint. */
   | { readonly type: "exchange-started"; readonly attemptId: string; readonly afterLoss: boolean }
   /** This manager obtained new tokens. `duration` is in milliseconds. */
@@ -215,8 +242,13 @@ export type SessionEvent =
     }
   /** Tokens that another manager or process obtained were adopted from the store. */
   | { readonly type: "tokens-adopted"; readonly expiresAt: number | undefined }
-  /** A refresh failed; the session is still alive. `retryAt` is in epoch milliseconds. */
-  | { readonly type: "refresh-failed"; readonly code: string; readonly retryAt: number | undefined }
+  /** A refresh failed; the session is still alive. `retryAt` is in epoch milliseconds. `cause`: what the server said. */
+  | {
+      readonly type: "refresh-failed";
+      readonly code: string;
+      readonly retryAt: number | undefined;
+      readonly cause?: EndpointResponse | undefined;
+    }
   /** The tokens of this manager's exchange were discarded, because the stored session had changed in the meantime. */
   | { readonly type: "rotation-dropped"; readonly reason: "superseded" | "signed_out" | "account_changed" }
   /** The store did not accept the current tokens. Until it does, they exist only in this process's memory. */

@@ -61,9 +61,13 @@ export function stateOf(session: Session, ctx: Context): SessionState | undefine
   if (reason) return { status: "dead", reason };
   const { record } = session;
   const expiresAt = record?.tokens?.expiresAt;
+  const verdict = verdictOf(record);
+  if (verdict) return { status: "near-expiry", expiresAt, usable: true, renewable: false, reason: verdict };
   const usable = isUsable(session, ctx);
   if (session.isRenewing || record?.attempt?.status === "claimed") return { status: "refreshing", expiresAt, usable };
-  return isDue(session, ctx) ? { status: "near-expiry", expiresAt, usable } : { status: "valid", expiresAt };
+  return isDue(session, ctx)
+    ? { status: "near-expiry", expiresAt, usable, renewable: true }
+    : { status: "valid", expiresAt };
 }
 
 /**
@@ -97,18 +101,23 @@ export function isStale(session: Session, ctx: Context): boolean {
   return ctx.now >= now || ctx.monotonic >= monotonic;
 }
 
-/** Returns the reason why the session cannot be used, or `undefined` if it is alive. */
+/** Returns the reason why the session cannot be used, or `undefined` if it is alive, or its access token still is. */
 export function deadReasonOf(session: Session, ctx: Context): DeadReason | undefined {
   const { record } = session;
   if (!record) return "no_session";
   if (!isSameAccount(session.account, record)) return "account_changed";
-  if (record.dead) return isDeadReason(record.dead.reason) ? record.dead.reason : "session_expired";
-  if (!record.tokens) return "no_session";
-  return isRenewable(session, ctx) || isUsable(session, ctx) ? undefined : "session_expired";
+  if (isUsable(session, ctx) || isRenewable(session, ctx)) return undefined;
+  return verdictOf(record) ?? (record.tokens ? "session_expired" : "no_session");
 }
 
+/** Returns the reason why the server refuses to refresh the session, if it does. */
+export const verdictOf = (record: SessionRecord | undefined): DeadReason | undefined => {
+  const reason = record?.dead?.reason;
+  return reason === undefined || isDeadReason(reason) ? reason : "session_expired";
+};
+
 export const isRenewable = ({ record }: Session, ctx: Context): boolean =>
-  ctx.canRefresh && record?.tokens?.refreshToken !== undefined;
+  ctx.canRefresh && record?.tokens?.refreshToken !== undefined && !record.dead;
 
 /** Returns whether, as far as this manager knows, the record's access token is still accepted. */
 export function isUsable(session: Session, ctx: Context): boolean {

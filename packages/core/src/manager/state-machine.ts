@@ -2,7 +2,8 @@ import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "../erro
 import { compareRotations, isOutdated, isSameAccount, isSpentIn, type SessionRecord } from "../record/record.ts";
 import { maxDelay } from "../refresh/backoff.ts";
 import { CHECK_INTERVAL, type RecordSource, type RenewalReason } from "../refresh/renewal.ts";
-import type { DeadReason, SessionEvent, SessionState } from "../types.ts";
+import { toError } from "../token-endpoint/error-response.ts";
+import type { SessionEvent, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
 import {
   type Context,
@@ -14,6 +15,7 @@ import {
   rejectionCooldown,
   type Session,
   stateOf,
+  verdictOf,
 } from "./session.ts";
 
 /** The steps already taken for a caller; prevents loops. */
@@ -67,11 +69,13 @@ export function transition(session: Session, event: Event, ctx: Context): Step {
   const state = stateOf(step.session, ctx);
   const before = step.session.announced;
   if (!state || (before && stateName(before) === stateName(state))) return step;
-  const announcement: Effect = { do: "announce", event: { type: "state-changed", state } };
+  const cause = "reason" in state ? step.session.record?.dead?.response : undefined;
+  const announcement: Effect = { do: "announce", event: { type: "state-changed", state, cause } };
   return { session: { ...step.session, announced: state }, effects: [announcement, ...step.effects] };
 }
 
-const stateName = (state: SessionState): string => (state.status === "dead" ? state.reason : state.status);
+const stateName = (state: SessionState): string =>
+  "reason" in state ? `${state.status} ${state.reason}` : state.status;
 
 function react(session: Session, event: Event, ctx: Context): Step {
   switch (event.type) {
@@ -89,12 +93,15 @@ function react(session: Session, event: Event, ctx: Context): Step {
       const pause = storeFailures > 0 ? maxDelay(storeFailures) : CHECK_INTERVAL;
       const nextCheckAt = event.changed ? Number.NEGATIVE_INFINITY : ctx.monotonic + pause;
       return {
-        session: { ...session, isRenewing: false, rejected: undefined, nextCheckAt, storeFailures },
+        session: { ...session, isRenewing: false, rejected: stillRejected(session), nextCheckAt, storeFailures },
         effects: [],
       };
     }
   }
 }
+
+/** A token that was rejected is tried again if it could not be replaced, but not if it never will be. */
+const stillRejected = ({ record, rejected }: Session): string | undefined => (record?.dead ? rejected : undefined);
 
 function onRecordObserved(session: Session, { record, source }: RecordObserved, ctx: Context): Step {
   // A late load, or another program restored an old record; in that case the next renewal saves ours again.
@@ -153,7 +160,7 @@ const momentOf = ({ now, monotonic }: Context): Moment => ({ now, monotonic });
 function onTokenRequested(session: Session, progress: Progress, ctx: Context): readonly Effect[] {
   const state = stateOf(session, ctx);
   if (state?.status === "valid") return RESOLVE;
-  if (state === undefined || state.status === "dead") return onNoSession(state?.reason, progress, ctx);
+  if (state === undefined || state.status === "dead") return onNoSession(session, progress, ctx);
   const { failure } = progress;
   if (state.usable) return failure !== undefined || progress.renewals ? RESOLVE : onUsable(session, ctx);
   if (failure === undefined) return renewExpired(progress, ctx);
@@ -180,10 +187,17 @@ function onUsable(session: Session, ctx: Context): readonly Effect[] {
   return session.isRenewing || isEarly ? RESOLVE : RESOLVE_AND_RENEW;
 }
 
-/** Nothing is loaded, or the session is known to be dead. Loads first, because another process may have signed in. */
-function onNoSession(reason: DeadReason | undefined, progress: Progress, ctx: Context): readonly Effect[] {
+/** Nothing is loaded, or the session is known to have ended. Loads first, because another process may have signed in. */
+function onNoSession(session: Session, progress: Progress, ctx: Context): readonly Effect[] {
   if (progress.failure !== undefined) return reject(progress.failure);
-  return progress.loaded && reason ? reject(new SignInRequiredError(reason, ctx.location)) : LOAD;
+  return progress.loaded && session.isLoaded ? reject(signInRequired(session, ctx)) : LOAD;
+}
+
+/** Returns the error for a session that has ended or cannot be refreshed, with what the server said about it. */
+function signInRequired(session: Session, ctx: Context): SignInRequiredError {
+  const { record } = session;
+  const reason = deadReasonOf(session, ctx) ?? verdictOf(record) ?? "session_expired";
+  return new SignInRequiredError(reason, ctx.location, { cause: toError(record?.dead?.response) });
 }
 
 const isStaleAllowed = (failure: unknown, ctx: Context): boolean =>
@@ -191,10 +205,15 @@ const isStaleAllowed = (failure: unknown, ctx: Context): boolean =>
 
 function onRefresh(session: Session, progress: Progress, ctx: Context): readonly Effect[] {
   if (progress.failure !== undefined) return reject(progress.failure);
-  const reason = deadReasonOf(session, ctx) ?? (isRenewable(session, ctx) ? undefined : "session_expired");
-  if (!session.isLoaded || reason) return onNoSession(session.isLoaded ? reason : undefined, progress, ctx);
-  return progress.renewals ? RESOLVE : renewFirst("call");
+  const isAlive = session.isLoaded && deadReasonOf(session, ctx) === undefined && isRenewable(session, ctx);
+  if (isAlive) return progress.renewals ? RESOLVE : renewFirst("call");
+  const canTry = progress.loaded && !progress.renewals && keepsRefreshToken(session, ctx);
+  return canTry ? renewFirst("call") : onNoSession(session, progress, ctx);
 }
+
+/** Returns whether the server may accept the refresh token again, for example after its user has interacted with it. */
+const keepsRefreshToken = ({ record, account }: Session, { canRefresh }: Context): boolean =>
+  canRefresh && record?.tokens?.refreshToken !== undefined && isSameAccount(account, record);
 
 function onRejection(session: Session, { accessToken, progress }: Rejected, ctx: Context): Step {
   const stay = (effects: readonly Effect[]): Step => ({ session, effects });
@@ -203,8 +222,8 @@ function onRejection(session: Session, { accessToken, progress }: Rejected, ctx:
   if (progress.failure !== undefined) return stay(reject(progress.failure));
   if (!progress.loaded && !session.isRenewing) return stay(LOAD);
   const rejected: Session = { ...session, rejected: accessToken };
-  const reason = deadReasonOf(rejected, ctx);
-  if (reason) return stay(reject(new SignInRequiredError(reason, ctx.location)));
+  if (deadReasonOf(rejected, ctx))
+    return { session: session.record.dead ? rejected : session, effects: reject(signInRequired(rejected, ctx)) };
   const cooldown = rejectionCooldown(session, session.record, ctx);
   if (cooldown <= 0 && !progress.renewals) return { session: rejected, effects: renewFirst("rejection") };
   const retryAt = ctx.now + Math.round(cooldown);

@@ -17,6 +17,13 @@ const DIGEST_BYTES = 12;
 const digestSchema = z.string().check(z.overwrite((digest): Digest => digest.slice(0, (DIGEST_BYTES / 3) * 4)));
 const digestsSchema = z.array(digestSchema);
 
+/** What the token endpoint said, without secrets. */
+const responseSchema = z.looseObject({
+  status: z.optional(z.number()),
+  error: z.optional(z.string()),
+  description: z.optional(z.string()),
+});
+
 // Unknown members survive: another process may run a later release.
 const attemptSchema = z.looseObject({
   /** The unique ID of the claim. */
@@ -38,6 +45,12 @@ const attemptSchema = z.looseObject({
   /** When the attempt ended, in epoch milliseconds, and the back-off in milliseconds that follows. */
   endedAt: z.optional(time),
   retryIn: z.optional(duration),
+  /** The last error response to this refresh token. */
+  response: z.optional(responseSchema),
+  /** Refusals in a row that gave no reason, after the access token had expired, and when the first came. */
+  refusals: z.optional(z.looseObject({ count: limited(toCount), since: time })),
+  /** `true` if the server has refused the client: some servers consume the refresh token first. */
+  mayBeSpent: z.optional(z.boolean()),
 });
 
 /** An exchange of the stored refresh token that was claimed or has ended without tokens. */
@@ -48,6 +61,8 @@ const deadSchema = z.looseObject({
   reason: z.string(),
   /** The digest of the refresh token that the verdict is about. */
   digest: z.optional(digestSchema),
+  /** The error response that led to it. */
+  response: z.optional(responseSchema),
 });
 
 /** The verdict that ended the session. */
@@ -186,16 +201,19 @@ export function addSeed(seeds: readonly Digest[] = [], digest: Digest | undefine
   return [head, ...rest.slice(1 - KEPT)];
 }
 
-/** Returns the record without its tokens. A verdict of the server marks its refresh token as spent, a sign-out does not. */
-export const endRecord = (record: SessionRecord, dead: Verdict): SessionRecord => ({
+/**
+ * Returns the record after a verdict, without its tokens except `kept`. A verdict of the server marks the refresh token as
+ * spent, unless it is kept; a sign-out does not.
+ */
+export const endRecord = (record: SessionRecord, dead: Verdict, kept?: TokenSet): SessionRecord => ({
   ...record,
   rotation: rotationOf(record) + 1,
-  tokens: undefined,
+  tokens: kept,
   attempt: undefined,
   dead,
   ...(dead.reason === "signed_out"
     ? { seeds: addSeed(record.seeds, dead.digest), spent: spentBy(record) }
-    : { spent: addSpent(record.spent, dead.digest, undefined) }),
+    : { spent: addSpent(record.spent, dead.digest, currentDigest({ tokens: kept })) }),
 });
 
 /** Serializes the record for storing, as plain JSON that includes the secrets. */

@@ -1,7 +1,8 @@
 import { StoreError } from "../errors.ts";
 import { type Attempt, currentDigest, type Digest, endRecord, keyOf, type SessionRecord } from "../record/record.ts";
 import type { Saved, Stored } from "../record/record-store.ts";
-import type { DeadReason, RefreshFunction, TokenSet } from "../types.ts";
+import { hideSecrets } from "../tokens/token-set.ts";
+import type { DeadReason, EndpointResponse, RefreshFunction, TokenSet } from "../types.ts";
 import { systemClock } from "../util/clock.ts";
 import type { AttemptEndings, Ending } from "./attempt-endings.ts";
 import type { Decision } from "./decide.ts";
@@ -18,10 +19,17 @@ export interface Claim {
   readonly refresh: RefreshFunction;
 }
 
+/** How the token endpoint ended a session, and whether the refresh token may work again. */
+export interface SessionEnd {
+  readonly reason: DeadReason;
+  readonly response?: EndpointResponse | undefined;
+  readonly keepsRefreshToken?: boolean;
+}
+
 type ClaimDecision = Decision & { readonly do: "claim" };
 
 type ClaimDeps = Pick<RefreshDeps, "records" | "holder" | "refresh" | "clock">;
-type ClaimHost = Pick<RefreshHost, "session" | "observe">;
+type ClaimHost = Pick<RefreshHost, "session" | "observe" | "isUsable">;
 
 /** Step 3 of the protocol: records which process presents the refresh token and, in the end, with what result. */
 export class Claims {
@@ -51,7 +59,10 @@ export class Claims {
     const lease = 2 * deadlineOf(refresh) + LEASE_MARGIN;
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
     const progress = { status: "claimed", afterLoss, failures } as const;
-    const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress };
+    const previous = stored.record.attempt?.digest === digest ? stored.record.attempt : undefined;
+    const { response, refusals, mayBeSpent } = previous ?? {};
+    const known = { response, refusals, mayBeSpent };
+    const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress, ...known };
     const key = keyOf(attempt);
     const unsent: Ending = { apply: (record) => ({ ...record, attempt: stored.record.attempt }) };
     let claimed: Saved | undefined | null;
@@ -99,10 +110,15 @@ export class Claims {
     await this.#endings.save(key, known).catch(() => {});
   }
 
-  /** Step 6 after a terminal response: ends the session only if its refresh token is still the one that was rejected. */
-  async endSession(digest: Digest, reason: DeadReason): Promise<void> {
+  /**
+   * Step 6 after a terminal response: ends the session only if its refresh token is still the one that was rejected. Its
+   * access token is kept while it is usable, and with `keepsRefreshToken` the refresh token, too.
+   */
+  async endSession(digest: Digest, { keepsRefreshToken = false, ...dead }: SessionEnd): Promise<void> {
     const apply = (record: SessionRecord) =>
-      currentDigest(record) === digest ? endRecord(record, { reason, digest }) : record;
+      currentDigest(record) === digest
+        ? endRecord(record, { ...dead, digest }, this.#keptTokens(record, keepsRefreshToken))
+        : record;
     try {
       this.#host.observe(await this.#saveVerdict(digest, apply), "store");
     } catch {
@@ -112,6 +128,14 @@ export class Claims {
       this.#host.observe(apply(record), "store");
       if (record.attempt) this.#endings.endLater(keyOf(record.attempt), { apply });
     }
+  }
+
+  #keptTokens(record: SessionRecord, keepsRefreshToken: boolean): TokenSet | undefined {
+    const { tokens } = record;
+    const accessToken = this.#host.isUsable(record) ? tokens?.accessToken : undefined;
+    const refreshToken = keepsRefreshToken ? tokens?.refreshToken : undefined;
+    if (!tokens || !(accessToken ?? refreshToken)) return undefined;
+    return hideSecrets({ ...tokens, accessToken: accessToken ?? "", refreshToken });
   }
 
   async #saveVerdict(digest: Digest, apply: Ending["apply"]): Promise<SessionRecord | undefined> {

@@ -1,5 +1,6 @@
 import { TokenEndpointError } from "../errors.ts";
 import { readError, toEndpointError } from "../token-endpoint/error-response.ts";
+import { isOfOtherSubject } from "../tokens/jwt.ts";
 import { parseTokenResponse, parseTokenUpdate, type TokenUpdate } from "../tokens/token-set.ts";
 import type { ProviderProfile, TokenSet } from "../types.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
@@ -7,6 +8,8 @@ import { type Verdict, verdictOf } from "./verdict.ts";
 /** The outcome of an exchange. */
 export type Outcome =
   | { readonly kind: "rotated"; readonly tokens: TokenSet }
+  /** Tokens of another account, by their ID token (OpenID Connect Core §12.2). */
+  | { readonly kind: "other-account"; readonly tokens: TokenSet }
   /** A new refresh token without an access token: for OpenID Connect only, without a scope of any API. */
   | { readonly kind: "incomplete"; readonly update: TokenUpdate; readonly error: TokenEndpointError }
   | Failure;
@@ -22,14 +25,16 @@ export interface ClassifyContext {
   /** When the request was sent, in epoch milliseconds. */
   readonly sentAt: number;
   readonly profile: ProviderProfile;
+  /** The session's ID token. */
+  readonly idToken: string | undefined;
   /** Secrets that must not appear in any error. */
   readonly secrets: readonly string[];
 }
 
 /** Classifies the result of a refresh function by its body, because some servers send errors with status 200. */
-export function classifyResponse(response: unknown, { sentAt, profile, secrets }: ClassifyContext): Outcome {
+export function classifyResponse(response: unknown, { sentAt, profile, idToken, secrets }: ClassifyContext): Outcome {
   const tokens = parseTokenResponse(response, sentAt);
-  if (tokens) return { kind: "rotated", tokens };
+  if (tokens) return { kind: isOfOtherSubject(tokens.idToken, idToken) ? "other-account" : "rotated", tokens };
   const details = readError(response);
   const error = new TokenEndpointError({ ...details, status: 200, body: "json", sent: true });
   const update = details.error === undefined ? parseTokenUpdate(response) : undefined;

@@ -48,7 +48,7 @@ export type Decision =
 export function decide(record: SessionRecord | undefined, ctx: DecisionContext): Decision {
   if (!record || !isSameAccount(ctx.account, record)) return { do: "stop" };
   if (isOutdated(record, ctx.known)) return { do: "restore" };
-  const digest = liveDigest(record);
+  const digest = liveDigest(record, ctx.goal);
   if (digest === undefined) return { do: "stop" };
   const attempt = record.attempt?.digest === digest ? record.attempt : undefined;
   if (attempt?.status === "claimed" && ctx.attempt.isAbandoned && heldUntil(ctx) === undefined)
@@ -58,8 +58,9 @@ export function decide(record: SessionRecord | undefined, ctx: DecisionContext):
   return attempt ? decideAfter(attempt, record, ctx) : { do: "claim", digest, ...FIRST };
 }
 
-/** Returns the digest of the refresh token, unless the session has ended. */
-const liveDigest = (record: SessionRecord): Digest | undefined => (record.dead ? undefined : currentDigest(record));
+/** Returns the digest of the refresh token. If the session has ended and kept it, only an explicit `refresh()` tries it. */
+const liveDigest = (record: SessionRecord, { reason }: RenewalGoal): Digest | undefined =>
+  record.dead && reason !== "call" ? undefined : currentDigest(record);
 
 const FIRST = { afterLoss: false, failures: 0 };
 
@@ -71,14 +72,15 @@ function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionConte
   const { digest, status, afterLoss, failures } = attempt;
   if (status === "claimed") return { do: "wait", attempt, heldUntil: heldUntil(ctx) };
   const isLost = mayHaveRotated(attempt, ctx);
-  const canWait = ctx.isUsable && ctx.goal.reason !== "rejection";
-  if (isLost && !canWait && ctx.profile.afterLoss === "sign-in")
+  if (isLost && !canWait(ctx) && ctx.profile.afterLoss === "sign-in")
     return { do: "end-session", reason: "response_lost", digest };
-  const retryAt =
-    backOffUntil(attempt, ctx) ?? (isLost && canWait ? replayDeferredUntil(attempt, record, ctx) : undefined);
+  const retryAt = backOffUntil(attempt, ctx) ?? replayDeferredUntil(attempt, record, ctx);
   if (retryAt !== undefined) return { do: "back-off", retryAt };
   return { do: "claim", digest, afterLoss: afterLoss || isLost, failures };
 }
+
+/** Returns whether the access token serves the callers for now. */
+const canWait = ({ isUsable, goal }: DecisionContext): boolean => isUsable && goal.reason !== "rejection";
 
 /** A living process keeps its claim, because a second use of its refresh token may end the session. */
 const heldUntil = ({ attempt, profile }: DecisionContext): number | undefined =>
@@ -101,16 +103,19 @@ function backOffUntil({ failures, retryIn = 0 }: Attempt, { goal, now, attempt }
 const RETRY_INTERVAL = 60_000;
 
 /**
- * Step 7: after a lost response, the server may have rotated. Presenting the token again is a risk, and unnecessary
- * while the access token is valid. Returns when to present it; `undefined` means now, because the server still accepts
- * the old refresh token.
+ * Step 7: the server may have consumed the refresh token. Presenting it again is a risk, and unnecessary while the access
+ * token is usable. Returns when to present it; `undefined` means now: the server still accepts it, or a developer who has
+ * corrected the client's configuration calls `refresh()`.
  */
-function replayDeferredUntil(
-  attempt: Attempt,
-  { tokens }: SessionRecord,
-  { profile, now }: DecisionContext,
-): number | undefined {
-  const { claimedAt, afterLoss } = attempt; // after a loss, the grace period began with an earlier attempt
-  const isInGrace = !afterLoss && now >= claimedAt && now < claimedAt + profile.graceSeconds * 1000;
-  return isInGrace && profile.afterLoss === "retry" ? undefined : (tokens?.expiresAt ?? now + RETRY_INTERVAL);
+function replayDeferredUntil(attempt: Attempt, { tokens }: SessionRecord, ctx: DecisionContext): number | undefined {
+  const isLost = mayHaveRotated(attempt, ctx);
+  const isDeferred = isLost || (attempt.mayBeSpent && ctx.goal.reason === "clock");
+  if (!isDeferred || !canWait(ctx) || isInGrace(attempt, ctx)) return undefined;
+  return tokens?.expiresAt ?? ctx.now + RETRY_INTERVAL;
+}
+
+/** Returns whether the server still accepts the old refresh token. After a loss, its grace period began earlier. */
+function isInGrace({ status, claimedAt, afterLoss }: Attempt, { profile, now }: DecisionContext): boolean {
+  const isRecent = now >= claimedAt && now < claimedAt + profile.graceSeconds * 1000;
+  return status === "lost" && !afterLoss && isRecent && profile.afterLoss === "retry";
 }

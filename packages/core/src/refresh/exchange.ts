@@ -36,7 +36,7 @@ export function exchange(
   const secrets = secretsOf(tokens);
   const controller = new AbortController();
   const late = (async () => refresh(tokens, { signal: controller.signal, attemptId }))()
-    .then((response) => classifyResponse(response, { sentAt, profile, secrets }))
+    .then((response) => classifyResponse(response, { sentAt, profile, idToken: tokens.idToken, secrets }))
     .catch((error: unknown) => classifyError(error, profile, secrets));
   const outcome = new Promise<Outcome>((resolve) => {
     const onDeadline = () => {

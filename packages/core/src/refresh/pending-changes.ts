@@ -184,7 +184,7 @@ export class PendingChanges {
   #drop({ record }: Rotation, reason: NonNullable<ReturnType<typeof dropReason>>): false {
     this.#endRotation();
     this.#host.announce({ type: "rotation-dropped", reason });
-    if (reason !== "superseded" && record.tokens) void this.#revoke(record.tokens);
+    if (reason !== "superseded" && record.tokens) this.revoke(record.tokens);
     return false;
   }
 
@@ -196,12 +196,9 @@ export class PendingChanges {
     this.#cancelKeepAlive?.();
   }
 
-  async #revoke(tokens: TokenSet): Promise<void> {
-    try {
-      await this.#deps.refresh?.revoke?.(tokens);
-    } catch {
-      // best effort: nothing waits for it, because it may never settle
-    }
+  /** Revokes tokens that are not stored, as far as possible. Nothing waits for it, because it may never settle. */
+  revoke(tokens: TokenSet): void {
+    void (async () => this.#deps.refresh?.revoke?.(tokens))().catch(() => {});
   }
 
   /** Keeps a rotation that the store refused, and uses it unless this process has signed out or in since. */

@@ -1,26 +1,16 @@
-import { ConfigurationError, RefreshFailedError, UnexpiredError } from "../errors.ts";
-import {
-  currentDigest,
-  isAnotherSession,
-  isSpent,
-  replaceRecord,
-  rotationOf,
-  type SessionRecord,
-} from "../record/record.ts";
+import { RefreshFailedError, UnexpiredError } from "../errors.ts";
+import { currentDigest, isAnotherSession, isSpent, replaceRecord, type SessionRecord } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
-import { mergeTokenSets } from "../tokens/token-set.ts";
-import type { TokenSet } from "../types.ts";
+import { toError } from "../token-endpoint/error-response.ts";
 import { type Moment, momentOf } from "../util/clock.ts";
 import { AttemptTracker } from "./attempt-tracker.ts";
-import { backoff } from "./backoff.ts";
-import { type Claim, Claims } from "./claim.ts";
-import type { Outcome } from "./classify.ts";
+import { Claims } from "./claim.ts";
+import { classifyError } from "./classify.ts";
 import { type Decision, decide } from "./decide.ts";
-import { exchange } from "./exchange.ts";
+import { Exchanger } from "./exchanger.ts";
+import { failureOf } from "./failure.ts";
 import type { PendingChanges } from "./pending-changes.ts";
 import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./renewal.ts";
-import type { Rotation } from "./rotation.ts";
-import { reasonOf } from "./verdict.ts";
 
 const FIRST_POLL_INTERVAL = 5;
 const MAX_POLL_INTERVAL = 25;
@@ -46,15 +36,16 @@ export class RefreshProtocol {
   readonly #host: RefreshHost;
   readonly #attempts: AttemptTracker;
   readonly #claims: Claims;
+  readonly #exchanger: Exchanger;
   readonly #pending: PendingChanges;
   #wake: (() => void) | undefined;
-  #isExchanging = false;
 
   constructor(deps: RefreshDeps, host: RefreshHost, pending: PendingChanges) {
     this.#deps = deps;
     this.#host = host;
     this.#attempts = new AttemptTracker(deps.clock, deps.holder);
     this.#claims = new Claims(deps, host, pending.endings);
+    this.#exchanger = new Exchanger({ ...deps, claims: this.#claims, pending }, host);
     this.#pending = pending;
   }
 
@@ -104,7 +95,7 @@ export class RefreshProtocol {
   /** Ends the wait for another process, if any. Returns `false` during an exchange: the caller then has to load. */
   wake(): boolean {
     this.#wake?.();
-    return !this.#isExchanging;
+    return !this.#exchanger.isRunning;
   }
 
   /** Waits for another process, unless that is late: it may be stopped, for however long. */
@@ -158,11 +149,11 @@ export class RefreshProtocol {
       case "back-off":
         throw this.#failureOf(stored, decision.retryAt);
       case "end-session":
-        await this.#claims.endSession(decision.digest, decision.reason);
+        await this.#claims.endSession(decision.digest, { reason: decision.reason });
         return true;
       case "claim": {
         const claim = await this.#claims.claim(decision, stored);
-        if (claim) return this.#exchange(claim);
+        if (claim) return this.#exchanger.run(claim);
         // another process was first, or the store reports conflicts without a visible change
         await this.#pause(FIRST_POLL_INTERVAL);
         return false;
@@ -170,9 +161,11 @@ export class RefreshProtocol {
     }
   }
 
-  /** Returns the error for a back-off until `retryAt`, with the failure of the attempt as its cause if it was ours. */
+  /** Returns the error for a back-off until `retryAt`, with what the token endpoint said to this process or another. */
   #failureOf(stored: Stored | undefined, retryAt: number): Error {
-    const error = stored && this.#pending.endings.of(stored.record)?.error;
+    const response = toError(stored?.record.attempt?.response);
+    const known = response && failureOf(classifyError(response, this.#deps.profile, []));
+    const error = (stored && this.#pending.endings.of(stored.record)?.error) ?? known;
     const isMisconfigured = UnexpiredError.is(error) && error.code === "CONFIGURATION";
     return isMisconfigured ? error : new RefreshFailedError(retryAt, { cause: error });
   }
@@ -188,73 +181,8 @@ export class RefreshProtocol {
       this.#host.announce({ type: "session-restored", location: records.location });
     }
   }
-
-  /** Steps 4 to 6. Returns whether the renewal is complete. */
-  async #exchange(claim: Claim): Promise<boolean> {
-    const { clock, profile } = this.#deps;
-    const { id: attemptId, afterLoss, digest } = claim.attempt;
-    const [sentAt, began] = [clock.now(), clock.monotonic()];
-    this.#host.announce({ type: "exchange-started", attemptId, afterLoss });
-    const { outcome, late } = exchange({ ...claim, attemptId, sentAt }, clock, profile);
-    this.#isExchanging = true;
-    const result = await outcome;
-    this.#isExchanging = false;
-    if (result.kind === "rotated") {
-      const isKept = await this.#pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
-      const { expiresAt } = result.tokens;
-      if (isKept) this.#host.announce({ type: "refreshed", attemptId, expiresAt, duration: clock.monotonic() - began });
-      return true;
-    }
-    if (result.kind === "terminal") {
-      await this.#claims.endSession(digest, afterLoss ? "response_lost" : reasonOf(result.error));
-      return true;
-    }
-    if (result.kind === "lost") this.#commitLate(late, claim, sentAt);
-    await this.#fail(claim, result);
-    return false;
-  }
-
-  /** Commits a response that arrives after the deadline, because a received token must never be lost. */
-  #commitLate(late: Promise<Outcome>, claim: Claim, sentAt: number): void {
-    void late.then((result) => {
-      if (result.kind !== "rotated") return undefined;
-      return this.#pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
-    });
-  }
-
-  /** Step 6 without tokens and without a verdict: releases the claim and starts a back-off for all processes. */
-  async #fail({ stored, attempt }: Claim, result: Exclude<Outcome, { kind: "rotated" | "terminal" }>): Promise<void> {
-    const { clock, profile } = this.#deps;
-    const { kind, error } = result;
-    const failures = attempt.failures + 1;
-    const isWithinGrace = kind === "lost" && profile.graceSeconds > 0 && !attempt.afterLoss;
-    const retryIn = isWithinGrace ? 0 : backoff(failures, error.retryAfter, clock);
-    const endedAt = clock.now();
-    const status = kind === "lost" ? "lost" : "failed";
-    const failure = kind === "misconfigured" ? toConfigurationError(error) : error;
-    await this.#claims.release({ ...attempt, status, failures, endedAt, retryIn }, failure, stored);
-    this.#host.announce({ type: "refresh-failed", code: error.error ?? kind, retryAt: endedAt + retryIn });
-  }
 }
 
 /** Returns whether little time has passed by both clocks. A process that slept in between does not know what it missed. */
 const isRecent = (before: Moment, { now, monotonic }: Moment): boolean =>
   now >= before.now && now - before.now <= RECENT && monotonic - before.monotonic <= RECENT;
-
-const toConfigurationError = (cause: Error): ConfigurationError => {
-  const hint = "Check the client ID, its authentication and the requested scope. The stored session is kept.";
-  return new ConfigurationError(`${cause.message.replace(/\.$/, "")}. ${hint}`, { cause });
-};
-
-const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({
-  base: stored.record,
-  record: {
-    ...stored.record,
-    rotation: rotationOf(stored.record) + 1,
-    tokens: mergeTokenSets(tokens, received),
-    obtainedAt: sentAt,
-    renewed: true,
-    attempt: undefined,
-    dead: undefined,
-  },
-});

@@ -1,4 +1,5 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
+import type { EndpointResponse } from "../types.ts";
 import { toDuration } from "../util/clock.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 
@@ -37,6 +38,16 @@ function describe(description: string | undefined, { field, code }: Readonly<Rec
   if (typeof field !== "string" || typeof code !== "string") return description;
   return description === undefined ? `${field} ${code}` : `${description} (${field} ${code})`;
 }
+
+/** Returns what an error response said, as it is stored and shown; `undefined` if there was none. */
+export function toResponse({ status, error, description }: TokenEndpointError): EndpointResponse | undefined {
+  const isResponse = status !== undefined || error !== undefined;
+  return isResponse ? { status, error, description } : undefined;
+}
+
+/** Returns the error for a stored response. */
+export const toError = (response: EndpointResponse | undefined): TokenEndpointError | undefined =>
+  response && new TokenEndpointError({ ...response, sent: true });
 
 const MAX_TEXT_LENGTH = 200;
 

@@ -13,6 +13,14 @@ export function claimsOf(token: string): Record<string, unknown> | undefined {
   }
 }
 
+/** Returns whether two ID tokens name different issuers or subjects. One that is missing, or no JWT, names none. */
+export function isOfOtherSubject(idToken: string | undefined, other: string | undefined): boolean {
+  const [a, b] = [claimsOf(idToken ?? ""), claimsOf(other ?? "")];
+  const differs = (claim: "iss" | "sub") =>
+    a?.[claim] !== undefined && b?.[claim] !== undefined && a[claim] !== b[claim];
+  return differs("iss") || differs("sub");
+}
+
 /** Returns the `exp` of a JWT in epoch milliseconds, by its issuer's clock. */
 export const expiryOf = (accessToken: string): number | undefined => {
   const exp = claimsOf(accessToken)?.exp;

@@ -1,22 +1,26 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { StoreConflictError, TokenEndpointError } from "../../src/errors.ts";
-import { classifyError, classifyResponse, type Outcome } from "../../src/refresh/classify.ts";
+import { classifyError, classifyResponse, type Failure, type Outcome } from "../../src/refresh/classify.ts";
+import { reasonOf } from "../../src/refresh/verdict.ts";
 import { genericProvider } from "../../src/token-endpoint/providers.ts";
+import type { ResponsePattern } from "../../src/types.ts";
 import { printed } from "../support/leaks.ts";
 
 type Details = ConstructorParameters<typeof TokenEndpointError>[0];
 const secrets = [canary("access", 1), canary("refresh", 1)];
-const thrown = (details: Partial<Details>, profile = genericProvider): Outcome =>
+const thrown = (details: Partial<Details>, profile = genericProvider): Failure =>
   classifyError(new TokenEndpointError({ sent: true, ...details }), profile, secrets);
 const returned = (response: unknown): Outcome =>
-  classifyResponse(response, { sentAt: 0, profile: genericProvider, secrets });
-const resultOf = (outcome: Outcome) => (outcome.kind === "terminal" ? outcome.reason : outcome.kind);
+  classifyResponse(response, { sentAt: 0, profile: genericProvider, idToken: undefined, secrets });
+const resultOf = (outcome: Outcome) => (outcome.kind === "terminal" ? reasonOf(outcome.error) : outcome.kind);
+type Claims = Readonly<Record<string, string>> | undefined;
+const idToken = (claims: Claims): string => `e30.${btoa(JSON.stringify(claims))}.x`;
 const STATUSES = [200, 400, 401, 403, 404, 429, 500, 502, 503, 504];
 
 describe("classifyError, for an error of the token endpoint", () => {
   it.each(STATUSES)("ends the session on invalid_grant with %i", (status) => {
-    expect(thrown({ error: "invalid_grant", status })).toMatchObject({ kind: "terminal", reason: "session_expired" });
+    expect(resultOf(thrown({ error: "invalid_grant", status }))).toBe("session_expired");
   });
 
   it.each([
@@ -43,20 +47,31 @@ describe("classifyError, for an error of the token endpoint", () => {
 
   it.each<[string, Partial<Details>, string]>([
     ["429", { status: 429 }, "transient"],
-    ["400 without a body", { status: 400 }, "transient"],
-    ["401 without a body", { status: 401 }, "transient"],
-    ["403 without a body", { status: 403 }, "transient"],
-    ["404 without a body", { status: 404 }, "transient"],
-    ["a redirect", { status: 302 }, "transient"],
-    ["a browser's opaque redirect", { status: 0 }, "transient"],
-    ["500", { status: 500 }, "transient"],
-    ["501", { status: 501 }, "transient"],
+    ["400 without a body", { status: 400, body: "empty" }, "refused"],
+    ["401 without a body", { status: 401, body: "empty" }, "refused"],
+    ["400 with JSON without a code", { status: 400, body: "json", description: "Bad Request" }, "refused"],
+    ["400 without a word about its body", { status: 400 }, "refused"],
+    ["400 with a page", { status: 400, body: "other" }, "transient"],
+    ["401 with a page", { status: 401, body: "other" }, "transient"],
+    ["403 without a body", { status: 403, body: "empty" }, "transient"],
+    ["404 without a body", { status: 404, body: "empty" }, "transient"],
+    ["a redirect", { status: 302 }, "misconfigured"],
+    ["a browser's opaque redirect", { status: 0 }, "misconfigured"],
+    ["200 without a code", { status: 200 }, "lost"],
+    ["204", { status: 204, body: "empty" }, "lost"],
+    ["500", { status: 500 }, "lost"],
+    ["501", { status: 501 }, "lost"],
     ["502", { status: 502 }, "lost"],
-    ["503", { status: 503 }, "transient"],
+    ["503", { status: 503 }, "lost"],
+    ["503 with Retry-After", { status: 503, retryAfter: 0 }, "transient"],
+    ["503 with an OAuth code", { status: 503, error: "slow_down" }, "transient"],
+    ["503 with server_error", { status: 503, error: "server_error", retryAfter: 1 }, "lost"],
+    ["503 with a gateway's own body", { status: 503, error: "Service Unavailable" }, "lost"],
     ["504", { status: 504 }, "lost"],
-    ["505", { status: 505 }, "transient"],
-    ["502 with an OAuth body", { status: 502, error: "server_error" }, "transient"],
-    ["504 with an OAuth body", { status: 504, error: "temporarily_unavailable" }, "transient"],
+    ["505", { status: 505 }, "lost"],
+    ["500 with another code", { status: 500, error: "internal_error" }, "lost"],
+    ["server_error, with 400", { status: 400, error: "server_error" }, "lost"],
+    ["504 with temporarily_unavailable", { status: 504, error: "temporarily_unavailable" }, "transient"],
     ["502 with a gateway's own body", { status: 502, error: "Bad Gateway" }, "lost"],
     ["504 with a gateway's own body", { status: 504, error: "Gateway Timeout" }, "lost"],
     ["an unknown code", { status: 400, error: "slow_down" }, "transient"],
@@ -68,11 +83,99 @@ describe("classifyError, for an error of the token endpoint", () => {
     expect(thrown(details).kind).toBe(kind);
   });
 
-  it("ends the session on the codes of the profile, with any status", () => {
-    const profile = { ...genericProvider, terminalCodes: ["not_found_error"] };
-    expect(resultOf(thrown({ error: "not_found_error", status: 404 }, profile))).toBe("session_expired");
-    expect(resultOf(thrown({ error: "invalid_grant", status: 400 }, profile))).toBe("session_expired");
-    expect(resultOf(thrown({ error: "not_found_error", status: 404 }))).toBe("transient");
+  it.each(["interaction_required", "login_required", "consent_required", "account_selection_required", "mfa_required"])(
+    "requires an interaction on %s, with any status",
+    (error) => {
+      for (const status of STATUSES) expect(thrown({ error, status }).kind).toBe("interaction");
+    },
+  );
+
+  it.each<[string, Partial<Details>]>([
+    ["The refresh token is invalid", { status: 400, error: "invalid_request" }],
+    ["refresh_token is invalid", { status: 403, error: "unauthorized_client" }],
+    ["Invalid refresh token", { status: 400 }],
+    ["Invalid or expired refresh_token", { status: 401 }],
+    ["Unknown refreshToken", { status: 404 }],
+    ["The refresh token has been revoked by its owner", { status: 403, error: "access_denied" }],
+    ["The refresh token was already used.", { status: 400 }],
+    ["Refresh token reuse detected", { status: 400 }],
+    ["This refresh token does not exist", { status: 400 }],
+    ["The refresh token is no longer valid", { status: 422 }],
+    ["REFRESH TOKEN NOT FOUND", { status: 404 }],
+    ["Bad Request (refresh_token invalid)", { status: 400 }],
+  ])("ends the session on a refusal that says: %s", (description, details) => {
+    expect(thrown({ ...details, description }).kind).toBe("terminal");
+  });
+
+  it.each<[string, Partial<Details>, string]>([
+    ["The refresh token is invalid", { status: 500, error: "internal" }, "lost"],
+    ["The refresh token is invalid", { status: 429 }, "transient"],
+    ["The refresh token is invalid", { status: 400, error: "slow_down" }, "transient"],
+    ["Missing parameter: refresh_token is invalid", { status: 400, error: "invalid_request" }, "misconfigured"],
+    ["Grant type refresh_token is not valid here", { status: 400, error: "unauthorized_client" }, "misconfigured"],
+    ["The refresh token is unknown to this client", { status: 400, error: "invalid_request" }, "misconfigured"],
+    ["Refresh token not linked to client", { status: 400 }, "refused"],
+    ["Invalid scope for the refresh token", { status: 400 }, "refused"],
+    ["The DPoP proof of the refresh token is invalid", { status: 400, error: "invalid_request" }, "misconfigured"],
+    ["Value passed for the token was invalid.", { status: 400, error: "invalid_request" }, "misconfigured"],
+    ["The refresh token could not be checked", { status: 400 }, "refused"],
+    ["Invalid API key", { status: 401 }, "refused"],
+  ])("does not end the session on: %s (%o)", (description, details, kind) => {
+    expect(thrown({ ...details, description }).kind).toBe(kind);
+  });
+
+  it("waits while another request of the same refresh token is being processed", () => {
+    const description = "token request is already being processed";
+    expect(thrown({ error: "invalid_grant", status: 400, description }).kind).toBe("transient");
+  });
+
+  it("knows Cognito's code, which also means a wrong client secret", () => {
+    const error = "NotAuthorizedException";
+    expect(thrown({ error, status: 400, description: "Refresh Token has been revoked" }).kind).toBe("terminal");
+    expect(thrown({ error, status: 400, description: "Unable to verify secret hash for client" }).kind).toBe(
+      "misconfigured",
+    );
+  });
+
+  it.each(["invalid_grant", "INVALID_GRANT", "Bad_Refresh_Token"])("reads %s in upper and lower case", (error) => {
+    expect(thrown({ error, status: 400 }).kind).toBe("terminal");
+  });
+
+  describe("with a profile", () => {
+    const verdicts = ["terminal", "interaction", "misconfigured", "transient", "lost"] as const;
+    it.each(verdicts)("takes the error codes that it lists as %s", (verdict) => {
+      const profile = { ...genericProvider, [verdict]: ["invalid_grant", "custom_code"] };
+      for (const error of ["invalid_grant", "custom_code"])
+        expect(thrown({ error, status: 404 }, profile).kind).toBe(verdict);
+      expect(thrown({ error: "slow_down", status: 400 }, profile).kind).toBe("transient");
+    });
+
+    it.each<[string, ResponsePattern, boolean]>([
+      ["all members", { error: "x", status: 400, description: "not HERE" }, true],
+      ["another code", { error: "y", status: 400 }, false],
+      ["another status", { error: "x", status: 401 }, false],
+      ["another description", { error: "x", description: "there" }, false],
+      ["the status alone", { status: 400 }, true],
+      ["no code", { error: null }, false],
+    ])("matches %s", (_name, pattern, expected) => {
+      const profile = { ...genericProvider, lost: [pattern] };
+      const response = { error: "x", status: 400, description: "It is Not Here." };
+      expect(thrown(response, profile).kind).toBe(expected ? "lost" : "transient");
+    });
+
+    it("matches a response without a code", () => {
+      const profile = { ...genericProvider, terminal: [{ error: null, status: 401 }] };
+      expect(thrown({ status: 401 }, profile).kind).toBe("terminal");
+      expect(thrown({ status: 400 }, profile).kind).toBe("refused");
+    });
+
+    it("treats a response that matches several lists with the most care", () => {
+      const all = Object.fromEntries(verdicts.map((verdict) => [verdict, ["x"]]));
+      for (const verdict of ["transient", "lost", "misconfigured", "interaction", "terminal"]) {
+        expect(thrown({ error: "x" }, { ...genericProvider, ...all }).kind).toBe(verdict);
+        all[verdict] = [];
+      }
+    });
   });
 
   it.each([
@@ -109,21 +212,49 @@ describe("classifyResponse", () => {
     ["Supabase's", { code: 400, error_code: "refresh_token_not_found", msg: "x" }, "session_expired"],
     ["a wrong client", { error: "invalid_client" }, "misconfigured"],
     ["an unknown error", { error: "x" }, "transient"],
-    ["an error of another type", { error: 7 }, "transient"],
-    ["an empty token", { access_token: "" }, "transient"],
-    ["nothing", undefined, "transient"],
-    ["null", null, "transient"],
-    ["text", "<html>", "transient"],
-    ["an array", [], "transient"],
+    ["an error of another type", { error: 7 }, "lost"],
+    ["an empty token", { access_token: "" }, "lost"],
+    ["tokens inside another object", { data: { access_token: "a" } }, "lost"],
+    ["tokens in other spelling", { accessToken: "a" }, "lost"],
+    ["nothing", undefined, "lost"],
+    ["null", null, "lost"],
+    ["text", "<html>", "lost"],
+    ["an array", [], "lost"],
+    ["a refresh token alone", { refresh_token: "r", id_token: "i" }, "incomplete"],
   ])("classifies %s", (_name, response, expected) => {
     expect(resultOf(returned(response))).toBe(expected);
   });
 
-  it("reports a missing access token as the cause", () => {
+  it("reports a missing access token", () => {
     expect(returned({})).toMatchObject({
-      error: { status: 200, sent: true, cause: { message: "The response contains no access_token." } },
+      error: { status: 200, sent: true, message: "The token endpoint responded with HTTP 200, no access_token" },
     });
-    expect(returned({ error: "x" })).not.toHaveProperty("error.cause");
+    expect(returned({ error: "x" })).not.toMatchObject({ error: { message: expect.stringContaining("access_token") } });
+  });
+
+  it("returns a refresh token and an ID token that came without an access token", () => {
+    const update = { refreshToken: "r", idToken: "i" };
+    expect(returned({ refresh_token: "r", id_token: "i" })).toMatchObject({ kind: "incomplete", update });
+    expect(returned({ refresh_token: "r", error: "x" }).kind).toBe("transient");
+  });
+
+  it.each<[string, Claims, Claims, string]>([
+    ["the same subject", { iss: "a", sub: "b" }, { iss: "a", sub: "b", aud: "c" }, "rotated"],
+    ["another issuer", { iss: "a", sub: "b" }, { iss: "x", sub: "b" }, "other-account"],
+    ["another subject", { iss: "a", sub: "b" }, { iss: "a", sub: "x" }, "other-account"],
+    ["no ID token in the response", { iss: "a", sub: "b" }, undefined, "rotated"],
+    ["no ID token before", undefined, { iss: "a", sub: "b" }, "rotated"],
+    ["no subject", { iss: "a", sub: "b" }, { iss: "a" }, "rotated"],
+  ])("compares the ID tokens: %s", (_name, before, after, kind) => {
+    const response = { access_token: "t", id_token: after && idToken(after) };
+    const context = { sentAt: 0, profile: genericProvider, idToken: before && idToken(before), secrets };
+    expect(classifyResponse(response, context).kind).toBe(kind);
+  });
+
+  it("does not compare access tokens: their subject may vary by resource", () => {
+    const response = { access_token: idToken({ iss: "a", sub: "x" }) };
+    const context = { sentAt: 0, profile: genericProvider, idToken: idToken({ iss: "a", sub: "b" }), secrets };
+    expect(classifyResponse(response, context).kind).toBe("rotated");
   });
 });
 
@@ -167,9 +298,7 @@ describe("a classified error", () => {
     [Number.NaN, undefined],
     ["7", undefined],
   ])("has a retryAfter of at most an hour: %o becomes %o", (retryAfter, expected) => {
-    expect(thrown({ status: 503, retryAfter: retryAfter as number })).toMatchObject({
-      error: { retryAfter: expected },
-    });
+    expect(thrown({ status: 503, retryAfter: retryAfter as number }).error.retryAfter).toBe(expected);
   });
 
   it("holds no secret (P8)", () => {
@@ -192,9 +321,7 @@ describe("a classified error", () => {
   });
 
   it("holds short texts of one line", () => {
-    const { error } = thrown({ error: "x".repeat(300), description: "a\u001b[31m\r\nb" }) as Outcome & {
-      error: TokenEndpointError;
-    };
+    const { error } = thrown({ error: "x".repeat(300), description: "a\u001b[31m\r\nb" });
     expect(error.error).toHaveLength(200);
     expect(error.description).toBe("a [31m b");
   });

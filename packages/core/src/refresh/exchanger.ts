@@ -1,0 +1,117 @@
+import { type Attempt, digestOf, keyOf, rotationOf } from "../record/record.ts";
+import { hideSecrets, mergeTokenSets } from "../tokens/token-set.ts";
+import type { TokenSet } from "../types.ts";
+import type { Claim, Claims } from "./claim.ts";
+import type { Failure, Outcome } from "./classify.ts";
+import { exchange } from "./exchange.ts";
+import { endOf, failedAttempt, failureOf, incompleteError } from "./failure.ts";
+import type { PendingChanges } from "./pending-changes.ts";
+import type { RefreshDeps, RefreshHost } from "./renewal.ts";
+import type { Rotation } from "./rotation.ts";
+
+type ExchangerDeps = Pick<RefreshDeps, "clock" | "profile"> & {
+  readonly claims: Claims;
+  readonly pending: PendingChanges;
+};
+
+type Incomplete = Outcome & { readonly kind: "incomplete" };
+
+/** Steps 4 to 6 of the protocol: exchanges the refresh token of a claim, and stores what came of it. */
+export class Exchanger {
+  readonly #deps: ExchangerDeps;
+  readonly #host: RefreshHost;
+  isRunning = false;
+
+  constructor(deps: ExchangerDeps, host: RefreshHost) {
+    this.#deps = deps;
+    this.#host = host;
+  }
+
+  /** Resolves to whether the renewal is complete. */
+  async run(claim: Claim): Promise<boolean> {
+    const { clock, profile, pending } = this.#deps;
+    const { id: attemptId, afterLoss } = claim.attempt;
+    const [sentAt, began] = [clock.now(), clock.monotonic()];
+    this.#host.announce({ type: "exchange-started", attemptId, afterLoss });
+    const { outcome, late } = exchange({ ...claim, attemptId, sentAt }, clock, profile);
+    this.isRunning = true;
+    const result = await outcome;
+    this.isRunning = false;
+    switch (result.kind) {
+      case "rotated": {
+        const isKept = await pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+        const { expiresAt } = result.tokens;
+        const duration = Math.round(clock.monotonic() - began);
+        if (isKept) this.#host.announce({ type: "refreshed", attemptId, expiresAt, duration });
+        return true;
+      }
+      case "incomplete":
+        return this.#keep(claim, result);
+      case "other-account":
+        pending.revoke(result.tokens);
+        await this.#deps.claims.endSession(claim.attempt.digest, { reason: "account_changed" });
+        return true;
+      default:
+        if (result.kind === "lost") this.#commitLate(late, claim, sentAt);
+        return this.#fail(claim, result);
+    }
+  }
+
+  /** Commits a response that arrives after the deadline, because a received token must never be lost. */
+  #commitLate(late: Promise<Outcome>, claim: Claim, sentAt: number): void {
+    const { pending } = this.#deps;
+    void late.then((result) => {
+      if (result.kind === "other-account") pending.revoke(result.tokens);
+      if (result.kind !== "rotated") return undefined;
+      return pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+    });
+  }
+
+  /** Keeps a refresh token that came without an access token, and starts a back-off: the next response may be the same. */
+  async #keep({ stored, tokens, attempt }: Claim, { update, error }: Incomplete): Promise<boolean> {
+    const { clock, profile, pending } = this.#deps;
+    const isUsable = this.#host.isUsable(stored.record);
+    const digest = digestOf(update.refreshToken);
+    const failed = { ...failedAttempt(attempt, { kind: "transient", error }, { clock, profile, isUsable }), digest };
+    const kept = hideSecrets({ ...tokens, ...update, idToken: update.idToken ?? tokens.idToken });
+    const record = { ...stored.record, rotation: rotationOf(stored.record) + 1, tokens: kept, attempt: failed };
+    pending.endings.remember(keyOf(failed), { apply: (found) => found, error: incompleteError(error) });
+    await pending.commit({ base: stored.record, record }, stored);
+    this.#announceFailure(failed, { kind: "misconfigured", error });
+    return false;
+  }
+
+  /** Ends the session, or releases the claim and starts a back-off. */
+  async #fail(claim: Claim, failure: Failure): Promise<boolean> {
+    const { clock, profile, claims } = this.#deps;
+    const { attempt, stored } = claim;
+    const isUsable = this.#host.isUsable(stored.record);
+    const failed = failedAttempt(attempt, failure, { clock, profile, isUsable });
+    const end = endOf(failed, failure);
+    if (end) {
+      await claims.endSession(attempt.digest, { ...end, response: failed.response });
+      return true;
+    }
+    await claims.release(failed, failureOf(failure), stored);
+    this.#announceFailure(failed, failure);
+    return false;
+  }
+
+  #announceFailure({ endedAt = 0, retryIn = 0, response }: Attempt, { kind, error }: Failure): void {
+    const code = error.error ?? kind;
+    this.#host.announce({ type: "refresh-failed", code, retryAt: endedAt + retryIn, cause: response });
+  }
+}
+
+const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({
+  base: stored.record,
+  record: {
+    ...stored.record,
+    rotation: rotationOf(stored.record) + 1,
+    tokens: mergeTokenSets(tokens, received),
+    obtainedAt: sentAt,
+    renewed: true,
+    attempt: undefined,
+    dead: undefined,
+  },
+});
