@@ -29,19 +29,19 @@ const each: [string, UnexpiredError, string, string][] = [
     new RefreshFailedError(AT, { cause: new TokenEndpointError({ sent: true, status: 503, endpoint }) }),
     "REFRESH_FAILED",
     "The access token could not be refreshed: The token endpoint https://a.example/token responded with HTTP 503. " +
-      "Try again after 2026-01-01T00:00:00.000Z. The session is kept.",
+      "Try again after 2026-01-01T00:00:00.000Z.",
   ],
   [
     "RefreshFailedError",
     new RefreshFailedError(AT, { cause }),
     "REFRESH_FAILED",
-    "The access token could not be refreshed: Underneath. Try again after 2026-01-01T00:00:00.000Z. The session is kept.",
+    "The access token could not be refreshed: Underneath. Try again after 2026-01-01T00:00:00.000Z.",
   ],
   [
     "RefreshFailedError",
     new RefreshFailedError(Number.NaN),
     "REFRESH_FAILED",
-    "The access token could not be refreshed. The session is kept.",
+    "The access token could not be refreshed.",
   ],
   [
     "RefreshFailedError",

@@ -180,8 +180,8 @@ const validFor = (session: Session, record: SessionRecord, ctx: Context): number
     lifetimeOf(record) - (ctx.monotonic - session.firstSeen),
   );
 
-/** Returns whether both records hold the same tokens of the same exchange or sign-in. */
+/** Returns whether both records hold the same tokens of the same exchange or sign-in. A verdict may take one away. */
 export const hasSameTokens = (a: SessionRecord, b: SessionRecord | undefined): boolean =>
   a.tokens?.accessToken === b?.tokens?.accessToken &&
-  a.tokens?.refreshToken === b?.tokens?.refreshToken &&
+  (a.tokens?.refreshToken === b?.tokens?.refreshToken || a.dead !== undefined) &&
   a.obtainedAt === b?.obtainedAt;

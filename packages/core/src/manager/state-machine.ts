@@ -70,7 +70,7 @@ export function transition(session: Session, event: Event, ctx: Context): Step {
   const before = step.session.announced;
   if (!state || (before && stateName(before) === stateName(state))) return step;
   const cause = "reason" in state ? step.session.record?.dead?.response : undefined;
-  const announcement: Effect = { do: "announce", event: { type: "state-changed", state, cause } };
+  const announcement: Effect = { do: "announce", event: { type: "state-changed", state, ...(cause && { cause }) } };
   return { session: { ...step.session, announced: state }, effects: [announcement, ...step.effects] };
 }
 
@@ -110,7 +110,8 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   const next: Session = { ...session, record, isLoaded: true, account, lookedAt: momentOf(ctx) };
   if (!record?.tokens || hasSameTokens(record, session.record)) return { session: next, effects: [] };
   const isExternal = source === "store" || source === "change";
-  const isAdopted = isExternal && session.record?.tokens !== undefined && isSameAccount(account, record);
+  const isReplacement = session.record?.tokens !== undefined && !record.dead;
+  const isAdopted = isExternal && isReplacement && isSameAccount(account, record);
   const exchangedAt = record.renewed ? momentOfExchange(record, source, ctx) : undefined;
   return {
     session: { ...next, rejected: undefined, firstSeen: ctx.monotonic, exchangedAt },

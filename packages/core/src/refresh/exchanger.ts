@@ -99,7 +99,8 @@ export class Exchanger {
 
   #announceFailure({ endedAt = 0, retryIn = 0, response }: Attempt, { kind, error }: Failure): void {
     const code = error.error ?? kind;
-    this.#host.announce({ type: "refresh-failed", code, retryAt: endedAt + retryIn, cause: response });
+    const cause = response && { cause: response };
+    this.#host.announce({ type: "refresh-failed", code, retryAt: endedAt + retryIn, ...cause });
   }
 }
 

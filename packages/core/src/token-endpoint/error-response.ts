@@ -41,8 +41,12 @@ function describe(description: string | undefined, { field, code }: Readonly<Rec
 
 /** Returns what an error response said, as it is stored and shown; `undefined` if there was none. */
 export function toResponse({ status, error, description }: TokenEndpointError): EndpointResponse | undefined {
-  const isResponse = status !== undefined || error !== undefined;
-  return isResponse ? { status, error, description } : undefined;
+  if (status === undefined && error === undefined) return undefined;
+  return {
+    ...(status !== undefined && { status }),
+    ...(error !== undefined && { error }),
+    ...(description !== undefined && { description }),
+  };
 }
 
 /** Returns the error for a stored response. */

@@ -50,9 +50,8 @@ describe("adopt", () => {
     await manager.adopt(SEED);
     if (how === "signOut") await manager.signOut();
     else {
-      await manager.getAccessToken();
       issuer.isRevoked = true;
-      await expect(manager.refresh()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
+      await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
     }
     expect(await open().adopt(SEED)).toBe(false);
     await expect(open().getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });

@@ -35,7 +35,8 @@ describe("an invalid option", () => {
     ["provider", { graceSeconds: Number.NaN }, /graceSeconds/],
     ["provider", { replayReturns: "canary" }, /replayReturns\?: "same" \| "new"/],
     ["provider", { afterLoss: "canary" }, /"retry" \| "sign-in"/],
-    ["provider", { terminalCodes: "canary" }, /terminalCodes\?: string\[\]/],
+    ["provider", { terminal: "canary" }, /terminal\?/],
+    ["provider", { lost: [{ code: "canary" }] }, /lost\?/],
     ["provider", { canary: true }, /not an object of another shape\.$/],
     ["account", "canary", /a function from a TokenSet to a string, not a string\.$/],
     ["maxStaleness", -1, /a number of milliseconds, or Infinity/],
@@ -147,7 +148,7 @@ describe("valid options", () => {
   });
 
   it("keep the defaults of undefined members of a profile or a clock", () => {
-    const given = { provider: { graceSeconds: 30, terminalCodes: undefined }, clock: { now: undefined } };
+    const given = { provider: { graceSeconds: 30, terminal: undefined }, clock: { now: undefined } };
     const { profile, clock } = parseOptions(given as unknown as TokenManagerOptions);
     expect(profile).toEqual({ ...genericProvider, graceSeconds: 30 });
     expect(clock.now()).toBeTypeOf("number");

@@ -333,7 +333,7 @@ describe("a change of state", () => {
     transition(session, event, conditions(more));
 
   it("is announced once, before all other effects", () => {
-    const state = { status: "near-expiry", expiresAt: END, usable: true };
+    const state = { status: "near-expiry", expiresAt: END, usable: true, renewable: true };
     const { session, effects } = told(loaded(recordOf()), asked(), { now: IN_WINDOW });
     expect(effects).toEqual([{ do: "announce", event: { type: "state-changed", state } }, ...RENEW_BEHIND]);
     expect(session.announced).toEqual(state);

@@ -61,9 +61,10 @@ describe("state", () => {
     await clock.advance(HOUR);
     await manager.getAccessToken();
     issuer.isRevoked = true;
+    await clock.advance(HOUR);
     await expect(manager.refresh()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
     const states = events.flatMap((event) => (event.type === "state-changed" ? [event.state.status] : []));
-    expect(states).toEqual(["valid", "near-expiry", "refreshing", "valid", "refreshing", "dead"]);
+    expect(states).toEqual(["valid", "near-expiry", "refreshing", "valid", "near-expiry", "refreshing", "dead"]);
     expect(JSON.stringify(events)).not.toContain("canary");
   });
 });

@@ -24,7 +24,9 @@ describe("a failed exchange", () => {
     expect(error).toHaveProperty("cause.code", "TOKEN_ENDPOINT");
     const attempted = { status, digest: digest(1), failures: 1, endedAt: NOW, retryIn: 7 * SECOND };
     expect((await stored())?.attempt).toMatchObject(attempted);
-    expect(announced.at(-1)).toEqual({ type: "refresh-failed", code, retryAt });
+    const { status: httpStatus, error: oauthCode } = said;
+    const cause = oauthCode && { error: oauthCode, ...(httpStatus && { status: httpStatus }) };
+    expect(announced.at(-1)).toEqual({ type: "refresh-failed", code, retryAt, ...(cause && { cause }) });
     expect(observed.at(-1)).toEqual([canary("access", 1), "store"]);
     await expect(protocol.renew(GOAL, urgent)).rejects.toBeInstanceOf(Error);
     expect(issuer.presented).toHaveLength(1);
@@ -37,7 +39,7 @@ describe("a failed exchange", () => {
     failNext({ error: "invalid_client", description: "Unknown client.", status: 401, sent: true });
     const error = await protocol.renew(GOAL, urgent).then(String, (thrown: unknown) => (thrown as Error).message);
     expect(error).toMatch(
-      /invalid_client, Unknown client\. Check the client ID, its authentication and the requested scope\. The stored session is kept\.$/,
+      /invalid_client, Unknown client\. Check the client ID, its authentication and the requested scope\. Some servers accept only client_secret_post, or only client_secret_basic\.$/,
     );
   });
 
@@ -135,13 +137,16 @@ describe("the back-off", () => {
     expect(error.message).not.toContain("503");
   });
 
-  it("reports a wrong client to the next caller, too, and a failed refresh to other processes", async () => {
+  it("reports a wrong client to the next caller, too, and to other processes", async () => {
     const { issuer, open, signIn } = startSession();
     const manager = await signIn(0);
     issuer.next(() => new TokenEndpointError({ error: "invalid_client", status: 401, sent: true }), { before: true });
     await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "CONFIGURATION" });
     await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "CONFIGURATION" });
-    await expect(open().getAccessToken()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+    await expect(open().getAccessToken()).rejects.toMatchObject({
+      code: "CONFIGURATION",
+      cause: { status: 401, error: "invalid_client" },
+    });
     expect(issuer.presented).toHaveLength(1);
   });
 

@@ -36,6 +36,7 @@ async function start(first: SessionRecord | undefined = recordOf({ attempt: fail
       return { record: session.known };
     },
     observe,
+    isUsable: () => false,
     announce: () => {},
   };
   const deps = { records, clock, holder: options.holder, refresh };
@@ -384,7 +385,7 @@ describe("endSession()", () => {
       session.known = claim.stored.record;
       const { save } = store;
       store.save = () => Promise.reject(disk);
-      await claims.endSession(DIGEST, "session_expired");
+      await claims.endSession(DIGEST, { reason: "session_expired" });
       expect((await stored())?.dead).toBeUndefined();
       store.save = save;
       const refreshToken = canary("refresh", generation);

@@ -245,7 +245,7 @@ describe("classifyResponse", () => {
     ["no ID token in the response", { iss: "a", sub: "b" }, undefined, "rotated"],
     ["no ID token before", undefined, { iss: "a", sub: "b" }, "rotated"],
     ["no subject", { iss: "a", sub: "b" }, { iss: "a" }, "rotated"],
-  ])("compares the ID tokens: %s", (_name, before, after, kind) => {
+  ])("compares the ID tokens: %s", (_name, ...[before, after, kind]) => {
     const response = { access_token: "t", id_token: after && idToken(after) };
     const context = { sentAt: 0, profile: genericProvider, idToken: before && idToken(before), secrets };
     expect(classifyResponse(response, context).kind).toBe(kind);

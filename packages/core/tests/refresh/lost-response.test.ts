@@ -84,7 +84,11 @@ describe("a lost response", () => {
     failNext({ error: "invalid_grant", status: 400, sent: true });
     expect(await protocol.renew(GOAL, urgent)).toBe(true);
     expect(announced).toEqual([{ type: "exchange-started", attemptId: expect.any(String), afterLoss: true }]);
-    expect((await stored())?.dead).toEqual({ reason: "response_lost", digest: digest(1) });
+    expect((await stored())?.dead).toEqual({
+      reason: "response_lost",
+      digest: digest(1),
+      response: { status: 400, error: "invalid_grant" },
+    });
   });
 });
 
@@ -130,7 +134,7 @@ describe("a lost response within a provider's grace period", () => {
 
   it("differs from a failure, which is not followed by a retry at once", async () => {
     const { failNext, issuer, protocol } = await startProtocol(recordOf(), { profile: { graceSeconds: 30 } });
-    failNext({ status: 503, sent: true });
+    failNext({ status: 503, retryAfter: 0, sent: true });
     await expect(protocol.renew(GOAL, urgent)).rejects.toMatchObject({ code: "REFRESH_FAILED" });
     expect(issuer.presented).toHaveLength(1);
   });
