@@ -109,17 +109,22 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   const account = source === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, isLoaded: true, account, lookedAt: momentOf(ctx) };
   if (!record?.tokens || hasSameTokens(record, session.record)) return { session: next, effects: [] };
-  const isExternal = source === "store" || source === "change";
-  const isReplacement = session.record?.tokens !== undefined && !record.dead;
-  const isAdopted = isExternal && isReplacement && isSameAccount(account, record);
   const exchangedAt = record.renewed ? momentOfExchange(record, source, ctx) : undefined;
-  return {
-    session: { ...next, rejected: undefined, firstSeen: ctx.monotonic, exchangedAt },
-    effects: isAdopted
-      ? [{ do: "announce", event: { type: "tokens-adopted", expiresAt: record.tokens.expiresAt } }]
-      : [],
-  };
+  const adopted = isAdopted(session, record, source) ? [announceAdoption(record)] : [];
+  return { session: { ...next, rejected: undefined, firstSeen: ctx.monotonic, exchangedAt }, effects: adopted };
 }
+
+/** Returns whether another process has replaced our tokens. */
+function isAdopted(session: Session, record: SessionRecord, source: RecordSource): boolean {
+  const isExternal = source === "store" || source === "change";
+  const account = session.account ?? record.account;
+  return isExternal && session.record?.tokens !== undefined && !record.dead && isSameAccount(account, record);
+}
+
+const announceAdoption = ({ tokens }: SessionRecord): Effect => ({
+  do: "announce",
+  event: { type: "tokens-adopted", expiresAt: tokens?.expiresAt },
+});
 
 /** A record of another account counts as an older version of the one that is known only if both are of one session. */
 export const isOutdatedRecord = ({ account, record: known }: Session, record: SessionRecord | undefined): boolean =>

@@ -66,9 +66,7 @@ describe("a refresh that is refused while the access token is usable", () => {
     const { clock, issuer, manager } = await startRefused(REVOKED);
     await manager.refresh().catch(() => {});
     expect(await manager.adopt(issuer.tokens())).toBe(false);
-    expect(await manager.adopt({ accessToken: canary("access", "b"), refreshToken: canary("refresh", "b") })).toBe(
-      true,
-    );
+    expect(await manager.adopt(tokensOf("b", clock.now() + HOUR))).toBe(true);
     expect(manager.state).toMatchObject({ status: "valid" });
     expect(await manager.hasSession()).toBe(true);
   });
