@@ -1,30 +1,36 @@
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
+import { discardBody } from "../http/discard-body.ts";
 import { expiryOf } from "../tokens/jwt.ts";
 import { parseTokenUpdate, secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
 import { DEFAULT_TIMEOUT } from "../util/deadline.ts";
+import { isLoopback } from "../util/loopback.ts";
+import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
 import { readError, toEndpointError } from "./error-response.ts";
-
-/**
- * The client's authentication at the token endpoint ({@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3 RFC 6749
- * §2.3}).
- */
-export type ClientAuth =
-  | { readonly method: "none" }
-  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly clientSecret: string };
+import { isUnsent } from "./unsent.ts";
 
 /** Options of {@link oauth2Refresh}. */
 export interface OAuth2RefreshOptions {
-  /** The token endpoint's URL: `https`, or `http` on this machine's loopback. */
+  /** The token endpoint's URL: `https`, or `http` on this machine. */
   readonly tokenEndpoint: string | URL;
   /** The client ID. */
   readonly clientId: string;
-  /** The client authentication. Default: `{ method: "none" }`, for public clients. */
+  /** The client's authentication. Default: `{ method: "none" }`, for public clients. */
   readonly clientAuth?: ClientAuth | undefined;
+  /**
+   * The issuer of the authorization server ({@link https://www.rfc-editor.org/rfc/rfc8414 RFC 8414}): the audience of a
+   * signed client authentication. Default: the origin of the token endpoint.
+   */
+  readonly issuer?: string | undefined;
+  /**
+   * Whether endpoints may be plain `http` beyond this machine, for a server that only a private network reaches. Anyone on
+   * the way can read and use the tokens. Default `false`.
+   */
+  readonly allowInsecure?: boolean | undefined;
   /** A narrower scope to request, space-separated. Default: the granted scope. */
   readonly scope?: string | undefined;
   /** The resource that the token is for ({@link https://www.rfc-editor.org/rfc/rfc8707 RFC 8707}). */
@@ -48,53 +54,67 @@ export interface OAuth2RefreshOptions {
  */
 export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
   checkOptions("oauth2Refresh", optionTable, options);
+  checkTransport(options);
   const { timeout } = options;
   const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(options);
   const refresh = (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {
     const token = current.refreshToken;
     if (token === undefined)
       throw new TypeError("refresh: the token set contains no refresh token. Sign in with tokens that include one.");
-    return withEndpointErrors([...secrets, ...secretsOf(current)], endpoint, async () => {
-      const additionalParameters = parametersOf(options);
-      const request = { ...send, signal, additionalParameters };
-      return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
-    });
+    return withEndpointErrors(
+      () => [...secrets, ...secretsOf(current)],
+      endpoint,
+      async () => {
+        const additionalParameters = parametersOf(options);
+        const request = { ...send, signal, additionalParameters };
+        return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
+      },
+    );
   };
   const revoke = (tokens: TokenSet): Promise<void> =>
-    withEndpointErrors([...secrets, ...secretsOf(tokens)], revocationEndpoint, () =>
-      withTimeout(timeout ?? DEFAULT_TIMEOUT, async (signal) => {
-        const token = tokens.refreshToken ?? tokens.accessToken;
-        const response = await oauth.revocationRequest(server, client, auth, token, { ...send, signal });
-        if (!response.ok) throw toError(response, await response.text(), revocationEndpoint);
-        await response.body?.cancel();
-      }),
+    withEndpointErrors(
+      () => [...secrets, ...secretsOf(tokens)],
+      revocationEndpoint,
+      () =>
+        withTimeout(timeout ?? DEFAULT_TIMEOUT, async (signal) => {
+          const token = tokens.refreshToken ?? tokens.accessToken;
+          const response = await oauth.revocationRequest(server, client, auth, token, { ...send, signal });
+          if (!response.ok) throw toError(response, await response.text(), revocationEndpoint);
+          discardBody(response.body);
+        }),
     );
   return Object.assign(refresh, { timeout, revoke: revocationEndpoint === undefined ? undefined : revoke });
 }
 
-/** RFC 6749 §3.2: requires TLS, except on loopback (RFC 8252 §8.3), and no fragment. */
+/** RFC 6749 §3.2: no fragment. */
 function isEndpoint(given: unknown): boolean {
   const isUrl = typeof given === "string" || typeof Object(given).href === "string"; // a URL may be of another realm
   if (!isUrl || !URL.canParse(String(given))) return false;
-  const { protocol, username, password, hash, hostname } = new URL(String(given));
-  if (username || password || hash) return false;
-  return protocol === "https:" || (protocol === "http:" && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
+  const { protocol, username, password, hash } = new URL(String(given));
+  return !(username || password || hash) && (protocol === "https:" || protocol === "http:");
+}
+
+/** RFC 6749 §3.2: requires TLS, except on this machine (RFC 8252 §8.3). */
+function checkTransport(options: OAuth2RefreshOptions): void {
+  for (const name of ["tokenEndpoint", "revocationEndpoint"] as const) {
+    const url = options[name] === undefined ? undefined : new URL(options[name]);
+    if (url?.protocol !== "http:" || isLoopback(url.hostname) || options.allowInsecure) continue;
+    throw new TypeError(
+      `${name}: expected https, because ${url.host} is not this machine. If only a private network reaches it, pass allowInsecure: true: anyone on the way can then read the tokens.`,
+    );
+  }
 }
 
 const text = z.string().check(z.regex(/^\P{Surrogate}+$/u));
 const endpoint = z.custom<string | URL>(isEndpoint);
-const ENDPOINT = "an absolute URL, https (or http on loopback), without user information or fragment";
+const ENDPOINT = "an absolute https URL without user information or fragment";
 
 const optionTable = {
   tokenEndpoint: [endpoint, ENDPOINT, "required"],
   clientId: [text, "a non-empty string", "required"],
-  clientAuth: [
-    z.union([
-      z.object({ method: z.literal("none") }),
-      z.object({ method: z.enum(["client_secret_basic", "client_secret_post"]), clientSecret: text }),
-    ]),
-    '{ method: "none" } or { method: "client_secret_basic" | "client_secret_post", clientSecret }',
-  ],
+  clientAuth: [clientAuthSchema, CLIENT_AUTH],
+  issuer: [text, "a non-empty string"],
+  allowInsecure: [z.boolean(), "true or false"],
   scope: [text, "a non-empty string, space-separated"],
   resource: [z.union([text, z.array(text)]), "a non-empty string, or an array of them"],
   revocationEndpoint: [endpoint, ENDPOINT],
@@ -107,20 +127,13 @@ function toClient(options: OAuth2RefreshOptions) {
   const revocation = options.revocationEndpoint === undefined ? undefined : new URL(options.revocationEndpoint);
   const client = { client_id: options.clientId };
   const server = {
-    issuer: tokenEndpoint.origin,
+    issuer: options.issuer ?? tokenEndpoint.origin,
     token_endpoint: tokenEndpoint.href,
     ...(revocation && { revocation_endpoint: revocation.href }),
   };
-  const auth = toClientAuth(options.clientAuth ?? { method: "none" });
-  // isEndpoint allows http only on loopback
-  const isPlain = tokenEndpoint.protocol === "http:" || revocation?.protocol === "http:";
+  const { auth, secrets } = toClientAuth(options.clientAuth ?? { method: "none" });
+  const isPlain = tokenEndpoint.protocol === "http:" || revocation?.protocol === "http:"; // see checkTransport
   const send = { [oauth.allowInsecureRequests]: isPlain, ...(options.fetch && { [oauth.customFetch]: options.fetch }) };
-  const headers = new Headers();
-  void auth(server, client, new URLSearchParams(), headers);
-  const { clientSecret } = { clientSecret: undefined, ...options.clientAuth };
-  const secrets = [clientSecret, headers.get("authorization")?.replace("Basic ", "")].filter(
-    (each) => each !== undefined,
-  );
   return {
     server,
     client,
@@ -135,17 +148,6 @@ function toClient(options: OAuth2RefreshOptions) {
 /** Returns the URL for use in messages, without its query, which may contain keys. */
 const withoutQuery = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
-function toClientAuth(given: ClientAuth): oauth.ClientAuth {
-  switch (given.method) {
-    case "none":
-      return oauth.None();
-    case "client_secret_basic":
-      return oauth.ClientSecretBasic(given.clientSecret);
-    case "client_secret_post":
-      return oauth.ClientSecretPost(given.clientSecret);
-  }
-}
-
 function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParams {
   const parameters = new URLSearchParams();
   if (scope !== undefined) parameters.set("scope", scope);
@@ -155,7 +157,7 @@ function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParam
 
 /** Turns every failure of `run` into a `TokenEndpointError` that contains none of the secrets. */
 async function withEndpointErrors<T>(
-  secrets: readonly string[],
+  secrets: () => readonly string[],
   endpoint: string | undefined,
   run: () => Promise<T>,
 ): Promise<T> {
@@ -164,7 +166,7 @@ async function withEndpointErrors<T>(
   } catch (error) {
     const isKnown = UnexpiredError.is(error) && error.code === "TOKEN_ENDPOINT";
     const known = isKnown ? error : new TokenEndpointError({ sent: !isUnsent(error), endpoint, cause: error });
-    throw toEndpointError(known, secrets);
+    throw toEndpointError(known, secrets());
   }
 }
 
@@ -197,15 +199,25 @@ function lifetimeByServer(accessToken: string, { headers }: Response): number | 
 }
 
 function toError(response: Response, text: string, endpoint: string | undefined): TokenEndpointError {
+  const { status, headers } = response;
   const json = tryJson(text);
+  const { error, description = redirectionOf(response, endpoint) } = readError(json);
   return new TokenEndpointError({
-    ...readError(json),
-    status: response.status,
-    retryAfter: retryAfterOf(response),
+    error,
+    description,
+    status,
+    retryAfter: retryAfterOf(headers),
     sent: true,
     endpoint,
     body: text.trim() === "" ? "empty" : json ? "json" : "other",
   });
+}
+
+/** Says where a response redirects to, without the query, which may contain keys. */
+function redirectionOf({ status, headers }: Response, endpoint: string | undefined): string | undefined {
+  const location = headers.get("location");
+  const isRedirect = status >= 300 && status < 400 && location !== null && URL.canParse(location, endpoint);
+  return isRedirect ? `redirects to ${withoutQuery(new URL(location, endpoint))}` : undefined;
 }
 
 function tryJson(body: string): Record<string, unknown> | undefined {
@@ -217,28 +229,14 @@ function tryJson(body: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Reads the delay in milliseconds (RFC 9110 §10.2.3). A date is compared with the server's own clock. */
-function retryAfterOf({ headers }: Response): number | undefined {
+/**
+ * Reads the delay in milliseconds (RFC 9110 §10.2.3). A date is compared with the server's own clock, if it tells it.
+ */
+function retryAfterOf(headers: Headers): number | undefined {
   const value = headers.get("retry-after");
   if (value === null) return undefined;
   if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const delay = Date.parse(value) - Date.parse(headers.get("date") ?? "");
+  const date = Date.parse(headers.get("date") ?? "");
+  const delay = Date.parse(value) - (Number.isNaN(date) ? systemClock.now() : date);
   return Number.isFinite(delay) ? Math.max(0, delay) : undefined;
-}
-
-/** Codes of connection and TLS failures that precede any request. Such errors have no `syscall`. */
-const NOT_SENT =
-  /^(UND_ERR_CONNECT_TIMEOUT|CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_TLS_CERT_|ERR_SSL_(WRONG_VERSION|UNSUPPORTED_PROTOCOL|.*ALERT_(HANDSHAKE|PROTOCOL)))/;
-const NO_TLS = /before secure TLS connection was established/; // the code, ECONNRESET, also occurs after sending
-const CAUSES = 5;
-
-/** Returns whether the request was certainly not sent. */
-function isUnsent(error: unknown, depth = 0): boolean {
-  if (typeof error !== "object" || error === null || depth > CAUSES) return false;
-  const [code, syscall, cause, errors, message] = ["code", "syscall", "cause", "errors", "message"].map(
-    (key): unknown => Reflect.get(error, key),
-  );
-  if (Array.isArray(errors)) return errors.length > 0 && errors.every((each) => isUnsent(each, depth + 1));
-  if (syscall === "connect" || syscall === "getaddrinfo") return true;
-  return NOT_SENT.test(String(code)) || NO_TLS.test(String(message)) || isUnsent(cause, depth + 1);
 }

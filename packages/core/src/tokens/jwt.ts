@@ -27,14 +27,9 @@ export const expiryOf = (accessToken: string): number | undefined => {
   return typeof exp === "number" && exp > 0 ? toTime(exp * 1000) : undefined;
 };
 
-/**
- * Returns the expiry of a JWT that was just received, which cannot have expired yet. If its `exp` is in the past, the
- * clocks disagree, and its lifetime counts from `sentAt`. Without `iat`, the lifetime is then unknown.
- */
-export function expiryOnArrival(accessToken: string, sentAt: number): number | undefined {
-  const expiry = expiryOf(accessToken);
-  if (expiry === undefined || expiry > sentAt) return expiry;
-  const iat = claimsOf(accessToken)?.iat;
-  const lifetime = typeof iat === "number" ? expiry - iat * 1000 : 0;
-  return lifetime > 0 ? toTime(sentAt + lifetime) : undefined;
+/** Returns the lifetime of a JWT in milliseconds, from its `iat` to its `exp`; `undefined` if it does not tell both. */
+export function lifetimeOf(accessToken: string): number | undefined {
+  const { exp, iat } = claimsOf(accessToken) ?? {};
+  const lifetime = typeof exp === "number" && typeof iat === "number" ? (exp - iat) * 1000 : 0;
+  return lifetime > 0 ? lifetime : undefined;
 }

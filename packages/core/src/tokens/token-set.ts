@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
 import { toTime } from "../util/clock.ts";
 import { setInspectView } from "../util/inspect.ts";
-import { claimsOf, expiryOf, expiryOnArrival } from "./jwt.ts";
+import { claimsOf, expiryOf, lifetimeOf } from "./jwt.ts";
 
 const text = z.string().check(z.minLength(1));
 
@@ -29,8 +29,8 @@ const tokenSetInput = z.object({ ...tokenSetSchema.shape, accessToken: z.optiona
 
 /**
  * Converts a token endpoint's response to a {@link TokenSet} ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1
- * RFC 6749 §5.1}). `sentAt` is the time when the request was sent, in epoch milliseconds; `expires_in` counts from it.
- * Without `expires_in`, the expiry of a JWT is its `exp`.
+ * RFC 6749 §5.1}). `sentAt` is the time when the request was sent, in epoch milliseconds. The lifetime counts from it: the
+ * shorter of `expires_in` and what a JWT tells. An `expires_in` of 0 counts as unknown.
  *
  * @throws TypeError if the response has no `access_token`, or `sentAt` is not a finite number
  */
@@ -48,11 +48,10 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
   const parsed = tokenResponse.safeParse(response);
   if (!parsed.success) return undefined;
   const { access_token, token_type, expires_in, refresh_token, scope, id_token, ...extra } = parsed.data;
-  const seconds = toSeconds(expires_in);
   return hideSecrets({
     accessToken: access_token,
     refreshToken: textOf(refresh_token),
-    expiresAt: seconds === undefined ? expiryOnArrival(access_token, sentAt) : toTime(sentAt + seconds * 1000),
+    expiresAt: expiryOnArrival(access_token, toLifetime(expires_in), sentAt),
     tokenType: textOf(token_type) ?? "Bearer",
     scope: Array.isArray(scope) ? scope.join(" ") : textOf(scope), // Twitch sends an array
     idToken: textOf(id_token),
@@ -87,6 +86,7 @@ const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
  * @throws TypeError that names the invalid field, never its value
  */
 export function parseTokenSet(tokens: TokenSetInput): TokenSet {
+  checkForms(tokens);
   const parsed = tokenSetInput.safeParse(tokens);
   if (!parsed.success || !(parsed.data.accessToken ?? parsed.data.refreshToken)) {
     const [issue] = parsed.error?.issues ?? [];
@@ -107,6 +107,20 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
     idToken,
     extra,
   });
+}
+
+const EARLIEST = 1e9; // as seconds: 2001
+const LATEST = 1e11; // as milliseconds: 1973
+
+/** Recognizes what is easily taken for a token set: a token endpoint's response, and an expiry in seconds. */
+function checkForms(tokens: TokenSetInput): void {
+  const { access_token, refresh_token, expiresAt } = Object(tokens) as Readonly<Record<string, unknown>>;
+  if (access_token !== undefined || refresh_token !== undefined)
+    throw new TypeError(
+      "tokens: expected a TokenSet, not a token endpoint's response. Pass tokenSetFromResponse(response, { sentAt }).",
+    );
+  if (typeof expiresAt === "number" && expiresAt >= EARLIEST && expiresAt < LATEST)
+    throw new TypeError("tokens: expiresAt is in seconds. Pass epoch milliseconds: multiply it by 1,000.");
 }
 
 /** Returns `next`, with everything that the server omitted taken from `previous` (RFC 6749 §6). */
@@ -166,7 +180,20 @@ export function accountOf(tokens: TokenSet): string | undefined {
   return undefined;
 }
 
-const toSeconds = (value: unknown): number | undefined => {
+/** Reads `expires_in` in milliseconds. Zero is what some servers send for "never". */
+const toLifetime = (value: unknown): number | undefined => {
   const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  return typeof seconds === "number" && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
+  return typeof seconds === "number" && Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
 };
+
+/**
+ * Returns the expiry of a token that was requested at `sentAt`: after the shorter of its lifetimes according to the
+ * response and to a JWT. The `exp` of a JWT alone counts only if nothing tells a lifetime, and not if it is past: then the
+ * clocks disagree.
+ */
+function expiryOnArrival(accessToken: string, granted: number | undefined, sentAt: number): number | undefined {
+  const lifetimes = [granted, lifetimeOf(accessToken)].filter((each) => each !== undefined);
+  if (lifetimes.length > 0) return toTime(sentAt + Math.min(...lifetimes));
+  const expiry = expiryOf(accessToken) ?? 0;
+  return expiry > sentAt ? expiry : undefined;
+}

@@ -16,11 +16,20 @@ describe("oauth2Refresh", () => {
     expect(make({ ...valid, tokenEndpoint, revocationEndpoint: tokenEndpoint })).not.toThrow();
   });
 
+  it.each(["http://keycloak:8080/token", "http://localhost.example", "http://127.0.0.1.example", "http://0.0.0.0"])(
+    "accepts the endpoint %s only with allowInsecure",
+    (endpoint) => {
+      const host = new URL(endpoint).host.replaceAll(".", "\\.");
+      const message = new RegExp(`: expected https, because ${host} is not this machine\\. .*allowInsecure: true`);
+      expect(make({ ...valid, tokenEndpoint: endpoint })).toThrow(TypeError);
+      expect(make({ ...valid, tokenEndpoint: endpoint })).toThrow(message);
+      expect(make({ ...valid, revocationEndpoint: new URL(endpoint) })).toThrow(message);
+      expect(make({ ...valid, tokenEndpoint: endpoint, allowInsecure: false })).toThrow(message);
+      expect(make({ ...valid, tokenEndpoint: endpoint, allowInsecure: true })).not.toThrow();
+    },
+  );
+
   it.each([
-    "http://a.example",
-    "http://localhost.example",
-    "http://127.0.0.1.example",
-    "http://0.0.0.0",
     "/token",
     "a.example",
     "ftp://a.example",
@@ -32,7 +41,7 @@ describe("oauth2Refresh", () => {
     7,
     {},
   ])("rejects the endpoint %s", (endpoint) => {
-    expect(make({ ...valid, tokenEndpoint: endpoint })).toThrow(/^tokenEndpoint: expected an absolute URL, https/);
+    expect(make({ ...valid, tokenEndpoint: endpoint })).toThrow(/^tokenEndpoint: expected an absolute https URL/);
     expect(make({ ...valid, revocationEndpoint: endpoint })).toThrow(
       /^revocationEndpoint: expected .* not (an? |null|7)/,
     );
@@ -55,7 +64,8 @@ describe("oauth2Refresh", () => {
       /^oauth2Refresh: unknown option "clientSecret"/,
     ],
     ["no secret", { ...valid, clientAuth: { method: "client_secret_basic" } }, /^clientAuth: expected \{ method/],
-    ["an empty secret", { ...valid, clientAuth: { method: "client_secret_post", clientSecret: "" } }, /^clientAuth: /],
+    ["allowInsecure of another type", { ...valid, allowInsecure: "canary" }, /^allowInsecure: expected true or false/],
+    ["an empty issuer", { ...valid, issuer: "" }, /^issuer: expected a non-empty string/],
     ["an unknown method", { ...valid, clientAuth: { method: "canary" } }, /^clientAuth: /],
     [
       "a lone surrogate",

@@ -1,4 +1,8 @@
+import { execFile } from "node:child_process";
+import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { TokenEndpointError } from "../../src/errors.ts";
@@ -51,6 +55,23 @@ const playing = async (...script: Handler[]) => {
   return { error, received: server.received, origin: server.origin };
 };
 
+it("is not sent if a proxy refuses the connection", async () => {
+  const connects: string[] = [];
+  const proxy = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", (data) => {
+      connects.push(String(data).split("\r\n")[0] ?? "");
+      socket.end("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
+    });
+  });
+  await using listening = await listen(proxy);
+  const env = { ...process.env, NODE_USE_ENV_PROXY: "1", HTTPS_PROXY: listening.origin, NO_PROXY: "", no_proxy: "" };
+  const fixture = join(import.meta.dirname, "..", "fixtures", "refresh-through-proxy.ts");
+  const { stdout } = await promisify(execFile)(process.execPath, [fixture], { env });
+  expect(connects).toEqual(["CONNECT as.example:443 HTTP/1.1"]);
+  expect(JSON.parse(stdout)).toEqual({ code: "REFRESH_FAILED", sent: false, hasSession: true });
+});
+
 describe("the request", () => {
   const send = async (options: Partial<OAuth2RefreshOptions> = {}) => {
     await using server = await startServer(good);
@@ -69,23 +90,6 @@ describe("the request", () => {
     expect(headers.accept).toBe("application/json");
     expect(headers.authorization).toBeUndefined();
     expect(fields).toEqual({ grant_type: "refresh_token", refresh_token: tokens.refreshToken, client_id: CLIENT_ID });
-  });
-
-  it("has a Basic header, form-encoded as RFC 6749 §2.3.1 requires, and no secret in the body", async () => {
-    const { headers, fields } = await send({ clientAuth: { method: "client_secret_basic", clientSecret: SECRET } });
-    const [scheme, credentials = ""] = headers.authorization?.split(" ") ?? [];
-    expect(scheme).toBe("Basic");
-    const decoded = Buffer.from(credentials, "base64").toString();
-    expect(decoded.split(":")).toHaveLength(2);
-    const [id, secret] = decoded.split(":").map((part) => decodeURIComponent(part.replaceAll("+", " ")));
-    expect({ id, secret }).toEqual({ id: CLIENT_ID, secret: SECRET });
-    expect(fields).toEqual({ grant_type: "refresh_token", refresh_token: tokens.refreshToken });
-  });
-
-  it("contains the secret in the body with client_secret_post", async () => {
-    const { headers, fields } = await send({ clientAuth: { method: "client_secret_post", clientSecret: SECRET } });
-    expect(headers.authorization).toBeUndefined();
-    expect(fields).toMatchObject({ client_id: CLIENT_ID, client_secret: SECRET });
   });
 
   it("contains scope and resources", async () => {
@@ -143,10 +147,24 @@ describe("an error response", () => {
       { status: 503, retryAfter: 90_000 },
     ],
     ["503, past date", respondWith(503, "", { "retry-after": date(0), date: date(9) }), { status: 503, retryAfter: 0 }],
+    [
+      "429, date of a server that does not tell its own",
+      tellDelay,
+      { status: 429, retryAfter: expect.closeTo(90_000, -4) },
+    ],
     ["503, nonsense", respondWith(503, "", { "retry-after": "soon" }), { status: 503, retryAfter: undefined }],
     ["503, an excessive delay", respondWith(503, "", { "retry-after": "9".repeat(30) }), { retryAfter: 3_600_000 }],
-    ["307", respondWith(307, "", { location: "/elsewhere" }), { status: 307 }],
-    ["302", respondWith(302, "", { location: "/elsewhere" }), { status: 302 }],
+    [
+      "307",
+      respondWith(307, "", { location: "https://b.example/token/?key=canary" }),
+      { status: 307, description: "redirects to https://b.example/token/" },
+    ],
+    [
+      "302, relative",
+      respondWith(302, "", { location: "/token/" }),
+      { status: 302, description: expect.stringMatching(/^redirects to http:\S+\/token\/$/) },
+    ],
+    ["301 to nowhere", respondWith(301), { status: 301, description: undefined }],
   ])("is reported after one POST, without a retry: %s", async (_name, handler, expected) => {
     const { error, received, origin } = await playing(handler);
     expect(error).toMatchObject({ ...expected, sent: true, endpoint: `${origin}/token` });
@@ -154,6 +172,12 @@ describe("an error response", () => {
     expect(error.message).toMatch(/^The token endpoint http\S+\/token responded with HTTP \d{3}/);
   });
 });
+
+/** Responds with 429, and the time in 90 seconds, but without the server's own time. */
+function tellDelay(response: ServerResponse): void {
+  response.sendDate = false;
+  respondWith(429, "", { "retry-after": new Date(Date.now() + 90_000).toUTCString() })(response, {} as Received);
+}
 
 describe("an incomplete response", () => {
   const cut: Handler = (response) => {
