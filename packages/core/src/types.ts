@@ -56,8 +56,7 @@ export interface RefreshContext {
  * Exchanges the current refresh token for new tokens with a single request, without retrying.
  *
  * Throws a `TokenEndpointError` to report an error response. Any other exception counts as a lost response: the server
- * may have rotated. Must not await methods of the same manager: they wait for this exchange, so both would end only at
- * the deadline.
+ * may have rotated. Must not call methods of the same manager that wait for this exchange: they reject with a `TypeError`.
  */
 export interface RefreshFunction {
   (current: TokenSet, context: RefreshContext): Promise<TokenResponse>;
@@ -258,6 +257,8 @@ export type SessionEvent =
    * later, but they no longer keep the process alive: if it ends now, the next one may have to sign in again.
    */
   | { readonly type: "rotation-lost"; readonly location: string }
+  /** A sign-out could not revoke the tokens at the server, which still accepts them. `cause`: what it said. */
+  | { readonly type: "revocation-failed"; readonly message: string; readonly cause?: EndpointResponse | undefined }
   /** Tokens reported by `save-failed` are now in the store. */
   | { readonly type: "save-recovered"; readonly location: string }
   /** A spent refresh token had overwritten the session in the store; the current session was saved again. */
@@ -281,6 +282,29 @@ export interface SignOutOptions {
    * (`true`). Default: `true`, which has no effect if the refresh function has no `revoke`.
    */
   readonly revoke?: boolean | ((tokens: TokenSet) => Promise<void>) | undefined;
+}
+
+/** The result of {@link TokenManager.signOut}. */
+export interface SignOutResult {
+  /** Whether the server has revoked the tokens. If `false`, it may accept them until they expire. */
+  readonly revoked: boolean;
+}
+
+/** What is known about a stored session, without its tokens. See {@link TokenManager.peek}. */
+export interface SessionInfo {
+  /** The account, if the tokens or the option `account` tell it. */
+  readonly account: string | undefined;
+  /** The expiry of the access token in epoch milliseconds; `undefined` if unknown, or if there is none. */
+  readonly expiresAt: number | undefined;
+  /** The granted scope, space-separated. */
+  readonly scope: string | undefined;
+  readonly tokenType: string | undefined;
+  /** When the tokens were requested, or the session was signed out, in epoch milliseconds. */
+  readonly obtainedAt: number;
+  /** Whether the access token can be refreshed. */
+  readonly renewable: boolean;
+  /** The reason why the user has to sign in again, now or once the access token has expired. */
+  readonly reason: DeadReason | undefined;
 }
 
 /** Keeps one session alive. Created by `createTokenManager`. */
@@ -318,8 +342,17 @@ export interface TokenManager extends AsyncDisposable {
    * stored them.
    */
   adopt(tokens: TokenSetInput): Promise<boolean>;
-  /** Ends the session in this manager and in every other one that shares it. */
-  signOut(options?: SignOutOptions): Promise<void>;
+  /**
+   * Ends the session in this manager and in every other one that shares it. Resolves to whether the tokens were revoked at
+   * the server; if that was tried and failed, the event `revocation-failed` says why.
+   */
+  signOut(options?: SignOutOptions): Promise<SignOutResult>;
+  /**
+   * Returns what is stored, without any token, or `undefined` if nothing is. Reads the store, and never sends a request.
+   *
+   * @throws StoreError if the stored session cannot be read
+   */
+  peek(): Promise<SessionInfo | undefined>;
   /** Returns whether the store holds a session that has not ended. Never refreshes, and ignores expiry. */
   hasSession(): Promise<boolean>;
   /** The current state; `undefined` before the first load. */

@@ -1,13 +1,15 @@
 import type { TokenEndpointError } from "../errors.ts";
-import { digestOf, isSameAccount } from "../record/record.ts";
+import { digestOf, isSameAccount, type SessionRecord } from "../record/record.ts";
 import { deadlineOf } from "../refresh/exchange.ts";
-import { toEndpointError } from "../token-endpoint/error-response.ts";
+import { toEndpointError, toResponse } from "../token-endpoint/error-response.ts";
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
 import type {
   CallOptions,
   SessionEvent,
+  SessionInfo,
   SessionState,
   SignOutOptions,
+  SignOutResult,
   TokenManager,
   TokenManagerOptions,
   TokenSet,
@@ -18,6 +20,7 @@ import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
 import { Driver, type TokenRequest } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
+import { verdictOf } from "./session.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
 /**
@@ -87,7 +90,7 @@ class Manager implements TokenManager {
     return result.isStored;
   }
 
-  async signOut({ revoke = true }: SignOutOptions = {}): Promise<void> {
+  async signOut({ revoke = true }: SignOutOptions = {}): Promise<SignOutResult> {
     this.#driver.assertOpen();
     const { clock, refresh } = this.#settings;
     const { account } = this.#driver.session;
@@ -95,13 +98,22 @@ class Manager implements TokenManager {
     this.#driver.replaceSession(result, "store");
     const { tokens } = result;
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
-    if (!tokens || !run) return;
+    if (!tokens || !run) return { revoked: false };
     const milliseconds = deadlineOf(refresh);
     try {
       await withDeadline(() => run(tokens), clock, { milliseconds, message: `No response within ${milliseconds} ms.` });
+      return { revoked: true };
     } catch (error) {
-      throw asUnrevoked(toEndpointError(error, secretsOf(tokens)));
+      this.#driver.announce(revocationFailed(toEndpointError(error, secretsOf(tokens))));
+      return { revoked: false };
     }
+  }
+
+  async peek(): Promise<SessionInfo | undefined> {
+    this.#driver.assertOpen();
+    await this.#driver.load();
+    const { record } = this.#driver.session;
+    return record && describeRecord(record, this.#settings.rules.canRefresh);
   }
 
   async hasSession(): Promise<boolean> {
@@ -130,10 +142,26 @@ class Manager implements TokenManager {
   }
 }
 
-/** Changes the message of a failed revocation, also in the stack, so that it says what became of the session. */
-function asUnrevoked(error: TokenEndpointError): TokenEndpointError {
-  const { message, stack = "" } = error;
-  error.message = `The session is signed out, but its tokens could not be revoked: ${message.replace(/\.$/, "")}. The server may accept them until they expire.`;
-  error.stack = stack.replace(message, () => error.message);
-  return error;
+/** Returns the event about a failed revocation. Its message says what became of the session. */
+function revocationFailed(error: TokenEndpointError): SessionEvent {
+  const problem = error.message.replace(/\.$/, "").replace(/^The token endpoint/, "The revocation endpoint");
+  const cause = toResponse(error);
+  return {
+    type: "revocation-failed",
+    message: `The session is signed out, but its tokens could not be revoked: ${problem}. The server may accept them until they expire.`,
+    ...(cause && { cause }),
+  };
 }
+
+const describeRecord = (record: SessionRecord, canRefresh: boolean): SessionInfo => {
+  const { account, tokens, obtainedAt, dead } = record;
+  return {
+    account,
+    expiresAt: tokens?.expiresAt,
+    scope: tokens?.scope,
+    tokenType: tokens?.tokenType,
+    obtainedAt,
+    renewable: canRefresh && tokens?.refreshToken !== undefined && !dead,
+    reason: verdictOf(record),
+  };
+};

@@ -1,6 +1,7 @@
 import { TokenEndpointError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenSet } from "../types.ts";
+import type { CallScope } from "../util/call-scope.ts";
 import { DEFAULT_TIMEOUT, onPunctualTick } from "../util/deadline.ts";
 import { classifyError, classifyResponse, type Outcome } from "./classify.ts";
 
@@ -17,6 +18,8 @@ export interface ExchangeRequest {
   readonly attemptId: string;
   /** Epoch milliseconds. */
   readonly sentAt: number;
+  /** The scope in which the refresh function runs. */
+  readonly scope: CallScope;
 }
 
 /** A running exchange: one POST request with a deadline. */
@@ -29,13 +32,14 @@ export interface Exchange {
 
 /** Step 4 of the protocol: starts an exchange. Only its deadline cancels it; until then it keeps the process alive. */
 export function exchange(
-  { refresh, tokens, attemptId, sentAt }: ExchangeRequest,
+  { refresh, tokens, attemptId, sentAt, scope }: ExchangeRequest,
   clock: Clock,
   profile: ProviderProfile,
 ): Exchange {
   const secrets = secretsOf(tokens);
   const controller = new AbortController();
-  const late = (async () => refresh(tokens, { signal: controller.signal, attemptId }))()
+  const late = scope
+    .run(async () => refresh(tokens, { signal: controller.signal, attemptId }))
     .then((response) => classifyResponse(response, { sentAt, profile, idToken: tokens.idToken, secrets }))
     .catch((error: unknown) => classifyError(error, profile, secrets));
   const outcome = new Promise<Outcome>((resolve) => {

@@ -1,6 +1,7 @@
 import { type Attempt, digestOf, keyOf, rotationOf } from "../record/record.ts";
 import { hideSecrets, mergeTokenSets } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
+import { CallScope } from "../util/call-scope.ts";
 import type { Claim, Claims } from "./claim.ts";
 import type { Failure, Outcome } from "./classify.ts";
 import { exchange } from "./exchange.ts";
@@ -20,6 +21,8 @@ type Incomplete = Outcome & { readonly kind: "incomplete" };
 export class Exchanger {
   readonly #deps: ExchangerDeps;
   readonly #host: RefreshHost;
+  /** The scope of the refresh function. */
+  readonly scope = new CallScope();
   isRunning = false;
 
   constructor(deps: ExchangerDeps, host: RefreshHost) {
@@ -33,7 +36,7 @@ export class Exchanger {
     const { id: attemptId, afterLoss } = claim.attempt;
     const [sentAt, began] = [clock.now(), clock.monotonic()];
     this.#host.announce({ type: "exchange-started", attemptId, afterLoss });
-    const { outcome, late } = exchange({ ...claim, attemptId, sentAt }, clock, profile);
+    const { outcome, late } = exchange({ ...claim, attemptId, sentAt, scope: this.scope }, clock, profile);
     this.isRunning = true;
     const result = await outcome;
     this.isRunning = false;

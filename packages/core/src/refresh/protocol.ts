@@ -49,6 +49,11 @@ export class RefreshProtocol {
     this.#pending = pending;
   }
 
+  /** Whether the caller is the refresh function of the exchange that is running. */
+  get isInsideRefresh(): boolean {
+    return this.#exchanger.scope.isInside;
+  }
+
   /** Saves what the store has not accepted yet. See {@link PendingChanges.close}. */
   close(): Promise<void> {
     this.#attempts.close();

@@ -70,6 +70,29 @@ describe("a listener", () => {
 });
 
 describe("a refresh function", () => {
+  it.each([
+    ["getAccessToken", "before it awaits anything", false],
+    ["refresh", "after it has awaited something", true],
+    ["replaceRejected", "before it awaits anything", false],
+    ["close", "after it has awaited something", true],
+  ])("that waits for %s of its own manager is told so at once, %s", async (name, _when, isLater) => {
+    const { clock, issuer, open } = startSession();
+    const errors: unknown[] = [];
+    const refresh: RefreshFunction = async (...given) => {
+      if (isLater) await settle();
+      await Promise.resolve(calls[name]?.(manager, given[0])).catch((error: unknown) => errors.push(error));
+      return issuer.refresh(...given);
+    };
+    const manager = open({ refresh });
+    await manager.signIn({ ...issuer.tokens(), expiresAt: clock.now() });
+    const [token, other] = [manager.getAccessToken(), manager.getAccessToken()];
+    expect(await token).toBe(canary("access", 2));
+    expect(await other).toBe(canary("access", 2));
+    expect(errors).toEqual([expect.any(TypeError)]);
+    expect(String(errors[0])).toMatch(/would wait for itself\. Use the token set that is passed to it\./);
+    await manager.close();
+  });
+
   it.each(names)("that waits for %s holds nothing up for longer than its deadline", async (name) => {
     const { clock, issuer, open } = startSession();
     const tokens = { ...issuer.tokens(), expiresAt: clock.now() };

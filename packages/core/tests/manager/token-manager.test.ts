@@ -128,7 +128,7 @@ describe("getAccessToken", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 1));
   });
 
-  it.each([0, 1, 2])("does not spin on a lifetime of %i s (P13)", async (lifetime) => {
+  it.each([0.5, 1, 2])("does not spin on a lifetime of %d s (P13)", async (lifetime) => {
     const { clock, issuer, signIn } = startSession();
     issuer.lifetime = lifetime;
     const manager = await signIn(0);
@@ -138,6 +138,18 @@ describe("getAccessToken", () => {
     }
     expect(issuer.presented.length).toBeGreaterThan(2);
     expect(issuer.presented.length).toBeLessThanOrEqual(11);
+  });
+
+  it("trusts a token whose lifetime is said to be 0 s until a 401: some servers mean that it never expires", async () => {
+    const { clock, issuer, signIn } = startSession();
+    issuer.lifetime = 0;
+    const manager = await signIn(0);
+    for (let minute = 0; minute < 100; minute++) {
+      expect(await manager.getAccessToken()).toBe(canary("access", 2));
+      await clock.advance(60_000);
+    }
+    expect(issuer.presented).toHaveLength(1);
+    expect(await manager.replaceRejected(canary("access", 2))).toBe(canary("access", 3));
   });
 
   it.each([-HOUR * 24, HOUR * 24])("survives a clock jump of %i ms without a loop (P13)", async (jump) => {

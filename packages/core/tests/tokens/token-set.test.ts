@@ -148,7 +148,6 @@ describe("a token set from a caller", () => {
   it.each<[string, unknown, string]>([
     ["nothing", undefined, "the value"],
     ["a string", "canary", "the value"],
-    ["a response", { access_token: "canary" }, "accessToken"],
     ["an empty token", { accessToken: "" }, "accessToken"],
     ["an empty refresh token", { accessToken: "canary", refreshToken: "" }, "refreshToken"],
     ["a date", { accessToken: "canary", expiresAt: "2026-01-01" }, "expiresAt"],
@@ -164,8 +163,23 @@ describe("a token set from a caller", () => {
   });
 });
 
+it.each([
+  ["a token endpoint's response", { access_token: "canary" }, /tokenSetFromResponse\(response, \{ sentAt \}\)/],
+  ["a response without an access token", { refresh_token: "canary" }, /tokenSetFromResponse/],
+  [
+    "an expiry in seconds",
+    { accessToken: "canary", expiresAt: NOW },
+    /expiresAt is in seconds\. .*multiply it by 1,000/,
+  ],
+])("explains what to pass instead of %s", async (_name, given, message) => {
+  expect(() => parseTokenSet(given as never)).toThrow(TypeError);
+  expect(() => parseTokenSet(given as never)).toThrow(message);
+  expect(() => parseTokenSet(given as never)).not.toThrow(/canary/);
+  await expect(createTokenManager().adopt(given as never)).rejects.toThrow(message);
+});
+
 describe("a token set that was copied with JSON.stringify", () => {
-  const tokens = parseTokenSet({ accessToken: "a", refreshToken: "r", idToken: "i", expiresAt: NOW });
+  const tokens = parseTokenSet({ accessToken: "a", refreshToken: "r", idToken: "i", expiresAt: SENT_AT });
   const copy = (set: TokenSet): TokenSet => JSON.parse(JSON.stringify(set));
 
   it.each(["accessToken", "refreshToken", "idToken"] as const)("is refused because of its %s", async (field) => {
