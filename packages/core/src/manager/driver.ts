@@ -112,16 +112,8 @@ export class Driver implements RefreshHost {
     if (current !== record) this.observe(current, "store");
   }
 
-  /** A refresh function that waited for its own exchange would be ended only by the deadline. */
-  #assertOutsideRefresh(): void {
-    if (!this.#protocol.isInsideRefresh) return;
-    throw new TypeError(
-      "The refresh function called its own token manager, and would wait for itself. Use the token set that is passed to it.",
-    );
-  }
-
   async close(): Promise<void> {
-    this.#assertOutsideRefresh();
+    this.#protocol.assertOutsideRefresh();
     this.#closing ??= this.#close();
     await this.#closing;
   }
@@ -182,7 +174,7 @@ export class Driver implements RefreshHost {
    */
   async #waitForRenewal(reason: RenewalReason, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     this.assertOpen();
-    this.#assertOutsideRefresh();
+    this.#protocol.assertOutsideRefresh();
     this.#waiting++;
     const renewal = this.#renew(reason);
     const next = renewal.done.then((changed) =>

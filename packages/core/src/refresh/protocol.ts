@@ -49,9 +49,12 @@ export class RefreshProtocol {
     this.#pending = pending;
   }
 
-  /** Whether the caller is the refresh function of the exchange that is running. */
-  get isInsideRefresh(): boolean {
-    return this.#exchanger.scope.isInside;
+  /** Throws in a refresh function that would wait for its own exchange: only the deadline would end it. */
+  assertOutsideRefresh(): void {
+    if (!this.#exchanger.scope.isInside) return;
+    throw new TypeError(
+      "The refresh function called its own token manager, and would wait for itself. Use the token set that is passed to it.",
+    );
   }
 
   /** Saves what the store has not accepted yet. See {@link PendingChanges.close}. */
