@@ -11,8 +11,21 @@ import { startPreviousTokenServer } from "../support/previous-token-server.ts";
 type IssuerOptions = Parameters<typeof startIssuer>[0];
 
 const HOUR = 3_600_000;
-const all: [string, ProviderProfile][] = Object.entries(providers);
-const graceful = all.filter(([, { graceSeconds }]) => graceSeconds > 0 && Number.isFinite(graceSeconds));
+/** The servers as they are documented. */
+const graceful = {
+  okta: { graceSeconds: 30, replayReturns: "new" },
+  workos: { graceSeconds: 30, replayReturns: "same" },
+  supabase: { graceSeconds: 10, replayReturns: "same" },
+  linear: { graceSeconds: 1800, replayReturns: "new" },
+  atlassian: { graceSeconds: 600, replayReturns: "new" },
+  xero: { graceSeconds: 1800, replayReturns: "new" },
+} as const;
+const reusable = {
+  google: { rotation: false },
+  zoho: { rotation: false },
+  entra: { graceSeconds: Number.POSITIVE_INFINITY }, // returns another refresh token, and accepts both
+} as const;
+const entries = <T extends object>(servers: T) => Object.entries(servers) as [keyof T, T[keyof T]][];
 
 /** A manager for a server, with its profile. */
 function open(tokenEndpoint: string, provider: ProviderProfile) {
@@ -32,38 +45,44 @@ async function startSession(provider: ProviderProfile, options: IssuerOptions) {
 }
 
 describe("a server with a grace period", () => {
-  it.each(graceful)("is asked again at once after a lost response: %s", async (_name, profile) => {
-    const { graceSeconds, replayReturns } = profile;
-    await using session = await startSession(profile, { graceSeconds, replayReturns });
+  it.each(entries(graceful))("is asked again at once after a lost response: %s", async (name, server) => {
+    await using session = await startSession(providers[name], server);
     const { issuer, manager, verdicts } = session;
     issuer.next({ drop: "after" });
     const { refreshToken } = await manager.refresh();
-    expect(refreshToken).toBe(canary("refresh", replayReturns === "same" ? "1.2" : "1.3"));
+    expect(refreshToken).toBe(canary("refresh", server.replayReturns === "same" ? "1.2" : "1.3"));
     expect(issuer.accepts(await manager.getAccessToken())).toBe(true);
     await manager.refresh();
     expect(verdicts()).toEqual(["exchanged", "replayed", "exchanged"]);
     expect(issuer.requests[2]?.form.refresh_token).toBe(refreshToken);
     expect(issuer.revoked).toBe(0);
   });
+
+  it("has a profile that says so, and no other profile does", () => {
+    const documented = entries(graceful).map(([name]) => name);
+    expect(Object.keys(providers).filter((name) => isGraceful(name))).toEqual([...documented, "cloudflare"]);
+    for (const [name, server] of entries(graceful)) expect(providers[name]).toMatchObject(server);
+  });
 });
 
+const isGraceful = (name: string): boolean => providers[name as keyof typeof providers].graceSeconds > 0;
+
 describe("a server whose refresh tokens are reusable", () => {
-  it.each<[keyof typeof providers, IssuerOptions]>([
-    ["google", { rotation: false }],
-    ["zoho", { rotation: false }],
-    ["entra", { graceSeconds: Number.POSITIVE_INFINITY }], // returns another one, and accepts both
-  ])("is asked again, while the access token is usable, after a lost response: %s", async (name, options) => {
-    await using session = await startSession(providers[name], options);
-    const { issuer, clock, manager } = session;
-    issuer.next({ drop: "after" });
-    await expect(manager.refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
-    await clock.advance(1_000);
-    expect(issuer.accepts((await manager.refresh()).accessToken)).toBe(true);
-    expect(issuer.accepts((await manager.refresh()).accessToken)).toBe(true);
-    const presented = issuer.requests.map(({ form }) => form.refresh_token);
-    const latest = name === "entra" ? "1.3" : "1.1";
-    expect(presented).toEqual(["1.1", "1.1", latest].map((number) => canary("refresh", number)));
-  });
+  it.each(entries(reusable))(
+    "is asked again, while the access token is usable, after a lost response: %s",
+    async (name, server) => {
+      await using session = await startSession(providers[name], server);
+      const { issuer, clock, manager } = session;
+      issuer.next({ drop: "after" });
+      await expect(manager.refresh()).rejects.toMatchObject({ code: "REFRESH_FAILED" });
+      await clock.advance(1_000);
+      expect(issuer.accepts((await manager.refresh()).accessToken)).toBe(true);
+      expect(issuer.accepts((await manager.refresh()).accessToken)).toBe(true);
+      const presented = issuer.requests.map(({ form }) => form.refresh_token);
+      const latest = name === "entra" ? "1.3" : "1.1";
+      expect(presented).toEqual(["1.1", "1.1", latest].map((number) => canary("refresh", number)));
+    },
+  );
 });
 
 describe("a server that accepts the previous refresh token until the new one is used: cloudflare", () => {
