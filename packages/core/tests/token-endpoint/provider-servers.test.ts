@@ -58,7 +58,7 @@ describe("a server with a grace period", () => {
     expect(issuer.revoked).toBe(0);
   });
 
-  it("has a profile that says so, and no other profile does", () => {
+  it("has a profile with the documented grace, and no other server has one", () => {
     const documented = entries(graceful).map(([name]) => name);
     expect(Object.keys(providers).filter((name) => isGraceful(name))).toEqual([...documented, "cloudflare"]);
     for (const [name, server] of entries(graceful)) expect(providers[name]).toMatchObject(server);
