@@ -253,7 +253,7 @@ export const providers = /* @__PURE__ */ Object.freeze({
    * too, but does not end its session.
    */
   cloudflare: /* @__PURE__ */ profile({
-    graceSeconds: Number.POSITIVE_INFINITY,
+    graceSeconds: Infinity, // `Number.POSITIVE_INFINITY` would keep bundlers from leaving the profiles out
     misconfigured: /* @__PURE__ */ patterns({ error: "invalid_grant", description: "client id mismatch" }),
   }),
 });
