@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { createTokenManager, type ProviderProfile, providers, TokenEndpointError } from "../../src/index.ts";
+import { createTokenManager, type ProviderProfile, providers, type ResponsePattern } from "../../src/index.ts";
 import { parseOptions } from "../../src/manager/options.ts";
-import { classifyError } from "../../src/refresh/classify.ts";
 import { genericProvider } from "../../src/token-endpoint/providers.ts";
 import { attempt, write } from "../support/interference.ts";
 import { startSession } from "../support/session.ts";
@@ -13,6 +12,8 @@ const all: [string, ProviderProfile][] = Object.entries(providers);
 const rotating = all.filter(([, { rotation }]) => rotation);
 const graceful = rotating.filter(([, { graceSeconds }]) => graceSeconds > 0);
 const graceless = rotating.filter(([, { graceSeconds }]) => graceSeconds === 0);
+const temporary = graceful.filter(([, { graceSeconds }]) => Number.isFinite(graceSeconds));
+const LISTS = ["terminal", "interaction", "misconfigured", "transient", "lost"] as const;
 const lose = () => new Error("ECONNRESET");
 
 describe("the profiles", () => {
@@ -29,6 +30,20 @@ describe("the profiles", () => {
       "github",
       "google",
       "linear",
+      "salesforce",
+      "entra",
+      "atlassian",
+      "hubspot",
+      "xero",
+      "intuit",
+      "slack",
+      "zoho",
+      "fitbit",
+      "strava",
+      "twitch",
+      "discord",
+      "spotify",
+      "cloudflare",
     ]);
   });
 
@@ -39,7 +54,11 @@ describe("the profiles", () => {
       graceSeconds: 0,
       replayReturns: "new",
       afterLoss: "retry",
-      terminalCodes: [],
+      terminal: [],
+      interaction: [],
+      misconfigured: [],
+      transient: [],
+      lost: [],
     });
   });
 
@@ -51,26 +70,55 @@ describe("the profiles", () => {
   });
 
   it.each(all)("are frozen: %s", (_name, profile) => {
-    for (const each of [providers, profile, profile.terminalCodes]) expect(Object.isFrozen(each)).toBe(true);
+    const lists = LISTS.map((list) => profile[list]);
+    for (const each of [providers, profile, ...lists, ...lists.flat()]) expect(Object.isFrozen(each)).toBe(true);
   });
 
   it("match the table in docs/providers.md", () => {
-    const text = readFileSync(new URL("../../../../docs/providers.md", import.meta.url), "utf8");
-    const [table = ""] = text.split("## Sources");
-    const rows = table.split("\n").filter((line) => /^\| `\w+` +\|/.test(line));
-    const cells = rows.map((row) => row.split("|").map((cell) => cell.trim().replaceAll("`", "")));
-    expect(cells.map(([, ...cell]) => cell.slice(0, 6))).toEqual(
-      all.map(([name, { rotation, graceSeconds, replayReturns, afterLoss, terminalCodes }]) => [
+    expect(rowsOf("The table").map((cells) => cells.slice(0, 5))).toEqual(
+      all.map(([name, { rotation, graceSeconds, replayReturns, afterLoss }]) => [
         name,
         rotation ? "yes" : "no",
-        graceSeconds === 0 ? "none" : `${graceSeconds} s`,
+        graceOf(graceSeconds),
         graceSeconds === 0 ? "" : replayReturns,
         afterLoss,
-        terminalCodes.join(", "),
       ]),
     );
   });
+
+  it("match the table of responses in docs/providers.md", () => {
+    const listed = all.flatMap(([name, profile]) =>
+      LISTS.filter((list) => profile[list].length > 0).map((list) => [name, profile[list].map(show).join(", "), list]),
+    );
+    expect(rowsOf("Responses").map((cells) => cells.slice(0, 3))).toEqual(listed);
+  });
+
+  it("each have a source in docs/providers.md", () => {
+    const sources = rowsOf("Sources");
+    expect(sources.map(([name]) => name)).toEqual(all.map(([name]) => name));
+    const linked = sources.filter(([, source = ""]) => source.includes("](https://")).map(([name]) => name);
+    expect(linked).toEqual(all.map(([name]) => name).filter((name) => name !== "strict"));
+  });
 });
+
+/** Reads the rows of a table in docs/providers.md, by the heading above it. */
+function rowsOf(heading: string): string[][] {
+  const text = readFileSync(new URL("../../../../docs/providers.md", import.meta.url), "utf8");
+  const [, section = ""] = text.split(`\n## ${heading}\n`);
+  const [table = ""] = section.split("\n## ");
+  const rows = table.split("\n").filter((line) => /^\| `\w+` +\|/.test(line));
+  return rows.map((row) => row.split("|").map((cell) => cell.trim().replaceAll("`", ""))).map(([, ...cells]) => cells);
+}
+
+const graceOf = (seconds: number): string =>
+  seconds === 0 ? "none" : seconds < Infinity ? `${seconds} s` : "unlimited";
+
+const show = (pattern: ResponsePattern): string =>
+  typeof pattern === "string"
+    ? pattern
+    : `{ ${Object.entries(pattern)
+        .map(([member, value]) => `${member}: ${JSON.stringify(value)}`)
+        .join(", ")} }`;
 
 describe("a response that is lost while the access token is usable", () => {
   it.each(graceful)("is followed by a retry at once, whose tokens are kept: %s", async (_name, profile) => {
@@ -83,7 +131,7 @@ describe("a response that is lost while the access token is usable", () => {
     expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 1)]);
   });
 
-  it.each(graceful)("is followed by a retry during the grace period only: %s", async (_name, profile) => {
+  it.each(temporary)("is followed by a retry during the grace period only: %s", async (_name, profile) => {
     for (const [early, presented] of [[1, 1] as const, [0, 0] as const]) {
       const { clock, issuer, open, signIn, store } = startSession({ provider: profile });
       await signIn(HOUR);
@@ -141,38 +189,5 @@ describe("a response that is lost after the access token has expired", () => {
     if (profile.afterLoss === "retry") expect(await manager.getAccessToken()).toBe(canary("access", 2));
     else expect(first).toMatchObject({ code: "SIGN_IN_REQUIRED", reason: "response_lost" });
     expect(issuer.presented).toHaveLength(profile.afterLoss === "retry" ? 2 : 1);
-  });
-});
-
-describe("codes that end the session", () => {
-  const told = (error: string, profile: ProviderProfile) => {
-    const outcome = classifyError(new TokenEndpointError({ error, status: 400, sent: true }), profile, []);
-    return outcome.kind === "terminal" ? outcome.reason : outcome.kind;
-  };
-
-  it.each([
-    ["workos", "sso_required", "session_expired"],
-    ["workos", "mfa_enrollment", "session_expired"],
-    ["supabase", "session_expired", "session_expired"],
-    ["supabase", "session_not_found", "session_expired"],
-    ["supabase", "user_not_found", "session_expired"],
-    ["cognito", "RefreshTokenReuseException", "refresh_token_reused"],
-  ] as const)("include, for %s only, %s", (name, code, reason) => {
-    expect(told(code, providers[name])).toBe(reason);
-    for (const [other, profile] of all) if (other !== name) expect(told(code, profile)).toBe("transient");
-  });
-
-  it.each(all)("are not repeated from the generic ones: %s", (_name, { terminalCodes }) => {
-    expect(terminalCodes.filter((code) => told(code, genericProvider) !== "transient")).toEqual([]);
-  });
-
-  it("include bad_refresh_token with status 200: github", async () => {
-    const { issuer, signIn } = startSession({ provider: providers.github });
-    const manager = await signIn(0);
-    issuer.next(() => ({ error: "bad_refresh_token", error_description: "incorrect or expired" }), { before: true });
-    await expect(manager.getAccessToken()).rejects.toMatchObject({
-      code: "SIGN_IN_REQUIRED",
-      reason: "session_expired",
-    });
   });
 });
