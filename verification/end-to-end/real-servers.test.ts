@@ -1,10 +1,11 @@
-/** Tests with authorization servers that were not written for our tests: glewlwyd, a C program. */
+/** Tests with authorization servers that were not written for our tests: glewlwyd, a C program, and Better Auth. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTokenManager } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
 import { fileStore } from "@unexpired/store-node";
+import { BetterAuth } from "@unexpired-internal/test-support/better-auth";
 import { Glewlwyd, glewlwydSkipReason } from "@unexpired-internal/test-support/glewlwyd";
 import type { RealServer } from "@unexpired-internal/test-support/real-server";
 import { RecordingProxy } from "@unexpired-internal/test-support/recording-proxy";
@@ -20,7 +21,10 @@ interface Subject {
   readonly start: () => Promise<RealServer>;
 }
 
-const subjects: Subject[] = [{ name: "glewlwyd", skipReason: glewlwydSkipReason(), start: () => Glewlwyd.start() }];
+const subjects: Subject[] = [
+  { name: "glewlwyd", skipReason: glewlwydSkipReason(), start: () => Glewlwyd.start() },
+  { name: "Better Auth", start: () => BetterAuth.start() },
+];
 
 const holders = new Holders();
 let directory: string;
