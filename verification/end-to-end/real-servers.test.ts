@@ -89,6 +89,19 @@ describe.each(subjects)("a session at $name", ({ start, skipReason }) => {
     }
   });
 
+  it("ends with response_lost for the others if its holder is killed after the server has rotated (P5)", async () => {
+    await using scene = await startProcesses();
+    const { proxy, processes } = scene;
+    const [holder, ...others] = processes;
+    const held = proxy.holdNext();
+    holder?.send("call");
+    await held;
+    const reports = Promise.all(others.map(callApi));
+    holder?.kill("SIGKILL");
+    expect(await reports).toEqual(Array(PROCESSES - 1).fill("response_lost"));
+    expect(proxy.statuses).toEqual([200, 400]);
+  });
+
   it("is revoked at the server by a sign-out", async () => {
     await using tokens = await signIn();
     const { refreshToken = "" } = await tokens.refresh();
