@@ -1,4 +1,6 @@
 /** Pins down what glewlwyd responds: a refusal has no body and no error code, and verdicts cannot rest on more. */
+import { createTokenManager } from "@unexpired/core";
+import { oauth2Refresh } from "@unexpired/core/oauth2";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { Glewlwyd, glewlwydSkipReason } from "@unexpired-internal/test-support/glewlwyd";
 import type { Client } from "@unexpired-internal/test-support/real-server";
@@ -62,5 +64,15 @@ describe("glewlwyd", () => {
     const token = await mint();
     expect(await present(token, wrongSecret())).toEqual(REFUSED);
     expect(await present(token)).toEqual(REFUSED);
+  });
+
+  it("knows a client by client_secret_basic, whose ID and secret it does not decode", async () => {
+    const { client_id: clientId, client_secret: clientSecret } = server.clients.confidential;
+    expect(clientId + clientSecret).toContain("-");
+    const clientAuth = { method: "client_secret_basic", clientSecret } as const;
+    const tokenEndpoint = server.origin + server.paths.token;
+    await using tokens = createTokenManager({ refresh: oauth2Refresh({ tokenEndpoint, clientId, clientAuth }) });
+    await tokens.signIn({ accessToken: canary("access", "expired"), refreshToken: await mint(), expiresAt: 0 });
+    expect(await tokens.refresh()).toMatchObject({ refreshToken: expect.any(String) });
   });
 });
