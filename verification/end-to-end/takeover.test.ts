@@ -1,26 +1,22 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTokenManager } from "@unexpired/core";
-import { fileStore } from "@unexpired/store-node";
 import { startApi } from "@unexpired-internal/demo/api";
-import { canary } from "@unexpired-internal/test-support/canary";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Grace, type GraceServer, type Hold, startGraceServer } from "./support/grace-server.ts";
+import { type Grace, type Hold, startGraceServer } from "./support/grace-server.ts";
+import { callApi, Holders, signInExpired } from "./support/holders.ts";
 
 const OTHERS = 4;
 
 let directory: string;
-const children: ChildProcess[] = [];
+const holders = new Holders();
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "unexpired-takeover-"));
 });
 
 afterAll(async () => {
-  for (const child of children) child.kill("SIGKILL");
+  holders[Symbol.dispose]();
   await rm(directory, { recursive: true });
 });
 
@@ -75,15 +71,16 @@ it.each(cases)("lets the others take over if the holder is killed $when", async 
   await using server = await startGraceServer(grace);
   const api = await startApi((accessToken) => server.verify(accessToken));
   const path = join(directory, `${cases.findIndex(({ when }) => when === expected.when)}`, "session.json");
-  await signInExpired(path, server);
-  const start = () => startHolder([path, server.tokenEndpoint, "client", api.origin, String(grace.seconds)]);
+  await signInExpired(path, server.mint());
+  const { tokenEndpoint } = server;
+  const options = { path, tokenEndpoint, clientId: "client", api: api.origin, graceSeconds: grace.seconds };
+  const start = () => holders.start(options);
   const [holder, ...others] = await Promise.all([start(), ...Array.from({ length: OTHERS }, start)]);
 
   const held = server.holdNext(hold);
   holder.send("go");
   await held;
-  const reports = others.map(async (child) => (await once(child, "message"))[0] as unknown);
-  for (const child of others) child.send("go"); // they find the claim and wait for its holder
+  const reports = others.map(callApi); // they find the claim and wait for its holder
   await waitForLoads();
   holder.kill("SIGKILL");
   const killedAt = performance.now();
@@ -101,11 +98,12 @@ async function startStopped(name: string, hold: Hold) {
   const server = await startGraceServer({ seconds: 0, replayReturns: "same" });
   const api = await startApi((accessToken) => server.verify(accessToken));
   const path = join(directory, name, "session.json");
-  await signInExpired(path, server);
-  const start = () => startHolder([path, server.tokenEndpoint, "client", api.origin, "0", String(TIMEOUT)]);
+  await signInExpired(path, server.mint());
+  const { tokenEndpoint } = server;
+  const start = () => holders.start({ path, tokenEndpoint, clientId: "client", api: api.origin, timeout: TIMEOUT });
   const [holder, ...others] = await Promise.all([start(), ...Array.from({ length: 7 }, start)]);
   const held = server.holdNext(hold);
-  const report = call(holder);
+  const report = callApi(holder);
   const respond = await held;
   holder.kill("SIGSTOP");
   respond();
@@ -116,13 +114,6 @@ async function startStopped(name: string, hold: Hold) {
   return { server, holder, others, report, [Symbol.asyncDispose]: close };
 }
 
-/** Resolves to the status, or the error, of a call of the API by a process. */
-const call = async (child: ChildProcess): Promise<unknown> => {
-  const report = once(child, "message");
-  child.send("call");
-  return (await report)[0];
-};
-
 it("makes one exchange for 8 processes if its holder is stopped past its lease and continued, and names it (P6)", {
   timeout: 4 * TIMEOUT + 60_000,
 }, async ({ skip }) => {
@@ -130,11 +121,11 @@ it("makes one exchange for 8 processes if its holder is stopped past its lease a
   await using scene = await startStopped("stopped", "paused");
   const { server, holder, others } = scene;
   const stopped = `process ${holder.pid} (stopped; "kill -CONT ${holder.pid}" continues it) has claimed the refresh`;
-  expect(await Promise.all(others.map(call))).toEqual(Array(7).fill(expect.stringContaining(stopped)));
+  expect(await Promise.all(others.map(callApi))).toEqual(Array(7).fill(expect.stringContaining(stopped)));
   holder.kill("SIGCONT");
   await scene.report;
-  await expect.poll(() => call(holder), { timeout: 10_000 }).toBe(200);
-  expect(await Promise.all(others.map(call))).toEqual(Array(7).fill(200));
+  await expect.poll(() => callApi(holder), { timeout: 10_000 }).toBe(200);
+  expect(await Promise.all(others.map(callApi))).toEqual(Array(7).fill(200));
   expect(server).toMatchObject({ requests: 1, isRevoked: false });
 });
 
@@ -143,7 +134,7 @@ it("lets the others continue within 2 s if their stopped holder is killed", asyn
   await using scene = await startStopped("killed", "before");
   const { server, holder, others } = scene;
   scene.report.catch(() => {});
-  const reports = Promise.all(others.map(call));
+  const reports = Promise.all(others.map(callApi));
   await waitForLoads();
   expect(server.requests).toBe(1);
   holder.kill("SIGKILL");
@@ -154,17 +145,3 @@ it("lets the others continue within 2 s if their stopped holder is killed", asyn
 });
 
 const waitForLoads = () => new Promise((resolve) => setTimeout(resolve, 100));
-
-/** Creates a session file whose access token has expired. */
-async function signInExpired(path: string, server: GraceServer): Promise<void> {
-  const tokens = createTokenManager({ store: fileStore({ path }) });
-  await tokens.signIn({ accessToken: canary("access", "expired"), refreshToken: server.mint(), expiresAt: 0 });
-  await tokens.close();
-}
-
-async function startHolder(args: string[]): Promise<ChildProcess> {
-  const child = fork(join(import.meta.dirname, "fixtures/holder.ts"), args);
-  children.push(child);
-  await once(child, "message");
-  return child;
-}
