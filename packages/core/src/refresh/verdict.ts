@@ -33,15 +33,21 @@ const INTERACTION = [
   "mfa_required",
 ];
 
-/** RFC 6749 §5.2, RFC 8707 §2. */
+/** RFC 6749 §5.2, RFC 8707 §2, and what other servers call the same. */
 const MISCONFIGURED = [
   "invalid_client",
   "incorrect_client_credentials", // GitHub
+  "invalid_client_id", // Salesforce, Slack
+  "bad_client_id", // HubSpot
+  "invalid_client_secret", // Zoho
+  "bad_client_secret", // Slack, HubSpot
+  "deleted_client", // Google
   "unauthorized_client",
   "unsupported_grant_type",
   "invalid_scope",
   "invalid_request",
   "invalid_target",
+  "invalid_resource", // Microsoft Entra
 ];
 
 /** Codes that some servers send for a dead refresh token, so that the description decides. */
@@ -69,11 +75,14 @@ function matches(pattern: ResponsePattern, error: TokenEndpointError): boolean {
 const textOf = (text: string | undefined): string => text?.toLowerCase() ?? "";
 
 function verdictOnCode(error: TokenEndpointError): Verdict | undefined {
-  const code = textOf(error.error);
-  if (TERMINAL.includes(code)) return verdictOnTerminalCode(code, textOf(error.description));
-  if ((code === "" || AMBIGUOUS.includes(code)) && saysTokenIsDead(error)) return "terminal";
+  const code = hasCode(error) ? textOf(error.error) : "";
+  const description = textOf(error.description).replace(/["'`]/g, "");
+  if (TERMINAL.includes(code)) return verdictOnTerminalCode(code, description);
+  const isUnclear = code === "" || AMBIGUOUS.includes(code);
+  if (isUnclear && isRefusal(error) && saysTokenIsDead(description)) return "terminal";
   if (INTERACTION.includes(code)) return "interaction";
-  return MISCONFIGURED.includes(code) ? "misconfigured" : OTHERS[code];
+  const isAboutClient = code === "" && isRefusal(error) && /\bclient/.test(description);
+  return isAboutClient || MISCONFIGURED.includes(code) ? "misconfigured" : OTHERS[code];
 }
 
 function verdictOnTerminalCode(code: string, description: string): Verdict {
@@ -86,15 +95,14 @@ const DEAD =
   "invalid|expired|revoked|unknown|unrecogni[sz]ed|inactive|not (?:found|valid|active|recogni[sz]ed|exist)|no longer valid|(?:already|been|was|previously) (?:been )?used|re-?used?";
 const TOKEN_IS_DEAD = new RegExp(
   `\\b${TOKEN}\\b[^.;]*\\b(?:${DEAD})\\b|\\b(?:${DEAD})\\b(?: [\\w/]+){0,2} ${TOKEN}\\b`,
-  "i",
 );
-const OTHER_CAUSE = /grant[ _-]?type|client|parameter|missing|scope|proof/i;
+const OTHER_CAUSE = /grant[ _-]?type|client|parameter|missing|scope|proof/;
 
-/** Whether the description says that the refresh token itself is the problem, and mentions nothing else. */
-function saysTokenIsDead({ status = 0, description = "" }: TokenEndpointError): boolean {
-  const isRefusal = status >= 400 && status < 500 && status !== 429;
-  return isRefusal && TOKEN_IS_DEAD.test(description) && !OTHER_CAUSE.test(description);
-}
+/** Whether a description says that the refresh token itself is the problem, and mentions no other. */
+const saysTokenIsDead = (description: string): boolean =>
+  TOKEN_IS_DEAD.test(description) && !OTHER_CAUSE.test(description);
+
+const isRefusal = ({ status = 0 }: TokenEndpointError): boolean => status >= 400 && status < 500 && status !== 429;
 
 function verdictOnStatus(response: TokenEndpointError): Verdict {
   const { error, status } = response;
@@ -111,12 +119,17 @@ function verdictOnStatus(response: TokenEndpointError): Verdict {
   }
 }
 
-/** Whether there is an OAuth error code, rather than the text of a gateway, such as "Bad Gateway". */
-const hasCode = ({ error }: TokenEndpointError): boolean => error !== undefined && !error.includes(" ");
+/** The text of a status, which some servers send as the error. */
+const STATUS_TEXT = /^(bad ?request|unauthorized|forbidden|not ?found)$/i;
+
+/** Whether there is an OAuth error code, rather than a text such as "Bad Gateway". */
+const hasCode = ({ error = " " }: TokenEndpointError): boolean => !error.includes(" ") && !STATUS_TEXT.test(error);
 
 /** Whether a server refused the request without a reason. A page in HTML is a proxy's. */
-const isUnexplained = ({ status, error, body }: TokenEndpointError): boolean =>
-  (status === 400 || status === 401) && error === undefined && body !== "other";
+function isUnexplained({ status, error, body }: TokenEndpointError): boolean {
+  const hasReason = body === "other" || (error !== undefined && !STATUS_TEXT.test(error));
+  return (status === 400 || status === 401) && !hasReason;
+}
 
 const isOverloaded = (response: TokenEndpointError): boolean =>
   response.status === 503 && (hasCode(response) || response.retryAfter !== undefined);

@@ -12,6 +12,7 @@ export function readError(body: unknown): { error?: string | undefined; descript
   const type = firstText(__type)?.replace(/^.*#/, ""); // AWS: "com.amazonaws.…#NotAuthorizedException"
   return {
     error: firstText(
+      isCode(status) ? status : "",
       error,
       inner.code,
       inner.type,
@@ -19,7 +20,6 @@ export function readError(body: unknown): { error?: string | undefined; descript
       error_code,
       code,
       type,
-      isCode(status) ? status : "",
     ),
     description: describe(firstText(error_description, inner.message, first.message, msg, message, detail), first),
   };

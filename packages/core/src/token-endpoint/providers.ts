@@ -114,7 +114,7 @@ export const providers = /* @__PURE__ */ Object.freeze({
    * {@link https://developers.google.com/identity/protocols/oauth2/web-server#authorization-errors-deleted-client
    * `deleted_client`} is about the OAuth client.
    */
-  google: /* @__PURE__ */ profile({ rotation: false, misconfigured: /* @__PURE__ */ patterns("deleted_client") }),
+  google: /* @__PURE__ */ profile({ rotation: false }),
 
   /**
    * {@link https://linear.app/developers/oauth-2-0-authentication Linear, "OAuth 2.0 authentication"}: a refresh token
@@ -135,7 +135,7 @@ export const providers = /* @__PURE__ */ Object.freeze({
   salesforce: /* @__PURE__ */ profile({
     transient: /* @__PURE__ */ patterns({ error: "invalid_grant", description: "ip restricted" }),
     interaction: /* @__PURE__ */ patterns("inactive_user", "inactive_org"),
-    misconfigured: /* @__PURE__ */ patterns("invalid_client_id", "invalid_app_access"),
+    misconfigured: /* @__PURE__ */ patterns("invalid_app_access"),
   }),
 
   /**
@@ -148,7 +148,6 @@ export const providers = /* @__PURE__ */ Object.freeze({
   entra: /* @__PURE__ */ profile({
     rotation: false,
     transient: /* @__PURE__ */ patterns({ error: "invalid_grant", description: "AADSTS50196" }),
-    misconfigured: /* @__PURE__ */ patterns("invalid_resource"),
   }),
 
   /**
@@ -164,9 +163,7 @@ export const providers = /* @__PURE__ */ Object.freeze({
    * HubSpot, "Migrate from the OAuth v1 API"}: the error codes of version 1 stand in `status`, those of later versions
    * in `error`. Whether refresh tokens rotate is not documented, so this profile assumes that they do.
    */
-  hubspot: /* @__PURE__ */ profile({
-    misconfigured: /* @__PURE__ */ patterns("BAD_CLIENT_ID", "BAD_CLIENT_SECRET"),
-  }),
+  hubspot: /* @__PURE__ */ profile({}),
 
   /**
    * {@link https://community.xero.com/developer/discussion/105714701 Xero, reply of its staff}: if a response did not
@@ -193,7 +190,7 @@ export const providers = /* @__PURE__ */ Object.freeze({
   slack: /* @__PURE__ */ profile({
     lost: /* @__PURE__ */ patterns("internal_error", "fatal_error"),
     terminal: /* @__PURE__ */ patterns("token_revoked", "account_inactive"),
-    misconfigured: /* @__PURE__ */ patterns("invalid_client_id", "bad_client_secret", "invalid_grant_type"),
+    misconfigured: /* @__PURE__ */ patterns("invalid_grant_type"),
   }),
 
   /**
@@ -205,7 +202,6 @@ export const providers = /* @__PURE__ */ Object.freeze({
   zoho: /* @__PURE__ */ profile({
     rotation: false,
     terminal: /* @__PURE__ */ patterns("invalid_code"),
-    misconfigured: /* @__PURE__ */ patterns("invalid_client_secret"),
   }),
 
   /**
@@ -220,17 +216,14 @@ export const providers = /* @__PURE__ */ Object.freeze({
    * grace period is documented. Its responses have no code, but name the field
    * ({@link https://github.com/dreeveapp/dreeve/issues/372 dreeve#372}).
    */
-  strava: /* @__PURE__ */ profile({ misconfigured: /* @__PURE__ */ patterns({ description: "client_id invalid" }) }),
+  strava: genericProvider,
 
   /**
    * {@link https://dev.twitch.tv/docs/authentication/refresh-tokens/ Twitch, "Refreshing Access Tokens"}: refresh tokens
    * "may change"; no grace period is documented. Its responses have no code, only a `message` ({@link
    * https://github.com/twitchdev/issues/issues/943 twitchdev#943}).
    */
-  twitch: /* @__PURE__ */ profile({
-    terminal: /* @__PURE__ */ patterns({ description: "invalid refresh token" }),
-    misconfigured: /* @__PURE__ */ patterns({ description: "invalid client" }, { description: "missing client" }),
-  }),
+  twitch: genericProvider,
 
   /**
    * {@link https://docs.discord.com/developers/topics/oauth2 Discord, "OAuth2"}: each exchange returns a new refresh

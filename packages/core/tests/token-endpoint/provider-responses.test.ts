@@ -258,7 +258,7 @@ async function receive(status: number, body: unknown): Promise<(profile: Provide
   await using server = await startServer(respondWith(status, body));
   const refresh = oauth2Refresh({ tokenEndpoint: `${server.origin}/token`, clientId: "my-app" });
   return await refresh(tokens, context).then(
-    (response) => (profile) => classifyResponse(response, { sentAt: 0, profile, secrets: [] }),
+    (response) => (profile) => classifyResponse(response, { sentAt: 0, profile, idToken: undefined, secrets: [] }),
     (error: unknown) => (profile) => classifyError(error, profile, []),
   );
 }
