@@ -91,9 +91,10 @@ function restoreOldSession(world: World, back: number): void {
 
 /** I9, in a store with compare-and-set: `spent` stays intact. A token that is not in it would be a new session. */
 function restoreOldTokens(store: SharedStore, old: SessionRecord, current: SessionRecord | undefined): void {
-  const { tokens, obtainedAt, account } = old;
+  const { tokens, obtainedAt, account, session } = old;
   if (!tokens || !current?.tokens || !current.spent.includes(currentDigest(old) ?? "")) return;
-  store.put(serializeRecord({ ...current, account, tokens, obtainedAt }));
+  const rotation = session === current.session ? current.rotation : old.rotation;
+  store.put(serializeRecord({ ...current, session, rotation, account, tokens, obtainedAt }));
 }
 
 function tear(world: World, share: number | undefined): void {
