@@ -8,6 +8,7 @@ import type { SimulatedProcess } from "./process.ts";
 import { claimKey } from "./record-invariants.ts";
 import { readToken, shortAccess } from "./tokens.ts";
 import { UnsavedInvariants } from "./unsaved-invariants.ts";
+import { VerdictInvariants } from "./verdict-invariants.ts";
 import type { World } from "./world.ts";
 
 /** One call of a program to its token manager. */
@@ -29,6 +30,7 @@ export class CallerInvariants {
   readonly pending = new Set<Call>();
   readonly unsaved: UnsavedInvariants;
   readonly notices: NoticeInvariants;
+  readonly verdicts: VerdictInvariants;
   readonly #world: World;
   readonly #invariants: Invariants;
   readonly #accounts = new Map<SimulatedProcess, Set<string>>();
@@ -50,12 +52,14 @@ export class CallerInvariants {
     this.#invariants = invariants;
     this.unsaved = new UnsavedInvariants(world, invariants);
     this.notices = new NoticeInvariants(world, invariants);
+    this.verdicts = new VerdictInvariants(world, invariants);
   }
 
   onStart(call: Call): void {
     this.pending.add(call);
     this.unsaved.onStart(call);
     this.notices.onStart(call);
+    this.verdicts.onStart(call);
     const { kind, process, accessToken } = call;
     if (accessToken === undefined) return;
     if (kind === "replace") this.#rejected.add(`${process.name} ${accessToken}`);
@@ -70,6 +74,7 @@ export class CallerInvariants {
     this.pending.delete(call);
     this.unsaved.onResolved(call, accessToken);
     this.notices.onResolved(call, accessToken);
+    this.verdicts.onResolved(call, accessToken);
     const { process, kind } = call;
     if (kind === "close") this.#checkClosed(process);
     if (kind === "signIn" || accessToken !== undefined) this.#served.add(process);
@@ -93,6 +98,7 @@ export class CallerInvariants {
   onRejected(call: Call, error: unknown): void {
     this.pending.delete(call);
     this.unsaved.onRejected(call);
+    this.verdicts.onRejected(call, error);
     if (call.kind === "signIn") this.#unsure.add(call.process);
     const isOwnAbort = call.kind === "get, impatient" && error === IMPATIENT;
     const isClosed = error instanceof TypeError && error.message.includes("closed");
@@ -204,7 +210,7 @@ export class CallerInvariants {
 
   /** P14: the same for presented tokens, except for an exchange that was in flight during its own sign-in. */
   checkPresented(process: SimulatedProcess, token: string): void {
-    if (!this.#hasSignedIn.has(process)) this.checkAccount(process, token, "presented a token");
+    if (token !== "" && !this.#hasSignedIn.has(process)) this.checkAccount(process, token, "presented a token");
   }
 
   /** While a sign-in is pending, or if its outcome is unknown, the manager may belong to either account. */

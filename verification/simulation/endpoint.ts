@@ -4,13 +4,15 @@ import type { HandOver } from "./exchange-invariants.ts";
 import { REQUEST_FAULTS, type RequestFault } from "./faults.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { RefreshOutcome } from "./server.ts";
-import { readToken, shortRefresh } from "./tokens.ts";
+import { idTokenOf, readToken, shortRefresh } from "./tokens.ts";
 import type { World } from "./world.ts";
 
 /** For how many milliseconds a process is stopped while its response arrives: past its deadline, its lease, its hold. */
 const STOPS = [3_000, 45_000, 660_000];
 
 const DELAYS: Readonly<Record<string, number>> = { "slow response": 1_500, "response after the deadline": 5_000 };
+
+const BUSY = "token request is already being processed";
 
 interface Call {
   readonly process: SimulatedProcess;
@@ -86,6 +88,9 @@ const NOT_PROCESSED: readonly (RequestFault | undefined)[] = [
   "429",
   "invalid_client",
   "HTML response",
+  "refusal without a reason",
+  "interaction required",
+  "already being processed",
 ];
 
 function onArrival(world: World, call: Call): void {
@@ -114,27 +119,29 @@ function stop(world: World, process: SimulatedProcess): number {
 }
 
 function onResponse(world: World, call: Call, outcome: RefreshOutcome | undefined): void {
-  const { fault, handOver, resolve, reject } = call;
+  const { fault, handOver, reject } = call;
   if (handOver.isSettled && world.options.aborts) return; // the client no longer reads it
   if (fault === "store out of order at the response") world.breakStore();
-  if (fault === "response lost" || fault?.startsWith("504")) {
-    reject(lostResponse(call));
-    return;
-  }
-  if (!outcome) {
-    handOver.isHarmless = true;
-    settleUnprocessed(call);
-    return;
-  }
-  if (outcome.kind === "invalid_grant") {
-    world.invariants.exchanges.onVerdict(handOver);
-    reject(new TokenEndpointError({ error: "invalid_grant", status: 400, sent: true }));
-    return;
-  }
+  if (fault === "response lost" || fault?.startsWith("504")) reject(lostResponse(call));
+  else if (!outcome) settleUnprocessed(world, call);
+  else if (outcome.kind === "invalid_grant") refuse(world, call);
+  else grant(world, call, outcome);
+}
+
+function grant(world: World, { fault, handOver, resolve }: Call, outcome: RefreshOutcome & { kind: "tokens" }): void {
   if (!outcome.isRotated) handOver.isHarmless = true;
-  world.invariants.exchanges.onTokens(handOver, outcome);
-  const { expires_in, ...rest } = outcome.response;
-  resolve(fault === "no expires_in" ? rest : { ...rest, expires_in });
+  const { exchanges, callers } = world.invariants;
+  const { response, token } = outcome;
+  if (fault === "HTML response after the server") resolve("<html>" as unknown as TokenResponse);
+  else if (fault === "tokens of another account") {
+    exchanges.onVerdict(handOver);
+    callers.verdicts.onForeign(response.access_token);
+    resolve({ ...response, id_token: idTokenOf(`not ${token.account}`) });
+  } else {
+    exchanges.onTokens(handOver, outcome);
+    const { expires_in, ...rest } = response;
+    resolve(fault === "no expires_in" ? rest : { ...rest, expires_in });
+  }
 }
 
 const lostResponse = ({ fault, refreshToken }: Call): Error =>
@@ -142,15 +149,36 @@ const lostResponse = ({ fault, refreshToken }: Call): Error =>
     ? new Error(`ECONNRESET after refresh_token=${refreshToken}`)
     : new TokenEndpointError({ status: 504, sent: true, description: `gateway, ${refreshToken}` });
 
-function settleUnprocessed({ fault, refreshToken, resolve, reject }: Call): void {
+/** Refuses a refresh token that is not valid, or no longer: with a reason, or like servers that never give one. */
+function refuse({ invariants, options }: World, { handOver, reject }: Call): void {
+  invariants.exchanges.onVerdict(handOver);
+  handOver.isHarmless = true;
+  const reason = options.givesReasons ? ({ error: "invalid_grant" } as const) : ({ body: "empty" } as const);
+  reject(new TokenEndpointError({ ...reason, status: 400, sent: true }));
+}
+
+function settleUnprocessed({ invariants }: World, { fault, handOver, refreshToken, resolve, reject }: Call): void {
+  handOver.isHarmless = true;
   switch (fault) {
     case "HTML response":
       resolve(`<html>${refreshToken}</html>` as unknown as TokenResponse);
+      return;
+    case "refusal without a reason":
+      if (invariants.records.isSuspicious) invariants.exchanges.onVerdict(handOver);
+      reject(new TokenEndpointError({ status: 400, body: "empty", sent: true }));
+      return;
+    case "interaction required":
+      invariants.exchanges.onVerdict(handOver);
+      reject(new TokenEndpointError({ error: "interaction_required", status: 400, sent: true }));
+      return;
+    case "already being processed":
+      reject(new TokenEndpointError({ error: "invalid_grant", description: BUSY, status: 400, sent: true }));
       return;
     case "429":
       reject(new TokenEndpointError({ status: 429, retryAfter: 7_000, sent: true }));
       return;
     case "invalid_client":
+      invariants.callers.verdicts.onRefusedClient(handOver.digest);
       reject(new TokenEndpointError({ error: "invalid_client", status: 401, sent: true }));
       return;
     default:

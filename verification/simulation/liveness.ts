@@ -7,7 +7,7 @@ import type { World } from "./world.ts";
 
 const TRIES = 8;
 const PATIENCE = 30_000;
-const LONG_TRIES = HOLD / PATIENCE + 1;
+const LONG_TRIES = (2 * HOLD) / PATIENCE;
 const SETTLING = 100_000; // a slow call in flight, a lease of 40 s, an exchange of 30 s
 
 /** P15: once the faults have ended, every pending call settles, and every new caller gets a token or has to sign in. */
@@ -47,7 +47,7 @@ async function checkRepair(world: World, store: FileWorld, pass: (span: number) 
 
 async function serve(world: World, program: Program, pass: (span: number) => Promise<void>): Promise<void> {
   const { process } = program;
-  for (let attempt = 0; attempt < (isHeldAgain(world, program) ? LONG_TRIES : TRIES); attempt++) {
+  for (let attempt = 0; attempt < (needsPatience(world, program) ? LONG_TRIES : TRIES); attempt++) {
     let isServed = false;
     process.later("final call", () => {
       void askUntilAccepted(world, program).then((served) => {
@@ -70,6 +70,11 @@ async function askUntilAccepted(world: World, program: Program): Promise<boolean
   const replaced = await program.replace(given);
   return replaced === undefined ? isExcused(world, program) : world.server.accepts(replaced);
 }
+
+/** Refusals without a reason end a session only after ten minutes. */
+const needsPatience = (world: World, program: Program): boolean =>
+  isHeldAgain(world, program) ||
+  (!world.options.givesReasons && UnexpiredError.is(program.error) && program.error.code === "REFRESH_FAILED");
 
 /** Another program has put a session back after the exchange of its claim had ended: a living process keeps the claim. */
 const isHeldAgain = ({ invariants: { records } }: World, { error }: Program): boolean =>

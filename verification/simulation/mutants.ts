@@ -3,10 +3,12 @@ import { core, type Mutant } from "./mutate.ts";
 import { PENDING_MUTANTS } from "./pending-mutants.ts";
 import { STATE_MUTANTS } from "./state-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
+import { VERDICT_MUTANTS } from "./verdict-mutants.ts";
 
 /** Mutants that each break one rule. The simulator has to detect every one of them. */
 export const MUTANTS: readonly Mutant[] = [
   ...STATE_MUTANTS,
+  ...VERDICT_MUTANTS,
   ...STORE_MUTANTS,
   ...HOLDER_MUTANTS,
   ...PENDING_MUTANTS,
@@ -67,11 +69,7 @@ export const MUTANTS: readonly Mutant[] = [
         "if (!stored || currentDigest(stored.record) !== digest) return stored?.record;",
         "if (!stored) return undefined;",
       ),
-      core(
-        "refresh/claim.ts",
-        "currentDigest(record) === digest ? endRecord(record, { reason, digest }) : record;",
-        "endRecord(record, { reason, digest });",
-      ),
+      core("refresh/claim.ts", "      currentDigest(record) === digest\n", "      record\n"),
     ],
   },
   {
@@ -116,7 +114,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "late response discarded",
     edits: [
-      core("refresh/protocol.ts", 'if (result.kind === "lost") this.#commitLate(late, claim, sentAt);', "void late;"),
+      core("refresh/exchanger.ts", 'if (result.kind === "lost") this.#commitLate(late, claim, sentAt);', "void late;"),
     ],
   },
   {
@@ -129,11 +127,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "lost response treated as a failure",
-    edits: [core("refresh/classify.ts", 'hasResponse ? "transient" : "lost"', '"transient"')],
+    edits: [core("refresh/verdict.ts", 'hasCode(response) ? "transient" : "lost"', '"transient"')],
   },
   {
     name: "gateway's response treated as the server's",
-    edits: [core("refresh/classify.ts", "(status !== undefined && !isFromGateway)", "status !== undefined")],
+    edits: [core("refresh/verdict.ts", 'isOverloaded(response) ? "transient" : "lost"', '"transient"')],
   },
   {
     name: "tokens of other accounts adopted",

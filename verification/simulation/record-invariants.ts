@@ -58,6 +58,12 @@ export class RecordInvariants {
     this.#releases = new ReleaseInvariants(world, invariants);
   }
 
+  /** Whether the stored attempt lets one more refusal without a reason end the session. */
+  get isSuspicious(): boolean {
+    const { afterLoss = false, refusals } = this.current?.attempt ?? {};
+    return afterLoss || (refusals?.count ?? 0) >= 2;
+  }
+
   check(author: string): void {
     const stored = this.#read();
     if (stored === this.#text) return;
@@ -80,6 +86,7 @@ export class RecordInvariants {
     else if (author !== POWER) this.#compare(before, this.current, author);
     this.#track(before, this.current, author);
     this.#invariants.callers.notices.onRecord(before, this.current);
+    this.#invariants.callers.verdicts.onRecord(before, this.current);
   }
 
   #read(): string | undefined {

@@ -1,5 +1,5 @@
 import type { TokenResponse, TokenSet, TokenSetInput } from "@unexpired/core";
-import { accessTokenOf, readToken, refreshTokenOf, type Token } from "./tokens.ts";
+import { accessTokenOf, idTokenOf, readToken, refreshTokenOf, type Token } from "./tokens.ts";
 
 /** How the authorization server behaves in a world. */
 export interface ServerRules {
@@ -48,8 +48,9 @@ export class AuthorizationServer {
   signIn(account: string, wallTime: number): TokenSetInput & Pick<TokenSet, "accessToken"> {
     this.#families.push({ account, current: 1, rotatedAt: 0, accessNumber: 0, isRevoked: false });
     const family = this.#families.length - 1;
-    const { access_token, refresh_token } = this.#issue(family);
-    return { accessToken: access_token, refreshToken: refresh_token, expiresAt: wallTime + this.rules.lifetime };
+    const { access_token, refresh_token, id_token } = this.#issue(family);
+    const expiresAt = wallTime + this.rules.lifetime;
+    return { accessToken: access_token, refreshToken: refresh_token, idToken: id_token, expiresAt };
   }
 
   /** The refresh grant. `omitsRefreshToken`: the response has no refresh token, and the current one stays valid. */
@@ -80,12 +81,12 @@ export class AuthorizationServer {
     if (family) family.isRevoked = true;
   }
 
-  /** Whether the API accepts this access token now. */
-  accepts(accessToken: string): boolean {
+  /** Whether the API accepts this access token now, and will for that many milliseconds. */
+  accepts(accessToken: string, span = 0): boolean {
     const issuedAt = this.#issued.get(accessToken);
     return (
       issuedAt !== undefined &&
-      this.#now() < issuedAt + this.rules.lifetime &&
+      this.#now() + span < issuedAt + this.rules.lifetime &&
       this.#families[readToken(accessToken).family]?.isRevoked === false
     );
   }
@@ -105,6 +106,7 @@ export class AuthorizationServer {
     return {
       access_token: accessToken,
       refresh_token: refreshTokenOf({ account, family: id, number: current }),
+      id_token: idTokenOf(account),
       token_type: "Bearer",
       expires_in: this.rules.lifetime / 1000,
     };

@@ -15,6 +15,9 @@ export const refreshTokenOf = ({ account, family, number }: Token): string =>
 export const accessTokenOf = ({ account, family, number }: Token): string =>
   canary("access", `${account}.${family}.${number}`);
 
+/** The ID token of an account. */
+export const idTokenOf = (account: string): string => `e30.${btoa(JSON.stringify({ iss: "issuer", sub: account }))}.x`;
+
 /** Reads a token of either kind. */
 export function readToken(text: string): Token {
   const [account = "", family, number] = text.slice(text.lastIndexOf("-") + 1).split(".");

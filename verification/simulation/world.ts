@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly mounts: boolean;
   /** Whether the monotonic clock stands still while a machine sleeps, as on Linux, or goes on, as elsewhere. */
   readonly sleepStopsClock: boolean;
+  /** Whether the token endpoint says why it refuses a refresh token. */
+  readonly givesReasons: boolean;
   /** Whether every process draws the same IDs from its own randomness, as if that were a fake. */
   readonly sameIds: boolean;
   /** Whether every second process runs a later release. */
@@ -62,6 +64,7 @@ export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {})
     afterLoss: pick(["retry", "retry", "retry", "sign-in"] as const),
     mounts: pick([false, false, false, true]),
     sleepStopsClock: pick([true, false]),
+    givesReasons: pick([true, true, false]),
   };
   const sameIds = pick([false, false, false, true]);
   const hasLaterRelease = pick([false, false, true]);

@@ -26,6 +26,7 @@ const OPTIONS: WorldOptions = {
   sleepStopsClock: true,
   sameIds: false,
   hasLaterRelease: false,
+  givesReasons: true,
 };
 const PATIENCE = 100_000;
 
