@@ -27,7 +27,7 @@ export const VERDICT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an access token that was rejected after a refusal is returned again",
-    edits: [core("manager/state-machine.ts", "(record?.dead ? rejected : undefined)", "undefined")],
+    edits: [core("manager/state-machine.ts", "session.record.dead ? rejected : session", "session")],
     focus: { world: { lifetime: 3_600_000, skew: 0 }, faults: ["interaction required"] },
   },
   {
