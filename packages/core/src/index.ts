@@ -2,7 +2,6 @@ export {
   type AnyUnexpiredError,
   ConfigurationError,
   type ErrorCode,
-  isAuthError,
   RefreshFailedError,
   SignInRequiredError,
   StoreConflictError,
@@ -10,6 +9,7 @@ export {
   TokenEndpointError,
   UnexpiredError,
 } from "./errors.ts";
+export { authErrorOf, isAuthError } from "./http/auth-error.ts";
 export { createFetch, type FetchOptions } from "./http/fetch.ts";
 export type { Origins } from "./http/origins.ts";
 export { perRequest, type RequestTokenOptions, type WithRequestOptions } from "./http/per-request.ts";
