@@ -1,5 +1,5 @@
 import type { TokenSource } from "@unexpired/core";
-import { createAuthorizer, type Origins, ownOptions } from "@unexpired/core/adapter";
+import { createAuthorizer, type Origins } from "@unexpired/core/adapter";
 import { Call, type Context, runHooks } from "./call.ts";
 import type { FetchContext, FetchOptions, FetchResponse } from "./ofetch-types.ts";
 
@@ -41,15 +41,14 @@ export interface FetchOptionsWithTokens extends FetchOptions {
  * http beyond loopback without `allowInsecure`
  */
 export function withTokens(tokens: TokenSource, given: TokenFetchOptions = {}): FetchOptionsWithTokens {
-  const own = ownOptions(given);
-  const authorizer = createAuthorizer<FetchResponse>(tokens, own);
-  const { origins, allowInsecure, isUnauthorized, ...options } = own;
+  const authorizer = createAuthorizer<FetchResponse>(tokens, given);
+  const { origins, allowInsecure, isUnauthorized, ...options } = given;
   const key = Symbol("unexpired");
   return {
     ...options,
     async onRequest(context: Context) {
       const call = Call.of(context, key);
-      await runHooks(own.onRequest, context);
+      await runHooks(options.onRequest, context);
       await call.begin(context, authorizer);
     },
   };

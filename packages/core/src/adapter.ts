@@ -11,5 +11,4 @@ export {
 export { discardBody } from "./http/discard-body.ts";
 export type { OriginOptions, Origins } from "./http/origins.ts";
 export type { RequestTokenOptions, WithRequestOptions } from "./http/per-request.ts";
-export { ownOptions } from "./util/check-options.ts";
 export { type RequestSummary, redactRequest, setInspectView } from "./util/inspect.ts";
