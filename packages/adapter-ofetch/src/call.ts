@@ -54,9 +54,11 @@ export class Call {
     const { unexpired } = options;
     const signal = options.signal ?? this.#signal;
     const url = headers.has("authorization") ? undefined : await targetOf(context);
-    const authorization = await authorizer.authorize({ url, signal, unexpired }).catch((error: unknown) => {
-      if (!signal?.aborted) throw error; // otherwise ofetch reports the abort itself
-    });
+    const authorization = await authorizer
+      .authorize({ url, host: headers.get("host"), signal, unexpired })
+      .catch((error: unknown) => {
+        if (!signal?.aborted) throw error; // otherwise ofetch reports the abort itself
+      });
     if (!authorization) return;
     headers.set("authorization", authorization.header);
     options.headers = headers;

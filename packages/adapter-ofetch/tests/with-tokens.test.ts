@@ -60,6 +60,13 @@ ofetchTest("defaults to the origin of baseURL", async ({ api, other, make }) => 
   expect([tokensAt(api), tokensAt(other)]).toEqual([[1], [undefined]]);
 });
 
+ofetchTest("sends no token if the request's own Host header names another host", async ({ api, make }) => {
+  const client = make();
+  await client("/", { headers: { host: "other-tenant.example" } });
+  await client("/", { headers: { host: new URL(api.origin).host } });
+  expect(tokensAt(api)).toEqual([undefined, 1]);
+});
+
 ofetchTest("requires an absolute baseURL if origins is omitted", async ({ session: { tokens } }) => {
   expect(() => withTokens(tokens)).toThrow(/^origins: needed/);
   expect(() => withTokens(tokens, { baseURL: "/api" })).toThrow(TypeError);

@@ -24,6 +24,12 @@ export interface OutgoingRequest {
    * it, or connects to something that has no origin.
    */
   readonly url: URL | undefined;
+  /**
+   * The request's own `Host` header, if it has one. If it names another host than `url`, the request is sent without the
+   * token: Node.js checks the server's certificate against this header, and a server may pass the request on to the host
+   * that it names.
+   */
+  readonly host?: string | null | undefined;
   /** The caller's signal. Aborts the wait for a token with its reason; the exchange continues for other callers. */
   readonly signal?: AbortSignal | null | undefined;
   /** The option that `perRequest` adds to a request. */
@@ -59,7 +65,7 @@ export type ResponseHeaders = { get(name: string): unknown } | Readonly<Record<s
 export interface Authorizer<Response> {
   /**
    * Returns the token for a request, or `undefined` if the request must be sent without one: it goes to another origin,
-   * its URL contains user information, or its caller opted out.
+   * its `Host` header names another host, its URL contains user information, or its caller opted out.
    *
    * @throws the errors of `getAccessToken`; ConfigurationError if the token is not a Bearer token
    */
@@ -113,10 +119,12 @@ export function createAuthorizer<Response>(
     isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info);
   return {
     mayFollow,
-    async authorize({ url, signal, unexpired }) {
+    async authorize({ url, host, signal, unexpired }) {
       const overrides: RequestTokenOptions = unexpired?.() ?? {};
       const source = overrides.tokens ?? tokens;
-      if (!url || url.username || url.password || source === false || !isAllowed(url)) return undefined;
+      if (!url || !isHostOf(url, host) || url.username || url.password || source === false || !isAllowed(url)) {
+        return undefined;
+      }
       const { accessToken, tokenType } = await source.getTokenSet({ signal });
       if (tokenType.toLowerCase() !== "bearer") {
         throw new ConfigurationError(
@@ -167,6 +175,12 @@ const toPredicate = (origins: Origins): ((url: URL) => boolean) => {
   if (!Array.isArray(origins)) throw new TypeError(`origins: expected ${ORIGINS}, not ${describeType(origins)}.`);
   const allowed = new Set(origins.map(toOrigin));
   return (url) => allowed.has(url.origin);
+};
+
+/** Returns whether a `Host` header names the URL's own host and port. The scheme's default port may be spelled out. */
+const isHostOf = ({ protocol, host, origin }: URL, header: string | null | undefined): boolean => {
+  const named = `${protocol}//${header}`;
+  return (header ?? host) === host || (URL.canParse(named) && new URL(named).href === `${origin}/`);
 };
 
 /** Builds the header. Rejects characters that clients would quote, with the token, in an error about the header. */

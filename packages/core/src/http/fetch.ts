@@ -36,7 +36,12 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
 
   return async (input, init?: RequestInit & Partial<WithRequestOptions>) => {
     const { target, url, headers, signal } = toCall(input, init);
-    const authorization = await authorizer.authorize({ url, signal, unexpired: init?.unexpired });
+    const authorization = await authorizer.authorize({
+      url,
+      host: headers.get("host"),
+      signal,
+      unexpired: init?.unexpired,
+    });
     if (!authorization) return send(target, init);
     const sendWith = (request: typeof target, header: string) => {
       headers.set("authorization", header);

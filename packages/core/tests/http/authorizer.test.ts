@@ -113,6 +113,39 @@ describe("the origins option (P9)", () => {
   });
 });
 
+describe("a request's own Host header (P9)", () => {
+  it.each([
+    ["none", undefined, token],
+    ["no value", null, token],
+    ["the URL's host", "api.example.com", token],
+    ["the URL's host in capitals", "API.example.com", token],
+    ["the default port", "api.example.com:443", token],
+    ["another host", "evil.example", undefined],
+    ["another port", "api.example.com:8443", undefined],
+    ["the default port of another scheme", "api.example.com:80", undefined],
+    ["an empty string", "", undefined],
+    ["user information", "evil.example@api.example.com", undefined],
+    ["a path", "api.example.com/x", undefined],
+    ["two hosts", "api.example.com, evil.example", undefined],
+    ["something that is no host", "[", undefined],
+  ])("decides about the token: %s", async (_name, host, expected) => {
+    expect(await tokenFor(authorizer(), origin, { host })).toBe(expected);
+    expect(
+      await tokenFor(
+        authorizer(() => true),
+        `${origin}/path?q`,
+        { host },
+      ),
+    ).toBe(expected);
+  });
+
+  it("is compared with the URL's own port", async () => {
+    const by = authorizer([`${origin}:8443`]);
+    expect(await tokenFor(by, `${origin}:8443/x`, { host: "api.example.com:8443" })).toBe(token);
+    expect(await tokenFor(by, `${origin}:8443/x`, { host: "api.example.com" })).toBeUndefined();
+  });
+});
+
 describe("authorize", () => {
   it.each(["Bearer", "bearer", "BEARER"])("attaches a token of type %s", async (tokenType) => {
     expect(await tokenFor(authorizer([origin], source({ tokenType })), origin)).toBe(token);
