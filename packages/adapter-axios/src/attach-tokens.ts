@@ -1,7 +1,9 @@
 import type { TokenSource } from "@unexpired/core";
 import { createAuthorizer, type Origins } from "@unexpired/core/adapter";
 import type { AxiosInstance, AxiosResponse } from "axios";
-import { authorize, type GetTransformedResponse } from "./authorizing-adapter.ts";
+import { type Attachment, authorize, type GetTransformedResponse } from "./authorizing-adapter.ts";
+import { connectionOf } from "./connection.ts";
+import { ownAxiosOf } from "./own-axios.ts";
 
 /** Options of {@link attachTokens}. */
 export interface AttachOptions {
@@ -18,6 +20,11 @@ export interface AttachOptions {
   readonly isUnauthorized?: ((response: AxiosResponse) => boolean | Promise<boolean>) | undefined;
 }
 
+/** An axios instance, an instance of the class `Axios`, or the global `axios`, of any copy of axios in a program. */
+export type Attachable = Pick<AxiosInstance, "interceptors"> & {
+  readonly defaults: Omit<AxiosInstance["defaults"], "headers">;
+};
+
 /**
  * Sends the session's access token with every request of an axios instance to one of `origins`, and retries a request
  * once, with a newer token, after a 401. Use `perRequest` to override this for a single request.
@@ -30,22 +37,26 @@ export interface AttachOptions {
  * @throws TypeError if `origins` is invalid, or if it is omitted and the instance has no absolute `baseURL`
  */
 export function attachTokens(
-  instance: Pick<AxiosInstance, "defaults" | "interceptors">,
+  instance: Attachable,
   tokens: TokenSource,
   { origins, isUnauthorized }: AttachOptions = {},
 ): () => void {
-  const authorizer = createAuthorizer<GetTransformedResponse>(tokens, {
-    origins,
-    baseURL: instance.defaults.baseURL,
-    isUnauthorized: isUnauthorized && ((getTransformed) => getTransformed().then(isUnauthorized, () => false)),
-  });
+  const attachment: Attachment = {
+    authorizer: createAuthorizer<GetTransformedResponse>(tokens, {
+      origins,
+      baseURL: instance.defaults.baseURL,
+      isUnauthorized: isUnauthorized && ((getTransformed) => getTransformed().then(isUnauthorized, () => false)),
+    }),
+    axios: ownAxiosOf(instance),
+    connection: connectionOf(instance.defaults),
+  };
   const id = instance.interceptors.request.use(
     (config) => {
       const { adapter } = config;
       return Object.assign(config, {
         adapter: (final: typeof config) => {
           Object.assign(final, { adapter }); // so that a config that is sent again is not wrapped twice
-          return authorize(final, authorizer);
+          return authorize(final, attachment);
         },
       });
     },

@@ -1,4 +1,5 @@
 /** Building blocks for adapters to HTTP clients. */
+export { mayConnectElsewhere } from "./http/agent.ts";
 export {
   type Authorization,
   type Authorizer,
