@@ -1,4 +1,10 @@
-import { type Authorization, type Authorizer, setInspectView, type WithRequestOptions } from "@unexpired/core/adapter";
+import {
+  type Authorization,
+  type Authorizer,
+  discardBody,
+  setInspectView,
+  type WithRequestOptions,
+} from "@unexpired/core/adapter";
 import { createFetch } from "ofetch";
 import type { FetchContext, FetchOptions, FetchResponse } from "./ofetch-types.ts";
 
@@ -91,7 +97,7 @@ export class Call {
     } catch (error) {
       if (!this.#signal?.aborted) throw error; // otherwise ofetch reports the abort at the next attempt
     } finally {
-      if (!isFinal) await response.body?.cancel().catch(() => {}); // if ofetch did not read it
+      if (!isFinal) discardBody(response.body); // if ofetch did not read it
     }
     if (!isFinal) this.#scheduleRetry(context);
   }

@@ -46,8 +46,8 @@ export interface OAuth2RefreshOptions {
  *
  * @throws TypeError if an option is invalid; names the option and what is accepted
  */
-export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
-  checkOptions("oauth2Refresh", optionTable, options);
+export function oauth2Refresh(given: OAuth2RefreshOptions): RefreshFunction {
+  const options = checkOptions("oauth2Refresh", optionTable, given);
   const { timeout } = options;
   const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(options);
   const refresh = (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {

@@ -34,6 +34,8 @@ export type Feature =
   | "defaults"
   /** Detaching the adapter from the client. */
   | "detach"
+  /** A `fetch` of the caller's own that sends the client's requests: `fetch`. */
+  | "fetch"
   /** Hooks or interceptors of the caller. */
   | "hooks"
   /** `isUnauthorized`. */
@@ -65,6 +67,8 @@ export interface ClientSetup {
   readonly baseURL: string;
   /** The origins for the adapter. */
   readonly origins: Origins;
+  /** The adapter's option of that name. */
+  readonly allowInsecure?: boolean | undefined;
   /** How often the client itself retries a request after a 503, without waiting. Default 0. */
   readonly retries?: number | undefined;
   /** Whether the client returns responses of every status instead of throwing. */
@@ -73,6 +77,8 @@ export interface ClientSetup {
   readonly isUnauthorized?: ((status: number, body: unknown) => boolean) | undefined;
   /** A forward proxy for the client's requests: `http://127.0.0.1:<port>`. */
   readonly proxy?: string | undefined;
+  /** The `fetch` that sends the client's requests, in place of its default. */
+  readonly fetch?: typeof fetch | undefined;
   /** Called by a custom transport for each request that it carries. */
   readonly onConnect?: (() => void) | undefined;
   /** Called by hooks of the client that are attached before and after the adapter. */

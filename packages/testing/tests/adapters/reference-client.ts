@@ -3,6 +3,7 @@ import {
   type Authorization,
   type Authorizer,
   createAuthorizer,
+  discardBody,
   type ResponseInfo,
   redactRequest,
 } from "@unexpired/core/adapter";
@@ -77,9 +78,10 @@ export class ReferenceClient implements Client {
   }
 
   protected authorizerFor(tokens: TokenSource): Authorizer<Response> {
-    const { origins, isUnauthorized } = this.setup;
+    const { origins, allowInsecure, isUnauthorized } = this.setup;
     return createAuthorizer(tokens, {
       origins,
+      allowInsecure,
       isUnauthorized: isUnauthorized && ((response) => this.isRefusal(response)),
     });
   }
@@ -96,7 +98,8 @@ export class ReferenceClient implements Client {
     call,
   }: PreparedRequest): Promise<Authorization<Response> | undefined> {
     if (headers.has("authorization")) return undefined;
-    return this.authorizer?.authorize({ url, signal, ...(call.settings && perRequest(call.settings)) });
+    const host = headers.get("host");
+    return this.authorizer?.authorize({ url, host, signal, ...(call.settings && perRequest(call.settings)) });
   }
 
   protected withHeader(request: PreparedRequest, header: string): PreparedRequest {
@@ -114,8 +117,8 @@ export class ReferenceClient implements Client {
     return { response, status, headers, url, method: request.method, body: request.body };
   }
 
-  protected async discard(response: Response): Promise<void> {
-    await response.body?.cancel().catch(() => {}); // an abort may have closed it
+  protected async discard({ body }: Response): Promise<void> {
+    discardBody(body);
   }
 
   protected retry(request: PreparedRequest, header: string): Promise<Response> {
@@ -133,7 +136,8 @@ export class ReferenceClient implements Client {
   }
 
   protected transmit({ url, ...init }: PreparedRequest): Promise<Response> {
-    return fetch(url, { ...init, duplex: "half" } as RequestInit);
+    const { fetch: send = fetch } = this.setup;
+    return send(url, { ...init, duplex: "half" } as RequestInit);
   }
 
   protected runHooks(event: "request" | "response"): void {
