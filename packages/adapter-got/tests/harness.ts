@@ -145,7 +145,7 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     form: "repeated",
     string: "repeated",
     buffer: "repeated",
-    formData: "once",
+    formData: "repeated",
     stream: "once",
     asyncIterable: "once",
     ...(isBodyAccepted(new Blob([]).stream()) && { webStream: "once" }),
