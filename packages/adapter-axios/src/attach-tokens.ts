@@ -13,6 +13,11 @@ export interface AttachOptions {
    */
   readonly origins?: Origins | undefined;
   /**
+   * Allows origins with plain `http:` beyond this machine's loopback, for networks that are trusted as a whole. Default
+   * `false`.
+   */
+  readonly allowInsecure?: boolean | undefined;
+  /**
    * Whether the server rejected the token; replaces the check for status 401. Called with the first response
    * to each request that carried the token, even if axios throws for its status. `data` is the result of
    * `transformResponse`.
@@ -34,16 +39,14 @@ export type Attachable = Pick<AxiosInstance, "interceptors"> & {
  * retried.
  *
  * @returns a function that detaches the tokens; requests in flight are not affected
- * @throws TypeError if `origins` is invalid, or if it is omitted and the instance has no absolute `baseURL`
+ * @throws TypeError if `origins` is invalid, or if it is omitted and the instance has no absolute `baseURL`, or if one of
+ * them is plain http beyond loopback without `allowInsecure`
  */
-export function attachTokens(
-  instance: Attachable,
-  tokens: TokenSource,
-  { origins, isUnauthorized }: AttachOptions = {},
-): () => void {
+export function attachTokens(instance: Attachable, tokens: TokenSource, options: AttachOptions = {}): () => void {
+  const { isUnauthorized }: AttachOptions = { ...options }; // only own properties
   const attachment: Attachment = {
     authorizer: createAuthorizer<GetTransformedResponse>(tokens, {
-      origins,
+      ...options,
       baseURL: instance.defaults.baseURL,
       isUnauthorized: isUnauthorized && ((getTransformed) => getTransformed().then(isUnauthorized, () => false)),
     }),

@@ -96,7 +96,7 @@ axiosTest("keeps the header for redirects within the origin only, then calls bef
   const { session } = world;
   const seen: unknown[] = [];
   const client = axios.create({ baseURL: "http://api.test" });
-  attachTokens(client, session.tokens, { origins: ({ pathname }) => pathname !== "/theirs" });
+  attachTokens(client, session.tokens, { origins: ({ pathname }) => pathname !== "/theirs", allowInsecure: true });
   const options = {
     headers: { authorization: undefined } as unknown as Record<string, string>, // its case must not matter
     adapter: capture,

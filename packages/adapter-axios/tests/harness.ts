@@ -113,20 +113,18 @@ const http: Transport = {
     ...(onConnect && { httpAgent: new ObservedAgent(onConnect) }),
   }),
   bodies: isOldest ? BODIES : { ...BODIES, formData: "repeated", blob: "repeated" },
-  unsupported: {},
+  unsupported: { fetch: "this transport of axios does not use fetch" },
 };
 
 const viaFetch: Transport = {
-  config: ({ onConnect }) => ({
+  config: ({ fetch: send = fetch, onConnect }) => ({
     adapter: "fetch",
-    ...(onConnect && {
-      env: {
-        fetch: (...parameters: Parameters<typeof fetch>) => {
-          onConnect();
-          return fetch(...parameters);
-        },
+    env: {
+      fetch: (...parameters: Parameters<typeof fetch>) => {
+        onConnect?.();
+        return send(...parameters);
       },
-    }),
+    },
   }),
   bodies: { ...BODIES, formData: "repeated", blob: "repeated", webStream: "once" },
   unsupported: {
@@ -138,9 +136,10 @@ const viaFetch: Transport = {
 /** Attaches an adapter to a client, and returns a function that detaches it. */
 type Attach = (client: AxiosInstance, tokens: TokenSource, setup: ClientSetup) => () => void;
 
-const attachUnexpired: Attach = (client, tokens, { origins, isUnauthorized }) =>
+const attachUnexpired: Attach = (client, tokens, { origins, allowInsecure, isUnauthorized }) =>
   attachTokens(client, tokens, {
     origins,
+    allowInsecure,
     isUnauthorized: isUnauthorized && (({ status, data }: AxiosResponse) => isUnauthorized(status, data)),
   });
 

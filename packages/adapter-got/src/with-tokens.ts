@@ -10,6 +10,11 @@ export interface TokenOptions {
   /** The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate over the whole URL. */
   readonly origins: Origins;
   /**
+   * Allows origins with plain `http:` beyond this machine's loopback, for networks that are trusted as a whole. Default
+   * `false`.
+   */
+  readonly allowInsecure?: boolean | undefined;
+  /**
    * Whether the server rejected the token; replaces the check for status 401. The body is parsed according to
    * `responseType`; with the shortcut `.json()` it is still text here.
    */
@@ -26,7 +31,7 @@ export interface TokenExtension {
  * Creates options for `got.extend(…)`: the instance sends the session's access token with every request to one of
  * `origins`, and retries a request once, with a newer token, after a 401. Errors never contain the token.
  *
- * @throws TypeError if `origins` is missing or invalid
+ * @throws TypeError if `origins` is missing or invalid, or contains plain http beyond loopback without `allowInsecure`
  */
 export function withTokens(tokens: TokenSource, options: TokenOptions): TokenExtension {
   const authorizer = createAuthorizer<Response>(tokens, options);

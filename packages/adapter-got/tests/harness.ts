@@ -117,10 +117,11 @@ const watch = (name: string, { onHook }: ClientSetup): ExtendOptions =>
 /** Extends a client with an adapter. */
 type Extend = (client: Got, tokens: TokenSource, setup: ClientSetup) => Got;
 
-const extendWithTokens: Extend = (client, tokens, { origins, isUnauthorized }) =>
+const extendWithTokens: Extend = (client, tokens, { origins, allowInsecure, isUnauthorized }) =>
   client.extend(
     withTokens(tokens, {
       origins,
+      allowInsecure,
       isUnauthorized: isUnauthorized && ((response: Response) => isUnauthorized(response.statusCode, response.body)),
     }),
   );
@@ -160,6 +161,7 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     "response after 200",
   ],
   unsupported: {
+    fetch: "got does not use fetch",
     detach: "got instances are immutable: the instance that was extended has no tokens",
     stream: "got runs no afterResponse hooks for streams, so their 401 cannot be retried",
   },
