@@ -94,6 +94,7 @@ export const harness: AdapterHarness = {
   },
   hooks: ["request before", "request after", "response before 200", "response after 200"],
   unsupported: {
+    connectTo: "a dispatcher does not show where it connects to",
     defaults: "ky does not expose the defaults of an instance",
     detach: "ky.create returns a separate instance, so nothing can be detached",
     fetch: "the adapter is the fetch of ky",

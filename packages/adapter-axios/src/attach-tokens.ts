@@ -13,9 +13,8 @@ export interface AttachOptions {
    */
   readonly origins?: Origins | undefined;
   /**
-   * Allows plain `http:` beyond this machine's loopback, where everyone on the way can read the token: for networks that
-   * are trusted as a whole, such as that of a cluster. Without it, such an origin or `baseURL` is a `TypeError`, and a predicate is
-   * not asked about such a URL. Default `false`.
+   * Allows origins with plain `http:` beyond this machine's loopback, for networks that are trusted as a whole. Default
+   * `false`.
    */
   readonly allowInsecure?: boolean | undefined;
   /**
@@ -44,7 +43,7 @@ export type Attachable = Pick<AxiosInstance, "interceptors"> & {
  * them is plain http beyond loopback without `allowInsecure`
  */
 export function attachTokens(instance: Attachable, tokens: TokenSource, options: AttachOptions = {}): () => void {
-  const { isUnauthorized } = { isUnauthorized: undefined, ...options }; // not from the prototype
+  const { isUnauthorized }: AttachOptions = { isUnauthorized: undefined, ...options }; // not from Object.prototype
   const attachment: Attachment = {
     authorizer: createAuthorizer<GetTransformedResponse>(tokens, {
       ...options,

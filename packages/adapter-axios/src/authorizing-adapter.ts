@@ -1,5 +1,5 @@
 import type { WithRequestOptions } from "@unexpired/core";
-import { type Authorizer, redactRequest, setInspectView } from "@unexpired/core/adapter";
+import { type Authorizer, discardBody, redactRequest, setInspectView } from "@unexpired/core/adapter";
 import type { AxiosError, AxiosHeaders, AxiosResponse, InternalAxiosRequestConfig } from "axios";
 import { type Connection, isConnectedElsewhere } from "./connection.ts";
 import type { OwnAxios } from "./own-axios.ts";
@@ -130,9 +130,7 @@ const isStream = ({ responseType }: RequestConfig): boolean => /^stream$/i.test(
 
 /** Closes an unread stream, which would keep its connection open. */
 function discard(config: RequestConfig, { data }: AxiosResponse): void {
-  if (!isStream(config)) return;
-  data?.destroy?.();
-  data?.cancel?.().catch(() => {}); // not awaited: if the stream was teed, it settles only with the other half
+  if (isStream(config)) discardBody(data);
 }
 
 /** Returns the URL that axios will request; `undefined` if it is invalid or the request must not get a token. */

@@ -10,9 +10,8 @@ export interface TokenOptions {
   /** The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate over the whole URL. */
   readonly origins: Origins;
   /**
-   * Allows plain `http:` beyond this machine's loopback, where everyone on the way can read the token: for networks that
-   * are trusted as a whole, such as that of a cluster. Without it, such an origin is a `TypeError`, and a predicate is
-   * not asked about such a URL. Default `false`.
+   * Allows origins with plain `http:` beyond this machine's loopback, for networks that are trusted as a whole. Default
+   * `false`.
    */
   readonly allowInsecure?: boolean | undefined;
   /**
@@ -32,7 +31,7 @@ export interface TokenExtension {
  * Creates options for `got.extend(…)`: the instance sends the session's access token with every request to one of
  * `origins`, and retries a request once, with a newer token, after a 401. Errors never contain the token.
  *
- * @throws TypeError if `origins` is missing or invalid, or plain http beyond loopback without `allowInsecure`
+ * @throws TypeError if `origins` is missing or invalid, or contains plain http beyond loopback without `allowInsecure`
  */
 export function withTokens(tokens: TokenSource, options: TokenOptions): TokenExtension {
   const authorizer = createAuthorizer<Response>(tokens, options);

@@ -20,7 +20,10 @@ const headerOf = async ({ session }: World, options: OptionsInit, url = "https:/
     throw new Error("not sent");
   };
   const origins = ["https://api.test", "http://api.test"];
-  const client = got.extend({ request: fake, retry: { limit: 0 } }, withTokens(session.tokens, { origins }));
+  const client = got.extend(
+    { request: fake, retry: { limit: 0 } },
+    withTokens(session.tokens, { origins, allowInsecure: true }),
+  );
   await rejection(client(url, options));
   return sent;
 };
@@ -103,7 +106,10 @@ gotTest("sends no token to a Unix socket", async ({ session }) => {
       socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     });
   }).listen(path);
-  const client = got.extend({ enableUnixSockets: true }, withTokens(session.tokens, { origins: () => true }));
+  const client = got.extend(
+    { enableUnixSockets: true },
+    withTokens(session.tokens, { origins: () => true, allowInsecure: true }),
+  );
   await client(`http://unix:${path}:/things`);
   server.close();
   expect(received).toMatch(/^GET \/things/);

@@ -131,6 +131,7 @@ export const harnessWith = (complete: AddTokens): AdapterHarness => ({
     "response after 200",
   ],
   unsupported: {
+    connectTo: "a dispatcher does not show where it connects to",
     detach: "the options of an ofetch instance cannot be changed",
     ...(isOldest && {
       statusValues: "ofetch 1.0.0 has no ignoreResponseError",

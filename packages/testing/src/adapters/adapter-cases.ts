@@ -4,6 +4,8 @@ import { attachingCases } from "./cases/attaching.ts";
 import { bodyCases } from "./cases/bodies.ts";
 import type { AdapterCase } from "./cases/case.ts";
 import { challengeCases } from "./cases/challenges.ts";
+import { connectionCases } from "./cases/connections.ts";
+import { errorClassCases } from "./cases/error-classes.ts";
 import { errorCases } from "./cases/errors.ts";
 import { insecureCases } from "./cases/insecure.ts";
 import { originCases } from "./cases/origins.ts";
@@ -20,8 +22,10 @@ export const adapterCases: readonly AdapterCase[] = [
   ...bodyCases,
   ...originCases,
   ...insecureCases,
+  ...connectionCases,
   ...abortCases,
   ...transparencyCases,
+  ...errorClassCases,
   ...settingsCases,
   ...errorCases,
 ];

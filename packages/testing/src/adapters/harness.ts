@@ -30,6 +30,8 @@ export type Feature =
   | "agent"
   /** A base URL for a single request. */
   | "baseURL"
+  /** An option of a single request that connects it to another server, and that the adapter can see: `connectTo`. */
+  | "connectTo"
   /** Defaults that belong to an instance. */
   | "defaults"
   /** Detaching the adapter from the client. */
@@ -109,6 +111,11 @@ export interface Call {
   readonly query?: Readonly<Record<string, string>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Body | undefined;
+  /**
+   * The origin of another server on this machine, to which an option of this request connects it: an agent, a proxy, or a
+   * function that opens the connection. The URL stays as it is.
+   */
+  readonly connectTo?: string | undefined;
   /** How to read the response. Default: the client's default. */
   readonly read?: "text" | "json" | "bytes" | "stream" | undefined;
   /** Ends the call with the client's own error, whatever the adapter is doing: see `isAbort`. */

@@ -79,6 +79,7 @@ export const fetchHarness: AdapterHarness = {
   },
   unsupported: {
     baseURL: "fetch has no base URL",
+    connectTo: "a dispatcher does not show where it connects to",
     defaults: "fetch has no instances",
     detach: "createFetch returns a separate function, so nothing can be detached",
     hooks: "fetch has no hooks",

@@ -7,7 +7,7 @@ import {
   type ResponseInfo,
   redactRequest,
 } from "@unexpired/core/adapter";
-import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import { Agent, buildConnector, type Dispatcher, ProxyAgent } from "undici";
 import type { Body, Call, Client, ClientSetup, Outcome } from "../../src/index.ts";
 
 /** A call, translated into a request. */
@@ -97,7 +97,7 @@ export class ReferenceClient implements Client {
     signal,
     call,
   }: PreparedRequest): Promise<Authorization<Response> | undefined> {
-    if (headers.has("authorization")) return undefined;
+    if (headers.has("authorization") || call.connectTo) return undefined;
     const host = headers.get("host");
     return this.authorizer?.authorize({ url, host, signal, ...(call.settings && perRequest(call.settings)) });
   }
@@ -153,7 +153,7 @@ export class ReferenceClient implements Client {
     };
     Object.assign(url, { username: "", password: "" });
     const headers = new Headers({ ...this.defaults.headers, ...own, ...call.headers });
-    const { dispatcher } = this;
+    const dispatcher = call.connectTo ? dispatcherTo(call.connectTo) : this.dispatcher;
     const { method = "GET" } = call;
     return { call, url, method, headers, body, signal: this.signalOf(call), dispatcher, redirect: "follow" };
   }
@@ -200,6 +200,13 @@ function write(body: Body): { readonly body: BodyInit; readonly type?: string } 
   if (body.kind === "json") return { body: JSON.stringify(body.value), type: "application/json" };
   if (body.kind === "form") return { body: new URLSearchParams(body.value) };
   return { body: body.value as BodyInit }; // Node's fetch accepts any iterable
+}
+
+/** Returns a dispatcher that connects every request to this origin. */
+function dispatcherTo(origin: string): Dispatcher {
+  const { hostname, port } = new URL(origin);
+  const open = buildConnector({});
+  return new Agent({ connect: (options, done) => open({ ...options, hostname, port }, done) });
 }
 
 function dispatcherOf({ proxy, onConnect }: ClientSetup): Dispatcher | undefined {

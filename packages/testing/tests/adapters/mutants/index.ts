@@ -3,6 +3,8 @@ import { anyFetchMutants } from "./any-fetch.ts";
 import { attachingMutants } from "./attaching.ts";
 import { bodyMutants } from "./bodies.ts";
 import { challengeMutants } from "./challenges.ts";
+import { connectionMutants } from "./connections.ts";
+import { errorClassMutants } from "./error-classes.ts";
 import { errorMutants } from "./errors.ts";
 import { insecureMutants } from "./insecure.ts";
 import type { Mutant } from "./mutant.ts";
@@ -26,7 +28,9 @@ export const mutants: readonly Mutant[] = [
   ...insecureMutants,
   ...redirectMutants,
   ...abortMutants,
+  ...connectionMutants,
   ...transparencyMutants,
+  ...errorClassMutants,
   ...responseMutants,
   ...settingsMutants,
   ...errorMutants,
