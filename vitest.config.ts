@@ -65,7 +65,9 @@ function projectsOf(name: string) {
   const root = join("packages", name);
   const { devDependencies = {} } = JSON.parse(readFileSync(join(import.meta.dirname, root, "package.json"), "utf8"));
   const client = name.replace("adapter-", "");
-  const others = Object.keys(devDependencies).filter((dependency) => dependency.startsWith(`${client}-`));
+  const others = Object.keys(devDependencies).filter((dependency) =>
+    devDependencies[dependency].startsWith(`npm:${client}@`),
+  );
   const versions = isExhaustive ? others : [];
   if (!isExhaustive) leftOut.push(...others.map((version) => `${name} on ${version}`));
   return [

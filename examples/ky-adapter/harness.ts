@@ -65,7 +65,7 @@ const clientOf = (client: KyInstance): Client => ({
 });
 
 function connect(setup: ClientSetup): Client {
-  const { tokens, baseURL, origins, retries = 0, statusValues = false, isUnauthorized, onHook } = setup;
+  const { tokens, baseURL, origins, allowInsecure, retries = 0, statusValues = false, isUnauthorized, onHook } = setup;
   const rule = isUnauthorized && {
     isUnauthorized: async (response: Response) => isUnauthorized(response.status, await response.clone().json()),
   };
@@ -73,7 +73,7 @@ function connect(setup: ClientSetup): Client {
   const client = ky
     .create({ prefix: baseURL, retry, throwHttpErrors: !statusValues, ...dispatcherOf(setup) })
     .extend(watch("before", onHook))
-    .extend(tokens ? withTokens(tokens, { origins, ...rule }) : {})
+    .extend(tokens ? withTokens(tokens, { origins, allowInsecure, ...rule }) : {})
     .extend(watch("after", onHook));
   return clientOf(client);
 }
@@ -94,8 +94,10 @@ export const harness: AdapterHarness = {
   },
   hooks: ["request before", "request after", "response before 200", "response after 200"],
   unsupported: {
+    connectTo: "a dispatcher does not show where it connects to",
     defaults: "ky does not expose the defaults of an instance",
     detach: "ky.create returns a separate instance, so nothing can be detached",
+    fetch: "the adapter is the fetch of ky",
   },
   isAbort: (error) => error instanceof DOMException && error.name === "AbortError",
   isTimeout: isTimeoutError,

@@ -1,15 +1,16 @@
 import type { TokenSource, WithRequestOptions } from "@unexpired/core";
-import { createAuthorizer, type Origins, setInspectView } from "@unexpired/core/adapter";
+import { createAuthorizer, discardBody, type Origins, setInspectView } from "@unexpired/core/adapter";
 import type { Options } from "ky";
 
 export interface TokenOptions {
   readonly origins: Origins;
+  readonly allowInsecure?: boolean | undefined;
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
 
 /** Returns options for `ky.create` or `ky.extend`. */
-export function withTokens(tokens: TokenSource, { origins, isUnauthorized }: TokenOptions): Options {
-  const authorizer = createAuthorizer<Response>(tokens, { origins, isUnauthorized });
+export function withTokens(tokens: TokenSource, options: TokenOptions): Options {
+  const authorizer = createAuthorizer<Response>(tokens, options);
   return {
     // a dispatcher in the options references other requests and their headers
     hooks: { beforeError: [({ error }) => Object.assign(error, { options: setInspectView({}, () => "[options]") })] },
@@ -17,7 +18,12 @@ export function withTokens(tokens: TokenSource, { origins, isUnauthorized }: Tok
       const request = new Request(input);
       const { url, signal, headers } = request;
       if (headers.has("authorization")) return fetch(request, init);
-      const authorization = await authorizer.authorize({ url: new URL(url), signal, unexpired: init?.unexpired });
+      const authorization = await authorizer.authorize({
+        url: new URL(url),
+        host: headers.get("host"),
+        signal,
+        unexpired: init?.unexpired,
+      });
       if (!authorization) return fetch(request, init);
 
       const send = (what: Request, authorization: string) =>
@@ -31,7 +37,7 @@ export function withTokens(tokens: TokenSource, { origins, isUnauthorized }: Tok
         method: request.method,
       });
       if (newer === undefined) return response;
-      await response.body?.cancel();
+      discardBody(response.body);
       return send(request, newer);
     },
   };

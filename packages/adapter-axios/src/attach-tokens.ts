@@ -1,7 +1,9 @@
 import type { TokenSource } from "@unexpired/core";
 import { createAuthorizer, type Origins } from "@unexpired/core/adapter";
 import type { AxiosInstance, AxiosResponse } from "axios";
-import { authorize, type GetTransformedResponse } from "./authorizing-adapter.ts";
+import { type Attachment, authorize, type GetTransformedResponse } from "./authorizing-adapter.ts";
+import { connectionOf } from "./connection.ts";
+import { ownAxiosOf } from "./own-axios.ts";
 
 /** Options of {@link attachTokens}. */
 export interface AttachOptions {
@@ -11,12 +13,22 @@ export interface AttachOptions {
    */
   readonly origins?: Origins | undefined;
   /**
+   * Allows origins with plain `http:` beyond this machine's loopback, for networks that are trusted as a whole. Default
+   * `false`.
+   */
+  readonly allowInsecure?: boolean | undefined;
+  /**
    * Whether the server rejected the token; replaces the check for status 401. Called with the first response
    * to each request that carried the token, even if axios throws for its status. `data` is the result of
    * `transformResponse`.
    */
   readonly isUnauthorized?: ((response: AxiosResponse) => boolean | Promise<boolean>) | undefined;
 }
+
+/** An axios instance, an instance of the class `Axios`, or the global `axios`, of any copy of axios in a program. */
+export type Attachable = Pick<AxiosInstance, "interceptors"> & {
+  readonly defaults: Omit<AxiosInstance["defaults"], "headers">;
+};
 
 /**
  * Sends the session's access token with every request of an axios instance to one of `origins`, and retries a request
@@ -27,25 +39,27 @@ export interface AttachOptions {
  * retried.
  *
  * @returns a function that detaches the tokens; requests in flight are not affected
- * @throws TypeError if `origins` is invalid, or if it is omitted and the instance has no absolute `baseURL`
+ * @throws TypeError if `origins` is invalid, or if it is omitted and the instance has no absolute `baseURL`, or if one of
+ * them is plain http beyond loopback without `allowInsecure`
  */
-export function attachTokens(
-  instance: Pick<AxiosInstance, "defaults" | "interceptors">,
-  tokens: TokenSource,
-  { origins, isUnauthorized }: AttachOptions = {},
-): () => void {
-  const authorizer = createAuthorizer<GetTransformedResponse>(tokens, {
-    origins,
-    baseURL: instance.defaults.baseURL,
-    isUnauthorized: isUnauthorized && ((getTransformed) => getTransformed().then(isUnauthorized, () => false)),
-  });
+export function attachTokens(instance: Attachable, tokens: TokenSource, options: AttachOptions = {}): () => void {
+  const { isUnauthorized }: AttachOptions = { isUnauthorized: undefined, ...options }; // not from Object.prototype
+  const attachment: Attachment = {
+    authorizer: createAuthorizer<GetTransformedResponse>(tokens, {
+      ...options,
+      baseURL: instance.defaults.baseURL,
+      isUnauthorized: isUnauthorized && ((getTransformed) => getTransformed().then(isUnauthorized, () => false)),
+    }),
+    axios: ownAxiosOf(instance),
+    connection: connectionOf(instance.defaults),
+  };
   const id = instance.interceptors.request.use(
     (config) => {
       const { adapter } = config;
       return Object.assign(config, {
         adapter: (final: typeof config) => {
           Object.assign(final, { adapter }); // so that a config that is sent again is not wrapped twice
-          return authorize(final, authorizer);
+          return authorize(final, attachment);
         },
       });
     },

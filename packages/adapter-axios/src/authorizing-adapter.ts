@@ -1,11 +1,8 @@
 import type { WithRequestOptions } from "@unexpired/core";
-import { type Authorizer, redactRequest, setInspectView } from "@unexpired/core/adapter";
-import axios, {
-  type AxiosError,
-  type AxiosRequestConfig,
-  type AxiosResponse,
-  type InternalAxiosRequestConfig,
-} from "axios";
+import { type Authorizer, discardBody, redactRequest, setInspectView } from "@unexpired/core/adapter";
+import type { AxiosError, AxiosHeaders, AxiosResponse, InternalAxiosRequestConfig } from "axios";
+import { type Connection, isConnectedElsewhere } from "./connection.ts";
+import type { OwnAxios } from "./own-axios.ts";
 
 /** Returns the response with its body transformed as for the caller. Rejects if `transformResponse` throws. */
 export type GetTransformedResponse = () => Promise<AxiosResponse>;
@@ -13,55 +10,52 @@ export type GetTransformedResponse = () => Promise<AxiosResponse>;
 /** The config of a request after all interceptors, with its body serialized. */
 type RequestConfig = InternalAxiosRequestConfig & Partial<WithRequestOptions>;
 
+/** An instance that tokens are attached to. */
+export interface Attachment {
+  readonly authorizer: Authorizer<GetTransformedResponse>;
+  readonly axios: OwnAxios;
+  readonly connection: Connection;
+}
+
 /** The result of sending a request. An error that axios throws for a status has a response, too. */
 interface SendResult {
   readonly response?: AxiosResponse | undefined;
   readonly error?: AxiosError;
-  /** The URL after redirects. */
-  readonly finalUrl?: string;
 }
 
-/** Sends a request with the token, and retries it once after a 401. The token is in the config only during the request. */
-export async function authorize(
-  config: RequestConfig,
-  authorizer: Authorizer<GetTransformedResponse>,
-): Promise<AxiosResponse> {
-  const { beforeRedirect, headers, method, signal, transformResponse = [], unexpired } = config;
-  const url = targetOf(config);
-  const authorization = await authorizer.authorize({ url, signal: signal as AbortSignal | undefined, unexpired });
-  if (!url || !authorization) return dispatch(config, {});
+/** Sends a request with the token, and retries it once after a 401. */
+export async function authorize(config: RequestConfig, attachment: Attachment): Promise<AxiosResponse> {
+  const { axios, authorizer } = attachment;
+  const { data, headers, method, signal, unexpired } = config;
+  const url = targetOf(config, attachment);
+  const host = hostOf(headers);
+  const authorization = await authorizer.authorize({ url, host, signal: signal as AbortSignal | undefined, unexpired });
+  if (!url || !authorization) return unwrap(await send(config, axios));
 
-  const sendWith = async (header: string): Promise<SendResult> => {
-    headers.delete("Authorization"); // it may be present as `undefined`, in another case
-    headers.set("Authorization", header);
-    const changes: AxiosRequestConfig = {
-      beforeRedirect(options, ...details) {
-        if (!authorizer.mayFollow(url, new URL(options.href))) delete options.headers.Authorization;
-        beforeRedirect?.(options, ...details);
-      },
-    };
-    const result: SendResult = await dispatch(config, changes).then(
-      (response) => ({ response }),
-      (error) => ({ response: error?.response, error }),
-    );
-    headers.delete("Authorization");
-    return { ...result, finalUrl: hideToken(config, url, result) };
+  const sendWith = async (header: string): Promise<SendResult & { readonly finalUrl: string }> => {
+    const sent = withToken(config, header, (to) => authorizer.mayFollow(url, to));
+    const result = await send(config, axios, sent);
+    return { ...result, finalUrl: hideToken(config, { ...result, sent, url }) };
   };
   const first = await sendWith(authorization.header);
   const { finalUrl, response } = first;
   if (!response) return unwrap(first);
-  const renewal = authorization.renew({
-    response: () => dispatch(config, { adapter: async () => ({ ...response }), transformResponse }),
-    url: finalUrl,
-    status: response.status,
-    headers: response.headers,
-    method,
-    body: config.data,
-  });
-  if ((await renewal.catch(String)) === undefined) return unwrap(first);
-  await response.data?.destroy?.(); // an unread stream would keep its connection open
-  await response.data?.cancel?.();
-  return unwrap(await sendWith((await renewal) as string));
+  const header = await authorization
+    .renew({
+      response: () => axios.transform(config, response),
+      url: finalUrl,
+      status: response.status,
+      headers: toHeaders(response, headers),
+      method,
+      body: data,
+    })
+    .catch((error: unknown) => {
+      discard(config, response);
+      throw error;
+    });
+  if (header === undefined) return unwrap(first);
+  discard(config, response);
+  return unwrap(await sendWith(header));
 }
 
 const unwrap = ({ response, error }: SendResult): AxiosResponse => {
@@ -69,37 +63,102 @@ const unwrap = ({ response, error }: SendResult): AxiosResponse => {
   throw error;
 };
 
+/** Returns a copy of an object, with its prototype. */
+const copyOf = <T extends object>(object: T): T =>
+  Object.assign(Object.create(Object.getPrototypeOf(object)) as T, object);
+
+/**
+ * Returns a copy of the config with the token. Only the copy has it, and only the transport gets the copy: errors and
+ * responses refer to the caller's config.
+ */
+function withToken(config: RequestConfig, header: string, mayFollow: (to: URL) => boolean): RequestConfig {
+  const { beforeRedirect } = config;
+  const headers = copyOf(config.headers);
+  headers.delete("Authorization"); // it may be present as `undefined`, in another case
+  headers.set("Authorization", header);
+  return Object.assign(copyOf(config), {
+    headers,
+    beforeRedirect: ((options, ...details) => {
+      if (!mayFollow(new URL(options.href))) delete options.headers.Authorization;
+      beforeRedirect?.(options, ...details);
+    }) satisfies typeof beforeRedirect,
+  });
+}
+
+/** Sends a copy of the config. The result refers to the caller's config. */
+async function send(config: RequestConfig, axios: OwnAxios, sent = copyOf(config)): Promise<SendResult> {
+  try {
+    const response = await axios.dispatch(sent);
+    restoreConfig(response, config);
+    return { response };
+  } catch (error) {
+    const { response } = Object(error) as AxiosError;
+    for (const each of [error, response]) restoreConfig(each, config);
+    return { response, error: error as AxiosError };
+  }
+}
+
+const restoreConfig = (holder: unknown, config: RequestConfig): void => {
+  if (Object(holder).config) Reflect.set(Object(holder), "config", config);
+};
+
+interface Sent extends SendResult {
+  /** The config that the transport received. */
+  readonly sent: RequestConfig;
+  readonly url: URL;
+}
+
 /** Hides the header from inspection wherever it is reachable; errors get a summary instead. Returns the final URL. */
-function hideToken(config: RequestConfig, { href }: URL, { response, error }: SendResult): string {
+function hideToken(config: RequestConfig, { sent, url: { href }, response, error }: Sent): string {
   const request = error?.request ?? response?.request;
   const url = request?.res?.responseUrl ?? request?.responseURL ?? href; // Node or XMLHttpRequest
-  const view = redactRequest({ method: config.method, url, status: response?.status }, error);
-  setInspectView(request, () => view);
-  setInspectView(request?._redirectable, () => view); // the object of the package follow-redirects
+  if (request || error) {
+    const view = redactRequest({ method: config.method, url, status: response?.status }, error);
+    setInspectView(request, () => view);
+    setInspectView(request?._redirectable, () => view); // the object of the package follow-redirects
+  }
+  const { fetchOptions, httpAgent, httpsAgent } = config;
   // agents reference other requests in flight
-  setInspectView(config, () => ({ ...config, httpAgent: undefined, httpsAgent: undefined, fetchOptions: undefined }));
+  const configView = () => ({ ...config, httpAgent: undefined, httpsAgent: undefined, fetchOptions: undefined });
+  if (fetchOptions || httpAgent || httpsAgent) setInspectView(config, configView);
+  if (error || isStream(config)) setInspectView(sent, configView);
+  if (isStream(config)) sent.headers.delete("Authorization"); // an error that ends the stream refers to it
   return url;
 }
 
-/**
- * Sends `config` with `changes`, which are undone afterwards. The body is already serialized, and the response is not
- * parsed yet. An axios instance without defaults selects the transport, which works in every version of axios.
- */
-function dispatch(config: InternalAxiosRequestConfig, changes: AxiosRequestConfig): Promise<AxiosResponse> {
-  const before = { beforeRedirect: undefined, ...config };
-  const bare = new axios.Axios({});
-  bare.interceptors.request.use(() => Object.assign(config, { transformRequest: [], transformResponse: [] }, changes));
-  return bare.request({}).finally(() => Object.assign(config, before));
+const isStream = ({ responseType }: RequestConfig): boolean => /^stream$/i.test(responseType ?? "");
+
+/** Closes an unread stream, which would keep its connection open. */
+function discard(config: RequestConfig, { data }: AxiosResponse): void {
+  if (isStream(config)) discardBody(data);
 }
 
 /** Returns the URL that axios will request; `undefined` if it is invalid or the request must not get a token. */
-function targetOf(config: InternalAxiosRequestConfig): URL | undefined {
-  const { auth, headers, socketPath } = config;
-  // in axios 1.0, only `toJSON()` includes the instance's defaults
-  if (socketPath || auth || headers.has("Authorization") || headers.toJSON().Authorization) return undefined;
+function targetOf(config: RequestConfig, { axios, connection }: Attachment): URL | undefined {
+  const { auth, headers } = config;
+  if (auth || headers.has("Authorization") || defaultOf(headers, "authorization")) return undefined;
   try {
-    return new URL(new axios.Axios({}).getUri(config), globalThis.location?.href);
+    const url = new URL(axios.getUri(config), globalThis.location?.href);
+    return isConnectedElsewhere(config, connection, url) ? undefined : url;
   } catch {
     return undefined; // axios reports the invalid URL
   }
 }
+
+/** Returns the request's own `Host` header. */
+const hostOf = (headers: AxiosHeaders): string | undefined => {
+  const host = headers.get("Host") ?? defaultOf(headers, "host");
+  return host === undefined || host === null || host === false ? undefined : String(host);
+};
+
+/** Returns a header of the instance's defaults, which only `toJSON()` includes in axios 1.0. */
+const defaultOf = (headers: AxiosHeaders, name: string): unknown => {
+  if (Object.getOwnPropertySymbols(headers).length === 0) return undefined;
+  return Object.entries(headers.toJSON()).find(([key]) => key.toLowerCase() === name)?.[1];
+};
+
+/** Returns the headers of a response, which can be a plain object if the transport is the caller's. */
+const toHeaders = ({ headers }: AxiosResponse, own: AxiosHeaders): AxiosHeaders =>
+  typeof headers?.get === "function"
+    ? (headers as AxiosHeaders)
+    : (own.constructor as typeof AxiosHeaders).from(headers as AxiosHeaders);

@@ -1,2 +1,2 @@
-export { type AttachOptions, attachTokens } from "./attach-tokens.ts";
+export { type Attachable, type AttachOptions, attachTokens } from "./attach-tokens.ts";
 export { perRequest } from "./per-request.ts";

@@ -1,4 +1,5 @@
-import { Agent } from "node:http";
+import { Agent, type AgentOptions } from "node:http";
+import { createRequire } from "node:module";
 import type { TokenSource } from "@unexpired/core";
 import type { AdapterHarness, BodyKind, Call, Client, ClientSetup, Outcome } from "@unexpired/testing";
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from "axios";
@@ -28,10 +29,16 @@ const toHeaders = ({ headers, body }: Call) => {
   return contentType ? { "content-type": contentType, ...headers } : headers;
 };
 
+/** Returns an agent that connects every request to this origin. */
+const agentTo = (origin: string) => {
+  const { hostname: host, port } = new URL(origin);
+  return new Agent({ host, port: Number(port) } as AgentOptions);
+};
+
 const RESPONSE_TYPES = { text: "text", json: "json", bytes: "arraybuffer", stream: "stream" } as const;
 
 const toConfig = (call: Call): AxiosRequestConfig => {
-  const { method, url, baseURL, query, body, read, signal, timeout, settings } = call;
+  const { method, url, baseURL, connectTo, query, body, read, signal, timeout, settings } = call;
   return {
     ...toURL(url),
     ...defined({
@@ -43,6 +50,7 @@ const toConfig = (call: Call): AxiosRequestConfig => {
       responseType: read && RESPONSE_TYPES[read],
       signal,
       timeout,
+      httpAgent: connectTo && agentTo(connectTo),
     }),
     ...(settings && perRequest(settings)),
   };
@@ -96,6 +104,8 @@ interface Transport {
   readonly config: (setup: ClientSetup) => AxiosRequestConfig;
   readonly bodies: AdapterHarness["bodies"];
   readonly unsupported: AdapterHarness["unsupported"];
+  /** The copy of axios. Default: its ES module. */
+  readonly copy?: typeof axios;
 }
 
 const BODIES = {
@@ -113,23 +123,22 @@ const http: Transport = {
     ...(onConnect && { httpAgent: new ObservedAgent(onConnect) }),
   }),
   bodies: isOldest ? BODIES : { ...BODIES, formData: "repeated", blob: "repeated" },
-  unsupported: {},
+  unsupported: { fetch: "this transport of axios does not use fetch" },
 };
 
 const viaFetch: Transport = {
-  config: ({ onConnect }) => ({
+  config: ({ fetch: send = fetch, onConnect }) => ({
     adapter: "fetch",
-    ...(onConnect && {
-      env: {
-        fetch: (...parameters: Parameters<typeof fetch>) => {
-          onConnect();
-          return fetch(...parameters);
-        },
+    env: {
+      fetch: (...parameters: Parameters<typeof fetch>) => {
+        onConnect?.();
+        return send(...parameters);
       },
-    }),
+    },
   }),
   bodies: { ...BODIES, formData: "repeated", blob: "repeated", webStream: "once" },
   unsupported: {
+    connectTo: "the fetch transport of axios ignores agents",
     proxy: "the fetch transport of axios does not support proxies",
     redirects: "the fetch transport of axios does not report the URL after redirects",
   },
@@ -138,17 +147,21 @@ const viaFetch: Transport = {
 /** Attaches an adapter to a client, and returns a function that detaches it. */
 type Attach = (client: AxiosInstance, tokens: TokenSource, setup: ClientSetup) => () => void;
 
-const attachUnexpired: Attach = (client, tokens, { origins, isUnauthorized }) =>
+const attachUnexpired: Attach = (client, tokens, { origins, allowInsecure, isUnauthorized }) =>
   attachTokens(client, tokens, {
     origins,
+    allowInsecure,
     isUnauthorized: isUnauthorized && (({ status, data }: AxiosResponse) => isUnauthorized(status, data)),
   });
 
 /** Creates a harness for axios with the given adapter: this package, or another for comparison. */
-export const harnessWith = (attachTo: Attach, { config, bodies, unsupported } = http): AdapterHarness => ({
+export const harnessWith = (
+  attachTo: Attach,
+  { config, bodies, unsupported, copy = axios } = http,
+): AdapterHarness => ({
   connect(setup): Client {
     const { tokens, baseURL, statusValues } = setup;
-    const client = axios.create({
+    const client = copy.create({
       baseURL,
       ...(statusValues && { validateStatus: () => true }),
       ...config(setup),
@@ -175,6 +188,12 @@ export const harnessWith = (attachTo: Attach, { config, bodies, unsupported } = 
 
 /** axios through `node:http`, the default in Node. */
 export const httpHarness = harnessWith(attachUnexpired);
+
+/** The CommonJS module of axios, through `node:http`. */
+export const commonJsHarness = harnessWith(attachUnexpired, {
+  ...http,
+  copy: createRequire(import.meta.url)("axios"),
+});
 
 /** axios through `fetch`. */
 export const fetchHarness = harnessWith(attachUnexpired, viaFetch);

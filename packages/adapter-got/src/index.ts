@@ -1,2 +1,2 @@
 export { perRequest } from "./per-request.ts";
-export { type TokenOptions, withTokens } from "./with-tokens.ts";
+export { type TokenExtension, type TokenOptions, withTokens } from "./with-tokens.ts";

@@ -1,4 +1,4 @@
-import { Agent, request } from "node:http";
+import { Agent, type AgentOptions, request } from "node:http";
 import type { TokenSource } from "@unexpired/core";
 import type { AdapterHarness, Body, Call, Client, ClientSetup, Outcome } from "@unexpired/testing";
 import got, {
@@ -28,6 +28,12 @@ const isBodyAccepted = (body: unknown): boolean => {
   }
 };
 
+/** Returns an agent that connects every request to this origin. */
+const agentTo = (origin: string) => {
+  const { hostname: host, port } = new URL(origin);
+  return new Agent({ host, port: Number(port) } as AgentOptions);
+};
+
 const RESPONSE_TYPES = { text: "text", json: "json", bytes: "buffer", stream: "text" } as const;
 
 /** Splits a target for got, which accepts no leading slash after a `prefixUrl`. */
@@ -35,11 +41,12 @@ const targetOf = ({ url, baseURL }: Call): [string, OptionsInit] =>
   /^(\w+:)?\/\//.test(url) ? [url, { prefixUrl: "" }] : [url.slice(1), baseURL ? { prefixUrl: baseURL } : {}];
 
 const toOptions = (call: Call): OptionsInit => {
-  const { method = "GET", headers = {}, query, body, read, signal, timeout, settings } = call;
+  const { method = "GET", headers = {}, query, body, connectTo, read, signal, timeout, settings } = call;
   return {
     method,
     headers,
     ...(query && { searchParams: query }),
+    ...(connectTo && { agent: { http: agentTo(connectTo) } }),
     ...(read && { responseType: RESPONSE_TYPES[read] }),
     ...(timeout && { timeout: { request: timeout } }),
     ...(signal && { signal }),
@@ -117,10 +124,11 @@ const watch = (name: string, { onHook }: ClientSetup): ExtendOptions =>
 /** Extends a client with an adapter. */
 type Extend = (client: Got, tokens: TokenSource, setup: ClientSetup) => Got;
 
-const extendWithTokens: Extend = (client, tokens, { origins, isUnauthorized }) =>
+const extendWithTokens: Extend = (client, tokens, { origins, allowInsecure, isUnauthorized }) =>
   client.extend(
     withTokens(tokens, {
       origins,
+      allowInsecure,
       isUnauthorized: isUnauthorized && ((response: Response) => isUnauthorized(response.statusCode, response.body)),
     }),
   );
@@ -144,7 +152,7 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     form: "repeated",
     string: "repeated",
     buffer: "repeated",
-    formData: "once",
+    formData: "repeated",
     stream: "once",
     asyncIterable: "once",
     ...(isBodyAccepted(new Blob([]).stream()) && { webStream: "once" }),
@@ -160,6 +168,7 @@ export const harnessWith = (extend: Extend): AdapterHarness => ({
     "response after 200",
   ],
   unsupported: {
+    fetch: "got does not use fetch",
     detach: "got instances are immutable: the instance that was extended has no tokens",
     stream: "got runs no afterResponse hooks for streams, so their 401 cannot be retried",
   },

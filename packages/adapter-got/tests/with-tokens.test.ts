@@ -143,6 +143,52 @@ gotTest("does not send a generator twice", async ({ api, session, make }) => {
   expect(api.received.length).toBe(1);
 });
 
+const upload = () => {
+  const form = new FormData();
+  form.set("file", new Blob(["contents"]), "name.txt");
+  return form;
+};
+
+gotTest("sends the caller's FormData again, with the boundary that its content type names", async ({ api }) => {
+  api.respond = (_, index) => (index % 2 ? { status: 200 } : UNAUTHORIZED);
+  const client = got.extend({ retry: { limit: 0 } }, withTokens(numbered(), { origins: [api.origin] }));
+  const own = "multipart/form-data; boundary=mine";
+  await client.post(api.origin, { body: upload() });
+  await client.post(api.origin, { body: upload(), headers: { "content-type": own } });
+  expect(api.received.length).toBe(4);
+  for (const { body, contentType = "" } of api.received.slice(0, 2)) {
+    const [, boundary = "none"] = contentType.split("boundary=");
+    expect(body.toString()).toMatch(new RegExp(`^--${boundary}\\r\\n[^]*contents\\r\\n--${boundary}--`));
+  }
+  expect(api.received.slice(2).map(({ contentType }) => contentType)).toEqual([own, own]);
+});
+
+gotTest("does not send the caller's FormData in place of a stream that a hook has put there", async ({ api, make }) => {
+  api.respond = () => UNAUTHORIZED;
+  const hooks: ExtendOptions["hooks"] = {
+    beforeRequest: [
+      (options) => {
+        delete options.headers["content-length"];
+        options.body = Readable.from(["x"]);
+      },
+    ],
+  };
+  const error = await rejection(make({ hooks }).post(api.origin, { body: upload() }));
+  expect([error.response?.statusCode, api.received.map(({ body }) => body.toString())]).toEqual([401, ["x"]]);
+});
+
+gotTest("does not send the caller's FormData after a redirect that has dropped it", async ({ api, make }) => {
+  api.respond = (received) =>
+    received.path === "/" ? { status: 303, headers: { location: "/made" } } : accepting(`${CANARY}access-2`)(received);
+  expect((await make().post(api.origin, { body: upload() })).statusCode).toBe(200);
+  const seen = api.received.map(({ method, body }) => [method, body.length > 0]);
+  expect(seen).toEqual([
+    ["POST", true],
+    ["GET", false],
+    ["GET", false],
+  ]);
+});
+
 gotTest("leaves invalid options to got", async ({ api, make }) => {
   expect(await rejection(make()("no URL"))).toMatchObject({ code: "ERR_INVALID_URL" });
   const refused = { nonsense: 1 } as OptionsInit;

@@ -1,4 +1,10 @@
-import { type Authorization, type Authorizer, setInspectView, type WithRequestOptions } from "@unexpired/core/adapter";
+import {
+  type Authorization,
+  type Authorizer,
+  discardBody,
+  setInspectView,
+  type WithRequestOptions,
+} from "@unexpired/core/adapter";
 import { createFetch } from "ofetch";
 import type { FetchContext, FetchOptions, FetchResponse } from "./ofetch-types.ts";
 
@@ -54,9 +60,11 @@ export class Call {
     const { unexpired } = options;
     const signal = options.signal ?? this.#signal;
     const url = headers.has("authorization") ? undefined : await targetOf(context);
-    const authorization = await authorizer.authorize({ url, signal, unexpired }).catch((error: unknown) => {
-      if (!signal?.aborted) throw error; // otherwise ofetch reports the abort itself
-    });
+    const authorization = await authorizer
+      .authorize({ url, host: headers.get("host"), signal, unexpired })
+      .catch((error: unknown) => {
+        if (!signal?.aborted) throw error; // otherwise ofetch reports the abort itself
+      });
     if (!authorization) return;
     headers.set("authorization", authorization.header);
     options.headers = headers;
@@ -89,7 +97,7 @@ export class Call {
     } catch (error) {
       if (!this.#signal?.aborted) throw error; // otherwise ofetch reports the abort at the next attempt
     } finally {
-      if (!isFinal) await response.body?.cancel().catch(() => {}); // if ofetch did not read it
+      if (!isFinal) discardBody(response.body); // if ofetch did not read it
     }
     if (!isFinal) this.#scheduleRetry(context);
   }

@@ -11,8 +11,15 @@ export interface TokenFetchOptions extends FetchOptions {
    */
   readonly origins?: Origins | undefined;
   /**
+   * Allows plain `http:` beyond this machine's loopback, where everyone on the way can read the token: for networks that
+   * are trusted as a whole, such as that of a cluster. Without it, such an origin or `baseURL` is a `TypeError`, and a
+   * predicate is not asked about such a URL. Default `false`.
+   */
+  readonly allowInsecure?: boolean | undefined;
+  /**
    * Whether the server rejected the token; replaces the check for status 401. Called once for each response to a
-   * request that carried the token, regardless of its status, with the parsed body in `_data`.
+   * request that carried the token, regardless of its status, with the parsed body in `_data`. If a promise does not settle within 30 seconds,
+   * the call rejects with a `TimeoutError`.
    */
   readonly isUnauthorized?: ((response: FetchResponse) => boolean | Promise<boolean>) | undefined;
 }
@@ -30,19 +37,18 @@ export interface FetchOptionsWithTokens extends FetchOptions {
  * The caller's hooks run as usual, but response hooks do not see a 401 that is retried. An `onRequest` of a single
  * request replaces that of the instance, so that no token is attached: call `onRequest` of the returned options in it.
  *
- * @throws TypeError if `origins` is invalid, or if it is omitted and `baseURL` is not absolute
+ * @throws TypeError if `origins` is invalid, or if it is omitted and `baseURL` is not absolute, or if one of them is plain
+ * http beyond loopback without `allowInsecure`
  */
-export function withTokens(
-  tokens: TokenSource,
-  { origins, isUnauthorized, ...options }: TokenFetchOptions = {},
-): FetchOptionsWithTokens {
-  const authorizer = createAuthorizer(tokens, { origins, isUnauthorized, baseURL: options.baseURL });
+export function withTokens(tokens: TokenSource, options: TokenFetchOptions = {}): FetchOptionsWithTokens {
+  const authorizer = createAuthorizer<FetchResponse>(tokens, options);
+  const { origins, allowInsecure, isUnauthorized, ...own } = options;
   const key = Symbol("unexpired");
   return {
-    ...options,
+    ...own,
     async onRequest(context: Context) {
       const call = Call.of(context, key);
-      await runHooks(options.onRequest, context);
+      await runHooks(own.onRequest, context);
       await call.begin(context, authorizer);
     },
   };

@@ -64,10 +64,11 @@ const hooksOf = (onHook: (event: string) => void): FetchOptions => {
 /** Adds an adapter to the options of an instance. */
 type AddTokens = (options: FetchOptions, tokens: TokenSource, setup: ClientSetup) => FetchOptions;
 
-const addTokens: AddTokens = (options, tokens, { origins, isUnauthorized }) =>
+const addTokens: AddTokens = (options, tokens, { origins, allowInsecure, isUnauthorized }) =>
   withTokens(tokens, {
     ...options,
     origins,
+    allowInsecure,
     ...(isUnauthorized && { isUnauthorized: ({ status, _data }) => isUnauthorized(status, _data) }),
   });
 
@@ -83,7 +84,8 @@ const connectWith =
       ...transportOf(setup),
     };
     const defaults = tokens ? complete(own, tokens, setup) : own;
-    const client = ofetch.create(defaults);
+    const { fetch } = setup;
+    const client = (fetch ? createFetch({ fetch, Headers, AbortController }) : ofetch).create(defaults);
     return {
       defaults,
       async send(call): Promise<Outcome> {
@@ -129,6 +131,7 @@ export const harnessWith = (complete: AddTokens): AdapterHarness => ({
     "response after 200",
   ],
   unsupported: {
+    connectTo: "a dispatcher does not show where it connects to",
     detach: "the options of an ofetch instance cannot be changed",
     ...(isOldest && {
       statusValues: "ofetch 1.0.0 has no ignoreResponseError",

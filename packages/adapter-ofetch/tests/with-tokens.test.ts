@@ -2,42 +2,12 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
-import {
-  accepting,
-  CANARY,
-  type Reply,
-  type ResourceServer,
-  type Session,
-  startResourceServer,
-  startSession,
-  UNAUTHORIZED,
-} from "@unexpired/testing";
+import { accepting, CANARY, type Reply, startSession, UNAUTHORIZED } from "@unexpired/testing";
 import { createFetch, type FetchContext, FetchError, type FetchOptions, type FetchResponse, ofetch } from "ofetch";
-import { expect, expectTypeOf, it } from "vitest";
-import { perRequest, type TokenFetchOptions, withTokens } from "../src/index.ts";
+import { expect, expectTypeOf } from "vitest";
+import { perRequest, withTokens } from "../src/index.ts";
 import { isOldest } from "./harness.ts";
-
-interface World {
-  readonly api: ResourceServer;
-  readonly other: ResourceServer;
-  readonly session: Session;
-  make(options?: TokenFetchOptions): typeof ofetch;
-}
-
-const ofetchTest = (name: string, run: (world: World) => Promise<void>, unsupported: string | false = false) =>
-  it(name, { timeout: 5_000 }, async ({ skip }) => {
-    if (unsupported) skip(`not applicable: ${unsupported}`);
-    await using api = await startResourceServer();
-    await using other = await startResourceServer();
-    await using session = await startSession();
-    const make = (options?: TokenFetchOptions) =>
-      ofetch.create(withTokens(session.tokens, { baseURL: api.origin, ...options }));
-    await run({ api, other, session, make });
-  });
-
-/** Returns the numbers of the tokens that a server received. */
-const tokensAt = ({ received }: ResourceServer) =>
-  received.map(({ authorization }) => (authorization ? Number(authorization.at(-1)) : undefined));
+import { ofetchTest, tokensAt } from "./support.ts";
 
 /** Responds with these statuses one after the other, then with the last one. */
 const statusesInTurn =
@@ -52,19 +22,6 @@ const rejection = async (promise: Promise<unknown>): Promise<FetchError> => {
   if (error instanceof FetchError) return error;
   throw new Error("expected a FetchError", { cause: error });
 };
-
-ofetchTest("defaults to the origin of baseURL", async ({ api, other, make }) => {
-  const client = make();
-  await client("/");
-  await client("/", { baseURL: other.origin });
-  expect([tokensAt(api), tokensAt(other)]).toEqual([[1], [undefined]]);
-});
-
-ofetchTest("requires an absolute baseURL if origins is omitted", async ({ session: { tokens } }) => {
-  expect(() => withTokens(tokens)).toThrow(/^origins: needed/);
-  expect(() => withTokens(tokens, { baseURL: "/api" })).toThrow(TypeError);
-  expect(() => withTokens(tokens, { origins: ["api.example.com"] })).toThrow(/^origins/);
-});
 
 /** Returns hooks that record each call, and whether the token is visible to them. */
 const hooksRecording = (events: string[], name: string): FetchOptions => {

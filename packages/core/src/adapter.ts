@@ -1,13 +1,15 @@
 /** Building blocks for adapters to HTTP clients. */
+export { mayConnectElsewhere } from "./http/agent.ts";
 export {
   type Authorization,
   type Authorizer,
   type AuthorizerOptions,
   createAuthorizer,
-  type Origins,
   type OutgoingRequest,
   type ResponseHeaders,
   type ResponseInfo,
 } from "./http/authorizer.ts";
+export { discardBody } from "./http/discard-body.ts";
+export type { OriginOptions, Origins } from "./http/origins.ts";
 export type { RequestTokenOptions, WithRequestOptions } from "./http/per-request.ts";
 export { type RequestSummary, redactRequest, setInspectView } from "./util/inspect.ts";

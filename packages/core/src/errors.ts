@@ -216,24 +216,3 @@ export type AnyUnexpiredError =
   | StoreError
   | StoreConflictError
   | TokenEndpointError;
-
-const MAX_CAUSES = 5;
-
-/**
- * Returns whether the user has to authenticate: `error` is a {@link SignInRequiredError}, or a 401 of any HTTP client.
- * Follows `cause`, because some clients wrap the errors of their hooks.
- */
-export function isAuthError(error: unknown): boolean {
-  let current = error;
-  for (let depth = 0; depth < MAX_CAUSES && typeof current === "object" && current !== null; depth++) {
-    if (UnexpiredError.is(current)) return current.code === "SIGN_IN_REQUIRED";
-    if (statusOf(current) === 401 || ("response" in current && statusOf(current.response) === 401)) return true;
-    current = "cause" in current ? current.cause : undefined;
-  }
-  return false;
-}
-
-const statusOf = (value: unknown): unknown =>
-  typeof value === "object" && value !== null
-    ? ("status" in value && value.status) || ("statusCode" in value && value.statusCode)
-    : undefined;

@@ -2,7 +2,6 @@ export {
   type AnyUnexpiredError,
   ConfigurationError,
   type ErrorCode,
-  isAuthError,
   RefreshFailedError,
   SignInRequiredError,
   StoreConflictError,
@@ -10,8 +9,9 @@ export {
   TokenEndpointError,
   UnexpiredError,
 } from "./errors.ts";
-export type { Origins } from "./http/authorizer.ts";
+export { authErrorOf, isAuthError } from "./http/auth-error.ts";
 export { createFetch, type FetchOptions } from "./http/fetch.ts";
+export type { Origins } from "./http/origins.ts";
 export { perRequest, type RequestTokenOptions, type WithRequestOptions } from "./http/per-request.ts";
 export { createTokenManager } from "./manager/token-manager.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./stores/key-value-store.ts";

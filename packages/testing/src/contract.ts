@@ -22,7 +22,7 @@ const STORE = {
 const ADAPTER = {
   attach: "A request to one of the origins carries the session's access token, which is refreshed before it expires.",
   own: "A request with its own credentials is left alone, and so is its 401.",
-  retry: "A 401 is retried once, with a newer token. The caller gets a second 401, and one about missing scope.",
+  retry: "A 401 is retried once, with a newer token. The caller gets a second 401, and one about rights or the user.",
   refresh: "Any number of 401s cost one refresh. If it fails, the caller gets the token manager's error.",
   body: "A body is resent byte for byte, or not at all: then the caller gets the 401, and the token is refreshed.",
   origins: "A token goes only to the origins that were fixed when the adapter was attached.",

@@ -1,19 +1,21 @@
 import { ConfigurationError, UnexpiredError } from "../errors.ts";
 import type { TokenSource } from "../types.ts";
-import { describeType } from "../util/describe-type.ts";
+import { abortable } from "../util/abortable.ts";
+import { systemClock } from "../util/clock.ts";
+import { withDeadline } from "../util/deadline.ts";
 import { hideResult } from "../util/inspect.ts";
+import { ownOptions } from "../util/own-options.ts";
+import { isAboutRights } from "./challenge.ts";
+import { type OriginOptions, toPredicate } from "./origins.ts";
 import type { RequestTokenOptions, WithRequestOptions } from "./per-request.ts";
 
-/** The origins that may receive tokens, such as `"https://api.example.com"`, or a predicate for the whole URL. */
-export type Origins = readonly string[] | ((url: URL) => boolean);
-
 /** Options of {@link createAuthorizer}. `Response` is the client's own type. */
-export interface AuthorizerOptions<Response> {
-  /** The origins that may receive tokens. Default: the origin of `baseURL`. */
-  readonly origins?: Origins | undefined;
-  /** The client's current base URL. */
-  readonly baseURL?: string | undefined;
-  /** Returns whether the server rejected the token. Default: the status is 401, without `insufficient_scope`. */
+export interface AuthorizerOptions<Response> extends OriginOptions {
+  /**
+   * Returns whether the server rejected the token. Default: the status is 401, and the challenge names none of
+   * `insufficient_scope`, `insufficient_user_authentication` and `insufficient_claims`. A promise has 30 seconds to
+   * settle.
+   */
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
 
@@ -24,6 +26,12 @@ export interface OutgoingRequest {
    * it, or connects to something that has no origin.
    */
   readonly url: URL | undefined;
+  /**
+   * The request's own `Host` header, if it has one. If it names another host than `url`, the request is sent without the
+   * token: Node.js checks the server's certificate against this header, and a server may pass the request on to the host
+   * that it names.
+   */
+  readonly host?: string | null | undefined;
   /** The caller's signal. Aborts the wait for a token with its reason; the exchange continues for other callers. */
   readonly signal?: AbortSignal | null | undefined;
   /** The option that `perRequest` adds to a request. */
@@ -36,8 +44,8 @@ export interface ResponseInfo<Response> {
   readonly response: Response;
   /** The HTTP status. */
   readonly status: number;
-  /** The headers: a `Headers` or similar object, or a plain object with lower-case names. */
-  readonly headers: ResponseHeaders;
+  /** The headers, if the client has them: a `Headers` or similar object, or a plain object with lower-case names. */
+  readonly headers: ResponseHeaders | undefined;
   /**
    * The URL that the response came from, after redirects, if the client exposes it. If its path or query differs from
    * that of the destination, the request counts as redirected.
@@ -59,9 +67,9 @@ export type ResponseHeaders = { get(name: string): unknown } | Readonly<Record<s
 export interface Authorizer<Response> {
   /**
    * Returns the token for a request, or `undefined` if the request must be sent without one: it goes to another origin,
-   * its URL contains user information, or its caller opted out.
+   * its `Host` header names another host, its URL contains user information, or its caller opted out.
    *
-   * @throws the errors of `getAccessToken`; ConfigurationError if the token is not a Bearer token
+   * @throws the errors of `getAccessToken`; ConfigurationError if the token's type needs a proof of possession
    */
   authorize(request: OutgoingRequest): Promise<Authorization<Response> | undefined>;
   /** Returns whether the token may be sent along with a redirect. */
@@ -90,7 +98,7 @@ export class Authorization<Response> {
    * request cannot be sent twice (the token is then refreshed for the next call). Call this once per request.
    *
    * @throws SignInRequiredError, RefreshFailedError, ConfigurationError, StoreError if the refresh failed; also the
-   * errors of `isUnauthorized`
+   * errors of `isUnauthorized`, and a `TimeoutError` if that does not settle within 30 seconds
    */
   renew(info: ResponseInfo<Response>): Promise<string | undefined> {
     return hideResult(this.#renew(info));
@@ -100,35 +108,35 @@ export class Authorization<Response> {
 /**
  * Creates the policy for the requests of one client. Reads `origins` once.
  *
- * @throws TypeError if an origin is invalid, or neither `origins` nor an absolute `baseURL` is given
+ * @throws TypeError if an origin is invalid, or neither `origins` nor an absolute `baseURL` is given, or one of them is
+ * plain http beyond loopback without `allowInsecure`
  */
 export function createAuthorizer<Response>(
   tokens: TokenSource,
   options: AuthorizerOptions<Response>,
 ): Authorizer<Response> {
-  const { isUnauthorized } = options;
-  const isAllowed = toPredicate(options.origins === undefined ? [originOf(options.baseURL)] : options.origins);
+  const own = ownOptions(options);
+  const { isUnauthorized } = own;
+  const isAllowed = toPredicate(own);
   const mayFollow = (from: URL, to: URL) => from.origin === to.origin && isAllowed(to);
   const isRejection = (info: ResponseInfo<Response>) =>
     isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info);
   return {
     mayFollow,
-    async authorize({ url, signal, unexpired }) {
-      const overrides: RequestTokenOptions = unexpired?.() ?? {};
-      const source = overrides.tokens ?? tokens;
-      if (!url || url.username || url.password || source === false || !isAllowed(url)) return undefined;
-      const { accessToken, tokenType } = await source.getTokenSet({ signal });
-      if (tokenType.toLowerCase() !== "bearer") {
-        throw new ConfigurationError(
-          `The session's token type is "${tokenType}"; only Bearer tokens can be attached. Have the authorization server issue Bearer tokens to this client.`,
-        );
+    async authorize({ url, host, signal, unexpired }) {
+      const overrides: RequestTokenOptions | undefined = unexpired?.();
+      const source = overrides?.tokens ?? tokens;
+      if (!url || !isHostOf(url, host) || url.username || url.password || source === false || !isAllowed(url)) {
+        return undefined;
       }
+      const { accessToken, tokenType } = await source.getTokenSet({ signal });
+      assertNoProof(tokenType);
       return new Authorization(toHeader(accessToken), async (info) => {
-        const responseUrl = new URL(info.url ?? "", url);
+        const responseUrl = toUrl(info.url ?? "", url);
         // a redirect to another origin went without the token, so its response says nothing about the token
-        if (!mayFollow(url, responseUrl) || !(await isRejection(info))) return undefined;
+        if (!mayFollow(url, responseUrl) || !(await settleInTime(isRejection(info), signal))) return undefined;
         const renewal = source.replaceRejected(accessToken, { signal });
-        if (overrides.retry === false || !isReplayable(info.body) || (isRedirect(url, responseUrl) && !isSafe(info))) {
+        if (overrides?.retry === false || !canRepeat(info, isRedirect(url, responseUrl))) {
           renewal.catch(() => {}); // the next call runs into the same error, and throws it
           return undefined;
         }
@@ -138,35 +146,37 @@ export function createAuthorizer<Response>(
   };
 }
 
-export const ORIGINS = "an array of origins or a function";
-
-const originOf = (baseURL: string | undefined): string => {
-  if (baseURL && URL.canParse(baseURL)) return new URL(baseURL).origin;
-  throw new TypeError(
-    `origins: needed, because ${baseURL === undefined ? "there is no base URL" : "the base URL is not absolute"}. Pass the origins that may receive the token, as in ["https://api.example.com"].`,
-  );
+const DECISION = {
+  milliseconds: 30_000,
+  message: "isUnauthorized did not settle within 30 seconds. Check that it reads a clone of the response to its end.",
 };
 
-const toOrigin = (given: unknown, index: number): string => {
-  const url = typeof given === "string" && URL.canParse(given) ? new URL(given) : undefined;
-  const isBare = url && url.origin !== "null" && `${url.origin}/` === url.href && !/[?#]/.test(String(given));
-  if (isBare) return url.origin;
-  throw new TypeError(
-    `origins[${index}]: expected scheme, host and port, as in "https://api.example.com", not ${url ? "a URL with more than these parts" : describeType(given)}.`,
-  );
-};
+/** Waits for a decision of foreign code, which may never settle. */
+const settleInTime = (decision: boolean | Promise<boolean>, signal: AbortSignal | null | undefined) =>
+  typeof decision === "object"
+    ? abortable(
+        withDeadline(() => decision, systemClock, DECISION),
+        signal,
+      )
+    : decision;
+
+const toUrl = (given: string, base: URL): URL => new URL(URL.canParse(given, base) ? given : "about:invalid", base);
 
 /**
- * Converts the option to a predicate.
- *
- * @throws TypeError that names the invalid entry, never its value
+ * Servers name their Bearer tokens in many ways (`bot`, `jwt-bearer`). Only the types that need a proof of possession
+ * are of another kind: such a token is rejected without the proof, so it is not sent.
  */
-const toPredicate = (origins: Origins): ((url: URL) => boolean) => {
-  // compared with `true`, because the promise of an asynchronous function would allow every origin
-  if (typeof origins === "function") return (url) => origins(url) === true;
-  if (!Array.isArray(origins)) throw new TypeError(`origins: expected ${ORIGINS}, not ${describeType(origins)}.`);
-  const allowed = new Set(origins.map(toOrigin));
-  return (url) => allowed.has(url.origin);
+function assertNoProof(tokenType: string): void {
+  if (!/^(dpop|pop|mac)$/i.test(tokenType)) return;
+  throw new ConfigurationError(
+    `The session's token type is "${tokenType}", which needs a proof of possession with every request. Have the authorization server issue Bearer tokens to this client.`,
+  );
+}
+
+/** Returns whether a `Host` header names the URL's own host and port. The scheme's default port may be spelled out. */
+const isHostOf = ({ protocol, host, origin }: URL, header: string | null | undefined): boolean => {
+  const named = `${protocol}//${header}`;
+  return (header ?? host) === host || (URL.canParse(named) && new URL(named).href === `${origin}/`);
 };
 
 /** Builds the header. Rejects characters that clients would quote, with the token, in an error about the header. */
@@ -177,9 +187,8 @@ const toHeader = (accessToken: string): string => {
   );
 };
 
-/** RFC 6750 §3.1: `insufficient_scope` concerns permissions, which a new token would not change. */
 const isInvalidToken = ({ status, headers }: Pick<ResponseInfo<unknown>, "status" | "headers">): boolean =>
-  status === 401 && !/\berror\s*=\s*"?insufficient_scope\b/i.test(String(headerOf(headers, "www-authenticate")));
+  status === 401 && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
 
 const headerOf = (headers: ResponseHeaders, name: string): unknown =>
   typeof headers.get === "function" ? headers.get(name) : Reflect.get(headers, name);
@@ -190,6 +199,10 @@ const isRedirect = (requested: URL, final: URL): boolean =>
 
 /** Returns whether the method is safe (RFC 9110 §9.2.1): GET or HEAD, the only ones that matter here. */
 const isSafe = ({ method = "GET" }: Pick<ResponseInfo<unknown>, "method">): boolean => /^(GET|HEAD)$/i.test(method);
+
+/** A redirected request may have taken effect. */
+const canRepeat = (info: ResponseInfo<unknown>, isRedirected: boolean): boolean =>
+  isReplayable(info.body) && (!isRedirected || isSafe(info));
 
 /** Streams, iterators and async iterables can be read only once. */
 const isReplayable = (body: unknown): boolean =>

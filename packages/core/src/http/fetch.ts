@@ -1,18 +1,26 @@
 import * as z from "zod/mini";
 import type { TokenSource } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
-import { createAuthorizer, ORIGINS, type Origins } from "./authorizer.ts";
+import { createAuthorizer } from "./authorizer.ts";
+import { discardBody } from "./discard-body.ts";
+import { ORIGINS, type Origins } from "./origins.ts";
 import type { WithRequestOptions } from "./per-request.ts";
 
 /** Options of {@link createFetch}. */
 export interface FetchOptions {
   /** The origins that may receive the token. */
   readonly origins: Origins;
+  /**
+   * Allows plain `http:` beyond this machine's loopback, where everyone on the way can read the token: for networks that
+   * are trusted as a whole, such as that of a cluster. Without it, such an origin is a `TypeError`, and a function for
+   * `origins` is not asked about such a URL. Default `false`.
+   */
+  readonly allowInsecure?: boolean | undefined;
   /** The `fetch` implementation to use. Default: the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
   /**
    * Returns whether the server rejected the token, for APIs that do not signal this with a 401. To read the body, clone
-   * the response first.
+   * the response first. If a promise does not settle within 30 seconds, the call rejects with a `TimeoutError`.
    */
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
@@ -30,39 +38,35 @@ export interface FetchOptions {
  * @throws TypeError if an option is invalid
  */
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
-  checkOptions("createFetch", optionTable, options);
-  const { fetch: send = fetch } = options;
-  const authorizer = createAuthorizer(tokens, options);
+  const own = checkOptions("createFetch", optionTable, options);
+  const { fetch: send = fetch } = own;
+  const authorizer = createAuthorizer<Response>(tokens, own);
 
   return async (input, init?: RequestInit & Partial<WithRequestOptions>) => {
-    const { target, url, headers, signal } = toCall(input, init);
-    const authorization = await authorizer.authorize({ url, signal, unexpired: init?.unexpired });
-    if (!authorization) return send(target, init);
+    const { target, headers, outgoing } = toCall(input, init);
+    const authorization = await authorizer.authorize(outgoing);
+    if (!authorization) return send(target, init && { ...init });
     const sendWith = (request: typeof target, header: string) => {
       headers.set("authorization", header);
       return send(request, { ...init, headers });
     };
-    const response = await sendWith(copy(target), authorization.header);
-    const info = {
-      response,
-      status: response.status,
-      headers: response.headers,
-      url: response.url,
-      method: init?.method ?? (isRequest(target) ? target.method : undefined),
-      body: init?.body,
-    };
-    const header = await authorization.renew(info).catch(async (error: unknown) => {
-      await discard(response);
+    const first = copy(target);
+    const response = await sendWith(first, authorization.header);
+    const { status, url } = response;
+    const info = { response, status, headers: response.headers, url, ...toSent(first, target, init) };
+    const header = await authorization.renew(info).catch((error: unknown) => {
+      discardBody(response.body);
       throw error;
     });
     if (header === undefined) return response;
-    await discard(response);
+    discardBody(response.body);
     return sendWith(target, header);
   };
 }
 
 const optionTable = {
   origins: [z.unknown(), ORIGINS, "required"],
+  allowInsecure: [z.boolean(), "true or false"],
   fetch: [functionSchema, "a function"],
   isUnauthorized: [functionSchema, "a function from a Response to true or false"],
 } as const satisfies OptionTable & Record<keyof FetchOptions, unknown>;
@@ -72,17 +76,34 @@ function toCall(input: RequestInfo | URL, init: RequestInit | undefined) {
   const target = isRequest(input) ? input : String(input);
   const request = isRequest(target) ? target : undefined;
   const headers = new Headers(init?.headers ?? request?.headers);
-  return {
-    target,
-    headers,
+  const outgoing = {
     url: headers.has("authorization") ? undefined : toUrl(request?.url ?? String(target)),
+    host: headers.get("host"),
     signal: init?.signal === undefined ? request?.signal : init.signal,
+    unexpired: overridesOf(init) ?? overridesOf(request),
   };
+  return { target, headers, outgoing };
 }
 
-/** Returns a copy to send first, so that the body of the original can still be sent. */
+/** Returns the option of `perRequest`, which some clients (openapi-fetch) assign to the `Request`. */
+const overridesOf = (holder: (object & Partial<WithRequestOptions>) | undefined) =>
+  holder && Object.hasOwn(holder, "unexpired") ? holder.unexpired : undefined;
+
+/**
+ * Returns a copy to send first, so that the body of the original can still be sent. Not every runtime tells whether a
+ * `Request` has a body. The copy of a Node.js stream (node-fetch) would stall: it waits until the original is read.
+ */
 const copy = (target: Request | string): Request | string =>
-  isRequest(target) && target.body ? target.clone() : target;
+  isRequest(target) && target.body !== null && !isNodeStream(target.body) ? target.clone() : target;
+
+const isNodeStream = (body: unknown): boolean => typeof Object(body).pipe === "function";
+
+/** Returns the method and, unless a copy of it was sent, the body. */
+function toSent(sent: Request | string, target: Request | string, init: RequestInit | undefined) {
+  const request = isRequest(target) ? target : undefined;
+  const body = init?.body ?? (sent === target ? request?.body : undefined);
+  return { method: init?.method ?? request?.method, body };
+}
 
 /** Checks the shape, because a custom `fetch` may come with its own `Request` class. */
 const isRequest = (input: RequestInfo | URL): input is Request => typeof input === "object" && "clone" in input;
@@ -92,6 +113,3 @@ const toUrl = (given: string): URL | undefined => {
   const base = globalThis.location?.href;
   return URL.canParse(given, base) ? new URL(given, base) : undefined;
 };
-
-/** Frees the connection. A failure means that it is already free. */
-const discard = async (response: Response): Promise<void> => response.body?.cancel().catch(() => {});

@@ -23,11 +23,15 @@ export interface WithRequestOptions {
  * Creates options for a single request: `{ tokens: false }` sends it without a token, `{ tokens: other }` with that of
  * another manager, and `{ retry: false }` leaves a 401 to the caller.
  *
+ * Pass them to `fetch`. A `Request` keeps no options that it does not know: use `Object.assign(request, perRequest(…))`,
+ * as openapi-fetch does by itself. `new Request(url, perRequest(…))` throws a TypeError.
+ *
  * @throws TypeError if an option is invalid
  */
-export function perRequest(options: RequestTokenOptions): RequestInit & WithRequestOptions {
-  checkOptions("perRequest", optionTable, options);
-  return { unexpired: () => options };
+export function perRequest(options: RequestTokenOptions): Pick<RequestInit, "keepalive"> & WithRequestOptions {
+  const own = checkOptions("perRequest", optionTable, options);
+  // `new Request` throws for such a `window`; copies of the options do not have it, because it is not enumerable
+  return Object.defineProperty({ unexpired: () => own }, "window", { value: "perRequest" });
 }
 
 const optionTable = {

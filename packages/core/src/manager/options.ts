@@ -76,8 +76,8 @@ export interface Settings {
  *
  * @throws TypeError that names the option, what is accepted, and what was passed: a number, or the type of another value
  */
-export function parseOptions(given: TokenManagerOptions): Settings {
-  checkOptions("createTokenManager", managerOptions, given);
+export function parseOptions(options: TokenManagerOptions): Settings {
+  const given = checkOptions("createTokenManager", managerOptions, options);
   checkOptions("createTokenManager", refreshOptions, { "refresh.timeout": given.refresh?.timeout });
   return {
     store: given.store ?? memoryStore(),

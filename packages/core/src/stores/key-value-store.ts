@@ -42,8 +42,7 @@ const PREFIX = "unexpired"; // not JSON, because some key-value libraries parse 
  */
 export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}): KeyValueStore {
   check(keyValue);
-  checkOptions("fromKeyValue", optionTable, options);
-  const { key = "unexpired" } = options;
+  const { key = "unexpired" } = checkOptions("fromKeyValue", optionTable, options);
   const location = `The key "${key}"`;
   let isShared = false;
   const known = new Set<string>(); // versions that this store has written or read

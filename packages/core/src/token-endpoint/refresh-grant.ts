@@ -53,10 +53,10 @@ export interface OAuth2RefreshOptions {
  * @throws TypeError if an option is invalid; names the option and what is accepted
  */
 export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
-  checkOptions("oauth2Refresh", optionTable, options);
-  checkTransport(options);
-  const { timeout } = options;
-  const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(options);
+  const own = checkOptions("oauth2Refresh", optionTable, options);
+  checkTransport(own);
+  const { timeout } = own;
+  const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(own);
   const refresh = (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {
     const token = current.refreshToken;
     if (token === undefined)
@@ -65,7 +65,7 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
       () => [...secrets, ...secretsOf(current)],
       endpoint,
       async () => {
-        const additionalParameters = parametersOf(options);
+        const additionalParameters = parametersOf(own);
         const request = { ...send, signal, additionalParameters };
         return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
       },

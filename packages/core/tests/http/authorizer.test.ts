@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { inspect } from "node:util";
 import { canary } from "@unexpired-internal/test-support/canary";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createAuthorizer, type Origins, type OutgoingRequest, type ResponseInfo } from "../../src/adapter.ts";
 import { perRequest, RefreshFailedError, type RequestTokenOptions, SignInRequiredError } from "../../src/index.ts";
 import { printed } from "../support/leaks.ts";
@@ -113,15 +113,58 @@ describe("the origins option (P9)", () => {
   });
 });
 
-describe("authorize", () => {
-  it.each(["Bearer", "bearer", "BEARER"])("attaches a token of type %s", async (tokenType) => {
-    expect(await tokenFor(authorizer([origin], source({ tokenType })), origin)).toBe(token);
+describe("a request's own Host header (P9)", () => {
+  it.each([
+    ["none", undefined, token],
+    ["no value", null, token],
+    ["the URL's host", "api.example.com", token],
+    ["the URL's host in capitals", "API.example.com", token],
+    ["the default port", "api.example.com:443", token],
+    ["another host", "evil.example", undefined],
+    ["another port", "api.example.com:8443", undefined],
+    ["the default port of another scheme", "api.example.com:80", undefined],
+    ["an empty string", "", undefined],
+    ["user information", "evil.example@api.example.com", undefined],
+    ["a path", "api.example.com/x", undefined],
+    ["two hosts", "api.example.com, evil.example", undefined],
+    ["something that is no host", "[", undefined],
+  ])("decides about the token: %s", async (_name, host, expected) => {
+    expect(await tokenFor(authorizer(), origin, { host })).toBe(expected);
+    expect(
+      await tokenFor(
+        authorizer(() => true),
+        `${origin}/path?q`,
+        { host },
+      ),
+    ).toBe(expected);
   });
 
-  it("rejects a token of another type", async () => {
-    const pending = tokenFor(authorizer([origin], source({ tokenType: "DPoP" })), origin);
-    await expect(pending).rejects.toMatchObject({ code: "CONFIGURATION", message: expect.stringContaining('"DPoP"') });
+  it("is compared with the URL's own port", async () => {
+    const by = authorizer([`${origin}:8443`]);
+    expect(await tokenFor(by, `${origin}:8443/x`, { host: "api.example.com:8443" })).toBe(token);
+    expect(await tokenFor(by, `${origin}:8443/x`, { host: "api.example.com" })).toBeUndefined();
   });
+});
+
+describe("authorize", () => {
+  it.each(["Bearer", "bearer", "BEARER", "bot", "user", "jwt-bearer", "BearerToken", "N_A", "pops", "mac-like", ""])(
+    "attaches a token of type %j as Bearer",
+    async (tokenType) => {
+      const by = authorizer([origin], source({ tokenType }));
+      expect((await by.authorize({ url: new URL(origin) }))?.header).toBe(`Bearer ${token}`);
+    },
+  );
+
+  it.each(["DPoP", "dpop", "PoP", "MAC", "mac"])(
+    "rejects a token of type %s, which needs a proof",
+    async (tokenType) => {
+      const pending = tokenFor(authorizer([origin], source({ tokenType })), origin);
+      await expect(pending).rejects.toMatchObject({
+        code: "CONFIGURATION",
+        message: expect.stringContaining(`"${tokenType}"`),
+      });
+    },
+  );
 
   it.each(["\n", "\0", "é\u0100", "\ud800", "\u007f"])(
     "rejects a token that a client would quote in an error: %j (P8)",
@@ -160,6 +203,13 @@ describe("a 401 (P10, P11)", () => {
       newer,
       1,
     ],
+    [
+      "for insufficient user authentication is not retried",
+      { headers: { "www-authenticate": 'Basic realm="a", Bearer error="insufficient_user_authentication"' } },
+      undefined,
+      0,
+    ],
+    ["without headers is retried", { headers: undefined }, newer, 1],
     ["from another origin is not retried", { url: "https://evil.example" }, undefined, 0],
     ["from an unknown URL is retried", { url: "" }, newer, 1],
     ["for a stream refreshes the token for the next call", { body: Readable.from(["x"]) }, undefined, 1],
@@ -227,6 +277,34 @@ describe("isUnauthorized", () => {
     expect(await asking({ status: 200, response: "refused" })).toBe(`Bearer ${newer}`);
     const headers = new Headers({ "www-authenticate": 'Bearer error="insufficient_scope"' });
     expect(await asking({ headers, response: "refused" })).toBe(`Bearer ${newer}`);
+  });
+
+  describe("with a promise that never settles (P15)", () => {
+    const renewWith = async (signal?: AbortSignal) => {
+      const by = createAuthorizer(source(), { origins: [origin], isUnauthorized: () => new Promise(() => {}) });
+      const authorization = await by.authorize({ url: new URL(origin), signal });
+      return authorization?.renew({ response: "", status: 200, headers: {} });
+    };
+
+    it("makes the call reject after 30 seconds", async () => {
+      vi.useFakeTimers();
+      try {
+        const error = renewWith().catch((reason: unknown) => reason);
+        await vi.advanceTimersByTimeAsync(29_999);
+        expect(vi.getTimerCount()).toBe(1);
+        await vi.advanceTimersByTimeAsync(1);
+        expect(await error).toMatchObject({ name: "TimeoutError", message: expect.stringContaining("isUnauthorized") });
+      } finally {
+        vi.useRealTimers();
+      }
+    });
+
+    it("does not delay an abort", async () => {
+      const controller = new AbortController();
+      const error = renewWith(controller.signal).catch((reason: unknown) => reason);
+      controller.abort("enough");
+      expect(await error).toBe("enough");
+    });
   });
 
   it("is not called for a response of another origin", async () => {

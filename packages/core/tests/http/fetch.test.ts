@@ -330,6 +330,15 @@ describe("fetch with tokens, by origin (P9)", () => {
     expect(api.authorizations()).toEqual([bearer(1), bearer(1), bearer(2), bearer(2)]);
   });
 
+  it("sends no token if the request's own Host header names another host", async () => {
+    await using api = await start([ok]);
+    const host = "other-tenant.example";
+    await api.fetchWithTokens(api.origin, { headers: { host } });
+    await api.fetchWithTokens(new Request(api.origin, { headers: { host } }));
+    await api.fetchWithTokens(api.origin, { headers: { host: new URL(api.origin).host } });
+    expect(api.authorizations()).toEqual([undefined, undefined, bearer(1)]);
+  });
+
   it("rejects a URL with user information with fetch's own error, which contains no token", async () => {
     await using api = await start([ok]);
     await using trap = await listen(createServer());
@@ -388,7 +397,7 @@ describe("createFetch", () => {
     [
       "a misspelled option",
       { origins: [], fetc: fetch },
-      /^createFetch: unknown option "fetc"\. Supported: origins, fetch, isUnauthorized\.$/,
+      /^createFetch: unknown option "fetc"\. Supported: origins, allowInsecure, fetch, isUnauthorized\.$/,
     ],
   ])("throws a TypeError for %s", (_name, options, message) => {
     expect(() => createFetch(source, options as never)).toThrow(TypeError);

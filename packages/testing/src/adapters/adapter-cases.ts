@@ -1,8 +1,13 @@
 import { abortCases } from "./cases/aborting.ts";
+import { anyFetchCases } from "./cases/any-fetch.ts";
 import { attachingCases } from "./cases/attaching.ts";
 import { bodyCases } from "./cases/bodies.ts";
 import type { AdapterCase } from "./cases/case.ts";
+import { challengeCases } from "./cases/challenges.ts";
+import { connectionCases } from "./cases/connections.ts";
+import { errorClassCases } from "./cases/error-classes.ts";
 import { errorCases } from "./cases/errors.ts";
+import { insecureCases } from "./cases/insecure.ts";
 import { originCases } from "./cases/origins.ts";
 import { retryingCases } from "./cases/retrying.ts";
 import { settingsCases } from "./cases/settings.ts";
@@ -12,10 +17,15 @@ import { transparencyCases } from "./cases/transparency.ts";
 export const adapterCases: readonly AdapterCase[] = [
   ...attachingCases,
   ...retryingCases,
+  ...challengeCases,
+  ...anyFetchCases,
   ...bodyCases,
   ...originCases,
+  ...insecureCases,
+  ...connectionCases,
   ...abortCases,
   ...transparencyCases,
+  ...errorClassCases,
   ...settingsCases,
   ...errorCases,
 ];

@@ -30,10 +30,14 @@ export type Feature =
   | "agent"
   /** A base URL for a single request. */
   | "baseURL"
+  /** An option of a single request that connects it to another server, and that the adapter can see: `connectTo`. */
+  | "connectTo"
   /** Defaults that belong to an instance. */
   | "defaults"
   /** Detaching the adapter from the client. */
   | "detach"
+  /** A `fetch` of the caller's own that sends the client's requests: `fetch`. */
+  | "fetch"
   /** Hooks or interceptors of the caller. */
   | "hooks"
   /** `isUnauthorized`. */
@@ -65,6 +69,8 @@ export interface ClientSetup {
   readonly baseURL: string;
   /** The origins for the adapter. */
   readonly origins: Origins;
+  /** The adapter's option of that name. */
+  readonly allowInsecure?: boolean | undefined;
   /** How often the client itself retries a request after a 503, without waiting. Default 0. */
   readonly retries?: number | undefined;
   /** Whether the client returns responses of every status instead of throwing. */
@@ -73,6 +79,8 @@ export interface ClientSetup {
   readonly isUnauthorized?: ((status: number, body: unknown) => boolean) | undefined;
   /** A forward proxy for the client's requests: `http://127.0.0.1:<port>`. */
   readonly proxy?: string | undefined;
+  /** The `fetch` that sends the client's requests, in place of its default. */
+  readonly fetch?: typeof fetch | undefined;
   /** Called by a custom transport for each request that it carries. */
   readonly onConnect?: (() => void) | undefined;
   /** Called by hooks of the client that are attached before and after the adapter. */
@@ -103,6 +111,11 @@ export interface Call {
   readonly query?: Readonly<Record<string, string>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Body | undefined;
+  /**
+   * The origin of another server on this machine, to which an option of this request connects it: an agent, a proxy, or a
+   * function that opens the connection. The URL stays as it is.
+   */
+  readonly connectTo?: string | undefined;
   /** How to read the response. Default: the client's default. */
   readonly read?: "text" | "json" | "bytes" | "stream" | undefined;
   /** Ends the call with the client's own error, whatever the adapter is doing: see `isAbort`. */

@@ -27,10 +27,16 @@ export interface SessionOptions {
   readonly owner?: string | undefined;
   /** Whether the access token has already expired. Default `false`. */
   readonly expired?: boolean | undefined;
+  /** The type of its tokens. Default `"Bearer"`. */
+  readonly tokenType?: string | undefined;
 }
 
 /** Starts a session: a signed-in token manager. */
-export async function startSession({ owner = "", expired = false }: SessionOptions = {}): Promise<Session> {
+export async function startSession({
+  owner = "",
+  expired = false,
+  tokenType = "Bearer",
+}: SessionOptions = {}): Promise<Session> {
   let exchanges = 0;
   let paused = Promise.resolve();
   let failure: TokenEndpointError | undefined;
@@ -43,7 +49,7 @@ export async function startSession({ owner = "", expired = false }: SessionOptio
       return {
         access_token: token("access", number),
         refresh_token: token("refresh", number),
-        token_type: "Bearer",
+        token_type: tokenType,
         expires_in: LIFETIME,
       };
     },
@@ -51,6 +57,7 @@ export async function startSession({ owner = "", expired = false }: SessionOptio
   await tokens.signIn({
     accessToken: token("access", 1),
     refreshToken: token("refresh", 1),
+    tokenType,
     expiresAt: expired ? 0 : Date.now() + LIFETIME * 1000,
   });
   return {

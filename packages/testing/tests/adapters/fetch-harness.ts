@@ -38,7 +38,7 @@ const readers = {
 const isAbsolute = (url: string) => /^(\w+:)?\/\//.test(url);
 
 function connect(setup: ClientSetup): Client {
-  const { tokens, baseURL, origins, isUnauthorized } = setup;
+  const { tokens, baseURL, origins, allowInsecure, fetch: ownFetch = fetch, isUnauthorized } = setup;
   const dispatcher = dispatcherOf(setup);
   const rule = isUnauthorized && {
     isUnauthorized: async (response: Response) => {
@@ -46,7 +46,7 @@ function connect(setup: ClientSetup): Client {
       return isUnauthorized(response.status, text ? JSON.parse(text) : undefined);
     },
   };
-  const send = tokens ? createFetch(tokens, { origins, ...rule }) : fetch;
+  const send = tokens ? createFetch(tokens, { origins, allowInsecure, fetch: ownFetch, ...rule }) : ownFetch;
   return {
     async send({ url, query, body, settings, read = "text", timeout, ...init }: Call) {
       const target = `${isAbsolute(url) ? url : baseURL + url}${query ? `?${new URLSearchParams(query)}` : ""}`;
@@ -79,6 +79,7 @@ export const fetchHarness: AdapterHarness = {
   },
   unsupported: {
     baseURL: "fetch has no base URL",
+    connectTo: "a dispatcher does not show where it connects to",
     defaults: "fetch has no instances",
     detach: "createFetch returns a separate function, so nothing can be detached",
     hooks: "fetch has no hooks",

@@ -3,10 +3,11 @@ import {
   type Authorization,
   type Authorizer,
   createAuthorizer,
+  discardBody,
   type ResponseInfo,
   redactRequest,
 } from "@unexpired/core/adapter";
-import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import { Agent, buildConnector, type Dispatcher, ProxyAgent } from "undici";
 import type { Body, Call, Client, ClientSetup, Outcome } from "../../src/index.ts";
 
 /** A call, translated into a request. */
@@ -77,9 +78,10 @@ export class ReferenceClient implements Client {
   }
 
   protected authorizerFor(tokens: TokenSource): Authorizer<Response> {
-    const { origins, isUnauthorized } = this.setup;
+    const { origins, allowInsecure, isUnauthorized } = this.setup;
     return createAuthorizer(tokens, {
       origins,
+      allowInsecure,
       isUnauthorized: isUnauthorized && ((response) => this.isRefusal(response)),
     });
   }
@@ -95,8 +97,9 @@ export class ReferenceClient implements Client {
     signal,
     call,
   }: PreparedRequest): Promise<Authorization<Response> | undefined> {
-    if (headers.has("authorization")) return undefined;
-    return this.authorizer?.authorize({ url, signal, ...(call.settings && perRequest(call.settings)) });
+    if (headers.has("authorization") || call.connectTo) return undefined;
+    const host = headers.get("host");
+    return this.authorizer?.authorize({ url, host, signal, ...(call.settings && perRequest(call.settings)) });
   }
 
   protected withHeader(request: PreparedRequest, header: string): PreparedRequest {
@@ -114,8 +117,8 @@ export class ReferenceClient implements Client {
     return { response, status, headers, url, method: request.method, body: request.body };
   }
 
-  protected async discard(response: Response): Promise<void> {
-    await response.body?.cancel().catch(() => {}); // an abort may have closed it
+  protected async discard({ body }: Response): Promise<void> {
+    discardBody(body);
   }
 
   protected retry(request: PreparedRequest, header: string): Promise<Response> {
@@ -133,7 +136,8 @@ export class ReferenceClient implements Client {
   }
 
   protected transmit({ url, ...init }: PreparedRequest): Promise<Response> {
-    return fetch(url, { ...init, duplex: "half" } as RequestInit);
+    const { fetch: send = fetch } = this.setup;
+    return send(url, { ...init, duplex: "half" } as RequestInit);
   }
 
   protected runHooks(event: "request" | "response"): void {
@@ -149,7 +153,7 @@ export class ReferenceClient implements Client {
     };
     Object.assign(url, { username: "", password: "" });
     const headers = new Headers({ ...this.defaults.headers, ...own, ...call.headers });
-    const { dispatcher } = this;
+    const dispatcher = call.connectTo ? dispatcherTo(call.connectTo) : this.dispatcher;
     const { method = "GET" } = call;
     return { call, url, method, headers, body, signal: this.signalOf(call), dispatcher, redirect: "follow" };
   }
@@ -196,6 +200,13 @@ function write(body: Body): { readonly body: BodyInit; readonly type?: string } 
   if (body.kind === "json") return { body: JSON.stringify(body.value), type: "application/json" };
   if (body.kind === "form") return { body: new URLSearchParams(body.value) };
   return { body: body.value as BodyInit }; // Node's fetch accepts any iterable
+}
+
+/** Returns a dispatcher that connects every request to this origin. */
+function dispatcherTo(origin: string): Dispatcher {
+  const { hostname, port } = new URL(origin);
+  const open = buildConnector({});
+  return new Agent({ connect: (options, done) => open({ ...options, hostname, port }, done) });
 }
 
 function dispatcherOf({ proxy, onConnect }: ClientSetup): Dispatcher | undefined {

@@ -1,5 +1,5 @@
-import { expectThat } from "../../contract.ts";
-import { UNAUTHORIZED } from "../resource-server.ts";
+import { expectSuccess, expectThat } from "../../contract.ts";
+import { accepting, UNAUTHORIZED } from "../resource-server.ts";
 import { sendWith } from "../scene.ts";
 import type { AdapterCase } from "./case.ts";
 import { expectCode, expectExchanges, expectManagerError, expectSame, expectStatus, expectTokens } from "./expect.ts";
@@ -19,6 +19,29 @@ const renewedBefore: AdapterCase = {
     expectStatus(await scene.send({ url: "/" }, { tokens: expired.tokens }), 200, "attach");
     expectTokens(scene.api, [expired.accessToken(2)], "attach");
     expectExchanges(expired, 1, "attach");
+  },
+};
+
+const otherType: AdapterCase = {
+  name: "attaches a token of any type as Bearer",
+  async run(scene) {
+    const { api } = scene;
+    const bot = await scene.createSession({ owner: "bot-", tokenType: "bot" });
+    api.respond = accepting(bot.accessToken(2));
+    const call = scene.send({ url: "/" }, { tokens: bot.tokens });
+    expectStatus(await expectSuccess(call, "attach", 'A call with a token of type "bot"'), 200, "attach");
+    expectTokens(api, [bot.accessToken(1), bot.accessToken(2)], "attach");
+  },
+};
+
+const proof: AdapterCase = {
+  name: "throws the token manager's error if the token needs a proof of possession, and sends nothing",
+  async run(scene) {
+    const { tokens } = await scene.createSession({ tokenType: "PoP" });
+    const call = scene.send({ url: "/" }, { tokens });
+    const what = "The token needs a proof of possession";
+    expectCode(await expectManagerError(scene, call, { clause: "attach", what }), "CONFIGURATION", "attach");
+    expectTokens(scene.api, [], "attach");
   },
 };
 
@@ -87,4 +110,13 @@ const separate: AdapterCase = {
   },
 };
 
-export const attachingCases: readonly AdapterCase[] = [attached, renewedBefore, own, signedOut, unreachable, separate];
+export const attachingCases: readonly AdapterCase[] = [
+  attached,
+  renewedBefore,
+  otherType,
+  proof,
+  own,
+  signedOut,
+  unreachable,
+  separate,
+];

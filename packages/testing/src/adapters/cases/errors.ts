@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { inspect } from "node:util";
+import { authErrorOf, isAuthError } from "@unexpired/core";
 import { expectThat } from "../../contract.ts";
 import { createGate } from "../../gate.ts";
 import type { Call, ClientSetup, Feature } from "../harness.ts";
@@ -8,7 +9,7 @@ import { type ResourceServer, startResourceServer, UNAUTHORIZED } from "../resou
 import { type AdapterScene, sendWith } from "../scene.ts";
 import { CANARY } from "../session.ts";
 import type { AdapterCase } from "./case.ts";
-import { expectFailure } from "./expect.ts";
+import { describeError, expectFailure } from "./expect.ts";
 
 /** Renders an error, and everything its properties lead to, in every way in which it could reach a log. */
 function* printed(error: unknown): Generator<[where: string, text: string]> {
@@ -212,9 +213,38 @@ const usable: AdapterCase = {
   },
 };
 
+const found: AdapterCase = {
+  name: "throws an error in which authErrorOf finds the token manager's error",
+  async run(scene) {
+    await scene.session.tokens.signOut();
+    const error = await expectFailure(scene.send({ url: "/" }), { clause: "refresh", what: "No user is signed in" });
+    const isFound = authErrorOf(error)?.code === "SIGN_IN_REQUIRED" && isAuthError(error);
+    expectThat(
+      isFound,
+      "refresh",
+      () =>
+        `No user is signed in, and the call threw ${describeError(error)}, in which authErrorOf finds no such error.`,
+    );
+  },
+};
+
+const recognized: AdapterCase = {
+  name: "throws an error for a second 401 that isAuthError recognizes",
+  needs: ["statusErrors"],
+  async run(scene) {
+    scene.api.respond = () => UNAUTHORIZED;
+    const { error } = await scene.send({ url: "/" });
+    expectThat(
+      isAuthError(error),
+      "retry",
+      () => `The call threw ${describeError(error)}, which isAuthError does not recognize as a 401.`,
+    );
+  },
+};
+
 const viewsOf = (error: unknown): readonly unknown[] => {
   const { request, response } = Object(error) as { request?: unknown; response?: { request?: unknown } };
   return [request, response?.request];
 };
 
-export const errorCases: readonly AdapterCase[] = [...failures.map(failureCase), pooled, usable];
+export const errorCases: readonly AdapterCase[] = [...failures.map(failureCase), pooled, usable, found, recognized];

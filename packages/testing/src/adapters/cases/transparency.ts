@@ -159,7 +159,7 @@ const proxy: AdapterCase = {
   async run(scene) {
     const { api, session } = scene;
     const { url } = await scene.proxy();
-    const origin = "http://api.invalid"; // only the proxy can reach it
+    const origin = "http://127.0.0.2"; // only the proxy can reach it
     api.respond = accepting(session.accessToken(2));
     const call = scene.send({ url: "/" }, { proxy: url, baseURL: origin, origins: [origin] });
     expectStatus(

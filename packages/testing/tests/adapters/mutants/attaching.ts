@@ -4,6 +4,8 @@ import { ManagedClient, type Mutant } from "./mutant.ts";
 
 const ATTACHES = "attaches the token to a request to one of its origins";
 const EXPIRED = "refreshes an expired token before sending the request";
+const TYPE = "attaches a token of any type as Bearer";
+const PROOF = "throws the token manager's error if the token needs a proof of possession, and sends nothing";
 const OWN = "keeps the caller's own Authorization header, and does not retry its 401";
 const SIGNED_OUT = "throws the token manager's error if no user is signed in, and sends nothing";
 const UNREACHABLE = "throws the token manager's error if an expired token cannot be refreshed, and sends nothing";
@@ -113,6 +115,47 @@ const attached: readonly Mutant[] = [
   },
 ];
 
+const typed: readonly Mutant[] = [
+  {
+    name: "sends the token's type as the scheme",
+    caughtBy: TYPE,
+    clause: "attach",
+    says: "The call ended with status 401 instead of 200.",
+    Client: class extends ManagedClient {
+      protected override async authorize(request: PreparedRequest) {
+        if (this.setup.tokens) this.#type = (await this.tokens.getTokenSet()).tokenType;
+        return super.authorize(request);
+      }
+
+      protected override withHeader(request: PreparedRequest, header: string) {
+        return super.withHeader(request, header.replace("Bearer", this.#type));
+      }
+
+      #type = "Bearer";
+    },
+  },
+  {
+    name: "accepts only tokens of type Bearer",
+    caughtBy: TYPE,
+    clause: "attach",
+    says: 'A call with a token of type "bot" failed: Unknown type bot',
+    Client: class extends ManagedClient {
+      protected override async authorize(request: PreparedRequest) {
+        const { tokenType } = await this.tokens.getTokenSet();
+        if (tokenType !== "Bearer") throw new Error(`Unknown type ${tokenType}`);
+        return super.authorize(request);
+      }
+    },
+  },
+  {
+    name: "sends the request without a token that needs a proof",
+    caughtBy: PROOF,
+    clause: "attach",
+    says: "The token needs a proof of possession, but the call did not fail: it ended with status 200.",
+    Client: handling("CONFIGURATION", () => undefined),
+  },
+];
+
 const failed: readonly Mutant[] = [
   {
     name: "sends no token if no user is signed in",
@@ -192,4 +235,4 @@ const shared: readonly Mutant[] = [
   },
 ];
 
-export const attachingMutants: readonly Mutant[] = [...attached, ...failed, ...shared];
+export const attachingMutants: readonly Mutant[] = [...attached, ...typed, ...failed, ...shared];

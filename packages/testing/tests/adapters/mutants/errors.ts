@@ -5,6 +5,8 @@ import { type Attempt, type PreparedRequest, ReferenceClient } from "../referenc
 import type { Mutant } from "./mutant.ts";
 
 const IN_FLIGHT = "keeps the token of another request in flight out of an error, with the caller's own transport";
+const FOUND = "throws an error in which authErrorOf finds the token manager's error";
+const RECOGNIZED = "throws an error for a second 401 that isAuthError recognizes";
 const DETAILS = "keeps the details of request and response in an error for a status";
 
 /** Adds the request headers to errors of one kind. */
@@ -213,4 +215,27 @@ const shown: readonly Mutant[] = [
   },
 ];
 
-export const errorMutants: readonly Mutant[] = [...leaked, ...shown];
+const wrapped: readonly Mutant[] = [
+  {
+    name: "keeps the token manager's error in a property of its own",
+    caughtBy: FOUND,
+    clause: "refresh",
+    says: "and the call threw Error: The request failed, in which authErrorOf finds no such error.",
+    Client: class extends ReferenceClient {
+      protected override authorize(request: PreparedRequest) {
+        return super.authorize(request).catch((original: unknown) => {
+          throw Object.assign(new Error("The request failed"), { original });
+        });
+      }
+    },
+  },
+  {
+    name: "throws an error without a status for a 401",
+    caughtBy: RECOGNIZED,
+    clause: "retry",
+    says: "The call threw Error: Unauthorized, which isAuthError does not recognize as a 401.",
+    Client: failingWith(({ error }) => ({ error: error && new Error("Unauthorized") })),
+  },
+];
+
+export const errorMutants: readonly Mutant[] = [...leaked, ...shown, ...wrapped];

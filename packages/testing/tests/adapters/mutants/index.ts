@@ -1,7 +1,12 @@
 import { abortMutants } from "./aborting.ts";
+import { anyFetchMutants } from "./any-fetch.ts";
 import { attachingMutants } from "./attaching.ts";
 import { bodyMutants } from "./bodies.ts";
+import { challengeMutants } from "./challenges.ts";
+import { connectionMutants } from "./connections.ts";
+import { errorClassMutants } from "./error-classes.ts";
 import { errorMutants } from "./errors.ts";
+import { insecureMutants } from "./insecure.ts";
 import type { Mutant } from "./mutant.ts";
 import { originMutants } from "./origins.ts";
 import { redirectMutants } from "./redirects.ts";
@@ -16,11 +21,16 @@ export const mutants: readonly Mutant[] = [
   ...attachingMutants,
   ...retryingMutants,
   ...renewingMutants,
+  ...challengeMutants,
+  ...anyFetchMutants,
   ...bodyMutants,
   ...originMutants,
+  ...insecureMutants,
   ...redirectMutants,
   ...abortMutants,
+  ...connectionMutants,
   ...transparencyMutants,
+  ...errorClassMutants,
   ...responseMutants,
   ...settingsMutants,
   ...errorMutants,

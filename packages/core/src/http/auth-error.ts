@@ -1,0 +1,84 @@
+import { type AnyUnexpiredError, UnexpiredError } from "../errors.ts";
+
+const MAX_ERRORS = 25; // one may contain itself, or thousands
+
+/**
+ * Returns whether the user has to authenticate: `error` is, or wraps, a `SignInRequiredError` or a 401 of an HTTP client,
+ * in any of the shapes that popular clients throw.
+ *
+ * Follows `cause`, the `suppressed` error of a `SuppressedError`, and Apollo's `networkError`. Never throws.
+ */
+export function isAuthError(error: unknown): boolean {
+  for (const each of wrappedIn(error)) {
+    if (isOwn(each) ? each.code === "SIGN_IN_REQUIRED" : statusOf(each) === 401) return true;
+  }
+  return false;
+}
+
+/**
+ * Returns the error of this library that `error` is or wraps, or `undefined`: some clients, such as got, wrap the errors
+ * of their hooks, and `await using` wraps an error if closing fails, too. Follows the same properties as
+ * {@link isAuthError}. Narrow the result on `code`. Never throws.
+ */
+export function authErrorOf(error: unknown): AnyUnexpiredError | undefined {
+  for (const each of wrappedIn(error)) if (isOwn(each)) return each;
+  return undefined;
+}
+
+/** Yields an error and those that it wraps, nearest first. */
+function* wrappedIn(error: unknown): Generator<object> {
+  const found = new Set([error]); // the loop also visits what is added to it
+  for (const each of found) {
+    if (typeof each === "object" && each !== null) {
+      yield each;
+      for (const inner of innerErrors(each)) found.add(inner);
+    }
+    if (found.size > MAX_ERRORS) return;
+  }
+}
+
+/** Returns what an error wraps: of our own errors nothing, because their causes are not about the caller's request. */
+function innerErrors(error: object): readonly unknown[] {
+  if (isOwn(error)) return [];
+  const [cause, suppressed, networkError] = ["cause", "suppressed", "networkError"].map((key) => read(error, key));
+  const thrownByDisposal = suppressed === undefined ? undefined : read(error, "error");
+  return [cause, suppressed, networkError, thrownByDisposal];
+}
+
+/** Where clients keep the HTTP status. `code` is last, because it may be a code of another kind. */
+const STATUS_PATHS = [
+  ["status"],
+  ["statusCode"],
+  ["response", "status"],
+  ["response", "statusCode"],
+  ["data", "httpStatus"], // tRPC
+  ["$metadata", "httpStatusCode"], // AWS
+  ["code"], // Google, Feathers, MCP
+] as const;
+
+function statusOf(error: object): number | undefined {
+  const values = STATUS_PATHS.map((path) => path.reduce<unknown>(read, error));
+  return values.map(toStatus).find((status) => status !== undefined);
+}
+
+/** Returns a number that can be an HTTP status, which may be a string (Google). */
+const toStatus = (value: unknown): number | undefined =>
+  (typeof value === "number" || typeof value === "string") && /^[1-5]\d\d$/.test(`${value}`)
+    ? Number(value)
+    : undefined;
+
+function read(holder: unknown, key: string): unknown {
+  try {
+    return Reflect.get(Object(holder), key);
+  } catch {
+    return undefined; // the getter threw
+  }
+}
+
+function isOwn(value: unknown): value is AnyUnexpiredError {
+  try {
+    return UnexpiredError.is(value);
+  } catch {
+    return false; // a proxy that was revoked
+  }
+}
