@@ -15,16 +15,17 @@ export const codes = {
   },
   REFRESH_FAILED: {
     error: "RefreshFailedError",
-    cause: "The access token could not be refreshed now. The session is still alive. `reason` says why.",
+    cause:
+      "The access token could not be refreshed now. As far as is known, the session is still alive. `reason` says why.",
     remedy:
       "Try again after `retryAt`. If your API accepts a token that expired a short while ago, set `staleIfError: true` to receive it while the token endpoint is down.",
   },
   CONFIGURATION: {
     error: "ConfigurationError",
     cause:
-      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, GitHub's `incorrect_client_credentials`), or the session holds a token that cannot be sent as a Bearer token. The session is kept.",
+      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token; or the session holds a token that needs a proof (DPoP).",
     remedy:
-      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. `cause` holds the response of the token endpoint.",
+      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. Some servers consume the refresh token before they refuse the client: then a sign-in is needed, too. `cause` holds the response of the token endpoint.",
   },
   STORE_UNREADABLE: {
     error: "StoreError",
@@ -65,7 +66,7 @@ export const signInReasons: Record<DeadReason, Note> = {
   },
   session_expired: {
     cause:
-      "The token endpoint rejects the refresh token (`invalid_grant` or one of its aliases), or the access token has expired and there is no refresh token or no refresh function.",
+      "The token endpoint rejects the refresh token (`invalid_grant` or one of its aliases; or a refusal without a reason, three times in ten minutes), or the access token has expired and there is no refresh token or no refresh function.",
     remedy:
       "Sign in. If sessions end too early, check the lifetime of refresh tokens at the server, and whether the client may have one (often the scope `offline_access`).",
   },
@@ -77,7 +78,7 @@ export const signInReasons: Record<DeadReason, Note> = {
   },
   response_lost: {
     cause:
-      "A refresh was sent and its response never arrived: the process was killed, the connection broke, or the deadline passed. The server had rotated, and does not accept the old refresh token.",
+      "A refresh was sent and its response never arrived, or could not be read: the process was killed, the connection broke, the deadline passed, or the server failed with a 5xx. The server had rotated, and does not accept the old refresh token. Or it refused the client first, and had consumed the refresh token.",
     remedy:
       "Sign in. If your server has a grace period, give its profile as `provider`, and a `timeout` well below the grace period. Programs that end right after a call should set `background: false` or await `close()`.",
   },
@@ -89,8 +90,15 @@ export const signInReasons: Record<DeadReason, Note> = {
     cause: "`signOut()` was called, in this process or in another one that shares the store.",
     remedy: "Sign in.",
   },
+  interaction_required: {
+    cause:
+      "The server wants the user to interact with it before it issues more tokens (`interaction_required`, `login_required`, `consent_required`, `account_selection_required`, `mfa_required`). `cause` says why.",
+    remedy:
+      "Open the server's sign-in page. The refresh token is kept: if the interaction does not lead to new tokens, call `refresh()` after it.",
+  },
   account_changed: {
-    cause: "Another account has signed in to this store since this manager first saw its session.",
+    cause:
+      "Another account has signed in to this store since this manager first saw its session, or the token endpoint returned an ID token of another account: those tokens were revoked and not stored.",
     remedy:
       "Create a new manager, which takes the account that is stored, or sign in again with this one. Give each account a store of its own.",
   },
@@ -102,7 +110,7 @@ export const refreshFailedReasons: Record<RefreshFailedError["reason"], Note> = 
     cause:
       "The token endpoint could not be reached, is overloaded or failing, or its response was lost: all processes that share the session leave it alone until `retryAt`. Or two access tokens in a row had expired when they arrived: the server grants a very short lifetime, or the clock of this machine is wrong.",
     remedy:
-      "Wait. In the process that sent the request, `cause` is the `TokenEndpointError`; the event `refresh-failed` reports its code.",
+      "Wait. `cause` is the `TokenEndpointError`, with the endpoint's status, code and description, also in processes that only waited; the event `refresh-failed` has the same.",
   },
   claimed: {
     cause:

@@ -9,7 +9,7 @@ export {
   type ResponseHeaders,
   type ResponseInfo,
 } from "./http/authorizer.ts";
-export { discardBody } from "./http/discard-body.ts";
 export type { OriginOptions, Origins } from "./http/origins.ts";
 export type { RequestTokenOptions, WithRequestOptions } from "./http/per-request.ts";
+export { discardBody } from "./util/discard-body.ts";
 export { type RequestSummary, redactRequest, setInspectView } from "./util/inspect.ts";

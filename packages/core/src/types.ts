@@ -141,7 +141,7 @@ export interface Clock {
 export interface ProviderProfile {
   /** Whether a refresh token can be used only once (`true`) or is reusable (`false`). Default `true`. */
   readonly rotation: boolean;
-  /** How long after a rotation the server still accepts the old refresh token, in seconds. Default 0. */
+  /** How long after a rotation the server still accepts the old refresh token, in seconds; may be `Infinity`. Default 0. */
   readonly graceSeconds: number;
   /**
    * The response to the old refresh token during that time: the tokens of the first exchange again (`"same"`), or new
@@ -179,7 +179,7 @@ export type ResponsePattern =
       readonly description?: string | undefined;
     };
 
-/** What a token endpoint said when it issued no tokens, without secrets. */
+/** An error response of a token endpoint, without secrets. */
 export type EndpointResponse = {
   /** The HTTP status. */
   readonly status?: number | undefined;
@@ -290,11 +290,11 @@ export interface SignOutResult {
   readonly revoked: boolean;
 }
 
-/** What is known about a stored session, without its tokens. See {@link TokenManager.peek}. */
+/** A stored session, without its tokens. See {@link TokenManager.peek}. */
 export interface SessionInfo {
   /** The account, if the tokens or the option `account` tell it. */
   readonly account: string | undefined;
-  /** The expiry of the access token in epoch milliseconds; `undefined` if unknown, or if there is none. */
+  /** The expiry of the access token in epoch milliseconds; `undefined` if unknown, or without an access token. */
   readonly expiresAt: number | undefined;
   /** The granted scope, space-separated. */
   readonly scope: string | undefined;
@@ -348,7 +348,8 @@ export interface TokenManager extends AsyncDisposable {
    */
   signOut(options?: SignOutOptions): Promise<SignOutResult>;
   /**
-   * Returns what is stored, without any token, or `undefined` if nothing is. Reads the store, and never sends a request.
+   * Returns a description of the stored session, or `undefined` if nothing is stored. Reads the store, and never sends a
+   * request.
    *
    * @throws StoreError if the stored session cannot be read
    */

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import type { TokenSource } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
+import { discardBody } from "../util/discard-body.ts";
 import { createAuthorizer } from "./authorizer.ts";
-import { discardBody } from "./discard-body.ts";
 import { ORIGINS, type Origins } from "./origins.ts";
 import type { WithRequestOptions } from "./per-request.ts";
 

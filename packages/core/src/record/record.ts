@@ -17,7 +17,7 @@ const DIGEST_BYTES = 12;
 const digestSchema = z.string().check(z.overwrite((digest): Digest => digest.slice(0, (DIGEST_BYTES / 3) * 4)));
 const digestsSchema = z.array(digestSchema);
 
-/** What the token endpoint said, without secrets. */
+/** An error response of the token endpoint, without secrets. */
 const responseSchema = z.looseObject({
   status: z.optional(z.number()),
   error: z.optional(z.string()),

@@ -2,7 +2,7 @@ import type { TokenEndpointError } from "../errors.ts";
 import type { DeadReason, ProviderProfile, ResponsePattern } from "../types.ts";
 
 /**
- * What a response without tokens means. `terminal` and `interaction`: the session has ended; after an interaction, its
+ * The meaning of a response without tokens. `terminal` and `interaction`: the session has ended; after an interaction, its
  * refresh token may work again. `refused`: a refusal without a reason. `misconfigured`: the client is at fault.
  * `transient`: the server did not process the request. `lost`: the server may have issued tokens.
  */

@@ -1,13 +1,13 @@
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
-import { discardBody } from "../http/discard-body.ts";
 import { expiryOf } from "../tokens/jwt.ts";
 import { parseTokenUpdate, secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
 import { DEFAULT_TIMEOUT } from "../util/deadline.ts";
+import { discardBody } from "../util/discard-body.ts";
 import { isLoopback } from "../util/loopback.ts";
 import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
 import { readError, toEndpointError } from "./error-response.ts";

@@ -59,7 +59,7 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
   });
 }
 
-/** What a response without an access token changes: the refresh token that was presented has been replaced. */
+/** The changes by a response without an access token: the refresh token that was presented has been replaced. */
 export type TokenUpdate = { readonly refreshToken: string } & Pick<TokenSet, "idToken">;
 
 /** Reads a response that holds a refresh token and no access token; returns `undefined` if it is another one. */

@@ -23,7 +23,7 @@ async function startRefused(said: Details, { left = HOUR, times = 1 } = {}) {
 }
 
 describe("a refresh that is refused while the access token is usable", () => {
-  it("leaves the access token usable, here and in other processes, and says so", async () => {
+  it("leaves the access token usable, here and in other processes, and is announced", async () => {
     const { clock, events, manager, open, record } = await startRefused(REVOKED);
     const refused = { code: "SIGN_IN_REQUIRED", reason: "revoked", cause: REVOKED };
     await expect(manager.refresh()).rejects.toMatchObject(refused);
