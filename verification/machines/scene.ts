@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { RefreshFunction, TokenManager, TokenManagerOptions } from "@unexpired/core";
 import type { Issuer, IssuerOptions } from "@unexpired/testing";
+import type { Place } from "@unexpired-internal/tables/row";
 import { CANARY } from "@unexpired-internal/test-support/canary";
 import { Member, type MemberOptions } from "./member.ts";
 import type { Packed } from "./packed.ts";
@@ -12,7 +13,7 @@ import type { Packed } from "./packed.ts";
 const TIMEOUT = 5_000;
 
 /** The place of one row: a directory, an issuer that revokes a session on a replay, and the packed packages. */
-export class Scene implements AsyncDisposable {
+export class Scene implements Place {
   readonly packed: Packed;
   readonly directory = mkdtempSync(join(tmpdir(), "unexpired-machine-"));
   /** The session file; its directory exists. */

@@ -1,5 +1,5 @@
 import type { StoredValue, TokenStore } from "@unexpired/core";
-import { deferred } from "./deferred.ts";
+import { deferred } from "@unexpired-internal/tables/deferred";
 import type { Packed } from "./packed.ts";
 
 /** A store whose next load can be held after it has read. */

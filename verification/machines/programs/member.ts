@@ -1,9 +1,9 @@
 /** A process that shares a session. Each message names an action; the reply is its outcome as text. */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import { memoryKeychain } from "../keychain.ts";
 import type { Action, MemberOptions } from "../member.ts";
-import { outcome } from "../outcome.ts";
 import { loadPacked } from "../packed.ts";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as MemberOptions;

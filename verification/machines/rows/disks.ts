@@ -3,8 +3,8 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { TokenManager } from "@unexpired/core";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import { mount, mountHome, isMountingImpossible as unable } from "../mount.ts";
-import { outcome } from "../outcome.ts";
 import type { Row } from "../row.ts";
 
 /** Writes until the file system is full. */

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { outcome } from "../outcome.ts";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import type { Scene } from "../scene.ts";
 
 /** The directory of the generations. */

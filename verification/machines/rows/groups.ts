@@ -1,4 +1,5 @@
-import type { Group } from "../row.ts";
+import type { Group } from "@unexpired-internal/tables/row";
+import type { Scene } from "../scene.ts";
 import { fullDiskRows } from "./disks.ts";
 import { changedFileRows } from "./files.ts";
 import { kitRows } from "./kits.ts";
@@ -13,7 +14,7 @@ import { stoppedRows } from "./stopped.ts";
 import { unreadableRows } from "./unreadable.ts";
 import { valueRows } from "./values.ts";
 
-export const groups: readonly Group[] = [
+export const groups: readonly Group<Scene>[] = [
   {
     title: "Sessions, sleep and stopped processes",
     rows: [...sleepRows, ...stoppedRows, ...signingRows, ...changedFileRows, ...fullDiskRows, sharedHomeRow],

@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import { mount, mountHome, isMountingImpossible as unable } from "../mount.ts";
-import { outcome } from "../outcome.ts";
 import type { Row } from "../row.ts";
 import type { Scene } from "../scene.ts";
 

@@ -1,8 +1,8 @@
 /** Other users, and directories that belong to them. */
 import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import { canary } from "@unexpired-internal/test-support/canary";
-import { outcome } from "../outcome.ts";
 import type { Row } from "../row.ts";
 import { chainOf } from "./file-rows.ts";
 

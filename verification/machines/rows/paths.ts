@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import { canary } from "@unexpired-internal/test-support/canary";
-import { outcome } from "../outcome.ts";
 import type { Row } from "../row.ts";
 import type { Scene } from "../scene.ts";
 

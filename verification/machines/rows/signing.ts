@@ -2,8 +2,8 @@
 import { renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { TokenSet, TokenStore } from "@unexpired/core";
+import { outcome, outcomeWithin } from "@unexpired-internal/tables/outcome";
 import { canary } from "@unexpired-internal/test-support/canary";
-import { outcome, outcomeWithin } from "../outcome.ts";
 import type { Row } from "../row.ts";
 import { sharedString } from "../stores.ts";
 

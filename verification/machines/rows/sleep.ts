@@ -1,5 +1,5 @@
+import { outcome } from "@unexpired-internal/tables/outcome";
 import { faketimeSkipReason, jumpClock } from "@unexpired-internal/test-support/faketime";
-import { outcome } from "../outcome.ts";
 import type { Row } from "../row.ts";
 import type { Scene } from "../scene.ts";
 

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Fault } from "@unexpired/testing";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import type { Member } from "../member.ts";
-import { outcome } from "../outcome.ts";
 import type { Row, Shown } from "../row.ts";
 import type { Scene } from "../scene.ts";
 

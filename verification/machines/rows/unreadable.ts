@@ -1,8 +1,8 @@
 /** Session files at rest that hold no session, or more than this release can read. */
 import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import { canary } from "@unexpired-internal/test-support/canary";
-import { outcome } from "../outcome.ts";
 import type { Row } from "../row.ts";
 import type { Scene } from "../scene.ts";
 import { chainOf, withinFive } from "./file-rows.ts";

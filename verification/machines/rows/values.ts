@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { formatWithOptions, inspect } from "node:util";
+import { outcome } from "@unexpired-internal/tables/outcome";
 import { CANARY, canary } from "@unexpired-internal/test-support/canary";
 import { memoryKeychain } from "../keychain.ts";
-import { outcome } from "../outcome.ts";
 import type { Row } from "../row.ts";
 
 const HOUR = 60 * 60_000;

@@ -8,18 +8,21 @@ export interface Line extends Shown {
   readonly seconds?: number;
 }
 
+/** The titles of the columns. */
+export type Columns = readonly [situation: string, happened: string, saw: string];
+
 const MARKS = { right: "", wrong: "**wrong** ", "not run": "" };
 const LONGEST = 240;
 
 /** Prints one group of rows as a table, and below it what each wrong row should have shown. */
-export function printGroup(title: string, lines: readonly Line[]): void {
+export function printGroup(title: string, columns: Columns, lines: readonly Line[]): void {
   console.log(`\n${title}\n`);
   const cells = lines.map(({ situation, verdict, happened, saw }) => [
     situation,
     `${MARKS[verdict]}${shorten(happened)}`,
     shorten(saw),
   ]);
-  const table = [["situation", "what happened", "what the caller saw"], ["---", "---", "---"], ...cells];
+  const table = [columns, ["---", "---", "---"], ...cells];
   for (const row of table) console.log(`| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`);
   for (const { situation, expected } of lines.filter(({ verdict }) => verdict === "wrong"))
     console.log(`\nwrong: ${situation}\n  expected: ${expected.happened}; ${expected.saw}`);
