@@ -1,0 +1,19 @@
+import type { Group } from "@unexpired-internal/tables/row";
+import type { Scene } from "../scene.ts";
+import { anyFetchRows } from "./any-fetch.ts";
+import { bodyRows } from "./bodies.ts";
+import { bodilessRows } from "./bodiless.ts";
+import { challengeRows } from "./challenges.ts";
+import { identityRows } from "./identity.ts";
+import { lifetimeRows } from "./lifetimes.ts";
+import { refusalRows } from "./refusals.ts";
+import { requestOptionRows } from "./requests.ts";
+import { unreadableRows } from "./unreadable.ts";
+
+export const groups: readonly Group<Scene>[] = [
+  { title: "Hangs and crashes", rows: [...anyFetchRows, ...requestOptionRows, ...bodyRows] },
+  {
+    title: "Verdicts",
+    rows: [...unreadableRows, ...refusalRows, ...bodilessRows, ...identityRows, ...lifetimeRows, ...challengeRows],
+  },
+];
