@@ -73,7 +73,7 @@ export class Scene implements Place {
       ...refresh,
     });
     const open = (options: TokenManagerOptions = {}) => {
-      const opened = core.createTokenManager({ refresh: refreshFunction, clock, ...manager, ...options, store });
+      const opened = core.createTokenManager({ refresh: refreshFunction, clock, store, ...manager, ...options });
       this.atEnd(() => opened.close().catch(() => {}));
       return opened;
     };
