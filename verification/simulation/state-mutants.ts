@@ -49,8 +49,8 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "record/record.ts",
-        '(attempt.status !== "failed" || attempt.afterLoss || attempt.mayBeSpent) ?',
-        "attempt.digest === '' ?",
+        "attempt.afterLoss || attempt.mayBeSpent)",
+        "attempt.afterLoss || attempt.mayBeSpent) && attempt.digest === ''",
       ),
     ],
     focus: { world: { kind: "file" }, faults: ["old session restored by another program", "slow response"] },
