@@ -39,7 +39,7 @@ const fetchContenders =
   (origin) => {
     const read = (by: typeof fetch) => async (url: string) => (await by(url)).text();
     const adapted = createFetch(tokens, { origins: [origin], fetch: send });
-    return { bare: read(send), byHand: read(fetchByHand(tokens, send)), adapted: read(adapted) };
+    return { bare: read(send), byHand: read(fetchByHand(tokens, origin, send)), adapted: read(adapted) };
   };
 
 const axiosContenders =
@@ -52,7 +52,7 @@ const axiosContenders =
     };
     return {
       bare: create(() => {}),
-      byHand: create((client) => attachByHand(client, tokens)),
+      byHand: create((client) => attachByHand(client, tokens, baseURL)),
       adapted: create((client) => attachTokens(client, tokens)),
     };
   };
@@ -63,7 +63,7 @@ const ofetchContenders =
     const create = (options: FetchOptions): Send => ofetch.create(options, { fetch: send });
     return {
       bare: create({ baseURL }),
-      byHand: create({ baseURL, ...ofetchByHand(tokens) }),
+      byHand: create({ baseURL, ...ofetchByHand(tokens, baseURL) }),
       adapted: create(ofetchWithTokens(tokens, { baseURL })),
     };
   };
@@ -74,7 +74,7 @@ const gotContenders =
     const bare = got.extend({ retry: { limit: 0 }, ...(makeAgent && { agent: { http: makeAgent() } }) });
     return {
       bare,
-      byHand: bare.extend(gotByHand(tokens)),
+      byHand: bare.extend(gotByHand(tokens, origin)),
       adapted: bare.extend(gotWithTokens(tokens, { origins: [origin] })),
     };
   };

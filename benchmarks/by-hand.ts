@@ -1,4 +1,7 @@
-/** The interceptors that programs write by hand: a token on each request, and one retry after a 401. No other promises. */
+/**
+ * Interceptors as programs write them by hand, with the check that is most often forgotten: a token on each request to one
+ * origin, and one retry after a 401. They do not keep the token out of errors, nor from redirects and one-time bodies.
+ */
 import type { TokenManager } from "@unexpired/core";
 import type { AxiosError, AxiosInstance, InternalAxiosRequestConfig } from "axios";
 import type { ExtendOptions } from "got";
@@ -7,8 +10,9 @@ import type { FetchContext, FetchOptions } from "ofetch";
 const headerFor = async (tokens: TokenManager): Promise<string> => `Bearer ${await tokens.getAccessToken()}`;
 
 export const fetchByHand =
-  (tokens: TokenManager, send: typeof fetch): typeof fetch =>
+  (tokens: TokenManager, origin: string, send: typeof fetch): typeof fetch =>
   async (input, init) => {
+    if (new URL(String(input)).origin !== origin) return send(input, init);
     const sendWith = (authorization: string) => send(input, { ...init, headers: { ...init?.headers, authorization } });
     const response = await sendWith(await headerFor(tokens));
     if (response.status !== 401) return response;
@@ -16,8 +20,9 @@ export const fetchByHand =
     return sendWith(await headerFor(tokens));
   };
 
-export function attachByHand(client: AxiosInstance, tokens: TokenManager): void {
+export function attachByHand(client: AxiosInstance, tokens: TokenManager, origin: string): void {
   client.interceptors.request.use(async (config) => {
+    if (new URL(config.url ?? "", config.baseURL).origin !== origin) return config;
     config.headers.set("Authorization", await headerFor(tokens));
     return config;
   });
@@ -29,9 +34,10 @@ export function attachByHand(client: AxiosInstance, tokens: TokenManager): void 
   });
 }
 
-export const ofetchByHand = (tokens: TokenManager): FetchOptions => ({
+export const ofetchByHand = (tokens: TokenManager, origin: string): FetchOptions => ({
   retryStatusCodes: [401],
-  async onRequest({ options }: FetchContext) {
+  async onRequest({ options, request }: FetchContext) {
+    if (new URL(String(request), options.baseURL).origin !== origin) return;
     options.headers.set("authorization", await headerFor(tokens));
   },
   async onResponseError({ response }: FetchContext) {
@@ -39,10 +45,11 @@ export const ofetchByHand = (tokens: TokenManager): FetchOptions => ({
   },
 });
 
-export const gotByHand = (tokens: TokenManager): ExtendOptions => ({
+export const gotByHand = (tokens: TokenManager, origin: string): ExtendOptions => ({
   hooks: {
     beforeRequest: [
-      async ({ headers }) => {
+      async ({ headers, url }) => {
+        if (url instanceof URL && url.origin !== origin) return;
         headers.authorization = await headerFor(tokens);
       },
     ],
