@@ -43,10 +43,11 @@ export type Attachable = Pick<AxiosInstance, "interceptors"> & {
  * them is plain http beyond loopback without `allowInsecure`
  */
 export function attachTokens(instance: Attachable, tokens: TokenSource, options: AttachOptions = {}): () => void {
-  const { isUnauthorized }: AttachOptions = { ...options }; // only own properties
+  const own: AttachOptions = Object.assign(Object.create(null), options); // nothing of Object.prototype
+  const { isUnauthorized } = own;
   const attachment: Attachment = {
     authorizer: createAuthorizer<GetTransformedResponse>(tokens, {
-      ...options,
+      ...own,
       baseURL: instance.defaults.baseURL,
       isUnauthorized: isUnauthorized && ((getTransformed) => getTransformed().then(isUnauthorized, () => false)),
     }),
