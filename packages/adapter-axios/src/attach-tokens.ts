@@ -43,11 +43,10 @@ export type Attachable = Pick<AxiosInstance, "interceptors"> & {
  * them is plain http beyond loopback without `allowInsecure`
  */
 export function attachTokens(instance: Attachable, tokens: TokenSource, options: AttachOptions = {}): () => void {
-  const own: AttachOptions = Object.assign(Object.create(null), options); // nothing of Object.prototype
-  const { isUnauthorized } = own;
+  const { isUnauthorized }: AttachOptions = { isUnauthorized: undefined, ...options }; // not from Object.prototype
   const attachment: Attachment = {
     authorizer: createAuthorizer<GetTransformedResponse>(tokens, {
-      ...own,
+      ...options,
       baseURL: instance.defaults.baseURL,
       isUnauthorized: isUnauthorized && ((getTransformed) => getTransformed().then(isUnauthorized, () => false)),
     }),

@@ -18,6 +18,20 @@ axiosTest("requires an absolute baseURL if origins is omitted", async ({ session
   expect(() => attachTokens(axios, tokens, { origins: ["api.example.com"] })).toThrow(/^origins/);
 });
 
+axiosTest("takes no options from Object.prototype", async ({ api, other, session }) => {
+  const polluted = { origins: [other.origin], isUnauthorized: () => true };
+  const client = axios.create({ baseURL: api.origin });
+  Object.assign(Object.prototype, polluted);
+  try {
+    attachTokens(client, session.tokens);
+  } finally {
+    for (const name of Object.keys(polluted)) Reflect.deleteProperty(Object.prototype, name);
+  }
+  await client.get(other.origin);
+  await client.get("/");
+  expect([authorizationsAt(other), authorizationsAt(api)]).toEqual([[undefined], [`Bearer ${session.accessToken(1)}`]]);
+});
+
 axiosTest("attaches tokens to the global axios until they are detached", async ({ api, session }) => {
   const detach = attachTokens(axios, session.tokens, { origins: [api.origin] });
   await axios(api.origin);

@@ -40,15 +40,15 @@ export interface FetchOptionsWithTokens extends FetchOptions {
  * @throws TypeError if `origins` is invalid, or if it is omitted and `baseURL` is not absolute, or if one of them is plain
  * http beyond loopback without `allowInsecure`
  */
-export function withTokens(tokens: TokenSource, given: TokenFetchOptions = {}): FetchOptionsWithTokens {
-  const authorizer = createAuthorizer<FetchResponse>(tokens, given);
-  const { origins, allowInsecure, isUnauthorized, ...options } = given;
+export function withTokens(tokens: TokenSource, options: TokenFetchOptions = {}): FetchOptionsWithTokens {
+  const authorizer = createAuthorizer<FetchResponse>(tokens, options);
+  const { origins, allowInsecure, isUnauthorized, ...own } = options;
   const key = Symbol("unexpired");
   return {
-    ...options,
+    ...own,
     async onRequest(context: Context) {
       const call = Call.of(context, key);
-      await runHooks(options.onRequest, context);
+      await runHooks(own.onRequest, context);
       await call.begin(context, authorizer);
     },
   };

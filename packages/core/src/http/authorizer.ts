@@ -1,10 +1,10 @@
 import { ConfigurationError, UnexpiredError } from "../errors.ts";
 import type { TokenSource } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
-import { ownOptions } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { hideResult } from "../util/inspect.ts";
+import { ownOptions } from "../util/own-options.ts";
 import { isAboutRights } from "./challenge.ts";
 import { type OriginOptions, toPredicate } from "./origins.ts";
 import type { RequestTokenOptions, WithRequestOptions } from "./per-request.ts";

@@ -46,16 +46,16 @@ export interface OAuth2RefreshOptions {
  *
  * @throws TypeError if an option is invalid; names the option and what is accepted
  */
-export function oauth2Refresh(given: OAuth2RefreshOptions): RefreshFunction {
-  const options = checkOptions("oauth2Refresh", optionTable, given);
-  const { timeout } = options;
-  const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(options);
+export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
+  const own = checkOptions("oauth2Refresh", optionTable, options);
+  const { timeout } = own;
+  const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(own);
   const refresh = (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {
     const token = current.refreshToken;
     if (token === undefined)
       throw new TypeError("refresh: the token set contains no refresh token. Sign in with tokens that include one.");
     return withEndpointErrors([...secrets, ...secretsOf(current)], endpoint, async () => {
-      const additionalParameters = parametersOf(options);
+      const additionalParameters = parametersOf(own);
       const request = { ...send, signal, additionalParameters };
       return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
     });

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { describeOption, describeType } from "./describe-type.ts";
+import { ownOptions } from "./own-options.ts";
 
 /** The schema of each option, and a description of the accepted values for error messages. */
 export type OptionTable = Readonly<Record<string, readonly [z.ZodMiniType, string, "required"?]>>;
@@ -9,12 +10,6 @@ export const functionSchema = z.custom<(...parameters: never[]) => unknown>((val
 
 /** The schema of a deadline in milliseconds: above 0, and finite. */
 export const timeoutSchema = z.number().check(z.gt(0));
-
-/**
- * Returns a copy of the own properties of `options`, without a prototype: a library that pollutes `Object.prototype`
- * must not add an option.
- */
-export const ownOptions = <T extends object>(options: T): T => Object.assign(Object.create(null), options);
 
 /**
  * Checks the options of the function `caller`. Returns a copy of its own properties, without a prototype: use that one.
