@@ -37,6 +37,7 @@ const PACK = "verification/end-to-end/support/pack.ts";
 /** The files that run only with `UNEXPIRED_EXHAUSTIVE=1`, as in `.ci/run`: together they take minutes. */
 const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
   "end-to-end": [
+    "axios-classes.test.ts",
     "callers.test.ts",
     "client-versions.test.ts",
     "keychain-install.test.ts",

@@ -1,4 +1,7 @@
-/** Measures the processor time that an adapter adds to a request, next to the bare client, and that next to itself. */
+/**
+ * Measures the processor time that an adapter adds to a request, beside that of an interceptor that is written by hand and
+ * does less, and beside the bare client twice.
+ */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, type AgentOptions } from "node:http";
@@ -8,14 +11,15 @@ import { attachTokens } from "@unexpired/adapter-axios";
 import { withTokens as gotWithTokens } from "@unexpired/adapter-got";
 import { withTokens as ofetchWithTokens } from "@unexpired/adapter-ofetch";
 import { createFetch, createTokenManager } from "@unexpired/core";
-import axios, { type AxiosAdapter } from "axios";
+import axios, { type AxiosAdapter, type AxiosInstance, type AxiosRequestConfig } from "axios";
 import got from "got";
-import { ofetch } from "ofetch";
+import { type FetchOptions, ofetch } from "ofetch";
+import { attachByHand, fetchByHand, gotByHand, ofetchByHand } from "./by-hand.ts";
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "15" },
-    /** Requests of a round, of each of the three. */
+    /** Requests of a round, of each of the four. */
     requests: { type: "string", default: "2000" },
   },
 });
@@ -24,42 +28,55 @@ const BODY = '{"ok":true}';
 
 type Send = (url: string) => Promise<unknown>;
 
-/** A client twice: alone, and with the adapter. */
-type Pair = (origin: string) => readonly [bare: Send, adapted: Send];
+/** A client three times: alone, with an interceptor that is written by hand, and with the adapter. */
+type Contenders = (origin: string) => { readonly bare: Send; readonly byHand: Send; readonly adapted: Send };
 
 const tokens = createTokenManager();
 await tokens.signIn({ accessToken: "valid", expiresAt: Date.now() + 3_600_000 });
 
-const fetchPair =
-  (send: typeof fetch): Pair =>
+const fetchContenders =
+  (send: typeof fetch): Contenders =>
   (origin) => {
-    const adapted = createFetch(tokens, { origins: [origin], fetch: send });
     const read = (by: typeof fetch) => async (url: string) => (await by(url)).text();
-    return [read(send), read(adapted)];
+    const adapted = createFetch(tokens, { origins: [origin], fetch: send });
+    return { bare: read(send), byHand: read(fetchByHand(tokens, origin, send)), adapted: read(adapted) };
   };
 
-const axiosPair =
-  (adapter?: AxiosAdapter): Pair =>
+const axiosContenders =
+  (transport: AxiosRequestConfig = {}): Contenders =>
   (baseURL) => {
-    const [bare, adapted] = [0, 1].map(() => axios.create({ baseURL, ...(adapter && { adapter }) }));
-    if (!bare || !adapted) throw new TypeError("there are two");
-    attachTokens(adapted, tokens);
-    return [(url) => bare.get(url), (url) => adapted.get(url)];
+    const create = (attach: (client: AxiosInstance) => unknown): Send => {
+      const client = axios.create({ baseURL, ...transport });
+      attach(client);
+      return (url) => client.get(url);
+    };
+    return {
+      bare: create(() => {}),
+      byHand: create((client) => attachByHand(client, tokens, baseURL)),
+      adapted: create((client) => attachTokens(client, tokens)),
+    };
   };
 
-const ofetchPair =
-  (send: typeof fetch): Pair =>
-  (baseURL) => [
-    ofetch.create({ baseURL }, { fetch: send }),
-    ofetch.create(ofetchWithTokens(tokens, { baseURL }), { fetch: send }),
-  ];
+const ofetchContenders =
+  (send: typeof fetch): Contenders =>
+  (baseURL) => {
+    const create = (options: FetchOptions): Send => ofetch.create(options, { fetch: send });
+    return {
+      bare: create({ baseURL }),
+      byHand: create({ baseURL, ...ofetchByHand(tokens, baseURL) }),
+      adapted: create(ofetchWithTokens(tokens, { baseURL })),
+    };
+  };
 
-const gotPair =
-  (makeAgent?: () => Agent): Pair =>
+const gotContenders =
+  (makeAgent?: () => Agent): Contenders =>
   (origin) => {
     const bare = got.extend({ retry: { limit: 0 }, ...(makeAgent && { agent: { http: makeAgent() } }) });
-    const adapted = bare.extend(gotWithTokens(tokens, { origins: [origin] }));
-    return [(url) => bare(url), (url) => adapted(url)];
+    return {
+      bare,
+      byHand: bare.extend(gotByHand(tokens, origin)),
+      adapted: bare.extend(gotWithTokens(tokens, { origins: [origin] })),
+    };
   };
 
 const stubFetch: typeof fetch = async () => new Response(BODY, { headers: { "content-type": "application/json" } });
@@ -102,10 +119,10 @@ async function work(send: Send, url: string): Promise<number> {
 
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 
-async function compare(pair: Pair, origin: string) {
-  const [bare, adapted] = pair(origin);
-  const ways = { bare, adapted, again: bare };
-  const figures = { bare: [] as number[], adapted: [] as number[], again: [] as number[] };
+async function compare(contenders: Contenders, origin: string) {
+  const { bare, byHand, adapted } = contenders(origin);
+  const ways = { bare, byHand, adapted, again: bare };
+  const figures = { bare: [] as number[], byHand: [] as number[], adapted: [] as number[], again: [] as number[] };
   const names = Object.keys(ways) as (keyof typeof ways)[];
   for (let round = -1; round < Number(values.rounds); round++) {
     for (let turn = 0; turn < names.length; turn++) {
@@ -114,33 +131,36 @@ async function compare(pair: Pair, origin: string) {
       if (round >= 0) figures[name].push(figure); // the first round warms up
     }
   }
-  const ratios = (list: readonly number[]) => list.map((figure, round) => figure / (figures.bare[round] ?? Number.NaN));
+  const addedBy = (name: keyof typeof ways) =>
+    median(figures[name].map((figure, round) => figure - (figures.bare[round] ?? Number.NaN)));
   return {
     "bare, µs": median(figures.bare).toFixed(0),
-    "added, µs": (median(figures.adapted) - median(figures.bare)).toFixed(1),
-    "with the adapter ÷ bare": median(ratios(figures.adapted)).toFixed(2),
-    "bare again ÷ bare": median(ratios(figures.again)).toFixed(2),
+    "noise, µs": addedBy("again").toFixed(1),
+    "added by hand, µs": addedBy("byHand").toFixed(1),
+    "added by the adapter, µs": addedBy("adapted").toFixed(1),
+    "adapter ÷ by hand": (addedBy("adapted") / addedBy("byHand")).toFixed(2),
   };
 }
 
 const server = fork(new URL("./loopback-server.ts", import.meta.url));
 const [port] = (await once(server, "message")) as [number];
 const loopback = `http://127.0.0.1:${port}`;
-const stubbed = "http://stub.invalid";
+const stubbed = "http://localhost:9"; // nothing connects to it
 
-const rows: readonly (readonly [client: string, transport: string, Pair, origin: string])[] = [
-  ["fetch", "stubbed", fetchPair(stubFetch), stubbed],
-  ["axios", "stubbed", axiosPair(stubAdapter), stubbed],
-  ["ofetch", "stubbed", ofetchPair(stubFetch), stubbed],
-  ["got", "stubbed", gotPair(() => new StubAgent({ keepAlive: true })), stubbed],
-  ["fetch", "loopback", fetchPair(fetch), loopback],
-  ["axios", "loopback", axiosPair(), loopback],
-  ["ofetch", "loopback", ofetchPair(fetch), loopback],
-  ["got", "loopback", gotPair(), loopback],
+const rows: readonly (readonly [client: string, transport: string, Contenders, origin: string])[] = [
+  ["fetch", "stubbed", fetchContenders(stubFetch), stubbed],
+  ["axios", "stubbed", axiosContenders({ adapter: stubAdapter }), stubbed],
+  ["axios", "stubbed fetch", axiosContenders({ adapter: "fetch", env: { fetch: stubFetch } }), stubbed],
+  ["ofetch", "stubbed", ofetchContenders(stubFetch), stubbed],
+  ["got", "stubbed", gotContenders(() => new StubAgent({ keepAlive: true })), stubbed],
+  ["fetch", "loopback", fetchContenders(fetch), loopback],
+  ["axios", "loopback", axiosContenders(), loopback],
+  ["ofetch", "loopback", ofetchContenders(fetch), loopback],
+  ["got", "loopback", gotContenders(), loopback],
 ];
 const table = [];
-for (const [client, transport, pair, origin] of rows) {
-  table.push({ client, transport, ...(await compare(pair, origin)) });
+for (const [client, transport, contenders, origin] of rows) {
+  table.push({ client, transport, ...(await compare(contenders, origin)) });
 }
 console.table(table);
 server.disconnect();

@@ -66,7 +66,7 @@ it("keeps a session in a file", async () => {
     });
   await using tokens = open();
   expect(await tokens.hasSession()).toBe(false);
-  await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: server.mint() });
+  await tokens.signIn({ refreshToken: server.mint() });
   await using other = open();
   expect(await tokens.getAccessToken()).toBe(await other.getAccessToken());
   expect(server).toMatchObject({ requests: 1, isRevoked: false });
@@ -90,7 +90,7 @@ it("recognizes errors of another realm and of another copy of the packages", asy
   for (const { error, code, problem } of failing) {
     const refresh = oauth2.oauth2Refresh({ tokenEndpoint, clientId: "realm", fetch: () => Promise.reject(error) });
     await using tokens = core.createTokenManager({ refresh });
-    await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: "canary-refresh" });
+    await tokens.signIn({ refreshToken: "canary-refresh" });
     await expect(tokens.getAccessToken()).rejects.toMatchObject({ code, message: expect.stringContaining(problem) });
   }
   expect(new core.RefreshFailedError(0, { cause: new Error("a cause") }).message).toContain("a cause");

@@ -128,7 +128,7 @@ const WORKER = `
 
   export default {
     async test() {
-      await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: REFRESH_TOKEN });
+      await tokens.signIn({ refreshToken: REFRESH_TOKEN });
       const responses = await Promise.all([send(API), send(API)]);
       for (const response of responses) console.log(await response.text());
       await tokens.signOut();

@@ -47,7 +47,11 @@ export const STATE_MUTANTS: readonly Mutant[] = [
   {
     name: "exchange in flight forgotten when its session is replaced",
     edits: [
-      core("record/record.ts", '(attempt.status !== "failed" || attempt.afterLoss) ?', "attempt.digest === '' ?"),
+      core(
+        "record/record.ts",
+        "attempt.afterLoss || attempt.mayBeSpent)",
+        "attempt.afterLoss || attempt.mayBeSpent) && attempt.digest === ''",
+      ),
     ],
     focus: { world: { kind: "file" }, faults: ["old session restored by another program", "slow response"] },
   },

@@ -74,15 +74,19 @@ const copyOf = <T extends object>(object: T): T =>
 function withToken(config: RequestConfig, header: string, mayFollow: (to: URL) => boolean): RequestConfig {
   const { beforeRedirect } = config;
   const headers = copyOf(config.headers);
-  headers.delete("Authorization"); // it may be present as `undefined`, in another case
-  headers.set("Authorization", header);
+  headers.set("Authorization", header, true);
   return Object.assign(copyOf(config), {
     headers,
     beforeRedirect: ((options, ...details) => {
-      if (!mayFollow(new URL(options.href))) delete options.headers.Authorization;
+      if (!mayFollow(new URL(options.href))) removeToken(options.headers);
       beforeRedirect?.(options, ...details);
     }) satisfies typeof beforeRedirect,
   });
+}
+
+/** Removes the header, which a caller may have spelled otherwise, with the value `undefined`. */
+function removeToken(headers: Record<string, unknown>): void {
+  for (const name of Object.keys(headers)) if (/^authorization$/i.test(name)) delete headers[name];
 }
 
 /** Sends a copy of the config. The result refers to the caller's config. */

@@ -28,8 +28,10 @@ export function ownAxiosOf(instance: object): OwnAxios {
     return bare.request(carrier as AxiosRequestConfig);
   };
   return {
-    getUri: ({ allowAbsoluteUrls, baseURL, params, paramsSerializer, url }) =>
-      bare.getUri({ allowAbsoluteUrls, baseURL, params, paramsSerializer, url } as AxiosRequestConfig),
+    getUri({ allowAbsoluteUrls, baseURL, params, paramsSerializer, url }) {
+      const target = { allowAbsoluteUrls, baseURL, url };
+      return bare.getUri((params ? { ...target, params, paramsSerializer } : target) as AxiosRequestConfig);
+    },
     dispatch(config) {
       if (typeof config.adapter === "function") return config.adapter(config);
       return request(Object.assign(config, { transformRequest: [], transformResponse: [] })); // selects it by its name

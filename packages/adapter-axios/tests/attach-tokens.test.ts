@@ -75,6 +75,26 @@ axiosTest("sends no token if an interceptor changes the origin", async ({ api, o
   expect(authorizationsAt(other)).toEqual([undefined]);
 });
 
+axiosTest("judges a URL without the defaults that an interceptor has removed", async ({ api, session }) => {
+  const client = axios.create({ baseURL: api.origin, params: { mine: 1 } });
+  client.interceptors.request.use((config) => Object.assign(config, { params: undefined }));
+  attachTokens(client, session.tokens, { origins: ({ search }) => search === "" });
+  await client.get("/");
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`]);
+});
+
+axiosTest("takes no option from Object.prototype", async ({ api, session }) => {
+  const client = axios.create({ baseURL: api.origin });
+  Object.defineProperty(Object.prototype, "isUnauthorized", { value: () => true, configurable: true });
+  try {
+    attachTokens(client, session.tokens);
+  } finally {
+    Reflect.deleteProperty(Object.prototype, "isUnauthorized");
+  }
+  await client.get("/");
+  expect(session.exchanges).toBe(0);
+});
+
 since(1, 8)("treats an absolute URL as a path with allowAbsoluteUrls: false", async (world) => {
   const { api, other, session, client } = world;
   await client.get(`${other.origin}/x`, { allowAbsoluteUrls: false });
@@ -185,6 +205,22 @@ axiosTest("retries through a transport that reports only a relative URL", async 
   };
   const { status, config } = await client.get("/things", { adapter, validateStatus: () => true });
   expect([status, config.adapter]).toEqual([200, adapter]);
+});
+
+axiosTest("reads the headers of a caller's transport, and leaves its data alone", async ({ client, session }) => {
+  let destroyed = 0;
+  const data = { destroy: () => destroyed++ };
+  const respond = (challenge: string) => {
+    const adapter: typeof viaHttp = async (config) =>
+      Promise.reject({
+        response: { config, data, headers: { "WWW-Authenticate": challenge }, status: 401, statusText: "" },
+      });
+    return rejection(client.get("/", { adapter }));
+  };
+  await respond('Bearer error="insufficient_scope"');
+  expect(session.exchanges).toBe(0);
+  await respond('Bearer error="invalid_token"');
+  expect([session.exchanges, destroyed]).toEqual([1, 0]);
 });
 
 axiosTest("closes a response stream that the caller does not receive", async ({ client, session, api }) => {

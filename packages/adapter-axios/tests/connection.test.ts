@@ -31,6 +31,11 @@ axiosTest("sends no token if the request's own Host header names another host", 
   expect(authorizationsAt(api).map(Boolean)).toEqual([false, true, false]);
 });
 
+axiosTest("sends the token if the caller suppresses the Host header", async ({ api, session, client }) => {
+  await client.get("/", { headers: { Host: false } });
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`]);
+});
+
 axiosTest("sends no token through a proxy of a single request", async ({ other, client }) => {
   await client.get("/", { proxy: targetOf(other) });
   expect(authorizationsAt(other)).toEqual([undefined]);
@@ -101,4 +106,8 @@ since(1, 13)("sends no token with a target in http2Options of a single request",
   expect(await headerOf(world, { http2Options: unsafe })).toBeUndefined();
   expect(await headerOf(world, { http2Options: unsafe }, { http2Options: unsafe })).toBeTruthy();
   expect(await headerOf(world, { http2Options: { sessionTimeout: 1 } })).toBeTruthy();
+  const client = axios.create({ baseURL: world.api.origin, http2Options: { sessionTimeout: 1 } });
+  attachTokens(client, world.session.tokens);
+  Object.assign(client.defaults.http2Options ?? {}, unsafe);
+  expect(await rejection(client.get("/", { adapter: capture }))).toMatchObject({ authorization: undefined });
 });

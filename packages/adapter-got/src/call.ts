@@ -33,6 +33,11 @@ export class Call {
     if (isForm(body)) this.#form = { body, headers: { [type]: headers[type] } };
   }
 
+  /** Whether the body is a `FormData`, which got is about to serialize. */
+  get hasForm(): boolean {
+    return this.#form !== undefined;
+  }
+
   /** Records the body that got made of the caller's `FormData`. */
   readonly recordBody = ({ body }: Pick<Options, "body">): void => {
     this.#serialized = body;

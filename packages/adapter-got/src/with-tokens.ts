@@ -39,8 +39,9 @@ export function withTokens(tokens: TokenSource, options: TokenOptions): TokenExt
   const handler: HandlerFunction = (request, next) => {
     const hooks = request?.hooks;
     if (!hooks) return next(request); // got rejected the options
-    const { recordBody, attach, retry, cleanError } = new Call(authorizer, { connections, request });
-    hooks.beforeRequest.unshift(recordBody); // first, before other hooks may replace the body
+    const call = new Call(authorizer, { connections, request });
+    const { attach, retry, cleanError } = call;
+    if (call.hasForm) hooks.beforeRequest.unshift(call.recordBody); // first, before other hooks may replace the body
     hooks.beforeRequest.push(attach); // last, after other hooks may have changed the URL
     hooks.afterResponse.unshift(retry); // first, so that other hooks do not see a 401 that is retried
     hooks.beforeRetry.unshift(cleanError as never); // its return value is ignored

@@ -13,7 +13,11 @@ const portOf = ({ origin }: ResourceServer) => ({ port: Number(new URL(origin).p
 const agentTo = (server: ResourceServer) => new Agent(portOf(server) as AgentOptions);
 
 /** Returns the header of a request with these options, without sending it. */
-const headerOf = async ({ session }: World, options: OptionsInit, url = "https://api.test/") => {
+const headerOf = async (
+  { session }: World,
+  options: OptionsInit,
+  { url = "https://api.test/", instance = {} }: { readonly url?: string; readonly instance?: ExtendOptions } = {},
+) => {
   let sent: unknown;
   const fake: OptionsInit["request"] = (_url, { headers }) => {
     sent = Object(headers).authorization;
@@ -22,6 +26,7 @@ const headerOf = async ({ session }: World, options: OptionsInit, url = "https:/
   const origins = ["https://api.test", "http://api.test"];
   const client = got.extend(
     { request: fake, retry: { limit: 0 } },
+    instance,
     withTokens(session.tokens, { origins, allowInsecure: true }),
   );
   await rejection(client(url, options));
@@ -85,7 +90,7 @@ gotTest("sends no token through a request function of a single request", async (
 gotTest("sends no token through createConnection, a session or a lookup of a single request", async (world) => {
   const [plain, secure] = ["http://api.test/", "https://api.test/"];
   const isSent = async (options: object) =>
-    Promise.all([plain, secure].map(async (url) => Boolean(await headerOf(world, options, url))));
+    Promise.all([plain, secure].map(async (url) => Boolean(await headerOf(world, options, { url }))));
   expect(await isSent({})).toEqual([true, true]);
   expect(await isSent({ createConnection: () => {} })).toEqual([false, false]);
   expect(await isSent({ h2session: {} })).toEqual([false, false]);
@@ -123,4 +128,7 @@ gotTest("sends no token if a request changes which servers TLS accepts", async (
   expect(await headerOf(world, { https: { rejectUnauthorized: true, certificateAuthority: "" } })).toBeTruthy();
   expect(await headerOf(world, { agent: { https: new SecureAgent({ rejectUnauthorized: false }) } })).toBeUndefined();
   expect(await headerOf(world, { agent: { https: new SecureAgent({ keepAlive: true }) } })).toBeTruthy();
+  const instance = { agent: { https: new SecureAgent({ rejectUnauthorized: false }) } };
+  expect(await headerOf(world, {}, { instance })).toBeTruthy();
+  expect(await headerOf(world, {}, { instance: { https: { rejectUnauthorized: false } } })).toBeTruthy();
 });

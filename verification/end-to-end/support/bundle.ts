@@ -12,7 +12,7 @@ export const SESSION_PROGRAM = `
   async function main({ SESSION_FILE, TOKEN_ENDPOINT, REFRESH_TOKEN }) {
     const refresh = oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "bundled" });
     const tokens = createTokenManager({ store: fileStore({ path: SESSION_FILE }), refresh });
-    if (REFRESH_TOKEN) await tokens.signIn({ accessToken: "none yet", expiresAt: 0, refreshToken: REFRESH_TOKEN });
+    if (REFRESH_TOKEN) await tokens.signIn({ refreshToken: REFRESH_TOKEN });
     console.log((await tokens.getAccessToken()).length > 0 ? "renewed" : "empty");
     await tokens.close();
   }

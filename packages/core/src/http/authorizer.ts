@@ -101,7 +101,7 @@ export class Authorization<Response> {
    * errors of `isUnauthorized`, and a `TimeoutError` if that does not settle within 30 seconds
    */
   renew(info: ResponseInfo<Response>): Promise<string | undefined> {
-    return hideResult(this.#renew(info));
+    return this.#renew(info);
   }
 }
 
@@ -131,7 +131,7 @@ export function createAuthorizer<Response>(
       }
       const { accessToken, tokenType } = await source.getTokenSet({ signal });
       assertNoProof(tokenType);
-      return new Authorization(toHeader(accessToken), async (info) => {
+      const renew = async (info: ResponseInfo<Response>) => {
         const responseUrl = toUrl(info.url ?? "", url);
         // a redirect to another origin went without the token, so its response says nothing about the token
         if (!mayFollow(url, responseUrl) || !(await settleInTime(isRejection(info), signal))) return undefined;
@@ -141,10 +141,16 @@ export function createAuthorizer<Response>(
           return undefined;
         }
         return renewal.then(toHeader, ignoreJustObtained);
-      });
+      };
+      return new Authorization(toHeader(accessToken), (info) =>
+        isUnauthorized || info.status === 401 ? hideResult(renew(info)) : ACCEPTED,
+      );
     },
   };
 }
+
+/** The result for all responses that do not reject the token. */
+const ACCEPTED = Promise.resolve(undefined);
 
 const DECISION = {
   milliseconds: 30_000,

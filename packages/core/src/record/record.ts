@@ -183,11 +183,13 @@ export const addSpent = (
     .slice(-KEPT);
 
 /**
- * Returns the spent refresh tokens of a record that is about to be replaced. The token of an exchange in flight is one of
- * them: the server may accept it, and its response can no longer be stored.
+ * Returns the spent refresh tokens of a record that is about to be replaced. The token of an exchange that is in flight, or
+ * that the server may have consumed, is one of them: its response can no longer be stored.
  */
 export const spentBy = ({ attempt, spent }: SessionRecord): readonly Digest[] =>
-  attempt && (attempt.status !== "failed" || attempt.afterLoss) ? addSpent(spent, attempt.digest, undefined) : spent;
+  attempt && (attempt.status !== "failed" || attempt.afterLoss || attempt.mayBeSpent)
+    ? addSpent(spent, attempt.digest, undefined)
+    : spent;
 
 /**
  * Returns `seeds` with `digest` added, limited to the newest entries and the first. `isNew`: a new session begins with

@@ -1,7 +1,7 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import type { EndpointResponse } from "../types.ts";
 import { toDuration } from "../util/clock.ts";
-import { maskSecrets, redact } from "../util/redact.ts";
+import { maskQuotes, redact } from "../util/redact.ts";
 
 /** Reads the body of an error response: RFC 6749 §5.2, and the places where other servers put the same. */
 export function readError(body: unknown): { error?: string | undefined; description?: string | undefined } {
@@ -63,7 +63,7 @@ export function toEndpointError(thrown: unknown, secrets: readonly string[]): To
   const { error, description, status, retryAfter, sent, endpoint, body, cause } = thrown;
   const text = (given: unknown) =>
     typeof given === "string"
-      ? maskSecrets(given, secrets)
+      ? maskQuotes(given, secrets)
           .replace(/\p{Cc}+/gu, " ")
           .slice(0, MAX_TEXT_LENGTH) || undefined
       : undefined;

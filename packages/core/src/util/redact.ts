@@ -64,6 +64,18 @@ export const maskSecrets = (text: string, secrets: readonly string[]): string =>
     .sort((a, b) => b.length - a.length)
     .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
 
+/**
+ * Masks the secrets in the words of a server, which may quote a part of one: also every word of at least eight characters,
+ * with a digit, that is contained in a secret, in upper or lower case.
+ */
+export function maskQuotes(text: string, secrets: readonly string[]): string {
+  const known = secrets.map((secret) => secret.toLowerCase());
+  const isQuote = (word: string) => /\d/.test(word) && known.some((secret) => secret.includes(word.toLowerCase()));
+  return maskSecrets(text, secrets).replace(/[\w~+/=-][\w~+/=.-]{6,}[\w~+/=-]/g, (word) =>
+    isQuote(word) ? "[secret]" : word,
+  );
+}
+
 const spellings = (secret: string): readonly string[] => [
   secret,
   encodeURIComponent(secret.replace(/\p{Surrogate}/gu, "\uFFFD")),

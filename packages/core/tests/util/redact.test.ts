@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { maskSecrets, redact } from "../../src/util/redact.ts";
+import { maskQuotes, maskSecrets, redact } from "../../src/util/redact.ts";
 import { printed } from "../support/leaks.ts";
 
 const SECRET = 'canary ~+/é"\\x';
@@ -31,6 +31,18 @@ describe("maskSecrets", () => {
   it.each(["x\ud800yz", "\udc00\udc00\udc00\udc00", "$&$1$`", ".*+?^(){}"])("masks %j without crashing", (secret) => {
     expect(maskSecrets(`<${secret}>`, [secret])).toBe("<[secret]>");
     expect(maskSecrets(`<${new URLSearchParams({ a: secret }).toString().slice(2)}>`, [secret])).toBe("<[secret]>");
+  });
+});
+
+describe("maskQuotes", () => {
+  it.each([
+    ["the whole token", "Invalid: canary-Refresh-7f3a9c21", "Invalid: [secret]"],
+    ["its beginning", "Invalid: canary-Refresh-7f3… (cut)", "Invalid: [secret]… (cut)"],
+    ["its end, in lower case", "Invalid: ...refresh-7f3a9c21", "Invalid: ...[secret]"],
+    ["no more than a few characters", "Invalid: 9c21", "Invalid: 9c21"],
+    ["words of its own", "The refresh-token is invalid (AADSTS70043)", "The refresh-token is invalid (AADSTS70043)"],
+  ])("masks what a server quotes: %s", (_name, text, expected) => {
+    expect(maskQuotes(text, ["canary-Refresh-7f3a9c21", "xrefresh-tokenx"])).toBe(expected);
   });
 });
 
