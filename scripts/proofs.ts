@@ -9,6 +9,7 @@ const PROGRAMS = {
   simulate: "verification/simulation/main.ts",
   "inject-faults": "verification/fault-injection/main.ts",
   "show:machines": "verification/machines/main.ts",
+  "show:servers": "verification/servers/main.ts",
 };
 
 /** The default campaign plays the first seeds; these are seeds that hardly any run has played before. */
@@ -23,6 +24,7 @@ export const ciProofs = (now: number): Proof[] => [
   ["simulate", "--mutants", "--share", `${1 + (Math.floor(now / DAY) % 3)}/3`],
   ["inject-faults", "--seed", freshSeed(), "--rounds", "20"],
   ["show:machines"],
+  ["show:servers"],
 ];
 
 /** The proofs of the nightly workflow. */

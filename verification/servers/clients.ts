@@ -8,7 +8,7 @@ export type ClientName = "createFetch" | "axios" | "ofetch" | "got";
 
 export const ALL: readonly ClientName[] = ["createFetch", "axios", "ofetch", "got"];
 
-/** What a client is created with. */
+/** The options that a client is created with. */
 export interface ClientSetup {
   readonly tokens: TokenSource;
   readonly origins?: readonly string[] | undefined;

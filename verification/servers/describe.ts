@@ -1,4 +1,4 @@
-/** What came of a call and what is stored, as text without secrets. */
+/** The result of a call and the stored record, as text without secrets. */
 import { inspect } from "node:util";
 import { CANARY } from "@unexpired-internal/test-support/canary";
 

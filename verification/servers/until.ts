@@ -9,7 +9,7 @@ export async function until(condition: () => boolean): Promise<boolean> {
   return condition();
 }
 
-/** Returns a result, or a remark if there is none within five seconds. */
+/** Returns a result, or a remark if it takes more than five seconds. */
 export async function inTime(result: Promise<string>): Promise<string> {
   const controller = new AbortController();
   const late = wait(LIMIT, `nothing within ${LIMIT / 1000} s`, { signal: controller.signal });

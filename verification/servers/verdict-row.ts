@@ -17,7 +17,7 @@ export interface VerdictRow {
   readonly expected: Expected;
   readonly session?: SessionOptions;
   /**
-   * What the caller does. The verdict is read after the first call. Default: `getAccessToken()`, and again after the
+   * The calls. The verdict is read after the first call. Default: `getAccessToken()`, and again after the
    * back-off; if the access token is usable, `refresh()` twice, and then `getAccessToken()`.
    */
   readonly steps?: readonly Step[];

@@ -14,7 +14,7 @@ export interface Expected {
 
 /** The place of one row: whatever it needs to run. */
 export interface Place extends AsyncDisposable {
-  /** What has happened so far, for a row that fails. */
+  /** The exchanges so far, for a row that fails. */
   readonly exchanges: string;
   /** Removes what differs between two runs or two machines. */
   tidy(text: string): string;

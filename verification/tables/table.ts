@@ -12,7 +12,7 @@ export interface Line extends Shown {
 export type Columns = readonly [situation: string, happened: string, saw: string];
 
 const MARKS = { right: "", wrong: "**wrong** ", "not run": "" };
-const LONGEST = 320;
+const LONGEST = 400;
 
 /** Prints one group of rows as a table, and below it what each wrong row should have shown. */
 export function printGroup(title: string, columns: Columns, lines: readonly Line[]): void {

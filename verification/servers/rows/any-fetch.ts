@@ -1,4 +1,4 @@
-/** What clients hand over: responses with unread copies, other shapes of responses, Requests. */
+/** Responses as clients hand them over: with unread copies, and in other shapes. */
 import { Readable } from "node:stream";
 import nodeFetch from "node-fetch";
 import type { ClientName } from "../clients.ts";

@@ -1,4 +1,4 @@
-/** What a 401 of an API means, and which token types are sent. */
+/** The meaning of a 401 of an API, and the token types that are sent. */
 import type { Row } from "../row.ts";
 import { clientRow } from "../through-clients.ts";
 import { tokensOf } from "../token-server.ts";
@@ -55,6 +55,22 @@ const proof = (tokenType: string): Row =>
     run: ({ send }) => send(),
   });
 
+const refusedThenRejected: Row = clientRow({
+  situation: "the server refused an early refresh, and now the API rejects the access token: two calls",
+  expected: {
+    happened: /^token 1, token 1; 1 exchange \(all four\)$/,
+    saw: /^200, then SIGN_IN_REQUIRED revoked .*, then SIGN_IN_REQUIRED revoked [^,]* \(all four\)$/,
+  },
+  run: async ({ scene, session: { server, tokens }, send }) => {
+    scene.api.respond = () => ({ status: 200 });
+    server.next({ status: 400, body: { error: "invalid_grant", error_description: "revoked" } });
+    await tokens.refresh().catch(() => {});
+    const saw = [await send()];
+    scene.api.respond = () => challenge(undefined);
+    return [...saw, await send(), await send()].join(", then ");
+  },
+});
+
 const ABOUT_RIGHTS = [
   'Bearer error="insufficient_scope"',
   'Bearer error="insufficient_user_authentication", acr_values="mfa"',
@@ -75,4 +91,5 @@ export const challengeRows: readonly Row[] = [
   ...ABOUT_THE_TOKEN.map(retried),
   ...["bot", "user", "jwt-bearer", "BearerToken", "bearer", "N_A"].map(typed),
   ...["DPoP", "PoP", "MAC"].map(proof),
+  refusedThenRejected,
 ];

@@ -9,6 +9,7 @@ import { errorRows } from "./errors.ts";
 import { identityRows } from "./identity.ts";
 import { lifetimeRows } from "./lifetimes.ts";
 import { messageRows } from "./messages.ts";
+import { profileRows } from "./profiles.ts";
 import { refreshFunctionRows } from "./refresh-functions.ts";
 import { refusalRows } from "./refusals.ts";
 import { requestOptionRows } from "./requests.ts";
@@ -19,7 +20,15 @@ export const groups: readonly Group<Scene>[] = [
   { title: "Hangs and crashes", rows: [...anyFetchRows, ...requestOptionRows, ...bodyRows, ...refreshFunctionRows] },
   {
     title: "Verdicts",
-    rows: [...unreadableRows, ...refusalRows, ...bodilessRows, ...identityRows, ...lifetimeRows, ...challengeRows],
+    rows: [
+      ...unreadableRows,
+      ...refusalRows,
+      ...bodilessRows,
+      ...identityRows,
+      ...lifetimeRows,
+      ...profileRows,
+      ...challengeRows,
+    ],
   },
   {
     title: "Client authentication and messages",

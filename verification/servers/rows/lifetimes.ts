@@ -135,5 +135,14 @@ export const lifetimeRows: readonly Row[] = [
   late("429 with Retry-After: 120", { "retry-after": "120" }, false),
   late("429 with a Retry-After date and a Date header", () => ({ "retry-after": inTwoMinutes() }), false),
   late("429 with a Retry-After date and no Date header", () => ({ "retry-after": inTwoMinutes() }), true),
+  verdictRow({
+    situation: "429 with Retry-After: 86400: a call, and an explicit refresh()",
+    reply: { status: 429, headers: { "retry-after": "86400" } },
+    steps: ["get", 2, "get", "refresh"],
+    expected: {
+      happened: /^transient, next try in 3600 s$/,
+      saw: /^REFRESH_FAILED endpoint \(HTTP 429\); REFRESH_FAILED endpoint \(HTTP 429\); a token; 2 exchanges/,
+    },
+  }),
   ...[301, 302, 307, 308].map(redirect),
 ];

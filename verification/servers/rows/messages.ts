@@ -1,4 +1,4 @@
-/** What errors and events say, in every process. */
+/** The text of errors and events, in every process. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SessionEvent } from "@unexpired/core";
@@ -96,10 +96,7 @@ const documentation: readonly Row[] = [
         ...namesIn(types, "export type SessionEvent", /readonly type: "([\w-]+)"/g),
         ...namesIn(textOf("packages/core/src/errors.ts"), "export type ErrorCode", /"(\w+)"/g),
       ];
-      const all = [...pages()]
-        .filter(([name]) => name.startsWith("docs/"))
-        .map(([, text]) => text)
-        .join();
+      const all = [...pages().values()].join();
       const missing = names.filter((name) => !all.includes(`\`${name}\``));
       return { happened: `${names.length} names`, saw: `missing: ${missing.join(", ") || "none"}` };
     },

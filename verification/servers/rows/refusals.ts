@@ -1,9 +1,12 @@
 /** Refusals of the refresh token, in the shapes of many servers, and what looks like one. */
+import { canary } from "@unexpired-internal/test-support/canary";
+import { describeRecord } from "../describe.ts";
 import type { Row } from "../row.ts";
 import type { Reply } from "../token-server.ts";
 import { verdictRow } from "../verdict-row.ts";
 import { backsOff, ends, endsAndKeeps, endsButUsable, isMisconfigured } from "./expected.ts";
 
+const HOUR = 3_600_000;
 const refusal = (status: number, body: object): Reply => ({ status, body });
 
 /** A row about a refusal in these words; `said` is the code and description that the caller learns. */
@@ -163,7 +166,6 @@ const interaction = (error: string): readonly Row[] =>
     }),
   );
 
-const cognito = { __type: "NotAuthorizedException", message: "Invalid Refresh Token" };
 const processing = { error: "invalid_grant", error_description: "token request is already being processed" };
 
 export const refusalRows: readonly Row[] = [
@@ -174,12 +176,6 @@ export const refusalRows: readonly Row[] = [
       expected: ends(reason, `HTTP ${status} ${said}`),
     }),
   ),
-  verdictRow({
-    situation: `${inputOf(400, cognito)}, with providers.cognito`,
-    reply: refusal(400, cognito),
-    session: { provider: "cognito" },
-    expected: ends("session_expired", 'HTTP 400 NotAuthorizedException "Invalid Refresh Token"'),
-  }),
   ...MISCONFIGURED.map(([status, body, said]) =>
     verdictRow({
       situation: inputOf(status, body),
@@ -194,21 +190,13 @@ export const refusalRows: readonly Row[] = [
     expected: backsOff('HTTP 400 invalid_grant "token request is already being processed"'),
   }),
   verdictRow({
-    situation: "400 invalid_grant that a profile calls transient",
-    reply: refusal(400, { error: "invalid_grant", error_description: "try again" }),
-    session: { manager: { provider: { transient: [{ error: "invalid_grant", description: "try again" }] } } },
-    expected: backsOff('HTTP 400 invalid_grant "try again"'),
-  }),
-  verdictRow({
-    situation: "400 with a code that only the profile calls terminal",
-    reply: refusal(400, { error: "session_gone" }),
-    session: { manager: { provider: { terminal: ["session_gone"] } } },
-    expected: ends("session_expired", "HTTP 400 session_gone"),
-  }),
-  verdictRow({
-    situation: "400 with a code that no list knows",
-    reply: refusal(400, { error: "session_gone" }),
-    expected: backsOff("HTTP 400 session_gone"),
+    situation: "400 interaction_required; the user interacts with the server, and the program calls refresh()",
+    reply: refusal(400, { error: "interaction_required" }),
+    steps: ["get", 3600, "get", "refresh", "get"],
+    expected: {
+      happened: /^dead: interaction_required, keeps the refresh token$/,
+      saw: /^(SIGN_IN_REQUIRED interaction_required \(HTTP 400 interaction_required\); ){2}a token; a token; 2 exchanges/,
+    },
   }),
   verdictRow({
     situation: "a refusal that quotes the refresh token (Fitbit)",
@@ -230,4 +218,31 @@ export const refusalRows: readonly Row[] = [
       saw: /^SIGN_IN_REQUIRED session_expired \(HTTP 400 invalid_grant\); a token; a token; SIGN_IN_REQUIRED session_expired \(HTTP 400 invalid_grant\); 1 exchange; a request: the same/,
     },
   }),
+  {
+    situation:
+      "an early refresh is refused while the access token is usable: state, hasSession(), signIn with new tokens",
+    expected: {
+      happened: "dead: revoked, keeps the access token",
+      saw: "near-expiry, usable: true, renewable: false, revoked; hasSession: false; signed in: true; valid",
+    },
+    async run(scene) {
+      const { server, tokens, record } = await scene.session({ isUsable: true });
+      server.next(refusal(400, { error: "invalid_grant", error_description: "revoked" }));
+      await tokens.refresh().catch(() => {});
+      const happened = describeRecord(await record());
+      const { status, usable, renewable, reason } = Object(tokens.state) as Readonly<Record<string, unknown>>;
+      const next = {
+        accessToken: canary("access", 9),
+        refreshToken: canary("refresh", 9),
+        expiresAt: Date.now() + HOUR,
+      };
+      const saw = [
+        `${status}, usable: ${usable}, renewable: ${renewable}, ${reason}`,
+        `hasSession: ${await tokens.hasSession()}`,
+        `signed in: ${await tokens.signIn(next)}`,
+        tokens.state?.status,
+      ];
+      return { happened, saw: saw.join("; ") };
+    },
+  },
 ];

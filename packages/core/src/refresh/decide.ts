@@ -7,7 +7,7 @@ import {
   isSpent,
   type SessionRecord,
 } from "../record/record.ts";
-import type { DeadReason, ProviderProfile } from "../types.ts";
+import type { DeadReason, EndpointResponse, ProviderProfile } from "../types.ts";
 import type { AttemptStatus } from "./attempt-tracker.ts";
 import { maxDelay } from "./backoff.ts";
 import type { RenewalGoal } from "./renewal.ts";
@@ -40,8 +40,13 @@ export type Decision =
   | { readonly do: "mark-lost"; readonly attempt: Attempt }
   /** It is too early for another attempt. */
   | { readonly do: "back-off"; readonly retryAt: number }
-  /** The session has ended. */
-  | { readonly do: "end-session"; readonly reason: DeadReason; readonly digest: Digest }
+  /** The session has ended. `response`: what the server said before. */
+  | {
+      readonly do: "end-session";
+      readonly reason: DeadReason;
+      readonly digest: Digest;
+      readonly response?: EndpointResponse | undefined;
+    }
   | { readonly do: "claim"; readonly digest: Digest; readonly afterLoss: boolean; readonly failures: number };
 
 /** Step 2 of the protocol: decides how to proceed with the stored record. A pure function. */
@@ -73,7 +78,7 @@ function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionConte
   if (status === "claimed") return { do: "wait", attempt, heldUntil: heldUntil(ctx) };
   const isLost = mayHaveRotated(attempt, ctx);
   if (isLost && !canWait(ctx) && ctx.profile.afterLoss === "sign-in")
-    return { do: "end-session", reason: "response_lost", digest };
+    return { do: "end-session", reason: "response_lost", digest, response: attempt.response };
   const retryAt = backOffUntil(attempt, ctx) ?? replayDeferredUntil(attempt, record, ctx);
   if (retryAt !== undefined) return { do: "back-off", retryAt };
   return { do: "claim", digest, afterLoss: afterLoss || isLost, failures };

@@ -156,9 +156,11 @@ export class RefreshProtocol {
         return false;
       case "back-off":
         throw this.#failureOf(stored, decision.retryAt);
-      case "end-session":
-        await this.#claims.endSession(decision.digest, { reason: decision.reason });
+      case "end-session": {
+        const { digest, reason, response } = decision;
+        await this.#claims.endSession(digest, { reason, response });
         return true;
+      }
       case "claim": {
         const claim = await this.#claims.claim(decision, stored);
         if (claim) return this.#exchanger.run(claim);

@@ -65,6 +65,16 @@ describe("a lost response", () => {
     expect(issuer.presented).toHaveLength(1);
   });
 
+  it("then says what the server responded, here and in other processes", async () => {
+    const { issuer, open, signIn } = startSession({ provider: { afterLoss: "sign-in" } });
+    const manager = await signIn(0);
+    const said = { status: 500, error: "server_error", description: "busy" };
+    issuer.next(() => new TokenEndpointError({ sent: true, ...said }), { before: true });
+    for (const each of [manager, open()])
+      await expect(each.getAccessToken()).rejects.toMatchObject({ reason: "response_lost", cause: said });
+    expect(issuer.presented).toHaveLength(1);
+  });
+
   it("is remembered through a failure that follows it (P1)", async () => {
     const { clock, issuer, signIn } = startSession({ provider: { graceSeconds: 30 } });
     const manager = await signIn(HOUR);
