@@ -146,7 +146,8 @@ export class RecordInvariants {
       () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`,
     );
     if (next.family === old.family) {
-      const isRegress = next.number < old.number || (before.dead !== undefined && next.number === old.number);
+      const isOver = before.dead !== undefined && before.tokens?.refreshToken === undefined;
+      const isRegress = next.number < old.number || (isOver && next.number === old.number);
       // P6, P3: a process never overwrites a newer token with an older one, however late it wakes.
       this.#invariants.require(!isRegress, "P6", () => `${author} wrote ${shortRefresh(next)} over ${name(before)}`);
       return;
