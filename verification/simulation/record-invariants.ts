@@ -146,8 +146,7 @@ export class RecordInvariants {
       () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`,
     );
     if (next.family === old.family) {
-      const isOver = before.dead !== undefined && before.tokens?.refreshToken === undefined;
-      const isRegress = next.number < old.number || (isOver && next.number === old.number);
+      const isRegress = next.number < old.number || (hasTakenToken(before) && next.number === old.number);
       // P6, P3: a process never overwrites a newer token with an older one, however late it wakes.
       this.#invariants.require(!isRegress, "P6", () => `${author} wrote ${shortRefresh(next)} over ${name(before)}`);
       return;
@@ -312,3 +311,7 @@ const name = (record: SessionRecord | undefined): string => {
   const token = record && tokenIn(record);
   return token ? shortRefresh(token) : `a record without tokens (${record?.dead?.reason ?? "no verdict"})`;
 };
+
+/** Whether a verdict has taken the refresh token of a record away. */
+const hasTakenToken = ({ dead, tokens }: SessionRecord): boolean =>
+  dead !== undefined && tokens?.refreshToken === undefined;
