@@ -127,7 +127,8 @@ export class CallerInvariants {
     this.#invariants.require(holder.diedAt > startedAt, "P15", text("which had died by then"));
     const claimedAt = this.#world.sinceStart(attempt.claimedAt) - process.machine.offset; // it may be saved much later
     const age = now - Math.min(claim.at, claimedAt);
-    const mayBeLater = now - claim.at < NOTICED || process.continuedAt > claim.at; // than the one that the process has read
+    const seenAt = Math.max(claim.at, process.continuedAt);
+    const mayBeLater = now - seenAt < NOTICED; // than the one that the process has read
     this.#invariants.require(mayBeLater || age >= claim.lease - 500, "P15", text("whose lease has not expired"));
     const told = `${process.name} ${key}`;
     const since = this.#toldAt.get(told) ?? process.awake;
