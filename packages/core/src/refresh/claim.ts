@@ -112,12 +112,13 @@ export class Claims {
 
   /**
    * Step 6 after a terminal response: ends the session only if its refresh token is still the one that was rejected. Its
-   * access token is kept while it is usable, and with `keepsRefreshToken` the refresh token, too.
+   * access token is kept if it is usable and the account is the same, and with `keepsRefreshToken` the refresh token, too.
    */
-  async endSession(digest: Digest, { keepsRefreshToken = false, ...dead }: SessionEnd): Promise<void> {
+  async endSession(digest: Digest, end: SessionEnd): Promise<void> {
+    const { reason, response } = end;
     const apply = (record: SessionRecord) =>
       currentDigest(record) === digest
-        ? endRecord(record, { ...dead, digest }, this.#keptTokens(record, keepsRefreshToken))
+        ? endRecord(record, { reason, digest, response }, this.#keptTokens(record, end))
         : record;
     try {
       this.#host.observe(await this.#saveVerdict(digest, apply), "store");
@@ -130,9 +131,10 @@ export class Claims {
     }
   }
 
-  #keptTokens(record: SessionRecord, keepsRefreshToken: boolean): TokenSet | undefined {
+  #keptTokens(record: SessionRecord, { reason, keepsRefreshToken }: SessionEnd): TokenSet | undefined {
     const { tokens } = record;
-    const accessToken = this.#host.isUsable(record) ? tokens?.accessToken : undefined;
+    const isUsable = reason !== "account_changed" && this.#host.isUsable(record);
+    const accessToken = isUsable ? tokens?.accessToken : undefined;
     const refreshToken = keepsRefreshToken ? tokens?.refreshToken : undefined;
     if (!tokens || !(accessToken ?? refreshToken)) return undefined;
     return hideSecrets({ ...tokens, accessToken: accessToken ?? "", refreshToken });

@@ -75,7 +75,11 @@ export class Exchanger {
     const { clock, profile, pending } = this.#deps;
     const isUsable = this.#host.isUsable(stored.record);
     const digest = digestOf(update.refreshToken);
-    const failed = { ...failedAttempt(attempt, { kind: "transient", error }, { clock, profile, isUsable }), digest };
+    const failed = {
+      ...failedAttempt({ ...attempt, digest }, { kind: "transient", error }, { clock, profile, isUsable }),
+      afterLoss: false, // what became of the previous refresh token no longer matters
+      mayBeSpent: undefined,
+    };
     const kept = hideSecrets({ ...tokens, ...update, idToken: update.idToken ?? tokens.idToken });
     const record = { ...stored.record, rotation: rotationOf(stored.record) + 1, tokens: kept, attempt: failed };
     pending.endings.remember(keyOf(failed), { apply: (found) => found, error: incompleteError(error) });
