@@ -22,7 +22,13 @@ export const VERDICT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a refusal takes a usable access token away",
-    edits: [core("refresh/claim.ts", "isUsable ? tokens?.accessToken : undefined", "undefined")],
+    edits: [
+      core(
+        "refresh/claim.ts",
+        'isUsable && reason !== "account_changed" ? tokens?.accessToken : undefined',
+        "undefined",
+      ),
+    ],
     focus: { world: { lifetime: 3_600_000, skew: 0 }, faults: ["interaction required"] },
   },
   {

@@ -116,9 +116,10 @@ export class Claims {
    */
   async endSession(digest: Digest, end: SessionEnd): Promise<void> {
     const { reason, response } = end;
+    const isUsable = this.#rememberUsable();
     const apply = (record: SessionRecord) =>
       currentDigest(record) === digest
-        ? endRecord(record, { reason, digest, response }, this.#keptTokens(record, end))
+        ? endRecord(record, { reason, digest, response }, keptTokens(record, isUsable(record), end))
         : record;
     try {
       this.#host.observe(await this.#saveVerdict(digest, apply), "store");
@@ -131,13 +132,18 @@ export class Claims {
     }
   }
 
-  #keptTokens(record: SessionRecord, { reason, keepsRefreshToken }: SessionEnd): TokenSet | undefined {
-    const { tokens } = record;
-    const isUsable = reason !== "account_changed" && this.#host.isUsable(record);
-    const accessToken = isUsable ? tokens?.accessToken : undefined;
-    const refreshToken = keepsRefreshToken ? tokens?.refreshToken : undefined;
-    if (!tokens || !(accessToken ?? refreshToken)) return undefined;
-    return hideSecrets({ ...tokens, accessToken: accessToken ?? "", refreshToken });
+  /**
+   * Returns a function that tells whether a record's access token is usable, as it was when the function was first asked:
+   * once the verdict is known, this process forgets for how long it has seen the token.
+   */
+  #rememberUsable(): (record: SessionRecord) => boolean {
+    const known = new Map<string | undefined, boolean>();
+    return (record) => {
+      const accessToken = record.tokens?.accessToken;
+      const isUsable = known.get(accessToken) ?? this.#host.isUsable(record);
+      known.set(accessToken, isUsable);
+      return isUsable;
+    };
   }
 
   async #saveVerdict(digest: Digest, apply: Ending["apply"]): Promise<SessionRecord | undefined> {
@@ -149,6 +155,14 @@ export class Claims {
       if (saved) return saved.current;
     }
   }
+}
+
+/** Returns the tokens that a verdict leaves. A grant to another account ends the access to this one. */
+function keptTokens({ tokens }: SessionRecord, isUsable: boolean, { reason, keepsRefreshToken }: SessionEnd) {
+  const accessToken = isUsable && reason !== "account_changed" ? tokens?.accessToken : undefined;
+  const refreshToken = keepsRefreshToken ? tokens?.refreshToken : undefined;
+  if (!tokens || !(accessToken ?? refreshToken)) return undefined;
+  return hideSecrets({ ...tokens, accessToken: accessToken ?? "", refreshToken });
 }
 
 /** Changes the record's attempt. What only later releases know of it stays. */

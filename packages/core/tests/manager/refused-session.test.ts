@@ -62,6 +62,22 @@ describe("a refresh that is refused while the access token is usable", () => {
     await expect(open().getAccessToken()).rejects.toMatchObject({ reason: "revoked" });
   });
 
+  it("does not return the access token again if the verdict is saved later, once it is unusable by one of the clocks (P13)", async () => {
+    const { clock, manager, store } = await startRefused(REVOKED);
+    await clock.advance(HOUR);
+    clock.jump(-HOUR); // the wall clock takes the token for usable, the monotonic one does not
+    const { save } = store;
+    const broken = () => Promise.reject(new Error("disk full"));
+    store.save = async (...given) => {
+      store.save = broken; // after the claim
+      return save(...given);
+    };
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "revoked" });
+    store.save = save;
+    await clock.advance(2_000);
+    await expect(manager.getAccessToken()).rejects.toMatchObject({ reason: "revoked" });
+  });
+
   it("is replaced by a sign-in, and not by adopting the same tokens", async () => {
     const { clock, issuer, manager } = await startRefused(REVOKED);
     await manager.refresh().catch(() => {});
