@@ -14,7 +14,9 @@ export interface Session {
   readonly isRenewing: boolean;
   /** The access token that a resource server rejected, while it is being replaced. */
   readonly rejected?: string | undefined;
-  /** The monotonic time when this manager first saw the record's tokens. */
+  /** The last record with tokens, even if they have been taken away since: another process may still have them. */
+  readonly seen?: SessionRecord | undefined;
+  /** The monotonic time when this manager first saw the tokens of `seen`. */
   readonly firstSeen: number;
   /** When an exchange obtained the record's tokens; `undefined` if none did, or if the clocks contradict each other. */
   readonly exchangedAt?: Moment | undefined;
@@ -128,7 +130,7 @@ export function isUsable(session: Session, ctx: Context): boolean {
 
 /** Returns the session as it would be with `record`, whose tokens may be ones that this manager sees for the first time. */
 export const withRecord = (session: Session, record: SessionRecord, { monotonic }: Context): Session =>
-  hasSameTokens(record, session.record)
+  hasSameTokens(record, session.seen)
     ? { ...session, record }
     : { ...session, record, firstSeen: monotonic, exchangedAt: undefined };
 

@@ -108,10 +108,15 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   if (source !== "sign-in" && isOutdatedRecord(session, record)) return { session, effects: [] };
   const account = source === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, isLoaded: true, account, lookedAt: momentOf(ctx) };
-  if (!record?.tokens || hasSameTokens(record, session.record)) return { session: next, effects: [] };
+  if (!record?.tokens) return { session: next, effects: [] };
+  if (hasSameTokens(record, session.seen)) return { session: { ...next, seen: record }, effects: [] };
   const exchangedAt = record.renewed ? momentOfExchange(record, source, ctx) : undefined;
   const adopted = isAdopted(session, record, source) ? [announceAdoption(record)] : [];
-  return { session: { ...next, rejected: undefined, firstSeen: ctx.monotonic, exchangedAt }, effects: adopted };
+  const { monotonic } = ctx;
+  return {
+    session: { ...next, rejected: undefined, seen: record, firstSeen: monotonic, exchangedAt },
+    effects: adopted,
+  };
 }
 
 /** Returns whether another process has replaced our tokens. */

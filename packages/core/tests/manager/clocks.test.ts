@@ -1,5 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
+import { write } from "../support/interference.ts";
 import { startSession } from "../support/session.ts";
 
 const MINUTE = 60_000;
@@ -44,6 +45,18 @@ describe("an access token (P13, I22)", () => {
     await clock.advance(54 * MINUTE);
     expect(await manager.getAccessToken()).toBe(canary("access", 2));
     await clock.advance(6 * MINUTE);
+    expect(await manager.getAccessToken()).toBe(canary("access", 3));
+  });
+
+  it("is no new one if it is put back after it was gone", async () => {
+    const { clock, manager, record, store } = await startRefreshed();
+    clock.jump(-6 * HOUR);
+    await clock.advance(HOUR);
+    const known = await record();
+    await write(store, () => ({ ...known, tokens: undefined }));
+    expect(await manager.hasSession()).toBe(false);
+    await write(store, () => known);
+    expect(await manager.hasSession()).toBe(true);
     expect(await manager.getAccessToken()).toBe(canary("access", 3));
   });
 

@@ -43,5 +43,6 @@ export const loaded = (record: SessionRecord | undefined, more: Partial<Session>
   ...initialSession,
   isLoaded: true,
   record,
+  seen: record,
   ...more,
 });
