@@ -1,4 +1,4 @@
-import { keyOf, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
+import { isSpent, keyOf, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
 import { FOREIGN, HOLD, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
@@ -114,7 +114,8 @@ export class RecordInvariants {
     const digest = this.digestOf(before);
     const about = () => `${author} ended ${name(before)} with a verdict (${dead.reason}) about another token`;
     const isRestored = [...this.#restored.values()].includes(dead.digest ?? "");
-    this.#invariants.require(dead.digest === digest || isRestored, "P3", about);
+    // A spent token that another program has put back hides the one that the verdict is about.
+    this.#invariants.require(dead.digest === digest || isRestored || isSpent(before), "P3", about);
     const isJustified =
       isRestored ||
       dead.reason === "response_lost" ||

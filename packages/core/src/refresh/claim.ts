@@ -19,6 +19,12 @@ export interface Claim {
   readonly refresh: RefreshFunction;
 }
 
+/** The refresh token that a verdict is about, and the attempt that presented it. */
+interface Ended {
+  readonly digest: Digest;
+  readonly attempt?: Attempt;
+}
+
 /** How the token endpoint ended a session, and whether the refresh token may work again. */
 export interface SessionEnd {
   readonly reason: DeadReason;
@@ -114,13 +120,14 @@ export class Claims {
    * Step 6 after a terminal response: ends the session only if its refresh token is still the one that was rejected. Its
    * access token is kept if it is usable and the account is the same, and with `keepsRefreshToken` the refresh token, too.
    */
-  async endSession(digest: Digest, end: SessionEnd): Promise<void> {
+  async endSession({ digest, attempt }: Ended, end: SessionEnd): Promise<void> {
     const { reason, response } = end;
     const isUsable = this.#rememberUsable();
     const apply = (record: SessionRecord) =>
       currentDigest(record) === digest
         ? endRecord(record, { reason, digest, response }, keptTokens(record, isUsable(record), end))
         : record;
+    if (attempt) this.#endings.remember(keyOf(attempt), { apply }); // another program may put the claim back
     try {
       this.#host.observe(await this.#saveVerdict(digest, apply), "store");
     } catch {

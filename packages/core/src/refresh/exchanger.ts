@@ -52,7 +52,7 @@ export class Exchanger {
         return this.#keep(claim, result);
       case "other-account":
         pending.revoke(result.tokens);
-        await this.#deps.claims.endSession(claim.attempt.digest, { reason: "account_changed" });
+        await this.#deps.claims.endSession(endedBy(claim), { reason: "account_changed" });
         return true;
       default:
         if (result.kind === "lost") this.#commitLate(late, claim, sentAt);
@@ -96,7 +96,7 @@ export class Exchanger {
     const failed = failedAttempt(attempt, failure, { clock, profile, isUsable });
     const end = endOf(failed, failure);
     if (end) {
-      await claims.endSession(attempt.digest, { ...end, response: failed.response });
+      await claims.endSession(endedBy(claim), { ...end, response: failed.response });
       return true;
     }
     await claims.release(failed, failureOf(failure), stored);
@@ -110,6 +110,8 @@ export class Exchanger {
     this.#host.announce({ type: "refresh-failed", code, retryAt: endedAt + retryIn, ...cause });
   }
 }
+
+const endedBy = ({ attempt }: Claim) => ({ digest: attempt.digest, attempt });
 
 const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({
   base: stored.record,

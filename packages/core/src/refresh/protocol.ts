@@ -158,7 +158,7 @@ export class RefreshProtocol {
         throw this.#failureOf(stored, decision.retryAt);
       case "end-session": {
         const { digest, reason, response } = decision;
-        await this.#claims.endSession(digest, { reason, response });
+        await this.#claims.endSession({ digest }, { reason, response });
         return true;
       }
       case "claim": {
@@ -183,7 +183,8 @@ export class RefreshProtocol {
   /** Saves our session again, because a spent refresh token has overwritten our newer one. */
   async #restore(stored: Stored | undefined): Promise<void> {
     const { records } = this.#deps;
-    const { record } = this.#host.session;
+    const known = this.#host.session.record;
+    const record = known && (this.#pending.endings.of(known)?.apply(known) ?? known);
     const spent = [...new Set([...(stored?.record.spent ?? []), ...(record?.spent ?? [])])];
     const attempts = [stored?.record.attempt, record?.attempt]; // our own exchange may be in flight
     const attempt = attempts.find((each) => each?.digest === currentDigest(record));

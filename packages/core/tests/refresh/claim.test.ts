@@ -385,7 +385,7 @@ describe("endSession()", () => {
       session.known = claim.stored.record;
       const { save } = store;
       store.save = () => Promise.reject(disk);
-      await claims.endSession(DIGEST, { reason: "session_expired" });
+      await claims.endSession({ digest: DIGEST }, { reason: "session_expired" });
       expect((await stored())?.dead).toBeUndefined();
       store.save = save;
       const refreshToken = canary("refresh", generation);

@@ -3,7 +3,7 @@ import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
 import { TokenEndpointError } from "../../src/index.ts";
 import type { SessionRecord } from "../../src/record/record.ts";
-import { disk, gate, LEASE } from "../support/interference.ts";
+import { disk, gate, LEASE, write } from "../support/interference.ts";
 import { recordOf } from "../support/machine.ts";
 import { digest, GOAL, recordWith, startProtocol, urgent } from "../support/protocol.ts";
 import { startSession } from "../support/session.ts";
@@ -53,6 +53,27 @@ describe("a terminal response", () => {
     expect((await stored())?.tokens?.accessToken).toBe(expected);
     expect(observed.at(-1)).toEqual([expected, "store"]);
   });
+});
+
+it("is not forgotten if another program has put a spent token back by then: no process waits for the claim (P15)", async () => {
+  const { clock, issuer, open, record, signIn, store } = startSession();
+  const manager = await signIn(0);
+  await manager.getAccessToken();
+  await clock.advance(2 * HOUR);
+  const old = { accessToken: canary("access", 1), refreshToken: canary("refresh", 1), tokenType: "Bearer", extra: {} };
+  const refuse = async () => {
+    await write(store, (stored) => ({ ...stored, attempt: undefined, tokens: { ...old, expiresAt: clock.now() } }));
+    throw new TokenEndpointError(invalidGrant);
+  };
+  issuer.next(refuse, { before: true });
+  for (let call = 0; call < 3; call++) {
+    await manager.getAccessToken().catch(() => {});
+    await clock.advance(1_000);
+  }
+  const { attempt, dead } = await record();
+  expect([dead?.reason, attempt]).toEqual(["session_expired", undefined]);
+  await expect(open().getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
+  expect(issuer.presented).toHaveLength(2);
 });
 
 describe("a terminal response that cannot be stored", () => {
