@@ -76,9 +76,16 @@ const needsPatience = (world: World, program: Program): boolean =>
   isHeldAgain(world, program) ||
   (!world.options.givesReasons && UnexpiredError.is(program.error) && program.error.code === "REFRESH_FAILED");
 
-/** Another program has put a session back after the exchange of its claim had ended: a living process keeps the claim. */
-const isHeldAgain = ({ invariants: { records } }: World, { error }: Program): boolean =>
-  UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.reason === "claimed" && records.isRestored;
+/**
+ * Another program has put a session back after the exchange of its claim had ended: another living process keeps the
+ * claim. The process that claimed knows how its attempt ended.
+ */
+const isHeldAgain = (world: World, { error, process }: Program): boolean => {
+  const { records } = world.invariants;
+  const isClaimed = UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.reason === "claimed";
+  const claimedBy = records.current?.attempt?.holder;
+  return isClaimed && records.isRestored && claimedBy !== world.holderFor(process).holder?.id;
+};
 
 const isExcused = (world: World, program: Program): boolean =>
   isTorn(world, program) || isHomeless(world, program) || isSpentRestored(world, program) || mustSignIn(world, program);

@@ -46,14 +46,14 @@ const isSwitch = (other: SessionRecord, current: SessionRecord): boolean =>
 
 const isNewer = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
   const order = compareRotations(other, current);
-  if (order < 0 || (order === 0 && isSignedOut(other, current))) return false;
+  if (order < 0 || isSignedOut(other, current)) return false;
   if (isSwitch(other, current)) return isAlternative(other, current);
   if (isSpentIn(current, other)) return false;
   if (order > 0) return true;
   return hasOtherToken(other, current) ? !isStale(other, current, now) : isLater(other, current);
 };
 
-/** Returns whether `current` is the sign-out of the session that `other` holds. */
+/** Returns whether `current` is the sign-out of the session that `other` holds, which ends newer copies of it, too. */
 const isSignedOut = (other: SessionRecord, { session, dead }: SessionRecord): boolean => {
   if (dead?.reason !== "signed_out") return false;
   return other.session === session || (dead.digest !== undefined && dead.digest === currentDigest(other));
