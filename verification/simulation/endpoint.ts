@@ -123,6 +123,7 @@ function onResponse(world: World, call: Call, outcome: RefreshOutcome | undefine
   if (handOver.isSettled && world.options.aborts) return; // the client no longer reads it
   if (fault === "store out of order at the response") world.breakStore();
   if (fault === "response lost" || fault?.startsWith("504")) reject(lostResponse(call));
+  else if (fault === "invalid_client after the server" && outcome?.kind === "tokens") refuseClient(world, call);
   else if (!outcome) settleUnprocessed(world, call);
   else if (outcome.kind === "invalid_grant") refuse(world, call);
   else grant(world, call, outcome);
@@ -139,10 +140,18 @@ function grant(world: World, { fault, handOver, resolve }: Call, outcome: Refres
     resolve({ ...response, id_token: idTokenOf(`not ${token.account}`) });
   } else {
     exchanges.onTokens(handOver, outcome);
-    const { expires_in, ...rest } = response;
-    resolve(fault === "no expires_in" ? rest : { ...rest, expires_in });
+    resolve(without(OMITTED[fault ?? ""], response));
   }
 }
+
+/** The member that a response lacks. */
+const OMITTED: Readonly<Record<string, keyof TokenResponse>> = {
+  "no expires_in": "expires_in",
+  "no access_token": "access_token",
+};
+
+const without = (name: keyof TokenResponse | undefined, response: TokenResponse): TokenResponse =>
+  Object.fromEntries(Object.entries(response).filter(([key]) => key !== name)) as unknown as TokenResponse;
 
 const lostResponse = ({ fault, refreshToken }: Call): Error =>
   fault === "response lost"
@@ -157,7 +166,16 @@ function refuse({ invariants, options }: World, { handOver, reject }: Call): voi
   reject(new TokenEndpointError({ ...reason, status: 400, sent: true }));
 }
 
-function settleUnprocessed({ invariants }: World, { fault, handOver, refreshToken, resolve, reject }: Call): void {
+/** Refuses the client; some servers do so after they have consumed the refresh token. */
+function refuseClient({ invariants }: World, { handOver, reject }: Call): void {
+  handOver.isHarmless = true;
+  invariants.callers.verdicts.onRefusedClient(handOver.digest);
+  reject(new TokenEndpointError({ error: "invalid_client", status: 401, sent: true }));
+}
+
+function settleUnprocessed(world: World, call: Call): void {
+  const { invariants } = world;
+  const { fault, handOver, refreshToken, resolve, reject } = call;
   handOver.isHarmless = true;
   switch (fault) {
     case "HTML response":
@@ -178,8 +196,7 @@ function settleUnprocessed({ invariants }: World, { fault, handOver, refreshToke
       reject(new TokenEndpointError({ status: 429, retryAfter: 7_000, sent: true }));
       return;
     case "invalid_client":
-      invariants.callers.verdicts.onRefusedClient(handOver.digest);
-      reject(new TokenEndpointError({ error: "invalid_client", status: 401, sent: true }));
+      refuseClient(world, call);
       return;
     default:
       reject(new TokenEndpointError({ status: 500, description: `oops: ${refreshToken}`, sent: true }));

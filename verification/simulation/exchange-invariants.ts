@@ -34,6 +34,8 @@ export class ExchangeInvariants {
   readonly #judged = new Set<string>();
   /** The newest rotation of each session that each process has received. */
   readonly #received: { readonly process: SimulatedProcess; readonly token: Token }[] = [];
+  /** The access tokens that each process has received, by process and token. */
+  readonly #own = new Set<string>();
   /** When the process requested an access token of its own, by process, clock and token. */
   readonly #requested = new Map<string, number>();
 
@@ -134,6 +136,12 @@ export class ExchangeInvariants {
     this.#invariants.callers.unsaved.onTokens(process);
     this.#invariants.book.digest(outcome.refreshToken);
     this.#requested.set(nameOf(process, jumps, outcome.response.access_token), at);
+    this.#own.add(`${process.name} ${outcome.response.access_token}`);
+  }
+
+  /** Whether a response of the server to this process contained the access token. */
+  hasReceived(process: string, accessToken: string): boolean {
+    return this.#own.has(`${process} ${accessToken}`);
   }
 
   /** Whether the server rejected this token for good. */

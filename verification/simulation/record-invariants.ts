@@ -147,7 +147,8 @@ export class RecordInvariants {
       () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`,
     );
     if (next.family === old.family) {
-      const isRegress = next.number < old.number || (hasTakenToken(before) && next.number === old.number);
+      const isOwn = this.#invariants.exchanges.hasReceived(author, after.tokens.accessToken);
+      const isRegress = next.number < old.number || (next.number === old.number && hasTakenToken(before) && !isOwn);
       // P6, P3: a process never overwrites a newer token with an older one, however late it wakes.
       this.#invariants.require(!isRegress, "P6", () => `${author} wrote ${shortRefresh(next)} over ${name(before)}`);
       return;

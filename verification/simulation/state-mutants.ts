@@ -63,4 +63,15 @@ export const STATE_MUTANTS: readonly Mutant[] = [
       faults: ["old session restored by another program", "slow save", "slow load"],
     },
   },
+  {
+    name: "an access token counts as new with each refresh token",
+    edits: [
+      core(
+        "manager/session.ts",
+        "a.tokens?.accessToken === b?.tokens?.accessToken &&",
+        "a.tokens?.accessToken === b?.tokens?.accessToken && a.tokens?.refreshToken === b?.tokens?.refreshToken &&",
+      ),
+    ],
+    focus: { faults: ["no access_token"] },
+  },
 ];

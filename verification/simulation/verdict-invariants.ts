@@ -83,12 +83,21 @@ export class VerdictInvariants {
     return machine.jumps === 0 && options.skew === 0 && server.accepts(accessToken, SOON);
   }
 
-  /** A verdict that leaves the refresh token to an explicit `refresh()` stores it. */
   onRecord(before: SessionRecord | undefined, after: SessionRecord | undefined): void {
-    if (!before || after?.dead?.reason !== "interaction_required" || before.dead) return;
+    if (!before || !after?.dead || before.dead) return;
+    if (after.dead.reason === "interaction_required") this.#checkKept(before, after);
+    // A server that consumed the refresh token before it refused the client has not reported a reuse, nor an expiry.
+    const wasSpent = before.attempt?.mayBeSpent === true && before.attempt.digest === after.dead.digest;
+    const isBlamed = after.dead.reason === "refresh_token_reused" || after.dead.reason === "session_expired";
+    const text = () => `a refusal after one of the client is stored as ${after.dead?.reason}`;
+    this.#invariants.require(!wasSpent || !isBlamed, "P3", text);
+  }
+
+  /** A verdict that leaves the refresh token to an explicit `refresh()` stores it. */
+  #checkKept(before: SessionRecord, after: SessionRecord): void {
     const isKept =
       after.tokens?.refreshToken !== undefined && after.tokens.refreshToken === before.tokens?.refreshToken;
-    const isOurs = this.#invariants.records.digestOf(before) === after.dead.digest;
+    const isOurs = this.#invariants.records.digestOf(before) === after.dead?.digest;
     this.#invariants.require(isKept || !isOurs, "P2", () => "a required interaction took the refresh token away");
   }
 }

@@ -56,4 +56,31 @@ export const VERDICT_MUTANTS: readonly Mutant[] = [
     edits: [failure('attempt.mayBeSpent || kind === "misconfigured" || undefined', "undefined")],
     focus: { world: { lifetime: 3_600_000, skew: 0 }, faults: ["invalid_client"] },
   },
+  {
+    name: "a refusal after one of the client counts as an expiry",
+    edits: [failure("const isLost = afterLoss || attempt.mayBeSpent;", "const isLost = afterLoss;")],
+    focus: { faults: ["invalid_client after the server"] },
+  },
+  {
+    name: "a refresh token without an access token is thrown away",
+    edits: [
+      core("refresh/classify.ts", "details.error === undefined ? parseTokenUpdate(response) : undefined", "undefined"),
+    ],
+    focus: { faults: ["no access_token"] },
+  },
+  {
+    name: "a verdict that could not be saved is forgotten after a look at the store",
+    edits: [core("refresh/claim.ts", "attempt ?? known?.attempt;", "known?.attempt;")],
+    focus: {
+      world: { kind: "shared", processes: 2, skew: 0 },
+      faults: ["invalid_grant", "save never ends", "slow load"],
+    },
+  },
+  {
+    name: "a verdict that is saved later judges the access token anew",
+    edits: [
+      core("refresh/claim.ts", "known.get(accessToken) ?? this.#host.isUsable(record)", "this.#host.isUsable(record)"),
+    ],
+    focus: { world: { lifetime: 3_600_000 }, faults: ["interaction required", "clock jump", "save fails"] },
+  },
 ];

@@ -1,5 +1,5 @@
 import type { WithRequestOptions } from "@unexpired/core";
-import { type Authorizer, discardBody, redactRequest, setInspectView } from "@unexpired/core/adapter";
+import { type Authorizer, discardBody, plainUrlOf, redactRequest, setInspectView } from "@unexpired/core/adapter";
 import type { AxiosError, AxiosHeaders, AxiosResponse, InternalAxiosRequestConfig } from "axios";
 import { type Connection, isConnectedElsewhere } from "./connection.ts";
 import type { OwnAxios } from "./own-axios.ts";
@@ -139,10 +139,11 @@ function discard(config: RequestConfig, { data }: AxiosResponse): void {
 
 /** Returns the URL that axios will request; `undefined` if it is invalid or the request must not get a token. */
 function targetOf(config: RequestConfig, { axios, connection }: Attachment): URL | undefined {
-  const { auth, headers } = config;
+  const { allowAbsoluteUrls, auth, baseURL, headers, params } = config;
   if (auth || headers.has("Authorization") || defaultOf(headers, "authorization")) return undefined;
+  const plain = params || allowAbsoluteUrls === false ? undefined : plainUrlOf(config.url, baseURL);
   try {
-    const url = new URL(axios.getUri(config), globalThis.location?.href);
+    const url = plain ?? new URL(axios.getUri(config), globalThis.location?.href);
     return isConnectedElsewhere(config, connection, url) ? undefined : url;
   } catch {
     return undefined; // axios reports the invalid URL

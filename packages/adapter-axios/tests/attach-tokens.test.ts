@@ -83,6 +83,31 @@ axiosTest("judges a URL without the defaults that an interceptor has removed", a
   expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`]);
 });
 
+since(1, 8)("asks a predicate about the URL that axios requests", async ({ api, session }) => {
+  for (const base of ["", "/", "/v1", "/v1/", "/v1//", "/v1?a=1"]) {
+    const baseURL = api.origin + base;
+    for (const url of [
+      "/x",
+      "x",
+      "./x",
+      "/./x",
+      "/../x",
+      "/x?b=1",
+      "",
+      "/",
+      baseURL,
+      `${baseURL}/x`,
+      `${api.origin}/x`,
+    ]) {
+      const asked: string[] = [];
+      const client = axios.create({ baseURL });
+      attachTokens(client, session.tokens, { origins: ({ pathname, search }) => asked.push(pathname + search) > 0 });
+      await client.get(url);
+      expect(asked, `${url} with ${baseURL}`).toEqual([api.received.at(-1)?.path]);
+    }
+  }
+});
+
 axiosTest("takes no option from Object.prototype", async ({ api, session }) => {
   const client = axios.create({ baseURL: api.origin });
   Object.defineProperty(Object.prototype, "isUnauthorized", { value: () => true, configurable: true });

@@ -2,6 +2,7 @@ import {
   type Authorization,
   type Authorizer,
   discardBody,
+  plainUrlOf,
   setInspectView,
   type WithRequestOptions,
 } from "@unexpired/core/adapter";
@@ -39,7 +40,7 @@ export class Call {
     call.#savedOptions &&= null;
     options[key] = call;
     // a dispatcher references its requests in flight, with their headers
-    setInspectView(options, () => ({ ...options, dispatcher: undefined }));
+    if (options.dispatcher) setInspectView(options, () => ({ ...options, dispatcher: undefined }));
     return call;
   }
 
@@ -51,7 +52,7 @@ export class Call {
       const own: Hooks = options[kind];
       (options as Record<typeof kind, Hooks>)[kind] = async (context: Context) => {
         await this.#finish(context);
-        if (!this.#savedOptions) await runHooks(own, context);
+        if (own && !this.#savedOptions) await runHooks(own, context);
         this.#lastRetry = context.options.retry;
       };
     }
@@ -115,8 +116,10 @@ export async function runHooks(hooks: Hooks, context: Context): Promise<void> {
   for (const hook of [hooks].flat()) await hook?.(context as never);
 }
 
-/** Returns the URL that ofetch will request, by running ofetch with a `fetch` that only records it. */
+/** Returns the URL that ofetch will request. If it is not plain, runs ofetch with a `fetch` that only records it. */
 async function targetOf({ request, options: { baseURL, query, params } }: Context): Promise<URL | undefined> {
+  const plain = query || params ? undefined : plainUrlOf(request, baseURL);
+  if (plain) return plain;
   let target: URL | undefined;
   const record = async (input: RequestInfo | URL) => {
     target = new URL((input as Request).url ?? input, globalThis.location?.href);

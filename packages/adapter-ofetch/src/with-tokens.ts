@@ -48,7 +48,7 @@ export function withTokens(tokens: TokenSource, options: TokenFetchOptions = {})
     ...own,
     async onRequest(context: Context) {
       const call = Call.of(context, key);
-      await runHooks(own.onRequest, context);
+      if (own.onRequest) await runHooks(own.onRequest, context);
       await call.begin(context, authorizer);
     },
   };

@@ -183,6 +183,32 @@ ofetchTest("includes query and params in the URL passed to a predicate", async (
   expect(tokensAt(api)).toEqual([1, 1, undefined, undefined]);
 });
 
+ofetchTest("asks a predicate about the URL that ofetch requests", async ({ api, session }) => {
+  for (const base of ["", "/", "/v1", "/v1/", "/v1//", "/v1?a=1"]) {
+    const baseURL = api.origin + base;
+    for (const url of [
+      "/x",
+      "x",
+      "./x",
+      "/./x",
+      "/../x",
+      "/x?b=1",
+      "",
+      "/",
+      baseURL,
+      `${baseURL}/x`,
+      `${api.origin}/x`,
+    ]) {
+      const asked: string[] = [];
+      const sent: string[] = [];
+      const origins = ({ href }: URL) => asked.push(href) > 0;
+      const record = async (input: RequestInfo | URL) => new Response(`${sent.push(new URL(String(input)).href)}`);
+      await createFetch({ fetch: record, Headers, defaults: withTokens(session.tokens, { baseURL, origins }) })(url);
+      expect(asked, `${url} with ${baseURL}`).toEqual(sent);
+    }
+  }
+});
+
 ofetchTest("resolves a relative URL against the page in a browser", async ({ api, session }) => {
   const page = new URL("/page/", api.origin);
   const asBrowser = (input: RequestInfo | URL, init?: RequestInit) => fetch(new URL(String(input), page), init);

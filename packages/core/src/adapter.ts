@@ -11,5 +11,6 @@ export {
 } from "./http/authorizer.ts";
 export type { OriginOptions, Origins } from "./http/origins.ts";
 export type { RequestTokenOptions, WithRequestOptions } from "./http/per-request.ts";
+export { plainUrlOf } from "./http/plain-url.ts";
 export { discardBody } from "./util/discard-body.ts";
 export { type RequestSummary, redactRequest, setInspectView } from "./util/inspect.ts";

@@ -16,9 +16,9 @@ export interface Session {
   readonly rejected?: string | undefined;
   /** The last record with tokens, even if they have been taken away since: another process may still have them. */
   readonly seen?: SessionRecord | undefined;
-  /** The monotonic time when this manager first saw the tokens of `seen`. */
+  /** The monotonic time when this manager first saw the access token of `seen`. */
   readonly firstSeen: number;
-  /** When an exchange obtained the record's tokens; `undefined` if none did, or if the clocks contradict each other. */
+  /** When an exchange obtained the record's access token; `undefined` if none did, or if the clocks contradict each other. */
   readonly exchangedAt?: Moment | undefined;
   /** The monotonic time before which no background renewal starts, because the last renewal found nothing to do or failed. */
   readonly nextCheckAt: number;
@@ -128,9 +128,9 @@ export function isUsable(session: Session, ctx: Context): boolean {
   return validFor(session, record, ctx) > 0;
 }
 
-/** Returns the session as it would be with `record`, whose tokens may be ones that this manager sees for the first time. */
+/** Returns the session as it would be with `record`, whose access token may be one that this manager sees for the first time. */
 export const withRecord = (session: Session, record: SessionRecord, { monotonic }: Context): Session =>
-  hasSameTokens(record, session.seen)
+  hasSameAccessToken(record, session.seen)
     ? { ...session, record }
     : { ...session, record, firstSeen: monotonic, exchangedAt: undefined };
 
@@ -182,8 +182,6 @@ const validFor = (session: Session, record: SessionRecord, ctx: Context): number
     lifetimeOf(record) - (ctx.monotonic - session.firstSeen),
   );
 
-/** Returns whether both records hold the same tokens of the same exchange or sign-in. A verdict may take one away. */
-export const hasSameTokens = (a: SessionRecord, b: SessionRecord | undefined): boolean =>
-  a.tokens?.accessToken === b?.tokens?.accessToken &&
-  (a.tokens?.refreshToken === b?.tokens?.refreshToken || a.dead !== undefined) &&
-  a.obtainedAt === b?.obtainedAt;
+/** Returns whether both records hold the same access token of the same exchange or sign-in. */
+export const hasSameAccessToken = (a: SessionRecord, b: SessionRecord | undefined): boolean =>
+  a.tokens?.accessToken === b?.tokens?.accessToken && a.obtainedAt === b?.obtainedAt;

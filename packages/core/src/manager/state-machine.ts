@@ -8,7 +8,7 @@ import type { Moment } from "../util/clock.ts";
 import {
   type Context,
   deadReasonOf,
-  hasSameTokens,
+  hasSameAccessToken,
   isExpiryUnknown,
   isRenewable,
   isStale,
@@ -109,7 +109,7 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   const account = source === "sign-in" ? record?.account : (session.account ?? record?.account);
   const next: Session = { ...session, record, isLoaded: true, account, lookedAt: momentOf(ctx) };
   if (!record?.tokens) return { session: next, effects: [] };
-  if (hasSameTokens(record, session.seen)) return { session: { ...next, seen: record }, effects: [] };
+  if (hasSameAccessToken(record, session.seen)) return { session: { ...next, seen: record }, effects: [] };
   const exchangedAt = record.renewed ? momentOfExchange(record, source, ctx) : undefined;
   const adopted = isAdopted(session, record, source) ? [announceAdoption(record)] : [];
   const { monotonic } = ctx;
@@ -119,7 +119,7 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   };
 }
 
-/** Returns whether another process has replaced our tokens. */
+/** Returns whether another process has replaced our access token. */
 function isAdopted(session: Session, record: SessionRecord, source: RecordSource): boolean {
   const isExternal = source === "store" || source === "change";
   const account = session.account ?? record.account;

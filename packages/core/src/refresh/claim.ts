@@ -132,10 +132,11 @@ export class Claims {
       this.#host.observe(await this.#saveVerdict(digest, apply), "store");
     } catch {
       // this process knows that the session has ended even if the store does not
-      const { record } = this.#host.session;
-      if (!record || currentDigest(record) !== digest) return;
-      this.#host.observe(apply(record), "store");
-      if (record.attempt) this.#endings.endLater(keyOf(record.attempt), { apply });
+      const { record } = this.#host.session; // perhaps ended already, by a load in the meantime
+      const known = record && currentDigest(record) === digest ? record : undefined;
+      if (known) this.#host.observe(apply(known), "store");
+      const ended = attempt ?? known?.attempt;
+      if (ended) this.#endings.endLater(keyOf(ended), { apply });
     }
   }
 

@@ -65,6 +65,7 @@ export class Exchanger {
     const { pending } = this.#deps;
     void late.then((result) => {
       if (result.kind === "other-account") pending.revoke(result.tokens);
+      if (result.kind === "incomplete") return this.#keep(claim, result);
       if (result.kind !== "rotated") return undefined;
       return pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
     });
@@ -81,7 +82,8 @@ export class Exchanger {
       mayBeSpent: undefined,
     };
     const kept = hideSecrets({ ...tokens, ...update, idToken: update.idToken ?? tokens.idToken });
-    const record = { ...stored.record, rotation: rotationOf(stored.record) + 1, tokens: kept, attempt: failed };
+    const rotation = rotationOf(stored.record) + 1;
+    const record = { ...stored.record, rotation, tokens: kept, attempt: failed, dead: undefined };
     pending.endings.remember(keyOf(failed), { apply: (found) => found, error: incompleteError(error) });
     await pending.commit({ base: stored.record, record }, stored);
     this.#announceFailure(failed, { kind: "misconfigured", error });

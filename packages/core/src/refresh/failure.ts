@@ -45,12 +45,14 @@ function refusalsAfter({ refusals }: Attempt, isUsable: boolean, now: number): A
 
 /** Returns how a failure ended the session, if it did. `attempt` is the one that failed. */
 export function endOf(attempt: Attempt, { kind, error }: Failure): SessionEnd | undefined {
-  const { afterLoss, mayBeSpent } = attempt;
-  if (kind === "terminal") return { reason: afterLoss || mayBeSpent ? "response_lost" : reasonOf(error) };
+  const { afterLoss } = attempt;
+  const isLost = afterLoss || attempt.mayBeSpent;
+  if (kind === "terminal") return { reason: isLost ? "response_lost" : reasonOf(error) };
   if (kind === "interaction") return { reason: "interaction_required", keepsRefreshToken: true };
   if (kind !== "refused") return undefined;
   if (afterLoss) return { reason: "response_lost", keepsRefreshToken: true };
-  return isRefusedForLong(attempt) ? { reason: "session_expired", keepsRefreshToken: true } : undefined;
+  if (!isRefusedForLong(attempt)) return undefined;
+  return { reason: isLost ? "response_lost" : "session_expired", keepsRefreshToken: true };
 }
 
 const isRefusedForLong = ({ refusals, endedAt = 0 }: Attempt): boolean =>

@@ -60,6 +60,16 @@ describe("an access token (P13, I22)", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 3));
   });
 
+  it("is no new one if only the refresh token is", async () => {
+    const { clock, manager, record, store } = await startRefreshed();
+    clock.jump(-6 * HOUR);
+    await clock.advance(2 * HOUR);
+    const { tokens, ...known } = await record();
+    const refreshToken = canary("refresh", 99);
+    await write(store, () => ({ ...known, rotation: 99, tokens: tokens && { ...tokens, refreshToken } }));
+    expect(manager.state).toMatchObject({ status: "near-expiry", usable: false });
+  });
+
   it("is judged by its date if a process that slept finds it", async () => {
     const { clock, open, manager, issuer } = await startRefreshed();
     const sleeper = open();

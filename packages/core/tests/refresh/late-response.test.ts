@@ -24,6 +24,20 @@ describe("a response that arrives after the deadline", () => {
     if (isRotation) expect(await stored()).toMatchObject({ obtainedAt: NOW, renewed: true, spent: [digest(1)] });
   });
 
+  it("keeps its refresh token if it has no access token", async () => {
+    const { clock, issuer, record, signIn } = startSession();
+    const manager = await signIn(0);
+    const { promise, open: respond } = gate<void>();
+    issuer.next((rotated) => promise.then(() => ({ refresh_token: rotated.refresh_token }) as never));
+    await Promise.all([manager.getAccessToken().catch(() => {}), clock.advance(30_000)]);
+    respond();
+    await settle();
+    expect((await record()).tokens?.refreshToken).toBe(canary("refresh", 2));
+    await clock.advance(5_000);
+    expect(await manager.getAccessToken()).toBe(canary("access", 3));
+    expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 2)]);
+  });
+
   it("is kept while the store cannot be read (P2)", async () => {
     const { clock, issuer, signIn, store } = startSession();
     const manager = await signIn(0);

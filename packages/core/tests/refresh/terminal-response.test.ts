@@ -77,6 +77,25 @@ it("is not forgotten if another program has put a spent token back by then: no p
 });
 
 describe("a terminal response that cannot be stored", () => {
+  it("is stored later even if this process looks at the store in the meantime (P15)", async () => {
+    const { clock, issuer, open, record, signIn, store } = startSession();
+    const manager = await signIn(0);
+    const { save } = store;
+    const refuse = async () => {
+      store.save = () => new Promise(() => {});
+      throw new TokenEndpointError(invalidGrant);
+    };
+    issuer.next(refuse, { before: true });
+    const calls = [manager.getAccessToken(), manager.getAccessToken()].map((call) => call.catch(() => {}));
+    await clock.advance(1_000);
+    await manager.hasSession();
+    store.save = save;
+    await clock.advance(40_000);
+    await Promise.all(calls);
+    expect(await record()).toMatchObject({ dead: { reason: "session_expired" } });
+    await expect(open().getAccessToken()).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
+  });
+
   it.each<[string, SessionRecord | undefined, readonly unknown[]]>([
     ["ends the session in this process", recordOf(), ["session_expired", "store"]],
     ["changes nothing if this process knows a newer token", recordWith(7), [canary("access", 1), "store"]],
