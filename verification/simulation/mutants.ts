@@ -127,7 +127,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "lost response treated as a failure",
-    edits: [core("refresh/verdict.ts", 'hasCode(response) ? "transient" : "lost"', '"transient"')],
+    edits: [core("refresh/verdict.ts", 'toCode(response.error) !== "" ? "transient" : "lost"', '"transient"')],
   },
   {
     name: "gateway's response treated as the server's",

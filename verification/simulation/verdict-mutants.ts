@@ -7,7 +7,7 @@ const failure = (find: string, replace: string) => core("refresh/failure.ts", fi
 export const VERDICT_MUTANTS: readonly Mutant[] = [
   {
     name: "a response that cannot be read counts as not processed",
-    edits: [verdict('return error === undefined ? "lost" : "transient";', 'return "transient";')],
+    edits: [verdict('return toCode(error) === "" ? "lost" : "transient";', 'return "transient";')],
     focus: { world: { lifetime: 3_600_000 }, faults: ["HTML response after the server"] },
   },
   {
@@ -53,7 +53,7 @@ export const VERDICT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a refusal of the client is repeated while the access token is usable",
-    edits: [failure('attempt.mayBeSpent || kind === "misconfigured" || undefined', "undefined")],
+    edits: [failure('(profile.rotation && (attempt.mayBeSpent || kind === "misconfigured")) || undefined', "undefined")],
     focus: { world: { lifetime: 3_600_000, skew: 0 }, faults: ["invalid_client"] },
   },
   {

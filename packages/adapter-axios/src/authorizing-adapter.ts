@@ -97,9 +97,20 @@ async function send(config: RequestConfig, axios: OwnAxios, sent = copyOf(config
     return { response };
   } catch (error) {
     const { response } = Object(error) as AxiosError;
-    for (const each of [error, response]) restoreConfig(each, config);
+    for (const each of [...causesOf(error), response]) restoreConfig(each, config);
     return { response, error: error as AxiosError };
   }
+}
+
+const MAX_CAUSES = 5;
+
+/** Returns an error and its causes: a transport may wrap the errors of another. */
+function causesOf(error: unknown): readonly Partial<AxiosError>[] {
+  const causes: Partial<AxiosError>[] = [];
+  for (let each = error; causes.length < MAX_CAUSES && typeof each === "object" && each; each = Object(each).cause) {
+    causes.push(each);
+  }
+  return causes;
 }
 
 const restoreConfig = (holder: unknown, config: RequestConfig): void => {
@@ -113,20 +124,29 @@ interface Sent extends SendResult {
 }
 
 /** Hides the header from inspection wherever it is reachable; errors get a summary instead. Returns the final URL. */
-function hideToken(config: RequestConfig, { sent, url: { href }, response, error }: Sent): string {
-  const request = error?.request ?? response?.request;
-  const url = request?.res?.responseUrl ?? request?.responseURL ?? href; // Node or XMLHttpRequest
-  if (request || error) {
-    const view = redactRequest({ method: config.method, url, status: response?.status }, error);
-    setInspectView(request, () => view);
-    setInspectView(request?._redirectable, () => view); // the object of the package follow-redirects
-  }
+function hideToken(config: RequestConfig, result: Sent): string {
+  const { sent, error } = result;
+  const url = hideRequests(config, result);
   const { fetchOptions, httpAgent, httpsAgent } = config;
   // agents reference other requests in flight
   const configView = () => ({ ...config, httpAgent: undefined, httpsAgent: undefined, fetchOptions: undefined });
   if (fetchOptions || httpAgent || httpsAgent) setInspectView(config, configView);
   if (error || isStream(config)) setInspectView(sent, configView);
-  if (isStream(config)) sent.headers.delete("Authorization"); // an error that ends the stream refers to it
+  // an error that a transport has wrapped, or one that ends the stream, may refer to it
+  if ((error && error.config !== config) || isStream(config)) sent.headers.delete("Authorization");
+  return url;
+}
+
+/** Hides the requests of a response or of an error and its causes. Returns the final URL. */
+function hideRequests(config: RequestConfig, { url: { href }, response, error }: Sent): string {
+  const request = error?.request ?? response?.request;
+  const url = request?.res?.responseUrl ?? request?.responseURL ?? href; // Node or XMLHttpRequest
+  if (!request && !error) return url;
+  const view = redactRequest({ method: config.method, url, status: response?.status }, error);
+  for (const each of [request, ...causesOf(error).map((cause) => cause.request)]) {
+    setInspectView(each, () => view);
+    setInspectView(each?._redirectable, () => view); // the object of the package follow-redirects
+  }
   return url;
 }
 

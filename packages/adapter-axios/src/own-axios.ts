@@ -41,10 +41,20 @@ export function ownAxiosOf(instance: object): OwnAxios {
   };
 }
 
+/** Returns the class `Axios` itself: the constructor of a subclass has its own parameters, or attaches tokens. */
+function classOf(instance: object): new (defaults: object) => Axios {
+  let prototype: object = instance;
+  for (let next: unknown = prototype; next && next !== Object.prototype; next = Object.getPrototypeOf(next)) {
+    prototype = next;
+  }
+  return prototype.constructor as new (
+    defaults: object,
+  ) => Axios;
+}
+
 /** Creates an instance of the same copy of axios, without defaults and without interceptors. */
 function createBare(instance: { readonly create?: () => Axios }): Axios {
-  const Class = instance.constructor as new (defaults: object) => Axios;
-  const bare = instance.create?.() ?? new Class({});
+  const bare = instance.create?.() ?? new (classOf(instance))({});
   for (const name of Object.keys(bare.defaults)) Reflect.deleteProperty(bare.defaults, name);
   for (const each of [bare.interceptors.request, bare.interceptors.response]) each.clear();
   return bare;

@@ -39,6 +39,18 @@ axiosTest("hides the token in the error for an invalid JSON body", async ({ api,
   expectNoToken(await rejection(client.get("/", strict)));
 });
 
+axiosTest("hides the token in an error that a transport wraps", async ({ api, client }) => {
+  const [http] = [axios.getAdapter?.("http")];
+  if (!http) return; // axios 1.4 and older have no public transport to wrap
+  api.respond = () => ({ status: 500 });
+  const adapter: typeof http = (config) =>
+    http(config).catch((cause: unknown) => Promise.reject(new Error("wrapped", { cause })));
+  const error = await rejection(client.get("/", { adapter }));
+  expectNoToken(error);
+  const { config } = Object(error).cause;
+  expect(config.headers.has("authorization")).toBe(false);
+});
+
 axiosTest("hides the token in a response whose request stays usable", async ({ client }) => {
   const response = await client.get("/");
   expectNoToken(response);

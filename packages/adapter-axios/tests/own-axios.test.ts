@@ -79,6 +79,17 @@ axiosTest("works with an instance of the class Axios", async ({ api, session }) 
   expect(authorizationsAt(api)).toEqual([1, 2].map((n) => `Bearer ${session.accessToken(n)}`));
 });
 
+axiosTest("works with a subclass of Axios that attaches the tokens to itself", async ({ api, session }) => {
+  class Client extends axios.Axios {
+    constructor(options: { readonly server: string }) {
+      super({ ...axios.defaults, baseURL: options.server } as AxiosRequestConfig);
+      attachTokens(this, session.tokens);
+    }
+  }
+  expect((await new Client({ server: api.origin }).get("/")).status).toBe(200);
+  expect(authorizationsAt(api)).toEqual([`Bearer ${session.accessToken(1)}`]);
+});
+
 axiosTest("does not use interceptors that the caller's own create() adds", async ({ api, session }) => {
   const client = axios.create({ baseURL: api.origin });
   let created = 0;

@@ -58,7 +58,7 @@ export class Call {
     }
     // a copy: ofetch 1.0 passes the caller's own headers object, or none
     const headers = new Headers(options.headers ?? (request as Request).headers);
-    const { unexpired } = options;
+    const { unexpired = (request as Partial<WithRequestOptions>).unexpired } = options;
     const signal = options.signal ?? this.#signal;
     const url = headers.has("authorization") ? undefined : await targetOf(context);
     const authorization = await authorizer

@@ -27,7 +27,7 @@ const SIGN_IN_REASONS: Record<DeadReason, string> = {
   no_session: "there is no session",
   session_expired: "the session has ended",
   refresh_token_reused: "the refresh token had already been used, and the server ended the session",
-  response_lost: "the response to a token refresh was lost, and the server did not accept the old refresh token again",
+  response_lost: "the response to a token refresh was lost, and with it the new refresh token",
   revoked: "the session was revoked",
   signed_out: "the session was signed out",
   account_changed: "another account is signed in now",
@@ -44,18 +44,27 @@ export class SignInRequiredError extends UnexpiredError {
   /** The reason why the session cannot be refreshed. */
   readonly reason: DeadReason;
 
-  /** `cause`: the error response that ended the session, in every process. */
+  /** `cause`: the response that ended the session, in every process. */
   constructor(reason: DeadReason, location?: string, options?: { readonly cause: unknown }) {
-    const remedy =
-      reason === "account_changed"
-        ? "Create a new token manager to use that account, or call signIn() to replace its session."
-        : "Have the user sign in, then call signIn(tokens).";
-    super(
-      `Sign in required: ${SIGN_IN_REASONS[reason]}${location ? ` (${location})` : ""}. ${remedy}`,
-      options?.cause === undefined ? undefined : options,
-    );
+    const isVerdict = options?.cause !== undefined;
+    const { text, remedy } = explain(reason, isVerdict);
+    super(`Sign in required: ${text}${location ? ` (${location})` : ""}. ${remedy}`, isVerdict ? options : undefined);
     this.reason = reason;
   }
+}
+
+/** `isVerdict`: whether the token endpoint is the reason. */
+function explain(reason: DeadReason, isVerdict: boolean): { readonly text: string; readonly remedy: string } {
+  const remedy = "Have the user sign in, then call signIn(tokens).";
+  const text = SIGN_IN_REASONS[reason];
+  if (reason === "interaction_required")
+    return { text, remedy: `${remedy} If the user has interacted with it elsewhere, call refresh().` };
+  if (reason !== "account_changed") return { text, remedy };
+  if (isVerdict) return { text: "the token endpoint returned tokens of another account, which were discarded", remedy };
+  return {
+    text,
+    remedy: "Create a new token manager to use that account, or call signIn() to replace its session.",
+  };
 }
 
 const LAST_DATE = 8.64e15; // the latest time that a Date can represent
@@ -151,6 +160,24 @@ export class StoreConflictError extends UnexpiredError {
   }
 }
 
+/** The flaw of a successful response, by the form of its body. */
+const MISSING = { json: "no access_token", empty: "no body", other: "a body that is not JSON" };
+
+const MAX_CAUSES = 10;
+const MAX_REASON_LENGTH = 200;
+
+/** Returns the message of the innermost cause: `fetch` itself says only "fetch failed". */
+function reasonOf(cause: unknown): string {
+  let text: unknown;
+  let each: unknown = cause;
+  for (let depth = 0; typeof each === "object" && each !== null && depth < MAX_CAUSES; depth++) {
+    const { message, cause: inner, errors } = each as Partial<AggregateError>;
+    text = message || text;
+    each = inner ?? errors?.[0];
+  }
+  return typeof text === "string" && text !== "" ? `: ${text.slice(0, MAX_REASON_LENGTH).replace(/\.$/, "")}` : "";
+}
+
 /** An error response of a token endpoint, or a missing response. Thrown by refresh functions. */
 export class TokenEndpointError extends UnexpiredError {
   override readonly name = "TokenEndpointError";
@@ -164,7 +191,7 @@ export class TokenEndpointError extends UnexpiredError {
   readonly description: string | undefined;
   /** The HTTP status; `undefined` if there was no complete response. */
   readonly status: number | undefined;
-  /** The delay that the server asked for, in milliseconds. At most one hour is honored. */
+  /** The delay that the server asked for, in milliseconds. In errors of this library, at most one hour. */
   readonly retryAfter: number | undefined;
   /** Whether the request may have been sent. `false` only if it certainly was not. */
   readonly sent: boolean;
@@ -185,17 +212,13 @@ export class TokenEndpointError extends UnexpiredError {
   }) {
     const { error, description, status, sent, endpoint, body } = details;
     const isOk = status !== undefined && status >= 200 && status < 300;
-    const missing = isOk && error === undefined ? "no access_token" : undefined;
+    const missing = isOk && (error ?? description) === undefined ? MISSING[body ?? "json"] : undefined;
     const response = [status === undefined ? undefined : `HTTP ${status}`, error, description, missing]
       .filter(Boolean)
       .join(", ");
-    const problem = response
-      ? `responded with ${response}`
-      : sent
-        ? "did not return a complete response"
-        : "could not be reached";
+    const failure = `${sent ? "did not return a complete response" : "received no request"}${reasonOf(details.cause)}`;
     super(
-      `The token endpoint${endpoint ? ` ${endpoint}` : ""} ${problem}`,
+      `The token endpoint${endpoint ? ` ${endpoint}` : ""} ${response ? `responded with ${response}` : failure}`,
       details.cause === undefined ? undefined : { cause: details.cause },
     );
     this.error = error;

@@ -85,7 +85,7 @@ const each: [string, UnexpiredError, string, string][] = [
     "TokenEndpointError",
     new TokenEndpointError({ sent: false }),
     "TOKEN_ENDPOINT",
-    "The token endpoint could not be reached",
+    "The token endpoint received no request",
   ],
 ];
 

@@ -4,13 +4,14 @@ const MAX_ERRORS = 25; // one may contain itself, or thousands
 
 /**
  * Returns whether the user has to authenticate: `error` is, or wraps, a `SignInRequiredError` or a 401 of an HTTP client,
- * in any of the shapes that popular clients throw.
+ * in any of the shapes that popular clients throw. A 401 whose cause is another error of this library does not count:
+ * the token could not be replaced for another reason, such as an authorization server that is down.
  *
  * Follows `cause`, the `suppressed` error of a `SuppressedError`, and Apollo's `networkError`. Never throws.
  */
 export function isAuthError(error: unknown): boolean {
   for (const each of wrappedIn(error)) {
-    if (isOwn(each) ? each.code === "SIGN_IN_REQUIRED" : statusOf(each) === 401) return true;
+    if (isOwn(each) ? each.code === "SIGN_IN_REQUIRED" : statusOf(each) === 401 && !hasOwnCause(each)) return true;
   }
   return false;
 }
@@ -23,6 +24,16 @@ export function isAuthError(error: unknown): boolean {
 export function authErrorOf(error: unknown): AnyUnexpiredError | undefined {
   for (const each of wrappedIn(error)) if (isOwn(each)) return each;
   return undefined;
+}
+
+/** Returns whether an error was caused by one of this library. */
+function hasOwnCause(error: object): boolean {
+  let cause: unknown = error;
+  for (let depth = 0; depth < MAX_ERRORS; depth++) {
+    cause = read(cause, "cause");
+    if (isOwn(cause)) return true;
+  }
+  return false;
 }
 
 /** Yields an error and those that it wraps, nearest first. */

@@ -3,6 +3,7 @@ import type { TokenSource } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { systemClock } from "../util/clock.ts";
 import { withDeadline } from "../util/deadline.ts";
+import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
 import { ownOptions } from "../util/own-options.ts";
 import { isAboutRights } from "./challenge.ts";
@@ -44,7 +45,7 @@ export interface ResponseInfo<Response> {
   readonly response: Response;
   /** The HTTP status. */
   readonly status: number;
-  /** The headers, if the client has them: a `Headers` or similar object, or a plain object with lower-case names. */
+  /** The headers, if the client has them: a `Headers` or similar object, or a plain object. */
   readonly headers: ResponseHeaders | undefined;
   /**
    * The URL that the response came from, after redirects, if the client exposes it. If its path or query differs from
@@ -108,13 +109,15 @@ export class Authorization<Response> {
 /**
  * Creates the policy for the requests of one client. Reads `origins` once.
  *
- * @throws TypeError if an origin is invalid, or neither `origins` nor an absolute `baseURL` is given, or one of them is
+ * @throws TypeError if `tokens` is no token source, an origin is invalid, or neither `origins` nor an absolute `baseURL` is given, or one of them is
  * plain http beyond loopback without `allowInsecure`
  */
 export function createAuthorizer<Response>(
   tokens: TokenSource,
   options: AuthorizerOptions<Response>,
 ): Authorizer<Response> {
+  if (typeof Object(tokens).getTokenSet !== "function")
+    throw new TypeError(`tokens: expected a token manager or another TokenSource, not ${describeType(tokens)}.`);
   const own = ownOptions(options);
   const { isUnauthorized } = own;
   const isAllowed = toPredicate(own);
@@ -196,8 +199,10 @@ const toHeader = (accessToken: string): string => {
 const isInvalidToken = ({ status, headers }: Pick<ResponseInfo<unknown>, "status" | "headers">): boolean =>
   status === 401 && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
 
-const headerOf = (headers: ResponseHeaders, name: string): unknown =>
-  typeof headers.get === "function" ? headers.get(name) : Reflect.get(headers, name);
+const headerOf = (headers: ResponseHeaders, name: string): unknown => {
+  if (typeof headers.get === "function") return headers.get(name);
+  return Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
+};
 
 /** Returns whether the URLs differ in path or query. Clients encode a query differently, and may drop an empty one. */
 const isRedirect = (requested: URL, final: URL): boolean =>

@@ -42,7 +42,8 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   const { fetch: send = fetch } = own;
   const authorizer = createAuthorizer<Response>(tokens, own);
 
-  return async (input, init?: RequestInit & Partial<WithRequestOptions>) => {
+  return async (...given: FetchArguments) => {
+    const [input, init] = withoutRequestAsInit(...given);
     const { target, headers, outgoing } = toCall(input, init);
     const authorization = await authorizer.authorize(outgoing);
     if (!authorization) return send(target, init && { ...init });
@@ -70,6 +71,15 @@ const optionTable = {
   fetch: [functionSchema, "a function"],
   isUnauthorized: [functionSchema, "a function from a Response to true or false"],
 } as const satisfies OptionTable & Record<keyof FetchOptions, unknown>;
+
+type FetchArguments = [input: RequestInfo | URL, init?: (RequestInit & Partial<WithRequestOptions>) | undefined];
+
+/** A `Request` can also be the second argument of `fetch`. A copy of it would lose its members, which are getters. */
+function withoutRequestAsInit(...[input, init]: FetchArguments): FetchArguments {
+  if (init === undefined || !isRequest(init)) return [input, init];
+  const unexpired = overridesOf(init) ?? overridesOf(isRequest(input) ? input : undefined);
+  return [Object.assign(new Request(input, init), unexpired && { unexpired })];
+}
 
 /** Reads the arguments as `fetch` would. `url` is `undefined` if the request has its own `Authorization` header. */
 function toCall(input: RequestInfo | URL, init: RequestInit | undefined) {
@@ -106,7 +116,8 @@ function toSent(sent: Request | string, target: Request | string, init: RequestI
 }
 
 /** Checks the shape, because a custom `fetch` may come with its own `Request` class. */
-const isRequest = (input: RequestInfo | URL): input is Request => typeof input === "object" && "clone" in input;
+const isRequest = (input: RequestInfo | URL | RequestInit): input is Request =>
+  typeof input === "object" && input !== null && "clone" in input;
 
 /** Resolves a URL relative to the page or worker, if any. Returns `undefined` if `fetch` will reject it anyway. */
 const toUrl = (given: string): URL | undefined => {

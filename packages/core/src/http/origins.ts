@@ -52,11 +52,17 @@ const toBase = (baseURL: string | undefined): URL => {
   );
 };
 
+const describeOrigin = (given: unknown, url: URL | undefined): string => {
+  if (url?.hostname.includes("*")) return "a pattern; pass a function for that";
+  if (url) return "a URL with more than these parts";
+  return typeof given === "string" && given !== "" ? "another string" : describeType(given);
+};
+
 const toOrigin = (given: unknown, index: number): URL => {
   const url = typeof given === "string" && URL.canParse(given) ? new URL(given) : undefined;
-  const isBare = url && url.origin !== "null" && `${url.origin}/` === url.href && !/[?#]/.test(String(given));
+  const isBare = url && url.origin !== "null" && `${url.origin}/` === url.href && !/[?#*]/.test(String(given));
   if (isBare) return url;
   throw new TypeError(
-    `origins[${index}]: expected scheme, host and port, as in "https://api.example.com", not ${url ? "a URL with more than these parts" : describeType(given)}.`,
+    `origins[${index}]: expected scheme, host and port, as in "https://api.example.com", not ${describeOrigin(given, url)}.`,
   );
 };

@@ -3,7 +3,7 @@ import { memoryStore } from "../stores/memory-store.ts";
 import { genericProvider } from "../token-endpoint/providers.ts";
 import { accountOf, secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "../types.ts";
-import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from "../util/check-options.ts";
+import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
 import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
@@ -16,13 +16,17 @@ const duration = z.custom<number>((value) => typeof value === "number" && value 
 const members = (names: readonly string[], schema: z.ZodMiniType) =>
   Object.fromEntries(names.map((name) => [name, schema]));
 
+const text = z.string().check(z.minLength(1));
+/** A pattern without members would match every response. */
 const pattern = z.union([
-  z.string(),
-  z.strictObject({
-    error: z.optional(z.nullable(z.string())),
-    status: z.optional(z.number()),
-    description: z.optional(z.string()),
-  }),
+  text,
+  z
+    .strictObject({
+      error: z.optional(z.nullable(text)),
+      status: z.optional(z.number()),
+      description: z.optional(text),
+    })
+    .check(z.refine((members) => Object.values(members).some((member) => member !== undefined))),
 ]);
 
 const managerOptions = {
@@ -59,7 +63,7 @@ const managerOptions = {
   ],
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
 
-const refreshOptions = { "refresh.timeout": [timeoutSchema, "milliseconds above 0"] } as const satisfies OptionTable;
+const refreshOptions = { "refresh.timeout": [timeoutSchema, TIMEOUT] } as const satisfies OptionTable;
 
 /** The validated options of a manager, with defaults applied. */
 export interface Settings {

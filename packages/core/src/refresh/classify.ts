@@ -1,7 +1,13 @@
 import { TokenEndpointError } from "../errors.ts";
-import { readError, toEndpointError } from "../token-endpoint/error-response.ts";
+import { readError, toEndpointError, toJudgedError } from "../token-endpoint/error-response.ts";
 import { isOfOtherSubject } from "../tokens/jwt.ts";
-import { parseTokenResponse, parseTokenUpdate, type TokenUpdate } from "../tokens/token-set.ts";
+import {
+  parseReturnedTokens,
+  parseTokenResponse,
+  parseTokenUpdate,
+  type TokenUpdate,
+  tokensOf,
+} from "../tokens/token-set.ts";
 import type { ProviderProfile, TokenSet } from "../types.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
@@ -33,17 +39,19 @@ export interface ClassifyContext {
 
 /** Classifies the result of a refresh function by its body, because some servers send errors with status 200. */
 export function classifyResponse(response: unknown, { sentAt, profile, idToken, secrets }: ClassifyContext): Outcome {
-  const tokens = parseTokenResponse(response, sentAt);
+  const tokens = parseTokenResponse(response, sentAt) ?? parseReturnedTokens(response);
   if (tokens) return { kind: isOfOtherSubject(tokens.idToken, idToken) ? "other-account" : "rotated", tokens };
-  const details = readError(response);
-  const error = new TokenEndpointError({ ...details, status: 200, body: "json", sent: true });
+  const details = readError(response, { isOk: true });
   const update = details.error === undefined ? parseTokenUpdate(response) : undefined;
-  if (update) return { kind: "incomplete", update, error: toEndpointError(error, secrets) };
-  return classifyError(error, profile, secrets);
+  if (!update) return classifyError(new TokenEndpointError({ ...details, ...NO_TOKENS }), profile, secrets);
+  if (isOfOtherSubject(update.idToken, idToken)) return { kind: "other-account", tokens: tokensOf(update) };
+  return { kind: "incomplete", update, error: new TokenEndpointError({ status: 200, body: "json", sent: true }) };
 }
+
+/** The refresh function, which may be the caller's own, returned something else. */
+const NO_TOKENS = { sent: true, cause: new TypeError("the refresh function returned no tokens") };
 
 /** Classifies an exception of a refresh function. Anything but a `TokenEndpointError` counts as a lost response. */
 export function classifyError(thrown: unknown, profile: ProviderProfile, secrets: readonly string[]): Failure {
-  const error = toEndpointError(thrown, secrets);
-  return { kind: verdictOf(error, profile), error };
+  return { kind: verdictOf(toJudgedError(thrown, secrets), profile), error: toEndpointError(thrown, secrets) };
 }

@@ -41,7 +41,8 @@ export function exchange(
   const late = scope
     .run(async () => refresh(tokens, { signal: controller.signal, attemptId }))
     .then((response) => classifyResponse(response, { sentAt, profile, idToken: tokens.idToken, secrets }))
-    .catch((error: unknown) => classifyError(error, profile, secrets));
+    .catch((error: unknown) => classifyError(error, profile, secrets))
+    .catch((): Outcome => ({ kind: "lost", error: new TokenEndpointError({ sent: true }) })); // the value cannot be read
   const outcome = new Promise<Outcome>((resolve) => {
     const onDeadline = () => {
       const cause = new DOMException(`No response within ${deadlineOf(refresh)} ms.`, "TimeoutError");

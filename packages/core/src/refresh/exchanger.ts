@@ -16,6 +16,10 @@ type ExchangerDeps = Pick<RefreshDeps, "clock" | "profile"> & {
 };
 
 type Incomplete = Outcome & { readonly kind: "incomplete" };
+type OtherAccount = Outcome & { readonly kind: "other-account" };
+
+/** The response, as the cause of the errors. */
+const OTHER_ACCOUNT = { status: 200, description: "tokens of another account" };
 
 /** Steps 4 to 6 of the protocol: exchanges the refresh token of a claim, and stores what came of it. */
 export class Exchanger {
@@ -51,9 +55,7 @@ export class Exchanger {
       case "incomplete":
         return this.#keep(claim, result);
       case "other-account":
-        pending.revoke(result.tokens);
-        await this.#deps.claims.endSession(endedBy(claim), { reason: "account_changed" });
-        return true;
+        return this.#discard(claim, result);
       default:
         if (result.kind === "lost") this.#commitLate(late, claim, sentAt);
         return this.#fail(claim, result);
@@ -64,11 +66,24 @@ export class Exchanger {
   #commitLate(late: Promise<Outcome>, claim: Claim, sentAt: number): void {
     const { pending } = this.#deps;
     void late.then((result) => {
-      if (result.kind === "other-account") pending.revoke(result.tokens);
-      if (result.kind === "incomplete") return this.#keep(claim, result);
-      if (result.kind !== "rotated") return undefined;
-      return pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+      switch (result.kind) {
+        case "rotated":
+          return pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+        case "incomplete":
+          return this.#keep(claim, result);
+        case "other-account":
+          return this.#discard(claim, result);
+        default:
+          return undefined;
+      }
     });
+  }
+
+  /** Ends a session whose exchange returned tokens of another account. */
+  async #discard(claim: Claim, { tokens }: OtherAccount): Promise<boolean> {
+    this.#deps.pending.revoke(tokens);
+    await this.#deps.claims.endSession(endedBy(claim), { reason: "account_changed", response: OTHER_ACCOUNT });
+    return true;
   }
 
   /** Keeps a refresh token that came without an access token, and starts a back-off: the next response may be the same. */

@@ -1,10 +1,10 @@
 import { ConfigurationError, type TokenEndpointError } from "../errors.ts";
 import type { Attempt } from "../record/record.ts";
-import { toResponse } from "../token-endpoint/error-response.ts";
+import { toError, toResponse } from "../token-endpoint/error-response.ts";
 import type { Clock, ProviderProfile } from "../types.ts";
 import { backoff } from "./backoff.ts";
 import type { SessionEnd } from "./claim.ts";
-import type { Failure } from "./classify.ts";
+import { classifyError, type Failure } from "./classify.ts";
 import { reasonOf } from "./verdict.ts";
 
 /** Refusals without a reason end the session after so many in a row, the last so many milliseconds after the first. */
@@ -32,7 +32,7 @@ export function failedAttempt(attempt: Attempt, { kind, error }: Failure, ctx: F
     retryIn: isWithinGrace ? 0 : backoff(failures, error.retryAfter, clock),
     response: toResponse(error),
     refusals: kind === "refused" ? refusalsAfter(attempt, isUsable, endedAt) : undefined,
-    mayBeSpent: attempt.mayBeSpent || kind === "misconfigured" || undefined,
+    mayBeSpent: (profile.rotation && (attempt.mayBeSpent || kind === "misconfigured")) || undefined,
   };
 }
 
@@ -64,6 +64,15 @@ export const failureOf = ({ kind, error }: Failure): Error =>
     ? new ConfigurationError(`${withoutDot(error.message)}. ${hintFor(error)}`, { cause: error })
     : error;
 
+/** Returns the error for the response to a stored attempt that failed, in this process or another. */
+export function storedFailureOf({ response, status }: Attempt, profile: ProviderProfile): Error | undefined {
+  const error = toError(response);
+  if (!error) return undefined;
+  // Only a response without an access token is a success and a failure.
+  const isIncomplete = status === "failed" && error.status === 200 && error.error === undefined;
+  return isIncomplete ? incompleteError(error) : failureOf(classifyError(error, profile, []));
+}
+
 /** Returns the error for a response that contained a refresh token and no access token. */
 export const incompleteError = (error: TokenEndpointError): ConfigurationError =>
   new ConfigurationError(
@@ -74,7 +83,7 @@ export const incompleteError = (error: TokenEndpointError): ConfigurationError =
 const withoutDot = (text: string): string => text.replace(/\.$/, "");
 
 function hintFor({ error, status = 0 }: TokenEndpointError): string {
-  if (error === undefined && status < 400) return "Use the URL that it redirects to.";
+  if (error === undefined && status < 400) return "Check tokenEndpoint: a token endpoint does not redirect.";
   const hint = "Check the client ID, its authentication and the requested scope.";
   return error === "invalid_client"
     ? `${hint} Some servers accept only client_secret_post, or only client_secret_basic.`

@@ -1,14 +1,12 @@
 import { RefreshFailedError, UnexpiredError } from "../errors.ts";
 import { currentDigest, isAnotherSession, isSpent, replaceRecord, type SessionRecord } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
-import { toError } from "../token-endpoint/error-response.ts";
 import { type Moment, momentOf } from "../util/clock.ts";
 import { AttemptTracker } from "./attempt-tracker.ts";
 import { Claims } from "./claim.ts";
-import { classifyError } from "./classify.ts";
 import { type Decision, decide } from "./decide.ts";
 import { Exchanger } from "./exchanger.ts";
-import { failureOf } from "./failure.ts";
+import { storedFailureOf } from "./failure.ts";
 import type { PendingChanges } from "./pending-changes.ts";
 import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./renewal.ts";
 
@@ -173,8 +171,8 @@ export class RefreshProtocol {
 
   /** Returns the error for a back-off until `retryAt`, with what the token endpoint said to this process or another. */
   #failureOf(stored: Stored | undefined, retryAt: number): Error {
-    const response = toError(stored?.record.attempt?.response);
-    const known = response && failureOf(classifyError(response, this.#deps.profile, []));
+    const attempt = stored?.record.attempt;
+    const known = attempt && storedFailureOf(attempt, this.#deps.profile);
     const error = (stored && this.#pending.endings.of(stored.record)?.error) ?? known;
     const isMisconfigured = UnexpiredError.is(error) && error.code === "CONFIGURATION";
     return isMisconfigured ? error : new RefreshFailedError(retryAt, { cause: error });

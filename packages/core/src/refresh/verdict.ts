@@ -1,4 +1,12 @@
 import type { TokenEndpointError } from "../errors.ts";
+import {
+  AMBIGUOUS,
+  INTERACTION,
+  isTerminal,
+  MISCONFIGURED,
+  NOT_AUTHORIZED,
+  toCode,
+} from "../token-endpoint/error-codes.ts";
 import type { DeadReason, ProviderProfile, ResponsePattern } from "../types.ts";
 
 /**
@@ -7,51 +15,6 @@ import type { DeadReason, ProviderProfile, ResponsePattern } from "../types.ts";
  * `transient`: the server did not process the request. `lost`: the server may have issued tokens.
  */
 export type Verdict = "terminal" | "interaction" | "refused" | "misconfigured" | "transient" | "lost";
-
-/** Amazon Cognito's code for a dead refresh token, but also for a wrong client secret. */
-const NOT_AUTHORIZED = "notauthorizedexception";
-
-/** `invalid_grant`, and its equivalents at servers that deviate from RFC 6749 §5.2. */
-const TERMINAL = [
-  "invalid_grant",
-  "bad_refresh_token", // GitHub, HubSpot
-  "invalid_refresh_token", // Slack
-  "refresh_token_already_used", // Supabase
-  "refresh_token_not_found",
-  "refresh_token_expired", // OpenAI
-  "refresh_token_invalidated",
-  "refresh_token_reused",
-  NOT_AUTHORIZED,
-];
-
-/** OpenID Connect Core §3.1.2.6; `mfa_required`: Auth0. */
-const INTERACTION = [
-  "interaction_required",
-  "login_required",
-  "consent_required",
-  "account_selection_required",
-  "mfa_required",
-];
-
-/** RFC 6749 §5.2, RFC 8707 §2, and what other servers call the same. */
-const MISCONFIGURED = [
-  "invalid_client",
-  "incorrect_client_credentials", // GitHub
-  "invalid_client_id", // Salesforce, Slack
-  "bad_client_id", // HubSpot
-  "invalid_client_secret", // Zoho
-  "bad_client_secret", // Slack, HubSpot
-  "deleted_client", // Google
-  "unauthorized_client",
-  "unsupported_grant_type",
-  "invalid_scope",
-  "invalid_request",
-  "invalid_target",
-  "invalid_resource", // Microsoft Entra
-];
-
-/** Codes that some servers send for a dead refresh token, so that the description decides. */
-const AMBIGUOUS = ["invalid_request", "unauthorized_client", "access_denied"];
 
 const OTHERS: Readonly<Record<string, Verdict>> = { temporarily_unavailable: "transient", server_error: "lost" };
 
@@ -75,14 +38,20 @@ function matches(pattern: ResponsePattern, error: TokenEndpointError): boolean {
 const textOf = (text: string | undefined): string => text?.toLowerCase() ?? "";
 
 function verdictOnCode(error: TokenEndpointError): Verdict | undefined {
-  const code = hasCode(error) ? textOf(error.error) : "";
-  const description = textOf(error.description).replace(/["'`]/g, "");
-  if (TERMINAL.includes(code)) return verdictOnTerminalCode(code, description);
-  const isUnclear = code === "" || AMBIGUOUS.includes(code);
-  if (isUnclear && isRefusal(error) && saysTokenIsDead(description)) return "terminal";
+  const code = toCode(error.error);
+  const description = wordsOf(error.description);
+  if (isTerminal(code)) return verdictOnTerminalCode(code, description);
+  if (code === "") return verdictOnText(error, `${description}; ${wordsOf(error.error)}`);
+  const said = AMBIGUOUS.includes(code) ? description : "";
+  if (isRefusal(error) && saysTokenIsDead(said)) return "terminal";
+  if ((isRefusal(error) || isOk(error)) && saysTokenIsDead(wordsOf(code))) return "terminal";
   if (INTERACTION.includes(code)) return "interaction";
-  const isAboutClient = code === "" && isRefusal(error) && /\bclient/.test(description);
-  return isAboutClient || MISCONFIGURED.includes(code) ? "misconfigured" : OTHERS[code];
+  return MISCONFIGURED.includes(code) ? "misconfigured" : OTHERS[code];
+}
+
+function verdictOnText(error: TokenEndpointError, text: string): Verdict | undefined {
+  if (isRefusal(error) && saysTokenIsDead(text)) return "terminal";
+  return [400, 401, 403].includes(error.status ?? 0) && OTHER_CAUSE.test(text) ? "misconfigured" : undefined;
 }
 
 function verdictOnTerminalCode(code: string, description: string): Verdict {
@@ -90,26 +59,39 @@ function verdictOnTerminalCode(code: string, description: string): Verdict {
   return code === NOT_AUTHORIZED && /client|secret/.test(description) ? "misconfigured" : "terminal";
 }
 
-const TOKEN = "refresh[ _-]?token";
+/** Returns a text in lower case, without quotation marks, and with spaces for underscores. */
+const wordsOf = (text: string | undefined): string =>
+  textOf(text)
+    .replace(/["'`’“”]/g, "")
+    .replace(/_/g, " ");
+
+/** Not the name of a path, nor of a grant. */
+const TOKEN = "(?<![/\\w-]|grant )refresh[ -]?token(?!-| (?:request|grant|flow|endpoint|rotation|exchange)\\b)";
 const DEAD =
-  "invalid|expired|revoked|unknown|unrecogni[sz]ed|inactive|not (?:found|valid|active|recogni[sz]ed|exist)|no longer valid|(?:already|been|was|previously) (?:been )?used|re-?used?";
+  "(?:invalid|expired|revoked|unknown|unrecogni[sz]ed|inactive|malformed|(?:not|doesnt) (?:found|valid|active|recogni[sz]ed|exist)|no longer valid|(?:already|been|was|previously) (?:been )?used|re-?used?)\\b";
+const LINK =
+  "(?:is|are|was|has|have|had|been|provided|supplied|given|presented|sent|you|the|that|it|may|be|already|or|does|did|value|lifetime|\\[secret\\])";
 const TOKEN_IS_DEAD = new RegExp(
-  `\\b${TOKEN}\\b[^.;]*\\b(?:${DEAD})\\b|\\b(?:${DEAD})\\b(?: [\\w/]+){0,2} ${TOKEN}\\b`,
+  `${TOKEN}(?: ${LINK})*[ :,(]+${DEAD}|\\b${DEAD}(?:[ ,/]+(?:or |and )?${DEAD})*(?: (?:or|the|this|your|of|provided|supplied|oauth2?))* ${TOKEN}\\b`,
 );
-const OTHER_CAUSE = /grant[ _-]?type|client|parameter|missing|scope|proof/;
+const OTHER_CAUSE = /grant[ -]?type|token grant|grant refresh|client|parameter|missing|scope|proof/;
 
 /** Whether a description says that the refresh token itself is the problem, and mentions no other. */
 const saysTokenIsDead = (description: string): boolean =>
   TOKEN_IS_DEAD.test(description) && !OTHER_CAUSE.test(description);
 
-const isRefusal = ({ status = 0 }: TokenEndpointError): boolean => status >= 400 && status < 500 && status !== 429;
+const isOk = ({ status = 0 }: TokenEndpointError): boolean => status >= 200 && status < 300;
+
+/** A 429, or a 408 of a proxy, refuses no token. */
+const isRefusal = ({ status = 0 }: TokenEndpointError): boolean =>
+  status >= 400 && status < 500 && status !== 408 && status !== 429;
 
 function verdictOnStatus(response: TokenEndpointError): Verdict {
   const { error, status } = response;
-  if (status === undefined) return hasCode(response) ? "transient" : "lost";
+  if (status === undefined) return toCode(response.error) !== "" ? "transient" : "lost";
   switch (Math.floor(status / 100)) {
     case 2:
-      return error === undefined ? "lost" : "transient";
+      return toCode(error) === "" ? "lost" : "transient";
     case 4:
       return isUnexplained(response) ? "refused" : "transient";
     case 5:
@@ -119,20 +101,12 @@ function verdictOnStatus(response: TokenEndpointError): Verdict {
   }
 }
 
-/** The text of a status, which some servers send as the error. */
-const STATUS_TEXT = /^(bad ?request|unauthorized|forbidden|not ?found)$/i;
-
-/** Whether there is an OAuth error code, rather than a text such as "Bad Gateway". */
-const hasCode = ({ error = " " }: TokenEndpointError): boolean => !error.includes(" ") && !STATUS_TEXT.test(error);
-
 /** Whether a server refused the request without a reason. A page in HTML is a proxy's. */
-function isUnexplained({ status, error, body }: TokenEndpointError): boolean {
-  const hasReason = body === "other" || (error !== undefined && !STATUS_TEXT.test(error));
-  return (status === 400 || status === 401) && !hasReason;
-}
+const isUnexplained = ({ status, error, body }: TokenEndpointError): boolean =>
+  (status === 400 || status === 401) && body !== "other" && toCode(error) === "";
 
 const isOverloaded = (response: TokenEndpointError): boolean =>
-  response.status === 503 && (hasCode(response) || response.retryAfter !== undefined);
+  response.status === 503 && (toCode(response.error) !== "" || response.retryAfter !== undefined);
 
 /** Derives the reason from code and description, because most servers send `invalid_grant` in every case. */
 export function reasonOf({ error, description }: TokenEndpointError): DeadReason {

@@ -2,42 +2,57 @@ import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import type { EndpointResponse } from "../types.ts";
 import { toDuration } from "../util/clock.ts";
 import { maskQuotes, redact } from "../util/redact.ts";
+import { isCode, isKnown, isTerminal } from "./error-codes.ts";
 
-/** Reads the body of an error response: RFC 6749 §5.2, and the places where other servers put the same. */
-export function readError(body: unknown): { error?: string | undefined; description?: string | undefined } {
+/**
+ * Reads the body of an error response: RFC 6749 §5.2, and the places where other servers put the same. In a successful
+ * response (`isOk`), only `error` and the codes that are known count as an error.
+ */
+export function readError(body: unknown, { isOk }: { readonly isOk: boolean }): EndpointResponse {
   const fields = fieldsOf(body);
-  const { error, errors, error_code, error_description, msg, code, message, detail, __type, status } = fields;
-  const inner = fieldsOf(error);
-  const first = fieldsOf(Array.isArray(errors) ? errors[0] : undefined);
-  const type = firstText(__type)?.replace(/^.*#/, ""); // AWS: "com.amazonaws.…#NotAuthorizedException"
-  return {
-    error: firstText(
-      isCode(status) ? status : "",
-      error,
-      inner.code,
-      inner.type,
-      first.errorType,
-      error_code,
-      code,
-      type,
-    ),
-    description: describe(firstText(error_description, inner.message, first.message, msg, message, detail), first),
-  };
+  const inner = fieldsOf(fields.error);
+  const first = fieldsOf(Array.isArray(fields.errors) ? fields.errors[0] : undefined);
+  const hasField = typeof first.field === "string"; // Strava: `code` is what is wrong with the field
+  const error = textOf(fields.error);
+  const codes = textsOf(
+    error,
+    inner.code,
+    inner.error,
+    inner.type,
+    first.errorType, // Fitbit
+    hasField ? undefined : first.code,
+    fields.error_code, // Supabase
+    fields.errorCode, // Okta
+    fields.code,
+    textOf(fields.__type)?.replace(/^.*#/, ""), // AWS: "com.amazonaws.…#NotAuthorizedException"
+  );
+  const { error_description, errorSummary, msg, message, detail, errors, status } = fields;
+  const texts = textsOf(error_description, errorSummary, inner.message, first.message, msg, message, detail, errors);
+  const candidates = [...codes, ...textsOf(status), ...texts]; // HubSpot's `status` is a code
+  const code = candidates.find(isTerminal) ?? candidates.find(isKnown) ?? (isOk ? textsOf(error) : codes).find(isCode);
+  const description = [...texts, ...textsOf(error)].find((text) => text !== code && !isKnown(text));
+  return { error: code, description: withDetail(description, detailOf(first, fields)) };
 }
 
-const fieldsOf = (value: unknown) => Object(value) as Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 
-const firstText = (...values: unknown[]): string | undefined =>
-  values.find((value): value is string => typeof value === "string" && value !== "");
+const fieldsOf = (value: unknown) => Object(value) as Fields;
 
-/** HubSpot's `status` is a code, such as "BAD_REFRESH_TOKEN"; that of others is "error" or "fail". */
-const isCode = (status: unknown): boolean => typeof status === "string" && status.includes("_");
+/** Returns a text, or the first one of an array. */
+const textOf = (value: unknown): string | undefined => {
+  const texts = [value].flat().filter((each): each is string => typeof each === "string" && each !== "");
+  return texts[0];
+};
 
-/** Adds the field and code of the first error, as Strava sends them: "Bad Request (refresh_token invalid)". */
-function describe(description: string | undefined, { field, code }: Readonly<Record<string, unknown>>) {
-  if (typeof field !== "string" || typeof code !== "string") return description;
-  return description === undefined ? `${field} ${code}` : `${description} (${field} ${code})`;
+const textsOf = (...values: unknown[]): string[] => values.flatMap((value) => textOf(value) ?? []);
+
+/** Returns what else a server tells: the field and code of the first error (Strava), or a second code (Entra). */
+function detailOf({ field, code }: Fields, { suberror }: Fields): string | undefined {
+  return typeof field === "string" && typeof code === "string" ? `${field} ${code}` : textOf(suberror);
 }
+
+const withDetail = (description: string | undefined, detail: string | undefined): string | undefined =>
+  description === undefined || detail === undefined ? (description ?? detail) : `${description} (${detail})`;
 
 /** Returns what an error response said, as it is stored and shown; `undefined` if there was none. */
 export function toResponse({ status, error, description }: TokenEndpointError): EndpointResponse | undefined {
@@ -54,29 +69,44 @@ export const toError = (response: EndpointResponse | undefined): TokenEndpointEr
   response && new TokenEndpointError({ ...response, sent: true });
 
 const MAX_TEXT_LENGTH = 200;
+/** The length that a verdict is based on: a description may name another cause only at its end. */
+const MAX_JUDGED_LENGTH = 2_000;
 
 /** Converts an exception to a `TokenEndpointError` without secrets and with plausible values only. */
-export function toEndpointError(thrown: unknown, secrets: readonly string[]): TokenEndpointError {
-  if (!UnexpiredError.is(thrown) || thrown.code !== "TOKEN_ENDPOINT") {
-    return new TokenEndpointError({ sent: true, cause: redact(thrown, secrets) });
-  }
+export const toEndpointError = (thrown: unknown, secrets: readonly string[]): TokenEndpointError =>
+  toSafeError(thrown, secrets, MAX_TEXT_LENGTH);
+
+/** Like {@link toEndpointError}, with the whole description, for a verdict. Never shown or stored. */
+export const toJudgedError = (thrown: unknown, secrets: readonly string[]): TokenEndpointError =>
+  toSafeError(thrown, secrets, MAX_JUDGED_LENGTH);
+
+function toSafeError(thrown: unknown, secrets: readonly string[], length: number): TokenEndpointError {
+  if (!isEndpointError(thrown)) return new TokenEndpointError({ sent: true, cause: redact(thrown, secrets) });
   const { error, description, status, retryAfter, sent, endpoint, body, cause } = thrown;
   const text = (given: unknown) =>
     typeof given === "string"
-      ? maskQuotes(given, secrets)
+      ? maskQuotes(given.slice(0, MAX_JUDGED_LENGTH), secrets)
           .replace(/\p{Cc}+/gu, " ")
-          .slice(0, MAX_TEXT_LENGTH) || undefined
+          .slice(0, length) || undefined
       : undefined;
   return new TokenEndpointError({
     error: text(error),
     description: text(description),
-    status,
+    status: Number.isInteger(status) ? status : undefined,
     retryAfter: clampRetryAfter(retryAfter),
     sent: sent !== false,
     endpoint: text(endpoint),
     body: body === "empty" || body === "json" || body === "other" ? body : undefined,
     cause: cause === undefined ? undefined : redact(cause, secrets),
   });
+}
+
+function isEndpointError(thrown: unknown): thrown is TokenEndpointError {
+  try {
+    return UnexpiredError.is(thrown) && thrown.code === "TOKEN_ENDPOINT";
+  } catch {
+    return false; // a proxy that was revoked
+  }
 }
 
 /** Limits the delay to plausible milliseconds, because it is stored and blocks every attempt until it has passed. */

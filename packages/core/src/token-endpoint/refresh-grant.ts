@@ -4,13 +4,13 @@ import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import { expiryOf } from "../tokens/jwt.ts";
 import { parseTokenUpdate, secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
-import { checkOptions, functionSchema, type OptionTable, timeoutSchema } from "../util/check-options.ts";
+import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
 import { DEFAULT_TIMEOUT } from "../util/deadline.ts";
 import { discardBody } from "../util/discard-body.ts";
 import { isLoopback } from "../util/loopback.ts";
 import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
-import { readError, toEndpointError } from "./error-response.ts";
+import { readError, toJudgedError } from "./error-response.ts";
 import { isUnsent } from "./unsent.ts";
 
 /** Options of {@link oauth2Refresh}. */
@@ -64,9 +64,9 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
     return withEndpointErrors(
       () => [...secrets, ...secretsOf(current)],
       endpoint,
-      async () => {
+      async (onSend) => {
         const additionalParameters = parametersOf(own);
-        const request = { ...send, signal, additionalParameters };
+        const request = { ...withFetch(send, onSend, signal), signal, additionalParameters };
         return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
       },
     );
@@ -75,10 +75,11 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
     withEndpointErrors(
       () => [...secrets, ...secretsOf(tokens)],
       revocationEndpoint,
-      () =>
+      (onSend) =>
         withTimeout(timeout ?? DEFAULT_TIMEOUT, async (signal) => {
           const token = tokens.refreshToken ?? tokens.accessToken;
-          const response = await oauth.revocationRequest(server, client, auth, token, { ...send, signal });
+          const request = { ...withFetch(send, onSend, signal), signal };
+          const response = await oauth.revocationRequest(server, client, auth, token, request);
           if (!response.ok) throw toError(response, await response.text(), revocationEndpoint);
           discardBody(response.body);
         }),
@@ -119,7 +120,7 @@ const optionTable = {
   resource: [z.union([text, z.array(text)]), "a non-empty string, or an array of them"],
   revocationEndpoint: [endpoint, ENDPOINT],
   fetch: [functionSchema, "a function"],
-  timeout: [timeoutSchema, "milliseconds above 0"],
+  timeout: [timeoutSchema, TIMEOUT],
 } as const satisfies OptionTable & Record<keyof OAuth2RefreshOptions, unknown>;
 
 function toClient(options: OAuth2RefreshOptions) {
@@ -133,7 +134,7 @@ function toClient(options: OAuth2RefreshOptions) {
   };
   const { auth, secrets } = toClientAuth(options.clientAuth ?? { method: "none" });
   const isPlain = tokenEndpoint.protocol === "http:" || revocation?.protocol === "http:"; // see checkTransport
-  const send = { [oauth.allowInsecureRequests]: isPlain, ...(options.fetch && { [oauth.customFetch]: options.fetch }) };
+  const send = { [oauth.allowInsecureRequests]: isPlain, [oauth.customFetch]: options.fetch };
   return {
     server,
     client,
@@ -155,18 +156,38 @@ function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParam
   return parameters;
 }
 
-/** Turns every failure of `run` into a `TokenEndpointError` that contains none of the secrets. */
+/** Calls `onSend` when the request is about to be sent: not before the client has been authenticated. */
+function withFetch<T extends object>(
+  send: T & { [oauth.customFetch]: typeof fetch | undefined },
+  onSend: () => void,
+  signal: AbortSignal,
+) {
+  const custom: typeof fetch = (input, init) => {
+    signal.throwIfAborted();
+    onSend();
+    return (send[oauth.customFetch] ?? fetch)(input, init);
+  };
+  return { ...send, [oauth.customFetch]: custom };
+}
+
+/**
+ * Turns every failure of `run` into a `TokenEndpointError` that contains none of the secrets. `run` calls its parameter
+ * when the request is about to be sent.
+ */
 async function withEndpointErrors<T>(
   secrets: () => readonly string[],
   endpoint: string | undefined,
-  run: () => Promise<T>,
+  run: (onSend: () => void) => Promise<T>,
 ): Promise<T> {
+  let isBegun = false;
   try {
-    return await run();
+    return await run(() => {
+      isBegun = true;
+    });
   } catch (error) {
     const isKnown = UnexpiredError.is(error) && error.code === "TOKEN_ENDPOINT";
-    const known = isKnown ? error : new TokenEndpointError({ sent: !isUnsent(error), endpoint, cause: error });
-    throw toEndpointError(known, secrets());
+    const sent = isBegun && !isUnsent(error);
+    throw toJudgedError(isKnown ? error : new TokenEndpointError({ sent, endpoint, cause: error }), secrets());
   }
 }
 
@@ -201,7 +222,7 @@ function lifetimeByServer(accessToken: string, { headers }: Response): number | 
 function toError(response: Response, text: string, endpoint: string | undefined): TokenEndpointError {
   const { status, headers } = response;
   const json = tryJson(text);
-  const { error, description = redirectionOf(response, endpoint) } = readError(json);
+  const { error, description = redirectionOf(response, endpoint) } = readError(json, { isOk: response.ok });
   return new TokenEndpointError({
     error,
     description,

@@ -5,7 +5,7 @@
 const NOT_SENT =
   /^(UND_ERR_CONNECT_TIMEOUT|ERR_PROXY_TUNNEL|CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_TLS_CERT_|ERR_SSL_(WRONG_VERSION|UNSUPPORTED_PROTOCOL|.*ALERT_(HANDSHAKE|PROTOCOL)))/;
 /** Messages of such failures whose codes also occur after sending: ECONNRESET, UND_ERR_ABORTED. */
-const NOT_SENT_MESSAGE = /before secure TLS connection was established|^Proxy response \(\d+\) !== 200/;
+const NOT_SENT_MESSAGE = /before secure TLS connection was established|^Proxy response \(\d+\) !== 200|^bad port$/;
 const CAUSES = 5;
 
 /** Returns whether the request that failed with this error was certainly not sent. */

@@ -16,10 +16,16 @@ export function claimsOf(token: string): Record<string, unknown> | undefined {
 /** Returns whether two ID tokens name different issuers or subjects. One that is missing, or no JWT, names none. */
 export function isOfOtherSubject(idToken: string | undefined, other: string | undefined): boolean {
   const [a, b] = [claimsOf(idToken ?? ""), claimsOf(other ?? "")];
-  const differs = (claim: "iss" | "sub") =>
-    a?.[claim] !== undefined && b?.[claim] !== undefined && a[claim] !== b[claim];
+  const differs = (claim: "iss" | "sub") => {
+    const [mine, theirs] = [a?.[claim], b?.[claim]].map(withoutScheme);
+    return mine !== undefined && theirs !== undefined && mine !== theirs;
+  };
   return differs("iss") || differs("sub");
 }
+
+/** Google names its issuer with and without the scheme. */
+const withoutScheme = (claim: unknown): string | undefined =>
+  typeof claim === "string" ? claim.replace(/^https:\/\//, "") : undefined;
 
 /** Returns the `exp` of a JWT in epoch milliseconds, by its issuer's clock. */
 export const expiryOf = (accessToken: string): number | undefined => {

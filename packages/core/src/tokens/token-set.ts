@@ -69,6 +69,31 @@ export function parseTokenUpdate(response: unknown): TokenUpdate | undefined {
   return refreshToken === undefined ? undefined : { refreshToken, idToken: textOf(id_token) };
 }
 
+/** Returns the tokens of such a response, which belong to another account, so that they can be revoked. */
+export const tokensOf = (update: TokenUpdate): TokenSet =>
+  hideSecrets({ accessToken: "", tokenType: "Bearer", extra: {}, ...update });
+
+/**
+ * Reads a {@link TokenSetInput} that a refresh function returned; returns `undefined` if there is no access token.
+ * Ignores every other member that is invalid: a received token must not be lost over it.
+ */
+export function parseReturnedTokens(returned: unknown): TokenSet | undefined {
+  const given = Object(returned) as { readonly [Name in keyof TokenSetInput]?: unknown };
+  const accessToken = textOf(given.accessToken);
+  if (accessToken === undefined) return undefined;
+  const { expiresAt, extra } = given;
+  const isTime = typeof expiresAt === "number" && expiresAt >= LATEST;
+  return hideSecrets({
+    accessToken,
+    refreshToken: textOf(given.refreshToken),
+    expiresAt: isTime ? toTime(expiresAt) : expiryOf(accessToken),
+    tokenType: textOf(given.tokenType) ?? "Bearer",
+    scope: textOf(given.scope),
+    idToken: textOf(given.idToken),
+    extra: toPlain(Object(extra)),
+  });
+}
+
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 /** Returns the parameters as they will be after storing and loading. */
@@ -88,15 +113,8 @@ const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
 export function parseTokenSet(tokens: TokenSetInput): TokenSet {
   checkForms(tokens);
   const parsed = tokenSetInput.safeParse(tokens);
-  if (!parsed.success || !(parsed.data.accessToken ?? parsed.data.refreshToken)) {
-    const [issue] = parsed.error?.issues ?? [];
-    const field = parsed.success ? "accessToken" : issue?.path.join(".") || "the value";
-    throw new TypeError(
-      issue?.code === "custom"
-        ? `tokens: ${field} is the placeholder "${PLACEHOLDER}", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`
-        : `tokens: ${field} is invalid. A TokenSet needs at least an accessToken or a refreshToken.`,
-    );
-  }
+  if (!parsed.success) throw toFieldError(parsed.error.issues[0]);
+  if (!(parsed.data.accessToken ?? parsed.data.refreshToken)) throw toFieldError({ path: ["accessToken"] });
   const { accessToken = "", refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
   return hideSecrets({
     accessToken,
@@ -107,6 +125,19 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
     idToken,
     extra,
   });
+}
+
+function toFieldError(issue: { readonly code?: string; readonly path: readonly PropertyKey[] } | undefined): TypeError {
+  const field = issue?.path.join(".") || "the value";
+  if (issue?.code === "custom")
+    return new TypeError(
+      `tokens: ${field} is the placeholder "${PLACEHOLDER}", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`,
+    );
+  const hint =
+    field === "expiresAt"
+      ? "Pass epoch milliseconds, such as Date.now() + 3_600_000."
+      : "A TokenSet needs at least an accessToken or a refreshToken.";
+  return new TypeError(`tokens: ${field} is invalid. ${hint}`);
 }
 
 const EARLIEST = 1e9; // as seconds: 2001

@@ -4,8 +4,8 @@
  * the other copy has been read or canceled, too.
  */
 export function discardBody(body: unknown): void {
-  const { cancel, destroy, on } = Object(body) as Partial<Record<"cancel" | "destroy" | "on", unknown>>;
   try {
+    const { cancel, destroy, on } = Object(body) as Partial<Record<"cancel" | "destroy" | "on", unknown>>;
     if (typeof cancel === "function") void Promise.resolve(cancel.call(body)).catch(() => {});
     else if (typeof destroy === "function") {
       if (typeof on === "function") on.call(body, "error", () => {}); // without a listener, an error ends the process

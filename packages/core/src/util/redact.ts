@@ -65,12 +65,14 @@ export const maskSecrets = (text: string, secrets: readonly string[]): string =>
     .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
 
 /**
- * Masks the secrets in the words of a server, which may quote a part of one: also every word of at least eight characters,
- * with a digit, that is contained in a secret, in upper or lower case.
+ * Masks the secrets in the words of a server, which may quote a part of one: also every word that is contained in a
+ * secret, in upper or lower case, and has at least eight characters with a digit, or sixteen.
  */
 export function maskQuotes(text: string, secrets: readonly string[]): string {
   const known = secrets.map((secret) => secret.toLowerCase());
-  const isQuote = (word: string) => /\d/.test(word) && known.some((secret) => secret.includes(word.toLowerCase()));
+  const isLong = (word: string) => word.length >= 16 || /\d/.test(word);
+  const isQuote = (word: string) =>
+    isLong(word) && known.some((secret) => secret.includes(word.replace(/\.+$/, "").toLowerCase()));
   return maskSecrets(text, secrets).replace(/[\w~+/=-][\w~+/=.-]{6,}[\w~+/=-]/g, (word) =>
     isQuote(word) ? "[secret]" : word,
   );

@@ -87,7 +87,30 @@ describe("a fetch with responses of another shape", () => {
   });
 });
 
+it("reads the challenge of a 401 from a plain object, whatever the case of its names", async () => {
+  const challenge = { "WWW-Authenticate": 'Bearer error="insufficient_scope"' };
+  const send = await start({ fetch: (async () => ({ status: 401, headers: challenge })) as unknown as typeof fetch });
+  expect((await send(API)).status).toBe(401);
+});
+
+it("accepts a Request as the second argument, as fetch does", async () => {
+  await using api = await startServer(respondWith(200, "fine"));
+  const send = await start({ origins: [api.origin] });
+  const init = () => new Request("https://ignored.example", { method: "POST", body: "x", headers: { "x-own": "1" } });
+  await send(`${api.origin}/a`, init());
+  await send(`${api.origin}/b`, Object.assign(init(), perRequest({ tokens: false })));
+  await send(`${api.origin.replace("127.0.0.1", "localhost")}/c`, init());
+  expect(
+    api.received.map(({ method, body, headers }) => [method, body, headers["x-own"], headers.authorization]),
+  ).toEqual([bearer(1), undefined, undefined].map((authorization) => ["POST", "x", "1", authorization]));
+});
+
 describe("discardBody", () => {
+  it("ignores a body that cannot be read", () => {
+    const body = new Proxy({}, { get: () => expect.unreachable() });
+    expect(() => discardBody(body)).not.toThrow();
+  });
+
   it("cancels a web stream", () => {
     let reason: unknown = "not canceled";
     discardBody(

@@ -58,6 +58,7 @@ describe("isAuthError", () => {
     ["an error with a getter that throws", thrower(errorWith({ statusCode: 401 }), "status")],
     ["an error whose response throws", thrower(errorWith({ code: 401 }), "response")],
     ["a long chain", chainOf(9, signIn)],
+    ["a 401 that was not retried because the user has to sign in (got)", errorWith({ status: 401, cause: signIn })],
   ])("recognizes a rejected token or a required sign-in: %s", (_name, error) => {
     expect(isAuthError(error)).toBe(true);
   });
@@ -72,6 +73,8 @@ describe("isAuthError", () => {
     ["a symbol as its status", errorWith({ status: Symbol("401") })],
     ["an error member without a suppressed one", errorWith({ error: { code: 401 } })],
     ["an endpoint that is down", disposed(new Error("close"), down)],
+    ["a 401 that was not retried because the endpoint is down (got)", errorWith({ status: 401, cause: down })],
+    ["the same, further in", errorWith({ status: 401, cause: wrapped(down) })],
     ["an error whose properties throw", thrower(thrower(new Error("x"), "cause"), "status")],
     ["a revoked proxy", revoked()],
     ["a revoked proxy as a cause", wrapped(revoked())],

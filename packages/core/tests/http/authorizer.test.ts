@@ -95,7 +95,8 @@ describe("the origins option (P9)", () => {
     ["a fragment", [`${origin}#canary`], /^origins\[0\]: /],
     ["user information", ["https://canary@api.example.com"], /^origins\[0\]: /],
     ["a password alone", ["https://:canary@api.example.com"], /^origins\[0\]: /],
-    ["a host", ["canary.example"], /^origins\[0\]: .* not a string\.$/],
+    ["a host", ["canary.example"], /^origins\[0\]: .* not another string\.$/],
+    ["a pattern", ["https://*.canary.example"], /^origins\[0\]: .* not a pattern; pass a function for that\.$/],
     ["a host and port", ["canary:3000"], /^origins\[0\]: /],
     ["a wildcard alone", ["*"], /^origins\[0\]: /],
     ["a file", ["file:///canary"], /^origins\[0\]: /],
@@ -364,7 +365,7 @@ describe("a single request", () => {
   it.each([
     [{ tokens: "canary" }, /^tokens: expected a token manager or false, not a string\.$/],
     [{ tokens: true }, /^tokens: /],
-    [{ tokens: {} }, /^tokens: .* not an object of another shape\.$/],
+    [{ tokens: {} }, /^tokens: .* not another object\.$/],
     [{ retry: 3 }, /^retry: expected true or false, not 3\.$/],
     [{ retry: null }, /^retry: /],
   ])("rejects the option %j", (settings, message) => {

@@ -13,14 +13,14 @@ describe("an invalid option", () => {
   it.each<[string, unknown, RegExp]>([
     ["store", "canary", /a TokenStore, such as fileStore\(\{ path \}\), not a string\.$/],
     ["store", null, /not null\.$/],
-    ["store", {}, /not an object of another shape\.$/],
-    ["store", new Map([["canary", "canary"]]), /not an object of another shape\.$/],
-    ["store", { ...store, save: undefined }, /not an object of another shape\.$/],
-    ["store", { ...store, describe: "canary" }, /not an object of another shape\.$/],
-    ["store", { ...store, watch: "canary" }, /not an object of another shape\.$/],
-    ["store", { ...store, holder: { id: "canary" } }, /not an object of another shape\.$/],
+    ["store", {}, /(not another object|Expected \w+ to be .*)\.$/],
+    ["store", new Map([["canary", "canary"]]), /(not another object|Expected \w+ to be .*)\.$/],
+    ["store", { ...store, save: undefined }, /(not another object|Expected \w+ to be .*)\.$/],
+    ["store", { ...store, describe: "canary" }, /(not another object|Expected \w+ to be .*)\.$/],
+    ["store", { ...store, watch: "canary" }, /(not another object|Expected \w+ to be .*)\.$/],
+    ["store", { ...store, holder: { id: "canary" } }, /(not another object|Expected \w+ to be .*)\.$/],
     ["refresh", "canary", /a function, such as .*, not a string\.$/],
-    ["refresh", {}, /not an object of another shape\.$/],
+    ["refresh", {}, /(not another object|Expected \w+ to be .*)\.$/],
     ["refreshWindow", -1, /milliseconds, 0 or more, not -1\.$/],
     ["refreshWindow", -0.001, /not -0\.001\.$/],
     ["refreshWindow", Number.NEGATIVE_INFINITY, /not -Infinity\.$/],
@@ -37,19 +37,23 @@ describe("an invalid option", () => {
     ["provider", { afterLoss: "canary" }, /"retry" \| "sign-in"/],
     ["provider", { terminal: "canary" }, /terminal\?/],
     ["provider", { lost: [{ code: "canary" }] }, /lost\?/],
-    ["provider", { canary: true }, /not an object of another shape\.$/],
+    ["provider", { terminal: [{}] }, /provider\.terminal\.0: invalid/],
+    ["provider", { terminal: [{ error: undefined }] }, /provider\.terminal\.0: invalid/],
+    ["provider", { terminal: [{ description: "" }] }, /provider\.terminal\.0\.description: invalid/],
+    ["provider", { terminal: [""] }, /provider\.terminal\.0: invalid/],
+    ["provider", { canary: true }, /(not another object|Expected \w+ to be .*)\.$/],
     ["account", "canary", /a function from a TokenSet to a string, not a string\.$/],
     ["maxStaleness", -1, /a number of milliseconds, or Infinity/],
     ["maxStaleness", "canary", /a number of milliseconds, or Infinity, not a string\.$/],
     ["staleIfError", "canary", /true or false, not a string\.$/],
     ["clock", 7, /each a function, not 7\.$/],
-    ["clock", { now: 7 }, /not an object of another shape\.$/],
-    ["clock", { setTimer: "canary" }, /not an object of another shape\.$/],
+    ["clock", { now: 7 }, /(not another object|Expected \w+ to be .*)\.$/],
+    ["clock", { setTimer: "canary" }, /(not another object|Expected \w+ to be .*)\.$/],
   ])("causes a TypeError that names it and never shows its value: %s, %o", (name, value, message) => {
     const make = () => createTokenManager({ [name]: value } as TokenManagerOptions);
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);
-    expect(make).toThrow(new RegExp(`^${name}: `));
+    expect(make).toThrow(new RegExp(`^${name}[.:]`));
     expect(make).not.toThrow(/canary/);
   });
 
@@ -58,12 +62,13 @@ describe("an invalid option", () => {
     [-5, "-5"],
     [Number.NaN, "NaN"],
     [Number.POSITIVE_INFINITY, "Infinity"],
+    [20 * 60_000 + 1, "1200001"],
     ["30", "a string"],
     ["", "an empty string"],
     [null, "null"],
   ])("causes a TypeError if it is the timeout of the refresh function: %o", (timeout, shown) => {
     expect(() => createTokenManager({ refresh: Object.assign(async () => refresh(), { timeout }) as never })).toThrow(
-      new TypeError(`refresh.timeout: expected milliseconds above 0, not ${shown}.`),
+      new TypeError(`refresh.timeout: expected milliseconds above 0, at most 20 minutes, not ${shown}.`),
     );
   });
 
@@ -198,7 +203,7 @@ it.each<[unknown, string]>([
   [4711, "a number"],
   [Symbol("canary"), "a symbol"],
   [["canary"], "an array"],
-  [new Date(), "an object of another shape"],
+  [new Date(), "another object"],
 ])("describes %o as %s, without its contents", (value, expected) => {
   expect(describeType(value)).toBe(expected);
 });

@@ -114,7 +114,16 @@ describe("classifyError, for an error of the token endpoint", () => {
     ["The refresh token is no longer valid", { status: 422 }],
     ["REFRESH TOKEN NOT FOUND", { status: 404 }],
     ["Bad Request (refresh_token invalid)", { status: 400 }],
-  ])("ends the session on a refusal that says: %s", (description, details) => {
+    ["Invalid refresh token (expired)", { status: 401, error: "invalid_token" }],
+    ["INVALID_REFRESH_TOKEN", { status: 400 }],
+    ["The refresh token provided is expired, revoked or malformed", { status: 400 }],
+    ["Your refresh token doesn’t exist", { status: 401 }],
+    ["Unknown, expired or revoked refresh token", { status: 400 }],
+    ["", { status: 401, error: "Invalid refresh token" }],
+    ["", { status: 400, error: "REFRESH_TOKEN_REVOKED" }],
+    ["", { status: 403, error: "expired_refresh_token" }],
+    ["", { status: 200, error: "RefreshToken-expired" }],
+  ])("ends the session on a refusal that says: %s (%o)", (description, details) => {
     expect(thrown({ ...details, description }).kind).toBe("terminal");
   });
 
@@ -128,7 +137,20 @@ describe("classifyError, for an error of the token endpoint", () => {
     ["Refresh token not linked to client", { status: 400 }, "misconfigured"],
     ["missing client secret", { status: 400 }, "misconfigured"],
     ["Invalid client", { status: 401, error: "Unauthorized" }, "misconfigured"],
-    ["Invalid scope for the refresh token", { status: 400 }, "refused"],
+    ["Invalid scope for the refresh token", { status: 400 }, "misconfigured"],
+    ["Missing parameter: refresh_token", { status: 400 }, "misconfigured"],
+    ["The grant type refresh_token is disabled", { status: 403 }, "misconfigured"],
+    ["client request timeout", { status: 408 }, "transient"],
+    ["The refresh token is invalid", { status: 408 }, "transient"],
+    ["Route POST:/auth/refresh-token not found", { status: 404, error: "Not Found" }, "transient"],
+    ["Invalid resource for refresh token", { status: 400, error: "invalid_request" }, "misconfigured"],
+    ["The refresh token request contains an unknown resource", { status: 400 }, "refused"],
+    ["The refresh_token grant is not active for this application", { status: 400 }, "misconfigured"],
+    ["Grant 'refresh_token' is not valid for this application", { status: 400 }, "misconfigured"],
+    ["The refresh token has not expired yet", { status: 400 }, "refused"],
+    ["A refresh token is required, because the access token has expired", { status: 400 }, "refused"],
+    ["The access token has expired, refresh token required", { status: 400 }, "refused"],
+    [`Refresh token invalid ${" ".repeat(300)} or issued to another client`, { status: 400 }, "misconfigured"],
     ["The DPoP proof of the refresh token is invalid", { status: 400, error: "invalid_request" }, "misconfigured"],
     ["Value passed for the token was invalid.", { status: 400, error: "invalid_request" }, "misconfigured"],
     ["The refresh token could not be checked", { status: 400 }, "refused"],
@@ -228,7 +250,8 @@ describe("classifyResponse", () => {
     ["an error of another type", { error: 7 }, "lost"],
     ["an empty token", { access_token: "" }, "lost"],
     ["tokens inside another object", { data: { access_token: "a" } }, "lost"],
-    ["tokens in other spelling", { accessToken: "a" }, "lost"],
+    ["an API's own success code", { code: "0", data: { access_token: "a" } }, "lost"],
+    ["a success code beside a refresh token", { code: "200", refresh_token: "r" }, "incomplete"],
     ["nothing", undefined, "lost"],
     ["null", null, "lost"],
     ["text", "<html>", "lost"],
@@ -238,11 +261,29 @@ describe("classifyResponse", () => {
     expect(resultOf(returned(response))).toBe(expected);
   });
 
-  it("reports a missing access token", () => {
-    expect(returned({})).toMatchObject({
-      error: { status: 200, sent: true, message: "The token endpoint responded with HTTP 200, no access_token" },
+  it("reports a refresh function that returned no tokens", () => {
+    const message = "The token endpoint did not return a complete response: the refresh function returned no tokens";
+    expect(returned({})).toMatchObject({ error: { status: undefined, sent: true, message } });
+  });
+
+  it("accepts a token set, and ignores its invalid members", () => {
+    const tokens = { accessToken: "a", refreshToken: "r", expiresAt: 2e12, scope: "s", extra: { user: "u" } };
+    expect(returned(tokens)).toMatchObject({ kind: "rotated", tokens: { ...tokens, tokenType: "Bearer" } });
+    const invalid = { accessToken: "a", refreshToken: 7, expiresAt: 2e9, tokenType: "", extra: null };
+    expect(returned(invalid)).toMatchObject({
+      tokens: { accessToken: "a", refreshToken: undefined, expiresAt: undefined, tokenType: "Bearer", extra: {} },
     });
-    expect(returned({ error: "x" })).not.toMatchObject({ error: { message: expect.stringContaining("access_token") } });
+  });
+
+  it("does not keep the refresh token of another account", () => {
+    const response = { refresh_token: "r", id_token: idToken({ sub: "mallory" }) };
+    const outcome = classifyResponse(response, {
+      sentAt: 0,
+      profile: genericProvider,
+      idToken: idToken({ sub: "ada" }),
+      secrets,
+    });
+    expect(outcome).toMatchObject({ kind: "other-account", tokens: { refreshToken: "r", accessToken: "" } });
   });
 
   it("returns a refresh token and an ID token that came without an access token", () => {
@@ -258,6 +299,8 @@ describe("classifyResponse", () => {
     ["no ID token in the response", { iss: "a", sub: "b" }, undefined, "rotated"],
     ["no ID token before", undefined, { iss: "a", sub: "b" }, "rotated"],
     ["no subject", { iss: "a", sub: "b" }, { iss: "a" }, "rotated"],
+    ["Google's issuer with a scheme", { iss: "a.example" }, { iss: "https://a.example" }, "rotated"],
+    ["a subject of another type", { sub: "1" }, { sub: 1 } as never, "rotated"],
   ])("compares the ID tokens: %s", (_name, ...[before, after, kind]) => {
     const response = { access_token: "t", id_token: after && idToken(after) };
     const context = { sentAt: 0, profile: genericProvider, idToken: before && idToken(before), secrets };
@@ -281,6 +324,17 @@ describe("classifyError, for any other exception", () => {
       });
     },
   );
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, null, "400", 400n, {}])("ignores a status of %o", (status) => {
+    const error = Object.assign(new TokenEndpointError({ error: "slow_down", sent: true }), { status });
+    expect(classifyError(error, genericProvider, secrets).error.status).toBeUndefined();
+  });
+
+  it("counts a value that cannot be read as a lost response", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(classifyError(proxy, genericProvider, secrets).kind).toBe("lost");
+  });
 
   it("keeps another error of this package as the cause", () => {
     expect(classifyError(new StoreConflictError("here"), genericProvider, secrets)).toMatchObject({

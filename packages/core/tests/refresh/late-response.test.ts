@@ -38,6 +38,23 @@ describe("a response that arrives after the deadline", () => {
     expect(issuer.presented).toEqual([canary("refresh", 1), canary("refresh", 2)]);
   });
 
+  it("ends the session if its tokens are another account's", async () => {
+    const { clock, issuer, record, open } = startSession();
+    const of = (sub: string) => `e30.${btoa(JSON.stringify({ iss: "https://a.example", sub }))}.x`;
+    const manager = open();
+    await manager.signIn({ ...issuer.tokens(), idToken: of("ada"), expiresAt: clock.now() });
+    const { promise, open: respond } = gate<void>();
+    issuer.next((rotated) => promise.then(() => ({ ...rotated, id_token: of("mallory") })));
+    await Promise.all([manager.getAccessToken().catch(() => {}), clock.advance(30_000)]);
+    respond();
+    await settle();
+    expect((await record()).dead?.reason).toBe("account_changed");
+    await expect(manager.getAccessToken()).rejects.toMatchObject({
+      reason: "account_changed",
+      message: expect.stringContaining("returned tokens of another account"),
+    });
+  });
+
   it("is kept while the store cannot be read (P2)", async () => {
     const { clock, issuer, signIn, store } = startSession();
     const manager = await signIn(0);

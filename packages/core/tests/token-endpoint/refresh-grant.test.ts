@@ -197,7 +197,7 @@ describe("an incomplete response", () => {
   ])("counts as sent, after one POST: %s", async (_name, handler) => {
     const { error, received } = await playing(handler);
     expect(error).toMatchObject({ sent: true, status: undefined, error: undefined });
-    expect(error.message).toMatch(/did not return a complete response$/);
+    expect(error.message).toMatch(/did not return a complete response: ./);
     expect(printed(error)).not.toContain("canary"); // nor the part of the new tokens that arrived
     expect(received).toHaveLength(1);
   });
@@ -226,7 +226,7 @@ describe("a request that certainly was not sent", () => {
   const unsent = async (tokenEndpoint: string) => {
     const error = await failure(exchange({ tokenEndpoint }));
     expect(error).toMatchObject({ sent: false, status: undefined });
-    expect(error.message).toMatch(/could not be reached$/);
+    expect(error.message).toMatch(/received no request: ./);
   };
   const closedPort = async () => {
     await using server = await startServer();
@@ -246,6 +246,28 @@ describe("a request that certainly was not sent", () => {
   it("is recognized if the certificate is untrusted", async () => {
     await using server = await startTlsServer();
     await unsent(`https://127.0.0.1:${server.port}`);
+  });
+  it("is recognized if fetch refuses the port", () => unsent("http://127.0.0.1:6000/token"));
+  it("is recognized if the client's authentication fails", async () => {
+    await using server = await startServer(good);
+    const clientAuth = () => Promise.reject(new Error("no key"));
+    const error = await failure(exchange({ tokenEndpoint: `${server.origin}/token`, clientAuth }));
+    expect(error).toMatchObject({ sent: false, message: expect.stringMatching(/received no request: no key$/) });
+    expect(server.received).toHaveLength(0);
+  });
+  it("is not made up for after the deadline: a slow authentication of the client", async () => {
+    await using server = await startServer(good);
+    const controller = new AbortController();
+    const clientAuth = async () => controller.abort(new DOMException("late", "TimeoutError"));
+    const refresh = oauth2Refresh({
+      tokenEndpoint: `${server.origin}/token`,
+      clientId: "c",
+      clientAuth,
+      fetch: (input, init) => fetch(input, { ...init, signal: null }),
+    });
+    const error = await failure(refresh(tokens, { attemptId: "a", signal: controller.signal }));
+    expect(error).toMatchObject({ sent: false });
+    expect(server.received).toHaveLength(0);
   });
   it("is recognized if the connection closes before the TLS handshake", async () => {
     await using server = await listen(createServer((socket) => void socket.destroy()));
