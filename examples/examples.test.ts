@@ -81,7 +81,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string 
 
 const done = { code: 0, printed: expect.stringContaining(SECRET) };
 
-describe.each(["axios", "ofetch", "got", "fetch", "custom-refresh"])("examples/%s.ts", (name) => {
+describe.each(["axios", "ofetch", "got", "fetch", "custom-refresh", "openid-client"])("examples/%s.ts", (name) => {
   it("refreshes once and keeps the session for the next process", async () => {
     await using servers = await start(name);
     for (const _ of ["signs in", "finds the session"]) expect(await run([name], servers.env)).toEqual(done);

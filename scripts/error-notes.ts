@@ -23,14 +23,14 @@ export const codes = {
   CONFIGURATION: {
     error: "ConfigurationError",
     cause:
-      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token; or the session holds a token that needs a proof (DPoP).",
+      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token. Or the access token cannot be sent: it needs a proof (DPoP), or holds characters that a header cannot.",
     remedy:
-      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. Some servers consume the refresh token before they refuse the client: then a sign-in is needed, too. `cause` holds the response of the token endpoint.",
+      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. Some servers consume the refresh token before they refuse the client: then a sign-in is needed, too. If the token endpoint is the reason, `cause` is its response.",
   },
   STORE_UNREADABLE: {
     error: "StoreError",
     cause:
-      "Something is stored, but it cannot be read or is not a session: text that is not a session, a damaged generation, a directory, a file of another user or without read permission, a locked keychain. It is never treated as signed out. It is overwritten only if the error has a `version`, by a save over that version: then it is a copy, and the session itself is intact.",
+      "Something is stored, but it cannot be read or is not a session: text that is not a session, a damaged generation, a directory, a file of another user or without read permission, a locked keychain. The session is never treated as signed out. If the error has a `version`, the unreadable data is only a copy of an intact session, and a save over that version replaces the copy.",
     remedy:
       "Follow `hint`, which is about `location`. As a last resort, move the stored data away and have the user sign in again.",
   },
@@ -50,7 +50,7 @@ export const codes = {
   TOKEN_ENDPOINT: {
     error: "TokenEndpointError",
     cause:
-      "The token endpoint returned an error, or no complete response. A refresh function throws it; applications see it as the `cause` of a `RefreshFailedError` or `ConfigurationError`, and directly if the revocation in `signOut()` fails.",
+      "The token endpoint returned an error, or no complete response. A refresh function throws it; applications see it as the `cause` of a `SignInRequiredError`, `RefreshFailedError` or `ConfigurationError`.",
     remedy:
       "Read `error`, `description` and `status`. In a refresh function of your own, set `sent: false` only if the request has certainly not left the machine.",
   },
@@ -66,7 +66,7 @@ export const signInReasons: Record<DeadReason, Note> = {
   },
   session_expired: {
     cause:
-      "The token endpoint rejects the refresh token (`invalid_grant` or one of its aliases; or a refusal without a reason, three times in ten minutes), or the access token has expired and there is no refresh token or no refresh function.",
+      "The token endpoint rejects the refresh token (`invalid_grant` or one of its aliases; or three refusals without a reason in a row, the third at least ten minutes after the first), or the access token has expired and there is no refresh token or no refresh function.",
     remedy:
       "Sign in. If sessions end too early, check the lifetime of refresh tokens at the server, and whether the client may have one (often the scope `offline_access`).",
   },
@@ -78,7 +78,7 @@ export const signInReasons: Record<DeadReason, Note> = {
   },
   response_lost: {
     cause:
-      "A refresh was sent and its response never arrived, or could not be read: the process was killed, the connection broke, the deadline passed, or the server failed with a 5xx. The server had rotated, and does not accept the old refresh token. Or it refused the client first, and had consumed the refresh token.",
+      "A refresh was sent and its response never arrived, or could not be read: the process was killed, the connection broke, the deadline passed, or the server failed with a 5xx. The old refresh token is no longer accepted, or the profile `afterLoss: 'sign-in'` forbids presenting it again. Or the server had consumed the refresh token before it refused the client.",
     remedy:
       "Sign in. If your server has a grace period, give its profile as `provider`, and a `timeout` well below the grace period. Programs that end right after a call should set `background: false` or await `close()`.",
   },
@@ -98,9 +98,9 @@ export const signInReasons: Record<DeadReason, Note> = {
   },
   account_changed: {
     cause:
-      "Another account has signed in to this store since this manager first saw its session, or the token endpoint returned an ID token of another account: those tokens were revoked and not stored.",
+      "Another account has signed in to this store since this manager first saw its session, or the token endpoint returned an ID token of another account. Those tokens were revoked and not stored; the message tells which.",
     remedy:
-      "Create a new manager, which takes the account that is stored, or sign in again with this one. Give each account a store of its own.",
+      "In the first case, create a new manager, which takes the account that is stored, or sign in again with this one; give each account a store of its own. In the second, have the user sign in again.",
   },
 };
 
@@ -110,7 +110,7 @@ export const refreshFailedReasons: Record<RefreshFailedError["reason"], Note> = 
     cause:
       "The token endpoint could not be reached, is overloaded or failing, or its response was lost: all processes that share the session leave it alone until `retryAt`. Or two access tokens in a row had expired when they arrived: the server grants a very short lifetime, or the clock of this machine is wrong.",
     remedy:
-      "Wait. `cause` is the `TokenEndpointError`, with the endpoint's status, code and description, also in processes that only waited; the event `refresh-failed` has the same.",
+      "Wait; if its status is 404 or 405, check the URL of the token endpoint. `cause` is the `TokenEndpointError`, with the endpoint's status, code and description, also in processes that only waited; the event `refresh-failed` has the same.",
   },
   claimed: {
     cause:

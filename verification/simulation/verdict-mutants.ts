@@ -53,7 +53,9 @@ export const VERDICT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a refusal of the client is repeated while the access token is usable",
-    edits: [failure('(profile.rotation && (attempt.mayBeSpent || kind === "misconfigured")) || undefined', "undefined")],
+    edits: [
+      failure('(profile.rotation && (attempt.mayBeSpent || kind === "misconfigured")) || undefined', "undefined"),
+    ],
     focus: { world: { lifetime: 3_600_000, skew: 0 }, faults: ["invalid_client"] },
   },
   {

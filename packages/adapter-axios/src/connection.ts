@@ -15,7 +15,7 @@ export const connectionOf = (defaults: Connection): Connection => {
 };
 
 /**
- * Returns whether a request may be connected to another server than its URL names. Options that the instance had when
+ * Returns whether a request may be connected to a server other than that of its URL. Options that the instance had when
  * tokens were attached (`fixed`) do not count, except for a `socketPath`.
  */
 export function isConnectedElsewhere(config: Connection, fixed: Connection, url: URL): boolean {

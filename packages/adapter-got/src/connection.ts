@@ -18,7 +18,7 @@ export class KnownConnections {
     for (const each of values) this.#known.add(each);
   }
 
-  /** Returns whether a request may be connected to another server than its URL names, through options of its own. */
+  /** Returns whether a request may be connected to a server other than that of its URL, through options of its own. */
   isConnectedElsewhere(options: Pick<Options, keyof Connection>, url: URL): boolean {
     const { agent, createConnection, dnsCache, dnsLookup, h2session, https, request } = options;
     const isSecure = url.protocol === "https:";

@@ -53,13 +53,15 @@ export interface RefreshContext {
 }
 
 /**
- * Exchanges the current refresh token for new tokens with a single request, without retrying.
+ * Exchanges the current refresh token for new tokens with a single request, without retrying. Returns the token
+ * endpoint's response, or a token set.
  *
  * Throws a `TokenEndpointError` to report an error response. Any other exception counts as a lost response: the server
- * may have rotated. Must not call methods of the same manager that wait for this exchange: they reject with a `TypeError`.
+ * may have rotated. Must not call methods of the same manager that wait for this exchange: they reject with a
+ * `TypeError`, in browsers only if they are called before the function first awaits.
  */
 export interface RefreshFunction {
-  (current: TokenSet, context: RefreshContext): Promise<TokenResponse>;
+  (current: TokenSet, context: RefreshContext): Promise<TokenResponse | TokenSetInput>;
   /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. */
   readonly timeout?: number | undefined;
   /**

@@ -14,7 +14,7 @@ const IDENTITY = ["host", "hostname", "port", "servername", "checkServerIdentity
 const METHODS = ["addRequest", "createSocket", "createConnection"] as const;
 
 /**
- * Returns whether an agent of Node.js may connect a request to another server than its URL names. An adapter sends no
+ * Returns whether an agent of Node.js may connect a request to a server other than that of its URL. An adapter sends no
  * token with a request that replaces the agent of its client by such an agent.
  *
  * - Over `http:`, that is an agent with its own `socketPath`, host, port or `lookup`, and one that opens its connections

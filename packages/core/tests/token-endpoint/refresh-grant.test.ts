@@ -37,7 +37,8 @@ const good = respondWith(200, {
 const exchange = (
   options: Partial<OAuth2RefreshOptions> & Pick<OAuth2RefreshOptions, "tokenEndpoint">,
   signal = new AbortController().signal,
-): Promise<TokenResponse> => oauth2Refresh({ clientId: CLIENT_ID, ...options })(tokens, { signal, attemptId: "1" });
+): Promise<TokenResponse> =>
+  oauth2Refresh({ clientId: CLIENT_ID, ...options })(tokens, { signal, attemptId: "1" }) as Promise<TokenResponse>;
 
 const failure = async (promise: Promise<unknown>): Promise<TokenEndpointError> => {
   const error: unknown = await promise.then(

@@ -5,7 +5,7 @@ import type { AdapterCase } from "./case.ts";
 import { expectTokens } from "./expect.ts";
 
 const elsewhere: AdapterCase = {
-  name: "sends no token if an option of the request connects it to another server than its URL names",
+  name: "sends no token if an option of the request connects it to a server other than that of its URL",
   needs: ["connectTo"],
   async run(scene) {
     const { api, other, session } = scene;

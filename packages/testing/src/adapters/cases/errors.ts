@@ -242,9 +242,31 @@ const recognized: AdapterCase = {
   },
 };
 
+const unavailable: AdapterCase = {
+  name: "throws an error for a 401 while the token endpoint is down that isAuthError does not take for a sign-in",
+  async run(scene) {
+    scene.api.respond = () => UNAUTHORIZED;
+    scene.session.fail({ status: 503, sent: true });
+    const what = "The API responded with 401 and the token endpoint was down";
+    const error = await expectFailure(scene.send({ url: "/" }), { clause: "refresh", what });
+    expectThat(
+      !isAuthError(error),
+      "refresh",
+      () => `${what}, and the call threw ${describeError(error)}, after which isAuthError asks for a sign-in.`,
+    );
+  },
+};
+
 const viewsOf = (error: unknown): readonly unknown[] => {
   const { request, response } = Object(error) as { request?: unknown; response?: { request?: unknown } };
   return [request, response?.request];
 };
 
-export const errorCases: readonly AdapterCase[] = [...failures.map(failureCase), pooled, usable, found, recognized];
+export const errorCases: readonly AdapterCase[] = [
+  ...failures.map(failureCase),
+  pooled,
+  usable,
+  found,
+  unavailable,
+  recognized,
+];

@@ -1,7 +1,7 @@
 import { type PreparedRequest, ReferenceClient } from "../reference-client.ts";
 import type { Mutant } from "./mutant.ts";
 
-const ELSEWHERE = "sends no token if an option of the request connects it to another server than its URL names";
+const ELSEWHERE = "sends no token if an option of the request connects it to a server other than that of its URL";
 
 export const connectionMutants: readonly Mutant[] = [
   {

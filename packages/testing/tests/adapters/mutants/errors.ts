@@ -6,6 +6,8 @@ import type { Mutant } from "./mutant.ts";
 
 const IN_FLIGHT = "keeps the token of another request in flight out of an error, with the caller's own transport";
 const FOUND = "throws an error in which authErrorOf finds the token manager's error";
+const UNAVAILABLE =
+  "throws an error for a 401 while the token endpoint is down that isAuthError does not take for a sign-in";
 const RECOGNIZED = "throws an error for a second 401 that isAuthError recognizes";
 const DETAILS = "keeps the details of request and response in an error for a status";
 
@@ -225,6 +227,19 @@ const wrapped: readonly Mutant[] = [
       protected override authorize(request: PreparedRequest) {
         return super.authorize(request).catch((original: unknown) => {
           throw Object.assign(new Error("The request failed"), { original });
+        });
+      }
+    },
+  },
+  {
+    name: "throws its own error for a 401 if the refresh failed",
+    caughtBy: UNAVAILABLE,
+    clause: "refresh",
+    says: "and the call threw Error: Unauthorized, after which isAuthError asks for a sign-in.",
+    Client: class extends ReferenceClient {
+      override send(call: Call): Promise<Outcome> {
+        return super.send(call).catch(() => {
+          throw Object.assign(new Error("Unauthorized"), { status: 401 });
         });
       }
     },
