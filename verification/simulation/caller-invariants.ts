@@ -254,6 +254,14 @@ export class CallerInvariants {
     return this.#signedIn.has(family);
   }
 
+  /** Whether the process has not yet been told what became of its sign-in to this session: it saves until it is stored. */
+  isSigningInTo(family: number, name: string): boolean {
+    return [...this.pending].some(
+      ({ kind, process, accessToken = "" }) =>
+        kind === "signIn" && process.name === name && readToken(accessToken).family === family,
+    );
+  }
+
   /** Whether a call of `refresh()` is pending. */
   isRefreshing(process: SimulatedProcess): boolean {
     return [...this.pending].some((call) => call.process === process && call.kind === "refresh");

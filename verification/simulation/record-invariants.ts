@@ -137,7 +137,7 @@ export class RecordInvariants {
       this.#invariants.break("P2", text());
       return;
     }
-    const signsIn = this.#isNew(next);
+    const signsIn = this.#isNew(next) || this.#invariants.callers.isSigningInTo(next.family, author);
     if (this.#isAdopted(old, next)) return;
     // P3 (I13): a session that was signed out or replaced does not come back.
     const isBack = this.ended.has(next.family) && !signsIn;

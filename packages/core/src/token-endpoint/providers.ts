@@ -143,11 +143,19 @@ export const providers = /* @__PURE__ */ Object.freeze({
    * each exchange returns a new refresh token, but "doesn't revoke old refresh tokens". The codes are from
    * {@link https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes "Error codes"}.
    * {@link https://learn.microsoft.com/en-us/entra/identity-platform/reference-breaking-changes AADSTS50196} throttles a
-   * client that sends 15 or more requests in 5 minutes.
+   * client that sends 15 or more requests in 5 minutes. The second codes (`suberror`) after which the user has to interact
+   * are from {@link https://learn.microsoft.com/en-us/dotnet/api/microsoft.identity.client.uirequiredexceptionclassification
+   * "UiRequiredExceptionClassification"}.
    */
   entra: /* @__PURE__ */ profile({
     rotation: false,
     transient: /* @__PURE__ */ patterns({ error: "invalid_grant", description: "AADSTS50196" }),
+    interaction: /* @__PURE__ */ patterns(
+      { error: "invalid_grant", description: "(basic_action)" },
+      { error: "invalid_grant", description: "(additional_action)" },
+      { error: "invalid_grant", description: "(message_only)" },
+      { error: "invalid_grant", description: "(consent_required)" },
+    ),
   }),
 
   /**

@@ -29,7 +29,9 @@ const fitbit = (errorType: string, message: string) => ({ errors: [{ errorType, 
 const cognito = (type: string, message: string) => ({ __type: type, message });
 
 /** Profile, status, body, verdict: for a terminal one, its reason. */
-const rows: readonly [Name, number, unknown, string][] = [
+type Row = readonly [Name, number, unknown, string];
+
+const rows: readonly Row[] = [
   ["generic", 400, oauth("invalid_grant"), "session_expired"],
   ["strict", 400, oauth("invalid_grant"), "session_expired"],
 
@@ -38,6 +40,12 @@ const rows: readonly [Name, number, unknown, string][] = [
   ["auth0", 429, oauth("too_many_requests", "Global limit has been reached"), "transient"],
 
   ["okta", 400, oauth("invalid_grant", "The refresh token is invalid or expired."), "session_expired"],
+  [
+    "okta",
+    401,
+    { errorCode: "invalid_client", errorSummary: "Invalid value for 'client_id' parameter.", errorCauses: [] },
+    "misconfigured",
+  ],
   [
     "okta",
     401,
@@ -149,6 +157,10 @@ const rows: readonly [Name, number, unknown, string][] = [
     ),
     "transient",
   ],
+  ...["basic_action", "additional_action", "message_only", "consent_required"].map(
+    (suberror): Row => ["entra", 400, { ...oauth("invalid_grant", "AADSTS50173: fresh"), suberror }, "interaction"],
+  ),
+  ["entra", 400, { ...oauth("invalid_grant", "AADSTS70000: bad"), suberror: "bad_token" }, "session_expired"],
   ["entra", 401, oauth("invalid_client", "AADSTS7000215: Invalid client secret provided."), "misconfigured"],
   [
     "entra",
