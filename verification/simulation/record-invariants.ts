@@ -140,16 +140,12 @@ export class RecordInvariants {
     const signsIn = this.#isNew(next) || this.#invariants.callers.isSigningInTo(next.family, author);
     if (this.#isAdopted(old, next)) return;
     // P3 (I13): a session that was signed out or replaced does not come back.
-    const isBack = this.ended.has(next.family) && !signsIn;
-    this.#invariants.require(
-      !isBack,
-      "P3",
-      () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`,
-    );
+    const back = () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`;
+    this.#invariants.require(!this.ended.has(next.family) || signsIn, "P3", back);
     if (next.family === old.family) {
-      const isOwn = this.#invariants.exchanges.hasReceived(author, after.tokens.accessToken);
-      const isRegress = next.number < old.number || (next.number === old.number && hasTakenToken(before) && !isOwn);
       // P6, P3: a process never overwrites a newer token with an older one, however late it wakes.
+      const isOwn = this.#invariants.exchanges.hasReceived(author, after.tokens.accessToken);
+      const isRegress = isOlder(next, old, hasTakenToken(before) && !isOwn);
       this.#invariants.require(!isRegress, "P6", () => `${author} wrote ${shortRefresh(next)} over ${name(before)}`);
       return;
     }
@@ -308,6 +304,9 @@ export const claimKey = ({ id, holder }: { readonly id: string; readonly holder?
 
 const tokenIn = ({ tokens }: SessionRecord): Token | undefined =>
   tokens?.refreshToken === undefined ? undefined : readToken(tokens.refreshToken);
+
+const isOlder = (next: Token, old: Token, orEqual: boolean): boolean =>
+  next.number < old.number || (orEqual && next.number === old.number);
 
 const name = (record: SessionRecord | undefined): string => {
   const token = record && tokenIn(record);

@@ -161,7 +161,11 @@ export class StoreConflictError extends UnexpiredError {
 }
 
 /** The flaw of a successful response, by the form of its body. */
-const MISSING = { json: "no access_token", empty: "no body", other: "a body that is not JSON" };
+const MISSING = {
+  json: "no access_token",
+  empty: "no access_token (the body is empty)",
+  other: "no access_token (the body is not JSON)",
+};
 
 const MAX_CAUSES = 10;
 const MAX_REASON_LENGTH = 200;

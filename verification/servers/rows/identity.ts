@@ -33,13 +33,16 @@ const idTokenRow = (situation: string, claims: object | undefined, expected: Row
 
 const isOther = {
   happened: /^dead: account_changed$/,
-  saw: /^SIGN_IN_REQUIRED account_changed; SIGN_IN_REQUIRED account_changed; 1 exchange; a request: the same \(all four\)$/,
+  saw: /^SIGN_IN_REQUIRED account_changed \(HTTP 200 "tokens of another account"\); SIGN_IN_REQUIRED account_changed \(HTTP 200 "tokens of another account"\); 1 exchange; a request: the same \(all four\)$/,
 };
 
 /** Shows which tokens the server is told to revoke. */
 const revocation: Row = {
   situation: "a token response whose ID token names another `sub`, at a server with a revocation endpoint",
-  expected: { happened: "dead: account_changed", saw: "SIGN_IN_REQUIRED account_changed; revoked: refresh-2" },
+  expected: {
+    happened: "dead: account_changed",
+    saw: 'SIGN_IN_REQUIRED account_changed (HTTP 200 "tokens of another account"); revoked: refresh-2',
+  },
   run: async (scene: Scene) => {
     const server = await scene.session();
     const revocationEndpoint = `${server.server.origin}/revoke`;

@@ -127,7 +127,7 @@ export const messageRows: readonly Row[] = [
   messageRow(
     "a redirect",
     { status: 301, headers: { location: "https://as.example/token/?key=1" } },
-    /^CONFIGURATION .*redirects to https:\/\/as\.example\/token\/\. Use the URL that it redirects to\./,
+    /^CONFIGURATION .*redirects to https:\/\/as\.example\/token\/\. Use the URL that it redirects to, if that is a token endpoint\./,
   ),
   messageRow(
     "interaction_required",

@@ -83,7 +83,7 @@ export const incompleteError = (error: TokenEndpointError): ConfigurationError =
 const withoutDot = (text: string): string => text.replace(/\.$/, "");
 
 function hintFor({ error, status = 0 }: TokenEndpointError): string {
-  if (error === undefined && status < 400) return "Check tokenEndpoint: a token endpoint does not redirect.";
+  if (error === undefined && status < 400) return "Use the URL that it redirects to, if that is a token endpoint.";
   const hint = "Check the client ID, its authentication and the requested scope.";
   return error === "invalid_client"
     ? `${hint} Some servers accept only client_secret_post, or only client_secret_basic.`

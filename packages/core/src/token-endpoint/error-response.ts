@@ -28,9 +28,10 @@ export function readError(body: unknown, { isOk }: { readonly isOk: boolean }): 
   );
   const { error_description, errorSummary, msg, message, detail, errors, status } = fields;
   const texts = textsOf(error_description, errorSummary, inner.message, first.message, msg, message, detail, errors);
-  const candidates = [...codes, ...textsOf(status), ...texts]; // HubSpot's `status` is a code
+  // HubSpot's `status` is a code, and so are the messages of some servers
+  const candidates = [...codes, ...[...textsOf(status), ...texts].filter((text) => !/\s/.test(text))];
   const code = candidates.find(isTerminal) ?? candidates.find(isKnown) ?? (isOk ? textsOf(error) : codes).find(isCode);
-  const description = [...texts, ...textsOf(error)].find((text) => text !== code && !isKnown(text));
+  const description = [...texts, ...textsOf(error).filter((text) => !isCode(text))].find((text) => text !== code);
   return { error: code, description: withDetail(description, detailOf(first, fields)) };
 }
 
