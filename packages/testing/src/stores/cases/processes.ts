@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 import type { StoredValue } from "@unexpired/core";
-import { ConformanceError, expectSuccess, expectThat } from "../../contract.ts";
+import { type Clause, ConformanceError, expectSuccess, expectThat } from "../../contract.ts";
 import { within } from "../../within.ts";
 import type { Remote } from "../fork.ts";
 import type { StoreScene } from "../scene.ts";
@@ -88,10 +88,10 @@ async function startWriter(scene: StoreScene): Promise<Remote> {
   return writer;
 }
 
-async function firstSave(writer: Remote): Promise<number> {
+async function firstSave(writer: Remote, clause: Clause = "save", what = "save() in another process"): Promise<number> {
   writer.send("go");
-  const late = () => new ConformanceError("save", `save() in another process did not finish within ${TIMEOUT} ms.`);
-  return Number(await expectSuccess(within(TIMEOUT, writer.next(), late), "save", "save() in another process"));
+  const late = () => new ConformanceError(clause, `${what} did not finish within ${TIMEOUT} ms.`);
+  return Number(await expectSuccess(within(TIMEOUT, writer.next(), late), clause, what));
 }
 
 const killed: StoreCase = {
@@ -103,7 +103,8 @@ const killed: StoreCase = {
       const writer = await next;
       if (round < KILLS) next = startWriter(scene); // starts in the background
       next.catch(() => {});
-      await killOnce(scene, writer, (round * 7) % 12);
+      const first = await (round === 1 ? firstSave(writer) : firstSave(writer, "whole", AFTER_KILL));
+      await killOnce(scene, writer, { first, delay: (round * 7) % 12 });
     }
     const store = await scene.open();
     const version = (await store.load())?.version;
@@ -111,8 +112,16 @@ const killed: StoreCase = {
   },
 };
 
-async function killOnce(scene: StoreScene, writer: Remote, delay: number): Promise<void> {
-  const first = await firstSave(writer);
+const AFTER_KILL = "save() in another process, after a writer was killed,";
+
+interface Kill {
+  /** The first value that the writer saved. */
+  readonly first: number;
+  /** How long after that it is killed, in milliseconds. */
+  readonly delay: number;
+}
+
+async function killOnce(scene: StoreScene, writer: Remote, { first, delay }: Kill): Promise<void> {
   await setTimeout(delay);
   writer.kill("SIGKILL");
   await writer.ended;
