@@ -41,15 +41,15 @@ export function ownAxiosOf(instance: object): OwnAxios {
   };
 }
 
+type AxiosClass = new (defaults: object) => Axios;
+
 /** Returns the class `Axios` itself: the constructor of a subclass has its own parameters, or attaches tokens. */
-function classOf(instance: object): new (defaults: object) => Axios {
+function classOf(instance: object): AxiosClass {
   let prototype: object = instance;
   for (let next: unknown = prototype; next && next !== Object.prototype; next = Object.getPrototypeOf(next)) {
     prototype = next;
   }
-  return prototype.constructor as new (
-    defaults: object,
-  ) => Axios;
+  return prototype.constructor as AxiosClass;
 }
 
 /** Creates an instance of the same copy of axios, without defaults and without interceptors. */

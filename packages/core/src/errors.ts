@@ -171,15 +171,15 @@ const MAX_CAUSES = 10;
 const MAX_REASON_LENGTH = 200;
 
 /** Returns the message of the innermost cause: `fetch` itself says only "fetch failed". */
-function reasonOf(cause: unknown): string {
-  let text: unknown;
-  let each: unknown = cause;
-  for (let depth = 0; typeof each === "object" && each !== null && depth < MAX_CAUSES; depth++) {
-    const { message, cause: inner, errors } = each as Partial<AggregateError>;
-    text = message || text;
-    each = inner ?? errors?.[0];
+function reasonOf(error: unknown, depth = 0): string {
+  if (typeof error !== "object" || error === null || depth > MAX_CAUSES) return "";
+  try {
+    const { message, cause, errors } = error as Partial<AggregateError>;
+    const text = typeof message === "string" && message !== "" ? `: ${message.slice(0, MAX_REASON_LENGTH)}` : "";
+    return reasonOf(cause ?? errors?.[0], depth + 1) || text.replace(/\.$/, "");
+  } catch {
+    return ""; // the getter threw
   }
-  return typeof text === "string" && text !== "" ? `: ${text.slice(0, MAX_REASON_LENGTH).replace(/\.$/, "")}` : "";
 }
 
 /** An error response of a token endpoint, or a missing response. Thrown by refresh functions. */

@@ -89,6 +89,16 @@ const each: [string, UnexpiredError, string, string][] = [
   ],
 ];
 
+it("names the innermost reason of a failure, and survives causes that cannot be read", () => {
+  const text = (cause: unknown) => new TokenEndpointError({ sent: false, cause }).message;
+  const nothing = "The token endpoint received no request";
+  expect(text(new TypeError("fetch failed", { cause: new Error("no host.") }))).toBe(`${nothing}: no host`);
+  expect(text(new AggregateError([new Error("refused"), new Error("other")]))).toBe(`${nothing}: refused`);
+  expect(text(new Error("outer", { cause: {} }))).toBe(`${nothing}: outer`);
+  for (const cause of ["text", null, new Proxy({}, { get: () => expect.unreachable() })])
+    expect(text(cause)).toBe(nothing);
+});
+
 describe("each error", () => {
   it.each(each)("has a name, a code and a message: %s", (name, error, ...[code, message]) => {
     expect(error).toMatchObject({ name, code, message });

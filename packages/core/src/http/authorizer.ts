@@ -109,8 +109,8 @@ export class Authorization<Response> {
 /**
  * Creates the policy for the requests of one client. Reads `origins` once.
  *
- * @throws TypeError if `tokens` is no token source, an origin is invalid, or neither `origins` nor an absolute `baseURL` is given, or one of them is
- * plain http beyond loopback without `allowInsecure`
+ * @throws TypeError if `tokens` is no token source, an origin is invalid, neither `origins` nor an absolute `baseURL` is
+ * given, or one of them is plain http beyond loopback without `allowInsecure`
  */
 export function createAuthorizer<Response>(
   tokens: TokenSource,

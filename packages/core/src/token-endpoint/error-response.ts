@@ -77,7 +77,7 @@ const MAX_JUDGED_LENGTH = 2_000;
 export const toEndpointError = (thrown: unknown, secrets: readonly string[]): TokenEndpointError =>
   toSafeError(thrown, secrets, MAX_TEXT_LENGTH);
 
-/** Like {@link toEndpointError}, with the whole description, for a verdict. Never shown or stored. */
+/** Like {@link toEndpointError}, with a long description, on which a verdict can be based. */
 export const toJudgedError = (thrown: unknown, secrets: readonly string[]): TokenEndpointError =>
   toSafeError(thrown, secrets, MAX_JUDGED_LENGTH);
 
