@@ -74,7 +74,6 @@ async function askUntilAccepted(world: World, program: Program): Promise<boolean
 /** Refusals without a reason end a session only after ten minutes. */
 const needsPatience = (world: World, program: Program): boolean =>
   isHeldAgain(world, program) ||
-  isBraked(world, program) ||
   (!world.options.givesReasons && UnexpiredError.is(program.error) && program.error.code === "REFRESH_FAILED");
 
 /**
@@ -87,10 +86,6 @@ const isHeldAgain = (world: World, { error, process }: Program): boolean => {
   const claimedBy = records.current?.attempt?.holder;
   return isClaimed && records.isRestored && claimedBy !== world.holderFor(process).holder?.id;
 };
-
-/** By the clock of this machine, the new token of another machine has expired: it is left alone while it is new. */
-const isBraked = ({ options }: World, { error }: Program): boolean =>
-  options.skew !== 0 && UnexpiredError.is(error) && error.message.includes("had expired when they arrived");
 
 const isExcused = (world: World, program: Program): boolean =>
   isTorn(world, program) || isHomeless(world, program) || isSpentRestored(world, program) || mustSignIn(world, program);

@@ -7,7 +7,6 @@ import type { SessionEvent, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
 import {
   type Context,
-  clockCooldown,
   deadReasonOf,
   hasSameAccessToken,
   isExpiryUnknown,
@@ -175,21 +174,17 @@ function onTokenRequested(session: Session, progress: Progress, ctx: Context): r
   if (state === undefined || state.status === "dead") return onNoSession(session, progress, ctx);
   const { failure } = progress;
   if (state.usable) return failure !== undefined || progress.renewals ? RESOLVE : onUsable(session, ctx);
-  if (failure === undefined) return renewExpired(session, progress, ctx);
+  if (failure === undefined) return renewExpired(progress, ctx);
   return session.record?.tokens?.accessToken && isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
 }
 
 const ARRIVED_EXPIRED =
   "two access tokens in a row had expired when they arrived. Check the lifetime that the server grants, and the clock of this machine";
 
-/**
- * A call may renew twice: if the machine slept during the first exchange, the new token arrived expired. A third time is
- * possible when the token no longer counts as new.
- */
-function renewExpired(session: Session, { renewals = 0 }: Progress, ctx: Context): readonly Effect[] {
+/** A call may renew twice: if the machine slept during the first exchange, the new token arrived expired. */
+function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Effect[] {
   if (renewals < 2) return renewFirst("clock");
-  const cooldown = session.record ? clockCooldown(session, session.record, ctx) : 0;
-  return reject(new RefreshFailedError(ctx.now + Math.round(cooldown), { cause: new Error(ARRIVED_EXPIRED) }));
+  return reject(new RefreshFailedError(now, { cause: new Error(ARRIVED_EXPIRED) }));
 }
 
 /**

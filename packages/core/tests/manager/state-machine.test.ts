@@ -123,11 +123,6 @@ describe("a caller that asks for a token", () => {
         ),
       }),
     ],
-    [
-      "is rejected until the second one no longer counts as new",
-      [{ ...valid, exchangedAt: { now: END - 1_000, monotonic: HOUR - 1_000 } }, asked({ renewals: 2 }), over],
-      refuse({ code: "REFRESH_FAILED", retryAt: END + HOUR / 5 - 1_000 }),
-    ],
     ["is rejected if the refresh failed", [valid, asked({ failure }), over], refuse(failure)],
     ["gets the expired one with staleIfError", [valid, asked({ failure }), { ...over, staleIfError: true }], GIVE],
     [
