@@ -65,11 +65,10 @@ export function stateOf(session: Session, ctx: Context): SessionState | undefine
   const expiresAt = record?.tokens?.expiresAt;
   const verdict = verdictOf(record);
   if (verdict) return { status: "near-expiry", expiresAt, usable: true, renewable: false, reason: verdict };
-  const usable = isUsable(session, ctx);
+  const isNear = isDue(session, ctx);
+  const usable = isUsable(session, ctx) || !isNear; // a new token is used, even if it has expired by our clock
   if (session.isRenewing || record?.attempt?.status === "claimed") return { status: "refreshing", expiresAt, usable };
-  return isDue(session, ctx)
-    ? { status: "near-expiry", expiresAt, usable, renewable: true }
-    : { status: "valid", expiresAt };
+  return isNear ? { status: "near-expiry", expiresAt, usable, renewable: true } : { status: "valid", expiresAt };
 }
 
 /**

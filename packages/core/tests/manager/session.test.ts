@@ -73,6 +73,11 @@ describe("the state of a session", () => {
     ],
     ["claimed by another process", [loaded(claimed)], { status: "refreshing", expiresAt: END, usable: true }],
     ["claimed by another process, expired", [loaded(claimed), { now: END }], { status: "refreshing", usable: false }],
+    [
+      "claimed by another process, expired by our clock, but just obtained",
+      [loaded(claimed, { exchangedAt: { now: END - MINUTE, monotonic: HOUR - MINUTE } }), { now: END }],
+      { status: "refreshing", usable: true },
+    ],
     ["after a failed attempt", [loaded(recordOf({ attempt: attempt(1, { status: "failed" }) }))], { status: "valid" }],
     ["rejected by a server", [loaded(recordOf(), { rejected: ACCESS })], { status: "near-expiry", usable: false }],
     [
