@@ -137,11 +137,11 @@ export const withRecord = (session: Session, record: SessionRecord, { monotonic 
 export const lifetimeOf = ({ tokens, obtainedAt }: SessionRecord): number =>
   Math.max(0, (tokens?.expiresAt ?? Number.POSITIVE_INFINITY) - obtainedAt);
 
-/** Returns whether the access token is due for renewal, by its expiry or because it was rejected. */
+/** Returns whether the access token is due for renewal: by its expiry, or because it was rejected or there is none. */
 export function isDue(session: Session, ctx: Context): boolean {
   const { record } = session;
   if (!record?.tokens || !isRenewable(session, ctx)) return false;
-  if (record.tokens.accessToken === session.rejected) return true;
+  if (record.tokens.accessToken === session.rejected || record.tokens.accessToken === "") return true;
   if (clockCooldown(session, record, ctx) > 0) return false;
   if (record.tokens.expiresAt === undefined) return isExpiryUnknown(record);
   return validFor(session, record, ctx) <= windowOf(record, ctx);

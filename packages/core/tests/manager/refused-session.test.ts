@@ -210,6 +210,17 @@ describe("a response without an access token", () => {
   });
 });
 
+it("hands out no empty token if the first response after a sign-in with a refresh token has none, either", async () => {
+  const { clock, issuer, open } = startSession();
+  const manager = open();
+  await manager.signIn({ refreshToken: canary("refresh", 1) });
+  issuer.next((response) => ({ refresh_token: response.refresh_token }) as never);
+  await expect(manager.getAccessToken()).rejects.toMatchObject({ code: "CONFIGURATION" });
+  expect(manager.state).toMatchObject({ status: "near-expiry", usable: false });
+  await clock.advance(MINUTE);
+  expect(await manager.getAccessToken()).toBe(canary("access", 3));
+});
+
 describe("tokens of another account", () => {
   it.each([0, HOUR])(
     "are revoked instead of stored, %i ms before the others expire (OpenID Connect Core, section 12.2)",
