@@ -41,11 +41,14 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
   });
 
   it("reports a zombie process as gone", async () => {
-    // `sleep` becomes the parent of a child that ends, and never waits for it.
-    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
+    // `sleep` becomes the parent of a child that ends with its input, and never waits for it.
+    const script = "exec 3<&0; cat <&3 >&2 & echo $!; exec sleep 60 3<&-";
+    const parent = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
     onTestFinished(() => void parent.kill("SIGKILL"));
     const pid = Number(String(await new Promise((resolve) => parent.stdout.once("data", resolve))));
+    await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, "utf8")).toBe("sleep\n");
     const id = idOf(pid);
+    parent.stdin.end();
     await expect.poll(() => parseProcStat(readFileSync(`/proc/${pid}/stat`, "utf8"))?.state).toBe("Z");
     expect(await identity.statusOf(id)).toBe("gone");
   });
