@@ -1,4 +1,4 @@
-import { UnexpiredError } from "@unexpired/core";
+import { type DeadReason, UnexpiredError } from "@unexpired/core";
 import type { SessionRecord } from "../../packages/core/src/record/record.ts";
 import type { Call } from "./caller-invariants.ts";
 import type { Invariants } from "./invariants.ts";
@@ -8,6 +8,9 @@ import type { World } from "./world.ts";
 
 /** A token that expires this soon may have expired by the time of the verdict. */
 const SOON = 60_000;
+
+/** The reasons that no server gives: the session may come back, with the same access token. */
+const NO_REFUSALS: readonly DeadReason[] = ["account_changed", "signed_out", "no_session"];
 
 /** The invariants about what a verdict of the server takes away, and what it leaves. */
 export class VerdictInvariants {
@@ -52,7 +55,8 @@ export class VerdictInvariants {
 
   /** A refusal does not destroy a usable access token. */
   onRejected({ kind, process, accessToken }: Call, error: unknown): void {
-    const isRefused = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED";
+    const isRefused =
+      UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" && !NO_REFUSALS.includes(error.reason);
     if (kind === "replace" && isRefused) this.#toldRejected.add(`${process.name} ${accessToken}`);
     const given = this.#given.get(process);
     const dead = this.#invariants.records.current?.dead;
