@@ -60,16 +60,15 @@ export class Call {
     const headers = new Headers(options.headers ?? (request as Request).headers);
     const { unexpired = (request as Partial<WithRequestOptions>).unexpired } = options;
     const signal = options.signal ?? this.#signal;
-    const url = headers.has("authorization") ? undefined : await targetOf(context);
-    const authorization = await authorizer
-      .authorize({ url, host: headers.get("host"), signal, unexpired })
-      .catch((error: unknown) => {
-        if (!signal?.aborted) throw error; // otherwise ofetch reports the abort itself
-      });
-    if (!authorization) return;
-    headers.set("authorization", authorization.header);
+    const url = headers.has("authorization") ? undefined : (plainTargetOf(context) ?? (await targetOf(context)));
+    try {
+      this.#authorization = await authorizer.authorize({ url, host: headers.get("host"), signal, unexpired });
+    } catch (error) {
+      if (!signal?.aborted) throw error; // otherwise ofetch reports the abort itself
+    }
+    if (!this.#authorization) return;
+    headers.set("authorization", this.#authorization.header);
     options.headers = headers;
-    this.#authorization = authorization;
   }
 
   /**
@@ -116,10 +115,12 @@ export async function runHooks(hooks: Hooks, context: Context): Promise<void> {
   for (const hook of [hooks].flat()) await hook?.(context as never);
 }
 
-/** Returns the URL that ofetch will request. If it is not plain, runs ofetch with a `fetch` that only records it. */
+/** Returns the URL that ofetch will request, if that is plain. */
+const plainTargetOf = ({ request, options: { baseURL, query, params } }: Context): URL | undefined =>
+  query || params ? undefined : plainUrlOf(request, baseURL);
+
+/** Returns the URL that ofetch will request, by running ofetch with a `fetch` that only records it. */
 async function targetOf({ request, options: { baseURL, query, params } }: Context): Promise<URL | undefined> {
-  const plain = query || params ? undefined : plainUrlOf(request, baseURL);
-  if (plain) return plain;
   let target: URL | undefined;
   const record = async (input: RequestInfo | URL) => {
     target = new URL((input as Request).url ?? input, globalThis.location?.href);

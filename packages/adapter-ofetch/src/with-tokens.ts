@@ -49,7 +49,7 @@ export function withTokens(tokens: TokenSource, options: TokenFetchOptions = {})
     async onRequest(context: Context) {
       const call = Call.of(context, key);
       if (own.onRequest) await runHooks(own.onRequest, context);
-      await call.begin(context, authorizer);
+      return call.begin(context, authorizer);
     },
   };
 }
