@@ -61,14 +61,16 @@ export class Call {
     const { unexpired = (request as Partial<WithRequestOptions>).unexpired } = options;
     const signal = options.signal ?? this.#signal;
     const url = headers.has("authorization") ? undefined : (plainTargetOf(context) ?? (await targetOf(context)));
+    const authorizing = authorizer.authorize({ url, host: headers.get("host"), signal, unexpired });
     try {
-      this.#authorization = await authorizer.authorize({ url, host: headers.get("host"), signal, unexpired });
+      const authorization = await authorizing;
+      if (!authorization) return;
+      headers.set("authorization", authorization.header);
+      options.headers = headers;
+      this.#authorization = authorization;
     } catch (error) {
       if (!signal?.aborted) throw error; // otherwise ofetch reports the abort itself
     }
-    if (!this.#authorization) return;
-    headers.set("authorization", this.#authorization.header);
-    options.headers = headers;
   }
 
   /**

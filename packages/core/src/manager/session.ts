@@ -137,7 +137,7 @@ export const withRecord = (session: Session, record: SessionRecord, { monotonic 
 export const lifetimeOf = ({ tokens, obtainedAt }: SessionRecord): number =>
   Math.max(0, (tokens?.expiresAt ?? Number.POSITIVE_INFINITY) - obtainedAt);
 
-/** Returns whether the access token is due for renewal: by its expiry, or because it was rejected or there is none. */
+/** Returns whether the access token is due for renewal: by its expiry, or because it is missing or was rejected. */
 export function isDue(session: Session, ctx: Context): boolean {
   const { record } = session;
   if (!record?.tokens || !isRenewable(session, ctx)) return false;
