@@ -84,7 +84,7 @@ it("recognizes errors of another realm and of another copy of the packages", asy
     {
       error: Object.assign(new Error(), { syscall: "connect" }),
       code: "REFRESH_FAILED",
-      problem: "could not be reached",
+      problem: "received no request",
     },
   ];
   for (const { error, code, problem } of failing) {

@@ -132,8 +132,8 @@ const killed: readonly Mutant[] = [
   {
     name: "uses a lock that outlives its holder",
     caughtBy: KILLED,
-    clause: "save",
-    says: "save() in another process failed: A process that used the store ended with 1: Error: EEXIST",
+    clause: "whole",
+    says: "save() in another process, after a writer was killed, failed: A process that used the store ended with 1: Error: EEXIST",
     Store: class extends ReferenceStore {
       override transaction<T>(body: () => T): T {
         lock(`${this.path}.lock`);
