@@ -129,11 +129,16 @@ function onResponse(world: World, call: Call, outcome: RefreshOutcome | undefine
   else grant(world, call, outcome);
 }
 
-function grant(world: World, { fault, handOver, resolve }: Call, outcome: RefreshOutcome & { kind: "tokens" }): void {
+function grant(
+  world: World,
+  { fault, handOver, resolve, reject }: Call,
+  outcome: RefreshOutcome & { kind: "tokens" },
+): void {
   if (!outcome.isRotated) handOver.isHarmless = true;
   const { exchanges, callers } = world.invariants;
   const { response, token } = outcome;
-  if (fault === "HTML response after the server") resolve("<html>" as unknown as TokenResponse);
+  if (fault === "HTML response after the server")
+    reject(new TokenEndpointError({ status: 200, body: "other", sent: true }));
   else if (fault === "tokens of another account") {
     exchanges.onVerdict(handOver);
     callers.verdicts.onForeign(response.access_token);

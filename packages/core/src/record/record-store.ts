@@ -114,13 +114,15 @@ export class RecordStore {
    * @throws StoreError if the record is certainly not stored, or it cannot be determined what is stored now
    */
   async save(given: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
-    const order = ++this.#started;
+    this.#started++;
+    const before = this.#newest;
     const record = this.#complete(given);
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;
     const saved = { record, version };
-    const isOvertaken = order < this.#newest; // a load that began later may have found what has replaced the record
+    // a load that ended in the meantime, whenever it began, may have found what has replaced the record
+    const isOvertaken = before !== this.#newest;
     this.#newest = ++this.#started;
     const found = isOvertaken ? await this.load() : saved;
     return { ...saved, current: found?.version === version ? record : found?.record };

@@ -1,0 +1,24 @@
+import { expect, it } from "vitest";
+import { RecordStore } from "../../src/record/record-store.ts";
+import { memoryStore } from "../../src/stores/memory-store.ts";
+import { systemClock } from "../../src/util/clock.ts";
+import { gate, holdNextSave, write } from "../support/interference.ts";
+import { recordOf } from "../support/machine.ts";
+
+it("notices that a saved record was replaced if a load that began before the save finds that, and ends first (P3)", async () => {
+  const store = memoryStore();
+  const records = new RecordStore(store, { accountOf: () => undefined, clock: systemClock });
+  const first = await records.save(recordOf(), undefined);
+  const { load } = store;
+  const { promise: late, open: read } = gate<void>();
+  store.load = () => late.then(load);
+  const loading = records.load();
+  const { finish } = holdNextSave(store);
+  const saving = records.save(recordOf({ rotation: 1 }), first ?? undefined);
+  store.load = load;
+  await write(store, (record) => ({ ...record, rotation: 2 })); // by another process
+  read();
+  expect((await loading)?.record.rotation).toBe(2);
+  finish();
+  expect((await saving)?.current?.rotation).toBe(2);
+});
