@@ -54,9 +54,8 @@ export class RecordStore {
   #version: string | undefined;
   /** How many saves in a row were conflicts although that version had not changed. */
   #conflicts = 0;
-  /** The number of loads and saves so far, and the last one that is known to have ended, so that no load goes back. */
-  #started = 0;
-  #newest = 0;
+  /** The number of loads and saves that have ended. Of two that overlap, the one that ends later may be the older one. */
+  #ended = 0;
   #isShared = false;
 
   constructor(store: TokenStore, deps: RecordStoreDeps) {
@@ -70,10 +69,10 @@ export class RecordStore {
 
   /** @throws StoreError */
   async load(): Promise<Stored | undefined> {
-    const order = ++this.#started;
+    const before = this.#ended;
     const found = await this.#read();
-    if (order < this.#newest) return this.load(); // a save or a later load has ended in the meantime
-    this.#newest = order;
+    if (before !== this.#ended) return this.load();
+    this.#ended++;
     if (!this.#isShared && this.#store.isShared) {
       this.#isShared = true;
       this.#deps.onShared?.();
@@ -114,16 +113,14 @@ export class RecordStore {
    * @throws StoreError if the record is certainly not stored, or it cannot be determined what is stored now
    */
   async save(given: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
-    this.#started++;
-    const before = this.#newest;
+    const before = this.#ended;
     const record = this.#complete(given);
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;
     const saved = { record, version };
-    // a load that ended in the meantime, whenever it began, may have found what has replaced the record
-    const isOvertaken = before !== this.#newest;
-    this.#newest = ++this.#started;
+    const isOvertaken = before !== this.#ended; // perhaps by a load that found what has replaced the record
+    this.#ended++;
     const found = isOvertaken ? await this.load() : saved;
     return { ...saved, current: found?.version === version ? record : found?.record };
   }

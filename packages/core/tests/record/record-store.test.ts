@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
 import { systemClock } from "../../src/util/clock.ts";
-import { gate, holdNextSave, write } from "../support/interference.ts";
+import { gate, holdNextLoad, holdNextSave, write } from "../support/interference.ts";
 import { recordOf } from "../support/machine.ts";
 
 it("notices that a saved record was replaced if a load that began before the save finds that, and ends first (P3)", async () => {
@@ -21,4 +21,22 @@ it("notices that a saved record was replaced if a load that began before the sav
   expect((await loading)?.record.rotation).toBe(2);
   finish();
   expect((await saving)?.current?.rotation).toBe(2);
+});
+
+it("does not go back to what a load read before another one that has ended (P3)", async () => {
+  const store = memoryStore();
+  const records = new RecordStore(store, { accountOf: () => undefined, clock: systemClock });
+  await records.save(recordOf({ rotation: 1 }), undefined);
+  const { load } = store;
+  const { promise: late, open: read } = gate<void>();
+  store.load = () => late.then(load);
+  const first = records.load();
+  store.load = load;
+  const { finish } = holdNextLoad(store);
+  const second = records.load(); // begins later, and reads earlier
+  await write(store, (record) => ({ ...record, rotation: 2 })); // by another process
+  read();
+  expect((await first)?.record.rotation).toBe(2);
+  finish();
+  expect((await second)?.record.rotation).toBe(2);
 });
