@@ -24,6 +24,8 @@ export interface Call {
 
 /** How long after a change a process may first see it, and still take it for one that was just made. */
 const NOTICED = 1_100;
+/** The same, if the store's loads may be slow. */
+const NOTICED_SLOWLY = 21_000;
 
 /** The invariants about what callers receive. */
 export class CallerInvariants {
@@ -128,7 +130,8 @@ export class CallerInvariants {
     const claimedAt = this.#world.sinceStart(attempt.claimedAt) - process.machine.offset; // it may be saved much later
     const age = now - Math.min(claim.at, claimedAt);
     const seenAt = Math.max(claim.at, process.continuedAt);
-    const mayBeLater = now - seenAt < NOTICED; // than the one that the process has read
+    const isSlow = this.#world.faults.injected["slow load"] !== undefined;
+    const mayBeLater = now - seenAt < (isSlow ? NOTICED_SLOWLY : NOTICED); // than the one that the process has read
     this.#invariants.require(mayBeLater || age >= claim.lease - 500, "P15", text("whose lease has not expired"));
     const told = `${process.name} ${key}`;
     const since = this.#toldAt.get(told) ?? process.awake;
