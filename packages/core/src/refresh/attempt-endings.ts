@@ -40,6 +40,15 @@ export class AttemptEndings {
     return attempt && this.#endings.get(keyOf(attempt));
   }
 
+  /** Applies what this process knows about the record's attempt, and saves it if another program has put back the claim. */
+  applyTo(record: SessionRecord): SessionRecord {
+    const { attempt } = record;
+    const ending = this.of(record);
+    if (!attempt || !ending) return record;
+    if (attempt.status === "claimed") this.endLater(keyOf(attempt), ending);
+    return ending.apply(record);
+  }
+
   /**
    * Records how an attempt ended. If the store does not accept it, this process remembers it and tries again: others see
    * that we are alive, and would wait for an attempt that has ended.
@@ -89,11 +98,6 @@ export class AttemptEndings {
     for (const [key, { retryUntil }] of this.#endings) {
       if (retryUntil !== undefined && clock.monotonic() < retryUntil) await this.save(key, await records.load());
     }
-  }
-
-  reset(): void {
-    this.#endings.clear();
-    this.#cancelRetry?.();
   }
 
   #retryLater(): void {

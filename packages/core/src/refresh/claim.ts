@@ -65,12 +65,13 @@ export class Claims {
     const lease = 2 * deadlineOf(refresh) + LEASE_MARGIN;
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
     const progress = { status: "claimed", afterLoss, failures } as const;
-    const previous = stored.record.attempt?.digest === digest ? stored.record.attempt : undefined;
+    const before = stored.record.attempt;
+    const previous = before?.digest === digest ? before : undefined;
     const { response, refusals, mayBeSpent } = previous ?? {};
     const known = { response, refusals, mayBeSpent };
     const attempt: Attempt = { id, digest, holder: holder?.id, claimedAt, lease, ...progress, ...known };
     const key = keyOf(attempt);
-    const unsent: Ending = { apply: (record) => ({ ...record, attempt: stored.record.attempt }) };
+    const unsent: Ending = { apply: (record) => ({ ...record, attempt: before }) };
     let claimed: Saved | undefined | null;
     try {
       const saved = await records.save({ ...stored.record, attempt }, stored);

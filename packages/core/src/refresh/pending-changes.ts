@@ -25,8 +25,8 @@ type ChangesHost = Pick<RefreshHost, "session" | "observe" | "announce">;
 
 /**
  * The changes that this process knows and the store does not hold yet: the tokens of an exchange, and how attempts
- * have ended. Every load takes them into account; only `commit`, `flush` and the endings write them. Every sign-in and sign-out
- * discards them.
+ * have ended. Every load takes them into account; only `commit`, `flush` and the endings write them. Every sign-in and
+ * sign-out discards the tokens.
  */
 export class PendingChanges {
   readonly #deps: ChangesDeps;
@@ -64,7 +64,7 @@ export class PendingChanges {
   }
 
   #applyTo(stored: Stored): Stored {
-    const ended = this.endings.of(stored.record)?.apply(stored.record) ?? stored.record;
+    const ended = this.endings.applyTo(stored.record);
     const rotation = this.#rotation;
     const isPending = rotation && !isAlreadyStored(rotation, ended) && !dropReason(rotation, ended);
     return { ...stored, record: isPending ? recordAfter(rotation, ended) : ended };
@@ -101,10 +101,9 @@ export class PendingChanges {
     await this.endings.flush();
   }
 
-  /** Discards the pending changes, because the session was signed out or replaced. */
+  /** Discards the pending rotation, because the session was signed out or replaced. */
   reset(): void {
     this.#rotation = undefined;
-    this.endings.reset();
     this.#cancelRetry?.();
     this.#cancelKeepAlive?.();
   }

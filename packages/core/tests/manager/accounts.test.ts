@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { holdNextSave, withoutWatch, write } from "../support/interference.ts";
+import { gate, holdNextSave, withoutWatch, write } from "../support/interference.ts";
 import { account, startSession, tokensOf } from "../support/session.ts";
 
 const HOUR = 3_600_000;
@@ -125,4 +125,32 @@ describe("a manager of one account, when another account signs in", () => {
     expect(result).toMatchObject({ reason: "account_changed" });
     expect(loads).toBeLessThan(5);
   });
+
+  it.each([
+    ["before", true],
+    ["after", false],
+  ])(
+    "ends its claim again if another program puts it back, which had ended %s the sign-in (P15)",
+    async (_when, isFirst) => {
+      const { clock, issuer, open, record, store } = startSession({ account });
+      const ada = open();
+      await ada.signIn(tokensOf("ada", clock.now()));
+      const response = gate<Error>();
+      issuer.next(() => response.promise.then((error) => Promise.reject(error)), { before: true });
+      const renewed = ada.getAccessToken().catch(() => {});
+      await settle();
+      const claimed = await record();
+      expect(claimed.attempt?.status).toBe("claimed");
+      const end = () => {
+        response.open(new TypeError("not sent"));
+        return renewed;
+      };
+      if (isFirst) await end();
+      await ada.signIn(tokensOf("bob", clock.now() + HOUR));
+      await end();
+      await write(store, () => claimed);
+      await clock.advance(2_000);
+      expect((await record()).attempt?.status).not.toBe("claimed");
+    },
+  );
 });
