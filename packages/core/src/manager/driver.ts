@@ -107,7 +107,7 @@ export class Driver implements RefreshHost {
   replaceSession({ record, current }: Replacement, source: RecordSource): void {
     // A sign-in can be refreshed, or signed out elsewhere, before the store confirms that it is saved.
     const isOutdated = isOutdatedRecord(this.#session, record);
-    if (!isOutdated) this.pending.reset();
+    if (!isOutdated) this.pending.onReplaced(record);
     this.observe(isOutdated ? this.#session.record : record, source);
     if (current !== record) this.observe(current, "store");
   }

@@ -1,5 +1,5 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
-import type { SessionRecord } from "../record/record.ts";
+import { currentDigest, type SessionRecord } from "../record/record.ts";
 import type { Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
@@ -101,8 +101,14 @@ export class PendingChanges {
     await this.endings.flush();
   }
 
-  /** Discards the pending rotation, because the session was signed out or replaced. */
-  reset(): void {
+  /**
+   * Discards the pending rotation if a sign-out, or a sign-in that resulted in `record`, has replaced its session. A slow
+   * sign-in may find its own session, refreshed in the meantime.
+   */
+  onReplaced(record: SessionRecord | undefined): void {
+    const pending = this.#rotation?.record;
+    const hasSameToken = record?.tokens?.accessToken === pending?.tokens?.accessToken;
+    if (hasSameToken && currentDigest(record) === currentDigest(pending)) return;
     this.#rotation = undefined;
     this.#cancelRetry?.();
     this.#cancelKeepAlive?.();

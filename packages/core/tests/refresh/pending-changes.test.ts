@@ -397,7 +397,7 @@ describe("a rotation that the store refuses", () => {
     const { base, clock, pending, store, stored } = await start();
     const { accept } = rejectSaves(store);
     await pending.commit(rotation(), base);
-    pending.reset();
+    pending.onReplaced(undefined);
     expect(clock.keepingAlive).toBe(0);
     accept();
     await clock.advance(5 * SECOND);

@@ -22,7 +22,7 @@ async function refuseRotation({ signIn, store }: ReturnType<typeof startSession>
 describe("a rotation that the store refused", () => {
   it.each<[string, (session: Awaited<ReturnType<typeof startProtocol>>) => unknown, number]>([
     ["written when the protocol closes", ({ protocol }) => protocol.close(), 2],
-    ["not written after it was discarded for another session", ({ pending }) => pending.reset(), 1],
+    ["not written after it was discarded for another session", ({ pending }) => pending.onReplaced(undefined), 1],
   ])("is %s", async (_name, end, generation) => {
     const session = await startProtocol();
     const { clock, issuer, protocol, store, stored } = session;
@@ -158,6 +158,28 @@ describe("a rotation that the store refused", () => {
     await manager.getAccessToken();
     store.save = save;
     expect(await manager.signIn(seed)).toBe(false);
+    await clock.advance(SECOND);
+    expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
+  });
+
+  it("is saved although a sign-in, which began before the exchange, ends after it (P2)", async () => {
+    const { clock, issuer, open, record, store } = startSession();
+    const manager = open();
+    const { save } = store;
+    let saves = 0;
+    store.save = async (value, expected) => {
+      saves++;
+      if (saves === 3) throw disk;
+      const version = await save(value, expected);
+      return saves === 1 ? new Promise(() => {}) : version; // the sign-in learns nothing for 30 seconds
+    };
+    const signedIn = manager.signIn({ ...issuer.tokens(), expiresAt: clock.now() });
+    await settle();
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+    store.save = () => Promise.reject(disk);
+    await clock.advance(30 * SECOND);
+    await signedIn;
+    store.save = save;
     await clock.advance(SECOND);
     expect((await record()).tokens?.accessToken).toBe(canary("access", 2));
   });
