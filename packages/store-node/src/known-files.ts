@@ -49,14 +49,23 @@ export class KnownFiles {
     return (await this.#names()).some((name) => name.startsWith(`known-${mark}.`));
   }
 
-  /** Forgets the files that neither are the session file nor can become it any more. `read` returns its mark. */
-  async collect(read: () => Promise<FileMark | undefined>): Promise<void> {
-    for (const name of await this.#names()) {
+  /**
+   * Forgets the files that neither are the session file nor can become it any more. `read` returns the mark of the session
+   * file; `sync` makes it durable that another program has removed or replaced a file: otherwise, a power failure could
+   * bring it back once it is forgotten.
+   */
+  async collect(read: () => Promise<FileMark | undefined>, sync: () => Promise<void>): Promise<void> {
+    const names = await this.#names();
+    for (const name of names) {
       const { mark, writer } = MARK_NAME.exec(name)?.groups ?? {};
       if (mark === undefined || writer === undefined) continue;
       if (await this.#fs.stat(join(this.#directory, writer))) continue;
       // Only now: until its temporary file was gone, the file could still become the session file.
-      if (mark !== (await read())) await this.#fs.unlink(join(this.#directory, name));
+      const current = await read();
+      if (mark === current) continue;
+      const isOurs = names.some((each) => each.startsWith(`known-${current}.`)); // its rename is synced with the chain
+      if (!isOurs) await sync();
+      await this.#fs.unlink(join(this.#directory, name));
     }
   }
 

@@ -49,7 +49,10 @@ export class SessionFileRepairer {
 
   /** Forgets the session files that were replaced. */
   collectMarks(paths: SessionPaths): Promise<void> {
-    return new KnownFiles(this.#fs, paths.chain).collect(() => this.#reader.markOfFile(paths));
+    return new KnownFiles(this.#fs, paths.chain).collect(
+      () => this.#reader.markOfFile(paths),
+      () => this.#fs.syncDirectory(paths.parent),
+    );
   }
 
   /** Returns `false` if the session file cannot be written. */

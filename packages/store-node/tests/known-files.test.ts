@@ -1,5 +1,5 @@
 import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createTokenManager, StoreConflictError, type TokenManagerOptions, type TokenSet } from "@unexpired/core";
 import { expect, it } from "vitest";
 import { nodeFileSystem } from "../src/filesystem.ts";
@@ -237,3 +237,34 @@ it("forgets the session files that a repair replaces", async () => {
   expect(accountIn((await others.load())?.value)).toBe("bob");
   expect([accountIn(textOf(path)), marksIn(path).length]).toEqual(["bob", 1]);
 });
+
+it.each([
+  ["removes", (path: string) => rmSync(path)],
+  ["replaces", (path: string) => writeFileSync(path, sessionOf("bob"))],
+])(
+  "forgets a session file that another program %s only once a power failure cannot bring it back",
+  async (_how, end) => {
+    const path = freshPath();
+    await fileStore({ path }).save(sessionOf("ada"), undefined);
+    const [mark = ""] = marksIn(path);
+    end(path);
+    const calls: string[] = [];
+    const busy = () => Promise.reject(Object.assign(new Error(), { code: "EBUSY" }));
+    const store = storeWith(path, {
+      rename: busy,
+      overwrite: busy,
+      syncDirectory(directory) {
+        calls.push(directory);
+        return nodeFileSystem.syncDirectory(directory);
+      },
+      unlink(file) {
+        calls.push(basename(file));
+        return nodeFileSystem.unlink(file);
+      },
+    });
+    await store.load();
+    expect(calls).toContain(mark);
+    expect(calls.indexOf(dirname(path))).toBeGreaterThanOrEqual(0);
+    expect(calls.indexOf(dirname(path))).toBeLessThan(calls.indexOf(mark));
+  },
+);
