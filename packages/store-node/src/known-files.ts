@@ -46,7 +46,7 @@ export class KnownFiles {
   }
 
   async has(mark: FileMark): Promise<boolean> {
-    return (await this.#names()).some((name) => name.startsWith(`known-${mark}.`));
+    return isKnown(await this.#names(), mark);
   }
 
   /**
@@ -58,13 +58,11 @@ export class KnownFiles {
     const names = await this.#names();
     for (const name of names) {
       const { mark, writer } = MARK_NAME.exec(name)?.groups ?? {};
-      if (mark === undefined || writer === undefined) continue;
-      if (await this.#fs.stat(join(this.#directory, writer))) continue;
+      if (!mark || !writer || (await this.#fs.stat(join(this.#directory, writer)))) continue;
       // Only now: until its temporary file was gone, the file could still become the session file.
       const current = await read();
       if (mark === current) continue;
-      const isOurs = names.some((each) => each.startsWith(`known-${current}.`)); // its rename is synced with the chain
-      if (!isOurs) await sync();
+      if (!isKnown(names, current)) await sync(); // our own renames are synced with the chain
       await this.#fs.unlink(join(this.#directory, name));
     }
   }
@@ -73,3 +71,6 @@ export class KnownFiles {
     return (await ignoreNotFound(this.#fs.list(this.#directory))) ?? [];
   }
 }
+
+const isKnown = (names: readonly string[], mark: FileMark | undefined): boolean =>
+  names.some((name) => name.startsWith(`known-${mark}.`));

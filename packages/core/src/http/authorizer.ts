@@ -182,11 +182,12 @@ function assertNoProof(tokenType: string): void {
   );
 }
 
-/** Returns whether a `Host` header names the URL's own host and port. The scheme's default port may be spelled out. */
-const isHostOf = ({ protocol, host, origin }: URL, header: string | null | undefined): boolean => {
-  const named = `${protocol}//${header}`;
-  return (header ?? host) === host || (URL.canParse(named) && new URL(named).href === `${origin}/`);
-};
+/** Returns whether a `Host` header, if there is one, names the URL's own host and port. The default port may be spelled out. */
+function isHostOf(url: URL, header: string | null | undefined): boolean {
+  if (header === undefined || header === null || header === url.host) return true;
+  const named = `${url.protocol}//${header}`;
+  return URL.canParse(named) && new URL(named).href === `${url.origin}/`;
+}
 
 /** Builds the header. Rejects characters that clients would quote, with the token, in an error about the header. */
 const toHeader = (accessToken: string): string => {

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { TokenSource } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
 import { discardBody } from "../util/discard-body.ts";
+import { parseUrl } from "../util/parse-url.ts";
 import { createAuthorizer } from "./authorizer.ts";
 import { ORIGINS, type Origins } from "./origins.ts";
 import type { WithRequestOptions } from "./per-request.ts";
@@ -87,7 +88,8 @@ function toCall(input: RequestInfo | URL, init: RequestInit | undefined) {
   const request = isRequest(target) ? target : undefined;
   const headers = new Headers(init?.headers ?? request?.headers);
   const outgoing = {
-    url: headers.has("authorization") ? undefined : toUrl(request?.url ?? String(target)),
+    // relative to the page or worker, if any; `fetch` itself rejects an invalid one
+    url: headers.has("authorization") ? undefined : parseUrl(request?.url ?? String(target), globalThis.location?.href),
     host: headers.get("host"),
     signal: init?.signal === undefined ? request?.signal : init.signal,
     unexpired: overridesOf(init) ?? overridesOf(request),
@@ -118,9 +120,3 @@ function toSent(sent: Request | string, target: Request | string, init: RequestI
 /** Checks the shape, because a custom `fetch` may come with its own `Request` class. */
 const isRequest = (input: RequestInfo | URL | RequestInit): input is Request =>
   typeof input === "object" && input !== null && "clone" in input;
-
-/** Resolves a URL relative to the page or worker, if any. Returns `undefined` if `fetch` will reject it anyway. */
-const toUrl = (given: string): URL | undefined => {
-  const base = globalThis.location?.href;
-  return URL.canParse(given, base) ? new URL(given, base) : undefined;
-};

@@ -91,6 +91,11 @@ export class PendingChanges {
     return saving;
   }
 
+  /** Returns whether the last exchange of this process led to the record's access token. */
+  hasReceived(record: SessionRecord | undefined): boolean {
+    return record !== undefined && record.tokens?.accessToken === this.#commit?.pending.record.tokens?.accessToken;
+  }
+
   /**
    * Saves the pending changes.
    *

@@ -94,7 +94,8 @@ export class RefreshProtocol {
     const { old } = previous;
     // Another session may have been put back by another program.
     const isSwitched = record !== undefined && old.record !== undefined && isAnotherSession(record, old.record);
-    const isNew = isRecent(old.at, momentOf(clock)) && !isSwitched && !isSpent(record);
+    const isOwn = this.#pending.hasReceived(record); // in a response that came after its deadline
+    const isNew = isRecent(old.at, momentOf(clock)) && !isSwitched && !isSpent(record) && !isOwn;
     return { ...look, isNew, old };
   }
 

@@ -2,7 +2,7 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
 import type { RefreshContext, TokenResponse, TokenSet } from "../../src/index.ts";
-import { disk, gate } from "../support/interference.ts";
+import { disk, gate, write } from "../support/interference.ts";
 import { NOW, SECOND } from "../support/machine.ts";
 import { digest, GOAL, startProtocol, urgent } from "../support/protocol.ts";
 import { startSession } from "../support/session.ts";
@@ -53,6 +53,30 @@ describe("a response that arrives after the deadline", () => {
       reason: "account_changed",
       message: expect.stringContaining("returned tokens of another account"),
     });
+  });
+
+  it("is not taken for a new token if it is stored while the next exchange is claimed (P13)", async () => {
+    const { clock, issuer, signIn, store } = startSession();
+    const manager = await signIn(0);
+    issuer.lifetime = 20;
+    const { promise, open: respond } = gate<void>();
+    issuer.next((rotated) => promise.then(() => rotated));
+    const { save } = store;
+    const before: Record<number, () => Promise<void>> = {
+      2: () => write({ ...store, save }, ({ attempt: _, ...record }) => record), // another process ends the attempt
+      3: () => Promise.resolve(respond()).then(() => settle()), // just before the next claim
+    };
+    let saves = 0;
+    store.save = async (value, expected) => {
+      const number = ++saves;
+      await before[number]?.();
+      const version = await save(value, expected);
+      return number === 5 ? new Promise(() => {}) : version; // the commit does not learn that it took effect
+    };
+    const token = manager.getAccessToken();
+    await clock.advance(30_000);
+    await clock.advance(1_000);
+    expect(await token).toBe(canary("access", 3));
   });
 
   it("is kept while the store cannot be read (P2)", async () => {
