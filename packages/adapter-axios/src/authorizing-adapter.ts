@@ -106,12 +106,12 @@ async function send(config: RequestConfig, axios: OwnAxios, { sent, url }: Sent)
   let error: AxiosError | undefined;
   try {
     response = await axios.dispatch(sent);
-    restoreConfig(response, config);
   } catch (failure) {
     error = failure as AxiosError;
-    response = Object(error).response;
-    for (const each of [...causesOf(error), response]) restoreConfig(each, config);
+    response = error?.response;
+    for (const cause of causesOf(error)) restoreConfig(cause, config);
   }
+  restoreConfig(response, config);
   return { response, error, finalUrl: url && hideToken(config, sent, { url, response, error }) };
 }
 
@@ -120,19 +120,20 @@ const MAX_CAUSES = 5;
 /** Returns an error and its causes: a transport may wrap the errors of another. */
 function causesOf(error: unknown): readonly Partial<AxiosError>[] {
   const causes: Partial<AxiosError>[] = [];
-  for (let each = error; causes.length < MAX_CAUSES && typeof each === "object" && each; each = Object(each).cause) {
+  for (let each = error; causes.length < MAX_CAUSES && typeof each === "object" && each; each = (each as Error).cause) {
     causes.push(each);
   }
   return causes;
 }
 
-const restoreConfig = (holder: unknown, config: RequestConfig): void => {
-  if (Object(holder).config) Reflect.set(Object(holder), "config", config);
+const restoreConfig = (holder: { config?: unknown } | undefined, config: RequestConfig): void => {
+  if (holder?.config) Reflect.set(holder, "config", config); // it may be frozen
 };
 
 /** Hides the header from inspection wherever it is reachable; errors get a summary instead. Returns the final URL. */
-function hideToken(config: RequestConfig, sent: RequestConfig, { url, response, error }: Received): string {
-  const finalUrl = hideRequests(config, { url, response, error });
+function hideToken(config: RequestConfig, sent: RequestConfig, received: Received): string {
+  const { error } = received;
+  const finalUrl = hideRequests(config, received);
   const { fetchOptions, httpAgent, httpsAgent } = config;
   // agents reference other requests in flight
   const configView = () => ({ ...config, httpAgent: undefined, httpsAgent: undefined, fetchOptions: undefined });
