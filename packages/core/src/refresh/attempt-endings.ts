@@ -36,7 +36,7 @@ export class AttemptEndings {
   }
 
   /** Returns how the record's attempt has ended, if this process knows. */
-  of({ attempt }: SessionRecord): Ending | undefined {
+  of({ attempt }: SessionRecord): PendingEnding | undefined {
     return attempt && this.#endings.get(keyOf(attempt));
   }
 
@@ -45,8 +45,14 @@ export class AttemptEndings {
     const { attempt } = record;
     const ending = this.of(record);
     if (!attempt || !ending) return record;
-    if (attempt.status === "claimed") this.endLater(keyOf(attempt), ending);
-    return ending.apply(record);
+    const ended = ending.apply(record);
+    const isPutBack = attempt.status === "claimed" && ended !== record;
+    if (isPutBack && !this.#isPending(ending)) this.endLater(keyOf(attempt), ending);
+    return ended;
+  }
+
+  #isPending({ retryUntil = Number.NEGATIVE_INFINITY }: PendingEnding): boolean {
+    return this.#deps.clock.monotonic() < retryUntil;
   }
 
   /**
@@ -89,14 +95,14 @@ export class AttemptEndings {
       this.#host.observe(saved.current, "store");
       break;
     }
-    if (ending) ending.retryUntil = undefined;
+    const latest = this.#endings.get(key); // a load may have found the claim in the meantime
+    if (latest) latest.retryUntil = undefined;
   }
 
   /** @throws StoreError */
   async flush(): Promise<void> {
-    const { clock, records } = this.#deps;
-    for (const [key, { retryUntil }] of this.#endings) {
-      if (retryUntil !== undefined && clock.monotonic() < retryUntil) await this.save(key, await records.load());
+    for (const [key, ending] of this.#endings) {
+      if (this.#isPending(ending)) await this.save(key, await this.#deps.records.load());
     }
   }
 

@@ -92,8 +92,8 @@ export class PendingChanges {
   }
 
   /** Returns whether the last exchange of this process led to the record's access token. */
-  hasReceived(record: SessionRecord | undefined): boolean {
-    return record !== undefined && record.tokens?.accessToken === this.#commit?.pending.record.tokens?.accessToken;
+  hasReceived({ tokens }: Pick<SessionRecord, "tokens"> = {}): boolean {
+    return tokens !== undefined && tokens.accessToken === this.#commit?.pending.record.tokens?.accessToken;
   }
 
   /**
