@@ -57,11 +57,16 @@ export const STATE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a spent token that is put back during a wait counts as new",
-    edits: [core("refresh/protocol.ts", " && !isSpent(record);", ";")],
+    edits: [core("refresh/protocol.ts", " && !isSpent(record) &&", " &&")],
     focus: {
       world: { kind: "shared", processes: 3, skew: 0 },
       faults: ["old session restored by another program", "slow save", "slow load"],
     },
+  },
+  {
+    name: "the token of an own late response counts as new",
+    edits: [core("refresh/protocol.ts", " && !isOwn;", ";")],
+    focus: { world: { kind: "file", skew: 0 }, faults: ["response after the deadline", "suspended after publishing"] },
   },
   {
     name: "an access token counts as new with each refresh token",
