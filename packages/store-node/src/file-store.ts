@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import * as sessionRecord from "@unexpired/core/session-record";
+import { openDocumentStore } from "./documents/document-store.ts";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, sameContent } from "./filesystem.ts";
 import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
@@ -52,12 +53,10 @@ const MAX_PUBLICATIONS = 4;
  * @throws TypeError if the options do not contain exactly one of `path` and `appName`, or if a path is invalid
  */
 export function fileStore(options: FileStoreOptions): TokenStore {
-  return openFileStore(sessionFilePath(options), {
-    fs: nodeFileSystem,
-    lock: directoryLock,
-    rules: sessionRecord,
-    stateDirectory: stateDirectoryPath(options),
-  });
+  const path = sessionFilePath(options);
+  const deps = { fs: nodeFileSystem, lock: directoryLock, stateDirectory: stateDirectoryPath(options) };
+  const { format } = options;
+  return format ? openDocumentStore(path, { ...deps, format }) : openFileStore(path, { ...deps, rules: sessionRecord });
 }
 
 /** Creates a {@link fileStore} for an absolute path, with the given dependencies. */
@@ -98,7 +97,7 @@ class FileStore implements TokenStore {
   }
 
   watch(onChange: () => void): () => void {
-    return watchPath(this.#path, onChange, this.#stateDirectory);
+    return watchPath(this.#path, onChange, { stateDirectory: this.#stateDirectory });
   }
 
   load(): Promise<StoredValue | undefined> {
@@ -192,7 +191,7 @@ class FileStore implements TokenStore {
   }
 
   async #resolvePaths(): Promise<SessionPaths> {
-    return resolvePaths(this.#fs, this.#path, this.#stateDirectory);
+    return resolvePaths(this.#fs, this.#path, { stateDirectory: this.#stateDirectory });
   }
 
   async #ensureChain(paths: SessionPaths, expected: string | undefined): Promise<void> {

@@ -1,8 +1,8 @@
 import { mkdir, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { codeOf } from "./fs-errors.ts";
 import { isPermitted } from "./permissions.ts";
+import { pause } from "./timers.ts";
 
 type Release = () => Promise<void>;
 
@@ -29,7 +29,7 @@ export const directoryLock: Lock = async (directory, { wait }) => {
   for (let delay = FIRST_DELAY; ; delay *= 2) {
     const release = await tryAcquire(path);
     if (release || !wait || delay > MAX_DELAY) return release;
-    await setTimeout(delay);
+    await pause(delay);
     await wait();
   }
 };

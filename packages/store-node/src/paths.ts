@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
-import { basename, dirname, isAbsolute, join, posix, resolve, win32 } from "node:path";
+import { basename, dirname, isAbsolute, join, posix, relative, resolve, win32 } from "node:path";
+import type { SessionFormat } from "./documents/entry.ts";
 import type { FileSystem } from "./filesystem.ts";
 import { codeOf } from "./fs-errors.ts";
 
@@ -29,6 +30,11 @@ export type FileStoreOptions = (
    * same name need different directories.
    */
   readonly stateDirectory?: string | undefined;
+  /**
+   * The format of a file of another program that the session is part of. Without it, the file holds nothing else, in a
+   * format of its own.
+   */
+  readonly format?: SessionFormat | undefined;
 };
 
 /** The paths that belong to one session. */
@@ -46,10 +52,17 @@ export interface SessionPaths {
   readonly unresolved: { readonly file: string; readonly chain: string };
 }
 
+/** Places of a session other than its file. */
+export interface Places {
+  readonly stateDirectory?: string | undefined;
+  /** The directory of the chain within that of the file, if the file is a document that holds several sessions. */
+  readonly entry?: string | undefined;
+}
+
 /** Returns the paths that belong to the session file `file`. The symbolic links in both paths are resolved. */
-export const pathsOf = (file: string, stateDirectory?: string): SessionPaths => {
+export const pathsOf = (file: string, { stateDirectory, entry = "" }: Places = {}): SessionPaths => {
   const parent = stateDirectory ?? dirname(file);
-  const chain = join(parent, `.${basename(file)}.unexpired`);
+  const chain = join(parent, `.${basename(file)}.unexpired`, entry);
   const [removed, isChainShared] = [`${chain}-removed`, stateDirectory !== undefined];
   return { file, parent, chain, removed, isChainShared, unresolved: { file, chain } };
 };
@@ -62,11 +75,12 @@ export const canMarkRemoval = async (fs: Pick<FileSystem, "stat">, { removed }: 
 export async function resolvePaths(
   fs: Pick<FileSystem, "resolve">,
   file: string,
-  stateDirectory: string | undefined,
+  { stateDirectory, entry }: Places,
 ): Promise<SessionPaths> {
   const resolved = await fs.resolve(file);
-  const paths = pathsOf(resolved, stateDirectory === undefined ? undefined : await fs.resolve(stateDirectory));
-  const chain = stateDirectory === undefined ? paths.chain : join(stateDirectory, basename(paths.chain));
+  const state = stateDirectory === undefined ? undefined : await fs.resolve(stateDirectory);
+  const paths = pathsOf(resolved, { stateDirectory: state, entry });
+  const chain = stateDirectory === undefined ? paths.chain : join(stateDirectory, relative(paths.parent, paths.chain));
   return { ...paths, unresolved: { file, chain } };
 }
 
@@ -76,7 +90,7 @@ export async function resolvePaths(
  * @throws TypeError that names the invalid option, its type and the accepted values
  */
 export function sessionFilePath(options: FileStoreOptions): string {
-  assertKnownOptions("fileStore", options, ["path", "appName", "stateDirectory"]);
+  assertKnownOptions("fileStore", options, ["path", "appName", "stateDirectory", "format"]);
   const { path, appName } = Object(options) as { path?: unknown; appName?: unknown };
   if ((path === undefined) === (appName === undefined)) {
     const given = path === undefined ? "neither" : "both";

@@ -1,7 +1,7 @@
 import { existsSync, type FSWatcher, readlinkSync, type Stats, unwatchFile, watch, watchFile } from "node:fs";
 import { basename, dirname, isAbsolute, join, parse } from "node:path";
 import { namesIn } from "./filesystem.ts";
-import { pathsOf } from "./paths.ts";
+import { type Places, pathsOf } from "./paths.ts";
 import { isPermitted } from "./permissions.ts";
 
 const POLL_INTERVAL = 60_000; // ms; detects a replaced directory, and changes on file systems without notifications
@@ -12,10 +12,11 @@ const MAX_LINKS = 40;
  * Calls `onChange` when the session at `path` may have changed, until the returned function is called. Creates no
  * files, never throws, and does not keep the process alive.
  */
-export function watchPath(path: string, onChange: () => void, stateDirectory?: string): () => void {
+export function watchPath(path: string, onChange: () => void, { stateDirectory, entry }: Places = {}): () => void {
   const resolve = () => ({
     file: followLinks(path),
     state: stateDirectory === undefined ? undefined : followLinks(stateDirectory),
+    entry,
   });
   let isStopped = false;
   let watched = resolve();
@@ -41,10 +42,11 @@ export function watchPath(path: string, onChange: () => void, stateDirectory?: s
 interface Watched {
   readonly file: FollowedPath;
   readonly state: FollowedPath | undefined;
+  readonly entry: string | undefined;
 }
 
-function subscribe({ file, state }: Watched, onChange: () => void): () => void {
-  const { chain } = pathsOf(file.path, state?.path);
+function subscribe({ file, state, entry }: Watched, onChange: () => void): () => void {
+  const { chain } = pathsOf(file.path, { stateDirectory: state?.path, entry });
   const isNamed = (path: string) => (name: string) => name === basename(path);
   const stops = [file.path, ...file.links, ...(state?.links ?? [])].map((each) =>
     DirectoryWatcher.subscribe(dirname(each), { concerns: isNamed(each), onChange }),

@@ -25,7 +25,7 @@ function publish(volume: string, name: string, text: string): void {
 /** Counts the notifications about a path. */
 function watched(path: string, stateDirectory?: string) {
   let count = 0;
-  const stop = watchPath(path, () => count++, stateDirectory);
+  const stop = watchPath(path, () => count++, { stateDirectory });
   onTestFinished(stop);
   return async (action: () => unknown): Promise<void> => {
     const before = count;

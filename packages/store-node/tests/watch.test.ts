@@ -28,7 +28,7 @@ function countHandles() {
 /** Watches a path. `next` resolves after the next change. */
 function watched(path: string, stateDirectory?: string) {
   let changed = latch();
-  const stop = watchPath(path, () => changed.open(), stateDirectory);
+  const stop = watchPath(path, () => changed.open(), { stateDirectory });
   onTestFinished(stop);
   return {
     stop,

@@ -77,7 +77,7 @@ export class PlainFile {
   }
 
   async #resolvePaths(): Promise<SessionPaths> {
-    return resolvePaths(this.#deps.fs, this.path, this.#stateDirectory);
+    return resolvePaths(this.#deps.fs, this.path, { stateDirectory: this.#stateDirectory });
   }
 }
 

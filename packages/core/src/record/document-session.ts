@@ -1,0 +1,57 @@
+import { parseTokenSet } from "../tokens/token-set.ts";
+import type { TokenSet, TokenSetInput } from "../types.ts";
+import { currentDigest, endRecord, type SessionRecord, serializeRecord, tryParseRecord } from "./record.ts";
+
+/** A session as it was found in a document of another program. */
+export interface FoundSession {
+  readonly tokens: TokenSetInput;
+  /** When the tokens were requested, in epoch milliseconds, if it is in the document. */
+  readonly obtainedAt?: number | undefined;
+  readonly account?: string | undefined;
+}
+
+/** A session as it is written into a document of another program. */
+export interface ShownSession {
+  readonly tokens: TokenSet;
+  /** When the tokens were requested, in epoch milliseconds. */
+  readonly obtainedAt: number;
+  readonly account?: string | undefined;
+}
+
+/** The part of a record that other programs may see: a session, the end of one (`undefined`), or nothing. */
+export type Shown = { readonly session: ShownSession | undefined } | undefined;
+
+/**
+ * Returns the record of a session that was found at the time `now`, in epoch milliseconds. Its ID is derived from its
+ * tokens, because the document has none.
+ *
+ * @throws TypeError if the token set is invalid
+ */
+export function recordOfFound({ tokens, obtainedAt, account }: FoundSession, now: number): string {
+  return serializeRecord({
+    schema: 1,
+    account,
+    tokens: parseTokenSet(tokens),
+    obtainedAt: obtainedAt ?? now,
+    spent: [],
+  });
+}
+
+/**
+ * Returns what a document shows of a record. `undefined` leaves the document as it is: a verdict of the server is not
+ * shown to other programs, nor is a session that has no access token yet.
+ */
+export function shownOf(value: string): Shown {
+  const record = tryParseRecord(value);
+  if (record?.dead) return record.dead.reason === "signed_out" ? { session: undefined } : undefined;
+  if (!record?.tokens?.accessToken) return undefined;
+  const { tokens, obtainedAt, account } = record;
+  return { session: { tokens, obtainedAt, account } };
+}
+
+/** Returns the record of a session that another program signed out at the time `now`, in epoch milliseconds. */
+export function signedOutRecord(value: string, now: number): string {
+  const record: SessionRecord = tryParseRecord(value) ?? { schema: 1, obtainedAt: now, spent: [] };
+  const dead = { reason: "signed_out", digest: currentDigest(record) };
+  return serializeRecord({ ...endRecord(record, dead), obtainedAt: now });
+}

@@ -1,0 +1,33 @@
+import { join } from "node:path";
+import type { FileSystem } from "../filesystem.ts";
+import { ignoreNotFound } from "../fs-errors.ts";
+
+const NAME = /^shown-(?<mark>[\w-]+)$/;
+
+/** Remembers, beside the chain, which session the document has shown last. Without it, an emptied entry is filled again. */
+export class ShownMark {
+  readonly #fs: FileSystem;
+  readonly #chain: string;
+
+  constructor(fs: FileSystem, chain: string) {
+    this.#fs = fs;
+    this.#chain = chain;
+  }
+
+  /** Returns the mark, and perhaps the one before it, which its writer could not remove. */
+  async read(): Promise<readonly string[]> {
+    const names = (await ignoreNotFound(this.#fs.list(this.#chain))) ?? [];
+    return names.flatMap((name) => NAME.exec(name)?.groups?.mark ?? []);
+  }
+
+  /** Replaces the mark; `undefined` removes it. */
+  async write(mark: string | undefined): Promise<void> {
+    const before = await this.read();
+    if (mark !== undefined && !before.includes(mark)) await this.#fs.create(this.#pathOf(mark), "", { durable: true });
+    for (const old of before) if (old !== mark) await this.#fs.unlink(this.#pathOf(old));
+  }
+
+  #pathOf(mark: string): string {
+    return join(this.#chain, `shown-${mark}`);
+  }
+}

@@ -1,0 +1,9 @@
+import { setTimeout as pauseFor } from "node:timers/promises";
+
+/** Resolves after a number of milliseconds. */
+export const pause = (milliseconds: number): Promise<void> => pauseFor(milliseconds);
+
+/** Calls back after a number of milliseconds, without keeping the process alive. */
+export const later = (run: () => void, milliseconds: number): void => {
+  setTimeout(run, milliseconds).unref();
+};
