@@ -207,6 +207,7 @@ class DocumentStore implements TokenStore {
       this.#cached = undefined;
       this.#isSeen = false;
       await this.#assertReplaceable(paths);
+      await fs.assertTrusted(dirname(paths.chain));
       await this.#document.clear(paths);
       if (await fs.stat(paths.chain)) {
         await new Chain(fs, paths.chain).retire(paths.removed, () => fs.removeDirectory(paths.removed));
