@@ -1,14 +1,14 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { StoreError } from "../../src/errors.ts";
+import { StoreConflictError, StoreError } from "../../src/errors.ts";
 import { digestOf, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { PendingChanges } from "../../src/refresh/pending-changes.ts";
 import type { Rotation } from "../../src/refresh/rotation.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
 import type { RefreshFunction, SessionEvent } from "../../src/types.ts";
-import { attempt, disk } from "../support/interference.ts";
+import { attempt, disk, gate } from "../support/interference.ts";
 import { NOW, recordOf, SECOND, tokens } from "../support/machine.ts";
 
 const digest = (generation: number | string) => digestOf(canary("refresh", generation));
@@ -391,6 +391,28 @@ describe("a rotation that the store refuses", () => {
     accept();
     await clock.advance(SECOND);
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
+  });
+
+  it.each([
+    ["is refused", () => Promise.reject(disk)],
+    ["turns out to be saved already", () => Promise.reject(new StoreConflictError("memory"))],
+  ])("is kept while that of an earlier, late response %s (P2)", async (_how, settle) => {
+    const session = { session: "s", rotation: 1 };
+    const { base, clock, pending, put, store, stored } = await start(recordWith(1, session));
+    const { save } = store;
+    const { promise: failed, open: fail } = gate<void>();
+    store.save = () => failed.then(settle);
+    const late = pending.commit(rotation({ ...session, rotation: 2 }), base);
+    store.save = save;
+    await put(recordWith(2, { ...session, rotation: 2, spent: [digest(1)] })); // by another process
+    const { accept } = rejectSaves(store);
+    const { record } = rotation({ ...session, rotation: 3 }, 3);
+    await pending.commit({ base: recordWith(2, { ...session, rotation: 2 }), record }, await pending.load());
+    fail();
+    await late;
+    accept();
+    await clock.advance(2 * SECOND);
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 3));
   });
 
   it("is discarded with the session", async () => {
