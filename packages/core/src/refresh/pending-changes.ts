@@ -75,7 +75,8 @@ export class PendingChanges {
    * dropped because the session has changed. Never rejects: a rotation that cannot be saved stays pending.
    */
   async commit(rotation: Rotation, claimed: Stored | undefined): Promise<boolean> {
-    if (this.#rotation && isEarlier(rotation, this.#rotation)) return this.#drop(rotation, "superseded");
+    const last = this.#commit?.pending;
+    if (last && isEarlier(rotation, last)) return this.#drop(rotation, "superseded");
     const { clock, refresh } = this.#deps;
     const pending = { ...rotation, until: clock.monotonic() + deadlineOf(refresh), isReported: false };
     this.#keepAlive(pending.until);
@@ -196,9 +197,10 @@ export class PendingChanges {
     return false;
   }
 
-  /** Forgets a rotation, and stops keeping the process alive for it. Returns whether it was pending. */
-  #endRotation({ record }: Rotation): boolean {
-    if (this.#rotation?.record !== record) return false;
+  /** Forgets a rotation and earlier ones, and stops keeping the process alive for them. Returns whether one was pending. */
+  #endRotation(rotation: Rotation): boolean {
+    const pending = this.#rotation;
+    if (!pending || (pending.record !== rotation.record && !isEarlier(pending, rotation))) return false;
     this.#rotation = undefined;
     this.#cancelRetry?.();
     this.#cancelKeepAlive?.();

@@ -1,4 +1,5 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
 import { StoreConflictError } from "../../src/errors.ts";
 import type { SessionRecord } from "../../src/record/record.ts";
@@ -356,6 +357,33 @@ describe("a rotation that the store refuses", () => {
     accept();
     await clock.advance(2 * SECOND);
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 3));
+  });
+
+  it("is awaited by close() if an earlier response arrives while it is being saved (P2)", async () => {
+    const session = { session: "s", rotation: 1 };
+    const { base, pending, put, store, stored, announced } = await start(recordWith(1, session));
+    await put(recordWith(2, { ...session, rotation: 2, spent: [digest(1)] }));
+    const { save } = store;
+    const { promise: opened, open } = gate<void>();
+    store.save = (value, expected) => {
+      store.save = save;
+      return opened.then(() => save(value, expected));
+    };
+    const { record } = rotation({ ...session, rotation: 3 }, 3);
+    const newer = { base: recordWith(2, { ...session, rotation: 2 }), record };
+    const late = rotation({ ...session, rotation: 2 });
+    const commits = [pending.commit(newer, await pending.load()), pending.commit(late, base)];
+    let isClosed = false;
+    const closed = pending.close().then(() => {
+      isClosed = true;
+    });
+    await settle();
+    expect(isClosed).toBe(false);
+    open();
+    await closed;
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 3));
+    expect(await Promise.all(commits)).toEqual([true, false]);
+    expect(announced).toEqual([{ type: "rotation-dropped", reason: "superseded" }]);
   });
 
   it("is discarded with the session", async () => {
