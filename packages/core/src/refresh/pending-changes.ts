@@ -1,5 +1,5 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
-import { currentDigest, type SessionRecord } from "../record/record.ts";
+import type { SessionRecord } from "../record/record.ts";
 import type { Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
@@ -75,8 +75,7 @@ export class PendingChanges {
    * dropped because the session has changed. Never rejects: a rotation that cannot be saved stays pending.
    */
   async commit(rotation: Rotation, claimed: Stored | undefined): Promise<boolean> {
-    const last = this.#commit?.pending;
-    if (last && isEarlier(rotation, last)) return this.#drop(rotation, "superseded");
+    if (this.#isOvertaken(rotation)) return this.#drop(rotation, "superseded");
     const { clock, refresh } = this.#deps;
     const pending = { ...rotation, until: clock.monotonic() + deadlineOf(refresh), isReported: false };
     this.#keepAlive(pending.until);
@@ -87,6 +86,11 @@ export class PendingChanges {
       });
     this.#commit = { pending, saving };
     return saving;
+  }
+
+  /** Returns whether a later response has been committed, or is being committed. */
+  #isOvertaken(rotation: Rotation): boolean {
+    return this.#commit !== undefined && isEarlier(rotation, this.#commit.pending);
   }
 
   /** Returns whether the last exchange of this process led to the record's access token. */
@@ -109,9 +113,7 @@ export class PendingChanges {
    * sign-in may find its own session, refreshed in the meantime.
    */
   onReplaced(record: SessionRecord | undefined): void {
-    const pending = this.#rotation?.record;
-    const hasSameToken = record?.tokens?.accessToken === pending?.tokens?.accessToken;
-    if (hasSameToken && currentDigest(record) === currentDigest(pending)) return;
+    if (this.hasReceived(record)) return;
     this.#rotation = undefined;
     this.#cancelRetry?.();
     this.#cancelKeepAlive?.();
@@ -217,7 +219,7 @@ export class PendingChanges {
     const { record } = this.#host.session;
     const reason = dropReason(rotation, record);
     if (reason && reason !== "superseded") return this.#drop(rotation, reason);
-    if (this.#rotation && isEarlier(rotation, this.#rotation)) return this.#drop(rotation, "superseded");
+    if (this.#isOvertaken(rotation)) return this.#drop(rotation, "superseded");
     const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
     if (!this.#rotation) this.#host.announce({ type: "save-failed", location: this.#deps.records.location, code });
     this.#rotation = rotation;
