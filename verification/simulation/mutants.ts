@@ -56,8 +56,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/pending-changes.ts",
-        'if (saved) return this.#onSaved(saved.current, saved.current === saved.record ? "exchange" : "store");',
-        "return this.#onSaved(saved?.record ?? rotation.record);",
+        'if (saved) return this.#onSaved(rotation, saved.current, saved.current === saved.record ? "exchange" : "store");',
+        "return this.#onSaved(rotation, saved?.record ?? rotation.record);",
       ),
     ],
   },

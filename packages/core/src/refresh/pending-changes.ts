@@ -1,5 +1,5 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
-import { currentDigest, type SessionRecord } from "../record/record.ts";
+import type { SessionRecord } from "../record/record.ts";
 import type { Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
@@ -75,10 +75,7 @@ export class PendingChanges {
    * dropped because the session has changed. Never rejects: a rotation that cannot be saved stays pending.
    */
   async commit(rotation: Rotation, claimed: Stored | undefined): Promise<boolean> {
-    if (this.#rotation && isEarlier(rotation, this.#rotation)) {
-      this.#host.announce({ type: "rotation-dropped", reason: "superseded" });
-      return false;
-    }
+    if (this.#isOvertaken(rotation)) return this.#drop(rotation, "superseded");
     const { clock, refresh } = this.#deps;
     const pending = { ...rotation, until: clock.monotonic() + deadlineOf(refresh), isReported: false };
     this.#keepAlive(pending.until);
@@ -89,6 +86,11 @@ export class PendingChanges {
       });
     this.#commit = { pending, saving };
     return saving;
+  }
+
+  /** Returns whether a later response has been committed, or is being committed. */
+  #isOvertaken(rotation: Rotation): boolean {
+    return this.#commit !== undefined && isEarlier(rotation, this.#commit.pending);
   }
 
   /** Returns whether the last exchange of this process led to the record's access token. */
@@ -111,9 +113,7 @@ export class PendingChanges {
    * sign-in may find its own session, refreshed in the meantime.
    */
   onReplaced(record: SessionRecord | undefined): void {
-    const pending = this.#rotation?.record;
-    const hasSameToken = record?.tokens?.accessToken === pending?.tokens?.accessToken;
-    if (hasSameToken && currentDigest(record) === currentDigest(pending)) return;
+    if (this.hasReceived(record)) return;
     this.#rotation = undefined;
     this.#cancelRetry?.();
     this.#cancelKeepAlive?.();
@@ -173,37 +173,40 @@ export class PendingChanges {
 
   async #saveRotation(rotation: Rotation, claimed: Stored | undefined): Promise<boolean> {
     for (let stored = claimed; ; stored = await this.#deps.records.loadReplaceable()) {
-      if (isAlreadyStored(rotation, stored?.record)) return this.#onSaved(stored?.record);
+      if (isAlreadyStored(rotation, stored?.record)) return this.#onSaved(rotation, stored?.record);
       const reason = dropReason(rotation, stored?.record);
       if (reason) {
         this.#host.observe(stored?.record, "store");
         return this.#drop(rotation, reason);
       }
       const saved = await this.#deps.records.save(recordAfter(rotation, stored?.record), stored);
-      if (saved) return this.#onSaved(saved.current, saved.current === saved.record ? "exchange" : "store");
+      if (saved) return this.#onSaved(rotation, saved.current, saved.current === saved.record ? "exchange" : "store");
     }
   }
 
-  #onSaved(record: SessionRecord | undefined, source: RecordSource = "exchange"): true {
-    if (this.#rotation) this.#host.announce({ type: "save-recovered", location: this.#deps.records.location });
-    this.#endRotation();
+  #onSaved(rotation: Rotation, record: SessionRecord | undefined, source: RecordSource = "exchange"): true {
+    if (this.#endRotation(rotation))
+      this.#host.announce({ type: "save-recovered", location: this.#deps.records.location });
     this.#host.observe(record, source);
     return true;
   }
 
-  #drop({ record }: Rotation, reason: NonNullable<ReturnType<typeof dropReason>>): false {
-    this.#endRotation();
+  #drop(rotation: Rotation, reason: NonNullable<ReturnType<typeof dropReason>>): false {
+    const { record } = rotation;
+    this.#endRotation(rotation);
     this.#host.announce({ type: "rotation-dropped", reason });
     if (reason !== "superseded" && record.tokens) this.revoke(record.tokens);
     return false;
   }
 
-  /** Forgets the pending rotation, and stops keeping the process alive for it. */
-  #endRotation(): void {
-    if (!this.#rotation) return;
+  /** Forgets a rotation and earlier ones, and stops keeping the process alive for them. Returns whether one was pending. */
+  #endRotation(rotation: Rotation): boolean {
+    const pending = this.#rotation;
+    if (!pending || (pending.record !== rotation.record && !isEarlier(pending, rotation))) return false;
     this.#rotation = undefined;
     this.#cancelRetry?.();
     this.#cancelKeepAlive?.();
+    return true;
   }
 
   /** Revokes tokens that are not stored, as far as possible. Nothing waits for it, because it may never settle. */
@@ -216,6 +219,7 @@ export class PendingChanges {
     const { record } = this.#host.session;
     const reason = dropReason(rotation, record);
     if (reason && reason !== "superseded") return this.#drop(rotation, reason);
+    if (this.#isOvertaken(rotation)) return this.#drop(rotation, "superseded");
     const code = UnexpiredError.is(error) ? error.code : "STORE_UNAVAILABLE";
     if (!this.#rotation) this.#host.announce({ type: "save-failed", location: this.#deps.records.location, code });
     this.#rotation = rotation;
@@ -243,7 +247,7 @@ export class PendingChanges {
 
   async #retry(): Promise<void> {
     const { retryUntil = Number.POSITIVE_INFINITY } = this.#rotation ?? {};
-    if (this.#deps.clock.monotonic() >= retryUntil) this.#endRotation();
+    if (this.#rotation && this.#deps.clock.monotonic() >= retryUntil) this.#endRotation(this.#rotation);
     try {
       await this.flush();
     } catch (error) {

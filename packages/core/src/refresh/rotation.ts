@@ -1,5 +1,6 @@
 import {
   addSpent,
+  compareRotations,
   currentDigest,
   isAnotherSession,
   isOutdated,
@@ -32,9 +33,12 @@ export function recordAfter({ record, base }: Rotation, stored: SessionRecord | 
 export const isAlreadyStored = ({ record, base }: Rotation, stored: SessionRecord | undefined): boolean =>
   currentDigest(record) !== currentDigest(base) && currentDigest(stored) === currentDigest(record);
 
-/** Returns whether a rotation is the late response to an earlier presentation of the token that `other` replaced. */
-export const isEarlier = (rotation: Rotation, other: Rotation): boolean =>
-  currentDigest(rotation.base) === currentDigest(other.base) && rotation.record.obtainedAt < other.record.obtainedAt;
+/** Returns whether a rotation is a late response, which came after that to the presentation of the same or a later token. */
+export function isEarlier({ record, base }: Rotation, other: Rotation): boolean {
+  const order = compareRotations(record, other.record);
+  if (order !== 0) return order < 0;
+  return currentDigest(base) === currentDigest(other.base) && record.obtainedAt < other.record.obtainedAt;
+}
 
 /** Returns the reason why a rotation must not replace the stored record, if there is one. */
 export function dropReason(rotation: Rotation, stored: SessionRecord | undefined): DropReason | undefined {

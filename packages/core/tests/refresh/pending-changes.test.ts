@@ -1,69 +1,13 @@
 import { canary } from "@unexpired-internal/test-support/canary";
-import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
+import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import { StoreError } from "../../src/errors.ts";
-import { digestOf, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
-import { RecordStore } from "../../src/record/record-store.ts";
-import { PendingChanges } from "../../src/refresh/pending-changes.ts";
+import { StoreConflictError } from "../../src/errors.ts";
+import type { SessionRecord } from "../../src/record/record.ts";
 import type { Rotation } from "../../src/refresh/rotation.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
-import type { RefreshFunction, SessionEvent } from "../../src/types.ts";
-import { attempt, disk } from "../support/interference.ts";
+import { attempt, disk, gate } from "../support/interference.ts";
 import { NOW, recordOf, SECOND, tokens } from "../support/machine.ts";
-
-const digest = (generation: number | string) => digestOf(canary("refresh", generation));
-const recordWith = (generation: number | string, more: Partial<SessionRecord> = {}) =>
-  recordOf({
-    tokens: tokens({ accessToken: canary("access", generation), refreshToken: canary("refresh", generation) }),
-    ...more,
-  });
-/** The result of presenting the first refresh token. */
-const rotation = (more: Partial<SessionRecord> = {}, generation: number | string = 2): Rotation => ({
-  base: recordWith(1),
-  record: recordWith(generation, { obtainedAt: NOW + 10, renewed: true, ...more }),
-});
-
-/** Starts pending changes over a store that holds `first`. */
-async function start(first: SessionRecord | undefined = recordWith(1), revoke?: RefreshFunction["revoke"]) {
-  const clock = new VirtualClock();
-  const store = memoryStore();
-  const records = new RecordStore(store, { accountOf: () => undefined, clock });
-  if (first) await store.save(serializeRecord(first), undefined);
-  const base = await records.load();
-  const put = async (record: SessionRecord) =>
-    void (await store.save(serializeRecord(record), (await store.load())?.version));
-  const observed: [string | undefined, string][] = [];
-  const announced: SessionEvent[] = [];
-  const refresh = Object.assign(async () => ({ access_token: "" }), { revoke });
-  const host = {
-    session: { record: base?.record },
-    observe(record: SessionRecord | undefined, source: string) {
-      host.session = { record };
-      observed.push([record?.tokens?.refreshToken, source]);
-    },
-    announce: (event: SessionEvent) => void announced.push(event),
-  };
-  const pending = new PendingChanges({ records, refresh, clock }, host);
-  const stored = async () => (await records.load())?.record;
-  return { base, clock, host, pending, put, records, observed, store, stored, announced };
-}
-
-const full = new StoreError("STORE_UNAVAILABLE", {
-  location: memoryStore().describe(),
-  problem: "is full",
-  hint: "Free some space.",
-});
-
-/** Lets `store` reject every save, and counts the attempts until `accept` is called. */
-function rejectSaves(store: ReturnType<typeof memoryStore>, error: Error = disk) {
-  const { save } = store;
-  let saves = 0;
-  store.save = () => {
-    saves++;
-    return Promise.reject(error);
-  };
-  return { count: () => saves, accept: () => Object.assign(store, { save }) };
-}
+import { digest, full, recordWith, rejectSaves, rotation, startPending as start } from "../support/pending.ts";
 
 describe("a rotation", () => {
   it("replaces the presented token, and marks it as spent", async () => {
@@ -391,6 +335,55 @@ describe("a rotation that the store refuses", () => {
     accept();
     await clock.advance(SECOND);
     expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
+  });
+
+  it.each([
+    ["is refused", () => Promise.reject(disk)],
+    ["turns out to be saved already", () => Promise.reject(new StoreConflictError("memory"))],
+  ])("is kept while that of an earlier, late response %s (P2)", async (_how, settle) => {
+    const session = { session: "s", rotation: 1 };
+    const { base, clock, pending, put, store, stored } = await start(recordWith(1, session));
+    const { save } = store;
+    const { promise: failed, open: fail } = gate<void>();
+    store.save = () => failed.then(settle);
+    const late = pending.commit(rotation({ ...session, rotation: 2 }), base);
+    store.save = save;
+    await put(recordWith(2, { ...session, rotation: 2, spent: [digest(1)] })); // by another process
+    const { accept } = rejectSaves(store);
+    const { record } = rotation({ ...session, rotation: 3 }, 3);
+    await pending.commit({ base: recordWith(2, { ...session, rotation: 2 }), record }, await pending.load());
+    fail();
+    await late;
+    accept();
+    await clock.advance(2 * SECOND);
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 3));
+  });
+
+  it("is awaited by close() if an earlier response arrives while it is being saved (P2)", async () => {
+    const session = { session: "s", rotation: 1 };
+    const { base, pending, put, store, stored, announced } = await start(recordWith(1, session));
+    await put(recordWith(2, { ...session, rotation: 2, spent: [digest(1)] }));
+    const { save } = store;
+    const { promise: opened, open } = gate<void>();
+    store.save = (value, expected) => {
+      store.save = save;
+      return opened.then(() => save(value, expected));
+    };
+    const { record } = rotation({ ...session, rotation: 3 }, 3);
+    const newer = { base: recordWith(2, { ...session, rotation: 2 }), record };
+    const late = rotation({ ...session, rotation: 2 });
+    const commits = [pending.commit(newer, await pending.load()), pending.commit(late, base)];
+    let isClosed = false;
+    const closed = pending.close().then(() => {
+      isClosed = true;
+    });
+    await settle();
+    expect(isClosed).toBe(false);
+    open();
+    await closed;
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 3));
+    expect(await Promise.all(commits)).toEqual([true, false]);
+    expect(announced).toEqual([{ type: "rotation-dropped", reason: "superseded" }]);
   });
 
   it("is discarded with the session", async () => {
