@@ -8,6 +8,7 @@ import { ignoreInGit } from "../git-ignore.ts";
 import type { Lock } from "../lock.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
+import { SessionDirectory } from "../session-directory.ts";
 import { later, pause } from "../timers.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument } from "./document.ts";
@@ -31,6 +32,7 @@ const SIGNED_OUT_AFTER = 1_000;
 const TORN_FOR = 2_000;
 const TORN_INTERVAL = 50;
 const MAX_LOOKS = 100;
+const MAX_LOCKS = 10;
 
 /** Creates a store for an absolute path, with the given dependencies. */
 export const openDocumentStore = (
@@ -45,6 +47,7 @@ class DocumentStore implements TokenStore {
   readonly #path: string;
   readonly #deps: DocumentStoreDeps;
   readonly #document: SessionDocument;
+  readonly #directory: SessionDirectory;
   readonly #listeners = new Set<() => void>();
   /** The last snapshot that needs nothing to be done. Its stamps are checked before each use. */
   #cached: DocumentSnapshot | undefined;
@@ -57,6 +60,7 @@ class DocumentStore implements TokenStore {
     this.#path = path;
     this.#deps = deps;
     this.#document = new SessionDocument(deps.fs, deps.format);
+    this.#directory = new SessionDirectory(deps.fs, path);
     const holder = currentProcess();
     if (holder) this.holder = holder;
   }
@@ -83,7 +87,9 @@ class DocumentStore implements TokenStore {
       this.#cached = undefined;
       const paths = await this.#resolvePaths();
       for (let look = 0; look < MAX_LOOKS; look++) {
+        const parentStamp = await this.#deps.fs.stat(paths.parent); // before the read: the session was found in it
         const snapshot = await this.#document.read(paths);
+        await this.#directory.check(paths.parent, parentStamp, snapshot.stored !== undefined);
         if (await this.#isSettled(snapshot)) return snapshot.stored;
       }
       throw new StoreError("STORE_UNAVAILABLE", {
@@ -188,10 +194,13 @@ class DocumentStore implements TokenStore {
     }
   }
 
-  /** Writes the session into the document, unless another process is about to. */
+  /** Writes the session into the document. */
   async #print(paths: SessionPaths): Promise<void> {
-    const release = await this.#deps.lock(dirname(paths.chain), { wait: async () => undefined });
-    if (!release) return;
+    let release: Awaited<ReturnType<Lock>>;
+    for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
+      release = await this.#deps.lock(dirname(paths.chain), { wait: async () => undefined });
+    }
+    if (!release) return; // a later load writes it
     try {
       const { status, stored } = await this.#document.update(paths);
       if (status.kind === "current" && stored) this.#isSeen = true;
@@ -206,6 +215,7 @@ class DocumentStore implements TokenStore {
       const { fs } = this.#deps;
       this.#cached = undefined;
       this.#isSeen = false;
+      this.#directory.remember(undefined);
       await this.#assertReplaceable(paths);
       await fs.assertTrusted(dirname(paths.chain));
       await this.#document.clear(paths);
