@@ -5,4 +5,4 @@ const esbuildOptions = (options: { mainFields?: string[] }): void => {
   options.mainFields = ["module", "main"];
 };
 
-export default { ...library("src/index.ts", "src/chain.ts"), esbuildOptions };
+export default { ...library("src/index.ts", "src/chain.ts", "src/formats.ts"), esbuildOptions };

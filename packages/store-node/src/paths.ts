@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, posix, resolve, win32 } from "node:path";
 import type { FileSystem } from "./filesystem.ts";
 import { codeOf } from "./fs-errors.ts";
+import { assertKnownOptions } from "./known-options.ts";
 
 /** The location of a file store's session: exactly one of `path` and `appName`. */
 export type FileStoreOptions = (
@@ -98,18 +99,6 @@ export function stateDirectoryPath({ stateDirectory }: FileStoreOptions): string
   return stateDirectory === undefined
     ? undefined
     : absolutePath(stateDirectory, { caller: "fileStore", option: "stateDirectory", kind: "a directory" });
-}
-
-/**
- * Checks the names of options, because a misspelled one would have no effect.
- *
- * @throws TypeError that names the unknown option
- */
-export function assertKnownOptions(caller: string, options: unknown, supported: readonly string[]): void {
-  const names = typeof options === "object" ? Object.keys(Object(options)) : [];
-  const unknown = names.find((name) => !supported.includes(name));
-  if (unknown !== undefined)
-    throw new TypeError(`${caller}: unknown option "${unknown}". Supported: ${supported.join(", ")}.`);
 }
 
 /** The option that a path was passed in. */

@@ -1,4 +1,4 @@
-import { assertKnownOptions } from "../paths.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import { isWithin, type JsonPath, type Step, type Steps, showSteps, toSteps } from "./json-path.ts";
 import { duration, idValue, listValue, stringValue, type TimeUnit, timeValue, type ValueType } from "./values.ts";
 

@@ -1,5 +1,5 @@
 import type { FormattedSession, ParsedSession, SessionFormat, TokenSetInput } from "@unexpired/core";
-import { assertKnownOptions } from "../paths.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import { hideTokens } from "./hide-tokens.ts";
 import { type JsonDocument, locate, parseDocument } from "./json-document.ts";
 import { type Field, type FieldName, type JsonFields, keyOf, placeOf, toFields } from "./json-fields.ts";
