@@ -121,7 +121,13 @@ const milliseconds: ValueType<number> = {
       throw unreadable(source.location, "is in seconds, not in milliseconds", { hint: 'Set its unit to "s".' });
     return inRange(source, value);
   },
-  write: writeNumber,
+  write(value, found) {
+    if (isPlausible(value, 1))
+      throw new TypeError(
+        "jsonFormat: a time of the session is in seconds. Pass epoch milliseconds: multiply it by 1,000.",
+      );
+    return writeNumber(value, found);
+  },
   round: keep,
 };
 

@@ -84,6 +84,11 @@ describe("a time", () => {
     expect(write(unit, time, found)).toBe(expected);
   });
 
+  it("is refused if the session has it in seconds, because it could not be read back", () => {
+    expect(() => write("ms", 1_700_000_000)).toThrow("a time of the session is in seconds");
+    expect(write("iso", 1_700_000_000)).toBe("1970-01-20T16:13:20.000Z");
+  });
+
   it("stays as it is if it means the same", () => {
     const text = textWith("1.7e9");
     const next = session({ accessToken: "access-1", expiresAt: 1_700_000_000_999 });
