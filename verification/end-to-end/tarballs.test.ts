@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { entries, type Manifest, packages, root } from "../../scripts/workspace.ts";
 import { asCommonJs, firstProgram, startServers } from "./readme.ts";
+import { bundle } from "./support/bundle.ts";
 import { bundler, Consumer, nodenext } from "./support/consumer.ts";
 
 let consumer: Consumer;
@@ -75,4 +76,14 @@ it.each(specifiers)('can import "%s"', async (specifier) => {
 it.each(specifiers)('can require("%s")', async (specifier) => {
   consumer.write("require.cjs", `console.log(Object.keys(require("${specifier}")).length);`);
   expect(Number((await consumer.node(["require.cjs"])).stdout)).toBeGreaterThan(0);
+});
+
+it.each(["formats.mjs", "formats.cjs"])("can bundle the session formats into %s", async (name) => {
+  const program = `
+    import { jsonFormat } from "@unexpired/store-node";
+    const format = jsonFormat({ fields: { accessToken: "token" } });
+    console.log(format.print(undefined, '{"token":"a","b":1}'));
+  `;
+  const outfile = bundle(program, { outfile: join(consumer.directory, name), resolveDir: consumer.directory });
+  expect((await consumer.node([outfile])).stdout).toBe('{"b":1}\n');
 });

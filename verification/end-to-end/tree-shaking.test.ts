@@ -8,6 +8,7 @@ async function bundle(program: string): Promise<string> {
     bundle: true,
     write: false,
     format: "esm",
+    platform: "node",
     legalComments: "none",
     minify: true,
   });
@@ -19,4 +20,11 @@ it("leaves out the profiles of providers", async () => {
     (await bundle(`export { ${name} } from "@unexpired/core";`)).includes("AADSTS50196");
   expect(await has("providers")).toBe(true);
   expect(await has("createTokenManager")).toBe(false);
+});
+
+it("leaves out the formats of other programs' documents", async () => {
+  const has = async (name: string) =>
+    (await bundle(`export { ${name} } from "@unexpired/store-node";`)).includes("ISO 8601");
+  expect(await has("jsonFormat")).toBe(true);
+  expect(await has("fileStore")).toBe(false);
 });

@@ -17,11 +17,11 @@ export {
   isAncestor,
   versionOf,
 } from "./generations.ts";
+export { assertKnownOptions } from "./known-options.ts";
 export { directoryLock, type Lock } from "./lock.ts";
 export { machineName } from "./machine.ts";
 export {
   absolutePath,
-  assertKnownOptions,
   pathsOf,
   resolvePaths,
   type SessionPaths,

@@ -3,6 +3,7 @@ import { basename, dirname, isAbsolute, join, posix, relative, resolve, win32 } 
 import type { SessionFormat } from "./documents/entry.ts";
 import type { FileSystem } from "./filesystem.ts";
 import { codeOf } from "./fs-errors.ts";
+import { assertKnownOptions } from "./known-options.ts";
 
 /** The location of a file store's session: exactly one of `path` and `appName`. */
 export type FileStoreOptions = (
@@ -112,18 +113,6 @@ export function stateDirectoryPath({ stateDirectory }: FileStoreOptions): string
   return stateDirectory === undefined
     ? undefined
     : absolutePath(stateDirectory, { caller: "fileStore", option: "stateDirectory", kind: "a directory" });
-}
-
-/**
- * Checks the names of options, because a misspelled one would have no effect.
- *
- * @throws TypeError that names the unknown option
- */
-export function assertKnownOptions(caller: string, options: unknown, supported: readonly string[]): void {
-  const names = typeof options === "object" ? Object.keys(Object(options)) : [];
-  const unknown = names.find((name) => !supported.includes(name));
-  if (unknown !== undefined)
-    throw new TypeError(`${caller}: unknown option "${unknown}". Supported: ${supported.join(", ")}.`);
 }
 
 /** The option that a path was passed in. */

@@ -33,21 +33,35 @@ const ADAPTER = {
   error: "No error reveals a token, however it is inspected.",
 } as const;
 
-/** A clause of the store contract or of the adapter contract. */
-export type Clause = keyof typeof STORE | keyof typeof ADAPTER;
+/** The contract of a session format. Failures quote these sentences. */
+const FORMAT = {
+  parse: "parse(text) returns the session that the text holds, or undefined if it holds none.",
+  unchanged: "A session that is printed into the document that it was parsed from changes no byte of it.",
+  print: "Parsing a printed document returns the printed session, in the fields that the format owns.",
+  keep: "Every byte of the document that the format does not own stays.",
+  clear: "A document after a sign-out, print(undefined, found), parses to undefined and holds no token.",
+  invalid: "Text that is unreadable makes parse and print throw: it is never undefined, and never overwritten.",
+  hide: "No token appears in an error or in the key.",
+  key: "`key` identifies the entry within the document: formats of different entries have different keys.",
+  pure: "parse and print are synchronous, and depend on nothing but their arguments, which they leave alone.",
+} as const;
+
+/** A clause of the contract of a store, an adapter or a session format. */
+export type Clause = keyof typeof STORE | keyof typeof ADAPTER | keyof typeof FORMAT;
 
 const contracts = [
   { of: "store", page: "writing-a-store", clauses: new Map<string, string>(Object.entries(STORE)) },
   { of: "adapter", page: "writing-an-adapter", clauses: new Map<string, string>(Object.entries(ADAPTER)) },
+  { of: "format", page: "writing-a-format", clauses: new Map<string, string>(Object.entries(FORMAT)) },
 ];
 
-/** A store or an adapter violates its contract. The message says what happened and quotes the violated clause. */
+/** A store, an adapter or a session format violates its contract. The message says what happened and quotes the violated clause. */
 export class ConformanceError extends Error {
   override readonly name = "ConformanceError";
   /** The clause that is violated. */
   readonly clause: Clause;
 
-  /** `happened` is one or more sentences; `cause` is what the store or the client threw. */
+  /** `happened` is one or more sentences; `cause` is what it threw. */
   constructor(clause: Clause, happened: string, options?: { readonly cause?: unknown }) {
     const quotes = contracts.flatMap(({ of, page, clauses }) => {
       const sentence = clauses.get(clause);

@@ -7,7 +7,7 @@ import { type StoreCase, saveFirst } from "./case.ts";
 const SECRET = "secret-of-the-conformance-kit";
 
 /** Renders a value in every way in which it could reach a log. */
-const everyRendering = (thing: unknown): string =>
+export const everyRendering = (thing: unknown): string =>
   [
     inspect(thing, { depth: 8, showHidden: true }),
     tryJson(thing),

@@ -1,0 +1,96 @@
+import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { type Step, type Steps, showSteps } from "./json-path.ts";
+import { unreadable } from "./unreadable.ts";
+
+/** The text of a JSON document, perhaps with comments and trailing commas, and the tree of its values. */
+export interface JsonDocument {
+  readonly text: string;
+  /** `undefined` if the document is empty, apart from white space and comments. */
+  readonly root: Node | undefined;
+}
+
+/** Where a path leads in a document. */
+export type Place =
+  /** To a value, which may be `null`. */
+  | { readonly kind: "found"; readonly node: Node }
+  /** To nothing: `node` is the last container on the path, or a `null` in its place; `rest` is to be created there. */
+  | { readonly kind: "missing" | "null"; readonly node: Node; readonly rest: Steps }
+  /** To nothing: the document is empty. */
+  | { readonly kind: "empty"; readonly rest: Steps };
+
+/** White space and comments. */
+const TRIVIA = /(?:\s+|\/\/[^\r\n]*|\/\*[\s\S]*?\*\/)*/y;
+
+/** Returns the offset of the first character from `offset` on that is neither white space nor in a comment. */
+export function skipTrivia(text: string, offset: number): number {
+  TRIVIA.lastIndex = offset;
+  return offset + (TRIVIA.exec(text)?.[0].length ?? 0);
+}
+
+/** @throws StoreError that names the line of the error, if the text is not JSON */
+export function parseDocument(text: string): JsonDocument {
+  if (skipTrivia(text, 0) === text.length) return { text, root: undefined };
+  const errors: ParseError[] = [];
+  const root = toTree(text.replace(/^\uFEFF/, " "), errors); // of the same length, for the offsets
+  const [error] = errors;
+  if (error)
+    throw unreadable("The document", `is not JSON: ${printParseErrorCode(error.error)} ${lineOf(text, error)}`);
+  return { text, root };
+}
+
+function toTree(text: string, errors: ParseError[]): Node | undefined {
+  try {
+    return parseTree(text, errors, { allowTrailingComma: true });
+  } catch (cause) {
+    throw unreadable("The document", "is nested too deeply", { cause }); // the parser is recursive
+  }
+}
+
+function lineOf(text: string, { offset }: ParseError): string {
+  const lines = text.slice(0, offset).split(/\r\n|[\r\n]/);
+  return `in line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
+}
+
+/**
+ * Follows a path.
+ *
+ * @throws StoreError if a value on the path is of another type, or if several entries match
+ */
+export function locate({ root }: JsonDocument, steps: Steps): Place {
+  if (!root) return { kind: "empty", rest: steps };
+  let node = root;
+  for (const [index, step] of steps.entries()) {
+    const rest = steps.slice(index);
+    if (node.type === "null") return { kind: "null", node, rest };
+    const next = childOf(node, step, () => showSteps(steps.slice(0, index)));
+    if (!next) return { kind: "missing", node, rest };
+    node = next;
+  }
+  return { kind: "found", node };
+}
+
+function childOf(node: Node, step: Step, place: () => string): Node | undefined {
+  const type = typeof step === "string" ? "object" : "array";
+  if (node.type !== type) throw unreadable(place(), `is ${describeNode(node)}, not an ${type}`);
+  if (typeof step === "string") return propertyValue(node, step);
+  const matches = (node.children ?? []).filter((entry) => isSelected(entry, step));
+  if (matches.length > 1) throw unreadable(`${place()}${showSteps([step])}`, "matches several entries");
+  return matches[0];
+}
+
+const isSelected = (entry: Node, selection: Exclude<Step, string>): boolean =>
+  entry.type === "object" && selection.every(([name, value]) => propertyValue(entry, name)?.value === value);
+
+/** Returns all properties of an object with this name. The last one counts, as for `JSON.parse`. */
+export const propertiesOf = (object: Node, name: string): readonly Node[] =>
+  (object.children ?? []).filter(({ children }) => children?.[0]?.value === name);
+
+const propertyValue = (object: Node, name: string): Node | undefined =>
+  propertiesOf(object, name).at(-1)?.children?.[1];
+
+/** Describes the type of a value for messages. Never its contents. */
+export function describeNode({ type, value }: Node): string {
+  if (type === "null") return "null";
+  if (value === "") return "an empty string";
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+}

@@ -1,0 +1,59 @@
+import type { FormattedSession, ParsedSession, SessionFormat } from "@unexpired/core";
+
+/**
+ * Creates a format that reads documents in any of several formats and writes the first one. A document stays as it is
+ * until there are other tokens to print; then the session leaves its older place. The `key` is that of `format`.
+ *
+ * Without a session in any of the formats, `parse` returns `undefined` or throws as `format` does.
+ *
+ * @throws TypeError if an argument is not a `SessionFormat`
+ */
+export function migratingFormat(format: SessionFormat, ...older: readonly SessionFormat[]): SessionFormat {
+  const formats = [format, ...older];
+  for (const [index, each] of formats.entries()) assertFormat(each, index);
+  const print = (session: FormattedSession, found: string | undefined) => {
+    const reader = found === undefined ? format : (readerOf(formats, found) ?? format);
+    if (reader === format) return format.print(session, found);
+    return isHeld(reader, session, found) ? found : format.print(session, reader.print(undefined, found));
+  };
+  return Object.freeze({
+    key: format.key,
+    parse: (text: string) => (readerOf(formats, text) ?? format).parse(text),
+    print: (session: FormattedSession | undefined, found: string | undefined) =>
+      session ? print(session, found) : format.print(undefined, clear(formats, found)),
+  });
+}
+
+function assertFormat(format: unknown, index: number): void {
+  const { key, parse, print } = Object(format) as { readonly [Name in keyof SessionFormat]?: unknown };
+  if (typeof key !== "string" || typeof parse !== "function" || typeof print !== "function")
+    throw new TypeError(`migratingFormat: argument ${index + 1} must be a SessionFormat, such as jsonFormat(…).`);
+}
+
+/** Returns the first format that finds a session in a text. */
+const readerOf = (formats: readonly SessionFormat[], text: string): SessionFormat | undefined =>
+  formats.find((format) => tryParse(format, text) !== undefined);
+
+function tryParse(format: SessionFormat, text: string): ParsedSession | undefined {
+  try {
+    return format.parse(text);
+  } catch {
+    return undefined; // a document of another format
+  }
+}
+
+/** Returns whether a document already holds a session, in an older format. */
+function isHeld(format: SessionFormat, session: FormattedSession, found: string | undefined): boolean {
+  try {
+    return format.print(session, found) === found;
+  } catch {
+    return false; // the older format cannot hold it
+  }
+}
+
+/** Removes the session from a document in every format that finds one, so that no older one comes back. */
+const clear = (formats: readonly SessionFormat[], found: string | undefined): string | undefined =>
+  formats.reduce(
+    (text, format) => (text !== undefined && tryParse(format, text) ? format.print(undefined, text) : text),
+    found,
+  );
