@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, posix, relative, resolve, win32 } from "node:path";
-import type { SessionFormat } from "./documents/entry.ts";
+import type { SessionFormat } from "@unexpired/core";
 import type { FileSystem } from "./filesystem.ts";
 import { codeOf } from "./fs-errors.ts";
 import { assertKnownOptions } from "./known-options.ts";

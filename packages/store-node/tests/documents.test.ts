@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { createTokenManager, type RefreshFunction, type TokenManager } from "@unexpired/core";
+import { createTokenManager, type RefreshFunction, type SessionFormat, type TokenManager } from "@unexpired/core";
 import { describe, expect, it } from "vitest";
 import { openDocumentStore } from "../src/documents/document-store.ts";
-import type { SessionFormat } from "../src/documents/entry.ts";
 import { nodeFileSystem } from "../src/filesystem.ts";
+import { fileStore, jsonFormat } from "../src/index.ts";
 import { directoryLock } from "../src/lock.ts";
 import { freshPath, textOf } from "./support.ts";
 
@@ -194,5 +194,41 @@ describe("a session in another program's document", () => {
     write(path, documentWith(1)); // now the other program switches back
     await tokens.hasSession();
     expect(await tokens.getAccessToken()).toBe("a1");
+  });
+});
+
+const entry = (id: string): SessionFormat =>
+  jsonFormat({
+    at: ["pool", { where: { id } }],
+    fields: { accessToken: "access", refreshToken: "refresh", expiresAt: { path: "expires", unit: "iso" } },
+  });
+
+const POOL = `// kept by another program
+{
+  "pool": [
+    { "id": "one", "access": "a1", "refresh": "r1", "expires": "2020-01-01T00:00:00.000Z" }, // ours
+    { "id": "two", "access": "a10", "refresh": "r10", "expires": "2020-01-01T00:00:00.000Z", },
+  ],
+  "theme": "dark"
+}
+`;
+
+describe("two sessions in one document", () => {
+  it("are refreshed side by side, and every other byte stays", async () => {
+    const path = freshPath();
+    write(path, POOL);
+    const refresh = issuer();
+    const [one, two] = ["one", "two"].map((id) =>
+      createTokenManager({ store: fileStore({ path, format: entry(id) }), refresh }),
+    );
+    expect(await Promise.all([one?.getAccessToken(), two?.getAccessToken()])).toEqual(["a2", "a11"]);
+    expect(refresh.presented.toSorted()).toEqual(["r1", "r10"]);
+    const tokens = [/"a(1|2)", "refresh": "r(1|2)"/, /"a(10|11)", "refresh": "r(10|11)"/];
+    const strip = (text: string) =>
+      tokens.reduce((rest, token) => rest.replace(token, ""), text).replaceAll(/"20[^"]*Z"/g, "");
+    expect(strip(textOf(path))).toBe(strip(POOL));
+    expect(textOf(path)).toContain('"a2", "refresh": "r2"');
+    expect(textOf(path)).toContain('"a11", "refresh": "r11"');
+    await Promise.all([one?.close(), two?.close()]);
   });
 });

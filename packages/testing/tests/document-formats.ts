@@ -1,19 +1,13 @@
-import type { FileStoreOptions } from "@unexpired/store-node";
+import type { SessionFormat } from "@unexpired/core";
+import { jsonFormat, migratingFormat, rawTokenFormat } from "@unexpired/store-node";
 
-type Format = NonNullable<FileStoreOptions["format"]>;
-type Document = Record<string, unknown> & { session?: { access: string; refresh: string } };
+const fields = { accessToken: "accessToken", refreshToken: "refreshToken", expiresAt: "expiresAt" };
+const inEntry = jsonFormat({ at: ["pool", { where: { id: "ours" } }], fields });
 
-/** A document such as `{ "theme": "dark", "session": { … } }`. */
-export const plainFormat: Format = {
-  key: "session",
-  parse(text) {
-    const { session } = JSON.parse(text) as Document;
-    return session && { tokens: { accessToken: session.access, refreshToken: session.refresh } };
-  },
-  print(session, found) {
-    const { session: before, ...others } = JSON.parse(found ?? "{}") as Document;
-    if (!session) return before ? JSON.stringify(others) : found;
-    const { accessToken, refreshToken = "" } = session.tokens;
-    return JSON.stringify({ ...others, session: { access: accessToken, refresh: refreshToken } });
-  },
+/** Formats by name, each with a document of another program; `undefined`: none exists yet. */
+export const FORMATS: Readonly<Record<string, { format: SessionFormat; document: string | undefined }>> = {
+  "a JSON object": { format: jsonFormat({ at: ["oauth"], fields }), document: '{ "theme": "dark" }\n' },
+  "an entry of an array": { format: inEntry, document: '{ "pool": [{ "id": "theirs" }] } // with a comment\n' },
+  "a bare token": { format: rawTokenFormat(), document: undefined },
+  "a format that has changed": { format: migratingFormat(inEntry, rawTokenFormat()), document: undefined },
 };

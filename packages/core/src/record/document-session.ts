@@ -1,25 +1,9 @@
 import { parseTokenSet } from "../tokens/token-set.ts";
-import type { TokenSet, TokenSetInput } from "../types.ts";
+import type { FormattedSession, ParsedSession } from "../types.ts";
 import { currentDigest, endRecord, type SessionRecord, serializeRecord, tryParseRecord } from "./record.ts";
 
-/** A session as it was found in a document of another program. */
-export interface FoundSession {
-  readonly tokens: TokenSetInput;
-  /** When the tokens were requested, in epoch milliseconds, if it is in the document. */
-  readonly obtainedAt?: number | undefined;
-  readonly account?: string | undefined;
-}
-
-/** A session as it is written into a document of another program. */
-export interface ShownSession {
-  readonly tokens: TokenSet;
-  /** When the tokens were requested, in epoch milliseconds. */
-  readonly obtainedAt: number;
-  readonly account?: string | undefined;
-}
-
 /** The part of a record that other programs may see: a session, the end of one (`undefined`), or nothing. */
-export type Shown = { readonly session: ShownSession | undefined } | undefined;
+export type Shown = { readonly session: FormattedSession | undefined } | undefined;
 
 /**
  * Returns the record of a session that was found at the time `now`, in epoch milliseconds. Its ID is derived from its
@@ -27,7 +11,7 @@ export type Shown = { readonly session: ShownSession | undefined } | undefined;
  *
  * @throws TypeError if the token set is invalid
  */
-export function recordOfFound({ tokens, obtainedAt, account }: FoundSession, now: number): string {
+export function recordOfFound({ tokens, obtainedAt, account }: ParsedSession, now: number): string {
   return serializeRecord({
     schema: 1,
     account,

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
+import { type SessionFormat, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import { signedOutRecord } from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { codeOf, mountedError, withStoreErrors } from "../fs-errors.ts";
@@ -12,7 +12,7 @@ import { SessionDirectory } from "../session-directory.ts";
 import { later, pause } from "../timers.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument } from "./document.ts";
-import { chainNameOf, type EntryStatus, type SessionFormat } from "./entry.ts";
+import { chainNameOf, type EntryStatus } from "./entry.ts";
 
 /** Dependencies of a document store. */
 export interface DocumentStoreDeps {

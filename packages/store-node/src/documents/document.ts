@@ -1,11 +1,11 @@
 import { basename, dirname, join } from "node:path";
-import { type StoredValue, StoreError } from "@unexpired/core";
+import { type SessionFormat, type StoredValue, StoreError } from "@unexpired/core";
 import { shownOf } from "@unexpired/core/session-record";
 import { type FileSystem, type Stamp, sameContent } from "../filesystem.ts";
 import { codeOf, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
 import { adoptedVersion, Chain, type ParentRef, temporaryName, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
-import { type EntryStatus, type Known, readEntry, type SessionFormat, shownMarkOf } from "./entry.ts";
+import { type EntryStatus, type Known, printEntry, readEntry, shownMarkOf } from "./entry.ts";
 import { ShownMark } from "./shown-mark.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
@@ -88,7 +88,7 @@ export class SessionDocument {
         return snapshot;
       }
       if (status.kind !== "stale" || !head || attempt === MAX_PRINTS) return snapshot;
-      await this.#replace(snapshot, this.#format.print(shownOf(head.value)?.session, snapshot.text));
+      await this.#replace(snapshot, printEntry(this.#format, head.value, snapshot.text));
     }
   }
 

@@ -1,10 +1,5 @@
-import {
-  type FoundSession,
-  reconcileRecords,
-  recordOfFound,
-  type ShownSession,
-  shownOf,
-} from "@unexpired/core/session-record";
+import type { FormattedSession, ParsedSession, SessionFormat } from "@unexpired/core";
+import { reconcileRecords, recordOfFound, shownOf } from "@unexpired/core/session-record";
 import { digestOf, type Generation, hasReplaced } from "../generations.ts";
 
 /** How the session in another program's document relates to the latest generation. */
@@ -20,19 +15,6 @@ export type EntryStatus =
   /** The document cannot be parsed: another program is writing it, or has spoiled it. */
   | { readonly kind: "torn" };
 
-/** Maps a session to a document of another program and back. */
-export interface SessionFormat {
-  /** Identifies the entry within the document. */
-  readonly key: string;
-  /** Returns the session that the document holds. Throws if the document is unreadable. */
-  parse(text: string): FoundSession | undefined;
-  /**
-   * Returns the document with the session in it, or without one (`undefined`: signed out), based on the text that was
-   * found. Returns `undefined` to delete the document.
-   */
-  print(session: ShownSession | undefined, found: string | undefined): string | undefined;
-}
-
 /** Returns the name of the chain's directory: several entries of one document have a chain each. */
 export const chainNameOf = ({ key }: SessionFormat): string => digestOf(key).slice(0, 22);
 
@@ -46,7 +28,7 @@ export interface Known {
 }
 
 /** Identifies a session in a document, whatever surrounds it. */
-const markOfTokens = ({ accessToken, refreshToken }: Pick<FoundSession["tokens"], "accessToken" | "refreshToken">) =>
+const markOfTokens = ({ accessToken, refreshToken }: Pick<ParsedSession["tokens"], "accessToken" | "refreshToken">) =>
   digestOf(JSON.stringify([accessToken ?? "", refreshToken ?? ""]));
 
 /** An entry of a document: its status, and the mark of the session that it holds, if any. */
@@ -57,7 +39,7 @@ export interface Entry {
 
 /** Compares the document's text with the latest generation. A missing document has no text. */
 export function readEntry(format: SessionFormat, text: string | undefined, known: Known): Entry {
-  let found: FoundSession | undefined;
+  let found: ParsedSession | undefined;
   let record = "";
   try {
     found = text === undefined ? undefined : format.parse(text);
@@ -72,9 +54,23 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
   const value = isReplaced(mark, known) ? head.value : reconcileRecords(head.value, record);
   if (value !== head.value) return { status: { kind: "foreign", value }, mark };
   const shown = shownOf(head.value);
-  const isCurrent = !shown || format.print(shown.session, text) === text;
+  const isCurrent = !shown || format.print(withAccountOf(found, shown.session), text) === text;
   return { status: { kind: isCurrent ? "current" : "stale" }, mark };
 }
+
+/** A document that tells no account gets none: the one that the record knows may be derived from the tokens. */
+const withAccountOf = (
+  found: ParsedSession | undefined,
+  session: FormattedSession | undefined,
+): FormattedSession | undefined => (found && !found.account && session ? { ...session, account: undefined } : session);
+
+/**
+ * Returns the text of the document that shows a record. `undefined` deletes the document.
+ *
+ * @throws an error of the format
+ */
+export const printEntry = (format: SessionFormat, value: string, text: string | undefined): string | undefined =>
+  format.print(withAccountOf(text === undefined ? undefined : format.parse(text), shownOf(value)?.session), text);
 
 /** Returns whether the latest generation replaces a session that the document still shows: its writer was slow, or died. */
 const isReplaced = (mark: string, { head, shownMarks }: Known): boolean =>
