@@ -26,6 +26,8 @@ export type {
   ProviderProfile,
   RefreshContext,
   RefreshFunction,
+  RejectingResponse,
+  RejectionOptions,
   ResponsePattern,
   SessionEvent,
   SessionInfo,

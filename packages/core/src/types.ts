@@ -277,6 +277,20 @@ export interface CallOptions {
   readonly signal?: AbortSignal | null | undefined;
 }
 
+/** The response with which a server rejected an access token. */
+export interface RejectingResponse {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The headers, if the client has them: `get("retry-after")`. */
+  readonly headers?: { get(name: string): string | null } | undefined;
+}
+
+/** Options of {@link TokenSource.replaceRejected}. */
+export interface RejectionOptions extends CallOptions {
+  /** The response with which the server rejected the token, if known. A token manager does not need it. */
+  readonly response?: RejectingResponse | undefined;
+}
+
 /** Options of {@link TokenManager.signOut}. */
 export interface SignOutOptions {
   /**
@@ -332,7 +346,7 @@ export interface TokenManager extends AsyncDisposable {
    * @throws RefreshFailedError with `reason: "just_obtained"` if the rejected token came from an exchange less than
    * min(30 s, a fifth of its lifetime) ago: expiry is not the cause, and the 401 is for the caller to handle
    */
-  replaceRejected(accessToken: string, options?: CallOptions): Promise<string>;
+  replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string>;
   /**
    * Starts a session with these tokens and replaces any other. Resolves to `false`, and keeps the stored session, only if
    * that is the same account's live session and has already exchanged this refresh token for its own.
@@ -410,5 +424,16 @@ export interface TokenManagerOptions {
   readonly clock?: Partial<Clock> | undefined;
 }
 
-/** The part of a token manager that is needed to send requests. */
-export type TokenSource = Pick<TokenManager, "getTokenSet" | "replaceRejected">;
+/** A source of access tokens, as adapters take it: a token manager, or an object of your own. */
+export interface TokenSource {
+  /**
+   * Returns an access token that is valid as far as is known, with its type and expiry.
+   *
+   * @throws SignInRequiredError if there is no token
+   */
+  getTokenSet(options?: CallOptions): Promise<TokenSet>;
+  /** Returns another access token than the one that a server rejected, or rejects and says why it has no other. */
+  replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string>;
+  /** Returns whether a response with this status rejects the token. If omitted, only a 401 does. */
+  isRejection?(status: number): boolean;
+}

@@ -5,6 +5,7 @@ import { toEndpointError, toResponse } from "../token-endpoint/error-response.ts
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
 import type {
   CallOptions,
+  RejectionOptions,
   SessionEvent,
   SessionInfo,
   SessionState,
@@ -59,7 +60,7 @@ class Manager implements TokenManager {
     return this.#driver.resolveTokens({ type: "token-requested", refresh: true }, options);
   }
 
-  replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
+  replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string> {
     if (typeof accessToken === "string") return this.#resolveToken({ type: "token-rejected", accessToken }, options);
     return Promise.reject(new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`));
   }
