@@ -14,6 +14,9 @@ export { createFetch, type FetchOptions } from "./http/fetch.ts";
 export type { Origins } from "./http/origins.ts";
 export { perRequest, type RequestTokenOptions, type WithRequestOptions } from "./http/per-request.ts";
 export { createTokenManager } from "./manager/token-manager.ts";
+export { type EnvTokenOptions, envToken } from "./sources/env-token.ts";
+export { type FirstAvailableSource, firstAvailable } from "./sources/first-available.ts";
+export { type StaticTokenOptions, staticToken } from "./sources/static-token.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./stores/key-value-store.ts";
 export { memoryStore } from "./stores/memory-store.ts";
 export { providers } from "./token-endpoint/providers.ts";
@@ -23,6 +26,7 @@ export type {
   Clock,
   DeadReason,
   EndpointResponse,
+  NamedTokenSource,
   ProviderProfile,
   RefreshContext,
   RefreshFunction,

@@ -374,6 +374,11 @@ export interface TokenManager extends AsyncDisposable {
   hasSession(): Promise<boolean>;
   /** The current state; `undefined` before the first load. */
   readonly state: SessionState | undefined;
+  /**
+   * Returns where the session is stored, as its store describes it; `undefined` if this manager knows that there is no session,
+   * or that it was signed out.
+   */
+  source(): string | undefined;
   /** Calls `listener` on every {@link SessionEvent} until the returned function is called. Ignores its exceptions. */
   subscribe(listener: (event: SessionEvent) => void): () => void;
   /**
@@ -424,16 +429,31 @@ export interface TokenManagerOptions {
   readonly clock?: Partial<Clock> | undefined;
 }
 
-/** A source of access tokens, as adapters take it: a token manager, or an object of your own. */
+/** A source of access tokens, as adapters take it: a token manager, `envToken` and the like, or an object of your own. */
 export interface TokenSource {
   /**
    * Returns an access token that is valid as far as is known, with its type and expiry.
    *
-   * @throws SignInRequiredError if there is no token
+   * @throws SignInRequiredError if there is no token; with the reason `no_session` or `signed_out`, `firstAvailable` tries the
+   * next source
    */
   getTokenSet(options?: CallOptions): Promise<TokenSet>;
   /** Returns another access token than the one that a server rejected, or rejects and says why it has no other. */
   replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string>;
   /** Returns whether a response with this status rejects the token. If omitted, only a 401 does. */
   isRejection?(status: number): boolean;
+  /**
+   * Returns where the token comes from, for people: the name of a variable, a file. Returns `undefined` if there is no
+   * token, as far as is known without waiting. Contains no secret.
+   */
+  source?(): string | undefined;
+  /** Calls `listener` on every event that may change the token, until the returned function is called. */
+  subscribe?(listener: (event: SessionEvent) => void): () => void;
+}
+
+/** A {@link TokenSource} that this package creates. */
+export interface NamedTokenSource extends TokenSource {
+  /** Returns the access token, in the same way as {@link TokenSource.getTokenSet}. */
+  getAccessToken(options?: CallOptions): Promise<string>;
+  source(): string | undefined;
 }

@@ -128,6 +128,12 @@ class Manager implements TokenManager {
     return this.#driver.state;
   }
 
+  source(): string | undefined {
+    const { state } = this.#driver;
+    const isAbsent = state?.status === "dead" && (state.reason === "no_session" || state.reason === "signed_out");
+    return isAbsent ? undefined : this.#driver.records.location;
+  }
+
   subscribe(listener: (event: SessionEvent) => void): () => void {
     if (typeof listener !== "function")
       throw new TypeError(`listener: expected a function, not ${describeType(listener)}.`);
