@@ -241,6 +241,8 @@ export type SessionEvent =
       readonly expiresAt: number | undefined;
       readonly duration: number;
     }
+  /** A sign-in of this manager replaced a session of which it had tokens. */
+  | { readonly type: "session-replaced"; readonly expiresAt: number | undefined }
   /** Tokens that another manager or process obtained were adopted from the store. */
   | { readonly type: "tokens-adopted"; readonly expiresAt: number | undefined }
   /** A refresh failed; the session is still alive. `retryAt` is in epoch milliseconds. `cause`: what the server said. */

@@ -85,9 +85,11 @@ class Manager implements TokenManager {
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
     const options = { onlyIfNew, rotates: profile.rotation };
+    const hadTokens = this.#driver.session.record?.tokens !== undefined;
     const result = await this.#driver.signIn(() => saveSession(this.#driver.pending, signedIn, options));
     if (result.isStored) this.#driver.replaceSession(result, "sign-in");
     else this.#driver.observe(result.record, onlyIfNew ? "store" : "sign-in");
+    if (result.isStored && hadTokens) this.#driver.announce({ type: "session-replaced", expiresAt: tokens.expiresAt });
     return result.isStored;
   }
 
