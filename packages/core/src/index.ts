@@ -18,6 +18,7 @@ export { type EnvTokenOptions, envToken } from "./sources/env-token.ts";
 export { type FirstAvailableSource, firstAvailable } from "./sources/first-available.ts";
 export { type OnTokenOptions, onToken } from "./sources/on-token.ts";
 export { type StaticTokenOptions, staticToken } from "./sources/static-token.ts";
+export { type WithTokenOptions, withToken } from "./sources/with-token.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./stores/key-value-store.ts";
 export { memoryStore } from "./stores/memory-store.ts";
 export { providers } from "./token-endpoint/providers.ts";
