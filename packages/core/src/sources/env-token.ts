@@ -3,9 +3,9 @@ import { ConfigurationError } from "../errors.ts";
 import type { Clock, NamedTokenSource } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
+import { clockOption } from "../util/clock-option.ts";
 import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
-import { clockOption } from "./clock-option.ts";
 import { fixedToken } from "./fixed-token.ts";
 
 /** Options of {@link envToken}. */

@@ -3,10 +3,10 @@ import { UnexpiredError } from "../errors.ts";
 import type { Clock, SessionEvent, TokenSet, TokenSource } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
+import { clockOption } from "../util/clock-option.ts";
 import { describeType } from "../util/describe-type.ts";
 import { Listeners } from "../util/listeners.ts";
 import { assertTokenSource } from "../util/token-source.ts";
-import { clockOption } from "./clock-option.ts";
 
 /** Options of {@link onToken}. */
 export interface OnTokenOptions {

@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import type { Clock, NamedTokenSource } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
+import { clockOption } from "../util/clock-option.ts";
 import { describeType } from "../util/describe-type.ts";
-import { clockOption } from "./clock-option.ts";
 import { fixedToken } from "./fixed-token.ts";
 
 /** Options of {@link staticToken}. */

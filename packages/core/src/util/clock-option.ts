@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { functionSchema, type OptionTable } from "../util/check-options.ts";
+import { functionSchema, type OptionTable } from "./check-options.ts";
 
 const member = z.optional(functionSchema);
 
