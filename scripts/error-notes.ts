@@ -23,7 +23,7 @@ export const codes = {
   CONFIGURATION: {
     error: "ConfigurationError",
     cause:
-      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token. Or the access token cannot be sent: it needs a proof (DPoP), or holds characters that a header cannot.",
+      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token. Or the access token cannot be sent: it needs a proof (DPoP), or holds characters that a header cannot. Or the program may not read the environment variable that the message names (Deno: `--allow-env`).",
     remedy:
       "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. Some servers consume the refresh token before they refuse the client: then a sign-in is needed, too. If the token endpoint is the reason, `cause` is its response.",
   },
@@ -60,15 +60,15 @@ export const codes = {
 export const signInReasons: Record<DeadReason, Note> = {
   no_session: {
     cause:
-      "The store is empty: no sign-in yet, a removed session, or a new process with a `memoryStore()`, which ends with its process.",
+      "The store is empty: no sign-in yet, a removed session, or a new process with a `memoryStore()`, which ends with its process. Or there is no token in the environment variable, or in any of the sources, that the message names.",
     remedy:
       "Sign in. If a session was expected, check that all programs name the same store: print `store.describe()`.",
   },
   session_expired: {
     cause:
-      "The token endpoint rejects the refresh token (`invalid_grant` or one of its aliases; or three refusals without a reason in a row, the third at least ten minutes after the first), or the access token has expired and there is no refresh token or no refresh function.",
+      "The token endpoint rejects the refresh token (`invalid_grant` or one of its aliases; or three refusals without a reason in a row, the third at least ten minutes after the first), or the access token has expired and there is no refresh token or no refresh function. Or the message names an environment variable or another fixed token: a server rejected it, or it is a JWT and has expired.",
     remedy:
-      "Sign in. If sessions end too early, check the lifetime of refresh tokens at the server, and whether the client may have one (often the scope `offline_access`).",
+      "Sign in, or set the variable to a valid token. If sessions end too early, check the lifetime of refresh tokens at the server, and whether the client may have one (often the scope `offline_access`).",
   },
   refresh_token_reused: {
     cause:

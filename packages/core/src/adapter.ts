@@ -6,9 +6,9 @@ export {
   type AuthorizerOptions,
   createAuthorizer,
   type OutgoingRequest,
-  type ResponseHeaders,
   type ResponseInfo,
 } from "./http/authorizer.ts";
+export type { ResponseHeaders } from "./http/headers.ts";
 export type { OriginOptions, Origins } from "./http/origins.ts";
 export type { RequestTokenOptions, WithRequestOptions } from "./http/per-request.ts";
 export { plainUrlOf } from "./http/plain-url.ts";

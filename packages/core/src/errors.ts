@@ -43,13 +43,32 @@ export class SignInRequiredError extends UnexpiredError {
   readonly code = "SIGN_IN_REQUIRED";
   /** The reason why the session cannot be refreshed. */
   readonly reason: DeadReason;
+  /** The store or variable concerned, if known. */
+  readonly location: string | undefined;
 
-  /** `cause`: the response that ended the session, in every process. */
-  constructor(reason: DeadReason, location?: string, options?: { readonly cause: unknown }) {
-    const isVerdict = options?.cause !== undefined;
+  /**
+   * `cause`: the response that ended the session, in every process. `problem`, a clause ("there is no token"), and `hint`, a
+   * full sentence, replace the description of the reason and the remedy.
+   */
+  constructor(
+    reason: DeadReason,
+    location?: string,
+    options: {
+      readonly cause?: unknown;
+      readonly problem?: string | undefined;
+      readonly hint?: string | undefined;
+    } = {},
+  ) {
+    const { cause } = options;
+    const isVerdict = cause !== undefined;
     const { text, remedy } = explain(reason, isVerdict);
-    super(`Sign in required: ${text}${location ? ` (${location})` : ""}. ${remedy}`, isVerdict ? options : undefined);
+    const { problem = text, hint = remedy } = options;
+    super(
+      `Sign in required: ${problem}${location ? ` (${location})` : ""}. ${hint}`,
+      isVerdict ? { cause } : undefined,
+    );
     this.reason = reason;
+    this.location = location;
   }
 }
 

@@ -14,6 +14,11 @@ export { createFetch, type FetchOptions } from "./http/fetch.ts";
 export type { Origins } from "./http/origins.ts";
 export { perRequest, type RequestTokenOptions, type WithRequestOptions } from "./http/per-request.ts";
 export { createTokenManager } from "./manager/token-manager.ts";
+export { type EnvTokenOptions, envToken } from "./sources/env-token.ts";
+export { type FirstAvailableSource, firstAvailable } from "./sources/first-available.ts";
+export { type OnTokenOptions, onToken } from "./sources/on-token.ts";
+export { type StaticTokenOptions, staticToken } from "./sources/static-token.ts";
+export { type WithTokenOptions, withToken } from "./sources/with-token.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./stores/key-value-store.ts";
 export { memoryStore } from "./stores/memory-store.ts";
 export { providers } from "./token-endpoint/providers.ts";
@@ -24,10 +29,13 @@ export type {
   DeadReason,
   EndpointResponse,
   FormattedSession,
+  NamedTokenSource,
   ParsedSession,
   ProviderProfile,
   RefreshContext,
   RefreshFunction,
+  RejectingResponse,
+  RejectionOptions,
   ResponsePattern,
   SessionEvent,
   SessionFormat,

@@ -288,6 +288,8 @@ export type SessionEvent =
       readonly expiresAt: number | undefined;
       readonly duration: number;
     }
+  /** A sign-in of this manager replaced a session of which it had tokens. */
+  | { readonly type: "session-replaced"; readonly expiresAt: number | undefined }
   /** Tokens that another manager or process obtained were adopted from the store. */
   | { readonly type: "tokens-adopted"; readonly expiresAt: number | undefined }
   /** A refresh failed; the session is still alive. `retryAt` is in epoch milliseconds. `cause`: what the server said. */
@@ -322,6 +324,20 @@ export type SessionEvent =
 export interface CallOptions {
   /** Aborts this caller's wait with the signal's reason. The exchange continues for other callers. */
   readonly signal?: AbortSignal | null | undefined;
+}
+
+/** The response with which a server rejected an access token. */
+export interface RejectingResponse {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The headers, if the client has them: `get("retry-after")`. */
+  readonly headers?: { get(name: string): string | null } | undefined;
+}
+
+/** Options of {@link TokenSource.replaceRejected}. */
+export interface RejectionOptions extends CallOptions {
+  /** The response with which the server rejected the token, if known. A token manager does not need it. */
+  readonly response?: RejectingResponse | undefined;
 }
 
 /** Options of {@link TokenManager.signOut}. */
@@ -379,7 +395,7 @@ export interface TokenManager extends AsyncDisposable {
    * @throws RefreshFailedError with `reason: "just_obtained"` if the rejected token came from an exchange less than
    * min(30 s, a fifth of its lifetime) ago: expiry is not the cause, and the 401 is for the caller to handle
    */
-  replaceRejected(accessToken: string, options?: CallOptions): Promise<string>;
+  replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string>;
   /**
    * Starts a session with these tokens and replaces any other. Resolves to `false`, and keeps the stored session, only if
    * that is the same account's live session and has already exchanged this refresh token for its own.
@@ -407,6 +423,11 @@ export interface TokenManager extends AsyncDisposable {
   hasSession(): Promise<boolean>;
   /** The current state; `undefined` before the first load. */
   readonly state: SessionState | undefined;
+  /**
+   * Returns where the session is stored, as its store describes it; `undefined` if this manager knows that there is no session,
+   * or that it was signed out.
+   */
+  source(): string | undefined;
   /** Calls `listener` on every {@link SessionEvent} until the returned function is called. Ignores its exceptions. */
   subscribe(listener: (event: SessionEvent) => void): () => void;
   /**
@@ -457,5 +478,31 @@ export interface TokenManagerOptions {
   readonly clock?: Partial<Clock> | undefined;
 }
 
-/** The part of a token manager that is needed to send requests. */
-export type TokenSource = Pick<TokenManager, "getTokenSet" | "replaceRejected">;
+/** A source of access tokens, as adapters take it: a token manager, `envToken` and the like, or an object of your own. */
+export interface TokenSource {
+  /**
+   * Returns an access token that is valid as far as is known, with its type and expiry.
+   *
+   * @throws SignInRequiredError if there is no token; with the reason `no_session` or `signed_out`, `firstAvailable` tries the
+   * next source
+   */
+  getTokenSet(options?: CallOptions): Promise<TokenSet>;
+  /** Returns another access token than the one that a server rejected, or rejects and says why it has no other. */
+  replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string>;
+  /** Returns whether a response with this status rejects the token. If omitted, only a 401 does. */
+  isRejection?(status: number): boolean;
+  /**
+   * Returns where the token comes from, for people: the name of a variable, a file. Returns `undefined` if there is no
+   * token, as far as is known without waiting. Contains no secret.
+   */
+  source?(): string | undefined;
+  /** Calls `listener` on every event that may change the token, until the returned function is called. */
+  subscribe?(listener: (event: SessionEvent) => void): () => void;
+}
+
+/** A {@link TokenSource} that this package creates. */
+export interface NamedTokenSource extends TokenSource {
+  /** Returns the access token, in the same way as {@link TokenSource.getTokenSet}. */
+  getAccessToken(options?: CallOptions): Promise<string>;
+  source(): string | undefined;
+}

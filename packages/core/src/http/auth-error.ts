@@ -1,4 +1,6 @@
 import { type AnyUnexpiredError, UnexpiredError } from "../errors.ts";
+import type { RejectingResponse } from "../types.ts";
+import { type ResponseHeaders, toReadable } from "./headers.ts";
 
 const MAX_ERRORS = 25; // one may contain itself, or thousands
 
@@ -25,6 +27,22 @@ export function authErrorOf(error: unknown): AnyUnexpiredError | undefined {
   for (const each of wrappedIn(error)) if (isOwn(each)) return each;
   return undefined;
 }
+
+/**
+ * Returns the response that an error of an HTTP client is about, or `undefined`: if the error has no status, or if
+ * it is, wraps or was caused by an error of this library. Never throws.
+ */
+export function responseOf(error: unknown): RejectingResponse | undefined {
+  if (authErrorOf(error)) return undefined;
+  for (const each of wrappedIn(error)) {
+    const status = statusOf(each);
+    const headers = read(each, "headers") ?? read(read(each, "response"), "headers");
+    if (status !== undefined) return { status, headers: isHeaders(headers) ? toReadable(headers) : undefined };
+  }
+  return undefined;
+}
+
+const isHeaders = (value: unknown): value is ResponseHeaders => typeof value === "object" && value !== null;
 
 /** Returns whether an error was caused by one of this library. */
 function hasOwnCause(error: object): boolean {

@@ -1,21 +1,21 @@
-import { ConfigurationError, UnexpiredError } from "../errors.ts";
-import type { TokenSource } from "../types.ts";
-import { abortable } from "../util/abortable.ts";
-import { systemClock } from "../util/clock.ts";
-import { withDeadline } from "../util/deadline.ts";
-import { describeType } from "../util/describe-type.ts";
+import { ConfigurationError } from "../errors.ts";
+import type { RejectingResponse, TokenSource } from "../types.ts";
 import { hideResult } from "../util/inspect.ts";
 import { ownOptions } from "../util/own-options.ts";
+import { settleInTime } from "../util/settle-in-time.ts";
+import { assertTokenSource, isRejectionFor } from "../util/token-source.ts";
 import { isAboutRights } from "./challenge.ts";
+import { headerOf, type ResponseHeaders, toReadable } from "./headers.ts";
+import { ignoreJustObtained } from "./just-obtained.ts";
 import { type OriginOptions, toPredicate } from "./origins.ts";
 import type { RequestTokenOptions, WithRequestOptions } from "./per-request.ts";
 
 /** Options of {@link createAuthorizer}. `Response` is the client's own type. */
 export interface AuthorizerOptions<Response> extends OriginOptions {
   /**
-   * Returns whether the server rejected the token. Default: the status is 401, and the challenge names none of
-   * `insufficient_scope`, `insufficient_user_authentication` and `insufficient_claims`. A promise has 30 seconds to
-   * settle.
+   * Returns whether the server rejected the token. Default: the status is 401, or one that the token source names in
+   * `isRejection`, and the challenge names none of `insufficient_scope`, `insufficient_user_authentication` and
+   * `insufficient_claims`. A promise has 30 seconds to settle.
    */
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
@@ -60,9 +60,6 @@ export interface ResponseInfo<Response> {
   /** The request's body, in whatever form the client keeps it. A stream or an iterator can be sent only once. */
   readonly body?: unknown;
 }
-
-/** Headers in the forms that clients use. */
-export type ResponseHeaders = { get(name: string): unknown } | Readonly<Record<string, unknown>>;
 
 /** The policy behind every HTTP adapter: which requests get a token, and how a 401 is handled. */
 export interface Authorizer<Response> {
@@ -116,14 +113,11 @@ export function createAuthorizer<Response>(
   tokens: TokenSource,
   options: AuthorizerOptions<Response>,
 ): Authorizer<Response> {
-  if (typeof Object(tokens).getTokenSet !== "function")
-    throw new TypeError(`tokens: expected a token manager or another TokenSource, not ${describeType(tokens)}.`);
+  assertTokenSource(tokens, "tokens");
   const own = ownOptions(options);
   const { isUnauthorized } = own;
   const isAllowed = toPredicate(own);
   const mayFollow = (from: URL, to: URL) => from.origin === to.origin && isAllowed(to);
-  const isRejection = (info: ResponseInfo<Response>) =>
-    isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info);
   return {
     mayFollow,
     async authorize({ url, host, signal, unexpired }) {
@@ -134,19 +128,23 @@ export function createAuthorizer<Response>(
       }
       const { accessToken, tokenType } = await source.getTokenSet({ signal });
       assertNoProof(tokenType);
+      const isRejection = (info: ResponseInfo<Response>) =>
+        isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info, source);
       const renew = async (info: ResponseInfo<Response>) => {
         const responseUrl = toUrl(info.url ?? "", url);
         // a redirect to another origin went without the token, so its response says nothing about the token
-        if (!mayFollow(url, responseUrl) || !(await settleInTime(isRejection(info), signal))) return undefined;
-        const renewal = source.replaceRejected(accessToken, { signal });
+        if (!mayFollow(url, responseUrl) || !(await settleInTime(isRejection(info), { signal, message: LATE })))
+          return undefined;
+        const renewal = source.replaceRejected(accessToken, { signal, response: toRejecting(info) });
         if (overrides?.retry === false || !canRepeat(info, isRedirect(url, responseUrl))) {
           renewal.catch(() => {}); // the next call runs into the same error, and throws it
           return undefined;
         }
         return renewal.then(toHeader, ignoreJustObtained);
       };
+      const isForeignRule = isUnauthorized !== undefined || source.isRejection !== undefined;
       return new Authorization(toHeader(accessToken), (info) =>
-        isUnauthorized || info.status === 401 ? hideResult(renew(info)) : ACCEPTED,
+        isForeignRule || info.status === 401 ? hideResult(renew(info)) : ACCEPTED,
       );
     },
   };
@@ -155,19 +153,7 @@ export function createAuthorizer<Response>(
 /** The result for all responses that do not reject the token. */
 const ACCEPTED = Promise.resolve(undefined);
 
-const DECISION = {
-  milliseconds: 30_000,
-  message: "isUnauthorized did not settle within 30 seconds. Check that it reads a clone of the response to its end.",
-};
-
-/** Waits for a decision of foreign code, which may never settle. */
-const settleInTime = (decision: boolean | Promise<boolean>, signal: AbortSignal | null | undefined) =>
-  typeof decision === "object"
-    ? abortable(
-        withDeadline(() => decision, systemClock, DECISION),
-        signal,
-      )
-    : decision;
+const LATE = "isUnauthorized did not settle within 30 seconds. Check that it reads a clone of the response to its end.";
 
 const toUrl = (given: string, base: URL): URL => new URL(URL.canParse(given, base) ? given : "about:invalid", base);
 
@@ -197,13 +183,13 @@ const toHeader = (accessToken: string): string => {
   );
 };
 
-const isInvalidToken = ({ status, headers }: Pick<ResponseInfo<unknown>, "status" | "headers">): boolean =>
-  status === 401 && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
+const isInvalidToken = ({ status, headers }: ResponseInfo<unknown>, source: TokenSource): boolean =>
+  isRejectionFor(source, status) && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
 
-const headerOf = (headers: ResponseHeaders, name: string): unknown => {
-  if (typeof headers.get === "function") return headers.get(name);
-  return Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
-};
+const toRejecting = ({ status, headers }: ResponseInfo<unknown>): RejectingResponse => ({
+  status,
+  headers: headers && toReadable(headers),
+});
 
 /** Returns whether the URLs differ in path or query. Clients encode a query differently, and may drop an empty one. */
 const isRedirect = (requested: URL, final: URL): boolean =>
@@ -221,8 +207,3 @@ const isReplayable = (body: unknown): boolean =>
   typeof body !== "object" ||
   body === null ||
   !["pipe", "getReader", "next", Symbol.asyncIterator].some((key) => typeof Reflect.get(body, key) === "function");
-
-const ignoreJustObtained = (error: unknown): undefined => {
-  if (UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.reason === "just_obtained") return undefined;
-  throw error;
-};

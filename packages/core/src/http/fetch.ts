@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { UnexpiredError } from "../errors.ts";
 import type { TokenSource } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
 import { discardBody } from "../util/discard-body.ts";
@@ -24,6 +25,17 @@ export interface FetchOptions {
    * the response first. If a promise does not settle within 30 seconds, the call rejects with a `TimeoutError`.
    */
   readonly isUnauthorized?: ((response: Response) => boolean | Promise<boolean>) | undefined;
+  /**
+   * A token that counts as none: for a client that insists on one, and sends `Authorization: Bearer <placeholder>`. Such a
+   * header is removed from every request, whether the session's token replaces it or not. Default: none.
+   */
+  readonly placeholder?: string | undefined;
+  /**
+   * For a request that needs a sign-in: `"throw"` rejects with the `SignInRequiredError`. `"send"` sends the request
+   * without a token, or returns the 401 that ended the session: for a client that retries whatever `fetch` throws.
+   * Default `"throw"`.
+   */
+  readonly whenSignedOut?: "throw" | "send" | undefined;
 }
 
 /**
@@ -40,14 +52,15 @@ export interface FetchOptions {
  */
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
   const own = checkOptions("createFetch", optionTable, options);
-  const { fetch: send = fetch } = own;
+  const { fetch: send = fetch, placeholder, whenSignedOut = "throw" } = own;
   const authorizer = createAuthorizer<Response>(tokens, own);
 
   return async (...given: FetchArguments) => {
     const [input, init] = withoutRequestAsInit(...given);
-    const { target, headers, outgoing } = toCall(input, init);
-    const authorization = await authorizer.authorize(outgoing);
-    if (!authorization) return send(target, init && { ...init });
+    const { target, headers, outgoing, isPlaceholder } = toCall(input, init, placeholder);
+    const authorizing = authorizer.authorize(outgoing);
+    const authorization = await (whenSignedOut === "send" ? authorizing.catch(ignoreSignedOut) : authorizing);
+    if (!authorization) return send(target, isPlaceholder ? { ...init, headers } : init && { ...init });
     const sendWith = (request: typeof target, header: string) => {
       headers.set("authorization", header);
       return send(request, { ...init, headers });
@@ -57,6 +70,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     const { status, url } = response;
     const info = { response, status, headers: response.headers, url, ...toSent(first, target, init) };
     const header = await authorization.renew(info).catch((error: unknown) => {
+      if (whenSignedOut === "send" && isSignedOut(error)) return undefined;
       discardBody(response.body);
       throw error;
     });
@@ -71,9 +85,17 @@ const optionTable = {
   allowInsecure: [z.boolean(), "true or false"],
   fetch: [functionSchema, "a function"],
   isUnauthorized: [functionSchema, "a function from a Response to true or false"],
+  placeholder: [z.string().check(z.minLength(1)), "a non-empty string"],
+  whenSignedOut: [z.enum(["throw", "send"]), '"throw" or "send"'],
 } as const satisfies OptionTable & Record<keyof FetchOptions, unknown>;
 
 type FetchArguments = [input: RequestInfo | URL, init?: (RequestInit & Partial<WithRequestOptions>) | undefined];
+
+const isSignedOut = (error: unknown): boolean => UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED";
+
+const ignoreSignedOut = (error: unknown): undefined => {
+  if (!isSignedOut(error)) throw error;
+};
 
 /** A `Request` can also be the second argument of `fetch`. A copy of it would lose its members, which are getters. */
 function withoutRequestAsInit(...[input, init]: FetchArguments): FetchArguments {
@@ -83,10 +105,12 @@ function withoutRequestAsInit(...[input, init]: FetchArguments): FetchArguments 
 }
 
 /** Reads the arguments as `fetch` would. `url` is `undefined` if the request has its own `Authorization` header. */
-function toCall(input: RequestInfo | URL, init: RequestInit | undefined) {
+function toCall(input: RequestInfo | URL, init: RequestInit | undefined, placeholder: string | undefined) {
   const target = isRequest(input) ? input : String(input);
   const request = isRequest(target) ? target : undefined;
   const headers = new Headers(init?.headers ?? request?.headers);
+  const isPlaceholder = placeholder !== undefined && tokenOf(headers) === placeholder;
+  if (isPlaceholder) headers.delete("authorization");
   const outgoing = {
     // relative to the page or worker, if any; `fetch` itself rejects an invalid one
     url: headers.has("authorization") ? undefined : parseUrl(request?.url ?? String(target), globalThis.location?.href),
@@ -94,8 +118,11 @@ function toCall(input: RequestInfo | URL, init: RequestInit | undefined) {
     signal: init?.signal === undefined ? request?.signal : init.signal,
     unexpired: overridesOf(init) ?? overridesOf(request),
   };
-  return { target, headers, outgoing };
+  return { target, headers, outgoing, isPlaceholder };
 }
+
+/** Returns the token of the `Authorization` header, without the scheme: most clients call it `Bearer`, some `token`. */
+const tokenOf = (headers: Headers): string | undefined => headers.get("authorization")?.replace(/^[\w-]+ +/, "");
 
 /** Returns the option of `perRequest`, which some clients (openapi-fetch) assign to the `Request`. */
 const overridesOf = (holder: (object & Partial<WithRequestOptions>) | undefined) =>

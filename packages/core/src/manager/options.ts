@@ -5,6 +5,7 @@ import { accountOf, secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
+import { clockOption } from "../util/clock-option.ts";
 import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
 import type { Rules } from "./session.ts";
@@ -57,10 +58,7 @@ const managerOptions = {
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],
   maxStaleness: [duration, "a number of milliseconds, or Infinity"],
-  clock: [
-    z.looseObject(members(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema))),
-    "{ now?, monotonic?, setTimer?, random?, randomId? }, each a function",
-  ],
+  clock: clockOption,
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
 
 const refreshOptions = { "refresh.timeout": [timeoutSchema, TIMEOUT] } as const satisfies OptionTable;

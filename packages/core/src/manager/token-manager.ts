@@ -5,6 +5,7 @@ import { toEndpointError, toResponse } from "../token-endpoint/error-response.ts
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
 import type {
   CallOptions,
+  RejectionOptions,
   SessionEvent,
   SessionInfo,
   SessionState,
@@ -59,7 +60,7 @@ class Manager implements TokenManager {
     return this.#driver.resolveTokens({ type: "token-requested", refresh: true }, options);
   }
 
-  replaceRejected(accessToken: string, options?: CallOptions): Promise<string> {
+  replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string> {
     if (typeof accessToken === "string") return this.#resolveToken({ type: "token-rejected", accessToken }, options);
     return Promise.reject(new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`));
   }
@@ -84,9 +85,11 @@ class Manager implements TokenManager {
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
     const options = { onlyIfNew, rotates: profile.rotation };
+    const hadTokens = this.#driver.session.record?.tokens !== undefined;
     const result = await this.#driver.signIn(() => saveSession(this.#driver.pending, signedIn, options));
     if (result.isStored) this.#driver.replaceSession(result, "sign-in");
     else this.#driver.observe(result.record, onlyIfNew ? "store" : "sign-in");
+    if (result.isStored && hadTokens) this.#driver.announce({ type: "session-replaced", expiresAt: tokens.expiresAt });
     return result.isStored;
   }
 
@@ -125,6 +128,12 @@ class Manager implements TokenManager {
 
   get state(): SessionState | undefined {
     return this.#driver.state;
+  }
+
+  source(): string | undefined {
+    const { state } = this.#driver;
+    const isAbsent = state?.status === "dead" && (state.reason === "no_session" || state.reason === "signed_out");
+    return isAbsent ? undefined : this.#driver.records.location;
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {

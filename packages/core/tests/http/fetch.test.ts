@@ -397,7 +397,7 @@ describe("createFetch", () => {
     [
       "a misspelled option",
       { origins: [], fetc: fetch },
-      /^createFetch: unknown option "fetc"\. Supported: origins, allowInsecure, fetch, isUnauthorized\.$/,
+      /^createFetch: unknown option "fetc"\. Supported: origins, allowInsecure, fetch, isUnauthorized, placeholder, whenSignedOut\.$/,
     ],
   ])("throws a TypeError for %s", (_name, options, message) => {
     expect(() => createFetch(source, options as never)).toThrow(TypeError);

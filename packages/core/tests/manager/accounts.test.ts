@@ -67,6 +67,7 @@ describe("a manager of one account, when another account signs in", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", "bob"));
     expect(events.map((event) => (event.type === "state-changed" ? event.state.status : event.type))).toEqual([
       "valid",
+      "session-replaced",
     ]);
   });
 

@@ -5,13 +5,12 @@ import { createTokenManager, tokenSetFromResponse } from "../../src/index.ts";
 import { parseRecord, serializeRecord } from "../../src/record/record.ts";
 import { accountOf, mergeTokenSets, parseTokenResponse, parseTokenSet, secretsOf } from "../../src/tokens/token-set.ts";
 import type { TokenResponse, TokenSet } from "../../src/types.ts";
+import { jwt } from "../support/jwt.ts";
 import { printed } from "../support/leaks.ts";
 
 const SENT_AT = Date.UTC(2026, 0, 1);
 const NOW = SENT_AT / 1000;
 const LAST_DATE = 8.64e15;
-const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-const jwt = (claims: unknown) => `${encode({ alg: "none" })}.${encode(claims)}.signature`;
 const parse = (response: object) => parseTokenResponse({ access_token: "a", ...response }, SENT_AT);
 
 describe("expiry, counted from when the request was sent", () => {

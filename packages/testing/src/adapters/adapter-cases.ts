@@ -9,6 +9,7 @@ import { errorClassCases } from "./cases/error-classes.ts";
 import { errorCases } from "./cases/errors.ts";
 import { insecureCases } from "./cases/insecure.ts";
 import { originCases } from "./cases/origins.ts";
+import { rejectionCases } from "./cases/rejections.ts";
 import { retryingCases } from "./cases/retrying.ts";
 import { settingsCases } from "./cases/settings.ts";
 import { transparencyCases } from "./cases/transparency.ts";
@@ -18,6 +19,7 @@ export const adapterCases: readonly AdapterCase[] = [
   ...attachingCases,
   ...retryingCases,
   ...challengeCases,
+  ...rejectionCases,
   ...anyFetchCases,
   ...bodyCases,
   ...originCases,

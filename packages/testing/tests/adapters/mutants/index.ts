@@ -10,6 +10,7 @@ import { insecureMutants } from "./insecure.ts";
 import type { Mutant } from "./mutant.ts";
 import { originMutants } from "./origins.ts";
 import { redirectMutants } from "./redirects.ts";
+import { rejectionMutants } from "./rejections.ts";
 import { renewingMutants } from "./renewing.ts";
 import { responseMutants } from "./responses.ts";
 import { retryingMutants } from "./retrying.ts";
@@ -22,6 +23,7 @@ export const mutants: readonly Mutant[] = [
   ...retryingMutants,
   ...renewingMutants,
   ...challengeMutants,
+  ...rejectionMutants,
   ...anyFetchMutants,
   ...bodyMutants,
   ...originMutants,

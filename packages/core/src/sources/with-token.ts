@@ -1,0 +1,68 @@
+import * as z from "zod/mini";
+import { responseOf } from "../http/auth-error.ts";
+import { ignoreJustObtained } from "../http/just-obtained.ts";
+import type { RejectingResponse, TokenSource } from "../types.ts";
+import { abortable } from "../util/abortable.ts";
+import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
+import { describeType } from "../util/describe-type.ts";
+import { settleInTime } from "../util/settle-in-time.ts";
+import { assertTokenSource, isRejectionFor } from "../util/token-source.ts";
+
+/** Options of {@link withToken}. */
+export interface WithTokenOptions {
+  /**
+   * Returns whether an error of `run` means that the server rejected the token. A promise has 30 seconds to settle.
+   * Default: the error has the status 401, in any of the shapes that popular clients throw.
+   */
+  readonly isRejected?: ((error: unknown) => boolean | Promise<boolean>) | undefined;
+  /**
+   * Aborts the wait for a token, and prevents the second run. A run that has begun is yours to end: pass it the same
+   * signal.
+   */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+/**
+ * Calls `run` with an access token, and once more, with a newer token, if the server rejected the first: for WebSockets,
+ * event streams, SDKs, and whatever else is no HTTP client with an adapter. Returns the result of `run`.
+ *
+ * Errors of `run` are passed on unchanged: those that are no rejection, that of the second run, and that of the first if
+ * its token was obtained too recently for another one to help. A result is never a rejection: throw an error for it.
+ *
+ * Also rejects like `getAccessToken` and `replaceRejected`.
+ *
+ * @throws TypeError if an argument or an option is invalid
+ */
+export async function withToken<T>(
+  tokens: TokenSource,
+  run: (accessToken: string) => T | Promise<T>,
+  options: WithTokenOptions = {},
+): Promise<T> {
+  assertTokenSource(tokens, "tokens");
+  if (typeof run !== "function") throw new TypeError(`run: expected a function, not ${describeType(run)}.`);
+  const { isRejected, signal } = checkOptions("withToken", optionTable, options);
+  const { accessToken } = await abortable(tokens.getTokenSet({ signal }), signal);
+  try {
+    return await run(accessToken);
+  } catch (error) {
+    const response = responseOf(error);
+    const decision = isRejected ? isRejected(error) : isRejection(tokens, response);
+    if (!(await settleInTime(decision, { signal, message: LATE }))) throw error;
+    const renewal = abortable(tokens.replaceRejected(accessToken, { signal, response }), signal);
+    const newer = await renewal.catch(ignoreJustObtained);
+    if (newer === undefined) throw error;
+    return run(newer);
+  }
+}
+
+const LATE = "isRejected did not settle within 30 seconds. Check that it does not wait for the connection.";
+
+const isRejection = (tokens: TokenSource, response: RejectingResponse | undefined): boolean =>
+  response !== undefined && isRejectionFor(tokens, response.status);
+
+const signalSchema = z.custom((value) => typeof Object(value).addEventListener === "function");
+
+const optionTable = {
+  isRejected: [functionSchema, "a function from an error to true or false"],
+  signal: [z.nullable(signalSchema), "an AbortSignal"],
+} as const satisfies OptionTable & Record<keyof WithTokenOptions, unknown>;

@@ -1,0 +1,48 @@
+/** Checks that docs/recipes.md shows code as it is, and runs the programs that are only on a page. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { accepting, startResourceServer } from "@unexpired/testing";
+import { expect, it } from "vitest";
+import { block, readPage, root } from "./support/pages.ts";
+
+const page = readPage("docs/recipes.md");
+
+it("names every block of TypeScript", () => {
+  expect(page.blocks.size).toBe(page.text.match(/^```ts$/gm)?.length);
+});
+
+it.each([...page.blocks].filter(([name]) => name.includes("/")))("shows %s as it is", (name, code) => {
+  expect(code).toBe(readFileSync(join(root, name), "utf8"));
+});
+
+/** Runs a program of a page, and returns what it prints. */
+async function run(program: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const folder = mkdtempSync(join(import.meta.dirname, "recipe-"));
+  try {
+    const file = join(folder, "program.ts");
+    writeFileSync(file, program);
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { env: { ...process.env, ...env } });
+    return stdout;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+it("has a program for withToken that connects with the second token", async () => {
+  expect(await run(block(page, "with-token"))).toBe("connected\n");
+});
+
+it("leads to a program for firstAvailable, in the README of the core, that says where its token comes from", async () => {
+  const readme = readFileSync(join(root, "packages/core/README.md"), "utf8");
+  const [, program = ""] = /^## Tokens from elsewhere\n\n```ts\n(.*?)^```/ms.exec(readme) ?? [];
+  await using api = await startResourceServer();
+  api.respond = accepting("enterprise", "own");
+  const runWith = (env: Readonly<Record<string, string>>) => run(program, { API: api.origin, ...env });
+  expect(await runWith({ APP_TOKEN: "own" })).toBe("200 with the token from APP_TOKEN\n");
+  const both = { APP_TOKEN: "own", ENTERPRISE_TOKEN: "enterprise" };
+  expect(await runWith(both)).toBe("200 with the token from ENTERPRISE_TOKEN\n");
+  for (const env of [{ APP_TOKEN: "rejected" }, { APP_TOKEN: "" }])
+    expect(await runWith(env)).toBe("Please sign in, or set APP_TOKEN.\n");
+});
