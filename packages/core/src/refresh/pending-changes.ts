@@ -194,6 +194,7 @@ export class PendingChanges {
   #drop(rotation: Rotation, reason: NonNullable<ReturnType<typeof dropReason>>): false {
     const { record } = rotation;
     this.#endRotation(rotation);
+    if (this.#commit?.pending.record === record) this.#commit = undefined;
     this.#host.announce({ type: "rotation-dropped", reason });
     if (reason !== "superseded" && record.tokens) this.revoke(record.tokens);
     return false;

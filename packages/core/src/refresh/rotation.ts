@@ -31,14 +31,21 @@ export function recordAfter({ record, base }: Rotation, stored: SessionRecord | 
 
 /** Returns whether an earlier save with an unknown outcome has stored the rotation. */
 export const isAlreadyStored = ({ record, base }: Rotation, stored: SessionRecord | undefined): boolean =>
-  currentDigest(record) !== currentDigest(base) && currentDigest(stored) === currentDigest(record);
+  hasNewToken({ record, base }) && currentDigest(stored) === currentDigest(record);
 
-/** Returns whether a rotation is a late response, which came after that to the presentation of the same or a later token. */
-export function isEarlier({ record, base }: Rotation, other: Rotation): boolean {
-  const order = compareRotations(record, other.record);
-  if (order !== 0) return order < 0;
-  return currentDigest(base) === currentDigest(other.base) && record.obtainedAt < other.record.obtainedAt;
+/**
+ * Returns whether a rotation is a late response, after that to the presentation of the same or a later token. One that
+ * brings the successor of a token that `other` kept is still needed.
+ */
+export function isEarlier(rotation: Rotation, other: Rotation): boolean {
+  const { record, base } = rotation;
+  const isSame = currentDigest(base) === currentDigest(other.base);
+  const wasSent = isSame && record.obtainedAt < other.record.obtainedAt;
+  if (currentDigest(other.record) === currentDigest(base)) return wasSent && !hasNewToken(rotation);
+  return compareRotations(record, other.record) < 0 || wasSent || (isSame && !hasNewToken(rotation));
 }
+
+const hasNewToken = ({ record, base }: Rotation): boolean => currentDigest(record) !== currentDigest(base);
 
 /** Returns the reason why a rotation must not replace the stored record, if there is one. */
 export function dropReason(rotation: Rotation, stored: SessionRecord | undefined): DropReason | undefined {

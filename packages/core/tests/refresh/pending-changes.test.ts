@@ -18,6 +18,14 @@ describe("a rotation", () => {
     expect(announced).toEqual([]);
   });
 
+  it("is saved late if a later response kept the refresh token that it replaces (P2)", async () => {
+    const { base, pending, stored } = await start();
+    const kept = tokens({ accessToken: "a3", refreshToken: canary("refresh", 1) });
+    expect(await pending.commit(rotation({ tokens: kept, obtainedAt: NOW + 20 }), base)).toBe(true);
+    expect(await pending.commit(rotation(), base)).toBe(true);
+    expect((await stored())?.tokens?.refreshToken).toBe(canary("refresh", 2));
+  });
+
   it("keeps what was saved concurrently, and merges the spent digests", async () => {
     const { base, pending, put, stored } = await start();
     await put(recordWith(1, { attempt: attempt(1), spent: [digest("a"), digest("b")] }));
