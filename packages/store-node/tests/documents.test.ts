@@ -213,6 +213,30 @@ const POOL = `// kept by another program
 }
 `;
 
+it("keeps what another program writes while the document is being replaced", async () => {
+  const path = freshPath();
+  write(path, documentWith(1, -HOUR));
+  let isFirst = true;
+  const store = openDocumentStore(path, {
+    fs: {
+      ...nodeFileSystem,
+      async rename(from, to) {
+        if (to === path && isFirst) {
+          isFirst = false;
+          write(path, JSON.stringify({ ...JSON.parse(textOf(path)), theme: "light" }));
+        }
+        await nodeFileSystem.rename(from, to);
+      },
+    },
+    lock: directoryLock,
+    format,
+  });
+  await using tokens = managerOver(store);
+  expect(await tokens.getAccessToken()).toBe("a2");
+  await tokens.hasSession();
+  expect(JSON.parse(textOf(path))).toMatchObject({ theme: "light", session: { refresh: "r2" } });
+});
+
 describe("two sessions in one document", () => {
   it("are refreshed side by side, and every other byte stays", async () => {
     const path = freshPath();

@@ -19,6 +19,7 @@ export interface DocumentSnapshot extends ParentRef {
 }
 
 const MAX_READS = 50;
+const SETTLED = [() => true, () => false] as const;
 const MAX_PRINTS = 4;
 
 /** Another program's document with a session in it, and the chain that holds the truth about the session. */
@@ -117,16 +118,20 @@ export class SessionDocument {
       return this.#fs.syncDirectory(dirname(file));
     }
     const temporaryPath = join(paths.chain, temporaryName("projection"));
+    const keptPath = join(paths.chain, temporaryName("projection"));
     await this.#fs.create(temporaryPath, next, { durable: true }); // the only copy of other programs' data
     try {
+      // a second name for what is about to be replaced, which shows whether another program writes to it just now
+      const isKept = await this.#fs.link(file, keptPath).then(...SETTLED);
       if (!sameContent(await this.#fs.stat(file), before)) return;
       await this.#fs.rename(temporaryPath, file).catch((error: unknown) => {
         if (!["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) throw error;
         return this.#overwrite(paths, { text, next });
       });
+      if (isKept && !sameContent(await this.#fs.stat(keptPath), before)) await this.#fs.rename(keptPath, file);
       await this.#fs.syncDirectory(dirname(file));
     } finally {
-      await this.#fs.unlink(temporaryPath).catch(() => undefined);
+      for (const path of [temporaryPath, keptPath]) await this.#fs.unlink(path).catch(() => undefined);
     }
   }
 
