@@ -17,6 +17,7 @@ export { createTokenManager } from "./manager/token-manager.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./stores/key-value-store.ts";
 export { memoryStore } from "./stores/memory-store.ts";
 export { providers } from "./token-endpoint/providers.ts";
+export { isUnsent } from "./token-endpoint/unsent.ts";
 export { tokenSetFromResponse } from "./tokens/token-set.ts";
 export type {
   CallOptions,

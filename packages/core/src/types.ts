@@ -24,10 +24,13 @@ export interface TokenSet {
 }
 
 /**
- * A {@link TokenSet} as a caller passes it: `tokenType` defaults to `"Bearer"`, `extra` to `{}`. A refresh token is
- * enough; the access token is then obtained when it is needed.
+ * A {@link TokenSet} as a caller passes it, or a refresh function returns it: `tokenType` defaults to `"Bearer"`, `extra`
+ * to `{}`. A refresh token is enough for a sign-in; the access token is then obtained when it is needed.
  */
-export type TokenSetInput = Partial<TokenSet> & (Pick<TokenSet, "accessToken"> | { readonly refreshToken: string });
+export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt"> & {
+  /** Epoch milliseconds, or a date and time of ISO 8601 with its time zone: `"2026-01-31T12:00:00.250Z"`. */
+  readonly expiresAt?: number | string | undefined;
+} & (Pick<TokenSet, "accessToken"> | { readonly refreshToken: string });
 
 /**
  * A successful response of a token endpoint ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}).

@@ -145,12 +145,19 @@ describe("a token set from a caller", () => {
     expect(parseTokenSet({ ...given, expiresAt: 5 }).expiresAt).toBe(5);
   });
 
+  it("may have its expiry as a date and time of ISO 8601, with milliseconds", () => {
+    const given = { accessToken: "canary", expiresAt: new Date(NOW * 1000 + 789).toISOString() };
+    expect(parseTokenSet(given).expiresAt).toBe(NOW * 1000 + 789);
+  });
+
   it.each<[string, unknown, string]>([
     ["nothing", undefined, "the value"],
     ["a string", "canary", "the value"],
     ["an empty token", { accessToken: "" }, "accessToken"],
     ["an empty refresh token", { accessToken: "canary", refreshToken: "" }, "refreshToken"],
     ["a date", { accessToken: "canary", expiresAt: "2026-01-01" }, "expiresAt"],
+    ["a date without a time zone", { accessToken: "canary", expiresAt: "2026-01-01T00:00:00.000" }, "expiresAt"],
+    ["a date that does not exist", { accessToken: "canary", expiresAt: "2026-13-01T00:00:00.000Z" }, "expiresAt"],
     ["a Date", { accessToken: "canary", expiresAt: new Date() }, "expiresAt"],
     ["NaN", { accessToken: "canary", expiresAt: Number.NaN }, "expiresAt"],
     ["Infinity", { accessToken: "canary", expiresAt: Number.POSITIVE_INFINITY }, "expiresAt"],
