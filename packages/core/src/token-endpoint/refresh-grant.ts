@@ -1,6 +1,5 @@
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
-import { expiryOf } from "../tokens/jwt.ts";
 import { parseTokenUpdate, secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
@@ -8,7 +7,7 @@ import { systemClock } from "../util/clock.ts";
 import { DEFAULT_TIMEOUT } from "../util/deadline.ts";
 import { discardBody } from "../util/discard-body.ts";
 import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
-import { toResponseError, tryJson, withEndpointErrors } from "./endpoint-errors.ts";
+import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
 import { checkTransport, ENDPOINT, endpointSchema, withoutQuery } from "./endpoint-url.ts";
 
 /** Options of {@link oauth2Refresh}. */
@@ -160,13 +159,4 @@ async function readTokens(response: Response, endpoint: string): Promise<TokenRe
   // A refresh token without an access token is classified, and kept, by the caller.
   if (response.ok && parseTokenUpdate(body)) return body as TokenResponse;
   throw toResponseError(response, text, endpoint);
-}
-
-/**
- * Returns the lifetime of a JWT in seconds, as the difference between its `exp` and the `Date` header. Both follow the
- * server's clock, so the result does not depend on ours.
- */
-function lifetimeByServer(accessToken: string, { headers }: Response): number | undefined {
-  const lifetime = (expiryOf(accessToken) ?? Number.NaN) - Date.parse(headers.get("date") ?? "");
-  return lifetime > 0 ? lifetime / 1000 : undefined;
 }

@@ -8,7 +8,7 @@ import { claimsOf, expiryOf } from "./jwt.ts";
 const text = z.string().check(z.minLength(1));
 
 /** Stands for a secret in the JSON of a token set. */
-const PLACEHOLDER = "[secret]";
+export const PLACEHOLDER = "[secret]";
 const isSecret = z.refine((value) => value !== PLACEHOLDER);
 const secret = text.check(isSecret);
 

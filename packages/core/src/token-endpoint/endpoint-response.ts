@@ -1,4 +1,5 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
+import { expiryOf } from "../tokens/jwt.ts";
 import { systemClock } from "../util/clock.ts";
 import { withoutQuery } from "./endpoint-url.ts";
 import { readError, toJudgedError } from "./error-response.ts";
@@ -68,4 +69,13 @@ function retryAfterOf(headers: Headers): number | undefined {
   const date = Date.parse(headers.get("date") ?? "");
   const delay = Date.parse(value) - (Number.isNaN(date) ? systemClock.now() : date);
   return Number.isFinite(delay) ? Math.max(0, delay) : undefined;
+}
+
+/**
+ * Returns the lifetime of a JWT in seconds, as the difference between its `exp` and the `Date` header. Both follow the
+ * server's clock, so the result does not depend on ours.
+ */
+export function lifetimeByServer(accessToken: string, { headers }: Response): number | undefined {
+  const lifetime = (expiryOf(accessToken) ?? Number.NaN) - Date.parse(headers.get("date") ?? "");
+  return lifetime > 0 ? lifetime / 1000 : undefined;
 }
