@@ -65,14 +65,14 @@ export interface RefreshContext {
  */
 export interface RefreshFunction {
   (current: TokenSet, context: RefreshContext): Promise<TokenResponse | TokenSetInput>;
-  /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. */
+  /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. Read when an exchange is claimed. */
   readonly timeout?: number | undefined;
   /**
    * Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). Used by `signOut`, which
    * waits for it until the deadline of an exchange, and for tokens that arrive after the session was signed out or
-   * replaced by another account's.
+   * replaced by another account's. Resolves to `false` if the server turns out to have no revocation endpoint.
    */
-  readonly revoke?: ((tokens: TokenSet) => Promise<void>) | undefined;
+  readonly revoke?: ((tokens: TokenSet) => Promise<unknown>) | undefined;
 }
 
 /** A stored string and its version. */

@@ -100,9 +100,10 @@ class Manager implements TokenManager {
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return { revoked: false };
     const milliseconds = deadlineOf(refresh);
+    const deadline = { milliseconds, message: `No response within ${milliseconds} ms.` };
     try {
-      await withDeadline(() => run(tokens), clock, { milliseconds, message: `No response within ${milliseconds} ms.` });
-      return { revoked: true };
+      const result = await withDeadline<unknown>(() => run(tokens), clock, deadline);
+      return { revoked: result !== false };
     } catch (error) {
       this.#driver.announce(revocationFailed(toEndpointError(error, secretsOf(tokens))));
       return { revoked: false };

@@ -7,6 +7,7 @@ import { systemClock } from "../util/clock.ts";
 import { DEFAULT_TIMEOUT } from "../util/deadline.ts";
 import { discardBody } from "../util/discard-body.ts";
 import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
+import { deferRefresh } from "./deferred-refresh.ts";
 import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
 import { checkTransport, ENDPOINT, endpointSchema, withoutQuery } from "./endpoint-url.ts";
 
@@ -47,9 +48,19 @@ export interface OAuth2RefreshOptions {
  * Creates a refresh function for the refresh token grant ({@link https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC
  * 6749 §6}). Each exchange is a single POST request, and redirects are not followed.
  *
+ * Instead of options, you can pass a function that returns a promise of them, for a configuration that is known only after
+ * discovery ({@link https://www.rfc-editor.org/rfc/rfc8414 RFC 8414}). It is called before the first exchange or
+ * revocation, and its result is kept. It has 15 seconds. If it rejects, takes longer, or returns an invalid option, nothing
+ * is sent: the exchange fails with the reason as its cause, and the next one calls the function again. The option `timeout`
+ * then applies from the second exchange on; the first one has 30,000 ms, together with the function.
+ *
  * @throws TypeError if an option is invalid; names the option and what is accepted
  */
-export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
+export function oauth2Refresh(options: OAuth2RefreshOptions | (() => Promise<OAuth2RefreshOptions>)): RefreshFunction {
+  return typeof options === "function" ? deferRefresh(async () => refreshAt(await options())) : refreshAt(options);
+}
+
+function refreshAt(options: OAuth2RefreshOptions): RefreshFunction {
   const own = checkOptions("oauth2Refresh", optionTable, options);
   const { timeout, tokenEndpoint, allowInsecure } = own;
   checkTransport({ tokenEndpoint, revocationEndpoint: own.revocationEndpoint }, allowInsecure);
