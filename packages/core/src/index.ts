@@ -24,6 +24,7 @@ export type {
   Clock,
   DeadReason,
   EndpointResponse,
+  GetTokenOptions,
   ProviderProfile,
   RefreshContext,
   RefreshFunction,

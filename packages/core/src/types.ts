@@ -280,6 +280,18 @@ export interface CallOptions {
   readonly signal?: AbortSignal | null | undefined;
 }
 
+/** Options of {@link TokenManager.getAccessToken} and {@link TokenManager.getTokenSet}. */
+export interface GetTokenOptions extends CallOptions {
+  /**
+   * How long the access token has to stay valid from now on, in milliseconds; may be `Infinity`. A token that expires earlier
+   * is refreshed first, once: the call then returns the new token even if the server grants a shorter lifetime, and the
+   * current one if the refresh fails and it is still valid. A token from an exchange less than a fifth of its lifetime ago
+   * is not refreshed if a new one would not be valid for long enough either. A token of unknown expiry counts as valid.
+   * Default 0.
+   */
+  readonly minValidity?: number | undefined;
+}
+
 /** Options of {@link TokenManager.signOut}. */
 export interface SignOutOptions {
   /**
@@ -323,9 +335,9 @@ export interface TokenManager extends AsyncDisposable {
    * @throws ConfigurationError if the token endpoint rejects this client
    * @throws StoreError if the stored session cannot be read or claimed
    */
-  getAccessToken(options?: CallOptions): Promise<string>;
+  getAccessToken(options?: GetTokenOptions): Promise<string>;
   /** Returns the whole token set, in the same way as {@link TokenManager.getAccessToken}. */
-  getTokenSet(options?: CallOptions): Promise<TokenSet>;
+  getTokenSet(options?: GetTokenOptions): Promise<TokenSet>;
   /** Refreshes now, regardless of the token's expiry. Concurrent calls share one exchange. */
   refresh(options?: CallOptions): Promise<TokenSet>;
   /**

@@ -3,39 +3,40 @@ import type { SessionRecord } from "../record/record.ts";
 import { RecordStore } from "../record/record-store.ts";
 import { PendingChanges } from "../refresh/pending-changes.ts";
 import { RefreshProtocol } from "../refresh/protocol.ts";
-import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewal.ts";
-import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
+import type { RecordSource, RefreshHost, RenewalGoal } from "../refresh/renewal.ts";
+import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
-import { hideResult } from "../util/inspect.ts";
 import { Listeners } from "../util/listeners.ts";
 import { emitWarning } from "../util/warning.ts";
 import type { Settings } from "./options.ts";
 import { RecordLoader } from "./record-loader.ts";
+import { ResultCache } from "./result-cache.ts";
 import {
   type Context,
   initialSession,
   isDue,
+  isTooShort,
   isUsable,
-  NEVER,
   type Session,
   stateOf,
   validUntil,
+  withLoadedRecord,
   withRecord,
 } from "./session.ts";
 import type { Replacement } from "./sign-in-out.ts";
-import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
+import { type Effect, type Event, isOutdatedRecord, type Progress, type Renew, transition } from "./state-machine.ts";
 
 const NOT_SAVED =
   "The refreshed session has not been saved yet. If this process ends now, the next one may have to sign in again. Free or repair the store, and await close() before the program ends: it rejects with the reason.";
 
 /** A caller's request for tokens. */
 export type TokenRequest =
-  | { readonly type: "token-requested"; readonly refresh: boolean }
+  | { readonly type: "token-requested"; readonly refresh: boolean; readonly minValidity?: number | undefined }
   | { readonly type: "token-rejected"; readonly accessToken: string };
 
 /** A renewal in progress. `done` resolves to whether it changed anything. */
-type Renewal = { readonly reason: RenewalReason; readonly done: Promise<boolean> };
+type Renewal = { readonly goal: RenewalGoal & { minValidity: number }; readonly done: Promise<boolean> };
 
 /** Runs the effects of the state machine and feeds the results back as events. Makes no decisions itself. */
 export class Driver implements RefreshHost {
@@ -54,12 +55,7 @@ export class Driver implements RefreshHost {
   #isClosed = false;
   #closing: Promise<void> | undefined;
   #stopWatching: (() => void) | undefined;
-  /**
-   * The result of nearly every call: created once per token, and returned as long as both clocks are before
-   * `#validUntil`.
-   */
-  #resolved: { readonly tokenSet: Promise<TokenSet>; readonly accessToken: Promise<string> } | undefined;
-  #validUntil = NEVER;
+  readonly #results = new ResultCache();
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -82,10 +78,9 @@ export class Driver implements RefreshHost {
   }
 
   /** Returns the tokens if they can be handed out without consulting the state machine. */
-  cached(options: CallOptions | undefined) {
-    const { clock } = this.#settings;
-    const isValid = clock.now() < this.#validUntil.now && clock.monotonic() < this.#validUntil.monotonic;
-    return isValid && !options?.signal?.aborted ? this.#resolved : undefined;
+  cached(options: GetTokenOptions | undefined) {
+    const isPlain = options?.minValidity === undefined && !options?.signal?.aborted;
+    return isPlain ? this.#results.get(this.#settings.clock) : undefined;
   }
 
   assertOpen(): void {
@@ -120,7 +115,7 @@ export class Driver implements RefreshHost {
 
   async #close(): Promise<void> {
     this.#isClosed = true;
-    this.#validUntil = NEVER;
+    this.#results.clear();
     try {
       this.#stopWatching?.();
     } catch {
@@ -154,8 +149,8 @@ export class Driver implements RefreshHost {
         return this.#settle(step, progress, signal);
       }
       case "renew":
-        if (effect.wait) return this.#waitForRenewal(effect.reason, progress, signal);
-        this.#renew(effect.reason);
+        if (effect.wait) return this.#waitForRenewal(effect, progress, signal);
+        this.#renew(effect);
         return progress;
       case "look":
         this.#loader.look();
@@ -170,17 +165,21 @@ export class Driver implements RefreshHost {
 
   /**
    * Waits for a renewal and returns the caller's progress. A renewal that changed nothing leaves it as it was, and so
-   * does one that failed but had been started for another reason.
+   * does one that failed but had been started for another reason, or that kept the token because it was valid for long
+   * enough for the callers that had started it.
    */
-  async #waitForRenewal(reason: RenewalReason, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
+  async #waitForRenewal(renew: Renew, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     this.assertOpen();
     this.#protocol.assertOutsideRefresh();
     this.#waiting++;
-    const renewal = this.#renew(reason);
-    const next = renewal.done.then((changed) =>
-      changed ? { loaded: true, renewals: (progress.renewals ?? 0) + 1 } : progress,
-    );
-    const step = renewal.reason === reason ? next : next.catch(() => progress);
+    const isEnough = (this.#renewal?.goal.minValidity ?? Number.POSITIVE_INFINITY) >= (renew.minValidity ?? 0);
+    const before = this.#session.record?.tokens?.accessToken;
+    const renewal = this.#renew(renew);
+    const next = renewal.done.then((changed) => {
+      const counts = changed && (isEnough || this.#session.record?.tokens?.accessToken !== before);
+      return counts ? { loaded: true, renewals: (progress.renewals ?? 0) + 1 } : progress;
+    });
+    const step = renewal.goal.reason === renew.reason ? next : next.catch(() => progress);
     return this.#settle(step, progress, signal).finally(() => {
       this.#waiting--;
     });
@@ -196,16 +195,19 @@ export class Driver implements RefreshHost {
   }
 
   /** Starts a renewal, or joins the current one even if it was started for another reason. */
-  #renew(reason: RenewalReason): Renewal {
-    if (this.#renewal) return this.#renewal;
-    const done = Promise.resolve().then(() => this.#runRenewal(reason));
-    done.catch(() => {}); // reported as an event, and to the callers that wait
-    this.#renewal = { reason, done };
+  #renew({ reason, minValidity = 0 }: Renew): Renewal {
+    if (!this.#renewal) {
+      const goal = { reason, minValidity, replacing: this.#session.record?.tokens?.accessToken };
+      const done = Promise.resolve().then(() => this.#runRenewal(goal));
+      done.catch(() => {}); // reported as an event, and to the callers that wait
+      this.#renewal = { goal, done };
+    }
+    const { goal } = this.#renewal;
+    goal.minValidity = Math.max(goal.minValidity, minValidity);
     return this.#renewal;
   }
 
-  async #runRenewal(reason: RenewalReason): Promise<boolean> {
-    const goal = { replacing: this.#session.record?.tokens?.accessToken, reason };
+  async #runRenewal(goal: RenewalGoal): Promise<boolean> {
     let changed = false;
     let hasStoreFailed = false;
     this.#dispatch({ type: "renewal-started" });
@@ -266,6 +268,11 @@ export class Driver implements RefreshHost {
     return isDue(withRecord(this.#session, record, ctx), ctx);
   }
 
+  isInsufficient(record: SessionRecord, { minValidity = 0 }: RenewalGoal): boolean {
+    const ctx = this.#context();
+    return isTooShort(withLoadedRecord(this.#session, record, ctx), minValidity, ctx);
+  }
+
   #context(): Context {
     const { rules, clock } = this.#settings;
     return { ...rules, location: this.records.location, ...momentOf(clock) };
@@ -274,15 +281,8 @@ export class Driver implements RefreshHost {
   #dispatch(event: Event): readonly Effect[] {
     const ctx = this.#context();
     const { session, effects } = transition(this.#session, event, ctx);
-    const tokens = session.record?.tokens;
-    if (tokens && tokens !== this.#session.record?.tokens) {
-      this.#resolved = {
-        tokenSet: Promise.resolve(tokens),
-        accessToken: hideResult(Promise.resolve(tokens.accessToken)),
-      };
-    }
     this.#session = session;
-    this.#validUntil = this.#isClosed ? NEVER : validUntil(session, ctx);
+    if (!this.#isClosed) this.#results.set(session.record?.tokens, validUntil(session, ctx));
     for (const effect of effects) if (effect.do === "announce") this.announce(effect.event);
     return effects;
   }

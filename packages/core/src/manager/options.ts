@@ -3,7 +3,14 @@ import { memoryStore } from "../stores/memory-store.ts";
 import { genericProvider } from "../token-endpoint/providers.ts";
 import { accountOf, secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "../types.ts";
-import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
+import {
+  checkOptions,
+  durationSchema as duration,
+  functionSchema,
+  type OptionTable,
+  TIMEOUT,
+  timeoutSchema,
+} from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
 import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
@@ -12,7 +19,6 @@ import type { Rules } from "./session.ts";
 const DEFAULT_STALENESS = 5_000;
 const DEFAULT_WINDOW = 5 * 60_000;
 
-const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // Infinity is allowed
 const members = (names: readonly string[], schema: z.ZodMiniType) =>
   Object.fromEntries(names.map((name) => [name, schema]));
 

@@ -15,6 +15,11 @@ export interface RenewalGoal {
   /** The access token to replace. */
   readonly replacing: string | undefined;
   readonly reason: RenewalReason;
+  /**
+   * For how many milliseconds the new access token has to be valid, as far as the server grants it. May grow while the
+   * renewal runs, because another caller joins.
+   */
+  readonly minValidity?: number | undefined;
 }
 
 /** The session as the manager knows it before the renewal loads the store. */
@@ -41,6 +46,11 @@ export interface RefreshHost {
   isUsable(record: SessionRecord): boolean;
   /** Returns whether the record's access token is due for renewal. */
   isDue(record: SessionRecord): boolean;
+  /**
+   * Returns whether the record does not fulfill what the goal asks for besides a usable token that is not due, so that even
+   * a token that another process obtained has to be renewed.
+   */
+  isInsufficient(record: SessionRecord, goal: RenewalGoal): boolean;
   /** Reports the record that is now stored, or `undefined` if the store is empty. */
   observe(record: SessionRecord | undefined, source: RecordSource): void;
   /** Reports an event to the manager's listeners. */
