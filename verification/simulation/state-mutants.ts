@@ -57,7 +57,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a spent token that is put back during a wait counts as new",
-    edits: [core("refresh/protocol.ts", " && !isSpent(record);", ";")],
+    edits: [core("refresh/protocol.ts", " && !isSpent(record)", "")],
     focus: {
       world: { kind: "shared", processes: 3, skew: 0 },
       faults: ["old session restored by another program", "slow save", "slow load"],
