@@ -11,6 +11,11 @@ export interface TokenSet {
   /** The expiry of the access token in epoch milliseconds; `undefined` if unknown. */
   readonly expiresAt?: number | undefined;
   /**
+   * The expiry of the refresh token in epoch milliseconds; `undefined` if unknown. Usually it counts from the token's last
+   * use. Informative: the server may accept the refresh token for longer, and only its response ends the session.
+   */
+  readonly refreshTokenExpiresAt?: number | undefined;
+  /**
    * The token type: `Bearer`, unless the server named another
    * ({@link https://www.rfc-editor.org/rfc/rfc6749#section-7.1 RFC 6749 §7.1}).
    */
@@ -27,9 +32,11 @@ export interface TokenSet {
  * A {@link TokenSet} as a caller passes it, or a refresh function returns it: `tokenType` defaults to `"Bearer"`, `extra`
  * to `{}`. A refresh token is enough for a sign-in; the access token is then obtained when it is needed.
  */
-export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt"> & {
+export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt" | "refreshTokenExpiresAt"> & {
   /** Epoch milliseconds, or a date and time of ISO 8601 with its time zone: `"2026-01-31T12:00:00.250Z"`. */
   readonly expiresAt?: number | string | undefined;
+  /** Like `expiresAt`. */
+  readonly refreshTokenExpiresAt?: number | string | undefined;
 } & (Pick<TokenSet, "accessToken"> | { readonly refreshToken: string });
 
 /**
@@ -313,6 +320,8 @@ export interface SessionInfo {
   readonly account: string | undefined;
   /** The expiry of the access token in epoch milliseconds; `undefined` if unknown, or without an access token. */
   readonly expiresAt: number | undefined;
+  /** The expiry of the refresh token in epoch milliseconds; `undefined` if unknown, or without a refresh token. */
+  readonly refreshTokenExpiresAt: number | undefined;
   /** The granted scope, space-separated. */
   readonly scope: string | undefined;
   readonly tokenType: string | undefined;

@@ -164,6 +164,7 @@ const describeRecord = (record: SessionRecord, canRefresh: boolean): SessionInfo
   return {
     account,
     expiresAt: tokens?.expiresAt,
+    refreshTokenExpiresAt: tokens?.refreshTokenExpiresAt,
     scope: tokens?.scope,
     tokenType: tokens?.tokenType,
     obtainedAt,

@@ -174,7 +174,8 @@ function keptTokens({ tokens }: SessionRecord, isUsable: boolean, { reason, keep
   const accessToken = isUsable && reason !== "account_changed" ? tokens?.accessToken : undefined;
   const refreshToken = keepsRefreshToken ? tokens?.refreshToken : undefined;
   if (!tokens || !(accessToken ?? refreshToken)) return undefined;
-  return hideSecrets({ ...tokens, accessToken: accessToken ?? "", refreshToken });
+  const refreshTokenExpiresAt = refreshToken === undefined ? undefined : tokens.refreshTokenExpiresAt;
+  return hideSecrets({ ...tokens, accessToken: accessToken ?? "", refreshToken, refreshTokenExpiresAt });
 }
 
 /** Changes the record's attempt. What only later releases know of it stays. */

@@ -168,7 +168,7 @@ function toTokens(returned: unknown, response: Response): ReturnedTokens | undef
     const tokens = returned as TokenResponse;
     return { ...tokens, expires_in: tokens.expires_in ?? lifetimeByServer(tokens.access_token, response) };
   }
-  const isTokenSet = (parseReturnedTokens(returned) ?? parseTokenUpdate(returned)) !== undefined;
+  const isTokenSet = (parseReturnedTokens(returned) ?? parseTokenUpdate(returned, 0)) !== undefined;
   return isTokenSet ? (returned as TokenSetInput) : undefined;
 }
 

@@ -168,6 +168,6 @@ async function readTokens(response: Response, endpoint: string): Promise<TokenRe
     return { expires_in: lifetimeByServer(body.access_token, response), ...body } as TokenResponse;
   }
   // A refresh token without an access token is classified, and kept, by the caller.
-  if (response.ok && parseTokenUpdate(body)) return body as TokenResponse;
+  if (response.ok && parseTokenUpdate(body, 0)) return body as TokenResponse;
   throw toResponseError(response, text, endpoint);
 }

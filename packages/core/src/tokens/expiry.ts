@@ -28,6 +28,17 @@ export const toLifetime = (value: unknown): number | undefined => {
 };
 
 /**
+ * Returns the expiry of the refresh token of a response that was requested at `sentAt`, if it tells one: in seconds, by the
+ * names that Google and GitHub, Keycloak, and Intuit use. Zero is unknown; Keycloak sends it for "never".
+ */
+export function refreshExpiryOf(response: Readonly<Record<string, unknown>>, sentAt: number): number | undefined {
+  const { refresh_token_expires_in, refresh_expires_in, x_refresh_token_expires_in } = response;
+  const given = [refresh_token_expires_in, refresh_expires_in, x_refresh_token_expires_in].map(toLifetime);
+  const lifetime = given.find((each) => each !== undefined);
+  return lifetime === undefined ? undefined : toTime(sentAt + lifetime);
+}
+
+/**
  * Returns the expiry of a token that was requested at `sentAt`: after the shorter of its lifetimes according to the
  * response and to a JWT. The `exp` of a JWT alone counts only if nothing tells a lifetime, and not if it is past: then the
  * clocks disagree.

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
 import { toTime } from "../util/clock.ts";
 import { setInspectView } from "../util/inspect.ts";
-import { expiryOnArrival, fromIsoTime, isInSeconds, readExpiry, toLifetime } from "./expiry.ts";
+import { expiryOnArrival, fromIsoTime, isInSeconds, readExpiry, refreshExpiryOf, toLifetime } from "./expiry.ts";
 import { claimsOf, expiryOf } from "./jwt.ts";
 
 const text = z.string().check(z.minLength(1));
@@ -22,6 +22,7 @@ export const tokenSetSchema = z.object({
   accessToken: z._default(z.string().check(isSecret), ""),
   refreshToken: z.optional(secret),
   expiresAt: z.optional(time),
+  refreshTokenExpiresAt: z.optional(time),
   tokenType: z._default(text, "Bearer"),
   scope: z.optional(z.string()),
   idToken: z.optional(z.string().check(isSecret)),
@@ -29,7 +30,12 @@ export const tokenSetSchema = z.object({
 });
 
 const timeInput = z.optional(z.pipe(z.transform(fromIsoTime), time));
-const tokenSetInput = z.object({ ...tokenSetSchema.shape, accessToken: z.optional(secret), expiresAt: timeInput });
+const tokenSetInput = z.object({
+  ...tokenSetSchema.shape,
+  accessToken: z.optional(secret),
+  expiresAt: timeInput,
+  refreshTokenExpiresAt: timeInput,
+});
 
 /**
  * Converts a token endpoint's response to a {@link TokenSet} ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1
@@ -56,6 +62,7 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
     accessToken: access_token,
     refreshToken: textOf(refresh_token),
     expiresAt: expiryOnArrival(access_token, toLifetime(expires_in), sentAt),
+    refreshTokenExpiresAt: refreshExpiryOf(extra, sentAt),
     tokenType: textOf(token_type) ?? "Bearer",
     scope: Array.isArray(scope) ? scope.join(" ") : textOf(scope), // Twitch sends an array
     idToken: textOf(id_token),
@@ -64,16 +71,18 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
 }
 
 /** The changes by a response without an access token: the refresh token that was presented has been replaced. */
-export type TokenUpdate = { readonly refreshToken: string } & Pick<TokenSet, "idToken">;
+export type TokenUpdate = { readonly refreshToken: string } & Pick<TokenSet, "idToken" | "refreshTokenExpiresAt">;
 
 /**
  * Reads a response, or a returned token set, that holds a refresh token and no access token; returns `undefined` if it is
  * another one.
  */
-export function parseTokenUpdate(response: unknown): TokenUpdate | undefined {
+export function parseTokenUpdate(response: unknown, sentAt: number): TokenUpdate | undefined {
   const given = Object(response) as Readonly<Record<string, unknown>>;
   const refreshToken = textOf(given.refresh_token) ?? textOf(given.refreshToken);
-  return refreshToken === undefined ? undefined : { refreshToken, idToken: textOf(given.id_token ?? given.idToken) };
+  if (refreshToken === undefined) return undefined;
+  const refreshTokenExpiresAt = refreshExpiryOf(given, sentAt) ?? readExpiry(given.refreshTokenExpiresAt);
+  return { refreshToken, refreshTokenExpiresAt, idToken: textOf(given.id_token ?? given.idToken) };
 }
 
 /** Returns the tokens of such a response, which belong to another account, so that they can be revoked. */
@@ -92,6 +101,7 @@ export function parseReturnedTokens(returned: unknown): TokenSet | undefined {
     accessToken,
     refreshToken: textOf(given.refreshToken),
     expiresAt: readExpiry(given.expiresAt) ?? expiryOf(accessToken),
+    refreshTokenExpiresAt: readExpiry(given.refreshTokenExpiresAt),
     tokenType: textOf(given.tokenType) ?? "Bearer",
     scope: textOf(given.scope),
     idToken: textOf(given.idToken),
@@ -120,16 +130,8 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
   const parsed = tokenSetInput.safeParse(tokens);
   if (!parsed.success) throw toFieldError(parsed.error.issues[0]);
   if (!(parsed.data.accessToken ?? parsed.data.refreshToken)) throw toFieldError({ path: ["accessToken"] });
-  const { accessToken = "", refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
-  return hideSecrets({
-    accessToken,
-    refreshToken,
-    expiresAt: expiresAt ?? expiryOf(accessToken),
-    tokenType,
-    scope,
-    idToken,
-    extra,
-  });
+  const { accessToken = "", expiresAt } = parsed.data;
+  return hideSecrets({ ...parsed.data, accessToken, expiresAt: expiresAt ?? expiryOf(accessToken) });
 }
 
 function toFieldError(issue: { readonly code?: string; readonly path: readonly PropertyKey[] } | undefined): TypeError {
@@ -139,7 +141,7 @@ function toFieldError(issue: { readonly code?: string; readonly path: readonly P
       `tokens: ${field} is the placeholder "${PLACEHOLDER}", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`,
     );
   const hint =
-    field === "expiresAt"
+    field === "expiresAt" || field === "refreshTokenExpiresAt"
       ? "Pass epoch milliseconds, such as Date.now() + 3_600_000, or a date and time of ISO 8601 with its time zone."
       : "A TokenSet needs at least an accessToken or a refreshToken.";
   return new TypeError(`tokens: ${field} is invalid. ${hint}`);
@@ -147,13 +149,14 @@ function toFieldError(issue: { readonly code?: string; readonly path: readonly P
 
 /** Recognizes what is easily taken for a token set: a token endpoint's response, and an expiry in seconds. */
 function checkForms(tokens: TokenSetInput): void {
-  const { access_token, refresh_token, expiresAt } = Object(tokens) as Readonly<Record<string, unknown>>;
+  const given = Object(tokens) as Readonly<Record<string, unknown>>;
+  const { access_token, refresh_token } = given;
   if (access_token !== undefined || refresh_token !== undefined)
     throw new TypeError(
       "tokens: expected a TokenSet, not a token endpoint's response. Pass tokenSetFromResponse(response, { sentAt }).",
     );
-  if (isInSeconds(expiresAt))
-    throw new TypeError("tokens: expiresAt is in seconds. Pass epoch milliseconds: multiply it by 1,000.");
+  const field = ["expiresAt", "refreshTokenExpiresAt"].find((name) => isInSeconds(given[name]));
+  if (field) throw new TypeError(`tokens: ${field} is in seconds. Pass epoch milliseconds: multiply it by 1,000.`);
 }
 
 /** Returns `next`, with everything that the server omitted taken from `previous` (RFC 6749 §6). */
@@ -161,6 +164,7 @@ export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
   hideSecrets({
     ...next,
     refreshToken: next.refreshToken ?? previous.refreshToken,
+    refreshTokenExpiresAt: next.refreshTokenExpiresAt ?? previous.refreshTokenExpiresAt,
     scope: next.scope ?? previous.scope,
     idToken: next.idToken ?? previous.idToken,
     extra: { ...previous.extra, ...next.extra },
@@ -177,6 +181,7 @@ export function hideSecrets(tokens: TokenSet): TokenSet {
     accessToken: PLACEHOLDER,
     refreshToken: refreshToken === undefined ? undefined : PLACEHOLDER,
     expiresAt: tokens.expiresAt,
+    refreshTokenExpiresAt: tokens.refreshTokenExpiresAt,
     tokenType: tokens.tokenType,
     scope: tokens.scope,
   });
