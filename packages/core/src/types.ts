@@ -425,6 +425,14 @@ export interface TokenManagerOptions {
    */
   readonly staleIfError?: boolean | undefined;
   /**
+   * Whether to renew the session before its refresh token expires, even if no call asks for a token: once a fifth of the
+   * refresh token's lifetime is left, in one exchange of all processes that share the store. Has an effect only if the
+   * server tells that lifetime, or the tokens of a sign-in do (`refreshTokenExpiresAt`). Loads the session soon after the
+   * manager was created. Its timer does not keep the process alive, and ends with the session and with `close()`. Default
+   * `false`.
+   */
+  readonly keepAlive?: boolean | undefined;
+  /**
    * For shared stores without `watch`: the first call more than this many milliseconds after the last load still returns
    * the current token and starts one load in the background, so the next call notices a sign-out elsewhere. Uses no
    * timer. Default 5,000; `Infinity` turns it off.

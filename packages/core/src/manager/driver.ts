@@ -3,12 +3,13 @@ import type { SessionRecord } from "../record/record.ts";
 import { RecordStore } from "../record/record-store.ts";
 import { PendingChanges } from "../refresh/pending-changes.ts";
 import { RefreshProtocol } from "../refresh/protocol.ts";
-import type { RecordSource, RefreshHost, RenewalGoal } from "../refresh/renewal.ts";
+import { includes, type RecordSource, type RefreshHost, type RenewalGoal, widen } from "../refresh/renewal.ts";
 import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
 import { emitWarning } from "../util/warning.ts";
+import { isRefreshTokenDue, KeepAlive, scheduleOf } from "./keep-alive.ts";
 import type { Settings } from "./options.ts";
 import { RecordLoader } from "./record-loader.ts";
 import { ResultCache } from "./result-cache.ts";
@@ -26,6 +27,7 @@ import {
 } from "./session.ts";
 import type { Replacement } from "./sign-in-out.ts";
 import { type Effect, type Event, isOutdatedRecord, type Progress, type Renew, transition } from "./state-machine.ts";
+import { StoreWatch } from "./store-watch.ts";
 
 const NOT_SAVED =
   "The refreshed session has not been saved yet. If this process ends now, the next one may have to sign in again. Free or repair the store, and await close() before the program ends: it rejects with the reason.";
@@ -36,7 +38,7 @@ export type TokenRequest =
   | { readonly type: "token-rejected"; readonly accessToken: string };
 
 /** A renewal in progress. `done` resolves to whether it changed anything. */
-type Renewal = { readonly goal: RenewalGoal & { minValidity: number }; readonly done: Promise<boolean> };
+type Renewal = { readonly goal: RenewalGoal; readonly done: Promise<boolean> };
 
 /** Runs the effects of the state machine and feeds the results back as events. Makes no decisions itself. */
 export class Driver implements RefreshHost {
@@ -54,18 +56,22 @@ export class Driver implements RefreshHost {
   #waiting = 0;
   #isClosed = false;
   #closing: Promise<void> | undefined;
-  #stopWatching: (() => void) | undefined;
+  readonly #watch: StoreWatch;
   readonly #results = new ResultCache();
+  readonly #keepAlive: KeepAlive | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     const { store, refresh, profile, clock, account } = settings;
     const onShared = () => this.announce({ type: "store-shared", location: this.records.location });
+    this.#watch = new StoreWatch(store, () => this.#onChange());
     this.records = new RecordStore(store, { accountOf: account, clock, onShared });
     const deps = { records: this.records, holder: store.holder, refresh, profile, clock };
     this.pending = new PendingChanges(deps, this);
     this.#protocol = new RefreshProtocol(deps, this, this.pending);
     const load = async () => (await this.pending.load())?.record;
+    const renew = () => this.#renew({ reason: "clock", keepAlive: true });
+    this.#keepAlive = settings.keepAlive ? new KeepAlive({ load: () => this.load(), renew }, clock) : undefined;
     this.#loader = new RecordLoader({ load, observe: (record) => this.observe(record, "store") }, clock);
   }
 
@@ -116,11 +122,8 @@ export class Driver implements RefreshHost {
   async #close(): Promise<void> {
     this.#isClosed = true;
     this.#results.clear();
-    try {
-      this.#stopWatching?.();
-    } catch {
-      // what is still to be saved matters more
-    }
+    this.#keepAlive?.close();
+    this.#watch.stop();
     await this.#renewal?.done.catch(() => {}); // reported to the callers that wait for it
     await this.#protocol.close();
   }
@@ -144,7 +147,7 @@ export class Driver implements RefreshHost {
         this.assertOpen();
         // a load that began before the call does not count, but the one after it does
         const loaded = !this.#loader.isLoading || progress.loaded === false;
-        this.#watch();
+        this.#watch.start();
         const step = this.#loader.load().then(() => ({ ...progress, loaded }));
         return this.#settle(step, progress, signal);
       }
@@ -172,7 +175,7 @@ export class Driver implements RefreshHost {
     this.assertOpen();
     this.#protocol.assertOutsideRefresh();
     this.#waiting++;
-    const isEnough = (this.#renewal?.goal.minValidity ?? Number.POSITIVE_INFINITY) >= (renew.minValidity ?? 0);
+    const isEnough = !this.#renewal || includes(this.#renewal.goal, renew);
     const before = this.#session.record?.tokens?.accessToken;
     const renewal = this.#renew(renew);
     const next = renewal.done.then((changed) => {
@@ -195,15 +198,14 @@ export class Driver implements RefreshHost {
   }
 
   /** Starts a renewal, or joins the current one even if it was started for another reason. */
-  #renew({ reason, minValidity = 0 }: Renew): Renewal {
-    if (!this.#renewal) {
-      const goal = { reason, minValidity, replacing: this.#session.record?.tokens?.accessToken };
+  #renew(renew: Renew): Renewal {
+    if (this.#renewal) widen(this.#renewal.goal, renew);
+    else {
+      const goal = { ...renew, replacing: this.#session.record?.tokens?.accessToken };
       const done = Promise.resolve().then(() => this.#runRenewal(goal));
       done.catch(() => {}); // reported as an event, and to the callers that wait
       this.#renewal = { goal, done };
     }
-    const { goal } = this.#renewal;
-    goal.minValidity = Math.max(goal.minValidity, minValidity);
     return this.#renewal;
   }
 
@@ -226,18 +228,8 @@ export class Driver implements RefreshHost {
 
   /** Loads the record from the store in a load that begins after the call. Concurrent calls share it. */
   load(): Promise<void> {
-    this.#watch(); // before loading, so that no change is missed in between
+    this.#watch.start(); // before loading, so that no change is missed in between
     return this.#loader.loadAgain();
-  }
-
-  #watch(): void {
-    if (this.#isClosed || this.#stopWatching) return;
-    this.#stopWatching = () => {}; // the store may call back at once
-    try {
-      this.#stopWatching = this.#settings.store.watch?.(() => this.#onChange()) ?? this.#stopWatching;
-    } catch {
-      this.#stopWatching = undefined; // the store is checked when the session is due
-    }
   }
 
   /**
@@ -254,7 +246,7 @@ export class Driver implements RefreshHost {
 
   observe(record: SessionRecord | undefined, source: RecordSource): void {
     this.#loader.onObserved();
-    this.#watch();
+    this.#watch.start();
     this.#dispatch({ type: "record-observed", record, source });
   }
 
@@ -268,9 +260,10 @@ export class Driver implements RefreshHost {
     return isDue(withRecord(this.#session, record, ctx), ctx);
   }
 
-  isInsufficient(record: SessionRecord, { minValidity = 0 }: RenewalGoal): boolean {
+  isInsufficient(record: SessionRecord, { minValidity = 0, keepAlive = false }: RenewalGoal): boolean {
     const ctx = this.#context();
-    return isTooShort(withLoadedRecord(this.#session, record, ctx), minValidity, ctx);
+    const session = withLoadedRecord(this.#session, record, ctx);
+    return isTooShort(session, minValidity, ctx) || (keepAlive && isRefreshTokenDue(session, ctx));
   }
 
   #context(): Context {
@@ -283,6 +276,7 @@ export class Driver implements RefreshHost {
     const { session, effects } = transition(this.#session, event, ctx);
     this.#session = session;
     if (!this.#isClosed) this.#results.set(session.record?.tokens, validUntil(session, ctx));
+    this.#keepAlive?.update(scheduleOf(session, ctx));
     for (const effect of effects) if (effect.do === "announce") this.announce(effect.event);
     return effects;
   }

@@ -62,6 +62,7 @@ const managerOptions = {
   ],
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],
+  keepAlive: [z.boolean(), "true or false"],
   maxStaleness: [duration, "a number of milliseconds, or Infinity"],
   clock: [
     z.looseObject(members(["now", "monotonic", "setTimer", "random", "randomId"], z.optional(functionSchema))),
@@ -76,6 +77,8 @@ export interface Settings {
   readonly store: TokenStore;
   readonly refresh: RefreshFunction | undefined;
   readonly rules: Rules;
+  /** Whether to renew the session before its refresh token expires. */
+  readonly keepAlive: boolean;
   readonly profile: ProviderProfile;
   readonly account: (tokens: TokenSet) => string | undefined;
   readonly clock: Clock;
@@ -99,6 +102,7 @@ export function parseOptions(options: TokenManagerOptions): Settings {
       staleIfError: given.staleIfError ?? false,
       maxStaleness: isNotified(given.store) ? Number.POSITIVE_INFINITY : (given.maxStaleness ?? DEFAULT_STALENESS),
     },
+    keepAlive: given.keepAlive ?? false,
     profile: { ...genericProvider, ...withoutUndefined(given.provider) },
     account: given.account ? checkedAccount(given.account) : accountOf,
     clock: completeClock(given.clock ?? {}),

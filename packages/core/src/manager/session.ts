@@ -181,7 +181,7 @@ export const isExpiryUnknown = (record: SessionRecord | undefined): boolean =>
  */
 export function isTooShort(session: Session, minValidity: number, ctx: Context): boolean {
   const { record } = session;
-  if (!record || validFor(session, record, ctx) >= minValidity) return false;
+  if (!record || minValidity === 0 || validFor(session, record, ctx) >= minValidity) return false;
   const spare = lifetimeOf(record) - minValidity; // a new token is too short after so many milliseconds
   const fifth = fifthOf(record);
   return newFor(session, Math.max(1_000, spare > 0 ? Math.min(spare, fifth) : fifth), ctx) <= 0;

@@ -1,7 +1,7 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "../errors.ts";
 import { compareRotations, isOutdated, isSameAccount, isSpentIn, type SessionRecord } from "../record/record.ts";
 import { maxDelay } from "../refresh/backoff.ts";
-import { CHECK_INTERVAL, type RecordSource, type RenewalReason } from "../refresh/renewal.ts";
+import { CHECK_INTERVAL, type RecordSource, type RenewalGoal, type RenewalReason } from "../refresh/renewal.ts";
 import { toError } from "../token-endpoint/error-response.ts";
 import type { SessionEvent, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
@@ -53,11 +53,8 @@ export type Event =
   /** `changed`: whether the renewal changed the session. `hasStoreFailed`: whether it failed because of the store. */
   | { readonly type: "renewal-ended"; readonly changed: boolean; readonly hasStoreFailed: boolean };
 
-/** Why to renew, and for how many milliseconds the new access token has to be valid. */
-export interface Renew {
-  readonly reason: RenewalReason;
-  readonly minValidity?: number | undefined;
-}
+/** Why to renew, and what for. */
+export type Renew = Omit<RenewalGoal, "replacing">;
 
 export type Effect =
   /** Load the record, then dispatch the request again. */

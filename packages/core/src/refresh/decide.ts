@@ -74,7 +74,7 @@ const FIRST = { afterLoss: false, failures: 0 };
 /** Another process has already renewed the token, or a renewal by the clock is no longer due. */
 const isSatisfied = ({ tokens }: SessionRecord, ctx: DecisionContext): boolean => {
   const { goal, isUsable, isDue, isInsufficient } = ctx;
-  if (isInsufficient) return false;
+  if (isInsufficient || goal.keepAlive) return !isInsufficient;
   return (tokens?.accessToken !== goal.replacing && isUsable) || (goal.reason === "clock" && !isDue);
 };
 

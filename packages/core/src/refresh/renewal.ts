@@ -19,7 +19,22 @@ export interface RenewalGoal {
    * For how many milliseconds the new access token has to be valid, as far as the server grants it. May grow while the
    * renewal runs, because another caller joins.
    */
-  readonly minValidity?: number | undefined;
+  minValidity?: number | undefined;
+  /** Whether to renew only if the refresh token is about to expire. Ends if a caller joins. */
+  keepAlive?: boolean | undefined;
+}
+
+/** The part of a goal that may change while the renewal runs. */
+type Need = Pick<RenewalGoal, "minValidity" | "keepAlive">;
+
+/** Returns whether a renewal with this goal fulfills another need, too. */
+export const includes = (goal: RenewalGoal, { minValidity = 0, keepAlive = false }: Need): boolean =>
+  (goal.minValidity ?? 0) >= minValidity && (keepAlive || !goal.keepAlive);
+
+/** Widens the goal of a running renewal, so that it fulfills another need, too. */
+export function widen(goal: RenewalGoal, { minValidity = 0, keepAlive = false }: Need): void {
+  goal.minValidity = Math.max(goal.minValidity ?? 0, minValidity);
+  goal.keepAlive &&= keepAlive;
 }
 
 /** The session as the manager knows it before the renewal loads the store. */

@@ -247,7 +247,7 @@ describe("a need in one of several processes", () => {
 
   it.each([
     { name: "has expired", left: 0, needs: [40] },
-    { name: "is too short for two callers with different needs", left: 10, needs: [25, 40] },
+    { name: "is too short for callers with different needs", left: 10, needs: [25, 40, 20] },
   ])("leads to an exchange if the stored token is too short, and the known one $name", async ({ left, needs }) => {
     const { clock, issuer, manager, open, store } = await startWith((left + 30) * MINUTE);
     withoutWatch(store);
