@@ -1,17 +1,26 @@
-/** Refreshes at a token endpoint that accepts and returns JSON with its own field names. */
-import { createFetch, createTokenManager, type RefreshFunction, TokenEndpointError } from "@unexpired/core";
+/** Refreshes at an endpoint that accepts and returns JSON with its own field names. */
+import { createFetch, createTokenManager } from "@unexpired/core";
+import { jsonRefresh } from "@unexpired/core/oauth2";
 import { fileStore } from "@unexpired/store-node";
 
 const { TOKEN_ENDPOINT = "https://auth.example/token", API = "https://api.example/me", REFRESH_TOKEN } = process.env;
 
-const refresh: RefreshFunction = async ({ refreshToken }, { signal }) => {
-  const headers = { "content-type": "application/json" };
-  const body = JSON.stringify({ clientId: "my-app", refreshToken });
-  const response = await fetch(TOKEN_ENDPOINT, { method: "POST", headers, body, signal });
-  const received = await response.json();
-  if (!response.ok) throw new TokenEndpointError({ status: response.status, error: received.error, sent: true });
-  return { access_token: received.accessToken, refresh_token: received.refreshToken, expires_in: received.expiresIn };
-};
+interface Refreshed {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresIn: number;
+}
+
+const refresh = jsonRefresh({
+  endpoint: TOKEN_ENDPOINT,
+  body: ({ refreshToken }) => ({ clientId: "my-app", refreshToken }),
+  read: ({ accessToken, refreshToken, expiresIn }: Refreshed) => ({
+    access_token: accessToken,
+    refresh_token: refreshToken,
+    expires_in: expiresIn,
+  }),
+  isTerminal: (json: { readonly code?: string } | undefined) => json?.code === "SESSION_GONE",
+});
 
 const tokens = createTokenManager({ store: fileStore({ path: "session.json" }), refresh });
 try {

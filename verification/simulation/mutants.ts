@@ -194,7 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         "refresh/exchange.ts",
-        "onPunctualTick(onDeadline, clock, { milliseconds: deadlineOf(refresh) })",
+        "onPunctualTick(onDeadline, clock, { milliseconds: deadline })",
         "clock.setTimer(onDeadline, 1e9, true)",
       ),
     ],

@@ -66,7 +66,11 @@ export const VERDICT_MUTANTS: readonly Mutant[] = [
   {
     name: "a refresh token without an access token is thrown away",
     edits: [
-      core("refresh/classify.ts", "details.error === undefined ? parseTokenUpdate(response) : undefined", "undefined"),
+      core(
+        "refresh/classify.ts",
+        "details.error === undefined ? parseTokenUpdate(response, sentAt) : undefined",
+        "undefined",
+      ),
     ],
     focus: { faults: ["no access_token"] },
   },

@@ -22,6 +22,7 @@ export { type WithTokenOptions, withToken } from "./sources/with-token.ts";
 export { fromKeyValue, type KeyValue, type KeyValueOptions, type KeyValueStore } from "./stores/key-value-store.ts";
 export { memoryStore } from "./stores/memory-store.ts";
 export { providers } from "./token-endpoint/providers.ts";
+export { isUnsent } from "./token-endpoint/unsent.ts";
 export { tokenSetFromResponse } from "./tokens/token-set.ts";
 export type {
   CallOptions,
@@ -29,6 +30,7 @@ export type {
   DeadReason,
   EndpointResponse,
   FormattedSession,
+  GetTokenOptions,
   NamedTokenSource,
   ParsedSession,
   ProviderProfile,

@@ -11,6 +11,11 @@ export interface TokenSet {
   /** The expiry of the access token in epoch milliseconds; `undefined` if unknown. */
   readonly expiresAt?: number | undefined;
   /**
+   * The expiry of the refresh token in epoch milliseconds; `undefined` if unknown. Usually it counts from the token's last
+   * use. Informative: the server may accept the refresh token for longer, and only its response ends the session.
+   */
+  readonly refreshTokenExpiresAt?: number | undefined;
+  /**
    * The token type: `Bearer`, unless the server named another
    * ({@link https://www.rfc-editor.org/rfc/rfc6749#section-7.1 RFC 6749 §7.1}).
    */
@@ -24,10 +29,15 @@ export interface TokenSet {
 }
 
 /**
- * A {@link TokenSet} as a caller passes it: `tokenType` defaults to `"Bearer"`, `extra` to `{}`. A refresh token is
- * enough; the access token is then obtained when it is needed.
+ * A {@link TokenSet} as a caller passes it, or a refresh function returns it: `tokenType` defaults to `"Bearer"`, `extra`
+ * to `{}`. A refresh token is enough for a sign-in; the access token is then obtained when it is needed.
  */
-export type TokenSetInput = Partial<TokenSet> & (Pick<TokenSet, "accessToken"> | { readonly refreshToken: string });
+export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt" | "refreshTokenExpiresAt"> & {
+  /** Epoch milliseconds, or a date and time of ISO 8601 with its time zone: `"2026-01-31T12:00:00.250Z"`. */
+  readonly expiresAt?: number | string | undefined;
+  /** Like `expiresAt`. */
+  readonly refreshTokenExpiresAt?: number | string | undefined;
+} & (Pick<TokenSet, "accessToken"> | { readonly refreshToken: string });
 
 /**
  * A successful response of a token endpoint ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}).
@@ -62,14 +72,14 @@ export interface RefreshContext {
  */
 export interface RefreshFunction {
   (current: TokenSet, context: RefreshContext): Promise<TokenResponse | TokenSetInput>;
-  /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. */
+  /** The deadline of an exchange in milliseconds, at most 20 minutes. Default 30,000. Read when an exchange is claimed. */
   readonly timeout?: number | undefined;
   /**
    * Revokes tokens at the server ({@link https://www.rfc-editor.org/rfc/rfc7009 RFC 7009}). Used by `signOut`, which
    * waits for it until the deadline of an exchange, and for tokens that arrive after the session was signed out or
-   * replaced by another account's.
+   * replaced by another account's. Resolves to `false` if the server turns out to have no revocation endpoint.
    */
-  readonly revoke?: ((tokens: TokenSet) => Promise<void>) | undefined;
+  readonly revoke?: ((tokens: TokenSet) => Promise<unknown>) | undefined;
 }
 
 /** A stored string and its version. */
@@ -340,6 +350,18 @@ export interface RejectionOptions extends CallOptions {
   readonly response?: RejectingResponse | undefined;
 }
 
+/** Options of {@link TokenManager.getAccessToken} and {@link TokenManager.getTokenSet}. */
+export interface GetTokenOptions extends CallOptions {
+  /**
+   * How long the access token has to stay valid from now on, in milliseconds; may be `Infinity`. A token that expires earlier
+   * is refreshed first, once: the call then returns the new token even if the server grants a shorter lifetime, and the
+   * current one if the refresh fails and it is still valid. A token from an exchange less than a fifth of its lifetime ago
+   * is not refreshed if a new one would not be valid for long enough either. A token of unknown expiry counts as valid.
+   * Default 0.
+   */
+  readonly minValidity?: number | undefined;
+}
+
 /** Options of {@link TokenManager.signOut}. */
 export interface SignOutOptions {
   /**
@@ -361,6 +383,8 @@ export interface SessionInfo {
   readonly account: string | undefined;
   /** The expiry of the access token in epoch milliseconds; `undefined` if unknown, or without an access token. */
   readonly expiresAt: number | undefined;
+  /** The expiry of the refresh token in epoch milliseconds; `undefined` if unknown, or without a refresh token. */
+  readonly refreshTokenExpiresAt: number | undefined;
   /** The granted scope, space-separated. */
   readonly scope: string | undefined;
   readonly tokenType: string | undefined;
@@ -383,9 +407,9 @@ export interface TokenManager extends AsyncDisposable {
    * @throws ConfigurationError if the token endpoint rejects this client
    * @throws StoreError if the stored session cannot be read or claimed
    */
-  getAccessToken(options?: CallOptions): Promise<string>;
+  getAccessToken(options?: GetTokenOptions): Promise<string>;
   /** Returns the whole token set, in the same way as {@link TokenManager.getAccessToken}. */
-  getTokenSet(options?: CallOptions): Promise<TokenSet>;
+  getTokenSet(options?: GetTokenOptions): Promise<TokenSet>;
   /** Refreshes now, regardless of the token's expiry. Concurrent calls share one exchange. */
   refresh(options?: CallOptions): Promise<TokenSet>;
   /**
@@ -468,6 +492,14 @@ export interface TokenManagerOptions {
    * `false`.
    */
   readonly staleIfError?: boolean | undefined;
+  /**
+   * Whether to renew the session before its refresh token expires, even if no call asks for a token: once a fifth of the
+   * refresh token's lifetime is left, in one exchange of all processes that share the store. Has an effect only if the
+   * server tells that lifetime, or the tokens of a sign-in do (`refreshTokenExpiresAt`). Loads the session soon after the
+   * manager was created. Its timer does not keep the process alive, and ends with the session and with `close()`. Default
+   * `false`.
+   */
+  readonly keepAlive?: boolean | undefined;
   /**
    * For shared stores without `watch`: the first call more than this many milliseconds after the last load still returns
    * the current token and starts one load in the background, so the next call notices a sign-out elsewhere. Uses no

@@ -3,39 +3,42 @@ import type { SessionRecord } from "../record/record.ts";
 import { RecordStore } from "../record/record-store.ts";
 import { PendingChanges } from "../refresh/pending-changes.ts";
 import { RefreshProtocol } from "../refresh/protocol.ts";
-import type { RecordSource, RefreshHost, RenewalReason } from "../refresh/renewal.ts";
-import type { CallOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
+import { includes, type RecordSource, type RefreshHost, type RenewalGoal, widen } from "../refresh/renewal.ts";
+import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
-import { hideResult } from "../util/inspect.ts";
 import { Listeners } from "../util/listeners.ts";
 import { emitWarning } from "../util/warning.ts";
+import { isRefreshTokenDue, KeepAlive, scheduleOf } from "./keep-alive.ts";
 import type { Settings } from "./options.ts";
 import { RecordLoader } from "./record-loader.ts";
+import { ResultCache } from "./result-cache.ts";
 import {
   type Context,
   initialSession,
   isDue,
+  isTooShort,
   isUsable,
-  NEVER,
   type Session,
   stateOf,
   validUntil,
+  withLoadedRecord,
   withRecord,
 } from "./session.ts";
 import type { Replacement } from "./sign-in-out.ts";
-import { type Effect, type Event, isOutdatedRecord, type Progress, transition } from "./state-machine.ts";
+import { type Effect, type Event, isOutdatedRecord, type Progress, type Renew, transition } from "./state-machine.ts";
+import { StoreWatch } from "./store-watch.ts";
 
 const NOT_SAVED =
   "The refreshed session has not been saved yet. If this process ends now, the next one may have to sign in again. Free or repair the store, and await close() before the program ends: it rejects with the reason.";
 
 /** A caller's request for tokens. */
 export type TokenRequest =
-  | { readonly type: "token-requested"; readonly refresh: boolean }
+  | { readonly type: "token-requested"; readonly refresh: boolean; readonly minValidity?: number | undefined }
   | { readonly type: "token-rejected"; readonly accessToken: string };
 
 /** A renewal in progress. `done` resolves to whether it changed anything. */
-type Renewal = { readonly reason: RenewalReason; readonly done: Promise<boolean> };
+type Renewal = { readonly goal: RenewalGoal; readonly done: Promise<boolean> };
 
 /** Runs the effects of the state machine and feeds the results back as events. Makes no decisions itself. */
 export class Driver implements RefreshHost {
@@ -53,23 +56,22 @@ export class Driver implements RefreshHost {
   #waiting = 0;
   #isClosed = false;
   #closing: Promise<void> | undefined;
-  #stopWatching: (() => void) | undefined;
-  /**
-   * The result of nearly every call: created once per token, and returned as long as both clocks are before
-   * `#validUntil`.
-   */
-  #resolved: { readonly tokenSet: Promise<TokenSet>; readonly accessToken: Promise<string> } | undefined;
-  #validUntil = NEVER;
+  readonly #watch: StoreWatch;
+  readonly #results = new ResultCache();
+  readonly #keepAlive: KeepAlive | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     const { store, refresh, profile, clock, account } = settings;
     const onShared = () => this.announce({ type: "store-shared", location: this.records.location });
+    this.#watch = new StoreWatch(store, () => this.#onChange());
     this.records = new RecordStore(store, { accountOf: account, clock, onShared });
     const deps = { records: this.records, holder: store.holder, refresh, profile, clock };
     this.pending = new PendingChanges(deps, this);
     this.#protocol = new RefreshProtocol(deps, this, this.pending);
     const load = async () => (await this.pending.load())?.record;
+    const renew = () => this.#renew({ reason: "clock", keepAlive: true });
+    this.#keepAlive = settings.keepAlive ? new KeepAlive({ load: () => this.load(), renew }, clock) : undefined;
     this.#loader = new RecordLoader({ load, observe: (record) => this.observe(record, "store") }, clock);
   }
 
@@ -82,10 +84,9 @@ export class Driver implements RefreshHost {
   }
 
   /** Returns the tokens if they can be handed out without consulting the state machine. */
-  cached(options: CallOptions | undefined) {
-    const { clock } = this.#settings;
-    const isValid = clock.now() < this.#validUntil.now && clock.monotonic() < this.#validUntil.monotonic;
-    return isValid && !options?.signal?.aborted ? this.#resolved : undefined;
+  cached(options: GetTokenOptions | undefined) {
+    const isPlain = options?.minValidity === undefined && !options?.signal?.aborted;
+    return isPlain ? this.#results.get(this.#settings.clock) : undefined;
   }
 
   assertOpen(): void {
@@ -120,12 +121,9 @@ export class Driver implements RefreshHost {
 
   async #close(): Promise<void> {
     this.#isClosed = true;
-    this.#validUntil = NEVER;
-    try {
-      this.#stopWatching?.();
-    } catch {
-      // what is still to be saved matters more
-    }
+    this.#results.clear();
+    this.#keepAlive?.close();
+    this.#watch.stop();
     await this.#renewal?.done.catch(() => {}); // reported to the callers that wait for it
     await this.#protocol.close();
   }
@@ -149,13 +147,13 @@ export class Driver implements RefreshHost {
         this.assertOpen();
         // a load that began before the call does not count, but the one after it does
         const loaded = !this.#loader.isLoading || progress.loaded === false;
-        this.#watch();
+        this.#watch.start();
         const step = this.#loader.load().then(() => ({ ...progress, loaded }));
         return this.#settle(step, progress, signal);
       }
       case "renew":
-        if (effect.wait) return this.#waitForRenewal(effect.reason, progress, signal);
-        this.#renew(effect.reason);
+        if (effect.wait) return this.#waitForRenewal(effect, progress, signal);
+        this.#renew(effect);
         return progress;
       case "look":
         this.#loader.look();
@@ -170,17 +168,21 @@ export class Driver implements RefreshHost {
 
   /**
    * Waits for a renewal and returns the caller's progress. A renewal that changed nothing leaves it as it was, and so
-   * does one that failed but had been started for another reason.
+   * does one that failed but had been started for another reason, or that kept the token because it was valid for long
+   * enough for the callers that had started it.
    */
-  async #waitForRenewal(reason: RenewalReason, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
+  async #waitForRenewal(renew: Renew, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     this.assertOpen();
     this.#protocol.assertOutsideRefresh();
     this.#waiting++;
-    const renewal = this.#renew(reason);
-    const next = renewal.done.then((changed) =>
-      changed ? { loaded: true, renewals: (progress.renewals ?? 0) + 1 } : progress,
-    );
-    const step = renewal.reason === reason ? next : next.catch(() => progress);
+    const isEnough = !this.#renewal || includes(this.#renewal.goal, renew);
+    const before = this.#session.record?.tokens?.accessToken;
+    const renewal = this.#renew(renew);
+    const next = renewal.done.then((changed) => {
+      const counts = changed && (isEnough || this.#session.record?.tokens?.accessToken !== before);
+      return counts ? { loaded: true, renewals: (progress.renewals ?? 0) + 1 } : progress;
+    });
+    const step = renewal.goal.reason === renew.reason ? next : next.catch(() => progress);
     return this.#settle(step, progress, signal).finally(() => {
       this.#waiting--;
     });
@@ -196,16 +198,18 @@ export class Driver implements RefreshHost {
   }
 
   /** Starts a renewal, or joins the current one even if it was started for another reason. */
-  #renew(reason: RenewalReason): Renewal {
-    if (this.#renewal) return this.#renewal;
-    const done = Promise.resolve().then(() => this.#runRenewal(reason));
-    done.catch(() => {}); // reported as an event, and to the callers that wait
-    this.#renewal = { reason, done };
+  #renew(renew: Renew): Renewal {
+    if (this.#renewal) widen(this.#renewal.goal, renew);
+    else {
+      const goal = { ...renew, replacing: this.#session.record?.tokens?.accessToken };
+      const done = Promise.resolve().then(() => this.#runRenewal(goal));
+      done.catch(() => {}); // reported as an event, and to the callers that wait
+      this.#renewal = { goal, done };
+    }
     return this.#renewal;
   }
 
-  async #runRenewal(reason: RenewalReason): Promise<boolean> {
-    const goal = { replacing: this.#session.record?.tokens?.accessToken, reason };
+  async #runRenewal(goal: RenewalGoal): Promise<boolean> {
     let changed = false;
     let hasStoreFailed = false;
     this.#dispatch({ type: "renewal-started" });
@@ -224,18 +228,8 @@ export class Driver implements RefreshHost {
 
   /** Loads the record from the store in a load that begins after the call. Concurrent calls share it. */
   load(): Promise<void> {
-    this.#watch(); // before loading, so that no change is missed in between
+    this.#watch.start(); // before loading, so that no change is missed in between
     return this.#loader.loadAgain();
-  }
-
-  #watch(): void {
-    if (this.#isClosed || this.#stopWatching) return;
-    this.#stopWatching = () => {}; // the store may call back at once
-    try {
-      this.#stopWatching = this.#settings.store.watch?.(() => this.#onChange()) ?? this.#stopWatching;
-    } catch {
-      this.#stopWatching = undefined; // the store is checked when the session is due
-    }
   }
 
   /**
@@ -252,7 +246,7 @@ export class Driver implements RefreshHost {
 
   observe(record: SessionRecord | undefined, source: RecordSource): void {
     this.#loader.onObserved();
-    this.#watch();
+    this.#watch.start();
     this.#dispatch({ type: "record-observed", record, source });
   }
 
@@ -266,6 +260,12 @@ export class Driver implements RefreshHost {
     return isDue(withRecord(this.#session, record, ctx), ctx);
   }
 
+  isInsufficient(record: SessionRecord, { minValidity = 0, keepAlive = false }: RenewalGoal): boolean {
+    const ctx = this.#context();
+    const session = withLoadedRecord(this.#session, record, ctx);
+    return isTooShort(session, minValidity, ctx) || (keepAlive && isRefreshTokenDue(session, ctx));
+  }
+
   #context(): Context {
     const { rules, clock } = this.#settings;
     return { ...rules, location: this.records.location, ...momentOf(clock) };
@@ -274,15 +274,9 @@ export class Driver implements RefreshHost {
   #dispatch(event: Event): readonly Effect[] {
     const ctx = this.#context();
     const { session, effects } = transition(this.#session, event, ctx);
-    const tokens = session.record?.tokens;
-    if (tokens && tokens !== this.#session.record?.tokens) {
-      this.#resolved = {
-        tokenSet: Promise.resolve(tokens),
-        accessToken: hideResult(Promise.resolve(tokens.accessToken)),
-      };
-    }
     this.#session = session;
-    this.#validUntil = this.#isClosed ? NEVER : validUntil(session, ctx);
+    if (!this.#isClosed) this.#results.set(session.record?.tokens, validUntil(session, ctx));
+    this.#keepAlive?.update(scheduleOf(session, ctx));
     for (const effect of effects) if (effect.do === "announce") this.announce(effect.event);
     return effects;
   }

@@ -3,7 +3,14 @@ import { memoryStore } from "../stores/memory-store.ts";
 import { genericProvider } from "../token-endpoint/providers.ts";
 import { accountOf, secretsOf } from "../tokens/token-set.ts";
 import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "../types.ts";
-import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
+import {
+  checkOptions,
+  durationSchema as duration,
+  functionSchema,
+  type OptionTable,
+  TIMEOUT,
+  timeoutSchema,
+} from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
 import { clockOption } from "../util/clock-option.ts";
 import { describeType } from "../util/describe-type.ts";
@@ -13,7 +20,6 @@ import type { Rules } from "./session.ts";
 const DEFAULT_STALENESS = 5_000;
 const DEFAULT_WINDOW = 5 * 60_000;
 
-const duration = z.custom<number>((value) => typeof value === "number" && value >= 0); // Infinity is allowed
 const members = (names: readonly string[], schema: z.ZodMiniType) =>
   Object.fromEntries(names.map((name) => [name, schema]));
 
@@ -57,6 +63,7 @@ const managerOptions = {
   ],
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],
+  keepAlive: [z.boolean(), "true or false"],
   maxStaleness: [duration, "a number of milliseconds, or Infinity"],
   clock: clockOption,
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
@@ -68,6 +75,8 @@ export interface Settings {
   readonly store: TokenStore;
   readonly refresh: RefreshFunction | undefined;
   readonly rules: Rules;
+  /** Whether to renew the session before its refresh token expires. */
+  readonly keepAlive: boolean;
   readonly profile: ProviderProfile;
   readonly account: (tokens: TokenSet) => string | undefined;
   readonly clock: Clock;
@@ -91,6 +100,7 @@ export function parseOptions(options: TokenManagerOptions): Settings {
       staleIfError: given.staleIfError ?? false,
       maxStaleness: isNotified(given.store) ? Number.POSITIVE_INFINITY : (given.maxStaleness ?? DEFAULT_STALENESS),
     },
+    keepAlive: given.keepAlive ?? false,
     profile: { ...genericProvider, ...withoutUndefined(given.provider) },
     account: given.account ? checkedAccount(given.account) : accountOf,
     clock: completeClock(given.clock ?? {}),

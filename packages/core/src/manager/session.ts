@@ -1,5 +1,6 @@
 import { isDeadReason } from "../errors.ts";
 import { isSameAccount, rotationOf, type SessionRecord } from "../record/record.ts";
+import type { RecordSource } from "../refresh/renewal.ts";
 import type { DeadReason, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
 
@@ -133,6 +134,29 @@ export const withRecord = (session: Session, record: SessionRecord, { monotonic 
     ? { ...session, record }
     : { ...session, record, firstSeen: monotonic, exchangedAt: undefined };
 
+/** Like {@link withRecord}, for a record that was loaded: dates its exchange by the record. */
+export function withLoadedRecord(session: Session, record: SessionRecord, ctx: Context): Session {
+  const isKnown = hasSameAccessToken(record, session.seen);
+  const next = withRecord(session, record, ctx);
+  return isKnown ? next : { ...next, exchangedAt: momentOfExchange(record, "store", ctx) };
+}
+
+/**
+ * Returns when the record's exchange took place on our clocks; `undefined` if its tokens came from a sign-in. A record that
+ * was just seen to change is new whatever its dates say, because another machine's clock may differ; otherwise a date in the
+ * future says nothing.
+ */
+export function momentOfExchange(
+  { obtainedAt, renewed }: SessionRecord,
+  source: RecordSource,
+  { now, monotonic }: Context,
+): Moment | undefined {
+  if (!renewed) return undefined;
+  if (source === "change") return { now, monotonic };
+  if (source === "exchange") return { now: obtainedAt, monotonic };
+  return now < obtainedAt ? undefined : { now: obtainedAt, monotonic: monotonic - (now - obtainedAt) };
+}
+
 /** Returns the lifetime of the access token in milliseconds; infinity if its expiry is unknown. */
 export const lifetimeOf = ({ tokens, obtainedAt }: SessionRecord): number =>
   Math.max(0, (tokens?.expiresAt ?? Number.POSITIVE_INFINITY) - obtainedAt);
@@ -150,6 +174,18 @@ export function isDue(session: Session, ctx: Context): boolean {
 /** Returns whether the access token may expire at any time, as far as is known. That of an exchange is trusted. */
 export const isExpiryUnknown = (record: SessionRecord | undefined): boolean =>
   record?.tokens?.expiresAt === undefined && !record?.renewed && rotationOf(record) === 0;
+
+/**
+ * Returns whether the access token is valid for less than `minValidity` milliseconds. Not if it is so new that another one
+ * would hardly be valid for longer.
+ */
+export function isTooShort(session: Session, minValidity: number, ctx: Context): boolean {
+  const { record } = session;
+  if (!record || minValidity === 0 || validFor(session, record, ctx) >= minValidity) return false;
+  const spare = lifetimeOf(record) - minValidity; // a new token is too short after so many milliseconds
+  const fifth = fifthOf(record);
+  return newFor(session, Math.max(1_000, spare > 0 ? Math.min(spare, fifth) : fifth), ctx) <= 0;
+}
 
 /** Returns for how many milliseconds the tokens are too new for their expiry to start an exchange. */
 export const clockCooldown = (session: Session, record: SessionRecord, ctx: Context): number =>

@@ -1,7 +1,7 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "../errors.ts";
 import { compareRotations, isOutdated, isSameAccount, isSpentIn, type SessionRecord } from "../record/record.ts";
 import { maxDelay } from "../refresh/backoff.ts";
-import { CHECK_INTERVAL, type RecordSource, type RenewalReason } from "../refresh/renewal.ts";
+import { CHECK_INTERVAL, type RecordSource, type RenewalGoal, type RenewalReason } from "../refresh/renewal.ts";
 import { toError } from "../token-endpoint/error-response.ts";
 import type { SessionEvent, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
@@ -12,6 +12,8 @@ import {
   isExpiryUnknown,
   isRenewable,
   isStale,
+  isTooShort,
+  momentOfExchange,
   rejectionCooldown,
   type Session,
   stateOf,
@@ -33,7 +35,13 @@ type RecordObserved = {
   readonly source: RecordSource;
 };
 /** A caller requested tokens; with `refresh`, new ones regardless of expiry. */
-type Requested = { readonly type: "token-requested"; readonly refresh: boolean; readonly progress: Progress };
+type Requested = {
+  readonly type: "token-requested";
+  readonly refresh: boolean;
+  /** For how many milliseconds the access token has to stay valid. Default 0. */
+  readonly minValidity?: number | undefined;
+  readonly progress: Progress;
+};
 /** A resource server rejected this access token. */
 type Rejected = { readonly type: "token-rejected"; readonly accessToken: string; readonly progress: Progress };
 
@@ -45,13 +53,16 @@ export type Event =
   /** `changed`: whether the renewal changed the session. `hasStoreFailed`: whether it failed because of the store. */
   | { readonly type: "renewal-ended"; readonly changed: boolean; readonly hasStoreFailed: boolean };
 
+/** Why to renew, and what for. */
+export type Renew = Omit<RenewalGoal, "replacing">;
+
 export type Effect =
   /** Load the record, then dispatch the request again. */
   | { readonly do: "load" }
   /** Load the record in the background. */
   | { readonly do: "look" }
   /** Start a renewal or join the current one. With `wait`, wait for it and dispatch the request again. */
-  | { readonly do: "renew"; readonly reason: RenewalReason; readonly wait: boolean }
+  | (Renew & { readonly do: "renew"; readonly wait: boolean })
   /** Return the tokens to the caller. */
   | { readonly do: "resolve" }
   /** Reject the caller's request. */
@@ -83,7 +94,7 @@ function react(session: Session, event: Event, ctx: Context): Step {
       return onRecordObserved(session, event, ctx);
     case "token-requested":
       if (event.refresh) return { session, effects: onRefresh(session, event.progress, ctx) };
-      return lookIfStale({ session, effects: onTokenRequested(session, event.progress, ctx) }, ctx);
+      return lookIfStale({ session, effects: onTokenRequested(session, event, ctx) }, ctx);
     case "token-rejected":
       return onRejection(session, event, ctx);
     case "renewal-started":
@@ -110,7 +121,7 @@ function onRecordObserved(session: Session, { record, source }: RecordObserved, 
   const next: Session = { ...session, record, isLoaded: true, account, lookedAt: momentOf(ctx) };
   if (!record?.tokens) return { session: next, effects: [] };
   if (hasSameAccessToken(record, session.seen)) return { session: { ...next, seen: record }, effects: [] };
-  const exchangedAt = record.renewed ? momentOfExchange(record, source, ctx) : undefined;
+  const exchangedAt = momentOfExchange(record, source, ctx);
   const adopted = isAdopted(session, record, source) ? [announceAdoption(record)] : [];
   const { monotonic } = ctx;
   return {
@@ -139,25 +150,13 @@ export const isOutdatedRecord = ({ account, record: known }: Session, record: Se
     ? isOutdated(record, known)
     : compareRotations(record, known) < 0 && !isSpentIn(record, known));
 
-/**
- * Returns when the exchange took place on our clocks. A record that was just seen to change is new whatever its dates
- * say, because another machine's clock may differ; otherwise a date in the future says nothing.
- */
-function momentOfExchange(
-  { obtainedAt }: SessionRecord,
-  source: RecordSource,
-  { now, monotonic }: Context,
-): Moment | undefined {
-  if (source === "change") return { now, monotonic };
-  if (source === "exchange") return { now: obtainedAt, monotonic };
-  return now < obtainedAt ? undefined : { now: obtainedAt, monotonic: monotonic - (now - obtainedAt) };
-}
-
 const LOAD: readonly Effect[] = [{ do: "load" }];
 const RESOLVE: readonly Effect[] = [{ do: "resolve" }];
 const LOOK_AND_RESOLVE: readonly Effect[] = [{ do: "look" }, ...RESOLVE];
 const RESOLVE_AND_RENEW: readonly Effect[] = [{ do: "renew", reason: "clock", wait: false }, ...RESOLVE];
-const renewFirst = (reason: RenewalReason): readonly Effect[] => [{ do: "renew", reason, wait: true }];
+const renewFirst = (reason: RenewalReason, minValidity?: number): readonly Effect[] => [
+  { do: "renew", reason, minValidity, wait: true },
+];
 const reject = (error: unknown): readonly Effect[] => [{ do: "reject", error }];
 
 /** Starts a background load if the token would be returned without one and the last load is stale. */
@@ -168,13 +167,16 @@ const lookIfStale = ({ session, effects }: Step, ctx: Context): Step =>
 
 const momentOf = ({ now, monotonic }: Context): Moment => ({ now, monotonic });
 
-function onTokenRequested(session: Session, progress: Progress, ctx: Context): readonly Effect[] {
+/** A request for tokens, regardless of why. */
+type Asked = Pick<Requested, "minValidity" | "progress">;
+
+function onTokenRequested(session: Session, { progress, minValidity }: Asked, ctx: Context): readonly Effect[] {
   const state = stateOf(session, ctx);
-  if (state?.status === "valid") return RESOLVE;
   if (state === undefined || state.status === "dead") return onNoSession(session, progress, ctx);
   const { failure } = progress;
-  if (state.usable) return failure !== undefined || progress.renewals ? RESOLVE : onUsable(session, ctx);
-  if (failure === undefined) return renewExpired(progress, ctx);
+  if (state.status === "valid" || state.usable)
+    return failure !== undefined || progress.renewals ? RESOLVE : onUsable(session, minValidity, ctx);
+  if (failure === undefined) return renewExpired(progress, minValidity, ctx);
   return session.record?.tokens?.accessToken && isStaleAllowed(failure, ctx) ? RESOLVE : reject(failure);
 }
 
@@ -182,18 +184,25 @@ const ARRIVED_EXPIRED =
   "two access tokens in a row had expired when they arrived. Check the lifetime that the server grants, and the clock of this machine";
 
 /** A call may renew twice: if the machine slept during the first exchange, the new token arrived expired. */
-function renewExpired({ renewals = 0 }: Progress, { now }: Context): readonly Effect[] {
-  if (renewals < 2) return renewFirst("clock");
+function renewExpired(
+  { renewals = 0 }: Progress,
+  minValidity: number | undefined,
+  { now }: Context,
+): readonly Effect[] {
+  if (renewals < 2) return renewFirst("clock", minValidity);
   return reject(new RefreshFailedError(now, { cause: new Error(ARRIVED_EXPIRED) }));
 }
 
 /**
- * Handles a token that is usable but due for renewal: renews in the background, unless the option is off or the expiry
- * is unknown. Leaves a store that has failed alone for a while.
+ * Handles a token that is usable: renews it first if it does not stay valid for as long as the caller needs. If it is due,
+ * renews in the background, unless the option is off or the expiry is unknown. Leaves a store that has failed alone for a
+ * while.
  */
-function onUsable(session: Session, ctx: Context): readonly Effect[] {
+function onUsable(session: Session, minValidity: number | undefined, ctx: Context): readonly Effect[] {
   const isEarly = ctx.monotonic < session.nextCheckAt;
   if (!isRenewable(session, ctx) || (isEarly && session.storeFailures > 0)) return RESOLVE;
+  if (isTooShort(session, minValidity ?? 0, ctx)) return renewFirst("clock", minValidity);
+  if (stateOf(session, ctx)?.status === "valid") return RESOLVE;
   if (isExpiryUnknown(session.record) || !ctx.background) return renewFirst("clock");
   return session.isRenewing || isEarly ? RESOLVE : RESOLVE_AND_RENEW;
 }
@@ -229,7 +238,7 @@ const keepsRefreshToken = ({ record, account }: Session, { canRefresh }: Context
 function onRejection(session: Session, { accessToken, progress }: Rejected, ctx: Context): Step {
   const stay = (effects: readonly Effect[]): Step => ({ session, effects });
   if (!session.isLoaded || session.record?.tokens?.accessToken !== accessToken)
-    return lookIfStale(stay(onTokenRequested(session, progress, ctx)), ctx);
+    return lookIfStale(stay(onTokenRequested(session, { progress }, ctx)), ctx);
   if (progress.failure !== undefined) return stay(reject(progress.failure));
   if (!progress.loaded && !session.isRenewing) return stay(LOAD);
   const rejected: Session = { ...session, rejected: accessToken };

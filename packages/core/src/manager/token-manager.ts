@@ -5,6 +5,7 @@ import { toEndpointError, toResponse } from "../token-endpoint/error-response.ts
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
 import type {
   CallOptions,
+  GetTokenOptions,
   RejectionOptions,
   SessionEvent,
   SessionInfo,
@@ -16,10 +17,11 @@ import type {
   TokenSet,
   TokenSetInput,
 } from "../types.ts";
+import { checkOption, durationSchema, type OptionTable } from "../util/check-options.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
-import { Driver, type TokenRequest } from "./driver.ts";
+import { Driver } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
 import { verdictOf } from "./session.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
@@ -41,17 +43,18 @@ class Manager implements TokenManager {
     this.#driver = new Driver(settings);
   }
 
-  getAccessToken(options?: CallOptions): Promise<string> {
-    const cached = this.#driver.cached(options);
-    if (cached) return cached.accessToken;
-    return this.#resolveToken({ type: "token-requested", refresh: false }, options);
+  getAccessToken(options?: GetTokenOptions): Promise<string> {
+    return this.#driver.cached(options)?.accessToken ?? toAccessToken(this.#getTokenSet(options));
   }
 
-  getTokenSet(options?: CallOptions): Promise<TokenSet> {
-    return (
-      this.#driver.cached(options)?.tokenSet ??
-      this.#driver.resolveTokens({ type: "token-requested", refresh: false }, options)
-    );
+  getTokenSet(options?: GetTokenOptions): Promise<TokenSet> {
+    return this.#driver.cached(options)?.tokenSet ?? this.#getTokenSet(options);
+  }
+
+  async #getTokenSet(options: GetTokenOptions | undefined): Promise<TokenSet> {
+    const minValidity = options?.minValidity;
+    checkOption("minValidity", GET_OPTIONS.minValidity, minValidity);
+    return this.#driver.resolveTokens({ type: "token-requested", refresh: false, minValidity }, options);
   }
 
   async refresh(options?: CallOptions): Promise<TokenSet> {
@@ -61,12 +64,9 @@ class Manager implements TokenManager {
   }
 
   replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string> {
-    if (typeof accessToken === "string") return this.#resolveToken({ type: "token-rejected", accessToken }, options);
+    const request = { type: "token-rejected", accessToken } as const;
+    if (typeof accessToken === "string") return toAccessToken(this.#driver.resolveTokens(request, options));
     return Promise.reject(new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`));
-  }
-
-  #resolveToken(request: TokenRequest, options: CallOptions | undefined): Promise<string> {
-    return hideResult(this.#driver.resolveTokens(request, options).then(({ accessToken }) => accessToken));
   }
 
   signIn(input: TokenSetInput): Promise<boolean> {
@@ -103,9 +103,10 @@ class Manager implements TokenManager {
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
     if (!tokens || !run) return { revoked: false };
     const milliseconds = deadlineOf(refresh);
+    const deadline = { milliseconds, message: `No response within ${milliseconds} ms.` };
     try {
-      await withDeadline(() => run(tokens), clock, { milliseconds, message: `No response within ${milliseconds} ms.` });
-      return { revoked: true };
+      const result = await withDeadline<unknown>(() => run(tokens), clock, deadline);
+      return { revoked: result !== false };
     } catch (error) {
       this.#driver.announce(revocationFailed(toEndpointError(error, secretsOf(tokens))));
       return { revoked: false };
@@ -151,6 +152,11 @@ class Manager implements TokenManager {
   }
 }
 
+const GET_OPTIONS = { minValidity: [durationSchema, "milliseconds, 0 or more"] } as const satisfies OptionTable;
+
+const toAccessToken = (tokens: Promise<TokenSet>): Promise<string> =>
+  hideResult(tokens.then(({ accessToken }) => accessToken));
+
 /** Returns the event about a failed revocation. Its message says what became of the session. */
 function revocationFailed(error: TokenEndpointError): SessionEvent {
   const problem = error.message.replace(/\.$/, "").replace(/^The token endpoint/, "The revocation endpoint");
@@ -167,6 +173,7 @@ const describeRecord = (record: SessionRecord, canRefresh: boolean): SessionInfo
   return {
     account,
     expiresAt: tokens?.expiresAt,
+    refreshTokenExpiresAt: tokens?.refreshTokenExpiresAt,
     scope: tokens?.scope,
     tokenType: tokens?.tokenType,
     obtainedAt,

@@ -17,6 +17,8 @@ export interface Claim {
   readonly tokens: TokenSet;
   readonly attempt: Attempt;
   readonly refresh: RefreshFunction;
+  /** The deadline of the exchange in milliseconds, for which the lease was made. */
+  readonly deadline: number;
 }
 
 /** The refresh token that a verdict is about, and the attempt that presented it. */
@@ -62,7 +64,8 @@ export class Claims {
     if (!refresh || !tokens) return undefined;
     this.#salt ??= systemClock.randomId();
     const id = `${clock.randomId()}.${this.#salt}`;
-    const lease = 2 * deadlineOf(refresh) + LEASE_MARGIN;
+    const deadline = deadlineOf(refresh);
+    const lease = 2 * deadline + LEASE_MARGIN;
     const [claimedAt, monotonic] = [clock.now(), clock.monotonic()];
     const progress = { status: "claimed", afterLoss, failures } as const;
     const before = stored.record.attempt;
@@ -84,7 +87,7 @@ export class Claims {
     const passed = Math.max(clock.monotonic() - monotonic, Math.abs(clock.now() - claimedAt));
     if (passed >= LEASE_MARGIN / 2) return this.#giveUp(key, unsent, claimed); // the process was probably suspended
     this.#slowClaims = 0;
-    return { stored: claimed, tokens, attempt, refresh };
+    return { stored: claimed, tokens, attempt, refresh, deadline };
   }
 
   /**
@@ -171,7 +174,8 @@ function keptTokens({ tokens }: SessionRecord, isUsable: boolean, { reason, keep
   const accessToken = isUsable && reason !== "account_changed" ? tokens?.accessToken : undefined;
   const refreshToken = keepsRefreshToken ? tokens?.refreshToken : undefined;
   if (!tokens || !(accessToken ?? refreshToken)) return undefined;
-  return hideSecrets({ ...tokens, accessToken: accessToken ?? "", refreshToken });
+  const refreshTokenExpiresAt = refreshToken === undefined ? undefined : tokens.refreshTokenExpiresAt;
+  return hideSecrets({ ...tokens, accessToken: accessToken ?? "", refreshToken, refreshTokenExpiresAt });
 }
 
 /** Changes the record's attempt. What only later releases know of it stays. */

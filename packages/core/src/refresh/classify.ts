@@ -42,7 +42,7 @@ export function classifyResponse(response: unknown, { sentAt, profile, idToken, 
   const tokens = parseTokenResponse(response, sentAt) ?? parseReturnedTokens(response);
   if (tokens) return { kind: isOfOtherSubject(tokens.idToken, idToken) ? "other-account" : "rotated", tokens };
   const details = readError(response, { isOk: true });
-  const update = details.error === undefined ? parseTokenUpdate(response) : undefined;
+  const update = details.error === undefined ? parseTokenUpdate(response, sentAt) : undefined;
   if (!update) return classifyError(new TokenEndpointError({ ...details, ...NO_TOKENS }), profile, secrets);
   if (isOfOtherSubject(update.idToken, idToken)) return { kind: "other-account", tokens: tokensOf(update) };
   return { kind: "incomplete", update, error: new TokenEndpointError({ status: 200, body: "json", sent: true }) };

@@ -22,6 +22,8 @@ export interface DecisionContext {
   readonly isUsable: boolean;
   /** Whether the access token is due for renewal. */
   readonly isDue: boolean;
+  /** Whether the record does not fulfill what else the goal asks for. */
+  readonly isInsufficient: boolean;
   /** The status of the record's attempt. */
   readonly attempt: AttemptStatus;
   readonly profile: ProviderProfile;
@@ -70,8 +72,11 @@ const liveDigest = (record: SessionRecord, { reason }: RenewalGoal): Digest | un
 const FIRST = { afterLoss: false, failures: 0 };
 
 /** Another process has already renewed the token, or a renewal by the clock is no longer due. */
-const isSatisfied = ({ tokens }: SessionRecord, { goal, isUsable, isDue }: DecisionContext): boolean =>
-  (tokens?.accessToken !== goal.replacing && isUsable) || (goal.reason === "clock" && !isDue);
+const isSatisfied = ({ tokens }: SessionRecord, ctx: DecisionContext): boolean => {
+  const { goal, isUsable, isDue, isInsufficient } = ctx;
+  if (isInsufficient || goal.keepAlive) return !isInsufficient;
+  return (tokens?.accessToken !== goal.replacing && isUsable) || (goal.reason === "clock" && !isDue);
+};
 
 function decideAfter(attempt: Attempt, record: SessionRecord, ctx: DecisionContext): Decision {
   const { digest, status, afterLoss, failures } = attempt;

@@ -20,6 +20,8 @@ export interface ExchangeRequest {
   readonly sentAt: number;
   /** The scope in which the refresh function runs. */
   readonly scope: CallScope;
+  /** Milliseconds. */
+  readonly deadline: number;
 }
 
 /** A running exchange: one POST request with a deadline. */
@@ -32,7 +34,7 @@ export interface Exchange {
 
 /** Step 4 of the protocol: starts an exchange. Only its deadline cancels it; until then it keeps the process alive. */
 export function exchange(
-  { refresh, tokens, attemptId, sentAt, scope }: ExchangeRequest,
+  { refresh, tokens, attemptId, sentAt, scope, deadline }: ExchangeRequest,
   clock: Clock,
   profile: ProviderProfile,
 ): Exchange {
@@ -45,11 +47,11 @@ export function exchange(
     .catch((): Outcome => ({ kind: "lost", error: new TokenEndpointError({ sent: true }) })); // the value cannot be read
   const outcome = new Promise<Outcome>((resolve) => {
     const onDeadline = () => {
-      const cause = new DOMException(`No response within ${deadlineOf(refresh)} ms.`, "TimeoutError");
+      const cause = new DOMException(`No response within ${deadline} ms.`, "TimeoutError");
       controller.abort(cause);
       resolve({ kind: "lost", error: new TokenEndpointError({ sent: true, cause }) });
     };
-    const cancel = onPunctualTick(onDeadline, clock, { milliseconds: deadlineOf(refresh) });
+    const cancel = onPunctualTick(onDeadline, clock, { milliseconds: deadline });
     void late.then(resolve).finally(cancel);
   });
   return { outcome, late };

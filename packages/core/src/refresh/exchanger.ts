@@ -1,5 +1,5 @@
 import { type Attempt, digestOf, keyOf, rotationOf } from "../record/record.ts";
-import { hideSecrets, mergeTokenSets } from "../tokens/token-set.ts";
+import { mergeTokenSets } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
 import { CallScope } from "../util/call-scope.ts";
 import type { Claim, Claims } from "./claim.ts";
@@ -96,7 +96,7 @@ export class Exchanger {
       afterLoss: false, // what became of the previous refresh token no longer matters
       mayBeSpent: undefined,
     };
-    const kept = hideSecrets({ ...tokens, ...update, idToken: update.idToken ?? tokens.idToken });
+    const kept = mergeTokenSets(tokens, { ...tokens, ...update });
     const rotation = rotationOf(stored.record) + 1;
     const record = { ...stored.record, rotation, tokens: kept, attempt: failed, dead: undefined };
     pending.endings.remember(keyOf(failed), { apply: (found) => found, error: incompleteError(error) });

@@ -132,6 +132,7 @@ export class RefreshProtocol {
       known,
       isUsable: record !== undefined && (isNew || this.#host.isUsable(record)),
       isDue: record !== undefined && this.#host.isDue(record),
+      isInsufficient: record !== undefined && !isNew && this.#host.isInsufficient(record, goal),
       attempt: await this.#attempts.check(record?.attempt, interval + Math.min(took, tookBefore)),
       profile,
       now: clock.now(),

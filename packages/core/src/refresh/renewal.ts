@@ -15,6 +15,26 @@ export interface RenewalGoal {
   /** The access token to replace. */
   readonly replacing: string | undefined;
   readonly reason: RenewalReason;
+  /**
+   * For how many milliseconds the new access token has to be valid, as far as the server grants it. May grow while the
+   * renewal runs, because another caller joins.
+   */
+  minValidity?: number | undefined;
+  /** Whether to renew only if the refresh token is about to expire. Ends if a caller joins. */
+  keepAlive?: boolean | undefined;
+}
+
+/** The part of a goal that may change while the renewal runs. */
+type Need = Pick<RenewalGoal, "minValidity" | "keepAlive">;
+
+/** Returns whether a renewal with this goal fulfills another need, too. */
+export const includes = (goal: RenewalGoal, { minValidity = 0, keepAlive = false }: Need): boolean =>
+  (goal.minValidity ?? 0) >= minValidity && (keepAlive || !goal.keepAlive);
+
+/** Widens the goal of a running renewal, so that it fulfills another need, too. */
+export function widen(goal: RenewalGoal, { minValidity = 0, keepAlive = false }: Need): void {
+  goal.minValidity = Math.max(goal.minValidity ?? 0, minValidity);
+  goal.keepAlive &&= keepAlive;
 }
 
 /** The session as the manager knows it before the renewal loads the store. */
@@ -41,6 +61,11 @@ export interface RefreshHost {
   isUsable(record: SessionRecord): boolean;
   /** Returns whether the record's access token is due for renewal. */
   isDue(record: SessionRecord): boolean;
+  /**
+   * Returns whether the record does not fulfill what the goal asks for besides a usable token that is not due, so that even
+   * a token that another process obtained has to be renewed.
+   */
+  isInsufficient(record: SessionRecord, goal: RenewalGoal): boolean;
   /** Reports the record that is now stored, or `undefined` if the store is empty. */
   observe(record: SessionRecord | undefined, source: RecordSource): void;
   /** Reports an event to the manager's listeners. */

@@ -1,17 +1,15 @@
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
-import { TokenEndpointError, UnexpiredError } from "../errors.ts";
-import { expiryOf } from "../tokens/jwt.ts";
 import { parseTokenUpdate, secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
 import { DEFAULT_TIMEOUT } from "../util/deadline.ts";
 import { discardBody } from "../util/discard-body.ts";
-import { isLoopback } from "../util/loopback.ts";
 import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
-import { readError, toJudgedError } from "./error-response.ts";
-import { isUnsent } from "./unsent.ts";
+import { deferRefresh } from "./deferred-refresh.ts";
+import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
+import { checkTransport, ENDPOINT, endpointSchema, withoutQuery } from "./endpoint-url.ts";
 
 /** Options of {@link oauth2Refresh}. */
 export interface OAuth2RefreshOptions {
@@ -50,12 +48,22 @@ export interface OAuth2RefreshOptions {
  * Creates a refresh function for the refresh token grant ({@link https://www.rfc-editor.org/rfc/rfc6749#section-6 RFC
  * 6749 §6}). Each exchange is a single POST request, and redirects are not followed.
  *
+ * Instead of options, you can pass a function that returns a promise of them, for a configuration that is known only after
+ * discovery ({@link https://www.rfc-editor.org/rfc/rfc8414 RFC 8414}). It is called before the first exchange or
+ * revocation, and its result is kept. It has 15 seconds. If it rejects, takes longer, or returns an invalid option, nothing
+ * is sent: the exchange fails with the reason as its cause, and the next one calls the function again. The option `timeout`
+ * then applies from the second exchange on; the first one has 30,000 ms, together with the function.
+ *
  * @throws TypeError if an option is invalid; names the option and what is accepted
  */
-export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
+export function oauth2Refresh(options: OAuth2RefreshOptions | (() => Promise<OAuth2RefreshOptions>)): RefreshFunction {
+  return typeof options === "function" ? deferRefresh(async () => refreshAt(await options())) : refreshAt(options);
+}
+
+function refreshAt(options: OAuth2RefreshOptions): RefreshFunction {
   const own = checkOptions("oauth2Refresh", optionTable, options);
-  checkTransport(own);
-  const { timeout } = own;
+  const { timeout, tokenEndpoint, allowInsecure } = own;
+  checkTransport({ tokenEndpoint, revocationEndpoint: own.revocationEndpoint }, allowInsecure);
   const { server, client, auth, send, endpoint, revocationEndpoint, secrets } = toClient(own);
   const refresh = (current: TokenSet, { signal }: { signal: AbortSignal }): Promise<TokenResponse> => {
     const token = current.refreshToken;
@@ -80,45 +88,23 @@ export function oauth2Refresh(options: OAuth2RefreshOptions): RefreshFunction {
           const token = tokens.refreshToken ?? tokens.accessToken;
           const request = { ...withFetch(send, onSend, signal), signal };
           const response = await oauth.revocationRequest(server, client, auth, token, request);
-          if (!response.ok) throw toError(response, await response.text(), revocationEndpoint);
+          if (!response.ok) throw toResponseError(response, await response.text(), revocationEndpoint);
           discardBody(response.body);
         }),
     );
   return Object.assign(refresh, { timeout, revoke: revocationEndpoint === undefined ? undefined : revoke });
 }
 
-/** RFC 6749 §3.2: no fragment. */
-function isEndpoint(given: unknown): boolean {
-  const isUrl = typeof given === "string" || typeof Object(given).href === "string"; // a URL may be of another realm
-  if (!isUrl || !URL.canParse(String(given))) return false;
-  const { protocol, username, password, hash } = new URL(String(given));
-  return !(username || password || hash) && (protocol === "https:" || protocol === "http:");
-}
-
-/** RFC 6749 §3.2: requires TLS, except on this machine (RFC 8252 §8.3). */
-function checkTransport(options: OAuth2RefreshOptions): void {
-  for (const name of ["tokenEndpoint", "revocationEndpoint"] as const) {
-    const url = options[name] === undefined ? undefined : new URL(options[name]);
-    if (url?.protocol !== "http:" || isLoopback(url.hostname) || options.allowInsecure) continue;
-    throw new TypeError(
-      `${name}: expected https, because ${url.host} is not this machine. If only a private network reaches it, pass allowInsecure: true: anyone on the way can then read the tokens.`,
-    );
-  }
-}
-
 const text = z.string().check(z.regex(/^\P{Surrogate}+$/u));
-const endpoint = z.custom<string | URL>(isEndpoint);
-const ENDPOINT = "an absolute https URL without user information or fragment";
-
 const optionTable = {
-  tokenEndpoint: [endpoint, ENDPOINT, "required"],
+  tokenEndpoint: [endpointSchema, ENDPOINT, "required"],
   clientId: [text, "a non-empty string", "required"],
   clientAuth: [clientAuthSchema, CLIENT_AUTH],
   issuer: [text, "a non-empty string"],
   allowInsecure: [z.boolean(), "true or false"],
   scope: [text, "a non-empty string, space-separated"],
   resource: [z.union([text, z.array(text)]), "a non-empty string, or an array of them"],
-  revocationEndpoint: [endpoint, ENDPOINT],
+  revocationEndpoint: [endpointSchema, ENDPOINT],
   fetch: [functionSchema, "a function"],
   timeout: [timeoutSchema, TIMEOUT],
 } as const satisfies OptionTable & Record<keyof OAuth2RefreshOptions, unknown>;
@@ -146,9 +132,6 @@ function toClient(options: OAuth2RefreshOptions) {
   };
 }
 
-/** Returns the URL for use in messages, without its query, which may contain keys. */
-const withoutQuery = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
-
 function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParams {
   const parameters = new URLSearchParams();
   if (scope !== undefined) parameters.set("scope", scope);
@@ -170,27 +153,6 @@ function withFetch<T extends object>(
   return { ...send, [oauth.customFetch]: custom };
 }
 
-/**
- * Turns every failure of `run` into a `TokenEndpointError` that contains none of the secrets. `run` calls its parameter
- * when the request is about to be sent.
- */
-async function withEndpointErrors<T>(
-  secrets: () => readonly string[],
-  endpoint: string | undefined,
-  run: (onSend: () => void) => Promise<T>,
-): Promise<T> {
-  let isBegun = false;
-  try {
-    return await run(() => {
-      isBegun = true;
-    });
-  } catch (error) {
-    const isKnown = UnexpiredError.is(error) && error.code === "TOKEN_ENDPOINT";
-    const sent = isBegun && !isUnsent(error);
-    throw toJudgedError(isKnown ? error : new TokenEndpointError({ sent, endpoint, cause: error }), secrets());
-  }
-}
-
 async function withTimeout<T>(milliseconds: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const stop = () => controller.abort(new DOMException(`No response within ${milliseconds} ms.`, "TimeoutError"));
@@ -206,58 +168,6 @@ async function readTokens(response: Response, endpoint: string): Promise<TokenRe
     return { expires_in: lifetimeByServer(body.access_token, response), ...body } as TokenResponse;
   }
   // A refresh token without an access token is classified, and kept, by the caller.
-  if (response.ok && parseTokenUpdate(body)) return body as TokenResponse;
-  throw toError(response, text, endpoint);
-}
-
-/**
- * Returns the lifetime of a JWT in seconds, as the difference between its `exp` and the `Date` header. Both follow the
- * server's clock, so the result does not depend on ours.
- */
-function lifetimeByServer(accessToken: string, { headers }: Response): number | undefined {
-  const lifetime = (expiryOf(accessToken) ?? Number.NaN) - Date.parse(headers.get("date") ?? "");
-  return lifetime > 0 ? lifetime / 1000 : undefined;
-}
-
-function toError(response: Response, text: string, endpoint: string | undefined): TokenEndpointError {
-  const { status, headers } = response;
-  const json = tryJson(text);
-  const { error, description = redirectionOf(response, endpoint) } = readError(json, { isOk: response.ok });
-  return new TokenEndpointError({
-    error,
-    description,
-    status,
-    retryAfter: retryAfterOf(headers),
-    sent: true,
-    endpoint,
-    body: text.trim() === "" ? "empty" : json ? "json" : "other",
-  });
-}
-
-/** Says where a response redirects to, without the query, which may contain keys. */
-function redirectionOf({ status, headers }: Response, endpoint: string | undefined): string | undefined {
-  const location = headers.get("location");
-  const isRedirect = status >= 300 && status < 400 && location !== null && URL.canParse(location, endpoint);
-  return isRedirect ? `redirects to ${withoutQuery(new URL(location, endpoint))}` : undefined;
-}
-
-function tryJson(body: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined; // HTML, or an empty body
-  }
-}
-
-/**
- * Reads the delay in milliseconds (RFC 9110 §10.2.3). A date is compared with the server's own clock, if it tells it.
- */
-function retryAfterOf(headers: Headers): number | undefined {
-  const value = headers.get("retry-after");
-  if (value === null) return undefined;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(headers.get("date") ?? "");
-  const delay = Date.parse(value) - (Number.isNaN(date) ? systemClock.now() : date);
-  return Number.isFinite(delay) ? Math.max(0, delay) : undefined;
+  if (response.ok && parseTokenUpdate(body, 0)) return body as TokenResponse;
+  throw toResponseError(response, text, endpoint);
 }

@@ -8,13 +8,26 @@ const NOT_SENT =
 const NOT_SENT_MESSAGE = /before secure TLS connection was established|^Proxy response \(\d+\) !== 200|^bad port$/;
 const CAUSES = 5;
 
-/** Returns whether the request that failed with this error was certainly not sent. */
-export function isUnsent(error: unknown, depth = 0): boolean {
+/**
+ * Returns whether the request that failed with this error was certainly not sent: the host could not be found or
+ * connected to, or TLS or a proxy refused the connection. For refresh functions, which then throw a `TokenEndpointError`
+ * with `sent: false`. Knows the errors of Node's clients and of `fetch`, also as a `cause` or in an aggregate; of any other
+ * error it returns `false`. Never throws.
+ */
+export function isUnsent(error: unknown): boolean {
+  try {
+    return isCertainlyUnsent(error, 0);
+  } catch {
+    return false; // a getter of the error threw
+  }
+}
+
+function isCertainlyUnsent(error: unknown, depth: number): boolean {
   if (typeof error !== "object" || error === null || depth > CAUSES) return false;
   const [code, syscall, cause, errors, message] = ["code", "syscall", "cause", "errors", "message"].map(
     (key): unknown => Reflect.get(error, key),
   );
-  if (Array.isArray(errors)) return errors.length > 0 && errors.every((each) => isUnsent(each, depth + 1));
+  if (Array.isArray(errors)) return errors.length > 0 && errors.every((each) => isCertainlyUnsent(each, depth + 1));
   if (syscall === "connect" || syscall === "getaddrinfo") return true;
-  return NOT_SENT.test(String(code)) || NOT_SENT_MESSAGE.test(String(message)) || isUnsent(cause, depth + 1);
+  return NOT_SENT.test(String(code)) || NOT_SENT_MESSAGE.test(String(message)) || isCertainlyUnsent(cause, depth + 1);
 }

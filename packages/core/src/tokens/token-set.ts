@@ -2,30 +2,40 @@ import * as z from "zod/mini";
 import type { TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
 import { toTime } from "../util/clock.ts";
 import { setInspectView } from "../util/inspect.ts";
-import { claimsOf, expiryOf, lifetimeOf } from "./jwt.ts";
+import { expiryOnArrival, fromIsoTime, isInSeconds, readExpiry, refreshExpiryOf, toLifetime } from "./expiry.ts";
+import { claimsOf, expiryOf } from "./jwt.ts";
 
 const text = z.string().check(z.minLength(1));
 
 /** Stands for a secret in the JSON of a token set. */
-const PLACEHOLDER = "[secret]";
+export const PLACEHOLDER = "[secret]";
 const isSecret = z.refine((value) => value !== PLACEHOLDER);
 const secret = text.check(isSecret);
 
 /** RFC 6749 §5.1. Requires only the access token: a received token must not be lost over another invalid parameter. */
 const tokenResponse = z.looseObject({ access_token: text });
 
+const time = z.number().check(z.overwrite(toTime));
+
 /** The schema of a token set, as passed by callers and as stored. A session without an access token has an empty one. */
 export const tokenSetSchema = z.object({
   accessToken: z._default(z.string().check(isSecret), ""),
   refreshToken: z.optional(secret),
-  expiresAt: z.optional(z.number().check(z.overwrite(toTime))),
+  expiresAt: z.optional(time),
+  refreshTokenExpiresAt: z.optional(time),
   tokenType: z._default(text, "Bearer"),
   scope: z.optional(z.string()),
   idToken: z.optional(z.string().check(isSecret)),
   extra: z._default(z.record(z.string(), z.unknown()), {}),
 });
 
-const tokenSetInput = z.object({ ...tokenSetSchema.shape, accessToken: z.optional(secret) });
+const timeInput = z.optional(z.pipe(z.transform(fromIsoTime), time));
+const tokenSetInput = z.object({
+  ...tokenSetSchema.shape,
+  accessToken: z.optional(secret),
+  expiresAt: timeInput,
+  refreshTokenExpiresAt: timeInput,
+});
 
 /**
  * Converts a token endpoint's response to a {@link TokenSet} ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1
@@ -52,6 +62,7 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
     accessToken: access_token,
     refreshToken: textOf(refresh_token),
     expiresAt: expiryOnArrival(access_token, toLifetime(expires_in), sentAt),
+    refreshTokenExpiresAt: refreshExpiryOf(extra, sentAt),
     tokenType: textOf(token_type) ?? "Bearer",
     scope: Array.isArray(scope) ? scope.join(" ") : textOf(scope), // Twitch sends an array
     idToken: textOf(id_token),
@@ -60,13 +71,18 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
 }
 
 /** The changes by a response without an access token: the refresh token that was presented has been replaced. */
-export type TokenUpdate = { readonly refreshToken: string } & Pick<TokenSet, "idToken">;
+export type TokenUpdate = { readonly refreshToken: string } & Pick<TokenSet, "idToken" | "refreshTokenExpiresAt">;
 
-/** Reads a response that holds a refresh token and no access token; returns `undefined` if it is another one. */
-export function parseTokenUpdate(response: unknown): TokenUpdate | undefined {
-  const { refresh_token, id_token } = Object(response) as { refresh_token?: unknown; id_token?: unknown };
-  const refreshToken = textOf(refresh_token);
-  return refreshToken === undefined ? undefined : { refreshToken, idToken: textOf(id_token) };
+/**
+ * Reads a response, or a returned token set, that holds a refresh token and no access token; returns `undefined` if it is
+ * another one.
+ */
+export function parseTokenUpdate(response: unknown, sentAt: number): TokenUpdate | undefined {
+  const given = Object(response) as Readonly<Record<string, unknown>>;
+  const refreshToken = textOf(given.refresh_token) ?? textOf(given.refreshToken);
+  if (refreshToken === undefined) return undefined;
+  const refreshTokenExpiresAt = refreshExpiryOf(given, sentAt) ?? readExpiry(given.refreshTokenExpiresAt);
+  return { refreshToken, refreshTokenExpiresAt, idToken: textOf(given.id_token ?? given.idToken) };
 }
 
 /** Returns the tokens of such a response, which belong to another account, so that they can be revoked. */
@@ -81,16 +97,15 @@ export function parseReturnedTokens(returned: unknown): TokenSet | undefined {
   const given = Object(returned) as { readonly [Name in keyof TokenSetInput]?: unknown };
   const accessToken = textOf(given.accessToken);
   if (accessToken === undefined) return undefined;
-  const { expiresAt, extra } = given;
-  const isTime = typeof expiresAt === "number" && expiresAt >= LATEST;
   return hideSecrets({
     accessToken,
     refreshToken: textOf(given.refreshToken),
-    expiresAt: isTime ? toTime(expiresAt) : expiryOf(accessToken),
+    expiresAt: readExpiry(given.expiresAt) ?? expiryOf(accessToken),
+    refreshTokenExpiresAt: readExpiry(given.refreshTokenExpiresAt),
     tokenType: textOf(given.tokenType) ?? "Bearer",
     scope: textOf(given.scope),
     idToken: textOf(given.idToken),
-    extra: toPlain(Object(extra)),
+    extra: toPlain(Object(given.extra)),
   });
 }
 
@@ -115,16 +130,8 @@ export function parseTokenSet(tokens: TokenSetInput): TokenSet {
   const parsed = tokenSetInput.safeParse(tokens);
   if (!parsed.success) throw toFieldError(parsed.error.issues[0]);
   if (!(parsed.data.accessToken ?? parsed.data.refreshToken)) throw toFieldError({ path: ["accessToken"] });
-  const { accessToken = "", refreshToken, expiresAt, tokenType, scope, idToken, extra } = parsed.data;
-  return hideSecrets({
-    accessToken,
-    refreshToken,
-    expiresAt: expiresAt ?? expiryOf(accessToken),
-    tokenType,
-    scope,
-    idToken,
-    extra,
-  });
+  const { accessToken = "", expiresAt } = parsed.data;
+  return hideSecrets({ ...parsed.data, accessToken, expiresAt: expiresAt ?? expiryOf(accessToken) });
 }
 
 function toFieldError(issue: { readonly code?: string; readonly path: readonly PropertyKey[] } | undefined): TypeError {
@@ -134,24 +141,22 @@ function toFieldError(issue: { readonly code?: string; readonly path: readonly P
       `tokens: ${field} is the placeholder "${PLACEHOLDER}", because JSON.stringify(tokenSet) leaves out the secrets. Copy the token set first: JSON.stringify({ ...tokenSet }).`,
     );
   const hint =
-    field === "expiresAt"
-      ? "Pass epoch milliseconds, such as Date.now() + 3_600_000."
+    field === "expiresAt" || field === "refreshTokenExpiresAt"
+      ? "Pass epoch milliseconds, such as Date.now() + 3_600_000, or a date and time of ISO 8601 with its time zone."
       : "A TokenSet needs at least an accessToken or a refreshToken.";
   return new TypeError(`tokens: ${field} is invalid. ${hint}`);
 }
 
-const EARLIEST = 1e9; // as seconds: 2001
-const LATEST = 1e11; // as milliseconds: 1973
-
 /** Recognizes what is easily taken for a token set: a token endpoint's response, and an expiry in seconds. */
 function checkForms(tokens: TokenSetInput): void {
-  const { access_token, refresh_token, expiresAt } = Object(tokens) as Readonly<Record<string, unknown>>;
+  const given = Object(tokens) as Readonly<Record<string, unknown>>;
+  const { access_token, refresh_token } = given;
   if (access_token !== undefined || refresh_token !== undefined)
     throw new TypeError(
       "tokens: expected a TokenSet, not a token endpoint's response. Pass tokenSetFromResponse(response, { sentAt }).",
     );
-  if (typeof expiresAt === "number" && expiresAt >= EARLIEST && expiresAt < LATEST)
-    throw new TypeError("tokens: expiresAt is in seconds. Pass epoch milliseconds: multiply it by 1,000.");
+  const field = ["expiresAt", "refreshTokenExpiresAt"].find((name) => isInSeconds(given[name]));
+  if (field) throw new TypeError(`tokens: ${field} is in seconds. Pass epoch milliseconds: multiply it by 1,000.`);
 }
 
 /** Returns `next`, with everything that the server omitted taken from `previous` (RFC 6749 §6). */
@@ -159,6 +164,7 @@ export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
   hideSecrets({
     ...next,
     refreshToken: next.refreshToken ?? previous.refreshToken,
+    refreshTokenExpiresAt: next.refreshTokenExpiresAt ?? previous.refreshTokenExpiresAt,
     scope: next.scope ?? previous.scope,
     idToken: next.idToken ?? previous.idToken,
     extra: { ...previous.extra, ...next.extra },
@@ -175,6 +181,7 @@ export function hideSecrets(tokens: TokenSet): TokenSet {
     accessToken: PLACEHOLDER,
     refreshToken: refreshToken === undefined ? undefined : PLACEHOLDER,
     expiresAt: tokens.expiresAt,
+    refreshTokenExpiresAt: tokens.refreshTokenExpiresAt,
     tokenType: tokens.tokenType,
     scope: tokens.scope,
   });
@@ -209,22 +216,4 @@ export function accountOf(tokens: TokenSet): string | undefined {
     if (typeof claims?.sub === "string") return `${textOf(claims.iss) ?? ""} ${claims.sub}`;
   }
   return undefined;
-}
-
-/** Reads `expires_in` in milliseconds. Zero is what some servers send for "never". */
-const toLifetime = (value: unknown): number | undefined => {
-  const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  return typeof seconds === "number" && Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
-};
-
-/**
- * Returns the expiry of a token that was requested at `sentAt`: after the shorter of its lifetimes according to the
- * response and to a JWT. The `exp` of a JWT alone counts only if nothing tells a lifetime, and not if it is past: then the
- * clocks disagree.
- */
-function expiryOnArrival(accessToken: string, granted: number | undefined, sentAt: number): number | undefined {
-  const lifetimes = [granted, lifetimeOf(accessToken)].filter((each) => each !== undefined);
-  if (lifetimes.length > 0) return toTime(sentAt + Math.min(...lifetimes));
-  const expiry = expiryOf(accessToken) ?? 0;
-  return expiry > sentAt ? expiry : undefined;
 }

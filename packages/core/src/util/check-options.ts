@@ -8,6 +8,9 @@ export type OptionTable = Readonly<Record<string, readonly [z.ZodMiniType, strin
 /** The schema of a function. */
 export const functionSchema = z.custom<(...parameters: never[]) => unknown>((value) => typeof value === "function");
 
+/** The schema of a duration in milliseconds. Infinity is allowed. */
+export const durationSchema = z.custom<number>((value) => typeof value === "number" && value >= 0);
+
 /** The schema of a deadline in milliseconds: a claim has to outlast it, and readers limit leases to an hour. */
 export const timeoutSchema = z.number().check(z.gt(0), z.lte(20 * 60_000));
 export const TIMEOUT = "milliseconds above 0, at most 20 minutes";
@@ -30,7 +33,12 @@ export function checkOptions<T extends object>(caller: string, table: OptionTabl
   return options;
 }
 
-function checkOption(name: string, [schema, accepted, required]: OptionTable[string], value: unknown): void {
+/**
+ * Checks one option.
+ *
+ * @throws TypeError
+ */
+export function checkOption(name: string, [schema, accepted, required]: OptionTable[string], value: unknown): void {
   if (value === undefined && !required) return;
   const { error } = value === undefined ? MISSING : schema.safeParse(value);
   if (error) throw toOptionError(name, accepted, { value, path: error.issues[0]?.path });

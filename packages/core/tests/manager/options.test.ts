@@ -46,6 +46,7 @@ describe("an invalid option", () => {
     ["maxStaleness", -1, /a number of milliseconds, or Infinity/],
     ["maxStaleness", "canary", /a number of milliseconds, or Infinity, not a string\.$/],
     ["staleIfError", "canary", /true or false, not a string\.$/],
+    ["keepAlive", "canary", /true or false, not a string\.$/],
     ["clock", 7, /each a function, not 7\.$/],
     ["clock", { now: 7 }, /(not another object|Expected \w+ to be .*)\.$/],
     ["clock", { setTimer: "canary" }, /(not another object|Expected \w+ to be .*)\.$/],

@@ -17,6 +17,7 @@ describe("peek", () => {
     const info = {
       account: "ada",
       expiresAt: obtainedAt + HOUR,
+      refreshTokenExpiresAt: undefined,
       scope: "read write",
       tokenType: "Bearer",
       obtainedAt,

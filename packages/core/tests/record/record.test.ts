@@ -33,11 +33,11 @@ describe("the stored string", () => {
   ])("has its numbers limited when it is read: %o", (number, time, duration) => {
     const attempt = { id: "a", digest: "d", status: "claimed", afterLoss: false } as const;
     const numbers = { claimedAt: number, endedAt: number, lease: number, retryIn: number, failures: number };
-    const tokens = { ...record(1).tokens, expiresAt: number };
+    const tokens = { ...record(1).tokens, expiresAt: number, refreshTokenExpiresAt: number };
     const stored = JSON.stringify({ ...record(1), tokens, obtainedAt: number, attempt: { ...attempt, ...numbers } });
     expect(parseRecord(stored, "here")).toMatchObject({
       obtainedAt: time,
-      tokens: { expiresAt: time },
+      tokens: { expiresAt: time, refreshTokenExpiresAt: time },
       attempt: { claimedAt: time, endedAt: time, lease: duration, retryIn: duration, failures: number > 0 ? 1_000 : 0 },
     });
   });

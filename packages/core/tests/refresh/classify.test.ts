@@ -275,6 +275,24 @@ describe("classifyResponse", () => {
     });
   });
 
+  it.each<[string, unknown, number | undefined]>([
+    ["with milliseconds", "2033-05-18T03:33:20.123Z", 2e12 + 123],
+    ["with more digits than milliseconds have", "2033-05-18T03:33:20.1234567Z", 2e12 + 123],
+    ["of another time zone", "2033-05-18T05:33:20.123+02:00", 2e12 + 123],
+    ["without seconds", "2033-05-18T03:33Z", 2e12 - 20_000],
+    ["without a time zone", "2033-05-18T03:33:20.123", undefined],
+    ["without a time", "2033-05-18", undefined],
+    ["that does not exist", "2033-13-18T03:33:20Z", undefined],
+    ["in seconds", 2e9, undefined],
+  ])("reads the expiry of a token set: a date %s", (_name, expiresAt, expected) => {
+    expect(returned({ accessToken: "a", expiresAt })).toMatchObject({ tokens: { expiresAt: expected } });
+  });
+
+  it("returns the refresh token of a token set that has no access token", () => {
+    const update = { refreshToken: "r", idToken: "i" };
+    expect(returned(update)).toMatchObject({ kind: "incomplete", update });
+  });
+
   it("does not keep the refresh token of another account", () => {
     const response = { refresh_token: "r", id_token: idToken({ sub: "mallory" }) };
     const outcome = classifyResponse(response, {

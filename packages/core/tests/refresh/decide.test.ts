@@ -29,6 +29,7 @@ const decideOn = ([record, more]: Case): Decision =>
     known: undefined,
     isUsable: false,
     isDue: true,
+    isInsufficient: false,
     attempt: { isAbandoned: false, heldUntil: undefined, retryAt: undefined },
     profile: genericProvider,
     now: NOW,
@@ -51,6 +52,16 @@ describe("decide, about a stored session", () => {
     ["stops if it is not due by the clock", [recordOf(), { isDue: false }], STOP],
     ["claims if a caller asks for newer tokens", [recordOf(), { ...goal("call"), ...usable, isDue: false }], CLAIM],
     ["claims if a server rejected its access token", [recordOf(), { ...goal("rejection"), isDue: false }], CLAIM],
+    [
+      "claims if the token of another process is not valid for long enough",
+      [recordOf(), { ...goal("clock", 0), ...usable, isInsufficient: true }],
+      CLAIM,
+    ],
+    [
+      "claims if it is not due by the clock, but not valid for long enough",
+      [recordOf(), { ...usable, isDue: false, isInsufficient: true }],
+      CLAIM,
+    ],
     ["ends it if its refresh token is spent", [spent], ended("refresh_token_reused")],
     [
       "stops if its refresh token is spent but its access token is usable",

@@ -49,6 +49,7 @@ export async function startProtocol(first = recordOf(), { profile = {}, account 
     },
     isUsable: ({ tokens: set }) => set !== undefined && known.isUsable,
     isDue: ({ tokens: set }) => set !== undefined && known.isDue,
+    isInsufficient: () => false,
     observe: (record, source) => observed.push([record?.tokens?.accessToken ?? record?.dead?.reason, source]),
     announce: (event) => announced.push(event),
   };

@@ -3,7 +3,15 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { createTokenManager, tokenSetFromResponse } from "../../src/index.ts";
 import { parseRecord, serializeRecord } from "../../src/record/record.ts";
-import { accountOf, mergeTokenSets, parseTokenResponse, parseTokenSet, secretsOf } from "../../src/tokens/token-set.ts";
+import {
+  accountOf,
+  mergeTokenSets,
+  parseReturnedTokens,
+  parseTokenResponse,
+  parseTokenSet,
+  parseTokenUpdate,
+  secretsOf,
+} from "../../src/tokens/token-set.ts";
 import type { TokenResponse, TokenSet } from "../../src/types.ts";
 import { jwt } from "../support/jwt.ts";
 import { printed } from "../support/leaks.ts";
@@ -80,6 +88,62 @@ describe("expiry, counted from when the request was sent", () => {
   });
 });
 
+describe("the expiry of a refresh token", () => {
+  it.each<[string, object, number | undefined]>([
+    ["Google's and GitHub's name", { refresh_token_expires_in: 60 }, SENT_AT + 60_000],
+    ["Keycloak's name", { refresh_expires_in: 1800 }, SENT_AT + 1_800_000],
+    ["Intuit's name", { x_refresh_token_expires_in: 8_726_400 }, SENT_AT + 8_726_400_000],
+    ["a text", { refresh_token_expires_in: "60" }, SENT_AT + 60_000],
+    ["fractions of a second", { refresh_expires_in: 1.5 }, SENT_AT + 1_500],
+    ["zero, which Keycloak sends for an offline session", { refresh_expires_in: 0 }, undefined],
+    ["zero beside another", { refresh_expires_in: 0, refresh_token_expires_in: 60 }, SENT_AT + 60_000],
+    ["nothing", {}, undefined],
+    ["null", { refresh_expires_in: null }, undefined],
+    ["a negative number", { refresh_expires_in: -1 }, undefined],
+    ["another type", { refresh_expires_in: {} }, undefined],
+    ["a number beyond all dates", { refresh_expires_in: 1e300 }, 8.64e15],
+  ])("is read from a response: %s", (_name, response, expected) => {
+    expect(parse(response)).toMatchObject({ refreshTokenExpiresAt: expected, extra: expected ? response : {} });
+  });
+
+  it("is read from a response without an access token", () => {
+    const read = (given: object) => parseTokenUpdate({ refreshToken: "r", ...given }, SENT_AT)?.refreshTokenExpiresAt;
+    expect(read({ refresh_expires_in: 60 })).toBe(SENT_AT + 60_000);
+    expect(read({ refreshTokenExpiresAt: SENT_AT + 7 })).toBe(SENT_AT + 7);
+    expect(read({})).toBeUndefined();
+  });
+
+  it("may be passed by a caller as epoch milliseconds or ISO 8601, and not in seconds", () => {
+    const time = SENT_AT + 123;
+    for (const refreshTokenExpiresAt of [time, new Date(time).toISOString()]) {
+      expect(parseTokenSet({ refreshToken: "r", refreshTokenExpiresAt })).toMatchObject({
+        refreshTokenExpiresAt: time,
+      });
+      expect(parseReturnedTokens({ accessToken: "a", refreshTokenExpiresAt })).toMatchObject({
+        refreshTokenExpiresAt: time,
+      });
+    }
+    const inSeconds = { refreshToken: "r", refreshTokenExpiresAt: NOW };
+    expect(() => parseTokenSet(inSeconds)).toThrow(/^tokens: refreshTokenExpiresAt is in seconds\. /);
+    const wrong = { refreshToken: "r", refreshTokenExpiresAt: "tomorrow" };
+    expect(() => parseTokenSet(wrong)).toThrow(/^tokens: refreshTokenExpiresAt is invalid\. Pass epoch milliseconds/);
+  });
+
+  it("is kept if a response omits it, and replaced if it tells another", () => {
+    const previous = parseTokenSet({ refreshToken: "r", refreshTokenExpiresAt: SENT_AT });
+    expect(mergeTokenSets(previous, parseTokenSet({ accessToken: "a", refreshToken: "s" }))).toMatchObject({
+      refreshToken: "s",
+      refreshTokenExpiresAt: SENT_AT,
+    });
+    const next = parseTokenSet({ accessToken: "a", refreshTokenExpiresAt: SENT_AT + 1 });
+    expect(mergeTokenSets(previous, next).refreshTokenExpiresAt).toBe(SENT_AT + 1);
+  });
+
+  it("is shown, because it is no secret", () => {
+    expect(JSON.stringify(parse({ refresh_expires_in: 60 }))).toContain(`"refreshTokenExpiresAt":${SENT_AT + 60_000}`);
+  });
+});
+
 describe("the other fields of a response", () => {
   it.each<[string, object, Partial<TokenSet>]>([
     ["token_type absent", {}, { tokenType: "Bearer" }],
@@ -144,12 +208,19 @@ describe("a token set from a caller", () => {
     expect(parseTokenSet({ ...given, expiresAt: 5 }).expiresAt).toBe(5);
   });
 
+  it("may have its expiry as a date and time of ISO 8601, with milliseconds", () => {
+    const given = { accessToken: "canary", expiresAt: new Date(NOW * 1000 + 789).toISOString() };
+    expect(parseTokenSet(given).expiresAt).toBe(NOW * 1000 + 789);
+  });
+
   it.each<[string, unknown, string]>([
     ["nothing", undefined, "the value"],
     ["a string", "canary", "the value"],
     ["an empty token", { accessToken: "" }, "accessToken"],
     ["an empty refresh token", { accessToken: "canary", refreshToken: "" }, "refreshToken"],
     ["a date", { accessToken: "canary", expiresAt: "2026-01-01" }, "expiresAt"],
+    ["a date without a time zone", { accessToken: "canary", expiresAt: "2026-01-01T00:00:00.000" }, "expiresAt"],
+    ["a date that does not exist", { accessToken: "canary", expiresAt: "2026-13-01T00:00:00.000Z" }, "expiresAt"],
     ["a Date", { accessToken: "canary", expiresAt: new Date() }, "expiresAt"],
     ["NaN", { accessToken: "canary", expiresAt: Number.NaN }, "expiresAt"],
     ["Infinity", { accessToken: "canary", expiresAt: Number.POSITIVE_INFINITY }, "expiresAt"],
@@ -266,6 +337,7 @@ describe("a token set (P8)", () => {
       refreshToken: canary("refresh", 1),
       idToken: canary("id", 1),
       expiresAt: SENT_AT + 1_000,
+      refreshTokenExpiresAt: undefined,
       tokenType: "Bearer",
       scope: undefined,
       extra: { session: { key: canary("access", "extra") } },

@@ -13,7 +13,7 @@ export const session = ({ obtainedAt = 1_700_000_000_000, account, ...tokens }: 
 /** Returns what a format found, as a caller passes it on to `print`. */
 export const asFound = (parsed: ParsedSession | undefined): FormattedSession | undefined =>
   parsed && {
-    tokens: { accessToken: "", tokenType: "Bearer", extra: {}, ...parsed.tokens },
+    tokens: { accessToken: "", tokenType: "Bearer", extra: {}, ...(parsed.tokens as Partial<TokenSet>) }, // no ISO 8601
     obtainedAt: parsed.obtainedAt ?? Number.NaN,
     ...(parsed.account !== undefined && { account: parsed.account }),
   };

@@ -50,13 +50,22 @@ export function without(session: FormattedSession, fields: readonly FormatField[
 
 /** Completes a session that was parsed, so that it can be printed. */
 export function complete(parsed: ParsedSession): FormattedSession {
-  const tokens = { accessToken: "", tokenType: "Bearer", extra: {}, ...parsed.tokens };
+  const tokens = { accessToken: "", tokenType: "Bearer", extra: {}, ...withTimes(parsed.tokens) };
   const { obtainedAt = Number.NaN, account } = parsed;
   return { tokens, obtainedAt, account };
 }
 
-const memberOf = (session: ParsedSession | FormattedSession, field: FormatField): unknown =>
-  ({ ...session.tokens, account: session.account, obtainedAt: session.obtainedAt })[field];
+/** Returns the tokens with their times in epoch milliseconds, which a format may return as ISO 8601. */
+const withTimes = ({ expiresAt, refreshTokenExpiresAt, ...tokens }: ParsedSession["tokens"]) => ({
+  ...tokens,
+  ...(expiresAt !== undefined && { expiresAt: toTime(expiresAt) }),
+  ...(refreshTokenExpiresAt !== undefined && { refreshTokenExpiresAt: toTime(refreshTokenExpiresAt) }),
+});
+
+const toTime = (time: number | string): number => (typeof time === "string" ? Date.parse(time) : time);
+
+const memberOf = ({ tokens, account, obtainedAt }: ParsedSession | FormattedSession, field: FormatField): unknown =>
+  ({ ...withTimes(tokens), account, obtainedAt })[field];
 
 /** Returns the tokens of a session that a format owns. */
 export const secretsOf = (session: FormattedSession, { fields }: FormatHarness): readonly string[] =>

@@ -45,7 +45,8 @@ export const writingMutants: readonly Mutant[] = [
       print(session, found) {
         const old = found === undefined ? undefined : format.parse(found);
         if (!session || !old) return format.print(session, found);
-        const tokens = { ...session.tokens, ...old.tokens, accessToken: session.tokens.accessToken };
+        const { refreshToken, idToken } = old.tokens;
+        const tokens = { ...session.tokens, ...(refreshToken && { refreshToken }), ...(idToken && { idToken }) };
         return format.print({ ...session, tokens }, found);
       },
     }),
