@@ -76,7 +76,10 @@ export const VERDICT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a verdict that could not be saved is forgotten after a look at the store",
-    edits: [core("refresh/claim.ts", "attempt ?? known?.attempt;", "known?.attempt;")],
+    edits: [
+      core("refresh/claim.ts", "attempt ?? known?.attempt;", "known?.attempt;"),
+      core("refresh/attempt-endings.ts", "if (isPutBack && !this.#isPending(ending))", "if (false)"),
+    ],
     focus: {
       world: { kind: "shared", processes: 2, skew: 0 },
       faults: ["invalid_grant", "save never ends", "slow load"],

@@ -87,7 +87,7 @@ function withToken(config: RequestConfig, header: string, mayFollow: (to: URL) =
   const { beforeRedirect } = config;
   const copy = copyOf(config);
   copy.headers = copyOf(config.headers);
-  copy.headers.set("Authorization", header, true);
+  copy.headers.Authorization = header; // `set` would search for other spellings, slowly: the request has none
   copy.beforeRedirect = (options, ...details) => {
     if (!mayFollow(new URL(options.href))) removeToken(options.headers);
     beforeRedirect?.(options, ...details);

@@ -15,6 +15,9 @@ export type Context = FetchContext & { options: Partial<WithRequestOptions> & { 
 /** The caller's hooks of one kind: one, several or none. */
 type Hooks = ((context: never) => unknown) | readonly ((context: never) => unknown)[] | undefined;
 
+/** The hooks that end an attempt. */
+const END_HOOKS = ["onRequestError", "onResponse", "onResponseError"] as const;
+
 /** One call with all its attempts. It is passed on in the options, and hides its state from inspection. */
 export class Call {
   /** The caller's signal. With `timeout`, ofetch replaces the signal in the options with one that is already timing. */
@@ -44,18 +47,20 @@ export class Call {
     return call;
   }
 
+  /** Wraps the caller's hooks, per attempt: those of a single request replace those of the instance. */
+  #wrapHooks(options: Context["options"]): void {
+    for (const kind of END_HOOKS) {
+      const own: Hooks = options[kind];
+      if (kind === "onResponseError" && !own) continue; // `onResponse` comes first
+      (options as Record<typeof kind, Hooks>)[kind] = (context: Context) =>
+        own || !this.#finishAccepted(context) ? this.#finishAndRun(own, context) : undefined;
+    }
+  }
+
   /** Attaches the token to an attempt, and wraps the caller's hooks. */
   async begin(context: Context, authorizer: Authorizer<FetchResponse>): Promise<void> {
     const { request, options } = context;
-    // wrapped per attempt, because the hooks of a single request replace those of the instance
-    for (const kind of ["onRequestError", "onResponse", "onResponseError"] as const) {
-      const own: Hooks = options[kind];
-      (options as Record<typeof kind, Hooks>)[kind] = async (context: Context) => {
-        await this.#finish(context);
-        if (own && !this.#savedOptions) await runHooks(own, context);
-        this.#lastRetry = context.options.retry;
-      };
-    }
+    this.#wrapHooks(options);
     // a copy: ofetch 1.0 passes the caller's own headers object, or none
     const headers = new Headers(options.headers ?? (request as Request).headers);
     const { unexpired = (request as Partial<WithRequestOptions>).unexpired } = options;
@@ -71,6 +76,21 @@ export class Call {
     } catch (error) {
       if (!signal?.aborted) throw error; // otherwise ofetch reports the abort itself
     }
+  }
+
+  /** Ends an attempt without a rejection at once, as nearly all do. Returns whether it was one. */
+  #finishAccepted({ response, options }: Context): boolean {
+    if (!response || !this.#authorization?.accepts(response.status)) return false;
+    options.headers.delete("authorization");
+    this.#authorization = undefined;
+    this.#lastRetry = options.retry;
+    return true;
+  }
+
+  async #finishAndRun(own: Hooks, context: Context): Promise<void> {
+    await this.#finish(context);
+    if (own && !this.#savedOptions) await runHooks(own, context);
+    this.#lastRetry = context.options.retry;
   }
 
   /**

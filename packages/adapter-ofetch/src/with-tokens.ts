@@ -46,10 +46,10 @@ export function withTokens(tokens: TokenSource, options: TokenFetchOptions = {})
   const key = Symbol("unexpired");
   return {
     ...own,
-    async onRequest(context: Context) {
+    onRequest(context: Context) {
       const call = Call.of(context, key);
-      if (own.onRequest) await runHooks(own.onRequest, context);
-      return call.begin(context, authorizer);
+      if (!own.onRequest) return call.begin(context, authorizer);
+      return runHooks(own.onRequest, context).then(() => call.begin(context, authorizer));
     },
   };
 }

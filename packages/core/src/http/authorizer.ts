@@ -77,17 +77,28 @@ export interface Authorizer<Response> {
 /** The token of one request. Hides it from `util.inspect` and `JSON.stringify`. */
 export class Authorization<Response> {
   readonly #renew: (info: ResponseInfo<Response>) => Promise<string | undefined>;
+  readonly #isAccepted: (status: number) => boolean;
   readonly #header: string;
 
   /** Adapters obtain instances from {@link Authorizer.authorize}. */
-  constructor(header: string, renew: (info: ResponseInfo<Response>) => Promise<string | undefined>) {
+  constructor(
+    header: string,
+    renew: (info: ResponseInfo<Response>) => Promise<string | undefined>,
+    isAccepted: (status: number) => boolean,
+  ) {
     this.#header = header;
     this.#renew = renew;
+    this.#isAccepted = isAccepted;
   }
 
   /** The value of the `Authorization` header. */
   get header(): string {
     return this.#header;
+  }
+
+  /** Returns whether a response with this status certainly accepts the token: {@link renew} then resolves to `undefined`. */
+  accepts(status: number): boolean {
+    return this.#isAccepted(status);
   }
 
   /**
@@ -99,7 +110,7 @@ export class Authorization<Response> {
    * errors of `isUnauthorized`, and a `TimeoutError` if that does not settle within 30 seconds
    */
   renew(info: ResponseInfo<Response>): Promise<string | undefined> {
-    return this.#renew(info);
+    return this.#isAccepted(info.status) ? ACCEPTED : hideResult(this.#renew(info));
   }
 }
 
@@ -142,10 +153,8 @@ export function createAuthorizer<Response>(
         }
         return renewal.then(toHeader, ignoreJustObtained);
       };
-      const isForeignRule = isUnauthorized !== undefined || source.isRejection !== undefined;
-      return new Authorization(toHeader(accessToken), (info) =>
-        isForeignRule || info.status === 401 ? hideResult(renew(info)) : ACCEPTED,
-      );
+      const isAccepted = (status: number) => !isUnauthorized && !source.isRejection && status !== 401;
+      return new Authorization(toHeader(accessToken), renew, isAccepted);
     },
   };
 }

@@ -264,6 +264,18 @@ it("retries a POST if the client and the URL encode the query differently", asyn
   expect(await authorization?.renew(info)).toBe(`Bearer ${newer}`);
 });
 
+it.each([
+  [200, undefined, true],
+  [403, undefined, true],
+  [401, undefined, false],
+  [200, () => false, false],
+])("accepts status %s at once only if nothing has to be decided", async (status, isUnauthorized, expected) => {
+  const authorization = await createAuthorizer(source(), { origins: [origin], isUnauthorized }).authorize({
+    url: new URL(origin),
+  });
+  expect(authorization?.accepts(status)).toBe(expected);
+});
+
 describe("isUnauthorized", () => {
   const asking = (info: Partial<ResponseInfo<string>>) => {
     const isUnauthorized = async (response: string) => response === "refused";
