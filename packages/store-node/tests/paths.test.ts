@@ -12,7 +12,7 @@ it.each([
   [null, /not neither/],
   [{}, /not neither/],
   ["session.json", /not neither/],
-  [{ file: "x" }, /^fileStore: unknown option "file"\. Supported: path, appName, stateDirectory\.$/],
+  [{ file: "x" }, /^fileStore: unknown option "file"\. Supported: path, appName, stateDirectory, format\.$/],
   [{ path: "/a", stateDirectroy: "/b" }, /^fileStore: unknown option "stateDirectroy"\. /],
   [{ path: "/a", appName: "b" }, /not both/],
   [{ path: 7 }, /"path" must be the path of a file, not of type number/],
