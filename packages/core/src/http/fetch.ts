@@ -4,7 +4,7 @@ import type { TokenSource } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
 import { discardBody } from "../util/discard-body.ts";
 import { parseUrl } from "../util/parse-url.ts";
-import { createAuthorizer } from "./authorizer.ts";
+import { type Authorization, createAuthorizer, type OutgoingRequest, type ResponseInfo } from "./authorizer.ts";
 import { ORIGINS, type Origins } from "./origins.ts";
 import type { WithRequestOptions } from "./per-request.ts";
 
@@ -54,12 +54,25 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   const own = checkOptions("createFetch", optionTable, options);
   const { fetch: send = fetch, placeholder, whenSignedOut = "throw" } = own;
   const authorizer = createAuthorizer<Response>(tokens, own);
+  const authorize = (request: OutgoingRequest) => {
+    const authorizing = authorizer.authorize(request);
+    return whenSignedOut === "send" ? authorizing.catch(ignoreSignedOut) : authorizing;
+  };
+  const renew = async (authorization: Authorization<Response>, response: Response, sent: Sent) => {
+    const { status, url, headers } = response;
+    try {
+      return await authorization.renew({ response, status, headers, url, ...sent });
+    } catch (error) {
+      if (whenSignedOut === "send" && isSignedOut(error)) return undefined;
+      discardBody(response.body);
+      throw error;
+    }
+  };
 
   return async (...given: FetchArguments) => {
     const [input, init] = withoutRequestAsInit(...given);
     const { target, headers, outgoing, isPlaceholder } = toCall(input, init, placeholder);
-    const authorizing = authorizer.authorize(outgoing);
-    const authorization = await (whenSignedOut === "send" ? authorizing.catch(ignoreSignedOut) : authorizing);
+    const authorization = await authorize(outgoing);
     if (!authorization) return send(target, isPlaceholder ? { ...init, headers } : init && { ...init });
     const sendWith = (request: typeof target, header: string) => {
       headers.set("authorization", header);
@@ -67,13 +80,8 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     };
     const first = copy(target);
     const response = await sendWith(first, authorization.header);
-    const { status, url } = response;
-    const info = { response, status, headers: response.headers, url, ...toSent(first, target, init) };
-    const header = await authorization.renew(info).catch((error: unknown) => {
-      if (whenSignedOut === "send" && isSignedOut(error)) return undefined;
-      discardBody(response.body);
-      throw error;
-    });
+    if (authorization.accepts(response.status)) return response;
+    const header = await renew(authorization, response, toSent(first, target, init));
     if (header === undefined) return response;
     discardBody(response.body);
     return sendWith(target, header);
@@ -137,8 +145,10 @@ const copy = (target: Request | string): Request | string =>
 
 const isNodeStream = (body: unknown): boolean => typeof Object(body).pipe === "function";
 
+type Sent = Pick<ResponseInfo<Response>, "method" | "body">;
+
 /** Returns the method and, unless a copy of it was sent, the body. */
-function toSent(sent: Request | string, target: Request | string, init: RequestInit | undefined) {
+function toSent(sent: Request | string, target: Request | string, init: RequestInit | undefined): Sent {
   const request = isRequest(target) ? target : undefined;
   const body = init?.body ?? (sent === target ? request?.body : undefined);
   return { method: init?.method ?? request?.method, body };

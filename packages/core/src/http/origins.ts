@@ -41,8 +41,8 @@ export function toPredicate({ origins, baseURL, allowInsecure }: OriginOptions):
     return (url) => url.origin === own;
   }
   if (!Array.isArray(origins)) throw new TypeError(`origins: expected ${ORIGINS}, not ${describeType(origins)}.`);
-  const allowed = new Set(origins.map((given, index) => secured(toOrigin(given, index), `origins[${index}]`)));
-  return (url) => allowed.has(url.origin);
+  const allowed = origins.map((given, index) => secured(toOrigin(given, index), `origins[${index}]`));
+  return (url) => allowed.includes(url.origin);
 }
 
 const toBase = (baseURL: string | undefined): URL => {
