@@ -27,7 +27,8 @@ const PACKAGES = `
 /** Loads the packages in a new realm that has Node's globals, but the language's own `Error`, `Promise` and so on. */
 function createRealm(): Realm {
   const stdin = { contents: PACKAGES, resolveDir: import.meta.dirname };
-  const { outputFiles } = buildSync({ stdin, bundle: true, platform: "node", format: "cjs", write: false });
+  const mainFields = ["module", "main"]; // as in the build of store-node
+  const { outputFiles } = buildSync({ stdin, bundle: true, platform: "node", format: "cjs", mainFields, write: false });
   const language = Object.getOwnPropertyNames(runInContext("globalThis", createContext()));
   const ofNode = Object.getOwnPropertyNames(globalThis).filter((name) => !language.includes(name));
   const globals = Object.fromEntries(ofNode.map((name) => [name, Reflect.get(globalThis, name)]));
