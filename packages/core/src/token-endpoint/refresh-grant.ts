@@ -1,6 +1,6 @@
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
-import { parseTokenUpdate, secretsOf } from "../tokens/token-set.ts";
+import { secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
 import { systemClock } from "../util/clock.ts";
@@ -168,6 +168,6 @@ async function readTokens(response: Response, endpoint: string): Promise<TokenRe
     return { expires_in: lifetimeByServer(body.access_token, response), ...body } as TokenResponse;
   }
   // A refresh token without an access token is classified, and kept, by the caller.
-  if (response.ok && parseTokenUpdate(body, 0)) return body as TokenResponse;
+  if (response.ok && typeof body?.refresh_token === "string" && body.refresh_token) return body as TokenResponse;
   throw toResponseError(response, text, endpoint);
 }

@@ -124,6 +124,11 @@ describe("an error response", () => {
     ],
     ["200 without a token", respondWith(200, { token_type: "Bearer" }), { status: 200, error: undefined }],
     ["200 with an empty token", respondWith(200, { access_token: 7 }), { status: 200, error: undefined }],
+    [
+      "200 with the names in camelCase",
+      respondWith(200, { accessToken: "x", refreshToken: "y" }),
+      { status: 200, error: undefined },
+    ],
     ["200 and empty", respondWith(200), { status: 200, error: undefined }],
     ["200 and HTML", respondWith(200, "<html>Sign in to the Wi-Fi</html>"), { status: 200, error: undefined }],
     ["200 and null", respondWith(200, null), { status: 200, error: undefined }],
