@@ -72,21 +72,28 @@ export function locate({ root }: JsonDocument, steps: Steps): Place {
 function childOf(node: Node, step: Step, place: () => string): Node | undefined {
   const type = typeof step === "string" ? "object" : "array";
   if (node.type !== type) throw unreadable(place(), `is ${describeNode(node)}, not an ${type}`);
-  if (typeof step === "string") return propertyValue(node, step);
-  const matches = (node.children ?? []).filter((entry) => isSelected(entry, step));
-  if (matches.length > 1) throw unreadable(`${place()}${showSteps([step])}`, "matches several entries");
-  return matches[0];
+  const matches = childrenOf(node, step);
+  if (type === "array" && matches.length > 1)
+    throw unreadable(`${place()}${showSteps([step])}`, "matches several entries");
+  return matches.at(-1)?.value; // of several properties with one name, the last one counts, as for `JSON.parse`
 }
 
-const isSelected = (entry: Node, selection: Exclude<Step, string>): boolean =>
-  entry.type === "object" && selection.every(([name, value]) => propertyValue(entry, name)?.value === value);
+/** Returns the children that a step leads to: properties with their values, or entries, which are their own values. */
+export function childrenOf(
+  { type, children = [] }: Node,
+  step: Step,
+): readonly { readonly child: Node; readonly value: Node | undefined }[] {
+  if (typeof step !== "string")
+    return type === "array" ? children.filter(isSelectedBy(step)).map((child) => ({ child, value: child })) : [];
+  const properties = type === "object" ? children.filter((property) => property.children?.[0]?.value === step) : [];
+  return properties.map((child) => ({ child, value: child.children?.[1] }));
+}
 
-/** Returns all properties of an object with this name. The last one counts, as for `JSON.parse`. */
-export const propertiesOf = (object: Node, name: string): readonly Node[] =>
-  (object.children ?? []).filter(({ children }) => children?.[0]?.value === name);
-
-const propertyValue = (object: Node, name: string): Node | undefined =>
-  propertiesOf(object, name).at(-1)?.children?.[1];
+const isSelectedBy =
+  (selection: Exclude<Step, string>) =>
+  (entry: Node): boolean =>
+    entry.type === "object" &&
+    selection.every(([name, value]) => childrenOf(entry, name).at(-1)?.value?.value === value);
 
 /** Describes the type of a value for messages. Never its contents. */
 export function describeNode({ type, value }: Node): string {

@@ -107,10 +107,13 @@ function isSelector(steps: Steps): boolean {
   return typeof selection === "object" && selection.some(([name]) => name === steps.at(-1));
 }
 
-/** Identifies the entry: by its token, so that two ways to write the same paths agree. */
+/**
+ * Identifies the entry: by the place of its refresh token, so that programs that know different members of a session, or
+ * write the same paths in two ways, agree who may present it.
+ */
 export function keyOf(fields: readonly Field[]): string {
-  const token = fields.find(({ name }) => name === "accessToken" || name === "refreshToken");
-  return JSON.stringify(token?.steps);
+  const stepsOf = (wanted: FieldName) => fields.find(({ name }) => name === wanted)?.steps;
+  return JSON.stringify(stepsOf("refreshToken") ?? stepsOf("accessToken"));
 }
 
 /** Describes the place of a field in the document. */

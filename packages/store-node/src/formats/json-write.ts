@@ -1,4 +1,5 @@
-import { type JsonDocument, locate, type Place, parseDocument, propertiesOf } from "./json-document.ts";
+import type { Node } from "jsonc-parser";
+import { childrenOf, type JsonDocument, locate, type Place, parseDocument } from "./json-document.ts";
 import { addChild, applyEdits, type Edit, removeChild, replaceValue } from "./json-edit.ts";
 import { type Field, placeOf } from "./json-fields.ts";
 import type { Steps } from "./json-path.ts";
@@ -21,14 +22,14 @@ function edit(document: JsonDocument, edits: readonly Edit[]): JsonDocument {
 
 function replacement(document: JsonDocument, { field, value }: Change): readonly Edit[] {
   const place = locate(document, field.steps);
-  if (value === undefined || place.kind !== "found" || isStated(document, { field, value }, place)) return [];
+  if (value === undefined || place.kind !== "found" || isStated(document, { field, value }, place.node)) return [];
   return [replaceValue(document, place.node, contentOf(field, value, place))];
 }
 
 type Found = Extract<Place, { kind: "found" }>;
 
 /** Returns whether a document states a value, up to its precision. */
-function isStated({ text }: JsonDocument, { field, value }: Change, { node }: Found): boolean {
+function isStated({ text }: JsonDocument, { field, value }: Change, node: Node): boolean {
   try {
     const stated = field.type.read({ node, text, location: placeOf(field) });
     return stated === value || (value !== undefined && stated === field.type.round(value));
@@ -45,17 +46,29 @@ function contentOf(field: Field, value: Value, place: Place): Content {
 /** Adds or removes a value, together with the containers that it needs. */
 function writeStructure(document: JsonDocument, change: Change): JsonDocument {
   const { field, value } = change;
+  if (value === undefined) return remove(document, change);
   const place = locate(document, field.steps);
-  if (value !== undefined)
-    return place.kind === "found" ? document : add(document, place, contentOf(field, value, place));
-  if (place.kind !== "found" || isStated(document, change, place)) return document;
-  return writeStructure(remove(document, field.steps), change); // the property may be there more than once
+  return place.kind === "found" ? document : add(document, place, contentOf(field, value, place));
 }
 
-function remove(document: JsonDocument, steps: Steps): JsonDocument {
-  const parent = locate(document, steps.slice(0, -1));
-  const property = parent.kind === "found" ? propertiesOf(parent.node, String(steps.at(-1))).at(-1) : undefined;
-  return parent.kind === "found" && property ? edit(document, removeChild(document, parent.node, property)) : document;
+/** Removes a value, wherever the document states one: a property on the path may be there more than once. */
+function remove(document: JsonDocument, change: Change): JsonDocument {
+  const all = document.root ? occurrencesOf(document.root, change.field.steps) : [];
+  const last = all.findLast(({ value }) => value && !isStated(document, change, value));
+  return last ? remove(edit(document, removeChild(document, last.parent, last.property)), change) : document;
+}
+
+interface Occurrence {
+  readonly parent: Node;
+  readonly property: Node;
+  readonly value: Node | undefined;
+}
+
+/** Returns all properties that a path leads to, also those that do not count because another one of the same name follows. */
+function occurrencesOf(parent: Node, [step = "", ...rest]: Steps): readonly Occurrence[] {
+  const children = childrenOf(parent, step);
+  if (rest.length > 0) return children.flatMap(({ value }) => (value ? occurrencesOf(value, rest) : []));
+  return children.map(({ child: property, value }) => ({ parent, property, value }));
 }
 
 function add(document: JsonDocument, place: Exclude<Place, Found>, value: Content): JsonDocument {

@@ -68,6 +68,20 @@ describe("a migration", () => {
     expect(migratingFormat(older, raw).print(session(), "access-1")).toBe('{\n  "token": "access-2"\n}\n');
   });
 
+  it("removes another session from an older place, so that a sign-out in the new one counts", () => {
+    const printed = format.print(both, '{"token":"old","oauth":{"access":"access-1"},"x":1}') ?? "";
+    expect(format.parse(printed.replace(/"oauth":.*?\}/, '"oauth":{}'))).toBeUndefined();
+    expect(printed).toBe('{"oauth":{"access":"access-2","refresh":"refresh-2"},"x":1}');
+  });
+
+  it("keeps what an older format shares with the new one", () => {
+    const shared = jsonFormat({ fields: { accessToken: "legacy", refreshToken: ["oauth", "refresh"] } });
+    const text = '{"legacy":"old","oauth":{"access":"access-1","refresh":"refresh-1"}}';
+    expect(migratingFormat(newer, shared).print(both, text)).toBe(
+      '{"legacy":"old","oauth":{"access":"access-2","refresh":"refresh-2"}}',
+    );
+  });
+
   it("signs out everywhere", () => {
     expect(format.print(undefined, '{"oauth":{"access":"a"},"token":"b","x":1}')).toBe('{"oauth":{},"x":1}');
     expect(format.print(undefined, "access-1")).toBeUndefined();
