@@ -10,6 +10,7 @@ const PROGRAMS = {
   "inject-faults": "verification/fault-injection/main.ts",
   "show:machines": "verification/machines/main.ts",
   "show:servers": "verification/servers/main.ts",
+  "show:clients": "verification/clients/main.ts",
 };
 
 /** The default campaign plays the first seeds; these are seeds that hardly any run has played before. */
@@ -25,6 +26,7 @@ export const ciProofs = (now: number): Proof[] => [
   ["inject-faults", "--seed", freshSeed(), "--rounds", "20"],
   ["show:machines"],
   ["show:servers"],
+  ["show:clients"],
 ];
 
 /** The proofs of the nightly workflow. */

@@ -1,20 +1,35 @@
-/** Checks that docs/recipes.md shows code as it is, and runs the programs that are only on a page. */
+/** Checks that the pages of recipes show code as it is, and runs the programs that are only on a page. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { accepting, startResourceServer } from "@unexpired/testing";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { block, readPage, root } from "./support/pages.ts";
 
 const page = readPage("docs/recipes.md");
 
-it("names every block of TypeScript", () => {
-  expect(page.blocks.size).toBe(page.text.match(/^```ts$/gm)?.length);
-});
+/** The pages, each with the folder of the files that it shows. */
+const pages = [
+  { ...page, folder: "examples/connections" },
+  { ...readPage("docs/clients.md"), folder: "examples/clients" },
+];
 
-it.each([...page.blocks].filter(([name]) => name.includes("/")))("shows %s as it is", (name, code) => {
-  expect(code).toBe(readFileSync(join(root, name), "utf8"));
+describe.each(pages)("$file", ({ text, blocks, folder }) => {
+  const shown = [...blocks].filter(([name]) => name.includes("/"));
+
+  it("names every block of TypeScript", () => {
+    expect(blocks.size).toBe(text.match(/^```ts$/gm)?.length);
+  });
+
+  it("shows every recipe", () => {
+    const recipes = readdirSync(join(root, folder)).filter((name) => /^[\w-]+\.ts$/.test(name));
+    expect(shown.map(([name]) => name).sort()).toEqual(recipes.map((name) => `${folder}/${name}`).sort());
+  });
+
+  it.each(shown)("shows %s as it is", (name, code) => {
+    expect(code).toBe(readFileSync(join(root, name), "utf8"));
+  });
 });
 
 /** Runs a program of a page, and returns what it prints. */

@@ -6,10 +6,12 @@ const MAX_ERRORS = 25; // one may contain itself, or thousands
 
 /**
  * Returns whether the user has to authenticate: `error` is, or wraps, a `SignInRequiredError` or a 401 of an HTTP client,
- * in any of the shapes that popular clients throw. A 401 whose cause is another error of this library does not count:
- * the token could not be replaced for another reason, such as an authorization server that is down.
+ * in any of the shapes that popular clients throw. The code `UNAUTHENTICATED` of a GraphQL server counts as a 401. A 401
+ * whose cause is another error of this library does not count: the token could not be replaced for another reason, such
+ * as an authorization server that is down.
  *
- * Follows `cause`, the `suppressed` error of a `SuppressedError`, and Apollo's `networkError`. Never throws.
+ * Follows `cause`, the `suppressed` error of a `SuppressedError`, Apollo's `networkError`, and the `lastError` of the AI
+ * SDK's `RetryError`. Never throws.
  */
 export function isAuthError(error: unknown): boolean {
   for (const each of wrappedIn(error)) {
@@ -36,11 +38,13 @@ export function responseOf(error: unknown): RejectingResponse | undefined {
   if (authErrorOf(error)) return undefined;
   for (const each of wrappedIn(error)) {
     const status = statusOf(each);
-    const headers = read(each, "headers") ?? read(read(each, "response"), "headers");
-    if (status !== undefined) return { status, headers: isHeaders(headers) ? toReadable(headers) : undefined };
+    const headers = HEADERS_PATHS.map((path) => path.reduce<unknown>(read, each)).find(isHeaders);
+    if (status !== undefined) return { status, headers: headers && toReadable(headers) };
   }
   return undefined;
 }
+
+const HEADERS_PATHS = [["headers"], ["response", "headers"], ["meta", "response", "headers"]] as const;
 
 const isHeaders = (value: unknown): value is ResponseHeaders => typeof value === "object" && value !== null;
 
@@ -69,9 +73,9 @@ function* wrappedIn(error: unknown): Generator<object> {
 /** Returns what an error wraps: of our own errors nothing, because their causes are not about the caller's request. */
 function innerErrors(error: object): readonly unknown[] {
   if (isOwn(error)) return [];
-  const [cause, suppressed, networkError] = ["cause", "suppressed", "networkError"].map((key) => read(error, key));
-  const thrownByDisposal = suppressed === undefined ? undefined : read(error, "error");
-  return [cause, suppressed, networkError, thrownByDisposal];
+  const inner = ["cause", "suppressed", "networkError", "lastError"].map((key) => read(error, key));
+  const thrownByDisposal = read(error, "suppressed") === undefined ? undefined : read(error, "error");
+  return [...inner, thrownByDisposal];
 }
 
 /** Where clients keep the HTTP status. `code` is last, because it may be a code of another kind. */
@@ -81,13 +85,25 @@ const STATUS_PATHS = [
   ["response", "status"],
   ["response", "statusCode"],
   ["data", "httpStatus"], // tRPC
+  ["meta", "response", "status"], // tRPC, for a response that does not come from tRPC
   ["$metadata", "httpStatusCode"], // AWS
   ["code"], // Google, Feathers, MCP
 ] as const;
 
+/** Where GraphQL clients keep the errors of a response: Apollo, its version 3 and urql, and graphql-request. */
+const GRAPHQL_PATHS = [["errors"], ["graphQLErrors"], ["response", "errors"]] as const;
+
+/** Returns the HTTP status of an error. GraphQL servers that reject a token may respond with 200. */
 function statusOf(error: object): number | undefined {
+  if (GRAPHQL_PATHS.some((path) => hasUnauthenticated(path.reduce<unknown>(read, error)))) return 401;
   const values = STATUS_PATHS.map((path) => path.reduce<unknown>(read, error));
   return values.map(toStatus).find((status) => status !== undefined);
+}
+
+/** Returns whether one of the first errors in a list has the code for a missing or rejected token. */
+function hasUnauthenticated(errors: unknown): boolean {
+  const first = Array.from({ length: MAX_ERRORS }, (_, index) => read(errors, `${index}`));
+  return first.some((each) => read(read(each, "extensions"), "code") === "UNAUTHENTICATED");
 }
 
 /** Returns a number that can be an HTTP status, which may be a string (Google). */

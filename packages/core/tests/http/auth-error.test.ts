@@ -18,6 +18,9 @@ const unsaved = new StoreError("STORE_UNAVAILABLE", { location: "a", problem: "i
 /** The error of an `await using` block whose body failed with `suppressed`, and its disposal with `error`. */
 const disposed = (error: unknown, suppressed: unknown) => errorWith({ name: "SuppressedError", error, suppressed });
 
+/** The errors of a GraphQL response. */
+const graphqlErrors = (...codes: readonly string[]) => codes.map((code) => ({ message: "x", extensions: { code } }));
+
 const thrower = (error: object, key: string): object =>
   Object.defineProperty(error, key, {
     get() {
@@ -46,9 +49,21 @@ describe("isAuthError", () => {
     ["Feathers, MCP", errorWith({ code: 401 })],
     ["MCP, with a status that is missing", errorWith({ status: undefined, statusCode: null, code: 401 })],
     ["tRPC", errorWith({ data: { code: "UNAUTHORIZED", httpStatus: 401 } })],
+    ["tRPC, with a response that does not come from it", errorWith({ meta: { response: { status: 401 } } })],
     ["AWS", errorWith({ $metadata: { httpStatusCode: 401 } })],
     ["GraphQL clients", errorWith({ response: { status: 401, errors: [] } })],
     ["Apollo", errorWith({ networkError: errorWith({ statusCode: 401 }) })],
+    ["Apollo, with a code", errorWith({ errors: graphqlErrors("OTHER", "UNAUTHENTICATED") })],
+    ["Apollo 3 and urql, with a code", errorWith({ graphQLErrors: graphqlErrors("UNAUTHENTICATED") })],
+    [
+      "graphql-request, with a code",
+      errorWith({ response: { status: 200, errors: graphqlErrors("UNAUTHENTICATED") } }),
+    ],
+    [
+      "the AI SDK, after a retry",
+      errorWith({ reason: "errorNotRetryable", lastError: errorWith({ statusCode: 401 }) }),
+    ],
+    ["the same, with our error", errorWith({ lastError: signIn })],
     ["ky, in a cause", wrapped(errorWith({ response: new Response(null, { status: 401 }) }))],
     ["an error of `await using`", disposed(new Error("close"), errorWith({ status: 401 }))],
     ["the same, from closing", disposed(errorWith({ status: 401 }), new Error("body"))],
@@ -67,6 +82,13 @@ describe("isAuthError", () => {
     ["a code beside another status", errorWith({ status: 403, code: 401 })],
     ["a code beside a response with another status", errorWith({ response: { status: 500 }, code: 401 })],
     ["a status in a body", errorWith({ status: 500, data: { status: 401, httpStatus: 401 } })],
+    [
+      "a tRPC error in a batch of others",
+      errorWith({ data: { httpStatus: 404 }, meta: { response: { status: 401 } } }),
+    ],
+    ["another code of GraphQL", errorWith({ errors: graphqlErrors("FORBIDDEN"), response: { status: 200 } })],
+    ["errors that are no list", errorWith({ errors: "UNAUTHENTICATED", graphQLErrors: null, response: [] })],
+    ["a retry that ended with another error", errorWith({ lastError: errorWith({ statusCode: 503 }) })],
     ["a code that contains 401", errorWith({ code: "E401" })],
     ["a longer code", errorWith({ code: 40_100 })],
     ["an object as its status", errorWith({ status: { toString: () => "401" } })],
@@ -93,6 +115,7 @@ describe("authErrorOf", () => {
     ["the suppressed one", disposed(new Error("close"), down), down],
     ["the suppressed one before that of closing", disposed(unsaved, signIn), signIn],
     ["that of closing", disposed(unsaved, new Error("body")), unsaved],
+    ["the last one of the AI SDK", errorWith({ lastError: down }), down],
     ["a cause beside getters that throw", thrower(wrapped(signIn), "suppressed"), signIn],
     ["none in a client's own 401", errorWith({ status: 401 }), undefined],
     ["none in a look-alike", { code: "SIGN_IN_REQUIRED" }, undefined],

@@ -72,6 +72,7 @@ describe("withToken", () => {
     ["a status", Object.assign(new Error("no"), { status: 401 })],
     ["a response", Object.assign(new Error("no"), { response: { status: 401, headers: { "X-Y": ["z"] } } })],
     ["a cause", new Error("wrapped", { cause: { statusCode: 401 } })],
+    ["a code of GraphQL", { response: { status: 200, errors: [{ extensions: { code: "UNAUTHENTICATED" } }] } }],
   ])("recognizes a 401 by itself: %s", async (_name, error) => {
     const { signIn } = startSession();
     expect(await withToken(await signIn(), accepting(error, second))).toBe(`connected with ${second}`);
@@ -123,13 +124,15 @@ describe("withToken", () => {
       isRejection: (status: number) => status === 429,
     };
     const limited = { status: 429, headers: new Headers({ "retry-after": "7" }) };
-    expect(await withToken(source, accepting(limited, second))).toBe(`connected with ${second}`);
-    const { response } = replaceRejected.mock.calls[0]?.[1] ?? {};
-    expect([response?.status, response?.headers?.get("Retry-After"), response?.headers?.get("x")]).toEqual([
-      429,
-      "7",
-      null,
-    ]);
+    for (const error of [limited, { response: limited }, { meta: { response: limited } }]) {
+      expect(await withToken(source, accepting(error, second))).toBe(`connected with ${second}`);
+      const { response } = replaceRejected.mock.lastCall?.[1] ?? {};
+      expect([response?.status, response?.headers?.get("Retry-After"), response?.headers?.get("x")]).toEqual([
+        429,
+        "7",
+        null,
+      ]);
+    }
     expect(await failure(withToken(source, accepting({ status: 401 })))).toEqual({ status: 401 });
     await withToken(source, accepting(rejected, second), { isRejected });
     expect(replaceRejected.mock.lastCall?.[1]?.response).toBeUndefined();
