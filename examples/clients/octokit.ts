@@ -1,7 +1,7 @@
 import { createFetch, isAuthError, type TokenSource } from "@unexpired/core";
 import { Octokit } from "octokit";
 
-/** Creates an Octokit. Without `auth`, it sends no header of its own. It retries whatever `fetch` throws, for 14 s. */
+/** Creates an Octokit. Without `auth`, it sends no header of its own. It retries whatever `fetch` throws. */
 export const createOctokit = (tokens: TokenSource, baseUrl = "https://api.github.com"): Octokit =>
   new Octokit({
     baseUrl,
