@@ -6,9 +6,9 @@ import { settleInTime } from "../util/settle-in-time.ts";
 import { assertTokenSource, isRejectionFor } from "../util/token-source.ts";
 import { isAboutRights } from "./challenge.ts";
 import { headerOf, type ResponseHeaders, toReadable } from "./headers.ts";
-import { ignoreJustObtained } from "./just-obtained.ts";
 import { type OriginOptions, toPredicate } from "./origins.ts";
 import type { RequestTokenOptions, WithRequestOptions } from "./per-request.ts";
+import { surfaceUseless } from "./surfaced.ts";
 
 /** Options of {@link createAuthorizer}. `Response` is the client's own type. */
 export interface AuthorizerOptions<Response> extends OriginOptions {
@@ -151,7 +151,7 @@ export function createAuthorizer<Response>(
           renewal.catch(() => {}); // the next call runs into the same error, and throws it
           return undefined;
         }
-        return renewal.then(toHeader, ignoreJustObtained);
+        return renewal.then(toHeader, surfaceUseless(info.status));
       };
       const isAccepted = (status: number) => !isUnauthorized && !source.isRejection && status !== 401;
       return new Authorization(toHeader(accessToken), renew, isAccepted);
