@@ -24,6 +24,8 @@ interface Failure {
 export class Entry {
   readonly name: string;
   readonly source: TokenSource;
+  /** The first time that the pool itself has loaded the session. Never rejects, and ends within seconds. */
+  firstLook: Promise<void> | undefined;
   readonly #access: SessionAccess | undefined;
   readonly #clock: Clock;
   /** The last tokens of a source that is no token manager. */

@@ -71,11 +71,11 @@ export class Selection {
     this.#assertOpen();
     const { signal } = options;
     signal?.throwIfAborted();
-    await abortable(this.#cooldowns.ready(), signal);
+    await abortable(this.#prepare(), signal);
     const call: Call = { options, rejected, tried: new Set() };
     const tokens = await this.#firstOf(call, (entry) => this.#isHealthy(entry));
     if (tokens) return tokens;
-    await abortable(this.#loadAll(), signal); // another process may have signed in
+    await abortable(this.#load(this.#entries), signal); // another process may have signed in
     const found = await this.#firstOf(call, (entry) => !this.#activeOf(entry));
     if (found) return found;
     throw this.#unavailable();
@@ -141,9 +141,17 @@ export class Selection {
     return identity && this.#cooldowns.of(name, identity);
   }
 
-  /** Loads the sessions of the managers, unless that takes too long. */
-  async #loadAll(): Promise<void> {
-    const loads = this.#entries.map((entry) => entry.load());
+  /** Learns of the cooldowns, and whether the entries still have the sessions that these are about. */
+  async #prepare(): Promise<void> {
+    await this.#cooldowns.ready();
+    const unknown = this.#entries.filter((entry) => !entry.isKnown && this.#cooldowns.has(entry.name));
+    for (const entry of unknown) entry.firstLook ??= this.#load([entry]);
+    await Promise.all(unknown.map(({ firstLook }) => firstLook));
+  }
+
+  /** Loads the sessions of managers, unless that takes too long. */
+  async #load(entries: readonly Entry[]): Promise<void> {
+    const loads = entries.map((entry) => entry.load());
     const deadline = { milliseconds: LOOK_DEADLINE, message: "late", keepAlive: false };
     await withDeadline(() => Promise.allSettled(loads), this.#settings.clock, deadline).catch(() => {});
   }
@@ -242,7 +250,7 @@ export class Selection {
   async why(): Promise<PoolStatus> {
     this.#assertOpen();
     await this.#cooldowns.ready();
-    await this.#loadAll();
+    await this.#load(this.#entries);
     const unavailable = this.#statuses;
     const isUnavailable = (name: string) => unavailable.some(({ entry }) => entry === name);
     const available = this.#entries.map(({ name }) => name).filter((name) => !isUnavailable(name));

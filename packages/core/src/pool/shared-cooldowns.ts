@@ -49,6 +49,8 @@ export class SharedCooldowns {
   /** The monotonic time when this process first saw a cooldown. The wall clock may be set back. */
   #seen = new Map<string, number>();
   #problem: string | undefined;
+  /** Whether a cooldown of this process is being saved, or could not be. */
+  #isUnsaved = false;
   readonly #loads = new SerialTask(() => this.#guard(() => this.#read()));
   readonly #saves = new SerialTask(() => this.#guard(() => this.#saveAll()));
   /** The first look at the store. */
@@ -87,14 +89,14 @@ export class SharedCooldowns {
 
   async #look(): Promise<void> {
     this.#lookedAt = this.#deps.clock.monotonic();
-    if (!this.#isClosed) await this.#loads.run();
+    if (!this.#isClosed) await (this.#isUnsaved ? this.#saves : this.#loads).run();
   }
 
   /** Runs a step that needs the store, and notes whether it failed. */
   async #guard(step: () => Promise<unknown>): Promise<void> {
     try {
       await step();
-      this.#problem = undefined;
+      if (!this.#isUnsaved) this.#problem = undefined;
     } catch (error) {
       const text = redact(error, []).message.replace(/\.$/, "").slice(0, MAX_TEXT_LENGTH);
       this.#problem = `Cooldowns are not shared with other processes (${this.#deps.store.describe()}): ${text}.`;
@@ -166,9 +168,11 @@ export class SharedCooldowns {
   }
 
   async #saveAll(): Promise<void> {
+    this.#isUnsaved = true;
     for (let conflicts = 0; !(await this.#saveOnce()); conflicts++) {
       if (conflicts === MAX_CONFLICTS) throw new Error(`It rejected ${conflicts} saves as conflicts`);
     }
+    this.#isUnsaved = false;
   }
 
   /** Returns `false` after a conflict. */
