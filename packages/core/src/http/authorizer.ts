@@ -74,7 +74,7 @@ export interface Authorizer<Response> {
   mayFollow(from: URL, to: URL): boolean;
 }
 
-/** What becomes of the responses to one request. See {@link Authorization}. */
+/** The handling of the responses to one request. See {@link Authorization}. */
 interface ResponsePolicy<Response> {
   isAccepted(status: number): boolean;
   renew(info: ResponseInfo<Response>): Promise<string | undefined>;

@@ -52,7 +52,7 @@ export function parseCooldowns(value: string): CooldownList | undefined {
   }
 }
 
-/** What identifies the session of an entry, and its access token. */
+/** Identifies the session of an entry, and its access token. */
 export interface Identity {
   readonly session: string | undefined;
   /** See {@link Cooldown}. */

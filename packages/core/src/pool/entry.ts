@@ -76,12 +76,17 @@ export class Entry {
     return this.#access ? this.#view?.tokens : this.#tokens;
   }
 
-  /** What identifies the session, if it is known and has tokens. */
+  /** Identifies the session, if it is known and has tokens. */
   get identity(): Identity | undefined {
     const tokens = this.#currentTokens;
     if (!tokens) return undefined;
     if (this.#identified?.tokens !== tokens) this.#identified = { tokens, identity: this.#identify(tokens) };
     return this.#identified.identity;
+  }
+
+  /** Identifies the session, if this is its access token now. */
+  identityOf(accessToken: string): Identity | undefined {
+    return this.#currentTokens?.accessToken === accessToken ? this.identity : undefined;
   }
 
   #identify({ accessToken, refreshToken }: TokenSet): Identity {

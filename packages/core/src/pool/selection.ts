@@ -1,5 +1,4 @@
 import { UnexpiredError } from "../errors.ts";
-import { digestOf } from "../record/record.ts";
 import type {
   Clock,
   GetTokenOptions,
@@ -38,7 +37,7 @@ interface Served {
   readonly identity: Identity;
 }
 
-/** What one call has done so far. */
+/** The progress of one call. */
 interface Call {
   readonly options: GetTokenOptions;
   readonly tried: Set<Entry>;
@@ -116,8 +115,8 @@ export class Selection {
 
   #onServed(entry: Entry, accessToken: string): void {
     this.#last = entry;
-    const { identity } = entry;
-    if (!identity) return;
+    const identity = entry.identityOf(accessToken);
+    if (!identity) return; // it has been replaced already
     this.#served.delete(accessToken);
     this.#served.set(accessToken, { entry, identity });
     const [oldest] = this.#served.keys();
@@ -172,10 +171,9 @@ export class Selection {
 
   /** Returns the entry that holds a token, if the pool has not returned it itself. */
   #holderOf(accessToken: string): Served | undefined {
-    const digest = digestOf(accessToken);
     for (const entry of this.#entries) {
-      const { identity } = entry;
-      if (identity?.accessToken === digest) return { entry, identity };
+      const identity = entry.identityOf(accessToken);
+      if (identity) return { entry, identity };
     }
     return undefined;
   }

@@ -27,7 +27,7 @@ const EMPTY: CooldownList = { schema: 1, cooldowns: [] };
 /** A cooldown that has not ended. */
 export interface Active {
   readonly cooldown: Cooldown;
-  /** What is left of it, in milliseconds. */
+  /** The rest of it, in milliseconds. */
   readonly left: number;
 }
 
@@ -124,7 +124,7 @@ export class SharedCooldowns {
     for (const cooldown of cooldowns) if (!before.has(keyOf(cooldown)) && this.#leftOf(cooldown) > 0) onSeen(cooldown);
   }
 
-  /** What is left of a cooldown by the wall clock, but never more than its length since this process first saw it. */
+  /** Returns the rest of a cooldown by the wall clock, but never more than its length since this process first saw it. */
   #leftOf(cooldown: Cooldown): number {
     const { clock } = this.#deps;
     const now = clock.monotonic();

@@ -20,7 +20,7 @@ export interface EntryStatus {
   readonly problem: string;
 }
 
-/** What `why()` of a pool returns. Plain data without secrets. */
+/** The state of a pool, as its `why()` returns it. Plain data without secrets. */
 export interface PoolStatus {
   /** The names of the entries that may be used now, as far as is known. */
   readonly available: readonly string[];

@@ -26,7 +26,7 @@ export interface TokenPoolOptions {
   /**
    * Keeps the cooldowns of the entries, for all processes that use the same store: one of its own, not that of a session.
    * Default: `memoryStore()`, which other processes do not see. If it fails, the pool goes on with the cooldowns that this
-   * process knows; `why()` says so.
+   * process knows, and `why()` tells the reason.
    */
   readonly cooldowns?: TokenStore | undefined;
   /**
@@ -60,7 +60,7 @@ export interface TokenPool extends NamedTokenSource, AsyncDisposable {
   isRejection(status: number): boolean;
   /**
    * Returns the name of the entry that served last, if it is still available; otherwise that of the first one that is, as far
-   * as is known without waiting. Returns `undefined` if there is none.
+   * as is known without waiting. Returns `undefined` if no entry is available.
    */
   source(): string | undefined;
   /** Calls `listener` on the events of all entries and of the pool, until the returned function is called. */

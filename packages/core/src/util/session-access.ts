@@ -2,14 +2,14 @@ import type { DeadReason, TokenSet, TokenSource } from "../types.ts";
 
 /** The session of a token manager, as far as the manager knows. */
 export interface SessionView {
-  /** Identifies the session from its sign-in on: a refresh does not change it. `undefined` if there is none. */
+  /** Identifies the session from its sign-in on: a refresh does not change it. `undefined` without a session. */
   readonly session: string | undefined;
   readonly tokens: TokenSet | undefined;
   /** The reason why there is no usable token and none can be obtained. */
   readonly reason: DeadReason | undefined;
 }
 
-/** What a token manager offers to a pool. Nothing of it refreshes the session. */
+/** The access of a pool to a token manager's session. Nothing of it refreshes the session. */
 export interface SessionAccess {
   /** Returns the session, or `undefined` before it was first loaded. */
   view(): SessionView | undefined;

@@ -23,12 +23,12 @@ export const rejection = (status: number, headers: Record<string, string> = {}):
 });
 
 /** The session of one account, in a store of its own. Each manager over it stands for a process. */
-export class Account {
+class Account {
   readonly name: string;
   readonly store: TokenStore;
   readonly #clock: VirtualClock;
   generation = 0;
-  /** What the next exchange fails with. */
+  /** The error of the next exchange. */
   failure: Error | undefined;
   exchanges = 0;
 
