@@ -1,0 +1,131 @@
+import { describe, expect, it, vi } from "vitest";
+import { createTokenPool, memoryStore, staticToken, type TokenSource, type TokenStore } from "../../src/index.ts";
+import { failureOf, rejection, startPools, tokenOf } from "../support/pool.ts";
+
+const [A1, A2, B1] = [tokenOf("a"), tokenOf("a", 2), tokenOf("b")];
+const LIMITED = { response: rejection(429, { "retry-after": "3600" }) };
+
+/** A store that does not notify, and counts its loads. */
+const withoutWatch = ({ watch: _, ...store }: TokenStore) => ({
+  ...store,
+  supports: { compareAndSet: "host", durable: false } as const,
+  load: vi.fn(store.load),
+});
+
+describe("an entry that is put aside", () => {
+  it("is looked at now and then while others are available, if its store does not notify", async () => {
+    const { clock, accounts, open } = await startPools("a", "b");
+    Object.assign(accounts.a, { store: withoutWatch(accounts.a.store) });
+    const { pool } = open({ strategy: "fill-first" });
+    await pool.getAccessToken();
+    await pool.replaceRejected(A1, LIMITED);
+    await accounts.a.signIn();
+    await clock.advance(5_000);
+    expect(await pool.getAccessToken()).toBe(B1);
+    await clock.advance(0);
+    expect(await pool.getAccessToken()).toBe(A2);
+  });
+
+  it("is not refreshed for a late 401", async () => {
+    const { clock, accounts, open } = await startPools("a", "b");
+    const { pool } = open();
+    await pool.getAccessToken();
+    await clock.advance(60_000);
+    await pool.replaceRejected(A1, LIMITED);
+    expect(await pool.replaceRejected(A1, { response: rejection(401) })).toBe(B1);
+    expect(accounts.a.exchanges).toBe(0);
+  });
+
+  it("is not announced by the pool of other entries", async () => {
+    const { cooldowns, events, open } = await startPools("a", "b");
+    const others = createTokenPool({ other: staticToken("x") }, { cooldowns });
+    const heard = vi.fn();
+    others.subscribe(heard);
+    await others.getAccessToken();
+    const { pool } = open();
+    await pool.getAccessToken();
+    await pool.replaceRejected(A1, LIMITED);
+    expect(events.map(({ type }) => type)).toContain("entry-set-aside");
+    expect(heard).not.toHaveBeenCalled();
+  });
+});
+
+describe("an entry that failed", () => {
+  it("is asked last for 30 seconds", async () => {
+    const { clock } = await startPools();
+    const getTokenSet = vi.fn(() => Promise.reject(new Error("disk on fire")));
+    const broken: TokenSource = { ...staticToken(A1), getTokenSet };
+    const pool = createTokenPool({ broken, b: staticToken(B1) }, { clock, strategy: "fill-first" });
+    expect([await pool.getAccessToken(), await pool.getAccessToken()]).toEqual([B1, B1]);
+    await clock.advance(29_999);
+    await pool.getAccessToken();
+    expect(getTokenSet).toHaveBeenCalledTimes(1);
+    await clock.advance(1);
+    await pool.getAccessToken();
+    expect(getTokenSet).toHaveBeenCalledTimes(2);
+  });
+
+  it("is not asked if it needs a sign-in, unless no other one is left", async () => {
+    const { accounts, open } = await startPools("a", "b");
+    const store = withoutWatch(accounts.a.store);
+    Object.assign(accounts.a, { store });
+    const { pool, managers } = open({ strategy: "fill-first" });
+    await managers.a.signOut();
+    await pool.getAccessToken();
+    store.load.mockClear();
+    expect(await pool.getAccessToken()).toBe(B1);
+    expect(store.load).not.toHaveBeenCalled();
+  });
+
+  it("does not count as failed if its caller gave up", async () => {
+    const hanging: TokenSource = { ...staticToken(A1), getTokenSet: () => new Promise(() => {}) };
+    const pool = createTokenPool({ hanging });
+    const controller = new AbortController();
+    const call = pool.getAccessToken({ signal: controller.signal });
+    await vi.waitFor(() => expect(controller.abort(new Error("given up"))).toBeUndefined());
+    await expect(call).rejects.toThrow("given up");
+    expect((await pool.why()).available).toEqual(["hanging"]);
+  });
+});
+
+describe("the token in place of a rejected one", () => {
+  it("is never the same, even if another entry has it", async () => {
+    const pool = createTokenPool({ a: staticToken(A1), b: staticToken(A1) });
+    await pool.getAccessToken();
+    expect(await failureOf(pool.replaceRejected(A1, LIMITED))).toMatchObject({ reason: "exhausted" });
+  });
+
+  it("is never the same, even if its own source says so", async () => {
+    const stubborn: TokenSource = { ...staticToken(A1), replaceRejected: async (rejected) => rejected };
+    const pool = createTokenPool({ stubborn, b: staticToken(B1) });
+    await pool.getAccessToken();
+    expect(await pool.replaceRejected(A1, { response: rejection(401) })).toBe(B1);
+  });
+
+  it("tells source() which entry served", async () => {
+    const { clock, open } = await startPools("a", "b");
+    const { pool } = open();
+    await pool.getAccessToken();
+    await clock.advance(60_000);
+    await pool.getAccessToken();
+    expect(pool.source()).toBe("b");
+    expect(await pool.replaceRejected(A1, { response: rejection(401) })).toBe(A2);
+    expect(pool.source()).toBe("a");
+  });
+});
+
+describe("a cooldown that could not be stored", () => {
+  it("is stored with the next late response, for which close() waits", async () => {
+    const { cooldowns, open } = await startPools("a", "b");
+    const { watch: _, ...store } = cooldowns;
+    const save = vi.fn(cooldowns.save).mockRejectedValueOnce(new Error("disk full"));
+    const { pool } = open({ cooldowns: { ...store, save } });
+    await pool.getAccessToken();
+    await pool.replaceRejected(A1, LIMITED);
+    expect((await pool.why()).sharingProblem).toContain("disk full");
+    const late = pool.replaceRejected(A1, LIMITED);
+    await pool.close();
+    expect((await cooldowns.load())?.value).toContain('"entry":"a"');
+    await failureOf(late);
+  });
+});
