@@ -1,5 +1,12 @@
 import { describe, expect, it, vi } from "vitest";
-import { createTokenPool, memoryStore, staticToken, type TokenSource, type TokenStore } from "../../src/index.ts";
+import {
+  createTokenPool,
+  envToken,
+  staticToken,
+  TokenEndpointError,
+  type TokenSource,
+  type TokenStore,
+} from "../../src/index.ts";
 import { failureOf, rejection, startPools, tokenOf } from "../support/pool.ts";
 
 const [A1, A2, B1] = [tokenOf("a"), tokenOf("a", 2), tokenOf("b")];
@@ -26,6 +33,28 @@ describe("an entry that is put aside", () => {
     expect(await pool.getAccessToken()).toBe(A2);
   });
 
+  it("is that of its token, without a session", async () => {
+    const env: Record<string, string> = { A: A1 };
+    const pool = createTokenPool({ a: envToken("A", { env }), b: staticToken(B1) }, { strategy: "fill-first" });
+    await pool.getAccessToken();
+    expect(await pool.replaceRejected(A1, LIMITED)).toBe(B1);
+    expect(await pool.getAccessToken()).toBe(B1);
+    env.A = A2;
+    expect(await pool.getAccessToken()).toBe(A2);
+  });
+
+  it("keeps what a later release added to its cooldown, if that is prolonged", async () => {
+    const { cooldowns, open } = await startPools("a");
+    const [first, second] = [open().pool, open().pool];
+    await Promise.all([first.getAccessToken(), second.getAccessToken()]);
+    await failureOf(first.replaceRejected(A1, { response: rejection(429) }));
+    const { value, version } = (await cooldowns.load()) ?? { value: "", version: "" };
+    await cooldowns.save(value.replace('"entry":"a"', '"entry":"a","note":1'), version);
+    await failureOf(second.replaceRejected(A1, LIMITED));
+    const stored = JSON.parse((await cooldowns.load())?.value ?? "");
+    expect(stored.cooldowns).toMatchObject([{ entry: "a", note: 1, length: 3_600_000 }]);
+  });
+
   it("is not refreshed for a late 401", async () => {
     const { clock, accounts, open } = await startPools("a", "b");
     const { pool } = open();
@@ -46,6 +75,7 @@ describe("an entry that is put aside", () => {
     await pool.getAccessToken();
     await pool.replaceRejected(A1, LIMITED);
     expect(events.map(({ type }) => type)).toContain("entry-set-aside");
+    await others.why();
     expect(heard).not.toHaveBeenCalled();
   });
 });
@@ -65,6 +95,29 @@ describe("an entry that failed", () => {
     expect(getTokenSet).toHaveBeenCalledTimes(2);
   });
 
+  it("is asked last until its retryAt, or until it has other tokens", async () => {
+    const { clock, accounts, open } = await startPools("a", "b");
+    const { pool, managers } = open({ strategy: "fill-first" });
+    const asked = vi.spyOn(managers.a, "getTokenSet");
+    await clock.advance(2 * 3_600_000);
+    accounts.a.failure = new TokenEndpointError({ status: 503, retryAfter: 40_000, sent: true });
+    const b2 = await pool.getAccessToken();
+    await clock.advance(35_000);
+    expect([b2, await pool.getAccessToken()]).toEqual([tokenOf("b", 2), b2]);
+    expect(asked).toHaveBeenCalledTimes(1);
+    await accounts.a.signIn();
+    expect(await pool.getAccessToken()).toBe(A2);
+  });
+
+  it("is asked each time if it has no token, and is available as soon as it has one", async () => {
+    const env: Record<string, string> = {};
+    const pool = createTokenPool({ a: envToken("A", { env }), b: staticToken(B1) }, { strategy: "fill-first" });
+    expect(await pool.getAccessToken()).toBe(B1);
+    env.A = A1;
+    expect(await pool.getAccessToken()).toBe(A1);
+    expect(await pool.why()).toMatchObject({ available: ["a", "b"], unavailable: [] });
+  });
+
   it("is not asked if it needs a sign-in, unless no other one is left", async () => {
     const { accounts, open } = await startPools("a", "b");
     const store = withoutWatch(accounts.a.store);
@@ -78,11 +131,13 @@ describe("an entry that failed", () => {
   });
 
   it("does not count as failed if its caller gave up", async () => {
-    const hanging: TokenSource = { ...staticToken(A1), getTokenSet: () => new Promise(() => {}) };
-    const pool = createTokenPool({ hanging });
     const controller = new AbortController();
+    const getTokenSet = () => {
+      queueMicrotask(() => controller.abort(new Error("given up")));
+      return new Promise<never>(() => {});
+    };
+    const pool = createTokenPool({ hanging: { ...staticToken(A1), getTokenSet } });
     const call = pool.getAccessToken({ signal: controller.signal });
-    await vi.waitFor(() => expect(controller.abort(new Error("given up"))).toBeUndefined());
     await expect(call).rejects.toThrow("given up");
     expect((await pool.why()).available).toEqual(["hanging"]);
   });
