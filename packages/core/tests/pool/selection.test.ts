@@ -66,8 +66,8 @@ describe("an entry that is put aside", () => {
   });
 
   it("is not announced by the pool of other entries", async () => {
-    const { cooldowns, events, open } = await startPools("a", "b");
-    const others = createTokenPool({ other: staticToken("x") }, { cooldowns });
+    const { clock, cooldowns, events, open } = await startPools("a", "b");
+    const others = createTokenPool({ other: staticToken("x") }, { clock, cooldowns });
     const heard = vi.fn();
     others.subscribe(heard);
     await others.getAccessToken();
@@ -150,7 +150,7 @@ describe("the token in place of a rejected one", () => {
     expect(await failureOf(pool.replaceRejected(A1, LIMITED))).toMatchObject({ reason: "exhausted" });
   });
 
-  it("is never the same, even if its own source says so", async () => {
+  it("is never the same, even if its own source returns that", async () => {
     const stubborn: TokenSource = { ...staticToken(A1), replaceRejected: async (rejected) => rejected };
     const pool = createTokenPool({ stubborn, b: staticToken(B1) });
     await pool.getAccessToken();
