@@ -84,7 +84,9 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     const header = await renew(authorization, response, toSent(first, target, init));
     if (header === undefined) return response;
     discardBody(response.body);
-    return sendWith(target, header);
+    const again = await sendWith(target, header);
+    authorization.report(again);
+    return again;
   };
 }
 
