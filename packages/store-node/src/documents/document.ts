@@ -1,11 +1,10 @@
 import { basename, dirname, join } from "node:path";
 import { type SessionFormat, type StoredValue, StoreError } from "@unexpired/core";
-import { shownOf } from "@unexpired/core/session-record";
 import { type FileSystem, type Stamp, sameContent } from "../filesystem.ts";
 import { codeOf, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
 import { adoptedVersion, Chain, type ParentRef, temporaryName, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
-import { type EntryStatus, type Known, printEntry, readEntry, shownMarkOf } from "./entry.ts";
+import { type EntryStatus, type Known, printEntry, readEntry } from "./entry.ts";
 import { ShownMark } from "./shown-mark.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
@@ -85,20 +84,12 @@ export class SessionDocument {
       const snapshot = await this.read(paths);
       const { status, head } = snapshot;
       if (status.kind === "current") {
-        if (head) await this.#remember(snapshot);
+        if (head) await new ShownMark(this.#fs, paths.chain).remember(head.value, snapshot.shownMarks);
         return snapshot;
       }
       if (status.kind !== "stale" || !head || attempt === MAX_PRINTS) return snapshot;
       await this.#replace(snapshot, printEntry(this.#format, head.value, snapshot.text));
     }
-  }
-
-  async #remember({ head, paths, shownMarks }: DocumentSnapshot): Promise<void> {
-    const shown = head && shownOf(head.value);
-    if (!shown) return;
-    const mark = shownMarkOf(head.value);
-    const isKnown = mark === undefined ? shownMarks.length === 0 : shownMarks.length === 1 && shownMarks[0] === mark;
-    if (!isKnown) await new ShownMark(this.#fs, paths.chain).write(mark);
   }
 
   /** Removes the session from the document. */
