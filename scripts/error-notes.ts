@@ -163,4 +163,10 @@ export const keychainReasons: Record<KeychainError["reason"], Note & { readonly 
     cause: "The keychain's items are not the ones that were saved: one is missing, or was replaced.",
     remedy: "Restore them, or call `remove()` on the store and have the user sign in again.",
   },
+  too_long: {
+    code: "STORE_UNAVAILABLE",
+    cause:
+      "With the option `format`, the item of another program would become longer than the keychain permits: on Windows, 2,560 bytes. An item that another program reads cannot be split. The session itself is saved. The process warning `UNEXPIRED_NOT_SHOWN` has this error's message.",
+    remedy: "Sign in with the other program again before it uses its old copy, or store less in the item.",
+  },
 };
