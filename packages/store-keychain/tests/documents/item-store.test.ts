@@ -1,0 +1,326 @@
+import { createTokenManager, type RefreshFunction, type TokenManager, type TokenStore } from "@unexpired/core";
+import { jsonFormat, rawTokenFormat } from "@unexpired/store-node";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { KeychainBackend } from "../../src/index.ts";
+import { openKeychainStore } from "../../src/keychain-store.ts";
+import { resolveSettings } from "../../src/options.ts";
+import { memoryKeychain, newWorld, unsyncedFileSystem, type World } from "../support/memory-keychain.ts";
+
+const HOUR = 3_600_000;
+const fields = { accessToken: "accessToken", refreshToken: "refreshToken", expiresAt: "expiresAt" };
+const format = jsonFormat({ at: ["oauth"], fields });
+
+/** An item such as other programs keep, with a comment and more than the session. */
+const itemWith = (number: number, left = HOUR): string => `{
+  // kept by another program
+  "theme": "dark",
+  "oauth": { "accessToken": "canary-a${number}", "refreshToken": "canary-r${number}", "expiresAt": ${Date.now() + left}, "plan": "é漢🔑" }
+}
+`;
+
+/** Removes the session from an item's text. */
+const restOf = (text = ""): string => text.replaceAll(/"canary-\w+"|"expiresAt": \d+/g, "…");
+
+const sessionIn = ({ items }: World): string | undefined => /canary-r\d+/.exec(items.get("ada") ?? "")?.[0];
+
+/** Another program's own item is not limited, as on Linux and macOS, unless a test says so. */
+const keychainOf = ({ items }: World, limit?: number): KeychainBackend => ({
+  ...memoryKeychain(items),
+  limit,
+  get: async (service, account) => items.get(keyOf(service, account)),
+  set: async (service, account, secret) => void items.set(keyOf(service, account), secret),
+  delete: async (service, account) => items.delete(keyOf(service, account)),
+});
+
+/** The key of the other program's item is the account alone. */
+const keyOf = (service: string, account: string): string => (service === "tests" ? account : `${service}/${account}`);
+
+interface Process {
+  readonly store: TokenStore;
+  pass(milliseconds: number): void;
+}
+
+/** Opens the store of one process. Its clock only advances when it waits, or through `pass`. */
+function open(world: World, backend = keychainOf(world), sessionFormat = format): Process {
+  let now = Date.now();
+  const pass = (milliseconds: number): void => {
+    now += milliseconds;
+  };
+  const { directory } = world;
+  const settings = resolveSettings({ service: "tests", account: "ada", directory, backend, format: sessionFormat });
+  const store = openKeychainStore(settings, {
+    fs: { ...unsyncedFileSystem, now: () => now },
+    lock: async () => async () => undefined,
+    loadBackend: () => Promise.reject(new Error("No built-in backend is needed")),
+    pause: async (milliseconds) => pass(milliseconds),
+    later: () => undefined,
+  });
+  return { store, pass };
+}
+
+/** Each exchange returns the next number. */
+const issuer = (): RefreshFunction & { presented: string[] } => {
+  const presented: string[] = [];
+  const refresh = async ({ refreshToken = "" }: { refreshToken?: string | undefined }) => {
+    presented.push(refreshToken);
+    const next = Number(refreshToken.replace("canary-r", "")) + 1;
+    return {
+      access_token: `canary-a${next}`,
+      refresh_token: `canary-r${next}`,
+      token_type: "Bearer",
+      expires_in: 3600,
+    };
+  };
+  return Object.assign(refresh, { presented });
+};
+
+const managerOver = ({ store }: Process, refresh = issuer()): TokenManager => createTokenManager({ store, refresh });
+
+const worldWith = (text?: string): World => {
+  const world = newWorld();
+  if (text !== undefined) world.items.set("ada", text);
+  return world;
+};
+
+const emitWarning = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+afterEach(() => emitWarning.mockClear());
+
+describe("a session in another program's item", () => {
+  it("is read, refreshed and written back, and every other byte stays", async () => {
+    const before = itemWith(1, -HOUR);
+    const world = worldWith(before);
+    const refresh = issuer();
+    await using tokens = managerOver(open(world), refresh);
+    expect(await tokens.getAccessToken()).toBe("canary-a2");
+    expect(refresh.presented).toEqual(["canary-r1"]);
+    expect(sessionIn(world)).toBe("canary-r2");
+    expect(restOf(world.items.get("ada"))).toBe(restOf(before));
+  });
+
+  it("is presented once by two processes", async () => {
+    const world = worldWith(itemWith(1, -HOUR));
+    const refresh = issuer();
+    await using a = managerOver(open(world), refresh);
+    await using b = managerOver(open(world), refresh);
+    expect(await Promise.all([a.getAccessToken(), b.getAccessToken()])).toEqual(["canary-a2", "canary-a2"]);
+    expect(refresh.presented).toEqual(["canary-r1"]);
+  });
+
+  it("is kept in items under another service, which the other program does not find", async () => {
+    const world = worldWith(itemWith(1));
+    await using tokens = managerOver(open(world));
+    await tokens.refresh();
+    const own = [...world.items.keys()].filter((key) => key !== "ada");
+    expect(own.length).toBeGreaterThan(0);
+    for (const key of own) expect(key).toMatch(/^Unexpired: tests\/ada \[unexpired /);
+  });
+
+  it("is adopted when the other program refreshes it or signs in again, and published before it is used", async () => {
+    const world = worldWith(itemWith(1));
+    const process = open(world);
+    await using tokens = managerOver(process);
+    expect(await tokens.getAccessToken()).toBe("canary-a1");
+    world.items.set("ada", itemWith(7));
+    const { version } = (await process.store.load()) ?? {};
+    world.items.delete("ada"); // the slots alone have it now
+    expect(await open(world).store.load()).toBeUndefined;
+    expect(await process.store.load()).toMatchObject({ version, value: expect.stringContaining("canary-a7") });
+  });
+
+  it("is written again if the other program puts back a spent token", async () => {
+    const old = itemWith(1, -HOUR);
+    const world = worldWith(old);
+    const refresh = issuer();
+    await using tokens = managerOver(open(world), refresh);
+    await tokens.getAccessToken();
+    world.items.set("ada", old);
+    await tokens.hasSession();
+    expect(await tokens.getAccessToken()).toBe("canary-a2");
+    expect(refresh.presented).toEqual(["canary-r1"]);
+    expect(sessionIn(world)).toBe("canary-r2");
+  });
+
+  it.each([
+    ["is emptied", ({ items }: World) => void items.set("ada", '{ "theme": "dark" }')],
+    ["is deleted", ({ items }: World) => void items.delete("ada")],
+  ])("is signed out once the item %s for a second, over two looks", async (_how, end) => {
+    const world = worldWith(itemWith(1));
+    const process = open(world);
+    await using tokens = managerOver(process);
+    await tokens.getAccessToken();
+    end(world);
+    await tokens.hasSession();
+    expect(await tokens.hasSession()).toBe(true);
+    process.pass(1_000);
+    expect(await tokens.hasSession()).toBe(false);
+    await expect(tokens.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+    expect(sessionIn(world)).toBeUndefined();
+  });
+
+  it("waits for the second at the first look", async () => {
+    const world = worldWith(itemWith(1));
+    await using before = managerOver(open(world));
+    await before.getAccessToken();
+    world.items.set("ada", "{}");
+    await using tokens = managerOver(open(world));
+    await expect(tokens.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+  });
+
+  it("leaves the item when it is signed out, and a later sign-in of the other program is adopted", async () => {
+    const world = worldWith(itemWith(1));
+    await using tokens = managerOver(open(world));
+    await tokens.getAccessToken();
+    await tokens.signOut({ revoke: false });
+    expect(world.items.get("ada")).toContain('"theme": "dark"');
+    expect(sessionIn(world)).toBeUndefined();
+    world.items.set("ada", itemWith(5));
+    expect(await tokens.getAccessToken()).toBe("canary-a5");
+  });
+
+  it("is created with its item, once it has an access token", async () => {
+    const world = worldWith();
+    await using tokens = managerOver(open(world));
+    await tokens.signIn({ refreshToken: "canary-r1" });
+    expect(world.items.has("ada")).toBe(false);
+    await tokens.getAccessToken();
+    expect(sessionIn(world)).toBe("canary-r2");
+  });
+
+  it("waits for an item that is being written, for two seconds, and keeps the session", async () => {
+    const world = worldWith(itemWith(1));
+    await using tokens = managerOver(open(world));
+    await tokens.getAccessToken();
+    const torn = itemWith(1).slice(0, 70);
+    world.items.set("ada", torn);
+    const error = await open(world)
+      .store.load()
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", version: expect.any(String) });
+    expect(String(error)).not.toContain("canary");
+    expect(world.items.get("ada")).toBe(torn);
+  });
+
+  it("is removed from the item by remove(), together with its own items", async () => {
+    const world = worldWith(itemWith(1));
+    const { store } = open(world);
+    await store.load();
+    await store.remove();
+    expect([...world.items.keys()]).toEqual(["ada"]);
+    expect(world.items.get("ada")).toContain('"theme": "dark"');
+    expect(sessionIn(world)).toBeUndefined();
+    expect(await store.load()).toBeUndefined();
+  });
+
+  it("continues with what the other program has if its own items were deleted", async () => {
+    const world = worldWith(itemWith(1));
+    await open(world).store.load();
+    for (const key of world.items.keys()) if (key !== "ada") world.items.delete(key);
+    const { store } = open(world);
+    expect(await store.load()).toMatchObject({ value: expect.stringContaining("canary-a1") });
+    await store.save("next", (await store.load())?.version);
+  });
+
+  it("does not bring back an account that a sign-in replaced, if the process died before it wrote the item", async () => {
+    const world = worldWith(itemWith(1));
+    await using tokens = managerOver(open(world));
+    await tokens.getAccessToken();
+    const backend = keychainOf(world);
+    const dying: KeychainBackend = {
+      ...backend,
+      set: (service, ...rest) =>
+        service === "tests" ? Promise.reject(new Error("killed")) : backend.set(service, ...rest),
+    };
+    await using killed = managerOver(open(world, dying));
+    await killed.signIn({ accessToken: "canary-b1", refreshToken: "canary-r100", expiresAt: Date.now() + HOUR });
+    expect(sessionIn(world)).toBe("canary-r1");
+    await tokens.hasSession();
+    expect(sessionIn(world)).toBe("canary-r100");
+    world.items.set("ada", itemWith(1)); // now the other program switches back
+    await tokens.hasSession();
+    expect(await tokens.getAccessToken()).toBe("canary-a1");
+  });
+});
+
+describe("two writers of one item", () => {
+  /** Runs `write` right before the given number of calls to `get` of the other program's item. */
+  const meanwhile = (world: World, at: number, write: () => void): KeychainBackend => {
+    const backend = keychainOf(world);
+    let reads = 0;
+    return {
+      ...backend,
+      async get(service, account) {
+        if (service === "tests" && ++reads === at) write();
+        return backend.get(service, account);
+      },
+    };
+  };
+
+  it("keeps what the other program writes between the look and the write", async () => {
+    const world = worldWith(itemWith(1));
+    await open(world).store.load();
+    const process = open(world);
+    const stored = (await process.store.load())?.value ?? "";
+    const isPrinted = () => world.items.get("ada")?.includes("canary-r2");
+    const next = stored.replaceAll("canary-r1", "canary-r2").replaceAll("canary-a1", "canary-a2");
+    // each read in turn, up to the one after which the item is written
+    for (let at = 1; at <= 3; at++) {
+      const racing = worldWith(itemWith(1));
+      await open(racing).store.load();
+      const light = () => void racing.items.set("ada", itemWith(1).replace("dark", "light"));
+      const { store } = open(racing, meanwhile(racing, at, light));
+      await store.save(next, (await open(racing).store.load())?.version);
+      expect(racing.items.get("ada"), `at read ${at}`).toContain("light");
+      expect(sessionIn(racing), `at read ${at}`).toBe("canary-r2");
+    }
+    expect(isPrinted()).toBe(false);
+  });
+});
+
+describe("an item that cannot hold the session", () => {
+  it("is left alone if it would become too long: a warning says so, and the session is saved", async () => {
+    const before = itemWith(1, -HOUR);
+    const world = worldWith(before);
+    await using tokens = managerOver(open(world, keychainOf(world, before.length + 10)));
+    await tokens.signIn({
+      accessToken: `canary-a9${"x".repeat(200)}`,
+      refreshToken: "canary-r9",
+      expiresAt: Date.now() + HOUR,
+    });
+    expect(world.items.get("ada")).toBe(before);
+    expect(emitWarning).toHaveBeenCalledOnce();
+    const [message, options] = emitWarning.mock.calls[0] ?? [];
+    expect(message).toMatch(/"tests" for account "ada" cannot hold the session: .* the keychain permits \d+\. /);
+    expect(message).not.toContain("canary");
+    expect(options).toMatchObject({ type: "UnexpiredWarning", code: "UNEXPIRED_NOT_SHOWN" });
+    await using other = managerOver(open(world));
+    expect(await other.getAccessToken()).toMatch(/^canary-a9/);
+  });
+
+  it("is left alone if its format has no room for the refresh token", async () => {
+    const world = worldWith("canary-a1");
+    await using tokens = managerOver(open(world, undefined, rawTokenFormat()));
+    await tokens.signIn({ accessToken: "canary-a2", refreshToken: "canary-r2", expiresAt: Date.now() + HOUR });
+    expect(world.items.get("ada")).toBe("canary-a1");
+    expect(emitWarning).toHaveBeenCalledWith(expect.stringContaining("no room"), expect.anything());
+    expect(await tokens.getAccessToken()).toBe("canary-a2");
+  });
+});
+
+it("keeps two sessions in one item side by side", async () => {
+  const entry = (id: string) => jsonFormat({ at: ["pool", { where: { id } }], fields });
+  const expired = '"expiresAt": 1000';
+  const world = worldWith(`{ "pool": [
+    { "id": "one", "accessToken": "canary-a1", "refreshToken": "canary-r1", ${expired} }, // ours
+    { "id": "two", "accessToken": "canary-a10", "refreshToken": "canary-r10", ${expired} },
+  ] }`);
+  const before = restOf(world.items.get("ada"));
+  const refresh = issuer();
+  await using one = managerOver(open(world, undefined, entry("one")), refresh);
+  await using two = managerOver(open(world, undefined, entry("two")), refresh);
+  expect(await one.getAccessToken()).toBe("canary-a2");
+  expect(await two.getAccessToken()).toBe("canary-a11");
+  await one.hasSession();
+  expect(refresh.presented).toEqual(["canary-r1", "canary-r10"]);
+  expect(world.items.get("ada")).toMatch(/canary-r2".*\n.*canary-r11"/);
+  expect(restOf(world.items.get("ada"))).toBe(before);
+});
