@@ -1,4 +1,4 @@
-import { StoreError, UnexpiredError } from "../errors.ts";
+import { ConfigurationError, StoreError, UnexpiredError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
@@ -43,7 +43,7 @@ interface RecordStoreDeps {
   readonly onEvent?: (event: StoreEvent) => void;
 }
 
-/** Stores records in a store of strings, and turns every failure into a `StoreError`. */
+/** Stores records in a store of strings, and turns every failure into a `StoreError`, or a `ConfigurationError`. */
 export class RecordStore {
   readonly #store: ObservedStore;
   readonly #deps: RecordStoreDeps;
@@ -211,8 +211,10 @@ export class RecordStore {
    * Redacts an error of the store. A `StoreError` keeps its location, and what its author added if that cannot be a
    * token; its other parts and its cause may hold secrets.
    */
-  #toStoreError(error: unknown, problem: string): StoreError {
+  #toStoreError(error: unknown, problem: string): StoreError | ConfigurationError {
     const secrets = this.#secrets;
+    if (UnexpiredError.is(error) && error.code === "CONFIGURATION")
+      return new ConfigurationError(maskSecrets(error.message, secrets));
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
       const { code, location, version, stored, cause } = error;
       const [problemText, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
