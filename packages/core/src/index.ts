@@ -46,6 +46,7 @@ export type {
   SignOutOptions,
   SignOutResult,
   StoredValue,
+  StoreEvent,
   TokenManager,
   TokenManagerOptions,
   TokenResponse,

@@ -1,6 +1,7 @@
 import type { TokenStore } from "@unexpired/core";
 import { directoryLock, nodeFileSystem } from "@unexpired/store-node/chain";
 import { createBackendLoader } from "./backends/load.ts";
+import { ItemEvents } from "./documents/item-events.ts";
 import { type ItemStoreDeps, openItemStore, slotSettingsOf } from "./documents/item-store.ts";
 import { MachineStore } from "./machine-store.ts";
 import { type KeychainSettings, type KeychainStoreOptions, resolveSettings } from "./options.ts";
@@ -41,9 +42,11 @@ export function createKeychainStore(settings: KeychainSettings): TokenStore {
 /** Creates a {@link keychainStore} with the given dependencies. */
 export function openKeychainStore(settings: KeychainSettings, deps: ItemStoreDeps): TokenStore {
   const { sharedDirectory } = settings;
-  const open = (each: KeychainSettings) => (each.format ? openItemStore(each, deps) : new SlotStore(each, deps));
+  const events = new ItemEvents();
+  const open = (each: KeychainSettings) =>
+    each.format ? openItemStore(each, { ...deps, events }) : new SlotStore(each, deps);
   const openSlots = (each: KeychainSettings) => new SlotStore(slotSettingsOf(each), deps);
   return sharedDirectory === undefined
     ? open(settings)
-    : new MachineStore(deps.fs, { settings, sharedDirectory, open, openSlots });
+    : new MachineStore(deps.fs, { settings, sharedDirectory, open, openSlots, subscribe: events.subscribe });
 }

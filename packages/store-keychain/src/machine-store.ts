@@ -19,6 +19,8 @@ export interface MachineStoreOptions {
   readonly open: (settings: KeychainSettings) => TokenStore;
   /** Opens only the items that the version files name, without what another program stores. */
   readonly openSlots: (settings: KeychainSettings) => TokenStore;
+  /** Subscribes to the events of all these stores. */
+  readonly subscribe: NonNullable<TokenStore["subscribe"]>;
 }
 
 /** A directory with version files of this session, perhaps those of another machine. */
@@ -42,6 +44,7 @@ const UNDECIDED: readonly (KeychainErrorReason | undefined)[] = ["locked", "time
 export class MachineStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
   readonly holder?: ProcessIdentity;
+  readonly subscribe: NonNullable<TokenStore["subscribe"]>;
   readonly #fs: FileSystem;
   readonly #options: MachineStoreOptions;
   readonly #own: TokenStore;
@@ -54,6 +57,7 @@ export class MachineStore implements TokenStore {
     this.#options = options;
     this.#own = options.open(options.settings);
     this.#last = this.#own;
+    this.subscribe = options.subscribe;
     if (this.#own.holder) this.holder = this.#own.holder;
   }
 

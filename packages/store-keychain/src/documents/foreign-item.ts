@@ -43,11 +43,11 @@ export class ForeignItem {
   }
 
   #assertFits({ name, limit = Number.POSITIVE_INFINITY }: KeychainClient, text: string): void {
-    const size = name === "keytar" ? Buffer.byteLength(text) : text.length;
+    const [size, unit] = name === "keytar" ? [Buffer.byteLength(text), "bytes"] : [text.length, "characters"];
     if (size <= limit) return;
     throw new KeychainError("too_long", {
       location: this.#label,
-      problem: `cannot hold the session: it would have ${size} characters, and the keychain permits ${limit}`,
+      problem: `cannot hold the session: it would have ${size} ${unit}, and the keychain permits ${limit}`,
       hint: "The session itself is saved, but the other program keeps an old copy. Sign in again there, or store less in the item.",
     });
   }

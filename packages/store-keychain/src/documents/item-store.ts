@@ -15,10 +15,11 @@ import { digestOfNames, type KeychainSettings } from "../options.ts";
 import { KeychainReader } from "../storage/reader.ts";
 import { type KeychainStoreDeps, SlotStore } from "../storage/slot-store.ts";
 import { ForeignItem } from "./foreign-item.ts";
+import { ItemEvents } from "./item-events.ts";
 import { ItemReader, type ItemSnapshot } from "./item-reader.ts";
 
 /** Dependencies of a store whose session is part of another program's item. */
-export type ItemStoreDeps = KeychainStoreDeps & Partial<EntryTimers>;
+export type ItemStoreDeps = KeychainStoreDeps & Partial<EntryTimers> & { readonly events?: ItemEvents };
 
 const MAX_LOCKS = 10;
 const MAX_PRINTS = 4;
@@ -27,7 +28,7 @@ const MAX_PRINTS = 4;
 export function openItemStore(settings: KeychainSettings, deps: ItemStoreDeps): TokenStore {
   const { format } = settings;
   if (!format) throw new TypeError("keychainStore: there is no format.");
-  return new ItemStore({ ...settings, format }, { ...systemTimers, ...deps });
+  return new ItemStore({ ...settings, format }, { ...systemTimers, events: new ItemEvents(), ...deps });
 }
 
 /**
@@ -44,20 +45,22 @@ export const slotSettingsOf = (settings: KeychainSettings): KeychainSettings =>
 class ItemStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
   readonly holder?: ProcessIdentity;
+  readonly subscribe: ItemEvents["subscribe"];
   readonly #settings: KeychainSettings & { readonly format: SessionFormat };
   readonly #deps: KeychainStoreDeps;
   readonly #item: ForeignItem;
   readonly #reader: ItemReader;
   readonly #slots: SlotStore;
   readonly #settler: EntrySettler<ItemSnapshot>;
-  /** The problem that was reported last. */
-  #reported: string | undefined;
+  readonly #events: ItemEvents;
 
-  constructor(settings: KeychainSettings & { readonly format: SessionFormat }, deps: KeychainStoreDeps & EntryTimers) {
+  constructor(settings: KeychainSettings & { readonly format: SessionFormat }, deps: Required<ItemStoreDeps>) {
     const { fs, loadBackend } = deps;
     const { format, service, timeout, backend: chosen } = settings;
     this.#settings = settings;
     this.#deps = deps;
+    this.#events = deps.events;
+    this.subscribe = deps.events.subscribe;
     const slotSettings = slotSettingsOf(settings);
     const backendsOf = (name: string) => new BackendRegistry({ service: name, timeout, chosen, loadBackend });
     const slots = new KeychainReader(fs, { backends: backendsOf(slotSettings.service), settings: slotSettings });
@@ -89,7 +92,8 @@ class ItemStore implements TokenStore {
   load(): Promise<StoredValue | undefined> {
     const { statusFile, label } = this.#settings;
     return withStoreErrors(statusFile, "read", async () => {
-      const { stored } = await this.#settler.load(label, () => this.#reader.readEntry());
+      const { status, stored } = await this.#settler.load(label, () => this.#reader.readEntry());
+      if (status.kind === "current") this.#events.recovered(label);
       return stored;
     });
   }
@@ -110,9 +114,8 @@ class ItemStore implements TokenStore {
         release = await this.#deps.lock(directory, { wait: async () => undefined });
       if (!release) return; // a later load writes it
       await this.#update().finally(release);
-      this.#reported = undefined;
     } catch (error) {
-      this.#report(error);
+      this.#events.failed(this.#settings.label, error);
     }
   }
 
@@ -128,19 +131,13 @@ class ItemStore implements TokenStore {
       const { status, head, stored, item, shownMarks } = await this.#reader.readEntry();
       if (status.kind === "current" && head) {
         if (stored) this.#settler.isSeen = true;
+        this.#events.recovered(this.#settings.label);
         await new ShownMark(this.#deps.fs, paths.chain).remember(head.value, shownMarks);
       }
       if (status.kind !== "stale" || !head) return;
       // The next attempt reads what was written: another program may have written at the same moment.
       await this.#item.replace(item, printEntry(format, head.value, item.text));
     }
-  }
-
-  #report(error: unknown): void {
-    const { message = "" } = Object(error) as { message?: string };
-    if (message === this.#reported) return;
-    this.#reported = message;
-    process.emitWarning(message, { type: "UnexpiredWarning", code: "UNEXPIRED_NOT_SHOWN" });
   }
 
   remove(): Promise<void> {
