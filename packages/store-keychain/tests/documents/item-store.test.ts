@@ -247,27 +247,90 @@ describe("a session in another program's item", () => {
 });
 
 describe("two writers of one item", () => {
-  /** Runs `write` right before the given number of calls to `get` of the other program's item. */
-  const meanwhile = (world: World, at: number, write: () => void): KeychainBackend => {
+  /** Runs `act` right before, or right after, the given look at the other program's item. */
+  const atLook = (
+    world: World,
+    look: number,
+    act: Partial<Record<"before" | "after", () => unknown>>,
+  ): KeychainBackend => {
     const backend = keychainOf(world);
-    let reads = 0;
+    let looks = 0;
     return {
       ...backend,
       async get(service, account) {
-        if (service === "tests" && ++reads === at) write();
-        return backend.get(service, account);
+        const isNow = service === "tests" && ++looks === look;
+        if (isNow) await act.before?.();
+        const found = await backend.get(service, account);
+        if (isNow) await act.after?.();
+        return found;
       },
     };
   };
 
-  it.each([1, 2, 3])("keeps what the other program writes before read %i of a save", async (at) => {
+  it.each([1, 2])("keeps what the other program writes after look %i of a save", async (look) => {
     const world = worldWith(itemWith(1));
     const { value = "", version } = (await open(world).store.load()) ?? {};
-    const light = () => void world.items.set("ada", itemWith(1).replace("dark", "light"));
-    const { store } = open(world, meanwhile(world, at, light));
+    const after = () => void world.items.set("ada", itemWith(1).replace("dark", "light"));
+    const { store } = open(world, atLook(world, look, { after }));
     await store.save(value.replaceAll("canary-r1", "canary-r2").replaceAll("canary-a1", "canary-a2"), version);
     expect(world.items.get("ada")).toContain("light");
     expect(sessionIn(world)).toBe("canary-r2");
+  });
+
+  it("does not put back a session that another process signs out during a look", async () => {
+    const world = worldWith(itemWith(1));
+    await open(world).store.load();
+    world.items.set("ada", itemWith(1).replaceAll("canary-a1", "canary-a0")); // to be written again
+    const before = () => managerOver(open(world)).signOut({ revoke: false });
+    const backend = atLook(world, 2, { before });
+    const written: string[] = [];
+    const { store } = open(world, {
+      ...backend,
+      async set(service, account, secret) {
+        if (service === "tests") written.push(secret);
+        await backend.set(service, account, secret);
+      },
+    });
+    await store.load();
+    expect(written.join()).not.toContain("canary");
+    expect(sessionIn(world)).toBeUndefined();
+  });
+});
+
+describe("remove()", () => {
+  /** Calls back when the first of the session's own items is deleted. */
+  const whenDeleting = (world: World, act: () => void): KeychainBackend => {
+    const backend = keychainOf(world);
+    return {
+      ...backend,
+      async delete(service, account) {
+        if (service !== "tests") act();
+        await backend.delete(service, account);
+      },
+    };
+  };
+
+  it("removes the session from the other program's item before its own items, so that no process adopts it", async () => {
+    const world = worldWith(itemWith(1));
+    const found: unknown[] = [];
+    const { store } = open(
+      world,
+      whenDeleting(world, () => void found.push(sessionIn(world))),
+    );
+    await store.load();
+    await store.remove();
+    expect(new Set(found)).toEqual(new Set([undefined]));
+  });
+
+  it("removes a session that another process has just written into the item", async () => {
+    const world = worldWith(itemWith(1));
+    const { store } = open(
+      world,
+      whenDeleting(world, () => void world.items.set("ada", itemWith(1))),
+    );
+    await store.load();
+    await store.remove();
+    expect(sessionIn(world)).toBeUndefined();
   });
 });
 
