@@ -1,4 +1,4 @@
-import { type StoredValue, type StoreEvent, UnexpiredError } from "@unexpired/core";
+import { type StoredValue, StoreError, type StoreEvent, UnexpiredError } from "@unexpired/core";
 import { primaryOf } from "@unexpired/core/session-record";
 import { printEntry, shownMarkOf } from "../documents/entry.ts";
 import { codeOf } from "../fs-errors.ts";
@@ -98,7 +98,7 @@ export class Mirror {
   /** Nothing waits for a document that does not respond, such as an item of a locked keychain. */
   #readInTime(value: string | undefined): Promise<Look> {
     return withLimit(this.#read(value), { milliseconds: READ_LIMIT, clock: this.#deps.clock }, () => {
-      throw new DocumentError("did not respond in time");
+      throw documentError(this.document, "did not respond in time");
     });
   }
 
@@ -175,7 +175,7 @@ export class Mirror {
       if (look.status.kind !== "stale" || !(await this.#isOurs(look, primaryOf(stored.value)))) return;
       await this.#replace(look, stored.value);
     }
-    throw new DocumentError("changes too often to be written");
+    throw documentError(this.document, "changes too often to be written");
   }
 
   /** Returns whether the document may be written: if it shows the session of another store, the next load reports it. */
@@ -215,7 +215,7 @@ export class Mirror {
         this.#report("unavailable", status.error);
         break;
       case "other-account":
-        this.#report("other_account", new DocumentError("holds the session of another account"));
+        this.#report("other_account", documentError(this.document, "holds the session of another account"));
         break;
       case "current":
       case "emptied":
@@ -251,13 +251,15 @@ export class Mirror {
 
 const isOnly = (mark: string, shown: readonly string[] = []): boolean => shown.length === 1 && shown[0] === mark;
 
-/** A problem of a document, as a clause about its location. */
-class DocumentError extends Error {}
+/** `problem` is a clause about the document. */
+const documentError = (document: MirroredDocument, problem: string): StoreError =>
+  new StoreError("STORE_UNAVAILABLE", { location: document.describe(), problem, hint: LEFT_ALONE });
+
+const LEFT_ALONE = "It was left alone.";
 
 /** Returns a message about a document. The words of an error that is not ours are not repeated: they may quote the text. */
 function messageOf(error: unknown, location: string): string {
   if (UnexpiredError.is(error)) return error.message;
   const code = codeOf(error);
-  const clause = code ? `could not be read or written (${code})` : "could not be read or written by its format";
-  return `${location} ${error instanceof DocumentError ? error.message : clause}. It was left alone.`;
+  return `${location} could not be read or written ${code ? `(${code})` : "by its format"}. ${LEFT_ALONE}`;
 }
