@@ -44,11 +44,15 @@ export interface MirroredDocument {
   readonly notes?: DocumentNotes | undefined;
 }
 
-/** What this library remembers about a document, outside of it. */
+/** What this library remembers about a document, outside of it. Every function throws if the place cannot be used. */
 export interface DocumentNotes {
+  /** Returns the location of the notes, for people who have to delete them. No secrets. */
+  describe(): string;
   /**
    * Resolves to the ID of the store whose session the document shows, or `undefined` if none is noted. Absent if the place
    * cannot keep an ID: two stores that mirror into the same document are then not told apart.
+   *
+   * @throws ConfigurationError if the document has a store of its own
    */
   primary?(): Promise<string | undefined>;
   /** Notes `id`, unless an ID is noted already, atomically. Resolves to the ID that is noted now. */
