@@ -115,8 +115,9 @@ describe("with a format", () => {
     await signIn(a, "a");
     expect(await valueOn(a, open(a, format))).toContain("canary-a");
     await signIn(b, "b");
-    expect(await valueOn(b, open(b, format))).toContain("canary-b");
-    expect(open(b, format).describe()).toContain("b".repeat(16));
+    const store = open(b, format);
+    expect(await valueOn(b, store)).toContain("canary-b");
+    expect(store.describe()).toContain("b".repeat(16));
     expect(await valueOn(a, open(a, format))).toContain("canary-a");
   });
 

@@ -92,8 +92,7 @@ class ItemStore implements TokenStore {
   load(): Promise<StoredValue | undefined> {
     const { statusFile, label } = this.#settings;
     return withStoreErrors(statusFile, "read", async () => {
-      const { status, stored } = await this.#settler.load(label, () => this.#reader.readEntry());
-      if (status.kind === "current") this.#events.recovered(label);
+      const { stored } = await this.#settler.load(label, () => this.#reader.readEntry());
       return stored;
     });
   }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { shownOf } from "@unexpired/core/session-record";
 import type { FileSystem } from "../filesystem.ts";
-import { ignoreNotFound } from "../fs-errors.ts";
+import { codeOf, ignoreNotFound } from "../fs-errors.ts";
 import { shownMarkOf } from "./entry.ts";
 
 const NAME = /^shown-(?<mark>[\w-]+)$/;
@@ -33,8 +33,14 @@ export class ShownMark {
   /** Replaces the mark; `undefined` removes it. */
   async #write(mark: string | undefined): Promise<void> {
     const before = await this.read();
-    if (mark !== undefined && !before.includes(mark)) await this.#fs.create(this.#pathOf(mark), "", { durable: true });
+    if (mark !== undefined && !before.includes(mark)) await this.#create(mark);
     for (const old of before) if (old !== mark) await this.#fs.unlink(this.#pathOf(old));
+  }
+
+  async #create(mark: string): Promise<void> {
+    await this.#fs.create(this.#pathOf(mark), "", { durable: true }).catch((error: unknown) => {
+      if (codeOf(error) !== "EEXIST") throw error; // another process has just remembered it
+    });
   }
 
   #pathOf(mark: string): string {
