@@ -69,7 +69,7 @@ export interface DefaultsSystem {
 const DEFAULT_TIMEOUT = 3_000;
 
 /** The function that options were passed to. */
-type Caller = "keychainStore" | "keychainOrFile";
+type Caller = "keychainStore" | "keychainOrFile" | "keychainItem";
 
 const SUPPORTED = ["service", "account", "backend", "timeout", "directory"];
 
@@ -79,7 +79,7 @@ export function resolveSettings(
   system: DefaultsSystem = thisSystem(),
   caller: Caller = "keychainStore",
 ): KeychainSettings {
-  assertKnownOptions(caller, options, [...SUPPORTED, caller === "keychainStore" ? "format" : "plainTextFile"]);
+  assertKnownOptions(caller, options, [...SUPPORTED, caller === "keychainOrFile" ? "plainTextFile" : "format"]);
   const {
     service,
     account,
@@ -152,7 +152,7 @@ const thisSystem = (): DefaultsSystem => {
 };
 
 function assertFormat(format: unknown, caller: Caller): void {
-  if (format === undefined) return;
+  if (format === undefined && caller !== "keychainItem") return;
   const { key, parse, print } = Object(format) as { readonly [Name in keyof SessionFormat]?: unknown };
   if (typeof key === "string" && typeof parse === "function" && typeof print === "function") return;
   throw new TypeError(`${caller}: "format" must be a SessionFormat, such as jsonFormat(…) of @unexpired/store-node.`);

@@ -30,16 +30,18 @@ export class ForeignItem {
   }
 
   /**
-   * Replaces the text of the item; `undefined` deletes it. Does nothing if the item has changed since it was read.
+   * Replaces the text of the item; `undefined` deletes it. Returns `false`, with the item as it is, if it has changed since
+   * it was read.
    *
    * @throws KeychainError `too_long` if the keychain does not permit the text; it cannot be split, as its owner reads it
    */
-  async replace(found: FoundItem, text: string | undefined): Promise<void> {
+  async replace(found: FoundItem, text: string | undefined): Promise<boolean> {
     const client = found.client ?? (await this.#backends.forWriting(undefined));
     if (text !== undefined) this.#assertFits(client, text);
     // No keychain can compare and write at once. This read keeps the time in between as short as possible.
-    if ((await this.read()).text !== found.text) return;
+    if ((await this.read()).text !== found.text) return false;
     await (text === undefined ? client.delete(this.#account) : client.set(this.#account, text));
+    return true;
   }
 
   #assertFits({ name, limit = Number.POSITIVE_INFINITY }: KeychainClient, text: string): void {

@@ -1,9 +1,7 @@
-import { dirname, join } from "node:path";
 import { type SessionFormat, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import {
   EntrySettler,
   type EntryTimers,
-  makeDurableDirectory,
   type ProcessIdentity,
   printEntry,
   ShownMark,
@@ -11,17 +9,17 @@ import {
   withStoreErrors,
 } from "@unexpired/store-node/chain";
 import { BackendRegistry } from "../backends/registry.ts";
-import { digestOfNames, type KeychainSettings } from "../options.ts";
+import type { KeychainSettings } from "../options.ts";
 import { KeychainReader } from "../storage/reader.ts";
 import { type KeychainStoreDeps, SlotStore } from "../storage/slot-store.ts";
 import { ForeignItem } from "./foreign-item.ts";
 import { ItemEvents } from "./item-events.ts";
+import { withItemLock } from "./item-lock.ts";
 import { ItemReader, type ItemSnapshot } from "./item-reader.ts";
 
 /** Dependencies of a store whose session is part of another program's item. */
 export type ItemStoreDeps = KeychainStoreDeps & Partial<EntryTimers> & { readonly events?: ItemEvents };
 
-const MAX_LOCKS = 10;
 const MAX_PRINTS = 4;
 
 /** Creates a store for validated options with a `format`. */
@@ -105,22 +103,11 @@ class ItemStore implements TokenStore {
 
   /** Writes the session into the item. Reports a failure: the session is stored, and a later load tries again. */
   async #print(): Promise<void> {
-    const directory = join(dirname(this.#settings.statusFile), `.${this.#lockName}.item`);
     try {
-      await makeDurableDirectory(this.#deps.fs, directory);
-      let release: (() => Promise<void>) | undefined;
-      for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++)
-        release = await this.#deps.lock(directory, { wait: async () => undefined });
-      if (!release) return; // a later load writes it
-      await this.#update().finally(release);
+      await withItemLock(this.#deps, this.#settings, () => this.#update()); // if it is locked, a later load writes it
     } catch (error) {
       this.#events.failed(this.#settings.label, error);
     }
-  }
-
-  /** All entries of one item have one lock. */
-  get #lockName(): string {
-    return digestOfNames(this.#settings.service, this.#settings.account);
   }
 
   /** Writes the session into the item, unless another program has changed the entry. The caller holds the item's lock. */
