@@ -2,7 +2,7 @@ import type { KeychainClient } from "../backends/keychain-client.ts";
 import type { BackendRegistry } from "../backends/registry.ts";
 import { KeychainError } from "../errors.ts";
 
-/** What an item held when it was read, and the client that found it. */
+/** The text of an item when it was read, and the client that found it; both are `undefined` if it does not exist. */
 export interface FoundItem {
   readonly text: string | undefined;
   readonly client: KeychainClient | undefined;

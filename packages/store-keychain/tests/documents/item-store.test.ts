@@ -29,7 +29,7 @@ const restOf = (text = ""): string => text.replaceAll(/"canary-\w+"|"expiresAt":
 
 const sessionIn = ({ items }: World): string | undefined => /canary-r\d+/.exec(items.get("ada") ?? "")?.[0];
 
-/** Another program's own item is not limited, as on Linux and macOS, unless a test says so. */
+/** Another program's own item is limited only if a test passes a limit, as on Windows. */
 const keychainOf = ({ items }: World, limit?: number): KeychainBackend => ({
   ...memoryKeychain(items),
   limit,

@@ -8,7 +8,7 @@ import type { EntryStatus } from "./entry.ts";
 export interface EntrySnapshot {
   readonly status: EntryStatus;
   readonly stored: StoredValue | undefined;
-  /** The latest session of the store; `undefined` if there is none. */
+  /** The latest session of the store; `undefined` if it has no session. */
   readonly head: { readonly value: string } | undefined;
 }
 
