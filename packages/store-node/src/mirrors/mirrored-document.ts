@@ -62,7 +62,7 @@ export interface DocumentNotes {
    * if it has never held the session.
    */
   shown(): Promise<readonly string[] | undefined>;
-  /** Replaces the marks. A mark is a digest, of letters, digits, `-` and `_`. Adds before it removes. */
+  /** Replaces the marks. A mark consists of letters, digits, `-`, `_` and `.`. Adds before it removes. */
   setShown(marks: readonly string[]): Promise<void>;
   /** Forgets everything, to uninstall an application. */
   remove(): Promise<void>;
