@@ -158,8 +158,7 @@ export class Mirror {
     const { document } = this;
     this.#cancelRetry?.();
     try {
-      const isDone = await (document.exclusively?.(() => this.#print()) ?? this.#print().then(() => true));
-      if (!isDone) return this.#retryLater(FIRST_RETRY); // the other process may die before it has written
+      await (document.exclusively?.(() => this.#print()) ?? this.#print());
       this.#failures = 0;
       this.#retryAt = Number.NEGATIVE_INFINITY;
     } catch (error) {
