@@ -72,7 +72,7 @@ class KeychainItem implements MirroredDocument {
     return this.#item.replace(stamp as FoundItem, next);
   }
 
-  exclusively(update: () => Promise<void>): Promise<boolean> {
+  exclusively(update: () => Promise<void>): Promise<void> {
     return withStoreErrors(this.#settings.statusFile, "saved", () => withItemLock(this.#deps, this.#settings, update));
   }
 }

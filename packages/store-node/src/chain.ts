@@ -23,7 +23,7 @@ export {
 export { assertKnownOptions } from "./known-options.ts";
 export { directoryLock, type Lock } from "./lock.ts";
 export { machineName } from "./machine.ts";
-export { FileNotes } from "./mirrors/file-notes.ts";
+export { FileNotes, readPrimary } from "./mirrors/file-notes.ts";
 export {
   absolutePath,
   pathsOf,

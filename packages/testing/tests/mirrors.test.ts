@@ -14,8 +14,9 @@ describe("mirroredStore", () => {
         const directory = mkdtempSync(join(tmpdir(), "unexpired-kit-"));
         const path = join(directory, "session.json");
         const chain = join(directory, ".session.json.unexpired");
-        const write = () =>
-          MIRRORED.forEach(({ document = "" }, index) => writeFileSync(`${path}.copy-${index}`, document));
+        const write = () => {
+          for (const [index, { document = "" }] of MIRRORED.entries()) writeFileSync(`${path}.copy-${index}`, document);
+        };
         write();
         return {
           open: () => openStore(path),

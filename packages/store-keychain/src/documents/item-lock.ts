@@ -5,20 +5,18 @@ import { digestOfNames, type KeychainSettings } from "../options.ts";
 const MAX_LOCKS = 10;
 
 /**
- * Runs `update` while no other process of this library updates the item; all entries of an item have one lock. Resolves to
- * `false`, without running it, if another process is at it. Advisory: it only saves wasted work.
+ * Runs `update` while no other process of this library updates the item; all entries of an item have one lock. Advisory: it
+ * only saves wasted work, so it waits for a fraction of a second at most, and then runs `update` anyway.
  */
 export async function withItemLock(
   { fs, lock }: { readonly fs: FileSystem; readonly lock: Lock },
   { statusFile, service, account }: KeychainSettings,
   update: () => Promise<void>,
-): Promise<boolean> {
+): Promise<void> {
   const directory = join(dirname(statusFile), `.${digestOfNames(service, account)}.item`);
   await makeDurableDirectory(fs, directory);
   let release: (() => Promise<void>) | undefined;
   for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++)
     release = await lock(directory, { wait: async () => undefined });
-  if (!release) return false;
   await update().finally(release);
-  return true;
 }

@@ -1,9 +1,12 @@
-import { type SessionFormat, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
+import { ConfigurationError, type SessionFormat, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import {
+  chainNameOf,
   EntrySettler,
   type EntryTimers,
   type ProcessIdentity,
+  pathsOf,
   printEntry,
+  readPrimary,
   ShownMark,
   systemTimers,
   withStoreErrors,
@@ -90,21 +93,34 @@ class ItemStore implements TokenStore {
   load(): Promise<StoredValue | undefined> {
     const { statusFile, label } = this.#settings;
     return withStoreErrors(statusFile, "read", async () => {
+      await this.#assertNotMirrored();
       const { stored } = await this.#settler.load(label, () => this.#reader.readEntry());
       return stored;
     });
   }
 
   async save(value: string, expected: string | undefined): Promise<string> {
+    await this.#assertNotMirrored();
     const version = await this.#slots.save(value, expected);
     await this.#print();
     return version;
   }
 
+  /** Rejects if the item shows the session of another store. */
+  async #assertNotMirrored(): Promise<void> {
+    const { statusFile, format, label } = this.#settings;
+    const notes = pathsOf(statusFile, { entry: chainNameOf(format) });
+    const primary = await withStoreErrors(statusFile, "read", () => readPrimary(this.#deps.fs, notes));
+    if (primary === undefined) return;
+    throw new ConfigurationError(
+      `${label} shows the session of another store, as a document of mirroredStore. Name the same primary in all programs: use mirroredStore with that store here, too.`,
+    );
+  }
+
   /** Writes the session into the item. Reports a failure: the session is stored, and a later load tries again. */
   async #print(): Promise<void> {
     try {
-      await withItemLock(this.#deps, this.#settings, () => this.#update()); // if it is locked, a later load writes it
+      await withItemLock(this.#deps, this.#settings, () => this.#update());
     } catch (error) {
       this.#events.failed(this.#settings.label, error);
     }

@@ -72,6 +72,16 @@ it.each([
     message: expect.stringMatching(/^The keychain item "another program" for account "ada" shows the session of /),
   });
 });
+it("is refused by a keychainStore, which would be a second primary", async () => {
+  const keychain = keychainWith(itemWith(1));
+  await keychain.ready;
+  await open(memoryStore(), keychain).load();
+  const store = keychainStore(keychain.options);
+  const refused = { code: "CONFIGURATION", message: expect.stringContaining("shows the session of another store") };
+  await expect(store.load()).rejects.toMatchObject(refused);
+  await expect(store.save("canary", undefined)).rejects.toMatchObject(refused);
+});
+
 it("reports an item that would become too long, and leaves it alone", async () => {
   const keychain = keychainWith(itemWith(1));
   await keychain.ready;

@@ -1,10 +1,18 @@
 import { dirname } from "node:path";
-import { type SessionFormat, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
+import {
+  ConfigurationError,
+  type SessionFormat,
+  StoreConflictError,
+  type StoredValue,
+  StoreError,
+  type TokenStore,
+} from "@unexpired/core";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { mountedError, withStoreErrors } from "../fs-errors.ts";
 import { Chain, isAdoptedVersion, versionOf } from "../generations.ts";
 import { ignoreInGit } from "../git-ignore.ts";
 import type { Lock } from "../lock.ts";
+import { readPrimary } from "../mirrors/file-notes.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
 import { SessionDirectory } from "../session-directory.ts";
@@ -165,15 +173,23 @@ class DocumentStore implements TokenStore {
     if (!isChainShared && (await this.#deps.fs.isMountPoint(file))) throw mountedError(this.#path);
   }
 
-  #resolvePaths(): Promise<SessionPaths> {
+  async #resolvePaths(): Promise<SessionPaths> {
     const { fs, format, stateDirectory } = this.#deps;
-    return resolvePaths(fs, this.#path, { stateDirectory, entry: chainNameOf(format) });
+    const paths = await resolvePaths(fs, this.#path, { stateDirectory, entry: chainNameOf(format) });
+    if ((await readPrimary(fs, paths)) !== undefined) throw mirroredError(this.#path);
+    return paths;
   }
 }
 
 function assertVersion({ stored }: DocumentSnapshot, expected: string | undefined, location: string): void {
   if (stored?.version !== expected) throw new StoreConflictError(location);
 }
+
+/** Creates the error about a document that shows the session of another store. */
+const mirroredError = (location: string): ConfigurationError =>
+  new ConfigurationError(
+    `${location} shows the session of another store, as a document of mirroredStore. Name the same primary in all programs: use mirroredStore with that store here, too.`,
+  );
 
 /** Creates the error about a document that its format cannot read. */
 const unreadableError = (location: string, { stored, paths }: DocumentSnapshot): StoreError =>

@@ -24,8 +24,8 @@ interface FileDocumentDeps {
   readonly lock: Lock;
 }
 
-/** How often to ask for the lock. Each time, `lock` waits for some 60 ms. */
-const MAX_LOCKS = 8;
+/** How often to ask for the lock, each time for some 60 ms. Then its holder is slow or dead, and the document is written without it. */
+const MAX_LOCKS = 4;
 const ABANDONED_AFTER = 60_000; // ms
 
 const READ_ONLY = ["is read-only", "Allow its owner to write to it."] as const;
@@ -97,21 +97,19 @@ class FileDocument implements Required<MirroredDocument> {
     });
   }
 
-  async exclusively(update: () => Promise<void>): Promise<boolean> {
+  async exclusively(update: () => Promise<void>): Promise<void> {
     const { lock } = this.#deps;
     const { chain } = await this.#resolve();
     let release: Awaited<ReturnType<Lock>>;
     for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
       release = await lock(dirname(chain), { wait: async () => undefined });
     }
-    if (!release) return false;
     try {
       await this.#collect(chain);
       await update();
     } finally {
-      await release();
+      await release?.();
     }
-    return true;
   }
 
   /** Removes temporary files of processes that died: they hold secrets. */

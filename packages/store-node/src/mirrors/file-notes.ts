@@ -8,7 +8,7 @@ import type { SessionPaths } from "../paths.ts";
 import type { DocumentNotes } from "./mirrored-document.ts";
 
 const GENERATION = /^[1-9]\d*$/;
-const MARK = /^shown-(?<mark>[\w-]+)$/;
+const MARK = /^shown-(?<mark>[\w.-]+)$/;
 
 /**
  * Returns the ID of the store that a document shows the session of, as it is noted in the file `primary` beside it. The

@@ -3,7 +3,7 @@ import { primaryOf } from "@unexpired/core/session-record";
 import { printEntry, shownMarkOf } from "../documents/entry.ts";
 import { codeOf } from "../fs-errors.ts";
 import { type StoreClock, withLimit } from "../timers.ts";
-import { type MirrorStatus, statusOf } from "./mirror-status.ts";
+import { announced, type MirrorStatus, statusOf } from "./mirror-status.ts";
 import type { DocumentText, MirroredDocument } from "./mirrored-document.ts";
 
 /** A document as it was found. `failed`: it could not be read. */
@@ -158,8 +158,7 @@ export class Mirror {
     const { document } = this;
     this.#cancelRetry?.();
     try {
-      const isDone = await (document.exclusively?.(() => this.#print()) ?? this.#print().then(() => true));
-      if (!isDone) return this.#retryLater(FIRST_RETRY); // the other process may die before it has written
+      await (document.exclusively?.(() => this.#print()) ?? this.#print());
       this.#failures = 0;
       this.#retryAt = Number.NEGATIVE_INFINITY;
     } catch (error) {
@@ -187,7 +186,7 @@ export class Mirror {
     const next = printEntry(this.document.format, value, found.text);
     const mark = shownMarkOf(value);
     const marks = mark === undefined ? [] : [mark];
-    await this.note(...new Set([...shown, ...marks])); // either text is one that we know
+    await this.note(...new Set([...shown, ...marks.map(announced)])); // either text is one that we know
     if (await this.document.replace(found, next)) await this.note(...marks);
   }
 

@@ -142,9 +142,13 @@ class MirroredStore implements TokenStore {
     const unclaimed = seen.filter(isUnclaimed);
     if (!stored || unclaimed.length === 0) return true;
     const id = primaryOf(stored.value);
-    if (id === undefined) await this.#saveToPrimary(withPrimary(stored.value, this.#clock.randomId()), stored.version);
-    else for (const { mirror } of unclaimed) await this.#claim(mirror, id);
-    return id !== undefined;
+    if (id === undefined) {
+      await this.#saveToPrimary(withPrimary(stored.value, this.#clock.randomId()), stored.version);
+      return false;
+    }
+    const lost = await this.#claim(unclaimed, id);
+    if (lost) this.#refuse(lost);
+    return true;
   }
 
   async #look(value: string | undefined): Promise<readonly Seen[]> {
@@ -158,9 +162,17 @@ class MirroredStore implements TokenStore {
     );
   }
 
-  async #claim(mirror: Mirror, id: string): Promise<void> {
-    const noted = await mirror.claim(id).catch(() => id); // it cannot be written either, which is reported then
-    if (noted !== id) this.#refuse(mirror);
+  /**
+   * Names the primary in documents that name none. Returns the first that another process has named another one in. In the
+   * order of their names: of two stores that begin at the same moment, one gets all documents.
+   */
+  async #claim(unclaimed: readonly Seen[], id: string): Promise<Mirror | undefined> {
+    const mirrors = unclaimed.map(({ mirror }) => mirror);
+    for (const mirror of mirrors.toSorted((a, b) => (a.document.describe() < b.document.describe() ? -1 : 1))) {
+      const noted = await mirror.claim(id).catch(() => id); // it cannot be written either, which is reported then
+      if (noted !== id) return mirror;
+    }
+    return undefined;
   }
 
   /**
@@ -197,11 +209,14 @@ class MirroredStore implements TokenStore {
     if (await this.#adopt(stored, ours)) throw new StoreConflictError(this.describe());
     const named = withPrimary(value, id ?? this.#clock.randomId());
     const version = await this.#primary.save(named, expected);
-    await this.#look(named).then(
-      (after) => this.#write(after),
-      () => undefined,
-    );
+    await this.#show(named).catch(() => undefined); // the next load reports it
     return version;
+  }
+
+  async #show(value: string): Promise<void> {
+    const [id, seen] = [primaryOf(value), await this.#look(value)];
+    const isLost = id !== undefined && (await this.#claim(seen.filter(isUnclaimed), id));
+    if (!isLost) await this.#write(seen);
   }
 
   /** Loads what the primary holds, even if it is hidden by something unreadable that a save replaces. */
@@ -253,7 +268,8 @@ function check(primary: TokenStore, documents: readonly MirroredDocument[]): voi
   const isStore = typeof Object(primary).load === "function" && typeof Object(primary).save === "function";
   if (!isStore)
     throw new TypeError("mirroredStore: the first argument must be a TokenStore, such as fileStore({ appName }).");
-  const isDocument = (document: unknown) => typeof Object(document).replace === "function";
+  const isDocument = (document: unknown) =>
+    typeof Object(document).read === "function" && typeof Object(document).replace === "function";
   if (!Array.isArray(documents) || !documents.every(isDocument)) {
     throw new TypeError(
       "mirroredStore: the second argument must be an array of documents, such as [fileDocument({ path, format })].",
