@@ -33,7 +33,8 @@ export const LAYERED: readonly LayeredPackage[] = [
     layers: [
       ["index"],
       ["file-fallback"],
-      ["keychain-store"],
+      ["keychain-store", "keychain-item"],
+      ["documents"],
       ["machine-store"],
       ["storage"],
       ["options"],

@@ -49,6 +49,7 @@ export type {
   SignOutOptions,
   SignOutResult,
   StoredValue,
+  StoreEvent,
   TokenManager,
   TokenManagerOptions,
   TokenResponse,

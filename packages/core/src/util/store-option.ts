@@ -10,6 +10,7 @@ export const storeOption = [
     describe: functionSchema,
     supports: z.looseObject({ compareAndSet: z.string() }),
     watch: z.optional(functionSchema),
+    subscribe: z.optional(functionSchema),
     holder: z.optional(
       z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) }),
     ),
