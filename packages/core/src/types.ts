@@ -174,6 +174,14 @@ export interface SessionFormat {
    * @throws StoreError, or another error without secrets, if `found` is unreadable
    */
   print(session: FormattedSession | undefined, found: string | undefined): string | undefined;
+  /**
+   * Returns the document without an entry that `parse` cannot read, for a sign-in over unreadable data: everything else stays.
+   * Returns `undefined` if the document as a whole is unreadable: then a new one takes its place. Without this function, it
+   * always does.
+   *
+   * @throws StoreError, or another error without secrets, if the entry cannot be told from the rest
+   */
+  discard?(found: string): string | undefined;
 }
 
 /** Time, timers and randomness. Everything that waits or reads the time does so through this interface. */

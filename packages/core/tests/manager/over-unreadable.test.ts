@@ -19,7 +19,7 @@ const failing = (details: Partial<ConstructorParameters<typeof StoreError>[1]>) 
   const store: TokenStore = {
     ...memoryStore(),
     load: async () => {
-      throw new StoreError("STORE_UNREADABLE", { location: "disk", problem: "is torn", hint: "Mend it.", ...details });
+      throw new StoreError("STORE_UNREADABLE", { location: "disk", problem: "is torn", hint: "Fix it.", ...details });
     },
     save: async (_value, expected) => {
       saved.push(expected);
@@ -75,13 +75,13 @@ describe("unreadable data", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 2));
   });
 
-  it("stays if its store has no version of it to overwrite, and the error says so", async () => {
+  it("stays if its store has no version of it to overwrite, which the error reports", async () => {
     const { store, saved } = failing({});
     await using manager = createTokenManager({ store });
     const error = await manager.signIn(tokens, OVER).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: "STORE_UNREADABLE",
-      hint: 'Mend it. It cannot be replaced by { over: "unreadable" }.',
+      hint: 'Fix it. It cannot be replaced by { over: "unreadable" }.',
     });
     await expect(manager.signOut(OVER)).rejects.toThrow("cannot be replaced");
     expect(saved).toEqual([]);
