@@ -23,9 +23,9 @@ export const codes = {
   CONFIGURATION: {
     error: "ConfigurationError",
     cause:
-      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token. Or the access token cannot be sent: it needs a proof (DPoP), or holds characters that a header cannot. Or the program may not read the environment variable that the message names (Deno: `--allow-env`).",
+      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token. Or the access token cannot be sent: it needs a proof (DPoP), or holds characters that a header cannot. Or the program may not read the environment variable that the message names (Deno: `--allow-env`). Or a document that `mirroredStore` is to update shows the session of another store: nothing is sent then.",
     remedy:
-      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. Some servers consume the refresh token before they refuse the client: then a sign-in is needed, too. If the token endpoint is the reason, `cause` is its response.",
+      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. Some servers consume the refresh token before they refuse the client: then a sign-in is needed, too. If the token endpoint is the reason, `cause` is its response. If a document is, name the same primary in all programs that list it.",
   },
   STORE_UNREADABLE: {
     error: "StoreError",

@@ -1,12 +1,12 @@
-import { basename, dirname, join } from "node:path";
 import { type SessionFormat, type StoredValue, StoreError } from "@unexpired/core";
 import { shownOf } from "@unexpired/core/session-record";
-import { type FileSystem, MAX_BYTES, type Stamp, sameContent } from "../filesystem.ts";
+import { type FileSystem, type Stamp, sameContent } from "../filesystem.ts";
 import { unreadable } from "../formats/unreadable.ts";
-import { codeOf, errnoError, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
-import { adoptedVersion, Chain, digestOf, type ParentRef, temporaryName, versionOf } from "../generations.ts";
+import { ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
+import { adoptedVersion, Chain, digestOf, type ParentRef, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
 import { type Entry, type EntryStatus, type Known, printEntry, printOver, readEntry, shownMarkOf } from "./entry.ts";
+import { replaceDocument } from "./replace-document.ts";
 import { ShownMark } from "./shown-mark.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
@@ -23,7 +23,6 @@ export interface DocumentSnapshot extends ParentRef {
 }
 
 const MAX_READS = 50;
-const SETTLED = [() => true, () => false] as const;
 const MAX_PRINTS = 4;
 
 const idOf = ({ fileId, modified, size }: Stamp): string => `${fileId} ${modified} ${size}`;
@@ -102,10 +101,10 @@ export class SessionDocument {
   async #rewrite(snapshot: DocumentSnapshot, over: DocumentSnapshot | undefined): Promise<boolean> {
     const { status, head, paths, stamp, text } = snapshot;
     if (!head) return false;
-    if (status.kind === "stale") await this.#replace(snapshot, printEntry(this.#format, head.value, text));
+    if (status.kind === "stale") await replaceDocument(this.#fs, snapshot, printEntry(this.#format, head.value, text));
     else if (status.kind === "torn" && over && sameContent(stamp, over.stamp)) {
       await new ShownMark(this.#fs, paths.chain).write(undefined); // a document without an entry is no sign-out now
-      await this.#replace(snapshot, this.printOver(head.value, snapshot));
+      await replaceDocument(this.#fs, snapshot, this.printOver(head.value, snapshot));
     } else return false;
     return true;
   }
@@ -132,45 +131,6 @@ export class SessionDocument {
     const { text, stamp, isLossy } = await this.#readText(paths);
     if (isLossy) throw unreadable(paths.unresolved.file, "is not UTF-8");
     if (text === undefined || this.#format.parse(text) === undefined) return;
-    await this.#replace({ paths, stamp }, this.#format.print(undefined, text));
-  }
-
-  async #replace(
-    { paths, stamp: before }: Pick<DocumentSnapshot, "paths" | "stamp">,
-    next: string | undefined,
-  ): Promise<void> {
-    const { file } = paths;
-    if (next === undefined) {
-      if (sameContent(await this.#fs.stat(file), before)) await this.#fs.unlink(file);
-      return this.#fs.syncDirectory(dirname(file));
-    }
-    if (Buffer.byteLength(next) > MAX_BYTES) throw errnoError("ETOOLARGE"); // it could not be read any more
-    const temporaryPath = join(paths.chain, temporaryName("projection"));
-    const keptPath = join(paths.chain, temporaryName("projection"));
-    await this.#fs.create(temporaryPath, next, { durable: true }); // the only copy of other programs' data
-    try {
-      // a second name for what is about to be replaced, which shows whether another program writes to it just now
-      const isKept = await this.#fs.link(file, keptPath).then(...SETTLED);
-      if (!sameContent(await this.#fs.stat(file), before)) return;
-      await this.#fs.rename(temporaryPath, file).catch((error: unknown) => {
-        if (!["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) throw error;
-        return this.#overwrite(paths, next, before);
-      });
-      if (isKept && !sameContent(await this.#fs.stat(keptPath), before)) await this.#fs.rename(keptPath, file);
-      await this.#fs.syncDirectory(dirname(file));
-    } finally {
-      for (const path of [temporaryPath, keptPath]) await this.#fs.unlink(path).catch(() => undefined);
-    }
-  }
-
-  /** Writes the document in place, because it cannot be replaced. A synced copy of the old one outlives a crash. */
-  async #overwrite({ file, chain }: SessionPaths, next: string, before: Stamp | undefined): Promise<void> {
-    if (!before) return void (await this.#fs.create(file, next, { durable: true }));
-    const copy = join(chain, `${basename(file)}.before`);
-    await this.#fs.unlink(copy);
-    await this.#fs.copy(file, copy);
-    await this.#fs.syncDirectory(chain);
-    await this.#fs.overwrite(file, next);
-    await this.#fs.unlink(copy);
+    await replaceDocument(this.#fs, { paths, stamp }, this.#format.print(undefined, text));
   }
 }
