@@ -114,7 +114,16 @@ export interface TokenStore {
    */
   subscribe?(listener: (event: StoreEvent) => void): () => void;
   /** The scope within which compare-and-set is reliable, and whether a completed save survives a power failure. */
-  readonly supports: { readonly compareAndSet: "process" | "host" | "cluster"; readonly durable: boolean };
+  readonly supports: {
+    readonly compareAndSet: "process" | "host" | "cluster";
+    readonly durable: boolean;
+    /**
+     * Whether the session is also kept in documents of other programs. They state no rotation number, so that only the list of
+     * used refresh tokens tells an old copy from a new session, for example after a backup was restored: the manager then
+     * keeps the last 1,000 of them instead of 32. Default `false`.
+     */
+    readonly foreignDocuments?: boolean | undefined;
+  };
   /**
    * Identifies this process to others that share the store, and tells what became of them. If omitted, a claim ends
    * only with its lease.

@@ -3,7 +3,7 @@ import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
-import { parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
+import { MAX_OWN_SPENT, parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
 
 /** A stored record and its version. */
 export interface Stored {
@@ -157,7 +157,8 @@ export class RecordStore {
    */
   async save(given: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined | null> {
     const before = this.#ended;
-    const record = this.#complete(given);
+    const spent = this.#store.supports.foreignDocuments ? given.spent : given.spent.slice(-MAX_OWN_SPENT);
+    const record = this.#complete({ ...given, spent });
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;

@@ -121,6 +121,9 @@ export interface SessionRecord {
 }
 
 const KEPT = 32;
+/** The used refresh tokens that a record lists at most, and if no document of another program may bring one back. */
+export const MAX_SPENT = 1_000;
+export const MAX_OWN_SPENT = 32;
 const MEMBERS = (Object.keys(recordSchema.shape) as (keyof SessionRecord)[]).filter((member) => member !== "primary");
 
 /**
@@ -181,7 +184,7 @@ export const keyOf = ({ id, holder, claimedAt }: Attempt): string => `${id} ${ho
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
   account === undefined || record.account === undefined || account === record.account;
 
-/** Returns `spent` with `digest` added and `current` removed, limited to the newest entries. */
+/** Returns `spent` with `digest` added and `current` removed, limited to the newest entries. A save may limit it further. */
 export const addSpent = (
   spent: readonly Digest[],
   digest: Digest | undefined,
@@ -189,7 +192,7 @@ export const addSpent = (
 ): readonly Digest[] =>
   [...spent.filter((known) => known !== digest), ...(digest === undefined ? [] : [digest])]
     .filter((known) => known !== current)
-    .slice(-KEPT);
+    .slice(-MAX_SPENT);
 
 /**
  * Returns the spent refresh tokens of a record that is about to be replaced. The token of an exchange that is in flight, or

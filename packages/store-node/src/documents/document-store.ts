@@ -43,7 +43,7 @@ export const openDocumentStore = (
 
 /** Keeps a session in a document of another program. The chain beside it holds the truth, as in a file store. */
 class DocumentStore implements TokenStore {
-  readonly supports = { compareAndSet: "host", durable: true } as const;
+  readonly supports = { compareAndSet: "host", durable: true, foreignDocuments: true } as const;
   readonly holder?: ProcessIdentity;
   readonly #path: string;
   readonly #deps: DocumentStoreDeps;
