@@ -369,6 +369,11 @@ export type StoreEvent =
       readonly reason: "read_only" | "unparsable" | "other_account" | "unavailable";
       readonly message: string;
     }
+  /**
+   * What another program wrote to a document was lost, because the store and that program replaced it at the same moment, or
+   * because a later write of that program does not contain it. One event for each write. The session is not affected.
+   */
+  | { readonly type: "document-write-lost"; readonly location: string }
   /** A document that was reported by `document-failed` shows the current session again. */
   | { readonly type: "document-recovered"; readonly location: string };
 

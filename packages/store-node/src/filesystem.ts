@@ -14,6 +14,7 @@ import {
   untrustedError,
 } from "./ownership.ts";
 import { isPermitted } from "./permissions.ts";
+import { watchNames } from "./watch-names.ts";
 
 /** Identifies a file and its content without reading it. */
 export interface Stamp {
@@ -74,6 +75,11 @@ export interface FileSystem {
   assertTrusted(directory: string): Promise<void>;
   /** Whether a file is a mount point by itself. */
   isMountPoint(path: string): Promise<boolean>;
+  /**
+   * Calls back with the path of each file that appears in these directories or leaves them, in the order in which that
+   * happened, until the returned function is called. Absent on systems that do not report the order.
+   */
+  watchNames?(directories: readonly string[], onPath: (path: string) => void): () => void;
   /** The time by the clock that stamps files, in milliseconds since the epoch. */
   now(): number;
 }
@@ -304,5 +310,6 @@ export const nodeFileSystem: FileSystem = {
   resolve: resolvePath,
   assertTrusted: async (directory) => ignoreNotFound(assertTrustedDirectory(directory)),
   isMountPoint,
+  ...(watchNames && { watchNames }),
   now: () => Date.now(),
 };

@@ -1,5 +1,12 @@
 import { dirname } from "node:path";
-import { type SessionFormat, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
+import {
+  type SessionFormat,
+  StoreConflictError,
+  type StoredValue,
+  StoreError,
+  type StoreEvent,
+  type TokenStore,
+} from "@unexpired/core";
 import { signedOutRecord } from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { codeOf, mountedError, withStoreErrors } from "../fs-errors.ts";
@@ -14,6 +21,7 @@ import { keepCopy } from "../unreadable-copy.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument } from "./document.ts";
 import { chainNameOf, type EntryStatus } from "./entry.ts";
+import { ReplacedDocuments } from "./replaced-documents.ts";
 
 /** Dependencies of a document store. */
 export interface DocumentStoreDeps {
@@ -50,6 +58,7 @@ class DocumentStore implements TokenStore {
   readonly #document: SessionDocument;
   readonly #directory: SessionDirectory;
   readonly #listeners = new Set<() => void>();
+  readonly #subscribers = new Set<(event: StoreEvent) => void>();
   /** The last snapshot that needs nothing to be done. Its stamps are checked before each use. */
   #cached: DocumentSnapshot | undefined;
   /** Since when this process has found the entry empty, or the document unreadable, in epoch milliseconds. */
@@ -60,7 +69,10 @@ class DocumentStore implements TokenStore {
   constructor(path: string, deps: DocumentStoreDeps) {
     this.#path = path;
     this.#deps = deps;
-    this.#document = new SessionDocument(deps.fs, deps.format);
+    const location = path;
+    const onLost = () => this.#report({ type: "document-write-lost", location });
+    const onRestored = () => void this.load().catch(() => undefined); // shows our session again
+    this.#document = new SessionDocument(deps.fs, deps.format, new ReplacedDocuments({ ...deps, onLost, onRestored }));
     this.#directory = new SessionDirectory(deps.fs, path);
     const holder = currentProcess();
     if (holder) this.holder = holder;
@@ -68,6 +80,16 @@ class DocumentStore implements TokenStore {
 
   describe(): string {
     return this.#path;
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    const added = (event: StoreEvent) => listener(event);
+    this.#subscribers.add(added);
+    return () => this.#subscribers.delete(added);
+  }
+
+  #report(event: StoreEvent): void {
+    for (const subscriber of this.#subscribers) subscriber(event);
   }
 
   watch(onChange: () => void): () => void {

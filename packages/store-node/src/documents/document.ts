@@ -6,7 +6,7 @@ import { ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
 import { adoptedVersion, Chain, digestOf, type ParentRef, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
 import { type Entry, type EntryStatus, type Known, printEntry, printOver, readEntry, shownMarkOf } from "./entry.ts";
-import { replaceDocument } from "./replace-document.ts";
+import { type ReplaceObserver, replaceDocument } from "./replace-document.ts";
 import { ShownMark } from "./shown-mark.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
@@ -32,8 +32,11 @@ export class SessionDocument {
   readonly #fs: FileSystem;
   readonly #format: SessionFormat;
 
-  constructor(fs: FileSystem, format: SessionFormat) {
+  readonly #observer: ReplaceObserver | undefined;
+
+  constructor(fs: FileSystem, format: SessionFormat, observer?: ReplaceObserver) {
     this.#fs = fs;
+    this.#observer = observer;
     this.#format = format;
   }
 
@@ -101,12 +104,16 @@ export class SessionDocument {
   async #rewrite(snapshot: DocumentSnapshot, over: DocumentSnapshot | undefined): Promise<boolean> {
     const { status, head, paths, stamp, text } = snapshot;
     if (!head) return false;
-    if (status.kind === "stale") await replaceDocument(this.#fs, snapshot, printEntry(this.#format, head.value, text));
+    if (status.kind === "stale") await this.#replace(snapshot, printEntry(this.#format, head.value, text));
     else if (status.kind === "torn" && over && sameContent(stamp, over.stamp)) {
       await new ShownMark(this.#fs, paths.chain).write(undefined); // a document without an entry is no sign-out now
-      await replaceDocument(this.#fs, snapshot, this.printOver(head.value, snapshot));
+      await this.#replace(snapshot, this.printOver(head.value, snapshot));
     } else return false;
     return true;
+  }
+
+  #replace({ paths, stamp }: Pick<DocumentSnapshot, "paths" | "stamp">, next: string | undefined): Promise<boolean> {
+    return replaceDocument(this.#fs, { paths, stamp, observer: this.#observer }, next);
   }
 
   /**
@@ -131,6 +138,6 @@ export class SessionDocument {
     const { text, stamp, isLossy } = await this.#readText(paths);
     if (isLossy) throw unreadable(paths.unresolved.file, "is not UTF-8");
     if (text === undefined || this.#format.parse(text) === undefined) return;
-    await replaceDocument(this.#fs, { paths, stamp }, this.#format.print(undefined, text));
+    await this.#replace({ paths, stamp }, this.#format.print(undefined, text));
   }
 }
