@@ -32,7 +32,7 @@ export const codes = {
     cause:
       "Something is stored, but it cannot be read or is not a session: text that is not a session, a damaged generation, a directory, a file of another user or without read permission, a locked keychain. The session is never treated as signed out. If the error has a `version`, the unreadable data is only a copy of an intact session, and a save over that version replaces the copy.",
     remedy:
-      "Follow `hint`, which is about `location`. As a last resort, move the stored data away and have the user sign in again.",
+      'Follow `hint`, which is about `location`. If the data cannot be repaired, have the user sign in and call `signIn(tokens, { over: "unreadable" })`, which replaces it if the error has a `version` or an `overwriteVersion`; file stores keep a copy. As a last resort, move the stored data away.',
   },
   STORE_UNAVAILABLE: {
     error: "StoreError",

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import type { Stamp } from "../../packages/store-node/src/filesystem.ts";
 import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
@@ -85,6 +86,12 @@ export class Disk {
   /** Writes as another program would: in place; creates the file if it is missing. */
   put(path: string, text: string): void {
     if (this.stat(dirname(path))) this.#write(path, text, false);
+  }
+
+  copy(from: string, to: string): string {
+    const { text } = this.#file(from);
+    this.create(to, text, { durable: true });
+    return createHash("sha256").update(text).digest("hex");
   }
 
   link(from: string, to: string): void {

@@ -14,6 +14,7 @@ export const fileSystemOver = (disk: Disk, perform: Perform): FileSystem => ({
     await perform("overwrite", path, () => disk.truncate(path));
     return perform("overwrite", path, () => disk.overwrite(path, text));
   },
+  copy: (from, to) => perform("copy", to, () => disk.copy(from, to)),
   link: (from, to) => perform("link", to, () => disk.link(from, to)),
   rename: (from, to) => perform("rename", to, () => disk.rename(from, to)),
   unlink: (path) => perform("unlink", path, () => disk.unlink(path)),

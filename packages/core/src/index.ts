@@ -46,6 +46,7 @@ export type {
   SessionFormat,
   SessionInfo,
   SessionState,
+  SignInOptions,
   SignOutOptions,
   SignOutResult,
   StoredValue,

@@ -114,7 +114,16 @@ export interface TokenStore {
    */
   subscribe?(listener: (event: StoreEvent) => void): () => void;
   /** The scope within which compare-and-set is reliable, and whether a completed save survives a power failure. */
-  readonly supports: { readonly compareAndSet: "process" | "host" | "cluster"; readonly durable: boolean };
+  readonly supports: {
+    readonly compareAndSet: "process" | "host" | "cluster";
+    readonly durable: boolean;
+    /**
+     * Whether the session is also kept in documents of other programs. They state no rotation number, so that only the list of
+     * used refresh tokens tells an old copy from a new session, for example after a backup was restored: the manager then
+     * keeps the last 1,000 of them instead of 32. Default `false`.
+     */
+    readonly foreignDocuments?: boolean | undefined;
+  };
   /**
    * Identifies this process to others that share the store, and tells what became of them. If omitted, a claim ends
    * only with its lease.
@@ -179,6 +188,14 @@ export interface SessionFormat {
    * @throws StoreError, or another error without secrets, if `found` is unreadable
    */
   print(session: FormattedSession | undefined, found: string | undefined): string | undefined;
+  /**
+   * Returns the document without an entry that `parse` cannot read, for a sign-in over unreadable data: everything else stays.
+   * Returns `undefined` if the document as a whole is unreadable: then a new one takes its place. Without this function, it
+   * always does.
+   *
+   * @throws StoreError, or another error without secrets, if the entry cannot be told from the rest
+   */
+  discard?(found: string): string | undefined;
 }
 
 /** Time, timers and randomness. Everything that waits or reads the time does so through this interface. */
@@ -365,6 +382,11 @@ export type StoreEvent =
       readonly reason: "read_only" | "unparsable" | "other_account" | "unavailable";
       readonly message: string;
     }
+  /**
+   * What another program wrote to a document was lost, because the store and that program replaced it at the same moment, or
+   * because a later write of that program does not contain it. One event for each write. The session is not affected.
+   */
+  | { readonly type: "document-write-lost"; readonly location: string }
   /** A document that was reported by `document-failed` shows the current session again. */
   | { readonly type: "document-recovered"; readonly location: string };
 
@@ -400,8 +422,19 @@ export interface GetTokenOptions extends CallOptions {
   readonly minValidity?: number | undefined;
 }
 
+/** Options of {@link TokenManager.signIn}. */
+export interface SignInOptions {
+  /**
+   * `"unreadable"` also replaces stored data that cannot be read, such as a file with a syntax error. A file store keeps a
+   * copy of it beside the file, and `fromKeyValue` under another key; other stores may keep none. Data that is out of reach, such as a directory or a
+   * file of another user, and the session of a newer release are never replaced. Default: the call rejects with the
+   * `StoreError`.
+   */
+  readonly over?: "unreadable" | undefined;
+}
+
 /** Options of {@link TokenManager.signOut}. */
-export interface SignOutOptions {
+export interface SignOutOptions extends SignInOptions {
   /**
    * Also revokes the tokens at the server: with the given function, or with the refresh function's own `revoke`
    * (`true`). Default: `true`, which has no effect if the refresh function has no `revoke`.
@@ -461,8 +494,10 @@ export interface TokenManager extends AsyncDisposable {
   /**
    * Starts a session with these tokens and replaces any other. Resolves to `false`, and keeps the stored session, only if
    * that is the same account's live session and has already exchanged this refresh token for its own.
+   *
+   * @throws StoreError if the stored data cannot be read, unless it may be replaced (`over`), or cannot be written
    */
-  signIn(tokens: TokenSetInput): Promise<boolean>;
+  signIn(tokens: TokenSetInput, options?: SignInOptions): Promise<boolean>;
   /**
    * Starts a session with these tokens unless one is stored, or the refresh token is known to have been used or signed
    * out: for tokens that a program finds at every start, in its environment or in an old file. Resolves to whether it

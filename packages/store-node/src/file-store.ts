@@ -3,7 +3,7 @@ import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpire
 import * as sessionRecord from "@unexpired/core/session-record";
 import { openDocumentStore } from "./documents/document-store.ts";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, sameContent } from "./filesystem.ts";
-import { codeOf, ignoreNotFound, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
+import { codeOf, ignoreNotFound, isNoFile, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
 import { ignoreInGit } from "./git-ignore.ts";
 import { directoryLock, type Lock } from "./lock.ts";
@@ -26,6 +26,7 @@ import {
   stageSessionFile,
 } from "./session-file.ts";
 import { isOutdated, type Snapshot, SnapshotReader } from "./snapshot.ts";
+import { keepCopy } from "./unreadable-copy.ts";
 import { watchPath } from "./watch.ts";
 
 /** Dependencies of a file store. */
@@ -48,7 +49,8 @@ const MAX_PUBLICATIONS = 4;
  * `load`, `save` and `remove` throw `StoreError`: `STORE_UNREADABLE` if the stored data cannot be read, is damaged, or
  * belongs to another user; `STORE_UNAVAILABLE` if the files cannot be reached or written, or if a session that this
  * store has seen disappeared together with its directory. If the session file holds no session but the chain does, the
- * error of `load` has the `version` over which `save` replaces that file.
+ * error of `load` has the `version` over which `save` replaces that file. A copy of a file that holds no session is kept
+ * beside it, as `<name>.unreadable-<digest>`, before it is replaced; nothing removes the copy.
  *
  * @throws TypeError if the options do not contain exactly one of `path` and `appName`, or if a path is invalid
  */
@@ -72,6 +74,7 @@ class FileStore implements TokenStore {
   readonly #stateDirectory: string | undefined;
   readonly #reader: SnapshotReader;
   readonly #repairer: SessionFileRepairer;
+  readonly #rules: RecordRules;
   /** The last snapshot. Its stamps are checked before each use. */
   #cached: Snapshot | undefined;
   /** Whether a failed save may have published its value, which then might not survive a power failure yet. */
@@ -88,6 +91,7 @@ class FileStore implements TokenStore {
     this.#stateDirectory = stateDirectory;
     const holder = currentProcess();
     if (holder) this.holder = holder;
+    this.#rules = rules;
     this.#reader = new SnapshotReader(fs, rules);
     this.#repairer = new SessionFileRepairer(fs, this.#reader);
   }
@@ -212,7 +216,9 @@ class FileStore implements TokenStore {
     const before = await this.#readCurrent(paths);
     this.#assertVersion(before, expected);
     const parentStamp = await this.#fs.stat(paths.parent);
-    const draft = await chain.draft(value, before);
+    // A file that has to stay does not count as replaced.
+    const isKept = await this.#keepUnreadable(before);
+    const draft = await chain.draft(value, isKept ? before : { ...before, foreignMark: undefined });
     if (!draft) throw new StoreConflictError(this.#path);
     // If the disk is too full for this copy, the draft, which did fit, is still published.
     const staged = await stageSessionFile(this.#fs, paths, value).catch(() => undefined);
@@ -226,7 +232,8 @@ class FileStore implements TokenStore {
       if (!isPublished) throw new StoreConflictError(this.#path);
       // The directory may have vanished since it was made durable, and another process may have created this one.
       if (draft.number === 1) await makeDurableDirectory(this.#fs, paths.chain);
-      await this.#finish(draft, staged, snapshot).catch(() => undefined);
+      const isFileKept = snapshot === before ? isKept : await this.#keepUnreadable(snapshot);
+      await this.#finish(draft, isFileKept ? staged : undefined, snapshot).catch(() => undefined);
       return versionOf(draft);
     } finally {
       await this.#removeTemporary(draft.temporaryPath);
@@ -271,6 +278,16 @@ class FileStore implements TokenStore {
     await new Chain(this.#fs, paths.chain).collect(draft);
     await this.#repairer.collectMarks(paths);
     if (draft.number === 1) await this.#fs.removeDirectory(paths.removed);
+  }
+
+  /** Keeps a copy of a session file without a session. Returns `false` if that fails: then the file has to stay. */
+  async #keepUnreadable({ status, head, stored, paths }: Snapshot): Promise<boolean> {
+    const isText = !head && stored !== undefined && this.#rules.recordKindOf(stored.value) === undefined;
+    if (status !== "unreadable" && !isText) return true;
+    return keepCopy(this.#fs, paths).then(
+      () => true,
+      (error: unknown) => isNoFile(error),
+    );
   }
 
   async #repairUnlessBusy(snapshot: Snapshot): Promise<Snapshot> {

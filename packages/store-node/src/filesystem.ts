@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, parse, sep } from "node:path";
@@ -12,6 +14,7 @@ import {
   untrustedError,
 } from "./ownership.ts";
 import { isPermitted } from "./permissions.ts";
+import { watchNames } from "./watch-names.ts";
 
 /** Identifies a file and its content without reading it. */
 export interface Stamp {
@@ -30,9 +33,10 @@ export interface FileSystem {
   list(directory: string): Promise<readonly string[]>;
   /**
    * Reads a file's text, with its stamp from before the read. Never blocks on a pipe. Fails if another user may have
-   * planted the file, and with `ETOOLARGE` if it is larger than {@link MAX_BYTES}.
+   * planted the file, and with `ETOOLARGE` if it is larger than {@link MAX_BYTES}. `isLossy`: the text is not what the
+   * file contains, which is not UTF-8.
    */
-  read(path: string): Promise<{ readonly text: string; readonly stamp: Stamp }>;
+  read(path: string): Promise<{ readonly text: string; readonly stamp: Stamp; readonly isLossy?: boolean }>;
   /** Returns `undefined` if nothing exists at `path`, or only a circular link. */
   stat(path: string): Promise<Stamp | undefined>;
   /**
@@ -45,6 +49,11 @@ export interface FileSystem {
    * the file.
    */
   overwrite(path: string, text: string): Promise<Stamp>;
+  /**
+   * Copies the bytes of a file of any size durably into a new file that only its owner can read. Resolves to their SHA-256
+   * hash, in hexadecimal. Fails with `EEXIST` if the copy exists, and like `read` if there is no file to be copied.
+   */
+  copy(from: string, to: string): Promise<string>;
   link(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file, never a directory. Does nothing if it does not exist. */
@@ -66,6 +75,11 @@ export interface FileSystem {
   assertTrusted(directory: string): Promise<void>;
   /** Whether a file is a mount point by itself. */
   isMountPoint(path: string): Promise<boolean>;
+  /**
+   * Calls back with the path of each file that appears in these directories or leaves them, in the order in which that
+   * happened, until the returned function is called. Absent on systems that do not report the order.
+   */
+  watchNames?(directories: readonly string[], onPath: (path: string) => void): () => void;
   /** The time by the clock that stamps files, in milliseconds since the epoch. */
   now(): number;
 }
@@ -101,16 +115,45 @@ const stampOf = (stats: BigIntStats): Stamp => ({
   isReadOnly: (stats.mode & 0o222n) === 0n,
 });
 
-async function read(path: string): Promise<{ text: string; stamp: Stamp }> {
+async function read(path: string): Promise<{ text: string; stamp: Stamp; isLossy: boolean }> {
+  const { file, stats } = await openRegular(path);
+  try {
+    if (stats.size > MAX_BYTES) throw errnoError("ETOOLARGE");
+    const bytes = await file.readFile();
+    return { text: bytes.toString(), stamp: stampOf(stats), isLossy: !isUtf8(bytes) };
+  } finally {
+    await file.close();
+  }
+}
+
+async function copy(from: string, to: string): Promise<string> {
+  const { file: source } = await openRegular(from);
+  const hash = createHash("sha256");
+  try {
+    await createWith(to, async (target) => {
+      for await (const chunk of source.createReadStream({ autoClose: false })) {
+        hash.update(chunk);
+        await target.writeFile(chunk);
+      }
+      await target.sync();
+    });
+    return hash.digest("hex");
+  } finally {
+    await source.close();
+  }
+}
+
+/** Opens a file for reading, without blocking on a pipe. */
+async function openRegular(path: string): Promise<{ file: fs.FileHandle; stats: BigIntStats }> {
   const file = await fs.open(path, constants.O_RDONLY | NON_BLOCKING);
   try {
     const stats = await file.stat({ bigint: true });
     if (!stats.isFile()) throw errnoError(stats.isDirectory() ? "EISDIR" : "ENOTFILE");
-    if (stats.size > MAX_BYTES) throw errnoError("ETOOLARGE");
     await assertTrustedFile(path, Number(stats.uid));
-    return { text: await file.readFile("utf8"), stamp: stampOf(stats) };
-  } finally {
+    return { file, stats };
+  } catch (error) {
     await file.close();
+    throw error;
   }
 }
 
@@ -130,12 +173,17 @@ async function stat(path: string): Promise<Stamp | undefined> {
   }
 }
 
-async function create(path: string, text: string, { durable }: { readonly durable: boolean }): Promise<Stamp> {
+const create = (path: string, text: string, { durable }: { readonly durable: boolean }): Promise<Stamp> =>
+  createWith(path, async (file) => {
+    await file.writeFile(text);
+    if (durable) await file.sync();
+  });
+
+async function createWith(path: string, write: (file: fs.FileHandle) => Promise<void>): Promise<Stamp> {
   const file = await fs.open(path, "wx", FILE_MODE);
   try {
     await keepOwner(file, dirname(path));
-    await file.writeFile(text);
-    if (durable) await file.sync();
+    await write(file);
     return stampOf(await file.stat({ bigint: true }));
   } catch (error) {
     await fs.unlink(path).catch(() => undefined); // an incomplete file, for example on a full disk
@@ -251,6 +299,7 @@ export const nodeFileSystem: FileSystem = {
   stat,
   create,
   overwrite,
+  copy,
   link: (from, to) => fs.link(from, to),
   rename: (from, to) => fs.rename(from, to),
   unlink: (path) => ignoreNotFound(fs.unlink(path)),
@@ -261,5 +310,6 @@ export const nodeFileSystem: FileSystem = {
   resolve: resolvePath,
   assertTrusted: async (directory) => ignoreNotFound(assertTrustedDirectory(directory)),
   isMountPoint,
+  ...(watchNames && { watchNames }),
   now: () => Date.now(),
 };

@@ -130,9 +130,12 @@ export async function withStoreErrors<T>(path: string, action: Action, task: () 
   }
 }
 
+/** Whether a read failed because there is no file: there is something else in its place, such as a pipe. */
+export const isNoFile = (error: unknown): boolean =>
+  ["EISDIR", "ENOTFILE", "ENXIO", "ELOOP"].includes(codeOf(error) ?? "");
+
 /** Whether what could not be read is certainly no session, rather than out of reach. */
-export const isNoSession = ({ cause }: StoreError): boolean =>
-  ["EISDIR", "ENOTFILE", "ENXIO", "ETOOLARGE", "ELOOP"].includes(codeOf(cause) ?? "");
+export const isNoSession = ({ cause }: StoreError): boolean => isNoFile(cause) || codeOf(cause) === "ETOOLARGE";
 
 /** The state of a session file that holds no session or cannot be read, and the session that it hides. */
 interface HiddenSession {

@@ -1,4 +1,5 @@
 export { fileStore } from "./file-store.ts";
+export { firstExisting } from "./first-existing.ts";
 export {
   type JsonField,
   type JsonFields,

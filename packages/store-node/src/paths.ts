@@ -98,10 +98,18 @@ export function sessionFilePath(options: FileStoreOptions): string {
     throw new TypeError(`fileStore: pass exactly one of "path" and "appName", not ${given}.`);
   }
   if (path === undefined) return stateFilePath(checkAppName(appName), process);
-  if (typeof path === "string" && /[\\/]$/.test(path)) {
-    throw new TypeError('fileStore: "path" must be the path of a file, not a directory.');
-  }
-  return absolutePath(path, { caller: "fileStore", option: "path", kind: "a file" });
+  return absoluteFilePath(path, { caller: "fileStore", option: "path" });
+}
+
+/**
+ * Returns the path of a file that is not relative.
+ *
+ * @throws TypeError like {@link absolutePath}
+ */
+export function absoluteFilePath(path: unknown, { caller, option }: Pick<PathOption, "caller" | "option">): string {
+  if (typeof path === "string" && /[\\/]$/.test(path))
+    throw new TypeError(`${caller}: "${option}" must be the path of a file, not a directory.`);
+  return absolutePath(path, { caller, option, kind: "a file" });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createTokenManager, type RefreshFunction, type SessionFormat, type TokenManager } from "@unexpired/core";
@@ -6,7 +7,7 @@ import { openDocumentStore } from "../src/documents/document-store.ts";
 import { nodeFileSystem } from "../src/filesystem.ts";
 import { fileStore, jsonFormat } from "../src/index.ts";
 import { directoryLock } from "../src/lock.ts";
-import { freshPath, textOf } from "./support.ts";
+import { freshPath, record, textOf } from "./support.ts";
 
 type Document = { session?: { access: string; refresh: string; expires: number } } & Record<string, unknown>;
 
@@ -195,6 +196,24 @@ describe("a session in another program's document", () => {
     await tokens.hasSession();
     expect(await tokens.getAccessToken()).toBe("a1");
   });
+});
+
+it("does not adopt the 500th-last refresh token of a document that was restored from a backup", async () => {
+  const path = freshPath();
+  const { store } = open(path);
+  const digestOf = (token: string) => createHash("sha256").update(token).digest("base64url").slice(0, 16);
+  const spent = Array.from({ length: 998 }, (_, index) => digestOf(`r${index + 1}`));
+  await store.save(record("r999", 0, spent), undefined);
+  const refresh = issuer();
+  await using tokens = managerOver(store, refresh);
+  await tokens.refresh();
+  await tokens.refresh();
+  write(path, documentWith(501));
+  await using other = managerOver(open(path).store, refresh);
+  expect(await other.getAccessToken()).toBe("a1001");
+  await other.hasSession();
+  expect(sessionIn(path)?.refresh).toBe("r1001");
+  expect(refresh.presented).toEqual(["r999", "r1000"]);
 });
 
 const entry = (id: string): SessionFormat =>

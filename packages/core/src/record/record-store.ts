@@ -3,11 +3,17 @@ import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
-import { parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
+import { MAX_OWN_SPENT, parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
 
 /** A stored record and its version. */
 export interface Stored {
   readonly record: SessionRecord;
+  readonly version: string;
+}
+
+/** A version that a save can replace, and its record unless that is unreadable. */
+export interface Replaceable {
+  readonly record: SessionRecord | undefined;
   readonly version: string;
 }
 
@@ -92,7 +98,7 @@ export class RecordStore {
     if (this.#version !== found?.version) this.#conflicts = 0;
     this.#version = found?.version;
     if (!found) return undefined;
-    if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found.value) };
+    if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found) };
     return { record: this.#parsed.record, version: found.version };
   }
 
@@ -103,13 +109,38 @@ export class RecordStore {
    * @throws StoreError
    */
   async loadReplaceable(): Promise<Stored | undefined> {
+    const loaded = await this.#loadOrHidden();
+    if (!("hidden" in loaded)) return loaded.stored;
+    const { hidden, error } = loaded;
+    if (!hidden) throw error;
+    return hidden;
+  }
+
+  /**
+   * Like {@link loadReplaceable}, but unreadable data that a save can replace is not in the way either.
+   *
+   * @throws StoreError
+   */
+  async loadOverwritable(): Promise<Replaceable | undefined> {
+    const loaded = await this.#loadOrHidden();
+    if (!("hidden" in loaded)) return loaded.stored;
+    const { hidden, error } = loaded;
+    const version = error.overwriteVersion ?? error.version;
+    if (version === undefined) throw notOverwritable(error);
+    return { record: hidden?.record, version };
+  }
+
+  /** Loads. If the stored data is unreadable, returns the error, and the record that the data hides. */
+  async #loadOrHidden(): Promise<
+    { readonly stored: Stored | undefined } | { readonly error: StoreError; readonly hidden: Stored | undefined }
+  > {
     try {
-      return await this.load();
+      return { stored: await this.load() };
     } catch (error) {
       if (!UnexpiredError.is(error) || error.code !== "STORE_UNREADABLE") throw error;
       const { version, stored } = error;
-      if (version === undefined || !stored) throw error;
-      return { record: this.#parse(stored()), version };
+      const hidden = version !== undefined && stored && { version, value: stored() };
+      return { error, hidden: hidden ? { record: this.#parse(hidden), version: hidden.version } : undefined };
     }
   }
 
@@ -124,9 +155,10 @@ export class RecordStore {
    *
    * @throws StoreError if the record is certainly not stored, or it cannot be determined what is stored now
    */
-  async save(given: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
+  async save(given: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined | null> {
     const before = this.#ended;
-    const record = this.#complete(given);
+    const spent = this.#store.supports.foreignDocuments ? given.spent : given.spent.slice(-MAX_OWN_SPENT);
+    const record = this.#complete({ ...given, spent });
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;
@@ -186,8 +218,8 @@ export class RecordStore {
     return withDeadline(run, this.#deps.clock, { milliseconds: DEADLINE, message, keepAlive: false });
   }
 
-  #parse(value: string): SessionRecord {
-    return this.#complete(parseRecord(value, this.location));
+  #parse({ value, version }: StoredValue): SessionRecord {
+    return this.#complete(parseRecord(value, this.location, version));
   }
 
   #complete(record: SessionRecord): SessionRecord {
@@ -216,13 +248,14 @@ export class RecordStore {
     if (UnexpiredError.is(error) && error.code === "CONFIGURATION")
       return new ConfigurationError(maskSecrets(error.message, secrets));
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
-      const { code, location, version, stored, cause } = error;
+      const { code, location, version, overwriteVersion, stored, cause } = error;
       const [problemText, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
       const copy = new StoreError(code, {
         location,
         problem: problemText,
         hint,
         version,
+        overwriteVersion,
         stored,
         cause: cause && redact(cause, secrets),
       });
@@ -238,3 +271,6 @@ export class RecordStore {
     });
   }
 }
+
+const notOverwritable = ({ code, location, problem, hint, cause }: StoreError): StoreError =>
+  new StoreError(code, { location, problem, hint: `${hint} It cannot be replaced by { over: "unreadable" }.`, cause });

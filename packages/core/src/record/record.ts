@@ -121,6 +121,9 @@ export interface SessionRecord {
 }
 
 const KEPT = 32;
+/** The used refresh tokens that a record lists at most, and if no document of another program may bring one back. */
+export const MAX_SPENT = 1_000;
+export const MAX_OWN_SPENT = 32;
 const MEMBERS = (Object.keys(recordSchema.shape) as (keyof SessionRecord)[]).filter((member) => member !== "primary");
 
 /**
@@ -181,7 +184,7 @@ export const keyOf = ({ id, holder, claimedAt }: Attempt): string => `${id} ${ho
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
   account === undefined || record.account === undefined || account === record.account;
 
-/** Returns `spent` with `digest` added and `current` removed, limited to the newest entries. */
+/** Returns `spent` with `digest` added and `current` removed, limited to the newest entries. A save may limit it further. */
 export const addSpent = (
   spent: readonly Digest[],
   digest: Digest | undefined,
@@ -189,7 +192,7 @@ export const addSpent = (
 ): readonly Digest[] =>
   [...spent.filter((known) => known !== digest), ...(digest === undefined ? [] : [digest])]
     .filter((known) => known !== current)
-    .slice(-KEPT);
+    .slice(-MAX_SPENT);
 
 /**
  * Returns the spent refresh tokens of a record that is about to be replaced. The token of an exchange that is in flight, or
@@ -235,13 +238,13 @@ export function serializeRecord(record: SessionRecord): string {
 /**
  * Parses a stored string.
  *
- * @throws StoreError with `STORE_UNREADABLE` and `location`
+ * @throws StoreError with `STORE_UNREADABLE`, `location` and, unless a newer release wrote the string, its `version`
  */
-export function parseRecord(value: string, location: string): SessionRecord {
+export function parseRecord(value: string, location: string, version?: string): SessionRecord {
   const json = tryJson(value);
-  if (json === undefined) {
-    throw new StoreError("STORE_UNREADABLE", { location, problem: "does not contain valid JSON", hint: RECOVERY_HINT });
-  }
+  const recovery = { location, version, hint: RECOVERY_HINT };
+  if (json === undefined)
+    throw new StoreError("STORE_UNREADABLE", { ...recovery, problem: "does not contain valid JSON" });
   const parsed = recordSchema.safeParse(json);
   if (newerSchema.safeParse(json).success) {
     throw new StoreError("STORE_UNREADABLE", {
@@ -253,7 +256,7 @@ export function parseRecord(value: string, location: string): SessionRecord {
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.join(".");
     const problem = `contains JSON that is not a session${field ? ` (see "${field}")` : ""}`;
-    throw new StoreError("STORE_UNREADABLE", { location, problem, hint: RECOVERY_HINT });
+    throw new StoreError("STORE_UNREADABLE", { ...recovery, problem });
   }
   const record = withSession(parsed.data);
   return { ...record, tokens: record.tokens && hideSecrets(record.tokens) };
@@ -284,7 +287,8 @@ const updateReason = (key: string, value: unknown): unknown =>
   key === "reason" && value === "answer_lost" ? "response_lost" : value;
 
 const UPDATE_HINT = "It was left unchanged. Update this program.";
-const RECOVERY_HINT = "It was left unchanged. Restore its contents, or remove it and have the user sign in again.";
+const RECOVERY_HINT =
+  'It was left unchanged. Restore its contents, or have the user sign in and call signIn(tokens, { over: "unreadable" }).';
 
 const tryJson = (value: string): unknown => {
   try {

@@ -12,7 +12,9 @@ import {
   type SessionRecord,
   serializeRecord,
 } from "../../src/record/record.ts";
+import { RecordStore } from "../../src/record/record-store.ts";
 import type { DeadReason } from "../../src/types.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import { attempt } from "../support/interference.ts";
 import { record, spentOf } from "../support/record.ts";
 
@@ -72,7 +74,8 @@ describe("the stored string", () => {
   });
 
   it("is rejected with the problem and the remedy", () => {
-    const advice = "It was left unchanged. Restore its contents, or remove it and have the user sign in again.";
+    const advice =
+      'It was left unchanged. Restore its contents, or have the user sign in and call signIn(tokens, { over: "unreadable" }).';
     expect(() => parseRecord("[]", "here")).toThrow(`here contains JSON that is not a session. ${advice}`);
     expect(() => parseRecord("{", "here")).toThrow(`here does not contain valid JSON. ${advice}`);
   });
@@ -170,13 +173,29 @@ describe("the stored string", () => {
     expect(many).toEqual([seed("b"), ...Array.from({ length: 31 }, (_, index) => seed(index + 9))]);
   });
 
-  it("contains the newest 32 digests, but never the current one", () => {
-    const spent = Array.from({ length: 40 }, (_, index) => index).reduce<readonly string[]>(
+  it("contains the newest 1,000 digests, but never the current one", () => {
+    const spent = Array.from({ length: 1_008 }, (_, index) => index).reduce<readonly string[]>(
       (known, generation) => addSpent(known, digestOf(canary("refresh", generation)), undefined),
       [],
     );
-    expect(spent).toEqual(spentOf(...Array.from({ length: 32 }, (_, index) => index + 8)));
+    expect(spent).toEqual(spentOf(...Array.from({ length: 1_000 }, (_, index) => index + 8)));
     expect(addSpent(spentOf(1, 2), spentOf(2)[0], spentOf(1)[0])).toEqual(spentOf(2));
+  });
+
+  it.each([
+    [32, undefined],
+    [32, false],
+    [500, true],
+  ])("is stored with the newest %i digests (documents of other programs: %s)", async (kept, foreignDocuments) => {
+    const store = memoryStore();
+    const records = new RecordStore(
+      { ...store, supports: { ...store.supports, foreignDocuments } },
+      { accountOf: () => undefined, clock: systemClock },
+    );
+    const spent = spentOf(...Array.from({ length: 500 }, (_, index) => index));
+    const saved = await records.save({ schema: 1, obtainedAt: 0, spent }, undefined);
+    expect(saved?.record.spent).toEqual(spent.slice(-kept));
+    expect((await records.load())?.record.spent).toEqual(spent.slice(-kept));
   });
 
   it("may be written by another program", async () => {

@@ -5,6 +5,7 @@ import {
   StoreConflictError,
   type StoredValue,
   StoreError,
+  type StoreEvent,
   type TokenStore,
 } from "@unexpired/core";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
@@ -16,9 +17,11 @@ import { readPrimary } from "../mirrors/file-notes.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
 import { SessionDirectory } from "../session-directory.ts";
+import { keepCopy } from "../unreadable-copy.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument } from "./document.ts";
 import { chainNameOf } from "./entry.ts";
+import { ReplacedDocuments } from "./replaced-documents.ts";
 import { EntrySettler, type EntryTimers, systemTimers } from "./settle.ts";
 
 /** Dependencies of a document store. */
@@ -39,20 +42,24 @@ export const openDocumentStore = (
 
 /** Keeps a session in a document of another program. The chain beside it holds the truth, as in a file store. */
 class DocumentStore implements TokenStore {
-  readonly supports = { compareAndSet: "host", durable: true } as const;
+  readonly supports = { compareAndSet: "host", durable: true, foreignDocuments: true } as const;
   readonly holder?: ProcessIdentity;
   readonly #path: string;
   readonly #deps: DocumentStoreDeps;
   readonly #document: SessionDocument;
   readonly #directory: SessionDirectory;
   readonly #settler: EntrySettler<DocumentSnapshot>;
+  readonly #subscribers = new Set<(event: StoreEvent) => void>();
   /** The last snapshot that needs nothing to be done. Its stamps are checked before each use. */
   #cached: DocumentSnapshot | undefined;
 
   constructor(path: string, deps: DocumentStoreDeps) {
     this.#path = path;
     this.#deps = deps;
-    this.#document = new SessionDocument(deps.fs, deps.format);
+    const location = path;
+    const onLost = () => this.#report({ type: "document-write-lost", location });
+    const onRestored = () => void this.load().catch(() => undefined); // shows our session again
+    this.#document = new SessionDocument(deps.fs, deps.format, new ReplacedDocuments({ ...deps, onLost, onRestored }));
     this.#directory = new SessionDirectory(deps.fs, path);
     this.#settler = new EntrySettler({
       ...deps,
@@ -67,6 +74,16 @@ class DocumentStore implements TokenStore {
 
   describe(): string {
     return this.#path;
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    const added = (event: StoreEvent) => listener(event);
+    this.#subscribers.add(added);
+    return () => this.#subscribers.delete(added);
+  }
+
+  #report(event: StoreEvent): void {
+    for (const subscriber of this.#subscribers) subscriber(event);
   }
 
   watch(onChange: () => void): () => void {
@@ -120,30 +137,40 @@ class DocumentStore implements TokenStore {
     const chain = Chain.besideFile(this.#deps.fs, paths);
     const before = await this.#document.read(paths);
     assertVersion(before, expected, this.#path);
+    const over = expected !== undefined && before.overwriteVersion === expected ? before : undefined;
+    if (over) await this.#keep(over, value);
     const draft = await chain.draft(value, before);
     if (!draft) throw new StoreConflictError(this.#path);
     try {
       assertVersion(await this.#document.read(paths), expected, this.#path);
       if (!(await chain.publish(draft))) throw new StoreConflictError(this.#path);
       if (draft.number === 1) await makeDurableDirectory(this.#deps.fs, paths.chain);
-      await this.#print(paths)
+      await this.#print(paths, over)
         .then(() => chain.collect(draft))
-        .catch(() => undefined); // any process can do this later
+        .catch((error: unknown) => {
+          if (over) throw error; // it is still unreadable, so the caller would not find what it saved
+        }); // otherwise, any process can do this later
       return versionOf(draft);
     } finally {
       await this.#deps.fs.unlink(draft.temporaryPath).catch(() => undefined);
     }
   }
 
-  /** Writes the session into the document. */
-  async #print(paths: SessionPaths): Promise<void> {
+  /** Keeps a copy of an unreadable document, unless `value` could not be written in its place. */
+  async #keep(over: DocumentSnapshot, value: string): Promise<void> {
+    this.#document.printOver(value, over);
+    await keepCopy(this.#deps.fs, over.paths);
+  }
+
+  /** Writes the session into the document, if necessary over an unreadable one. */
+  async #print(paths: SessionPaths, over?: DocumentSnapshot): Promise<void> {
     let release: Awaited<ReturnType<Lock>>;
     for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
       release = await this.#deps.lock(dirname(paths.chain), { wait: async () => undefined });
     }
     if (!release) return; // a later load writes it
     try {
-      const { status, stored } = await this.#document.update(paths);
+      const { status, stored } = await this.#document.update(paths, over);
       if (status.kind === "current" && stored) this.#settler.isSeen = true;
     } finally {
       await release();
@@ -181,8 +208,10 @@ class DocumentStore implements TokenStore {
   }
 }
 
-function assertVersion({ stored }: DocumentSnapshot, expected: string | undefined, location: string): void {
-  if (stored?.version !== expected) throw new StoreConflictError(location);
+function assertVersion(snapshot: DocumentSnapshot, expected: string | undefined, location: string): void {
+  const { stored, overwriteVersion } = snapshot;
+  if (stored?.version !== expected && (expected === undefined || overwriteVersion !== expected))
+    throw new StoreConflictError(location);
 }
 
 /** Creates the error about a document that shows the session of another store. */
@@ -192,13 +221,12 @@ const mirroredError = (location: string): ConfigurationError =>
   );
 
 /** Creates the error about a document that its format cannot read. */
-const unreadableError = (location: string, { stored, paths }: DocumentSnapshot): StoreError =>
+const unreadableError = (location: string, { stored, paths, overwriteVersion }: DocumentSnapshot): StoreError =>
   new StoreError("STORE_UNREADABLE", {
     location,
     problem: "is not a document that its format can read",
-    hint: stored
-      ? `The last session is still in ${paths.chain}. Repair the document to continue with it, or sign in again.`
-      : "It was left unchanged. Repair the document, or move it away and sign in again.",
+    hint: `${stored ? `The last session is still in ${paths.chain}` : "It was left unchanged"}. Repair the document, or have the user sign in and call signIn(tokens, { over: "unreadable" }), which keeps a copy of it.`,
     version: stored?.version,
+    overwriteVersion,
     stored: stored && (() => stored.value),
   });

@@ -75,6 +75,15 @@ export const withAccountOf = (
 export const printEntry = (format: SessionFormat, value: string, text: string | undefined): string | undefined =>
   format.print(withAccountOf(text === undefined ? undefined : format.parse(text), shownOf(value)?.session), text);
 
+/**
+ * Returns the text of a document that shows a record in place of an entry that the format cannot read. `text` is
+ * `undefined` if it is not even UTF-8.
+ *
+ * @throws an error of the format
+ */
+export const printOver = (format: SessionFormat, value: string, text: string | undefined): string | undefined =>
+  format.print(shownOf(value)?.session, text === undefined ? undefined : format.discard?.(text));
+
 /** Returns whether the latest generation replaces a session that the document still shows: its writer was slow, or died. */
 const isReplaced = (mark: string, { head, shownMarks }: Known): boolean =>
   head !== undefined && hasReplaced(head, mark) && !shownMarks.includes(shownMarkOf(head.value) ?? "");

@@ -30,6 +30,11 @@ export class ShownMark {
     if (!isKnown) await this.#write(mark);
   }
 
+  /** Forgets what the document has shown: it may be written again without a session. */
+  forget(): Promise<void> {
+    return this.#write(undefined);
+  }
+
   /** Replaces the mark; `undefined` removes it. */
   async #write(mark: string | undefined): Promise<void> {
     const before = await this.read();

@@ -40,6 +40,7 @@ export function jsonFormat(options: JsonFormatOptions): SessionFormat {
     key: keyOf(fields),
     parse: (text: string) => readSession(parseDocument(text), fields),
     print: (session: FormattedSession | undefined, found: string | undefined) => print(fields, session, found),
+    discard: (found: string) => discard(fields, found),
   });
 }
 
@@ -88,12 +89,23 @@ function print(
   const stated = parsed && membersOf(parsed, fields);
   const wanted = session ? membersOf(session, fields) : {};
   if (wanted.accessToken === undefined && wanted.refreshToken === undefined)
-    return stated
-      ? writeChanges(
-          document,
-          fields.map((field) => ({ field, value: undefined })),
-        )
-      : found;
+    return stated ? removeMembers(document, fields) : found;
   if (stated && isHeld(fields, stated, wanted)) return found;
   return writeChanges(document, toChanges(fields, stated ?? {}, wanted));
+}
+
+const removeMembers = (document: JsonDocument, fields: readonly Field[]): string =>
+  writeChanges(
+    document,
+    fields.map((field) => ({ field, value: undefined })),
+  );
+
+function discard(fields: readonly Field[], found: string): string | undefined {
+  let document: JsonDocument;
+  try {
+    document = parseDocument(found);
+  } catch {
+    return undefined;
+  }
+  return removeMembers(document, fields);
 }

@@ -23,6 +23,7 @@ export function migratingFormat(format: SessionFormat, ...older: readonly Sessio
     parse: (text: string) => (readerOf(formats, text) ?? format).parse(text),
     print: (session: FormattedSession | undefined, found: string | undefined) =>
       session ? print(session, found) : format.print(undefined, clear(formats, found)),
+    discard: (found: string) => format.discard?.(found),
   });
 }
 

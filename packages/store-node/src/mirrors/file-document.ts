@@ -3,6 +3,7 @@ import { type SessionFormat, StoreError } from "@unexpired/core";
 import { chainNameOf } from "../documents/entry.ts";
 import { replaceDocument } from "../documents/replace-document.ts";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "../filesystem.ts";
+import { unreadable } from "../formats/unreadable.ts";
 import { errnoError, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
 import { assertKnownOptions } from "../known-options.ts";
 import { directoryLock, type Lock } from "../lock.ts";
@@ -76,7 +77,8 @@ class FileDocument implements Required<MirroredDocument> {
   read(): Promise<DocumentText> {
     return withStoreErrors(this.#path, "read", async () => {
       const paths = await this.#resolve();
-      const { text, stamp } = (await ignoreNotFound(this.#deps.fs.read(paths.file))) ?? {};
+      const { text, stamp, isLossy } = (await ignoreNotFound(this.#deps.fs.read(paths.file))) ?? {};
+      if (isLossy) throw unreadable(this.#path, "is not UTF-8");
       return { text, stamp: { paths, stamp } satisfies Found };
     });
   }
@@ -86,14 +88,14 @@ class FileDocument implements Required<MirroredDocument> {
     return sameContent(await this.#deps.fs.stat(paths.unresolved.file), stamp);
   }
 
-  replace({ text, stamp: found }: DocumentText, next: string | undefined): Promise<boolean> {
+  replace({ stamp: found }: DocumentText, next: string | undefined): Promise<boolean> {
     return withStoreErrors(this.#path, "saved", async () => {
       const { fs } = this.#deps;
       const { paths, stamp } = found as Found;
       if (stamp?.isReadOnly) throw readOnlyError(this.#path, READ_ONLY);
       if (await fs.isMountPoint(paths.file)) throw readOnlyError(this.#path, MOUNTED);
       await makeDurableDirectory(fs, paths.chain);
-      return replaceDocument(fs, { paths, text, stamp }, next);
+      return replaceDocument(fs, { paths, stamp }, next);
     });
   }
 

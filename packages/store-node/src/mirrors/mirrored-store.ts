@@ -75,7 +75,7 @@ class MirroredStore implements TokenStore {
     };
     const load = () => primary.load();
     this.#mirrors = documents.map((document) => new Mirror(document, { clock, load, report }));
-    this.supports = primary.supports;
+    this.supports = { ...primary.supports, foreignDocuments: true };
     if (primary.holder) this.holder = primary.holder;
     // If changes of the primary have to be polled for, those of the documents are found in the same way.
     if (primary.watch) this.watch = (onChange) => this.#watch(onChange);

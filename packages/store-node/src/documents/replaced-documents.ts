@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+import type { SessionFormat } from "@unexpired/core";
+import { type FileSystem, sameContent } from "../filesystem.ts";
+import type { Lock } from "../lock.ts";
+import type { Replaced, ReplaceObserver } from "./replace-document.ts";
+
+interface Deps {
+  readonly fs: FileSystem;
+  readonly lock: Lock;
+  readonly format: SessionFormat;
+  readonly later: (run: () => void, milliseconds: number) => void;
+  readonly onLost: () => void;
+  /** Called once a document was put back, which may show an old session. */
+  readonly onRestored: () => void;
+}
+
+/** When to look whether another program has written to a file that was replaced, in milliseconds after the last look. */
+const LOOKS = [20, 100, 400, 1_500];
+const NAME = /^replaced-(?<at>\d+)-/;
+const ABANDONED_AFTER = 60_000; // ms
+
+/**
+ * Watches the files that were replaced for two seconds: a program that had one open still writes to it. What it wrote is put
+ * back if the document shows only our session in addition to the text that it replaced.
+ */
+export class ReplacedDocuments implements ReplaceObserver {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  nameOld(): string {
+    return `replaced-${this.#deps.fs.now()}-${randomBytes(8).toString("hex")}`;
+  }
+
+  onLost(): void {
+    this.#deps.onLost();
+  }
+
+  onReplaced(replaced: Replaced): void {
+    this.#lookLater(replaced, LOOKS);
+    void this.#collect(replaced.paths.chain).catch(() => undefined);
+  }
+
+  #lookLater(replaced: Replaced, [delay, ...looks]: readonly number[]): void {
+    if (delay === undefined) void this.#deps.fs.unlink(replaced.oldPath).catch(() => undefined);
+    else this.#deps.later(() => void this.#look(replaced, looks).catch(() => undefined), delay);
+  }
+
+  async #look(replaced: Replaced, looks: readonly number[]): Promise<void> {
+    const { fs } = this.#deps;
+    const old = await fs.stat(replaced.oldPath);
+    if (!old) return;
+    if (sameContent(old, replaced.before)) return this.#lookLater(replaced, looks);
+    const release = await this.#deps.lock(dirname(replaced.paths.chain), { wait: async () => undefined });
+    if (!release) return this.#lookLater(replaced, looks.length > 0 ? looks : LOOKS.slice(0, 1));
+    try {
+      await this.#restore(replaced);
+    } finally {
+      await release();
+    }
+    this.#deps.onRestored();
+  }
+
+  async #restore({ paths: { file }, oldPath, text }: Replaced): Promise<void> {
+    const { fs, onLost } = this.#deps;
+    const found = await fs.read(file).catch(() => undefined);
+    const isOurs = found && this.#isSameBesideSession(found.text, text);
+    if (isOurs && sameContent(await fs.stat(file), found.stamp)) {
+      await fs.rename(oldPath, file);
+      return fs.syncDirectory(dirname(file));
+    }
+    onLost();
+    await fs.unlink(oldPath);
+  }
+
+  #isSameBesideSession(a: string, b: string): boolean {
+    const { format } = this.#deps;
+    try {
+      return a === b || format.print(undefined, a) === format.print(undefined, b);
+    } catch {
+      return false; // another program is writing it
+    }
+  }
+
+  /** Removes the files that a process left behind when it ended. */
+  async #collect(chain: string): Promise<void> {
+    const { fs } = this.#deps;
+    for (const name of await fs.list(chain)) {
+      const { at } = NAME.exec(name)?.groups ?? {};
+      if (at && Math.abs(fs.now() - Number(at)) > ABANDONED_AFTER) await fs.unlink(join(chain, name));
+    }
+  }
+}
