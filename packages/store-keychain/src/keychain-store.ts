@@ -1,7 +1,6 @@
 import type { TokenStore } from "@unexpired/core";
-import { directoryLock, nodeFileSystem } from "@unexpired/store-node/chain";
+import { DocumentEvents, directoryLock, nodeFileSystem } from "@unexpired/store-node/chain";
 import { createBackendLoader } from "./backends/load.ts";
-import { ItemEvents } from "./documents/item-events.ts";
 import { type ItemStoreDeps, openItemStore, slotSettingsOf } from "./documents/item-store.ts";
 import { MachineStore } from "./machine-store.ts";
 import { type KeychainSettings, type KeychainStoreOptions, resolveSettings } from "./options.ts";
@@ -42,7 +41,7 @@ export function createKeychainStore(settings: KeychainSettings): TokenStore {
 /** Creates a {@link keychainStore} with the given dependencies. */
 export function openKeychainStore(settings: KeychainSettings, deps: ItemStoreDeps): TokenStore {
   const { sharedDirectory } = settings;
-  const events = new ItemEvents();
+  const events = new DocumentEvents();
   const open = (each: KeychainSettings) =>
     each.format ? openItemStore(each, { ...deps, events }) : new SlotStore(each, deps);
   const openSlots = (each: KeychainSettings) => new SlotStore(slotSettingsOf(each), deps);

@@ -42,7 +42,7 @@ const UNDECIDED: readonly (KeychainErrorReason | undefined)[] = ["locked", "time
  * release stored it, or the machine had another name. Nothing is moved, because other processes may be using the files.
  */
 export class MachineStore implements TokenStore {
-  readonly supports = { compareAndSet: "host", durable: false } as const;
+  readonly supports: TokenStore["supports"];
   readonly holder?: ProcessIdentity;
   readonly subscribe: NonNullable<TokenStore["subscribe"]>;
   readonly #fs: FileSystem;
@@ -56,6 +56,7 @@ export class MachineStore implements TokenStore {
     this.#fs = fs;
     this.#options = options;
     this.#own = options.open(options.settings);
+    this.supports = this.#own.supports;
     this.#last = this.#own;
     this.subscribe = options.subscribe;
     if (this.#own.holder) this.holder = this.#own.holder;

@@ -6,7 +6,8 @@
  * @internal
  * @module
  */
-export { chainNameOf, type EntryStatus, printEntry, readEntry } from "./documents/entry.ts";
+export { DocumentEvents } from "./documents/document-events.ts";
+export { assertHolds, chainNameOf, type EntryStatus, printEntry, readEntry, reasonOf } from "./documents/entry.ts";
 export { EntrySettler, type EntrySnapshot, type EntryTimers, systemTimers } from "./documents/settle.ts";
 export { ShownMark } from "./documents/shown-mark.ts";
 export { type FileSystem, makeDurableDirectory, nodeFileSystem } from "./filesystem.ts";

@@ -28,9 +28,15 @@ export function recordOfFound({ tokens, obtainedAt, account }: ParsedSession, no
 export function shownOf(value: string): Shown {
   const record = tryParseRecord(value);
   if (record?.dead) return record.dead.reason === "signed_out" ? { session: undefined } : undefined;
-  if (!record?.tokens?.accessToken) return undefined;
+  return record?.tokens?.accessToken ? { session: sessionOf(value) } : undefined;
+}
+
+/** Returns the session of a record, whether a document shows it or not yet. */
+export function sessionOf(value: string): FormattedSession | undefined {
+  const record = tryParseRecord(value);
+  if (!record?.tokens) return undefined;
   const { tokens, obtainedAt, account } = record;
-  return { session: { tokens, obtainedAt, account } };
+  return { tokens, obtainedAt, account };
 }
 
 /** Returns the record of a session that another program signed out at the time `now`, in epoch milliseconds. */

@@ -1,12 +1,15 @@
 import { ConfigurationError, type SessionFormat, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import {
+  assertHolds,
   chainNameOf,
+  DocumentEvents,
   EntrySettler,
   type EntryTimers,
   type ProcessIdentity,
   pathsOf,
   printEntry,
   readPrimary,
+  reasonOf,
   ShownMark,
   systemTimers,
   withStoreErrors,
@@ -16,12 +19,11 @@ import type { KeychainSettings } from "../options.ts";
 import { KeychainReader } from "../storage/reader.ts";
 import { type KeychainStoreDeps, SlotStore } from "../storage/slot-store.ts";
 import { ForeignItem } from "./foreign-item.ts";
-import { ItemEvents } from "./item-events.ts";
 import { withItemLock } from "./item-lock.ts";
 import { ItemReader, type ItemSnapshot } from "./item-reader.ts";
 
 /** Dependencies of a store whose session is part of another program's item. */
-export type ItemStoreDeps = KeychainStoreDeps & Partial<EntryTimers> & { readonly events?: ItemEvents };
+export type ItemStoreDeps = KeychainStoreDeps & Partial<EntryTimers> & { readonly events?: DocumentEvents };
 
 const MAX_PRINTS = 4;
 
@@ -29,7 +31,7 @@ const MAX_PRINTS = 4;
 export function openItemStore(settings: KeychainSettings, deps: ItemStoreDeps): TokenStore {
   const { format } = settings;
   if (!format) throw new TypeError("keychainStore: there is no format.");
-  return new ItemStore({ ...settings, format }, { ...systemTimers, events: new ItemEvents(), ...deps });
+  return new ItemStore({ ...settings, format }, { ...systemTimers, events: new DocumentEvents(), ...deps });
 }
 
 /**
@@ -44,16 +46,16 @@ export const slotSettingsOf = (settings: KeychainSettings): KeychainSettings =>
  * the other program's item is read at each load, and written after each save.
  */
 class ItemStore implements TokenStore {
-  readonly supports = { compareAndSet: "host", durable: false } as const;
+  readonly supports = { compareAndSet: "host", durable: false, foreignDocuments: true } as const;
   readonly holder?: ProcessIdentity;
-  readonly subscribe: ItemEvents["subscribe"];
+  readonly subscribe: DocumentEvents["subscribe"];
   readonly #settings: KeychainSettings & { readonly format: SessionFormat };
   readonly #deps: KeychainStoreDeps;
   readonly #item: ForeignItem;
   readonly #reader: ItemReader;
   readonly #slots: SlotStore;
   readonly #settler: EntrySettler<ItemSnapshot>;
-  readonly #events: ItemEvents;
+  readonly #events: DocumentEvents;
 
   constructor(settings: KeychainSettings & { readonly format: SessionFormat }, deps: Required<ItemStoreDeps>) {
     const { fs, loadBackend } = deps;
@@ -100,6 +102,7 @@ class ItemStore implements TokenStore {
   }
 
   async save(value: string, expected: string | undefined): Promise<string> {
+    assertHolds(this.#settings.format, value);
     await this.#assertNotMirrored();
     const version = await this.#slots.save(value, expected);
     await this.#print();
@@ -161,10 +164,10 @@ class ItemStore implements TokenStore {
 }
 
 /** Creates the error about an item that its format cannot read. */
-const unreadableError = (location: string, { stored }: ItemSnapshot): StoreError =>
+const unreadableError = (location: string, { status, stored }: ItemSnapshot): StoreError =>
   new StoreError("STORE_UNREADABLE", {
     location,
-    problem: "is not a document that its format can read",
+    ...reasonOf(status),
     hint: stored
       ? "The last session is still stored beside it. Repair the item to continue with it, or sign in again."
       : "It was left unchanged. Repair the item, or delete it and sign in again.",

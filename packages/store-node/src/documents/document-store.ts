@@ -5,7 +5,6 @@ import {
   StoreConflictError,
   type StoredValue,
   StoreError,
-  type StoreEvent,
   type TokenStore,
 } from "@unexpired/core";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
@@ -20,7 +19,8 @@ import { SessionDirectory } from "../session-directory.ts";
 import { keepCopy } from "../unreadable-copy.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument } from "./document.ts";
-import { chainNameOf } from "./entry.ts";
+import { DocumentEvents } from "./document-events.ts";
+import { assertHolds, chainNameOf, reasonOf } from "./entry.ts";
 import { ReplacedDocuments } from "./replaced-documents.ts";
 import { EntrySettler, type EntryTimers, systemTimers } from "./settle.ts";
 
@@ -49,22 +49,22 @@ class DocumentStore implements TokenStore {
   readonly #document: SessionDocument;
   readonly #directory: SessionDirectory;
   readonly #settler: EntrySettler<DocumentSnapshot>;
-  readonly #subscribers = new Set<(event: StoreEvent) => void>();
+  readonly #events = new DocumentEvents();
+  readonly subscribe = this.#events.subscribe;
   /** The last snapshot that needs nothing to be done. Its stamps are checked before each use. */
   #cached: DocumentSnapshot | undefined;
 
   constructor(path: string, deps: DocumentStoreDeps) {
     this.#path = path;
     this.#deps = deps;
-    const location = path;
-    const onLost = () => this.#report({ type: "document-write-lost", location });
+    const onLost = () => this.#events.lost(path);
     const onRestored = () => void this.load().catch(() => undefined); // shows our session again
     this.#document = new SessionDocument(deps.fs, deps.format, new ReplacedDocuments({ ...deps, onLost, onRestored }));
     this.#directory = new SessionDirectory(deps.fs, path);
     this.#settler = new EntrySettler({
       ...deps,
       now: deps.fs.now,
-      print: ({ paths }) => this.#print(paths),
+      print: ({ paths }) => this.#print(paths).catch((error: unknown) => this.#events.failed(path, error)),
       save: (value, expected) => this.save(value, expected),
       unreadableError: (snapshot) => unreadableError(path, snapshot),
     });
@@ -74,16 +74,6 @@ class DocumentStore implements TokenStore {
 
   describe(): string {
     return this.#path;
-  }
-
-  subscribe(listener: (event: StoreEvent) => void): () => void {
-    const added = (event: StoreEvent) => listener(event);
-    this.#subscribers.add(added);
-    return () => this.#subscribers.delete(added);
-  }
-
-  #report(event: StoreEvent): void {
-    for (const subscriber of this.#subscribers) subscriber(event);
   }
 
   watch(onChange: () => void): () => void {
@@ -117,6 +107,7 @@ class DocumentStore implements TokenStore {
 
   save(value: string, expected: string | undefined): Promise<string> {
     return withStoreErrors(this.#path, "saved", async () => {
+      assertHolds(this.#deps.format, value);
       const paths = await this.#resolvePaths();
       await this.#assertReplaceable(paths);
       const assertCurrent = async () => assertVersion(await this.#document.read(paths), expected, this.#path);
@@ -149,7 +140,8 @@ class DocumentStore implements TokenStore {
         .then(() => chain.collect(draft))
         .catch((error: unknown) => {
           if (over) throw error; // it is still unreadable, so the caller would not find what it saved
-        }); // otherwise, any process can do this later
+          this.#events.failed(this.#path, error); // any process can write it later
+        });
       return versionOf(draft);
     } finally {
       await this.#deps.fs.unlink(draft.temporaryPath).catch(() => undefined);
@@ -171,7 +163,9 @@ class DocumentStore implements TokenStore {
     if (!release) return; // a later load writes it
     try {
       const { status, stored } = await this.#document.update(paths, over);
-      if (status.kind === "current" && stored) this.#settler.isSeen = true;
+      if (status.kind !== "current") return;
+      if (stored) this.#settler.isSeen = true;
+      this.#events.recovered(this.#path);
     } finally {
       await release();
     }
@@ -221,10 +215,10 @@ const mirroredError = (location: string): ConfigurationError =>
   );
 
 /** Creates the error about a document that its format cannot read. */
-const unreadableError = (location: string, { stored, paths, overwriteVersion }: DocumentSnapshot): StoreError =>
+const unreadableError = (location: string, { status, stored, paths, overwriteVersion }: DocumentSnapshot): StoreError =>
   new StoreError("STORE_UNREADABLE", {
     location,
-    problem: "is not a document that its format can read",
+    ...reasonOf(status),
     hint: `${stored ? `The last session is still in ${paths.chain}` : "It was left unchanged"}. Repair the document, or have the user sign in and call signIn(tokens, { over: "unreadable" }), which keeps a copy of it.`,
     version: stored?.version,
     overwriteVersion,

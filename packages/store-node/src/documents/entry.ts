@@ -1,5 +1,5 @@
-import type { FormattedSession, ParsedSession, SessionFormat } from "@unexpired/core";
-import { reconcileRecords, recordOfFound, shownOf } from "@unexpired/core/session-record";
+import { type FormattedSession, type ParsedSession, type SessionFormat, UnexpiredError } from "@unexpired/core";
+import { reconcileRecords, recordOfFound, sessionOf, shownOf } from "@unexpired/core/session-record";
 import { digestOf, type Generation, hasReplaced } from "../generations.ts";
 
 /** How the session in another program's document relates to the latest generation. */
@@ -12,8 +12,8 @@ export type EntryStatus =
   | { readonly kind: "foreign"; readonly value: string }
   /** It held the session, and holds none now. */
   | { readonly kind: "emptied" }
-  /** The document cannot be parsed: another program is writing it, or has spoiled it. */
-  | { readonly kind: "torn" };
+  /** The document cannot be parsed: another program is writing it, or has spoiled it. `cause`: what its format found. */
+  | { readonly kind: "torn"; readonly cause?: UnexpiredError | undefined };
 
 /** Returns the name of the chain's directory: several entries of one document have a chain each. */
 export const chainNameOf = ({ key }: SessionFormat): string => digestOf(key).slice(0, 22);
@@ -47,8 +47,8 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
   try {
     found = text === undefined ? undefined : format.parse(text);
     if (found) record = recordOfFound(found, known.now);
-  } catch {
-    return { status: { kind: "torn" } };
+  } catch (error) {
+    return { status: { kind: "torn", cause: ownError(error) } };
   }
   if (!found) return { status: statusOfEmpty(known) };
   const mark = markOfTokens(found.tokens);
@@ -56,9 +56,43 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
   if (!head) return { status: { kind: "foreign", value: record }, mark };
   const value = isReplaced(mark, known) ? head.value : reconcileRecords(head.value, record);
   if (value !== head.value) return { status: { kind: "foreign", value }, mark };
-  const shown = shownOf(head.value);
-  const isCurrent = !shown || format.print(withAccountOf(found, shown.session), text) === text;
-  return { status: { kind: isCurrent ? "current" : "stale" }, mark };
+  return { status: { kind: isShown(format, head.value, text) ? "current" : "stale" }, mark };
+}
+
+/** An error with a message that shows no part of the document; `undefined` if a format threw another one. */
+const ownError = (error: unknown): UnexpiredError | undefined => (UnexpiredError.is(error) ? error : undefined);
+
+/** Returns the problem with a torn document for an error. The messages of its format name the place, and no values. */
+export function reasonOf(status: EntryStatus): {
+  readonly problem: string;
+  readonly cause: UnexpiredError | undefined;
+} {
+  const cause = status.kind === "torn" ? status.cause : undefined;
+  const details = cause ? `: ${cause.message}` : "";
+  return { problem: `is not a document that its format can read${details}`, cause };
+}
+
+/** Returns whether a document already shows a record, as far as records like it are shown. */
+function isShown(format: SessionFormat, value: string, text: string | undefined): boolean {
+  try {
+    return !shownOf(value) || printEntry(format, value, text) === text;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Checks, before a record is saved, that a format can hold its session: also one that is not shown yet.
+ *
+ * @throws ConfigurationError of the format
+ */
+export function assertHolds(format: SessionFormat, value: string): void {
+  try {
+    format.print(sessionOf(value), undefined);
+  } catch (error) {
+    const own = ownError(error);
+    if (own?.code === "CONFIGURATION") throw own;
+  }
 }
 
 /** A document that tells no account gets none: the one that the record knows may be derived from the tokens. */

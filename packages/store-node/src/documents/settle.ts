@@ -1,7 +1,7 @@
 import { type StoredValue, StoreError } from "@unexpired/core";
 import { signedOutRecord } from "@unexpired/core/session-record";
 import { codeOf } from "../fs-errors.ts";
-import { later, pause } from "../timers.ts";
+import { later, nodeClock, pause } from "../timers.ts";
 import type { EntryStatus } from "./entry.ts";
 
 /** The stored session and the entry that shows it to another program, at one moment. */
@@ -18,9 +18,11 @@ export interface EntryTimers {
   readonly pause: (milliseconds: number) => Promise<void>;
   /** Calls back after a number of milliseconds, without keeping the process alive. */
   readonly later: (run: () => void, milliseconds: number) => void;
+  /** Milliseconds since an arbitrary moment; never jumps. */
+  readonly monotonic: () => number;
 }
 
-export const systemTimers: EntryTimers = { pause, later };
+export const systemTimers: EntryTimers = { pause, later, monotonic: nodeClock.monotonic };
 
 /** The operations of a store that brings its session and another program's entry together. */
 export interface EntryDeps<Snapshot extends EntrySnapshot> extends EntryTimers {
@@ -35,6 +37,11 @@ export interface EntryDeps<Snapshot extends EntrySnapshot> extends EntryTimers {
 
 /** How long an entry holds no session, in milliseconds, before that counts as a sign-out: it may be rewritten in steps. */
 const SIGNED_OUT_AFTER = 1_000;
+/**
+ * After how many milliseconds another look at an emptied entry counts as the first one again: the machine may have been
+ * asleep, and the other program with it.
+ */
+const LOOK_EXPIRES_AFTER = 2_000;
 /** How long a document may be unreadable, in milliseconds, because another program is writing it. */
 const TORN_FOR = 2_000;
 const TORN_INTERVAL = 50;
@@ -44,8 +51,8 @@ const MAX_LOOKS = 100;
 export class EntrySettler<Snapshot extends EntrySnapshot> {
   readonly #deps: EntryDeps<Snapshot>;
   readonly #listeners = new Set<() => void>();
-  /** Since when this process has found the entry empty, or the document unreadable, in epoch milliseconds. */
-  #since: { readonly kind: EntryStatus["kind"]; readonly at: number } | undefined;
+  /** The first and the last of the looks that found the entry empty, or the document unreadable, in monotonic milliseconds. */
+  #looks: { readonly kind: EntryStatus["kind"]; readonly first: number; readonly last: number } | undefined;
   /** Whether this process has found the session in the document. */
   isSeen = false;
 
@@ -79,6 +86,7 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
   /** Brings the store and the entry together. Returns whether the snapshot can be used; otherwise, it is out of date. */
   async #isSettled(snapshot: Snapshot): Promise<boolean> {
     const { status, stored } = snapshot;
+    const wasEmpty = this.#looks?.kind === "emptied";
     const elapsed = this.#elapsed(status.kind);
     switch (status.kind) {
       case "current":
@@ -91,9 +99,12 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
         return !(await this.#publish(snapshot, status.value));
       case "emptied":
         if (elapsed >= SIGNED_OUT_AFTER) return !(await this.#signOut(snapshot));
-        if (this.isSeen) this.#lookAgain(SIGNED_OUT_AFTER - elapsed);
-        else await this.#deps.pause(SIGNED_OUT_AFTER - elapsed);
-        return this.isSeen;
+        if (this.isSeen && !wasEmpty) {
+          this.#lookAgain(SIGNED_OUT_AFTER - elapsed);
+          return true;
+        }
+        await this.#deps.pause(SIGNED_OUT_AFTER - elapsed);
+        return false;
       case "torn":
         if (elapsed >= TORN_FOR) throw this.#deps.unreadableError(snapshot);
         await this.#deps.pause(TORN_INTERVAL);
@@ -103,10 +114,14 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
 
   /** Returns for how many milliseconds this process has found the document in a state that may pass. */
   #elapsed(kind: EntryStatus["kind"]): number {
-    const now = this.#deps.now();
-    if (kind !== "emptied" && kind !== "torn") this.#since = undefined;
-    else if (this.#since?.kind !== kind) this.#since = { kind, at: now };
-    return this.#since ? now - this.#since.at : 0;
+    const now = this.#deps.monotonic();
+    if (kind !== "emptied" && kind !== "torn") this.#looks = undefined;
+    else {
+      const { kind: before, first = now, last = now } = this.#looks ?? {};
+      const isFirst = before !== kind || (kind === "emptied" && now - last > LOOK_EXPIRES_AFTER);
+      this.#looks = { kind, first: isFirst ? now : first, last: now };
+    }
+    return this.#looks ? now - this.#looks.first : 0;
   }
 
   #lookAgain(milliseconds: number): void {

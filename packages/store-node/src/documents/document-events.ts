@@ -1,9 +1,9 @@
 import type { StoreEvent } from "@unexpired/core";
 
-/** Reports what became of another program's item. */
-export class ItemEvents {
+/** Reports what became of another program's document. */
+export class DocumentEvents {
   readonly #listeners = new Set<(event: StoreEvent) => void>();
-  /** The failure that was reported last; `undefined` if the item shows the session. */
+  /** The failure that was reported last; `undefined` if the document shows the session. */
   #failure: string | undefined;
 
   /** Calls back until the returned function is called. */
@@ -13,7 +13,7 @@ export class ItemEvents {
     return () => void this.#listeners.delete(own);
   };
 
-  /** Reports that the session could not be written into the item: once for as long as the reason lasts. */
+  /** Reports that the session could not be written into the document: once for as long as the reason lasts. */
   failed(location: string, error: unknown): void {
     const { message = "It cannot be written." } = Object(error) as { message?: string };
     if (message === this.#failure) return;
@@ -21,11 +21,16 @@ export class ItemEvents {
     this.#emit({ type: "document-failed", location, reason: "unavailable", message });
   }
 
-  /** Reports that the item shows the session again, if a failure was reported. */
+  /** Reports that the document shows the session again, if a failure was reported. */
   recovered(location: string): void {
     if (this.#failure === undefined) return;
     this.#failure = undefined;
     this.#emit({ type: "document-recovered", location });
+  }
+
+  /** Reports that a write of another program was lost. */
+  lost(location: string): void {
+    this.#emit({ type: "document-write-lost", location });
   }
 
   #emit(event: StoreEvent): void {
