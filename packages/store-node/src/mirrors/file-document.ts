@@ -92,7 +92,7 @@ class FileDocument implements Required<MirroredDocument> {
       const { paths, stamp } = found as Found;
       if (stamp?.isReadOnly) throw readOnlyError(this.#path, READ_ONLY);
       if (await fs.isMountPoint(paths.file)) throw readOnlyError(this.#path, MOUNTED);
-      await makeDurableDirectory(fs, paths.chain);
+      if (!(await fs.stat(paths.chain))) await makeDurableDirectory(fs, paths.chain);
       return replaceDocument(fs, { paths, text, stamp }, next);
     });
   }

@@ -103,8 +103,9 @@ export class FileNotes implements Required<DocumentNotes> {
     });
   }
 
+  /** Not synced: what a power failure loses is noted again by the next process that looks at the document. */
   async #create(path: string): Promise<void> {
-    await this.#fs.create(path, "", { durable: true }).catch((error: unknown) => {
+    await this.#fs.create(path, "", { durable: false }).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error; // another process has just noted it
     });
   }

@@ -158,17 +158,22 @@ export class Mirror {
     const { document } = this;
     this.#cancelRetry?.();
     try {
-      await (document.exclusively?.(() => this.#print()) ?? this.#print());
-      this.#failures = 0;
-      this.#retryAt = Number.NEGATIVE_INFINITY;
+      if (await this.#isStale()) await (document.exclusively?.(() => this.#print()) ?? this.#print());
+      this.#forgetFailures();
     } catch (error) {
       this.#fail(error);
     }
   }
 
+  /** Another process may have written it: then there is no need for the lock. */
+  async #isStale(): Promise<boolean> {
+    const stored = await this.#deps.load().catch(() => undefined); // a later load of the store reports it
+    return stored !== undefined && (await this.look(stored.value)).status.kind === "stale";
+  }
+
   async #print(): Promise<void> {
     for (let attempt = 0; attempt < MAX_PRINTS; attempt++) {
-      const stored = await this.#deps.load().catch(() => undefined); // a later load of the store reports it
+      const stored = await this.#deps.load().catch(() => undefined);
       if (!stored) return;
       const look = await this.look(stored.value);
       if (look.status.kind !== "stale" || !(await this.#isOurs(look, primaryOf(stored.value)))) return;
@@ -218,6 +223,7 @@ export class Mirror {
         break;
       case "current":
       case "emptied":
+        this.#forgetFailures();
         this.#report(undefined);
         break;
       case "foreign":
@@ -225,15 +231,22 @@ export class Mirror {
     }
   }
 
+  #forgetFailures(): void {
+    this.#cancelRetry?.();
+    this.#failures = 0;
+    this.#retryAt = Number.NEGATIVE_INFINITY;
+  }
+
   #fail(error: unknown): void {
     const { cause } = Object(error) as { cause?: unknown };
     const isReadOnly = READ_ONLY.includes(codeOf(cause) ?? codeOf(error) ?? "");
     this.#report(isReadOnly ? "read_only" : "unavailable", error);
-    this.#retryLater(Math.min(FIRST_RETRY * 2 ** this.#failures, LAST_RETRY));
+    this.updateLater(Math.min(FIRST_RETRY * 2 ** this.#failures, LAST_RETRY));
     this.#failures++;
   }
 
-  #retryLater(delay: number): void {
+  /** Writes the session after a number of milliseconds, without keeping the process alive. */
+  updateLater(delay: number): void {
     const { clock } = this.#deps;
     this.#retryAt = clock.monotonic() + delay;
     this.#cancelRetry?.();
