@@ -22,7 +22,7 @@ export interface MemberOptions {
   readonly dies?: boolean;
 }
 
-/** What a process reports: a token, and when the response to its exchange arrived, if it made one; or an error. */
+/** The report of a process: a token, and when the response to its exchange arrived, if it made one; or an error. */
 export interface Report {
   readonly accessToken?: string;
   readonly respondedAt?: number;

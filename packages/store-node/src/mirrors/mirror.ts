@@ -59,7 +59,7 @@ export class Mirror {
     this.#deps = deps;
   }
 
-  /** What keeps the document from showing the session, if something does. */
+  /** The reason why the document does not show the session, if it was reported. */
   get problem(): Failure | undefined {
     return this.#problem;
   }
@@ -104,7 +104,8 @@ export class Mirror {
 
   async #read(value: string | undefined): Promise<Look> {
     const { document } = this;
-    const [found, primary, shown] = await Promise.all([document.read(), document.notes?.primary?.(), this.#shown()]);
+    const found = await document.read();
+    const [primary, shown] = await Promise.all([document.notes?.primary?.(), this.#shown()]);
     const { status, mark } = statusOf(document.format, found.text, { value, shown, now: this.#deps.clock.now() });
     return { found, status, mark, shown, primary };
   }

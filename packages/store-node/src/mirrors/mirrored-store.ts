@@ -89,7 +89,7 @@ class MirroredStore implements TokenStore {
     return this.#primary.describe();
   }
 
-  /** What `fromKeyValue` tells its manager. */
+  /** Passes on what a store of `fromKeyValue` reports. */
   get isShared(): boolean {
     return (this.#primary as Partial<KeyValueStore>).isShared === true;
   }
