@@ -17,7 +17,7 @@ export type MirrorStatus =
   /** It holds the session of another account. */
   | { readonly kind: "other-account" };
 
-/** What is known when a document is read. */
+/** The state in which a document is read. */
 export interface Known {
   /** The record of the primary; `undefined` if it has none. */
   readonly value: string | undefined;

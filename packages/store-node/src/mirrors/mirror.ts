@@ -59,7 +59,7 @@ export class Mirror {
     this.#deps = deps;
   }
 
-  /** What keeps the document from showing the session, if something does. */
+  /** The reason why the document does not show the session, if it was reported. */
   get problem(): Failure | undefined {
     return this.#problem;
   }
@@ -104,7 +104,8 @@ export class Mirror {
 
   async #read(value: string | undefined): Promise<Look> {
     const { document } = this;
-    const [found, primary, shown] = await Promise.all([document.read(), document.notes?.primary?.(), this.#shown()]);
+    const found = await document.read();
+    const [primary, shown] = await Promise.all([document.notes?.primary?.(), this.#shown()]);
     const { status, mark } = statusOf(document.format, found.text, { value, shown, now: this.#deps.clock.now() });
     return { found, status, mark, shown, primary };
   }
@@ -158,17 +159,22 @@ export class Mirror {
     const { document } = this;
     this.#cancelRetry?.();
     try {
-      await (document.exclusively?.(() => this.#print()) ?? this.#print());
-      this.#failures = 0;
-      this.#retryAt = Number.NEGATIVE_INFINITY;
+      if (await this.#isStale()) await (document.exclusively?.(() => this.#print()) ?? this.#print());
+      this.#forgetFailures();
     } catch (error) {
       this.#fail(error);
     }
   }
 
+  /** Another process may have written it: then there is no need for the lock. */
+  async #isStale(): Promise<boolean> {
+    const stored = await this.#deps.load().catch(() => undefined); // a later load of the store reports it
+    return stored !== undefined && (await this.look(stored.value)).status.kind === "stale";
+  }
+
   async #print(): Promise<void> {
     for (let attempt = 0; attempt < MAX_PRINTS; attempt++) {
-      const stored = await this.#deps.load().catch(() => undefined); // a later load of the store reports it
+      const stored = await this.#deps.load().catch(() => undefined);
       if (!stored) return;
       const look = await this.look(stored.value);
       if (look.status.kind !== "stale" || !(await this.#isOurs(look, primaryOf(stored.value)))) return;
@@ -218,6 +224,7 @@ export class Mirror {
         break;
       case "current":
       case "emptied":
+        this.#forgetFailures();
         this.#report(undefined);
         break;
       case "foreign":
@@ -225,15 +232,22 @@ export class Mirror {
     }
   }
 
+  #forgetFailures(): void {
+    this.#cancelRetry?.();
+    this.#failures = 0;
+    this.#retryAt = Number.NEGATIVE_INFINITY;
+  }
+
   #fail(error: unknown): void {
     const { cause } = Object(error) as { cause?: unknown };
     const isReadOnly = READ_ONLY.includes(codeOf(cause) ?? codeOf(error) ?? "");
     this.#report(isReadOnly ? "read_only" : "unavailable", error);
-    this.#retryLater(Math.min(FIRST_RETRY * 2 ** this.#failures, LAST_RETRY));
+    this.updateLater(Math.min(FIRST_RETRY * 2 ** this.#failures, LAST_RETRY));
     this.#failures++;
   }
 
-  #retryLater(delay: number): void {
+  /** Writes the session after a number of milliseconds, without keeping the process alive. */
+  updateLater(delay: number): void {
     const { clock } = this.#deps;
     this.#retryAt = clock.monotonic() + delay;
     this.#cancelRetry?.();

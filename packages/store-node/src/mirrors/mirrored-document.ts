@@ -41,11 +41,11 @@ export interface MirroredDocument {
   exclusively?(update: () => Promise<void>): Promise<void>;
   /** Calls `onChange` when the text may have changed, until the returned function is called. Must not keep the process alive. */
   watch?(onChange: () => void): () => void;
-  /** What this library remembers about the document. Without it, every process begins to remember when it starts. */
+  /** Notes of this library about the document. Without it, every process begins to remember when it starts. */
   readonly notes?: DocumentNotes | undefined;
 }
 
-/** What this library remembers about a document, outside of it. Every function throws if the place cannot be used. */
+/** Notes of this library about a document, outside of it. Every function throws if the place cannot be used. */
 export interface DocumentNotes {
   /** Returns the location of the notes, for people who have to delete them. No secrets. */
   describe(): string;
@@ -63,7 +63,7 @@ export interface DocumentNotes {
    * if it has never held the session.
    */
   shown(): Promise<readonly string[] | undefined>;
-  /** Replaces the marks. A mark consists of letters, digits, `-`, `_` and `.`. Adds before it removes. */
+  /** Replaces the marks that `shown` resolved to last. A mark consists of letters, digits, `-`, `_` and `.`. Adds before it removes. */
   setShown(marks: readonly string[]): Promise<void>;
   /** Forgets everything, to uninstall an application. */
   remove(): Promise<void>;

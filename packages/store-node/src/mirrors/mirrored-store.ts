@@ -17,6 +17,8 @@ import type { MirroredDocument } from "./mirrored-document.ts";
 
 /** How long a save or load waits for the documents to be written, in milliseconds. */
 const WRITE_LIMIT = 1_000;
+/** How long another process that has just saved may take to write the documents before this one does it, in milliseconds. */
+const HEAD_START = 250;
 const TORN_INTERVAL = 50;
 const MAX_LOOKS = 100;
 
@@ -66,6 +68,8 @@ class MirroredStore implements TokenStore {
   readonly #mirrors: readonly Mirror[];
   readonly #clock: StoreClock;
   readonly #listeners = new Set<(event: StoreEvent) => void>();
+  /** The version that this store has last loaded or saved. */
+  #version: string | undefined;
 
   constructor(primary: TokenStore, documents: readonly MirroredDocument[], clock: StoreClock) {
     this.#primary = primary;
@@ -85,7 +89,7 @@ class MirroredStore implements TokenStore {
     return this.#primary.describe();
   }
 
-  /** What `fromKeyValue` tells its manager. */
+  /** Passes on what a store of `fromKeyValue` reports. */
   get isShared(): boolean {
     return (this.#primary as Partial<KeyValueStore>).isShared === true;
   }
@@ -133,8 +137,20 @@ class MirroredStore implements TokenStore {
       await new Promise<void>((resolve) => this.#clock.setTimer(resolve, TORN_INTERVAL, true));
       return false;
     }
-    if (stored) await this.#write(seen.filter(({ mirror }) => mirror.isDue));
+    if (stored) await this.#repair(stored.version, seen);
     return true;
+  }
+
+  /** Writes the documents that a process has not written. If it has only just saved, it may be about to. */
+  async #repair(version: string, seen: readonly Seen[]): Promise<void> {
+    const due = seen.filter(({ mirror }) => mirror.isDue);
+    const isJustSaved = this.#version !== undefined && this.#version !== version;
+    this.#version = version;
+    if (!isJustSaved) {
+      await this.#write(due);
+      return;
+    }
+    for (const { mirror, look } of due) if (look.status.kind === "stale") mirror.updateLater(HEAD_START);
   }
 
   /** Names the primary in all documents. Returns `false` if the primary has only just got a name. */
@@ -192,7 +208,10 @@ class MirroredStore implements TokenStore {
   /** Returns `false` if another process saved first. */
   async #saveToPrimary(value: string, expected: string | undefined): Promise<boolean> {
     return this.#primary.save(value, expected).then(
-      () => true,
+      (version) => {
+        this.#version = version;
+        return true;
+      },
       (error: unknown) => {
         if (codeOf(error) !== "STORE_CONFLICT") throw error;
         return false;
@@ -209,6 +228,7 @@ class MirroredStore implements TokenStore {
     if (await this.#adopt(stored, ours)) throw new StoreConflictError(this.describe());
     const named = withPrimary(value, id ?? this.#clock.randomId());
     const version = await this.#primary.save(named, expected);
+    this.#version = version;
     await this.#show(named).catch(() => undefined); // the next load reports it
     return version;
   }

@@ -44,7 +44,7 @@ describe("a process that is killed between the primary and the documents (P5)", 
     timeout: 60_000,
   }, async () => {
     const { directory, paths, run, open } = startSession();
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 10; round++) {
       const child = run();
       await message(child);
       await setTimeout(round * 2);

@@ -124,7 +124,7 @@ describe("fileDocument", () => {
   });
 
   it.each([
-    ["its mode allows nobody to write to it", (path: string) => chmodSync(path, 0o444), "read_only"],
+    ["its mode has no write permission", (path: string) => chmodSync(path, 0o444), "read_only"],
     ["its notes cannot be kept", (path: string) => writeFileSync(notesOf(path), ""), "unavailable"],
   ])("is left alone and reported if %s", async (_why, spoil, reason) => {
     const { a, b, open } = start();

@@ -207,6 +207,16 @@ describe("a document of a mirrored store", () => {
     expect(problems()).toEqual(["1 read_only", "1 recovered"]);
   });
 
+  it("is reported to a manager that opens the store later, too", async () => {
+    const { b, openStore } = startMirrors();
+    b.onRead = () => Promise.reject(new Error("unreadable"));
+    const store = openStore();
+    await store.load();
+    const locations: string[] = [];
+    store.subscribe?.(({ location }) => locations.push(location));
+    expect(locations).toEqual(["1"]);
+  });
+
   it("that cannot be read is reported, and a session in another one is still found", async () => {
     const { a, clock, open, problems } = startMirrors("{}", documentWith(1, later));
     a.onRead = () => Promise.reject(new Error(`unreadable: ${canary("refresh", 9)}`));
@@ -254,6 +264,49 @@ describe("a document of a mirrored store", () => {
     await using next = open();
     expect(await next.getAccessToken()).toBe(canary("access", 101));
     expect([a, b].map(refreshIn)).toEqual([canary("refresh", 101), canary("refresh", 101)]);
+  });
+
+  it("that showed the session from the beginning does not bring it back after a sign-in", async () => {
+    const { a, b, clock, open, primary } = startMirrors(documentWith(1, later), documentWith(1, later));
+    await using before = open(primary);
+    await before.signIn(sessionOf(1, later));
+    await before.close();
+    await using first = open();
+    await first.getAccessToken();
+    for (const document of [a, b]) document.onReplace = () => Promise.reject(new Error("killed"));
+    await first.signIn(sessionOf(2, clock.now() + HOUR));
+    for (const document of [a, b]) document.onReplace = () => {};
+    await using next = open();
+    expect(await next.getAccessToken()).toBe(canary("access", 2));
+    expect([a, b].map(refreshIn)).toEqual([canary("refresh", 2), canary("refresh", 2)]);
+  });
+
+  it("is left to the process that has just saved for a quarter of a second", async () => {
+    const { a, b, clock, open, openStore, primary } = startMirrors();
+    const watching = openStore();
+    await using first = open();
+    await first.signIn(sessionOf(1, clock.now() + HOUR));
+    await watching.load();
+    await using saving = open(primary); // and dies before it writes the documents
+    await saving.signIn(sessionOf(2, clock.now() + HOUR));
+    await watching.load();
+    await watching.load();
+    expect([a, b].map(refreshIn)).toEqual([canary("refresh", 1), canary("refresh", 1)]);
+    await clock.advance(250);
+    expect([a, b].map(refreshIn)).toEqual([canary("refresh", 2), canary("refresh", 2)]);
+  });
+
+  it("is repaired although an earlier sign-in was shown by a program that lists fewer documents", async () => {
+    const { a, b, clock, open, openStore, primary } = startMirrors();
+    await using first = open();
+    await first.signIn(sessionOf(1, clock.now() + HOUR));
+    await first.close();
+    await using other = open(openStore(primary, [a]));
+    await other.signIn(sessionOf(2, clock.now() + HOUR));
+    expect(refreshIn(b)).toBe(canary("refresh", 1));
+    await using next = open();
+    expect(await next.getAccessToken()).toBe(canary("access", 2));
+    expect(refreshIn(b)).toBe(canary("refresh", 2));
   });
 
   it.each([

@@ -105,7 +105,7 @@ export class MemoryDocument implements MirroredDocument {
 }
 
 /** Each exchange returns the next number. `presented` lists the refresh tokens. */
-export function startIssuer(clock: VirtualClock): RefreshFunction & { presented: string[] } {
+function startIssuer(clock: VirtualClock): RefreshFunction & { presented: string[] } {
   const presented: string[] = [];
   let number = 100;
   const refresh: RefreshFunction = async ({ refreshToken = "" }) => {
