@@ -1,0 +1,72 @@
+import { fileURLToPath } from "node:url";
+import { Program } from "@unexpired-internal/stage/program";
+import { until } from "@unexpired-internal/stage/until";
+
+const PROGRAM = fileURLToPath(new URL("program.ts", import.meta.url));
+
+type Env = Readonly<Record<string, string>>;
+
+/** The running agents. */
+export class Agents {
+  readonly #env: Env;
+  readonly #started: Program[] = [];
+  readonly #ended = new Set<Program>();
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  start(): void {
+    const agent = new Program(PROGRAM, { env: this.#env });
+    void agent.ended.then(() => this.#ended.add(agent));
+    this.#started.push(agent);
+  }
+
+  /** Those that are running. */
+  get all(): readonly Program[] {
+    return this.#started.filter((agent) => !this.#ended.has(agent));
+  }
+
+  /** The lines of all agents, of those that have ended, too. */
+  get output(): string {
+    return this.#started.map(({ output }) => output).join("\n");
+  }
+
+  /** Returns how many lines of all agents match. */
+  count(pattern: RegExp): number {
+    return this.#started.reduce((sum, agent) => sum + agent.count(pattern), 0);
+  }
+
+  /** Waits until each agent has done two more turns: at least one of them has begun since. */
+  async work(): Promise<void> {
+    const goals = this.all.map((agent) => ({ agent, turns: agent.count(/^turn \d+ with/) + 2 }));
+    await until("two more turns of each agent", () =>
+      goals.every(({ agent, turns }) => agent.count(/^turn \d+ with/) >= turns),
+    );
+  }
+
+  /** Returns the agent that refreshes: it says so before its request has arrived. */
+  async refresher(arrived: Promise<void>): Promise<Program> {
+    const before = new Map(this.all.map((agent) => [agent, agent.count(/refreshing/)]));
+    await arrived;
+    const find = () => this.all.find((agent) => agent.count(/refreshing/) > (before.get(agent) ?? 0));
+    await until("an agent refreshes", () => find() !== undefined);
+    const refresher = find();
+    if (!refresher) throw new Error("no agent refreshes");
+    return refresher;
+  }
+
+  /** Runs one more agent, with other variables, until it has printed a line that matches. */
+  async runAlone(env: Env, pattern: RegExp): Promise<Program> {
+    const agent = new Program(PROGRAM, { env: { ...this.#env, ...env } });
+    await until(String(pattern), () => agent.count(pattern) > 0);
+    agent.signal("SIGTERM");
+    await agent.ended;
+    return agent;
+  }
+
+  async stop(): Promise<void> {
+    for (const agent of this.all) agent.signal("SIGTERM");
+    await Promise.all(this.all.map(({ ended }) => ended));
+  }
+}
