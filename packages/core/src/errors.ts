@@ -139,8 +139,16 @@ export class StoreError extends UnexpiredError {
   readonly problem: string;
   /** Instructions for fixing the problem, in full sentences. */
   readonly hint: string;
-  /** The version over which a store's `save` replaces unreadable data, if it can. */
+  /**
+   * The version over which a store's `save` replaces unreadable data, if it can: on request
+   * (`signIn(tokens, { over: "unreadable" })`), and without one if the data only hides an intact session, see `stored`.
+   */
   readonly version?: string;
+  /**
+   * The version for a save on request, if it is another one: then a save over `version` replaces the hidden session, and
+   * leaves the unreadable data alone.
+   */
+  readonly overwriteVersion?: string;
   /** Returns the stored string of that version, if it is intact. Not enumerable; a function, because it returns secrets. */
   declare readonly stored?: () => string;
 
@@ -152,6 +160,7 @@ export class StoreError extends UnexpiredError {
       problem: string;
       hint: string;
       version?: string | undefined;
+      overwriteVersion?: string | undefined;
       stored?: (() => string) | undefined;
       cause?: unknown;
     },
@@ -165,6 +174,7 @@ export class StoreError extends UnexpiredError {
     this.problem = details.problem;
     this.hint = details.hint;
     if (details.version !== undefined) this.version = details.version;
+    if (details.overwriteVersion !== undefined) this.overwriteVersion = details.overwriteVersion;
     if (details.stored) Object.defineProperty(this, "stored", { value: details.stored });
   }
 }

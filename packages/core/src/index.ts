@@ -43,6 +43,7 @@ export type {
   SessionFormat,
   SessionInfo,
   SessionState,
+  SignInOptions,
   SignOutOptions,
   SignOutResult,
   StoredValue,

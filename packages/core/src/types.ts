@@ -362,8 +362,19 @@ export interface GetTokenOptions extends CallOptions {
   readonly minValidity?: number | undefined;
 }
 
+/** Options of {@link TokenManager.signIn}. */
+export interface SignInOptions {
+  /**
+   * `"unreadable"` also replaces stored data that cannot be read, such as a file with a syntax error. A file store keeps a
+   * copy of it beside the file, and `fromKeyValue` under another key; other stores may keep none. Data that is out of reach, such as a directory or a
+   * file of another user, and the session of a newer release are never replaced. Default: the call rejects with the
+   * `StoreError`.
+   */
+  readonly over?: "unreadable" | undefined;
+}
+
 /** Options of {@link TokenManager.signOut}. */
-export interface SignOutOptions {
+export interface SignOutOptions extends SignInOptions {
   /**
    * Also revokes the tokens at the server: with the given function, or with the refresh function's own `revoke`
    * (`true`). Default: `true`, which has no effect if the refresh function has no `revoke`.
@@ -423,8 +434,10 @@ export interface TokenManager extends AsyncDisposable {
   /**
    * Starts a session with these tokens and replaces any other. Resolves to `false`, and keeps the stored session, only if
    * that is the same account's live session and has already exchanged this refresh token for its own.
+   *
+   * @throws StoreError if the stored data cannot be read, unless it may be replaced (`over`), or cannot be written
    */
-  signIn(tokens: TokenSetInput): Promise<boolean>;
+  signIn(tokens: TokenSetInput, options?: SignInOptions): Promise<boolean>;
   /**
    * Starts a session with these tokens unless one is stored, or the refresh token is known to have been used or signed
    * out: for tokens that a program finds at every start, in its environment or in an old file. Resolves to whether it

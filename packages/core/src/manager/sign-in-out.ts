@@ -12,7 +12,7 @@ import type { RecordStore } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 
 /** The stored record and the pending changes together. */
-type Records = Pick<RecordStore, "load" | "loadReplaceable" | "save">;
+type Records = Pick<RecordStore, "load" | "loadReplaceable" | "loadOverwritable" | "save">;
 
 /** The session that a sign-in starts. */
 export interface NewSession {
@@ -36,8 +36,10 @@ export interface SignInResult extends Replacement {
   readonly isStored: boolean;
 }
 
-interface SignInOptions {
+interface SaveSessionOptions {
   readonly onlyIfNew: boolean;
+  /** See `SignInOptions`. */
+  readonly over?: "unreadable" | undefined;
   /** Whether an exchange uses the refresh token up. */
   readonly rotates: boolean;
 }
@@ -50,12 +52,12 @@ interface SignInOptions {
 export async function saveSession(
   records: Records,
   session: NewSession,
-  { onlyIfNew, rotates }: SignInOptions,
+  { onlyIfNew, over, rotates }: SaveSessionOptions,
 ): Promise<SignInResult> {
   let ours: SessionRecord | undefined;
   for (;;) {
-    const stored = onlyIfNew ? await records.load() : await records.loadReplaceable();
-    const found = stored && resultFor(session, stored.record, { ours, onlyIfNew });
+    const stored = onlyIfNew ? await records.load() : await loadFor(records, over);
+    const found = stored?.record && resultFor(session, stored.record, { ours, onlyIfNew });
     if (found) return found;
     const next = replacementFor(stored?.record, session, rotates);
     const saved = await records.save(next, stored);
@@ -63,6 +65,9 @@ export async function saveSession(
     if (saved === null) ours = next;
   }
 }
+
+const loadFor = (records: Records, over: "unreadable" | undefined) =>
+  over ? records.loadOverwritable() : records.loadReplaceable();
 
 interface SaveOptions {
   /** The record of an earlier save whose outcome may be unknown. */
@@ -117,14 +122,21 @@ export interface SignOutResult extends Replacement {
   readonly tokens: TokenSet | undefined;
 }
 
+interface SaveTombstoneOptions {
+  readonly account: string | undefined;
+  readonly now: number;
+  /** See `SignInOptions`. */
+  readonly over?: "unreadable" | undefined;
+}
+
 /** Ends the stored session, unless it belongs to another account. A sign-out wins over any concurrent operation. */
 export async function saveTombstone(
   records: Records,
-  { account, now }: { readonly account: string | undefined; readonly now: number },
+  { account, now, over }: SaveTombstoneOptions,
 ): Promise<SignOutResult> {
   for (;;) {
-    const stored = await records.loadReplaceable();
-    const before = stored?.record;
+    const stored = await loadFor(records, over);
+    const before = stored && (stored.record ?? { schema: 1, obtainedAt: now, spent: [] });
     if (!before || before.dead?.reason === "signed_out" || !isSameAccount(account, before))
       return { record: before, current: before, tokens: undefined };
     const { tokens } = before;

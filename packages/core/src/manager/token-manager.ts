@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import type { TokenEndpointError } from "../errors.ts";
 import { digestOf, isSameAccount, type SessionRecord } from "../record/record.ts";
 import { deadlineOf } from "../refresh/exchange.ts";
@@ -10,6 +11,7 @@ import type {
   SessionEvent,
   SessionInfo,
   SessionState,
+  SignInOptions,
   SignOutOptions,
   SignOutResult,
   TokenManager,
@@ -69,22 +71,25 @@ class Manager implements TokenManager {
     return Promise.reject(new TypeError(`accessToken: expected a string, not ${describeType(accessToken)}.`));
   }
 
-  signIn(input: TokenSetInput): Promise<boolean> {
-    return this.#start(input, { onlyIfNew: false });
+  async signIn(input: TokenSetInput, { over }: SignInOptions = {}): Promise<boolean> {
+    return this.#start(input, { onlyIfNew: false, over: checkOver(over) });
   }
 
   adopt(input: TokenSetInput): Promise<boolean> {
     return this.#start(input, { onlyIfNew: true });
   }
 
-  async #start(input: TokenSetInput, { onlyIfNew }: { readonly onlyIfNew: boolean }): Promise<boolean> {
+  async #start(
+    input: TokenSetInput,
+    { onlyIfNew, over }: SignInOptions & { readonly onlyIfNew: boolean },
+  ): Promise<boolean> {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
     const { account, clock, profile } = this.#settings;
     // Two processes may draw the same ID, for example after a snapshot was started twice.
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
-    const options = { onlyIfNew, rotates: profile.rotation };
+    const options = { onlyIfNew, over, rotates: profile.rotation };
     const hadTokens = this.#driver.session.record?.tokens !== undefined;
     const result = await this.#driver.signIn(() => saveSession(this.#driver.pending, signedIn, options));
     if (result.isStored) this.#driver.replaceSession(result, "sign-in");
@@ -93,11 +98,12 @@ class Manager implements TokenManager {
     return result.isStored;
   }
 
-  async signOut({ revoke = true }: SignOutOptions = {}): Promise<SignOutResult> {
+  async signOut({ revoke = true, over }: SignOutOptions = {}): Promise<SignOutResult> {
     this.#driver.assertOpen();
+    checkOver(over);
     const { clock, refresh } = this.#settings;
     const { account } = this.#driver.session;
-    const result = await saveTombstone(this.#driver.pending, { account, now: clock.now() });
+    const result = await saveTombstone(this.#driver.pending, { account, now: clock.now(), over });
     this.#driver.replaceSession(result, "store");
     const { tokens } = result;
     const run = revoke === true ? refresh?.revoke : revoke || undefined;
@@ -151,6 +157,14 @@ class Manager implements TokenManager {
     return this.close();
   }
 }
+
+/** @throws TypeError */
+function checkOver(over: SignInOptions["over"]): SignInOptions["over"] {
+  checkOption("over", SIGN_IN_OPTIONS.over, over);
+  return over;
+}
+
+const SIGN_IN_OPTIONS = { over: [z.literal("unreadable"), '"unreadable"'] } as const satisfies OptionTable;
 
 const GET_OPTIONS = { minValidity: [durationSchema, "milliseconds, 0 or more"] } as const satisfies OptionTable;
 

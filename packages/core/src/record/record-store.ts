@@ -11,6 +11,12 @@ export interface Stored {
   readonly version: string;
 }
 
+/** A version that a save can replace, and its record unless that is unreadable. */
+export interface Replaceable {
+  readonly record: SessionRecord | undefined;
+  readonly version: string;
+}
+
 /** A record that was saved. */
 export interface Saved extends Stored {
   /** The stored record when the save was confirmed: another one if the saved one had been replaced by then. */
@@ -80,7 +86,7 @@ export class RecordStore {
     if (this.#version !== found?.version) this.#conflicts = 0;
     this.#version = found?.version;
     if (!found) return undefined;
-    if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found.value) };
+    if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found) };
     return { record: this.#parsed.record, version: found.version };
   }
 
@@ -91,13 +97,38 @@ export class RecordStore {
    * @throws StoreError
    */
   async loadReplaceable(): Promise<Stored | undefined> {
+    const loaded = await this.#loadOrHidden();
+    if (!("hidden" in loaded)) return loaded.stored;
+    const { hidden, error } = loaded;
+    if (!hidden) throw error;
+    return hidden;
+  }
+
+  /**
+   * Like {@link loadReplaceable}, but unreadable data that a save can replace is not in the way either.
+   *
+   * @throws StoreError
+   */
+  async loadOverwritable(): Promise<Replaceable | undefined> {
+    const loaded = await this.#loadOrHidden();
+    if (!("hidden" in loaded)) return loaded.stored;
+    const { hidden, error } = loaded;
+    const version = error.overwriteVersion ?? error.version;
+    if (version === undefined) throw notOverwritable(error);
+    return { record: hidden?.record, version };
+  }
+
+  /** Loads. If the stored data is unreadable, returns the error, and the record that the data hides. */
+  async #loadOrHidden(): Promise<
+    { readonly stored: Stored | undefined } | { readonly error: StoreError; readonly hidden: Stored | undefined }
+  > {
     try {
-      return await this.load();
+      return { stored: await this.load() };
     } catch (error) {
       if (!UnexpiredError.is(error) || error.code !== "STORE_UNREADABLE") throw error;
       const { version, stored } = error;
-      if (version === undefined || !stored) throw error;
-      return { record: this.#parse(stored()), version };
+      const hidden = version !== undefined && stored && { version, value: stored() };
+      return { error, hidden: hidden ? { record: this.#parse(hidden), version: hidden.version } : undefined };
     }
   }
 
@@ -112,7 +143,7 @@ export class RecordStore {
    *
    * @throws StoreError if the record is certainly not stored, or it cannot be determined what is stored now
    */
-  async save(given: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
+  async save(given: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined | null> {
     const before = this.#ended;
     const record = this.#complete(given);
     const version = await this.#write(serializeRecord(record), expected?.version);
@@ -156,8 +187,8 @@ export class RecordStore {
     return withDeadline(run, this.#deps.clock, { milliseconds: DEADLINE, message, keepAlive: false });
   }
 
-  #parse(value: string): SessionRecord {
-    return this.#complete(parseRecord(value, this.location));
+  #parse({ value, version }: StoredValue): SessionRecord {
+    return this.#complete(parseRecord(value, this.location, version));
   }
 
   #complete(record: SessionRecord): SessionRecord {
@@ -184,13 +215,14 @@ export class RecordStore {
   #toStoreError(error: unknown, problem: string): StoreError {
     const secrets = this.#secrets;
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
-      const { code, location, version, stored, cause } = error;
+      const { code, location, version, overwriteVersion, stored, cause } = error;
       const [problemText, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];
       const copy = new StoreError(code, {
         location,
         problem: problemText,
         hint,
         version,
+        overwriteVersion,
         stored,
         cause: cause && redact(cause, secrets),
       });
@@ -206,3 +238,6 @@ export class RecordStore {
     });
   }
 }
+
+const notOverwritable = ({ code, location, problem, hint, cause }: StoreError): StoreError =>
+  new StoreError(code, { location, problem, hint: `${hint} It cannot be replaced by { over: "unreadable" }.`, cause });

@@ -226,13 +226,13 @@ export function serializeRecord(record: SessionRecord): string {
 /**
  * Parses a stored string.
  *
- * @throws StoreError with `STORE_UNREADABLE` and `location`
+ * @throws StoreError with `STORE_UNREADABLE`, `location` and, unless a newer release wrote the string, its `version`
  */
-export function parseRecord(value: string, location: string): SessionRecord {
+export function parseRecord(value: string, location: string, version?: string): SessionRecord {
   const json = tryJson(value);
-  if (json === undefined) {
-    throw new StoreError("STORE_UNREADABLE", { location, problem: "does not contain valid JSON", hint: RECOVERY_HINT });
-  }
+  const recovery = { location, version, hint: RECOVERY_HINT };
+  if (json === undefined)
+    throw new StoreError("STORE_UNREADABLE", { ...recovery, problem: "does not contain valid JSON" });
   const parsed = recordSchema.safeParse(json);
   if (newerSchema.safeParse(json).success) {
     throw new StoreError("STORE_UNREADABLE", {
@@ -244,7 +244,7 @@ export function parseRecord(value: string, location: string): SessionRecord {
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.join(".");
     const problem = `contains JSON that is not a session${field ? ` (see "${field}")` : ""}`;
-    throw new StoreError("STORE_UNREADABLE", { location, problem, hint: RECOVERY_HINT });
+    throw new StoreError("STORE_UNREADABLE", { ...recovery, problem });
   }
   const record = withSession(parsed.data);
   return { ...record, tokens: record.tokens && hideSecrets(record.tokens) };
@@ -275,7 +275,8 @@ const updateReason = (key: string, value: unknown): unknown =>
   key === "reason" && value === "answer_lost" ? "response_lost" : value;
 
 const UPDATE_HINT = "It was left unchanged. Update this program.";
-const RECOVERY_HINT = "It was left unchanged. Restore its contents, or remove it and have the user sign in again.";
+const RECOVERY_HINT =
+  'It was left unchanged. Restore its contents, or have the user sign in and call signIn(tokens, { over: "unreadable" }).';
 
 const tryJson = (value: string): unknown => {
   try {

@@ -1,6 +1,6 @@
 import { StoreError, UnexpiredError } from "../errors.ts";
 import type { SessionRecord } from "../record/record.ts";
-import type { Saved, Stored } from "../record/record-store.ts";
+import type { Replaceable, Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { AttemptEndings } from "./attempt-endings.ts";
@@ -58,8 +58,15 @@ export class PendingChanges {
     return stored && this.#applyTo(stored);
   }
 
+  /** Loads what a sign-in or a sign-out overwrites on request. See {@link RecordStore.loadOverwritable}. */
+  async loadOverwritable(): Promise<Replaceable | undefined> {
+    const { record, version } = (await this.#deps.records.loadOverwritable()) ?? {};
+    if (version === undefined) return undefined;
+    return record ? this.#applyTo({ record, version }) : { record, version };
+  }
+
   /** See {@link RecordStore.save}. */
-  save(record: SessionRecord, expected: Stored | undefined): Promise<Saved | undefined | null> {
+  save(record: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined | null> {
     return this.#deps.records.save(record, expected);
   }
 

@@ -50,8 +50,9 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     known.add(version);
     if (known.size > VERSIONS_KEPT) known.delete(known.values().next().value ?? "");
   };
+  const unreadableVersion = versionsOfUnreadable();
   const notice = (found: unknown): StoredValue | undefined => {
-    const stored = parse(found, location);
+    const stored = parse(found, location, unreadableVersion);
     isShared ||= stored !== undefined && known.size > 0 && !known.has(stored.version);
     if (stored) remember(stored.version);
     return stored;
@@ -67,7 +68,10 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     load: async () => notice(await read()),
     save: (value, expected) =>
       write(async () => {
-        if (notice(await keyValue.get(key))?.version !== expected) throw new StoreConflictError(location);
+        const found = await keyValue.get(key);
+        if (expected !== undefined && unreadableVersion(found) === expected)
+          await keyValue.set(`${key}.${expected}`, `${found}`); // the copy
+        else if (notice(found)?.version !== expected) throw new StoreConflictError(location);
         const version = systemClock.randomId();
         remember(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
@@ -115,13 +119,34 @@ function check(keyValue: KeyValue): void {
   }
 }
 
-function parse(found: unknown, location: string): StoredValue | undefined {
+function parse(
+  found: unknown,
+  location: string,
+  unreadableVersion: (found: unknown) => string | undefined,
+): StoredValue | undefined {
   if (found === undefined || found === null) return undefined;
-  const [, version, value] = (typeof found === "string" && /^unexpired (\S+) (.*)$/s.exec(found)) || [];
-  if (version !== undefined && value !== undefined) return { version, value };
+  const stored = parseOwn(found);
+  if (stored) return stored;
+  const version = unreadableVersion(found);
   throw new StoreError("STORE_UNREADABLE", {
     location,
     problem: "contains a value that was not saved by this library",
-    hint: "It was left unchanged. Choose another key, or delete this one and sign in again.",
+    hint: `It was left unchanged. Choose another key, or ${version ? 'call signIn(tokens, { over: "unreadable" }).' : "delete this one and sign in again."}`,
+    version,
   });
+}
+
+function parseOwn(found: unknown): StoredValue | undefined {
+  const [, version, value] = (typeof found === "string" && /^unexpired (\S+) (.*)$/s.exec(found)) || [];
+  return version !== undefined && value !== undefined ? { version, value } : undefined;
+}
+
+/** Returns a function that gives a text of another program a version, over which `save` replaces it. Only texts can be copied. */
+function versionsOfUnreadable(): (found: unknown) => string | undefined {
+  let last: { readonly text: string; readonly version: string } | undefined;
+  return (found) => {
+    if (typeof found !== "string" || parseOwn(found)) return undefined;
+    if (last?.text !== found) last = { text: found, version: `unreadable-${systemClock.randomId()}` };
+    return last.version;
+  };
 }

@@ -72,7 +72,8 @@ describe("the stored string", () => {
   });
 
   it("is rejected with the problem and the remedy", () => {
-    const advice = "It was left unchanged. Restore its contents, or remove it and have the user sign in again.";
+    const advice =
+      'It was left unchanged. Restore its contents, or have the user sign in and call signIn(tokens, { over: "unreadable" }).';
     expect(() => parseRecord("[]", "here")).toThrow(`here contains JSON that is not a session. ${advice}`);
     expect(() => parseRecord("{", "here")).toThrow(`here does not contain valid JSON. ${advice}`);
   });
