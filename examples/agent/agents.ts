@@ -46,9 +46,9 @@ export class Agents {
   }
 
   /** Returns the agent that refreshes: it says so before its request has arrived. */
-  async refresher(arrived: Promise<void>): Promise<Program> {
+  async refresher(arrive: () => Promise<void>): Promise<Program> {
     const before = new Map(this.all.map((agent) => [agent, agent.count(/refreshing/)]));
-    await arrived;
+    await arrive();
     const find = () => this.all.find((agent) => agent.count(/refreshing/) > (before.get(agent) ?? 0));
     await until("an agent refreshes", () => find() !== undefined);
     const refresher = find();

@@ -44,7 +44,7 @@ const alone = environmentRows();
 await table.survive("the process that refreshes is stopped (SIGSTOP) for 1.5 s", async () => {
   const exchanges = gateway.exchanges;
   const held = gateway.holdNext("response");
-  const refresher = await agents.refresher(held.arrived);
+  const refresher = await agents.refresher(held.arrive);
   refresher.signal("SIGSTOP");
   held.release();
   await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -56,7 +56,7 @@ await table.survive("the process that refreshes is stopped (SIGSTOP) for 1.5 s",
 
 await table.survive("the process that refreshes is killed (SIGKILL)", async () => {
   const held = gateway.holdNext("request");
-  const refresher = await agents.refresher(held.arrived);
+  const refresher = await agents.refresher(held.arrive);
   refresher.signal("SIGKILL");
   await refresher.ended;
   const killed = performance.now();
@@ -70,7 +70,7 @@ await table.survive("the process that refreshes is killed (SIGKILL)", async () =
 servers.setLifetime(LONG);
 await table.survive("the session cannot be saved: the directory is read-only", async () => {
   const held = gateway.holdNext("response");
-  await held.arrived;
+  await held.arrive();
   isWriting = false;
   disk.set(true);
   held.release();
@@ -140,7 +140,7 @@ await table.survive("another program rewrites the file four times per second", (
   return `all ${file.writes} writes are kept, and every other byte of the file`;
 });
 await table.checkOutput(gateway.tokens);
-table.print();
+table.end();
 await servers[Symbol.asyncDispose]();
 disk[Symbol.dispose]();
 rmSync(home, { recursive: true });

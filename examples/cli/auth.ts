@@ -1,4 +1,4 @@
-import { createFetch, createTokenManager, isAuthError } from "@unexpired/core";
+import { createFetch, createTokenManager, UnexpiredError } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
 import { keychainOrFile } from "@unexpired/store-keychain";
 import { API, TOKEN_ENDPOINT } from "./settings.ts";
@@ -14,14 +14,15 @@ session.subscribe(({ type }) => {
 });
 export const fetchWithTokens = createFetch(session, { origins: [new URL(API).origin] });
 
-/** Runs a command. If the server has ended the session, it is removed from the keychain. */
+/** Runs a command. If the user has to sign in again, the session is removed, and the error says so. */
 export async function withSession(command: () => Promise<unknown>): Promise<void> {
   try {
     await command();
   } catch (error) {
-    if (!isAuthError(error)) throw error;
-    if (error instanceof Error && error.cause) await session.signOut();
-    throw new Error(`Sign in again: acme login. (${String(error)})`, { cause: error });
+    const isOver = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED";
+    const isOld = UnexpiredError.is(error) && error.code === "STORE_UNREADABLE" && error.version !== undefined;
+    if (isOver) await session.signOut();
+    throw isOver || isOld ? new Error(`Sign in again: acme login. ${error.message}`, { cause: error }) : error;
   } finally {
     await session.close();
   }

@@ -6,7 +6,7 @@ import { API } from "./settings.ts";
 const commands: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   async login() {
     const { accessToken, refreshToken } = JSON.parse(await text(process.stdin)); // a real program opens the browser
-    await session.signIn({ accessToken, refreshToken });
+    await session.signIn({ accessToken, refreshToken }, { over: "unreadable" });
     console.log("signed in");
   },
   async status() {

@@ -116,7 +116,7 @@ await table.survive("the computer sleeps (SIGSTOP) until the token has expired",
 
 await table.survive("the app is killed (SIGKILL) in the middle of an exchange", async () => {
   const held = gateway.holdNext("request");
-  await held.arrived;
+  await held.arrive();
   running().signal("SIGKILL");
   await running().ended;
   await expectExchanges(1, launch);
@@ -166,6 +166,6 @@ await table.survive("the rest of the 30 seconds", () => {
 });
 await quit();
 await table.checkOutput(gateway.tokens);
-table.print();
+table.end();
 await servers[Symbol.asyncDispose]();
 rmSync(folder, { recursive: true });

@@ -1,37 +1,38 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Program } from "./program.ts";
 
-interface Row {
-  readonly disturbance: string;
-  readonly happened: string;
-  readonly isSurvived: boolean;
-}
-
 const DURATION = 30_000;
+const WIDTHS = [64, 10];
 
-/** The disturbances of one run, and what became of them. */
+/** Prints the table of one run: each disturbance, as soon as it is over, and what became of it. */
 export class Disturbances {
   readonly #program: string;
-  readonly #rows: Row[] = [];
+  readonly #survived: boolean[] = [];
   readonly #started = performance.now();
 
   constructor(program: string) {
     this.#program = program;
+    printRow("disturbance", "survived", "what happened");
   }
 
   /** Causes one disturbance. `cause` returns what happened, and throws if the program did not survive. */
   async survive(disturbance: string, cause: () => Promise<string> | string): Promise<void> {
     try {
-      this.#rows.push({ disturbance, happened: await cause(), isSurvived: true });
+      this.#add(disturbance, { isSurvived: true, happened: await cause() });
     } catch (error) {
       const [happened = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-      this.#rows.push({ disturbance, happened, isSurvived: false });
+      this.#add(disturbance, { isSurvived: false, happened });
     }
+  }
+
+  /** What is left of the 30 seconds, in milliseconds. */
+  get remaining(): number {
+    return Math.max(0, this.#started + DURATION - performance.now());
   }
 
   /** Waits until the program has worked for 30 seconds. */
   async complete(): Promise<void> {
-    await sleep(Math.max(0, this.#started + DURATION - performance.now()));
+    await sleep(this.remaining);
   }
 
   /** Adds a row about the secrets: none of `tokens` is in what the processes have printed. */
@@ -43,19 +44,24 @@ export class Disturbances {
     });
   }
 
-  /** Prints the table, and sets the exit code: 1 if a disturbance was not survived. */
-  print(): void {
-    const survived = this.#rows.filter(({ isSurvived }) => isSurvived).length;
+  /** Prints the last line, and sets the exit code: 1 if a disturbance was not survived. */
+  end(): void {
+    const count = this.#survived.length;
+    const survived = this.#survived.filter(Boolean).length;
     const seconds = Math.round((performance.now() - this.#started) / 1000);
-    const cells = this.#rows.map(({ disturbance, happened, isSurvived }) => [
-      disturbance,
-      happened,
-      isSurvived ? "yes" : "NO",
-    ]);
-    const table = [["disturbance", "what happened", "survived"], ...cells];
-    const widths = [0, 1].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-    for (const row of table) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
-    console.log(`\n${this.#program}: ${survived} of ${this.#rows.length} disturbances survived, in ${seconds} s`);
-    if (survived < this.#rows.length) process.exitCode = 1;
+    console.log(`\n${this.#program}: ${survived} of ${count} disturbances survived, in ${seconds} s`);
+    if (survived < count) process.exitCode = 1;
   }
+
+  #add(
+    disturbance: string,
+    { isSurvived, happened }: { readonly isSurvived: boolean; readonly happened: string },
+  ): void {
+    this.#survived.push(isSurvived);
+    printRow(disturbance, isSurvived ? "yes" : "NO", happened);
+  }
+}
+
+function printRow(...cells: readonly string[]): void {
+  console.log(cells.map((cell, column) => cell.padEnd(WIDTHS[column] ?? 0)).join(""));
 }

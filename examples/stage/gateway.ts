@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { deferred } from "./until.ts";
+import { deferred, within } from "./until.ts";
 
 /** A response of the token endpoint. */
 interface Reply {
@@ -14,8 +14,8 @@ type Handler = (forward: () => Promise<Reply>) => Promise<Reply>;
 
 /** An exchange that is held back. */
 interface Held {
-  /** Resolves when the request has arrived; if the response is held, when the server has rotated. */
-  readonly arrived: Promise<void>;
+  /** Waits until the request has arrived; if the response is held, until the server has rotated. */
+  readonly arrive: () => Promise<void>;
   /** Lets it go on. */
   readonly release: () => void;
 }
@@ -65,18 +65,18 @@ export class Gateway {
       await released.promise;
       return reply ?? forward();
     });
-    return { arrived: arrived.promise, release: released.resolve };
+    return { arrive: () => within("a token request", arrived.promise), release: released.resolve };
   }
 
   /** Loses the response to the next request: the server has rotated, and the client gets a 500. */
-  loseNext(): Promise<void> {
+  async loseNext(): Promise<void> {
     const lost = deferred();
     this.#next.push(async (forward) => {
       await forward();
       lost.resolve();
       return SERVER_ERROR;
     });
-    return lost.promise;
+    await within("a token request", lost.promise);
   }
 
   /** Responds with 500, and forwards nothing, until the returned function is called. */

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 export interface ProgramOptions {
@@ -8,6 +10,9 @@ export interface ProgramOptions {
   /** What it reads from its standard input. Default: what `write` writes. */
   readonly input?: string;
 }
+
+/** What a process has compiled, the next one need not compile again. */
+const DEFAULTS = { NO_COLOR: "1", NODE_COMPILE_CACHE: join(tmpdir(), "unexpired-compile-cache") };
 
 /** A process of the program, and what it prints. */
 export class Program {
@@ -27,7 +32,7 @@ export class Program {
 
   /** Starts a program: `file` is the path of its source. */
   constructor(file: string, { args = [], env = {}, input }: ProgramOptions = {}) {
-    const child = spawn(process.execPath, [file, ...args], { env: { ...process.env, NO_COLOR: "1", ...env } });
+    const child = spawn(process.execPath, [file, ...args], { env: { ...process.env, ...DEFAULTS, ...env } });
     Program.#running.add(child);
     this.#child = child;
     child.stdin.on("error", () => {}); // it has ended

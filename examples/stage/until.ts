@@ -13,6 +13,15 @@ export async function until(what: string, isReached: () => boolean, seconds = 15
   }
 }
 
+/** Waits for `promise`, in the same way. */
+export async function within(what: string, promise: Promise<unknown>): Promise<void> {
+  let isSettled = false;
+  const settled = promise.finally(() => {
+    isSettled = true;
+  });
+  await Promise.race([settled, until(what, () => isSettled)]);
+}
+
 /** A promise that others settle. */
 export function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = () => {};
