@@ -47,6 +47,8 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tarballs.test.ts",
   ],
   "store-keychain": [
+    "tests/documents/real-secret-service.test.ts",
+    "tests/documents/store-contract.test.ts",
     "tests/file-fallback/crashes.test.ts",
     "tests/file-fallback/store-contract.test.ts",
     "tests/real-keychain/keytar.test.ts",

@@ -23,9 +23,9 @@ export const codes = {
   CONFIGURATION: {
     error: "ConfigurationError",
     cause:
-      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token. Or the access token cannot be sent: it needs a proof (DPoP), or holds characters that a header cannot. Or the program may not read the environment variable that the message names (Deno: `--allow-env`).",
+      "The token endpoint rejects this client or this request (`invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_request`, `invalid_target`, and what some servers call the same), redirects elsewhere, or returns no access token. Or the access token cannot be sent: it needs a proof (DPoP), or holds characters that a header cannot. Or the program may not read the environment variable that the message names (Deno: `--allow-env`). Or a document that `mirroredStore` is to update shows the session of another store: nothing is sent then.",
     remedy:
-      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. Some servers consume the refresh token before they refuse the client: then a sign-in is needed, too. If the token endpoint is the reason, `cause` is its response.",
+      "Check the client ID, its authentication (`client_secret_basic` or `client_secret_post`), the requested scope and the resource. Some servers consume the refresh token before they refuse the client: then a sign-in is needed, too. If the token endpoint is the reason, `cause` is its response. If a document is, name the same primary in all programs that list it.",
   },
   STORE_UNREADABLE: {
     error: "StoreError",
@@ -162,5 +162,11 @@ export const keychainReasons: Record<KeychainError["reason"], Note & { readonly 
     code: "STORE_UNREADABLE",
     cause: "The keychain's items are not the ones that were saved: one is missing, or was replaced.",
     remedy: "Restore them, or call `remove()` on the store and have the user sign in again.",
+  },
+  too_long: {
+    code: "STORE_UNAVAILABLE",
+    cause:
+      "With the option `format`, the item of another program would become longer than the keychain permits: on Windows, 2,560 bytes. An item that another program reads cannot be split. The session itself is saved. The event `document-failed` has the message of this error.",
+    remedy: "Sign in with the other program again before it uses its old copy, or store less in the item.",
   },
 };

@@ -34,6 +34,7 @@ export const LAYERED: readonly LayeredPackage[] = [
       ["index"],
       ["file-fallback"],
       ["keychain-store"],
+      ["documents"],
       ["machine-store"],
       ["storage"],
       ["options"],

@@ -47,6 +47,7 @@ export type {
   SignOutOptions,
   SignOutResult,
   StoredValue,
+  StoreEvent,
   TokenManager,
   TokenManagerOptions,
   TokenResponse,

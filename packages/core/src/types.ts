@@ -108,6 +108,11 @@ export interface TokenStore {
    * the process alive.
    */
   watch?(onChange: () => void): () => void;
+  /**
+   * Calls `listener` with what the store has to report besides the outcome of a call, until the returned function is
+   * called. A manager emits it as an event of its own. Optional.
+   */
+  subscribe?(listener: (event: StoreEvent) => void): () => void;
   /** The scope within which compare-and-set is reliable, and whether a completed save survives a power failure. */
   readonly supports: { readonly compareAndSet: "process" | "host" | "cluster"; readonly durable: boolean };
   /**
@@ -328,7 +333,27 @@ export type SessionEvent =
    * Another process, or another store over the same object, writes to the object behind a `fromKeyValue` store
    * directly. Each may overwrite the other's tokens. Use a store whose compare-and-set covers both.
    */
-  | { readonly type: "store-shared"; readonly location: string };
+  | { readonly type: "store-shared"; readonly location: string }
+  | StoreEvent;
+
+/** An event that a store reports about the documents of other programs that show the session. Contains no secrets. */
+export type StoreEvent =
+  /**
+   * A document does not show the current session. Reported once for as long as the reason lasts. The document was left
+   * alone, and the session itself is safe in the store. `message`: what happened and what to do.
+   */
+  | {
+      readonly type: "document-failed";
+      readonly location: string;
+      /**
+       * `read_only`: it may not be written. `unparsable`: its format cannot read it. `other_account`: it holds the session of
+       * another account. `unavailable`: it could not be read or written for another reason, and is tried again.
+       */
+      readonly reason: "read_only" | "unparsable" | "other_account" | "unavailable";
+      readonly message: string;
+    }
+  /** A document that was reported by `document-failed` shows the current session again. */
+  | { readonly type: "document-recovered"; readonly location: string };
 
 /** Options of one call. */
 export interface CallOptions {

@@ -9,8 +9,16 @@ import { StoreError, UnexpiredError } from "@unexpired/core";
  * - `timeout`: the keychain did not respond in time (the option `timeout`).
  * - `refused`: the keychain returned an error.
  * - `damaged`: the stored items do not match what was saved.
+ * - `too_long`: the item of another program would become longer than the keychain permits (`format`).
  */
-export type KeychainErrorReason = "no_backend" | "no_service" | "locked" | "timeout" | "refused" | "damaged";
+export type KeychainErrorReason =
+  | "no_backend"
+  | "no_service"
+  | "locked"
+  | "timeout"
+  | "refused"
+  | "damaged"
+  | "too_long";
 
 const CODES = {
   no_backend: "STORE_UNAVAILABLE",
@@ -19,6 +27,7 @@ const CODES = {
   timeout: "STORE_UNAVAILABLE",
   refused: "STORE_UNAVAILABLE",
   damaged: "STORE_UNREADABLE",
+  too_long: "STORE_UNAVAILABLE",
 } as const;
 
 /** A {@link StoreError} of the keychain, distinguished by `reason`. Contains no secret. */

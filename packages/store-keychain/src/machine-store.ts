@@ -17,11 +17,17 @@ export interface MachineStoreOptions {
   readonly settings: KeychainSettings;
   readonly sharedDirectory: string;
   readonly open: (settings: KeychainSettings) => TokenStore;
+  /** Opens only the items that the version files name, without what another program stores. */
+  readonly openSlots: (settings: KeychainSettings) => TokenStore;
+  /** Subscribes to the events of all these stores. */
+  readonly subscribe: NonNullable<TokenStore["subscribe"]>;
 }
 
 /** A directory with version files of this session, perhaps those of another machine. */
 interface OtherDirectory {
   readonly store: TokenStore;
+  /** The items that the version files name. */
+  readonly slots: TokenStore;
   /** Whether the version files were written by an earlier release, on whichever machine. */
   readonly isShared: boolean;
   readonly modified: bigint;
@@ -38,6 +44,7 @@ const UNDECIDED: readonly (KeychainErrorReason | undefined)[] = ["locked", "time
 export class MachineStore implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
   readonly holder?: ProcessIdentity;
+  readonly subscribe: NonNullable<TokenStore["subscribe"]>;
   readonly #fs: FileSystem;
   readonly #options: MachineStoreOptions;
   readonly #own: TokenStore;
@@ -50,6 +57,7 @@ export class MachineStore implements TokenStore {
     this.#options = options;
     this.#own = options.open(options.settings);
     this.#last = this.#own;
+    this.subscribe = options.subscribe;
     if (this.#own.holder) this.holder = this.#own.holder;
   }
 
@@ -109,13 +117,15 @@ export class MachineStore implements TokenStore {
   }
 
   async #lookIn(name: string): Promise<OtherDirectory | undefined> {
-    const { sharedDirectory, settings } = this.#options;
+    const { sharedDirectory, settings, openSlots } = this.#options;
     const directory = join(sharedDirectory, name);
     const isShared = name === "";
     // What another machine has damaged must not stop this one.
     const unreadable = isShared ? { stamp: { modified: 0n } } : undefined;
-    const head = await this.#headIn(settingsIn(directory, settings)).catch(() => unreadable);
-    return head && { store: this.#storeIn(directory), isShared, modified: head.stamp.modified };
+    const there = settingsIn(directory, settings);
+    const head = await this.#headIn(there).catch(() => unreadable);
+    const slots = openSlots(there);
+    return head && { store: this.#storeIn(directory), slots, isShared, modified: head.stamp.modified };
   }
 
   #headIn({ paths }: KeychainSettings): Promise<Generation | undefined> {
@@ -131,9 +141,9 @@ export class MachineStore implements TokenStore {
 }
 
 /** Whether the items that the version files name are in this machine's keychain. */
-async function holdsSession({ store, isShared }: OtherDirectory): Promise<boolean> {
+async function holdsSession({ slots, isShared }: OtherDirectory): Promise<boolean> {
   try {
-    return (await store.load()) !== undefined;
+    return (await slots.load()) !== undefined;
   } catch (error) {
     const reason = keychainReasonOf(error);
     const areFilesUnreadable = isShared && reason === undefined && codeOf(error) === "STORE_UNREADABLE";

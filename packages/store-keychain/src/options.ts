@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
+import type { SessionFormat } from "@unexpired/core";
 import {
   absolutePath,
   assertKnownOptions,
@@ -31,6 +32,11 @@ export interface KeychainStoreOptions {
    * each machine has its own directory in there, because machines may share a home directory but not a keychain.
    */
   readonly directory?: string | undefined;
+  /**
+   * The format of an item of another program that the session is part of, such as `jsonFormat(…)` of
+   * `@unexpired/store-node`. `service` and `account` then name that item. Default: the session has items of its own only.
+   */
+  readonly format?: SessionFormat | undefined;
 }
 
 /** The validated options, with defaults applied. */
@@ -41,6 +47,7 @@ export interface KeychainSettings {
   readonly label: string;
   readonly backend: BuiltInBackend | KeychainBackend | undefined;
   readonly timeout: number;
+  readonly format: SessionFormat | undefined;
   /** The file that describes the last save. The paths of the chain are derived from its name. */
   readonly statusFile: string;
   readonly paths: SessionPaths;
@@ -72,8 +79,15 @@ export function resolveSettings(
   system: DefaultsSystem = thisSystem(),
   caller: Caller = "keychainStore",
 ): KeychainSettings {
-  assertKnownOptions(caller, options, caller === "keychainStore" ? SUPPORTED : [...SUPPORTED, "plainTextFile"]);
-  const { service, account, backend, timeout = DEFAULT_TIMEOUT, directory } = Object(options) as KeychainStoreOptions;
+  assertKnownOptions(caller, options, [...SUPPORTED, caller === "keychainStore" ? "format" : "plainTextFile"]);
+  const {
+    service,
+    account,
+    backend,
+    timeout = DEFAULT_TIMEOUT,
+    directory,
+    format,
+  } = Object(options) as KeychainStoreOptions;
   for (const [name, value] of Object.entries({ service, account })) {
     if (typeof value !== "string" || value === "" || value.includes("\0")) {
       throw new TypeError(`${caller}: "${name}" must be a non-empty string without null characters.`);
@@ -87,8 +101,9 @@ export function resolveSettings(
       `${caller}: "backend" must be ${BUILT_IN_BACKENDS.map((name) => `"${name}"`).join(", ")}, or an object with name, get, set and delete, and a limit above 1 if it has one.`,
     );
   }
+  assertFormat(format, caller);
   const { own, shared } = directoriesOf(directory, system, caller);
-  const statusFile = join(own, statusFileName(service, account));
+  const statusFile = join(own, digestOfNames(service, account, ...(format ? [format.key] : [])));
   const label = `The keychain item "${service}" for account "${account}"`;
   return {
     service,
@@ -96,6 +111,7 @@ export function resolveSettings(
     label,
     backend,
     timeout,
+    format,
     statusFile,
     paths: pathsOf(statusFile),
     sharedDirectory: shared,
@@ -135,9 +151,13 @@ const thisSystem = (): DefaultsSystem => {
   return { platform, env, machine: ["darwin", "win32"].includes(platform) ? undefined : machineName() };
 };
 
+function assertFormat(format: unknown, caller: Caller): void {
+  if (format === undefined) return;
+  const { key, parse, print } = Object(format) as { readonly [Name in keyof SessionFormat]?: unknown };
+  if (typeof key === "string" && typeof parse === "function" && typeof print === "function") return;
+  throw new TypeError(`${caller}: "format" must be a SessionFormat, such as jsonFormat(…) of @unexpired/store-node.`);
+}
+
 /** A file name that is valid for every service and account, and that does not reveal them. */
-const statusFileName = (service: string, account: string): string =>
-  createHash("sha256")
-    .update(JSON.stringify([service, account]))
-    .digest("hex")
-    .slice(0, 32);
+export const digestOfNames = (...names: readonly string[]): string =>
+  createHash("sha256").update(JSON.stringify(names)).digest("hex").slice(0, 32);

@@ -15,9 +15,10 @@ it.each([
   [{ backend: "canary" }, /^keychainStore: "backend" must be /],
   [
     { dedline: 1 },
-    /^keychainStore: unknown option "dedline"\. Supported: service, account, backend, timeout, directory\.$/,
+    /^keychainStore: unknown option "dedline"\. Supported: service, account, backend, timeout, directory, format\.$/,
   ],
   [{ plainTextFile }, /^keychainStore: unknown option "plainTextFile"/],
+  [{ format: "json" }, /^keychainStore: "format" must be a SessionFormat, such as jsonFormat\(…\)/],
   [{ directory: "" }, /^keychainStore: "directory" must be the path of a directory, not an empty string\.$/],
   [{ directory: "a\0b" }, /^keychainStore: "directory" .* not a string with a null character\.$/],
   [
@@ -40,6 +41,8 @@ it.each([
     { plainTextFile: { ...plainTextFile, stateDirectroy: "/x" } },
     /^keychainOrFile: .*: unknown option "stateDirectroy"/,
   ],
+  [{ format: {} }, /^keychainOrFile: "format" is not supported, .* Use keychainStore or fileStore with "format"/],
+  [{ plainTextFile: { ...plainTextFile, format: {} } }, /^keychainOrFile: "format" is not supported/],
 ])("rejects %j as an option of keychainOrFile", (options, message) => {
   const make = () => keychainOrFile({ ...session, plainTextFile, ...options } as never);
   expect(make).toThrow(TypeError);

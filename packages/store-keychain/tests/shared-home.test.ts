@@ -1,9 +1,10 @@
 /** Machines that share a home directory, but not a keychain. The plain-text file is common to all of them. */
 import { readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import type { TokenStore } from "@unexpired/core";
+import type { SessionFormat, TokenStore } from "@unexpired/core";
+import { jsonFormat } from "@unexpired/store-node";
 import { machineName } from "@unexpired/store-node/chain";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openKeychainOrFile } from "../src/file-fallback/keychain-or-file.ts";
 import { type KeychainBackend, KeychainError, type KeychainErrorReason, keychainStore } from "../src/index.ts";
 import { openKeychainStore } from "../src/keychain-store.ts";
@@ -35,8 +36,8 @@ const systemOf = ({ home, name }: Machine) =>
   ({ platform: "linux", env: { XDG_STATE_HOME: home }, machine: name }) as const;
 
 /** Opens the store of one process on a machine. */
-function open(on: Machine): TokenStore {
-  const settings = resolveSettings({ ...session, backend: on.keychain }, systemOf(on));
+function open(on: Machine, format?: SessionFormat): TokenStore {
+  const settings = resolveSettings({ ...session, backend: on.keychain, format }, systemOf(on));
   const load = () => Promise.reject(new Error("No built-in backend is needed"));
   return openKeychainStore(settings, {
     fs: unsyncedFileSystem,
@@ -97,6 +98,37 @@ it("leaves a session of an earlier release to the machine whose keychain has it"
   await open(b).remove();
   expect(await valueOn(a)).toBe("session of a");
   expect(await valueOn({ ...a, name: undefined })).toBe("session of a");
+});
+
+describe("with a format", () => {
+  const format = jsonFormat({ at: [], fields: { accessToken: "token", refreshToken: "refresh" } });
+  const signIn = (on: Machine, name: string) =>
+    on.keychain.set(
+      session.service,
+      session.account,
+      JSON.stringify({ token: `canary-${name}`, refresh: `r-${name}` }),
+    );
+
+  it("keeps one session per machine, even if each has an item of the other program", async () => {
+    const home = freshDirectory();
+    const [a, b] = [machine(home, "a"), machine(home, "b")];
+    await signIn(a, "a");
+    expect(await valueOn(a, open(a, format))).toContain("canary-a");
+    await signIn(b, "b");
+    const store = open(b, format);
+    expect(await valueOn(b, store)).toContain("canary-b");
+    expect(store.describe()).toContain("b".repeat(16));
+    expect(await valueOn(a, open(a, format))).toContain("canary-a");
+  });
+
+  it("finds the session after the machine was renamed", async () => {
+    const a = machine(freshDirectory(), "a");
+    await signIn(a, "a");
+    const found = await open(a, format).load();
+    const store = open({ ...a, name: "c".repeat(16) }, format);
+    expect(await store.load()).toEqual(found);
+    expect(store.describe()).toContain("a".repeat(16));
+  });
 });
 
 it("finds the session after the machine was renamed", async () => {

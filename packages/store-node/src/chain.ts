@@ -1,11 +1,14 @@
 /**
- * The chain of write-once generations, without a session file, for use by `@unexpired/store-keychain` only. It is not
+ * The chain of write-once generations without a session file, and the entries of other programs' documents, for use by `@unexpired/store-keychain` only. It is not
  * part of the public API and does not follow semantic versioning. To write your own store, implement `TokenStore` from
  * `@unexpired/core`.
  *
  * @internal
  * @module
  */
+export { chainNameOf, type EntryStatus, printEntry, readEntry } from "./documents/entry.ts";
+export { EntrySettler, type EntrySnapshot, type EntryTimers, systemTimers } from "./documents/settle.ts";
+export { ShownMark } from "./documents/shown-mark.ts";
 export { type FileSystem, makeDurableDirectory, nodeFileSystem } from "./filesystem.ts";
 export { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 export {

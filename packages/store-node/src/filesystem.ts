@@ -20,6 +20,8 @@ export interface Stamp {
   /** Modification time in nanoseconds since the epoch, by the file system's own clock. */
   readonly modified: bigint;
   readonly size: bigint;
+  /** Whether its mode allows nobody to write to it. */
+  readonly isReadOnly?: boolean | undefined;
 }
 
 /** Every disk operation that the store uses; tests simulate it. Errors have Node's `code`. */
@@ -96,6 +98,7 @@ const stampOf = (stats: BigIntStats): Stamp => ({
   fileId: `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`,
   modified: stats.mtimeNs,
   size: stats.size,
+  isReadOnly: (stats.mode & 0o222n) === 0n,
 });
 
 async function read(path: string): Promise<{ text: string; stamp: Stamp }> {

@@ -9,4 +9,7 @@ export {
   migratingFormat,
   rawTokenFormat,
 } from "./formats.ts";
+export { type FileDocumentOptions, fileDocument } from "./mirrors/file-document.ts";
+export type { DocumentNotes, DocumentText, MirroredDocument } from "./mirrors/mirrored-document.ts";
+export { mirroredStore } from "./mirrors/mirrored-store.ts";
 export type { FileStoreOptions } from "./paths.ts";

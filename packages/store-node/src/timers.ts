@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as pauseFor } from "node:timers/promises";
+import type { Clock } from "@unexpired/core";
 
 /** Resolves after a number of milliseconds. */
 export const pause = (milliseconds: number): Promise<void> => pauseFor(milliseconds);
@@ -7,3 +9,35 @@ export const pause = (milliseconds: number): Promise<void> => pauseFor(milliseco
 export const later = (run: () => void, milliseconds: number): void => {
   setTimeout(run, milliseconds).unref();
 };
+
+/** The parts of a clock that a store needs. */
+export type StoreClock = Pick<Clock, "monotonic" | "now" | "randomId" | "setTimer">;
+
+export const nodeClock: StoreClock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  randomId: () => randomUUID(),
+  setTimer(callback, delay, keepAlive) {
+    const timer = setTimeout(callback, delay);
+    if (!keepAlive) timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+interface Limit {
+  readonly milliseconds: number;
+  readonly clock: StoreClock;
+}
+
+/** Waits for `task`, but not longer than the limit; then returns what `onLimit` returns. Keeps the process alive for it. */
+export async function withLimit<T>(task: Promise<T>, { milliseconds, clock }: Limit, onLimit: () => T): Promise<T> {
+  let cancel = (): void => undefined;
+  const limit = new Promise<T>((resolve, reject) => {
+    cancel = clock.setTimer(
+      () => new Promise<T>((settle) => settle(onLimit())).then(resolve, reject),
+      milliseconds,
+      true,
+    );
+  });
+  return Promise.race([task, limit]).finally(cancel);
+}

@@ -4,7 +4,7 @@ import { RecordStore } from "../record/record-store.ts";
 import { PendingChanges } from "../refresh/pending-changes.ts";
 import { RefreshProtocol } from "../refresh/protocol.ts";
 import { includes, type RecordSource, type RefreshHost, type RenewalGoal, widen } from "../refresh/renewal.ts";
-import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
+import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, StoreEvent, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
@@ -65,7 +65,8 @@ export class Driver implements RefreshHost {
     const { store, refresh, profile, clock, account } = settings;
     const onShared = () => this.announce({ type: "store-shared", location: this.records.location });
     this.#watch = new StoreWatch(store, () => this.#onChange());
-    this.records = new RecordStore(store, { accountOf: account, clock, onShared });
+    const onEvent = (event: StoreEvent) => this.announce(event);
+    this.records = new RecordStore(store, { accountOf: account, clock, onShared, onEvent });
     const deps = { records: this.records, holder: store.holder, refresh, profile, clock };
     this.pending = new PendingChanges(deps, this);
     this.#protocol = new RefreshProtocol(deps, this, this.pending);
@@ -125,7 +126,7 @@ export class Driver implements RefreshHost {
     this.#keepAlive?.close();
     this.#watch.stop();
     await this.#renewal?.done.catch(() => {}); // reported to the callers that wait for it
-    await this.#protocol.close();
+    await this.#protocol.close().finally(() => this.records.close());
   }
 
   /** Runs the effects of the state machine, and dispatches again with the results, until it resolves or rejects. */

@@ -42,6 +42,7 @@ const managerOptions = {
       ...members(["load", "save", "remove", "describe"], functionSchema),
       supports: z.looseObject({ compareAndSet: z.string() }),
       watch: z.optional(functionSchema),
+      subscribe: z.optional(functionSchema),
       holder: z.optional(
         z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) }),
       ),

@@ -1,6 +1,6 @@
-import { StoreError, UnexpiredError } from "../errors.ts";
+import { ConfigurationError, StoreError, UnexpiredError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
-import type { Clock, StoredValue, TokenSet, TokenStore } from "../types.ts";
+import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 import { parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
@@ -45,9 +45,11 @@ interface RecordStoreDeps {
   readonly clock: Clock;
   /** Called once if other writers bypass the store, because its compare-and-set does not cover them. */
   readonly onShared?: () => void;
+  /** Called with the events of the store, which contain no known secret. */
+  readonly onEvent?: (event: StoreEvent) => void;
 }
 
-/** Stores records in a store of strings, and turns every failure into a `StoreError`. */
+/** Stores records in a store of strings, and turns every failure into a `StoreError`, or a `ConfigurationError`. */
 export class RecordStore {
   readonly #store: ObservedStore;
   readonly #deps: RecordStoreDeps;
@@ -63,6 +65,7 @@ export class RecordStore {
   /** The number of loads and saves that have ended. Of two that overlap, the one that ends later may be the older one. */
   #ended = 0;
   #isShared = false;
+  #unsubscribe: (() => void) | undefined;
 
   constructor(store: TokenStore, deps: RecordStoreDeps) {
     this.#store = store;
@@ -71,6 +74,15 @@ export class RecordStore {
 
   get location(): string {
     return this.#store.describe();
+  }
+
+  /** Stops listening to the store. */
+  close(): void {
+    try {
+      this.#unsubscribe?.();
+    } catch {
+      // the manager is closed, whatever the store says
+    }
   }
 
   /** @throws StoreError */
@@ -182,7 +194,25 @@ export class RecordStore {
     });
   }
 
+  /** Listens to the store from its first use on, unless that fails: no event is worth more than the session. */
+  #subscribe(): void {
+    if (this.#unsubscribe) return;
+    this.#unsubscribe = () => {};
+    try {
+      this.#unsubscribe = this.#store.subscribe?.((event) => this.#report(event)) ?? this.#unsubscribe;
+    } catch {
+      // its events are lost
+    }
+  }
+
+  #report(event: StoreEvent): void {
+    const mask = (value: unknown) => (typeof value === "string" ? maskSecrets(value, this.#secrets) : value);
+    const members = Object.entries(event).map(([key, value]) => [key, mask(value)]);
+    this.#deps.onEvent?.(Object.fromEntries(members) as StoreEvent);
+  }
+
   #inTime<T>(run: () => Promise<T>): Promise<T> {
+    this.#subscribe();
     const message = `no response within ${DEADLINE} ms`;
     return withDeadline(run, this.#deps.clock, { milliseconds: DEADLINE, message, keepAlive: false });
   }
@@ -212,8 +242,10 @@ export class RecordStore {
    * Redacts an error of the store. A `StoreError` keeps its location, and what its author added if that cannot be a
    * token; its other parts and its cause may hold secrets.
    */
-  #toStoreError(error: unknown, problem: string): StoreError {
+  #toStoreError(error: unknown, problem: string): StoreError | ConfigurationError {
     const secrets = this.#secrets;
+    if (UnexpiredError.is(error) && error.code === "CONFIGURATION")
+      return new ConfigurationError(maskSecrets(error.message, secrets));
     if (UnexpiredError.is(error) && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")) {
       const { code, location, version, overwriteVersion, stored, cause } = error;
       const [problemText, hint] = [maskSecrets(error.problem, secrets), maskSecrets(error.hint, secrets)];

@@ -80,6 +80,7 @@ const recordSchema = z.looseObject({
   dead: z.optional(deadSchema),
   spent: digestsSchema,
   seeds: z._default(digestsSchema, []),
+  primary: z.optional(z.string()),
   requires: z.optional(z.array(z.string()).check(z.maxLength(0))),
 });
 
@@ -112,12 +113,20 @@ export interface SessionRecord {
    * with, then the others, newest last.
    */
   readonly seeds?: readonly Digest[] | undefined;
+  /**
+   * The ID by which documents that show copies of the session name the store of this record. Belongs to the store: it
+   * survives every sign-in and sign-out.
+   */
+  readonly primary?: string | undefined;
 }
 
 const KEPT = 32;
-const MEMBERS = Object.keys(recordSchema.shape) as (keyof SessionRecord)[];
+const MEMBERS = (Object.keys(recordSchema.shape) as (keyof SessionRecord)[]).filter((member) => member !== "primary");
 
-/** Returns `record` as it is saved in place of `stored`: members that only later releases know stay as stored. */
+/**
+ * Returns `record` as it is saved in place of `stored`: the ID of the store, and members that only later releases know,
+ * stay as stored.
+ */
 export const replaceRecord = (stored: SessionRecord | undefined, record: SessionRecord): SessionRecord =>
   stored ? { ...stored, ...Object.fromEntries(MEMBERS.map((member) => [member, record[member]])) } : record;
 

@@ -3,10 +3,13 @@ import type { Conditions } from "./conditions.ts";
 import type { BuiltInBackend, KeychainBackend } from "./keychain-client.ts";
 import { loadKeytar } from "./keytar.ts";
 import { loadNapiRs } from "./napi-rs.ts";
-import { secretServiceBackend } from "./secret-service-backend.ts";
+import { foreignItemBackend, secretServiceBackend } from "./secret-service-backend.ts";
 
-/** The purpose of a backend. With a Secret Service, reading and deleting items does not need their package. */
-export type Access = "read" | "write";
+/**
+ * The purpose of a backend. With a Secret Service, reading and deleting items does not need their package, nor does
+ * updating the item of another program.
+ */
+export type Access = "read" | "write" | "item";
 
 /** Loads the backend for this system's keychain. Rejects if its package cannot be loaded. */
 export type LoadBackend = (name: BuiltInBackend, access: Access) => Promise<KeychainBackend>;
@@ -38,7 +41,7 @@ export function createBackendLoader({
     loading.catch(() => loaded.delete(name));
     return loading;
   };
-  return async (name, access) => {
+  const loadAny: LoadBackend = async (name, access) => {
     try {
       const backend = await loadPackage(name);
       return secretService
@@ -49,6 +52,8 @@ export function createBackendLoader({
       return secretServiceBackend(name, secretService);
     }
   };
+  return async (name, access) =>
+    access === "item" && secretService?.isReachable ? foreignItemBackend(name, secretService) : loadAny(name, access);
 }
 
 /** Reports an item in a locked collection as an error. The packages would report it as missing. */

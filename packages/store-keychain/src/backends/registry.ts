@@ -59,6 +59,22 @@ export class BackendRegistry {
   }
 
   /**
+   * Returns the clients that may find the item of another program, in whichever shape it was written: that of the
+   * `backend` option comes first.
+   *
+   * @throws KeychainError `no_backend` if none can be loaded
+   */
+  async forItem(): Promise<readonly KeychainClient[]> {
+    const { chosen } = this.#options;
+    if (typeof chosen === "object") return [await this.#client(chosen.name, "item")];
+    const names = new Set([...(chosen === undefined ? [] : [chosen]), ...BUILT_IN_BACKENDS]);
+    const loaded = await Promise.allSettled([...names].map((name) => this.#client(name, "item")));
+    const clients = loaded.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    if (clients.length === 0) await this.forWriting(undefined); // throws
+    return clients;
+  }
+
+  /**
    * Returns the client to write a session to that `current` stores. It differs only if the `backend` option names
    * another.
    *
@@ -118,6 +134,7 @@ function missingBackend(
 
 const HINTS: Record<Access, (name: string) => string> = {
   read: (name) => `Run "npm install ${name}": the items that it wrote cannot be read here without it.`,
+  item: (name) => `Run "npm install ${name}": the items that it wrote cannot be read here without it.`,
   write: (name) =>
     `Run "npm install ${name}", or set the "backend" option to another package: a session that can be read without ${name} moves there with the next save.`,
 };

@@ -18,3 +18,23 @@ export function secretServiceBackend(name: BuiltInBackend, secretService: Secret
       secretService.assertReady().then(() => secretService.delete(attributes(service, account))),
   };
 }
+
+/**
+ * Creates a backend for items that other programs wrote with the attributes of a package, and perhaps with more. It
+ * changes them in place, and creates none.
+ */
+export function foreignItemBackend(name: BuiltInBackend, secretService: SecretService): KeychainBackend {
+  const attributes = (service: string, account: string): Attributes => {
+    const { "xdg:schema": _, ...shared } = ATTRIBUTES[name](service, account);
+    return shared;
+  };
+  return {
+    name,
+    get: (service, account) => secretService.assertReady().then(() => secretService.get(attributes(service, account))),
+    async set(service, account, secret) {
+      const isUpdated = await secretService.update(attributes(service, account), secret);
+      if (!isUpdated) throw new Error("it no longer exists");
+    },
+    delete: (service, account) => secretService.delete(attributes(service, account), { limit: 1 }),
+  };
+}

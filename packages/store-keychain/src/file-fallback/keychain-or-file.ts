@@ -15,12 +15,12 @@ import { PlainFile, type PlainFileDeps } from "./plain-file.ts";
 import { restrictToOwner } from "./windows-acl.ts";
 
 /** The session to store, the keychain that stores it, and the file to use if there is no keychain. */
-export interface KeychainOrFileOptions extends KeychainStoreOptions {
+export interface KeychainOrFileOptions extends Omit<KeychainStoreOptions, "format"> {
   /**
    * The file in which the session may be stored in plain text: `path` or `appName` and, if needed, `stateDirectory`, as
    * in `fileStore`. Setting this option permits plain text; to rule it out, use `keychainStore`.
    */
-  readonly plainTextFile: FileStoreOptions;
+  readonly plainTextFile: FileStoreOptions & { readonly format?: undefined };
 }
 
 /** The session and the store that holds it; without a session, the store that the next save would use. */
@@ -67,6 +67,15 @@ export interface KeychainOrFileDeps extends PlainFileDeps {
 export const openKeychainOrFile = (options: KeychainOrFileOptions, deps: KeychainOrFileDeps): TokenStore =>
   new KeychainOrFile(options, deps);
 
+/** Which of two places another program reads is its choice: a session that moved between them would be lost to it. */
+function assertNoFormat(options: unknown): void {
+  const { format, plainTextFile } = Object(options) as { readonly format?: unknown; readonly plainTextFile?: unknown };
+  if (format === undefined && Object(plainTextFile).format === undefined) return;
+  throw new TypeError(
+    'keychainOrFile: "format" is not supported, because another program does not follow a session that moves between its item and a file. Use keychainStore or fileStore with "format", for the place that it reads on this system.',
+  );
+}
+
 class KeychainOrFile implements TokenStore {
   readonly supports = { compareAndSet: "host", durable: false } as const;
   readonly holder?: ProcessIdentity;
@@ -80,6 +89,7 @@ class KeychainOrFile implements TokenStore {
   #isCopyLeft = false;
 
   constructor(options: KeychainOrFileOptions, deps: KeychainOrFileDeps) {
+    assertNoFormat(options);
     const settings = resolveSettings(options, deps.system, "keychainOrFile");
     const { sharedDirectory } = settings;
     const shared = sharedDirectory === undefined ? undefined : settingsIn(sharedDirectory, settings);

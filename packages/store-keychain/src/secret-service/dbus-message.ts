@@ -76,6 +76,7 @@ class MessageWriter {
     if (type === "s" || type === "o")
       return this.#uint(Buffer.byteLength(`${value}`)).#append(Buffer.from(`${value}\0`));
     if (type === "g") return this.#append(Buffer.from(`${String.fromCharCode(`${value}`.length)}${value}\0`));
+    if (type === "ay" && Buffer.isBuffer(value)) return this.#uint(value.length).#append(value);
     if (!Array.isArray(value)) throw unsupportedType(type);
     if (type === "v") return this.writeAll(`g${value[0]}`, value);
     if (type.startsWith("a")) return this.#array(type.slice(1), value);

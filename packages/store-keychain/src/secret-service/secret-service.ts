@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { join } from "node:path";
 import { KeychainError, type KeychainErrorReason, keychainReasonOf } from "../errors.ts";
 import { sleep, withTimeout } from "../timeout.ts";
@@ -67,10 +68,24 @@ export class SecretService {
     });
   }
 
-  /** Deletes all items with these attributes. */
-  async delete(attributes: Attributes): Promise<void> {
+  /**
+   * Replaces the secret of the item that `get` reads, and keeps its attributes, label and content type. Returns `false`
+   * if it does not exist.
+   */
+  async update(attributes: Attributes, secret: string): Promise<boolean> {
     return this.#query(this.#requireSocketPath(), async (connection) => {
-      for (const item of await findItems(connection, attributes)) await deleteItem(connection, { item, attributes });
+      const [item] = await findItems(connection, attributes);
+      if (item === undefined) return false;
+      await writeSecret(connection, item, secret);
+      return true;
+    });
+  }
+
+  /** Deletes the items with these attributes: all of them, or those that `get` would find first. */
+  async delete(attributes: Attributes, { limit }: { readonly limit?: number } = {}): Promise<void> {
+    return this.#query(this.#requireSocketPath(), async (connection) => {
+      const items = (await findItems(connection, attributes)).slice(0, limit);
+      for (const item of items) await deleteItem(connection, { item, attributes });
     });
   }
 
@@ -171,17 +186,41 @@ async function findItems(connection: DBusConnection, attributes: Attributes): Pr
   return unlocked;
 }
 
-async function readSecret(connection: DBusConnection, item: string): Promise<string> {
+/** A secret as the Secret Service transfers it: session, parameters of its encryption, value, content type. */
+type Secret = readonly [session: string, parameters: Buffer, value: Buffer, contentType: string];
+
+async function withSession<T>(connection: DBusConnection, run: (session: string) => Promise<T>): Promise<T> {
   const opened = await call(connection, SERVICE_PATH, {
     ...method("Service", "OpenSession"),
     arguments: ["sv", "plain", ["s", ""]],
   });
   const session = `${opened[1]}`;
-  const [secret] = await call(connection, item, { ...method("Item", "GetSecret"), arguments: ["o", session] });
+  const result = await run(session);
   await call(connection, session, method("Session", "Close"));
-  const [, , text] = secret as [string, Buffer, Buffer];
-  return text.toString("utf8");
+  return result;
 }
+
+async function getSecret(connection: DBusConnection, item: string, session: string): Promise<Secret> {
+  const [secret] = await call(connection, item, { ...method("Item", "GetSecret"), arguments: ["o", session] });
+  return secret as unknown as Secret;
+}
+
+async function readSecret(connection: DBusConnection, item: string): Promise<string> {
+  const [, , value] = await withSession(connection, (session) => getSecret(connection, item, session));
+  if (isUtf8(value)) return value.toString("utf8");
+  throw new KeychainError("damaged", {
+    location: "An item of the Secret Service",
+    problem: "is not text in UTF-8",
+    hint: "It was left unchanged. Check that the service and the account are those of the session.",
+  });
+}
+
+const writeSecret = (connection: DBusConnection, item: string, text: string): Promise<void> =>
+  withSession(connection, async (session) => {
+    const [, , , contentType] = await getSecret(connection, item, session);
+    const secret = [session, Buffer.alloc(0), Buffer.from(text), contentType];
+    await call(connection, item, { ...method("Item", "SetSecret"), arguments: ["(oayays)", secret] });
+  });
 
 async function deleteItem(
   connection: DBusConnection,

@@ -21,12 +21,20 @@ export interface KeychainSnapshot {
   readonly backend: string | undefined;
   /** The slot that holds the session; `undefined` if another program wrote it. */
   readonly slot: string | undefined;
+  /** The mark of the session in another program's item, if there is one. */
+  readonly foreignMark?: string | undefined;
+}
+
+/** Reads what is stored, and which version it is. */
+export interface SnapshotReader {
+  /** @throws StoreError */
+  read(): Promise<KeychainSnapshot>;
 }
 
 const MAX_READS = 50;
 
 /** Reads the current version from the chain, and its session from the keychain. */
-export class KeychainReader {
+export class KeychainReader implements SnapshotReader {
   readonly #fs: FileSystem;
   readonly #backends: BackendRegistry;
   readonly #settings: KeychainSettings;

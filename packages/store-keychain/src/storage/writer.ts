@@ -7,7 +7,7 @@ import { keychainReasonOf } from "../errors.ts";
 import type { KeychainSettings } from "../options.ts";
 import { collectGarbage, purgeRemovedChains } from "./garbage-collector.ts";
 import { itemAccount, type Manifest, splitSession } from "./items.ts";
-import type { KeychainReader, KeychainSnapshot } from "./reader.ts";
+import type { KeychainSnapshot, SnapshotReader } from "./reader.ts";
 import type { FreeSlot, Slots } from "./slots.ts";
 
 /** A slot that a save writes to, and the draft that it was claimed for. */
@@ -28,7 +28,7 @@ interface PendingSave {
 export interface KeychainWriterDeps {
   readonly settings: KeychainSettings;
   readonly backends: BackendRegistry;
-  readonly reader: KeychainReader;
+  readonly reader: SnapshotReader;
   readonly slots: Slots;
 }
 
@@ -40,7 +40,7 @@ export class KeychainWriter {
   readonly #fs: FileSystem;
   readonly #settings: KeychainSettings;
   readonly #backends: BackendRegistry;
-  readonly #reader: KeychainReader;
+  readonly #reader: SnapshotReader;
   readonly #slots: Slots;
   readonly #chain: Chain;
 
@@ -84,12 +84,12 @@ export class KeychainWriter {
   }
 
   /** Writes a draft and claims a slot for it. */
-  async #claimSlot({ value, parts, client, previous: { head, stored } }: PendingSave): Promise<SlotClaim> {
+  async #claimSlot({ value, parts, client, previous: { head, stored, foreignMark } }: PendingSave): Promise<SlotClaim> {
     const foreignDigest = head || !stored ? undefined : digestOf(stored.value);
     for (const free of await this.#slots.listFree(client.name, head)) {
       const manifest: Manifest = { backend: client.name, slot: free.id, parts: parts.length, digest: digestOf(value) };
       // Written before the slot is claimed: the age of the draft tells whether the writer has died.
-      const draft = await this.#chain.draft(JSON.stringify(manifest), { head, foreignDigest });
+      const draft = await this.#chain.draft(JSON.stringify(manifest), { head, foreignDigest, foreignMark });
       if (!draft) break;
       if (await this.#slots.claim(free, { draft, backend: client.name })) return { draft, slot: free };
       await this.#fs.unlink(draft.temporaryPath); // another process claimed it first

@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StoreFixture } from "@unexpired/testing";
-import type { Limit } from "../fixtures/file-keychain.ts";
+import { FORMATS } from "../../../testing/tests/document-formats.ts";
+import { fileKeychain, type Limit } from "../fixtures/file-keychain.ts";
 import { openStore, type StoreArgument } from "../fixtures/open-keychain-store.ts";
 
 export const storeModule = new URL("../fixtures/open-keychain-store.ts", import.meta.url);
@@ -21,8 +22,22 @@ export const itemFilesIn = (directory: string): string[] => readdirSync(join(dir
 /** Creates a store over a keychain of files for one case of the contract tests. */
 export function fileKeychainFixture(limit?: Limit): StoreFixture {
   const directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
-  const argument = argumentIn(directory, limit);
-  const items = () => itemFilesIn(directory).map((name) => join(directory, "keychain", name));
+  return fixtureOver(directory, argumentIn(directory, limit), itemFilesIn);
+}
+
+/** Creates a store whose session is part of another program's item, for one case of the contract tests. */
+export async function formatFixture(format: string): Promise<StoreFixture> {
+  const directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
+  const argument = { ...argumentIn(directory), format };
+  const document = FORMATS[format]?.document;
+  const { service, account, backend } = argument;
+  if (document !== undefined && typeof backend !== "string")
+    await fileKeychain(backend).set(service, account, document);
+  return fixtureOver(directory, argument, () => itemFilesIn(directory).filter((name) => name.startsWith("Unexpired")));
+}
+
+function fixtureOver(directory: string, argument: StoreArgument, list: (directory: string) => string[]): StoreFixture {
+  const items = () => list(directory).map((name) => join(directory, "keychain", name));
   return {
     open: () => openStore(argument),
     openNeighbor: () => openStore({ ...argument, account: "ada 2" }),

@@ -104,10 +104,29 @@ export class SecretServiceDaemon implements AsyncDisposable {
 
   /** Stores an item with the attributes of `@napi-rs/keyring`. */
   store({ service, account, secret }: { service: string; account: string; secret: string }): void {
-    const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: this.address };
-    const attributes = ["service", service, "username", account];
-    const stored = spawnSync("secret-tool", ["store", "--label=test", ...attributes], { env, input: secret });
+    this.storeItem(["service", service, "username", account], secret);
+  }
+
+  /** Stores an item, or replaces the one with the same attributes: names and values alternate. */
+  storeItem(attributes: readonly string[], secret: string | Buffer): void {
+    const stored = this.#run(["store", "--label=canary label", ...attributes], secret);
     if (stored.status !== 0) throw new Error(`secret-tool: ${stored.stderr}`);
+  }
+
+  /** Returns the secret of the item with these attributes, as another program reads it. */
+  lookUp(attributes: readonly string[]): string | undefined {
+    const { status, stdout } = this.#run(["lookup", ...attributes]);
+    return status === 0 ? stdout : undefined;
+  }
+
+  /** Returns the label of the item with these attributes. */
+  labelOf(attributes: readonly string[]): string | undefined {
+    return /^label = (.*)$/m.exec(this.#run(["search", ...attributes]).stdout)?.[1];
+  }
+
+  #run(args: readonly string[], input?: string | Buffer) {
+    const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: this.address };
+    return spawnSync("secret-tool", args, { env, encoding: "utf8", ...(input === undefined ? {} : { input }) });
   }
 
   /** Locks its default collection. */

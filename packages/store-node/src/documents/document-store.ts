@@ -1,44 +1,33 @@
 import { dirname } from "node:path";
 import { type SessionFormat, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
-import { signedOutRecord } from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
-import { codeOf, mountedError, withStoreErrors } from "../fs-errors.ts";
+import { mountedError, withStoreErrors } from "../fs-errors.ts";
 import { Chain, isAdoptedVersion, versionOf } from "../generations.ts";
 import { ignoreInGit } from "../git-ignore.ts";
 import type { Lock } from "../lock.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
 import { SessionDirectory } from "../session-directory.ts";
-import { later, pause } from "../timers.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument } from "./document.ts";
-import { chainNameOf, type EntryStatus } from "./entry.ts";
+import { chainNameOf } from "./entry.ts";
+import { EntrySettler, type EntryTimers, systemTimers } from "./settle.ts";
 
 /** Dependencies of a document store. */
-export interface DocumentStoreDeps {
+export interface DocumentStoreDeps extends EntryTimers {
   readonly fs: FileSystem;
   readonly lock: Lock;
   readonly format: SessionFormat;
   readonly stateDirectory?: string | undefined;
-  /** Resolves after a number of milliseconds. */
-  readonly pause: (milliseconds: number) => Promise<void>;
-  /** Calls back after a number of milliseconds, without keeping the process alive. */
-  readonly later: (run: () => void, milliseconds: number) => void;
 }
 
-/** How long an entry holds no session, in milliseconds, before that counts as a sign-out: it may be rewritten in steps. */
-const SIGNED_OUT_AFTER = 1_000;
-/** How long a document may be unreadable, in milliseconds, because another program is writing it. */
-const TORN_FOR = 2_000;
-const TORN_INTERVAL = 50;
-const MAX_LOOKS = 100;
 const MAX_LOCKS = 10;
 
 /** Creates a store for an absolute path, with the given dependencies. */
 export const openDocumentStore = (
   path: string,
-  deps: Omit<DocumentStoreDeps, "pause" | "later"> & Partial<DocumentStoreDeps>,
-): TokenStore => new DocumentStore(path, { pause, later, ...deps });
+  deps: Omit<DocumentStoreDeps, keyof EntryTimers> & Partial<EntryTimers>,
+): TokenStore => new DocumentStore(path, { ...systemTimers, ...deps });
 
 /** Keeps a session in a document of another program. The chain beside it holds the truth, as in a file store. */
 class DocumentStore implements TokenStore {
@@ -48,19 +37,22 @@ class DocumentStore implements TokenStore {
   readonly #deps: DocumentStoreDeps;
   readonly #document: SessionDocument;
   readonly #directory: SessionDirectory;
-  readonly #listeners = new Set<() => void>();
+  readonly #settler: EntrySettler<DocumentSnapshot>;
   /** The last snapshot that needs nothing to be done. Its stamps are checked before each use. */
   #cached: DocumentSnapshot | undefined;
-  /** Since when this process has found the entry empty, or the document unreadable, in epoch milliseconds. */
-  #since: { readonly kind: EntryStatus["kind"]; readonly at: number } | undefined;
-  /** Whether this process has found the session in the document. */
-  #isSeen = false;
 
   constructor(path: string, deps: DocumentStoreDeps) {
     this.#path = path;
     this.#deps = deps;
     this.#document = new SessionDocument(deps.fs, deps.format);
     this.#directory = new SessionDirectory(deps.fs, path);
+    this.#settler = new EntrySettler({
+      ...deps,
+      now: deps.fs.now,
+      print: ({ paths }) => this.#print(paths),
+      save: (value, expected) => this.save(value, expected),
+      unreadableError: (snapshot) => unreadableError(path, snapshot),
+    });
     const holder = currentProcess();
     if (holder) this.holder = holder;
   }
@@ -71,11 +63,10 @@ class DocumentStore implements TokenStore {
 
   watch(onChange: () => void): () => void {
     const { stateDirectory, format } = this.#deps;
-    const listener = () => onChange();
-    this.#listeners.add(listener);
-    const stop = watchPath(this.#path, listener, { stateDirectory, entry: chainNameOf(format) });
+    const stopLooking = this.#settler.onLookAgain(() => onChange());
+    const stop = watchPath(this.#path, () => onChange(), { stateDirectory, entry: chainNameOf(format) });
     return () => {
-      this.#listeners.delete(listener);
+      stopLooking();
       stop();
     };
   }
@@ -86,75 +77,17 @@ class DocumentStore implements TokenStore {
       if (known && (await this.#document.isCurrent(known))) return known.stored;
       this.#cached = undefined;
       const paths = await this.#resolvePaths();
-      for (let look = 0; look < MAX_LOOKS; look++) {
-        const parentStamp = await this.#deps.fs.stat(paths.parent); // before the read: the session was found in it
-        const snapshot = await this.#document.read(paths);
-        await this.#directory.check(paths.parent, parentStamp, snapshot.stored !== undefined);
-        if (await this.#isSettled(snapshot)) return snapshot.stored;
-      }
-      throw new StoreError("STORE_UNAVAILABLE", {
-        location: this.#path,
-        problem: "is changed by another program too often to be read",
-        hint: "Try again.",
-      });
+      const snapshot = await this.#settler.load(this.#path, () => this.#read(paths));
+      if (snapshot.status.kind === "current") this.#cached = snapshot;
+      return snapshot.stored;
     });
   }
 
-  /** Brings the chain and the document together. Returns whether the snapshot can be used; otherwise, it is out of date. */
-  async #isSettled(snapshot: DocumentSnapshot): Promise<boolean> {
-    const { status, stored, paths } = snapshot;
-    const elapsed = this.#elapsed(status.kind);
-    switch (status.kind) {
-      case "current":
-        if (stored) this.#isSeen = true;
-        this.#cached = snapshot;
-        return true;
-      case "stale":
-        await this.#print(paths).catch(() => undefined); // the chain alone holds the session
-        return true;
-      case "foreign":
-        return !(await this.#publish(snapshot, status.value));
-      case "emptied":
-        if (elapsed >= SIGNED_OUT_AFTER) return !(await this.#signOut(snapshot));
-        if (this.#isSeen) this.#lookAgain(SIGNED_OUT_AFTER - elapsed);
-        else await this.#deps.pause(SIGNED_OUT_AFTER - elapsed);
-        return this.#isSeen;
-      case "torn":
-        if (elapsed >= TORN_FOR) throw unreadableError(this.#path, snapshot);
-        await this.#deps.pause(TORN_INTERVAL);
-        return false;
-    }
-  }
-
-  /** Returns for how many milliseconds this process has found the document in a state that may pass. */
-  #elapsed(kind: EntryStatus["kind"]): number {
-    const now = this.#deps.fs.now();
-    if (kind !== "emptied" && kind !== "torn") this.#since = undefined;
-    else if (this.#since?.kind !== kind) this.#since = { kind, at: now };
-    return this.#since ? now - this.#since.at : 0;
-  }
-
-  #lookAgain(milliseconds: number): void {
-    this.#deps.later(() => {
-      for (const listener of this.#listeners) listener();
-    }, milliseconds);
-  }
-
-  /** Publishes a session of another program before it is used. Returns `false` if it cannot be written. */
-  async #publish({ stored }: DocumentSnapshot, value: string): Promise<boolean> {
-    this.#isSeen = true;
-    return this.save(value, stored?.version).then(
-      () => true,
-      (error: unknown) => codeOf(error) === "STORE_CONFLICT",
-    );
-  }
-
-  async #signOut({ head, stored }: DocumentSnapshot): Promise<boolean> {
-    if (!head) return false;
-    await this.save(signedOutRecord(head.value, this.#deps.fs.now()), stored?.version).catch((error: unknown) => {
-      if (codeOf(error) !== "STORE_CONFLICT") throw error;
-    });
-    return true;
+  async #read(paths: SessionPaths): Promise<DocumentSnapshot> {
+    const parentStamp = await this.#deps.fs.stat(paths.parent); // before the read: the session was found in it
+    const snapshot = await this.#document.read(paths);
+    await this.#directory.check(paths.parent, parentStamp, snapshot.stored !== undefined);
+    return snapshot;
   }
 
   save(value: string, expected: string | undefined): Promise<string> {
@@ -203,7 +136,7 @@ class DocumentStore implements TokenStore {
     if (!release) return; // a later load writes it
     try {
       const { status, stored } = await this.#document.update(paths);
-      if (status.kind === "current" && stored) this.#isSeen = true;
+      if (status.kind === "current" && stored) this.#settler.isSeen = true;
     } finally {
       await release();
     }
@@ -214,7 +147,7 @@ class DocumentStore implements TokenStore {
       const paths = await this.#resolvePaths();
       const { fs } = this.#deps;
       this.#cached = undefined;
-      this.#isSeen = false;
+      this.#settler.isSeen = false;
       this.#directory.remember(undefined);
       await this.#assertReplaceable(paths);
       await fs.assertTrusted(dirname(paths.chain));

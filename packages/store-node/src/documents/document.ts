@@ -1,11 +1,10 @@
-import { basename, dirname, join } from "node:path";
 import { type SessionFormat, type StoredValue, StoreError } from "@unexpired/core";
-import { shownOf } from "@unexpired/core/session-record";
 import { type FileSystem, type Stamp, sameContent } from "../filesystem.ts";
-import { codeOf, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
-import { adoptedVersion, Chain, type ParentRef, temporaryName, versionOf } from "../generations.ts";
+import { ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
+import { adoptedVersion, Chain, type ParentRef, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
-import { type EntryStatus, type Known, printEntry, readEntry, shownMarkOf } from "./entry.ts";
+import { type EntryStatus, type Known, printEntry, readEntry } from "./entry.ts";
+import { replaceDocument } from "./replace-document.ts";
 import { ShownMark } from "./shown-mark.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
@@ -19,7 +18,6 @@ export interface DocumentSnapshot extends ParentRef {
 }
 
 const MAX_READS = 50;
-const SETTLED = [() => true, () => false] as const;
 const MAX_PRINTS = 4;
 
 /** Another program's document with a session in it, and the chain that holds the truth about the session. */
@@ -85,67 +83,18 @@ export class SessionDocument {
       const snapshot = await this.read(paths);
       const { status, head } = snapshot;
       if (status.kind === "current") {
-        if (head) await this.#remember(snapshot);
+        if (head) await new ShownMark(this.#fs, paths.chain).remember(head.value, snapshot.shownMarks);
         return snapshot;
       }
       if (status.kind !== "stale" || !head || attempt === MAX_PRINTS) return snapshot;
-      await this.#replace(snapshot, printEntry(this.#format, head.value, snapshot.text));
+      await replaceDocument(this.#fs, snapshot, printEntry(this.#format, head.value, snapshot.text));
     }
-  }
-
-  async #remember({ head, paths, shownMarks }: DocumentSnapshot): Promise<void> {
-    const shown = head && shownOf(head.value);
-    if (!shown) return;
-    const mark = shownMarkOf(head.value);
-    const isKnown = mark === undefined ? shownMarks.length === 0 : shownMarks.length === 1 && shownMarks[0] === mark;
-    if (!isKnown) await new ShownMark(this.#fs, paths.chain).write(mark);
   }
 
   /** Removes the session from the document. */
   async clear(paths: SessionPaths): Promise<void> {
     const { text, stamp } = await this.#readText(paths);
     if (text === undefined || this.#format.parse(text) === undefined) return;
-    await this.#replace({ paths, stamp, text }, this.#format.print(undefined, text));
-  }
-
-  async #replace(
-    { paths, stamp: before, text }: Pick<DocumentSnapshot, "paths" | "stamp" | "text">,
-    next: string | undefined,
-  ): Promise<void> {
-    const { file } = paths;
-    if (next === undefined) {
-      if (sameContent(await this.#fs.stat(file), before)) await this.#fs.unlink(file);
-      return this.#fs.syncDirectory(dirname(file));
-    }
-    const temporaryPath = join(paths.chain, temporaryName("projection"));
-    const keptPath = join(paths.chain, temporaryName("projection"));
-    await this.#fs.create(temporaryPath, next, { durable: true }); // the only copy of other programs' data
-    try {
-      // a second name for what is about to be replaced, which shows whether another program writes to it just now
-      const isKept = await this.#fs.link(file, keptPath).then(...SETTLED);
-      if (!sameContent(await this.#fs.stat(file), before)) return;
-      await this.#fs.rename(temporaryPath, file).catch((error: unknown) => {
-        if (!["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) throw error;
-        return this.#overwrite(paths, { text, next });
-      });
-      if (isKept && !sameContent(await this.#fs.stat(keptPath), before)) await this.#fs.rename(keptPath, file);
-      await this.#fs.syncDirectory(dirname(file));
-    } finally {
-      for (const path of [temporaryPath, keptPath]) await this.#fs.unlink(path).catch(() => undefined);
-    }
-  }
-
-  /** Writes the document in place, because it cannot be replaced. A synced copy of the old one outlives a crash. */
-  async #overwrite({ file, chain }: SessionPaths, { text, next }: { text: string | undefined; next: string }) {
-    if (text === undefined) {
-      await this.#fs.create(file, next, { durable: true });
-      return;
-    }
-    const copy = join(chain, `${basename(file)}.before`);
-    await this.#fs.unlink(copy);
-    await this.#fs.create(copy, text, { durable: true });
-    await this.#fs.syncDirectory(chain);
-    await this.#fs.overwrite(file, next);
-    await this.#fs.unlink(copy);
+    await replaceDocument(this.#fs, { paths, stamp, text }, this.#format.print(undefined, text));
   }
 }

@@ -28,7 +28,10 @@ export interface Known {
 }
 
 /** Identifies a session in a document, whatever surrounds it. */
-const markOfTokens = ({ accessToken, refreshToken }: Pick<ParsedSession["tokens"], "accessToken" | "refreshToken">) =>
+export const markOfTokens = ({
+  accessToken,
+  refreshToken,
+}: Pick<ParsedSession["tokens"], "accessToken" | "refreshToken">) =>
   digestOf(JSON.stringify([accessToken ?? "", refreshToken ?? ""]));
 
 /** An entry of a document: its status, and the mark of the session that it holds, if any. */
@@ -59,7 +62,7 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
 }
 
 /** A document that tells no account gets none: the one that the record knows may be derived from the tokens. */
-const withAccountOf = (
+export const withAccountOf = (
   found: ParsedSession | undefined,
   session: FormattedSession | undefined,
 ): FormattedSession | undefined => (found && !found.account && session ? { ...session, account: undefined } : session);

@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { shownOf } from "@unexpired/core/session-record";
 import type { FileSystem } from "../filesystem.ts";
-import { ignoreNotFound } from "../fs-errors.ts";
+import { codeOf, ignoreNotFound } from "../fs-errors.ts";
+import { shownMarkOf } from "./entry.ts";
 
 const NAME = /^shown-(?<mark>[\w-]+)$/;
 
@@ -20,11 +22,25 @@ export class ShownMark {
     return names.flatMap((name) => NAME.exec(name)?.groups?.mark ?? []);
   }
 
+  /** Remembers that the document shows a record, if records like it are shown. `known` is what `read` has returned. */
+  async remember(value: string, known: readonly string[]): Promise<void> {
+    if (!shownOf(value)) return;
+    const mark = shownMarkOf(value);
+    const isKnown = mark === undefined ? known.length === 0 : known.length === 1 && known[0] === mark;
+    if (!isKnown) await this.#write(mark);
+  }
+
   /** Replaces the mark; `undefined` removes it. */
-  async write(mark: string | undefined): Promise<void> {
+  async #write(mark: string | undefined): Promise<void> {
     const before = await this.read();
-    if (mark !== undefined && !before.includes(mark)) await this.#fs.create(this.#pathOf(mark), "", { durable: true });
+    if (mark !== undefined && !before.includes(mark)) await this.#create(mark);
     for (const old of before) if (old !== mark) await this.#fs.unlink(this.#pathOf(old));
+  }
+
+  async #create(mark: string): Promise<void> {
+    await this.#fs.create(this.#pathOf(mark), "", { durable: true }).catch((error: unknown) => {
+      if (codeOf(error) !== "EEXIST") throw error; // another process has just remembered it
+    });
   }
 
   #pathOf(mark: string): string {

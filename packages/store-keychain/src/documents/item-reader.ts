@@ -1,0 +1,77 @@
+import { type SessionFormat, StoreError } from "@unexpired/core";
+import {
+  adoptedVersion,
+  Chain,
+  type EntrySnapshot,
+  type FileSystem,
+  readEntry,
+  ShownMark,
+  versionOf,
+} from "@unexpired/store-node/chain";
+import type { KeychainSettings } from "../options.ts";
+import type { KeychainSnapshot, SnapshotReader } from "../storage/reader.ts";
+import type { ForeignItem, FoundItem } from "./foreign-item.ts";
+
+/** The stored session and the other program's item at one moment. */
+export interface ItemSnapshot extends EntrySnapshot, Omit<KeychainSnapshot, "head"> {
+  /** The latest generation, with the session in place of the manifest; `undefined` if its items are missing. */
+  readonly head: KeychainSnapshot["head"];
+  readonly item: FoundItem;
+  readonly shownMarks: readonly string[];
+}
+
+/** The places that are read. */
+export interface ItemReaderDeps {
+  readonly fs: FileSystem;
+  readonly settings: KeychainSettings;
+  readonly format: SessionFormat;
+  readonly slots: SnapshotReader;
+  readonly item: ForeignItem;
+}
+
+const MAX_READS = 50;
+
+/** Reads the session in the slots, and compares it with the item of another program. */
+export class ItemReader implements SnapshotReader {
+  readonly #deps: ItemReaderDeps;
+
+  constructor(deps: ItemReaderDeps) {
+    this.#deps = deps;
+  }
+
+  async read(): Promise<KeychainSnapshot> {
+    const [slots, { stored, foreignMark }] = await this.#readBoth();
+    return { ...slots, stored, foreignMark };
+  }
+
+  async readEntry(): Promise<ItemSnapshot> {
+    return (await this.#readBoth())[1];
+  }
+
+  async #readBoth(): Promise<readonly [KeychainSnapshot, ItemSnapshot]> {
+    const { fs, settings, slots } = this.#deps;
+    for (let attempt = 0; attempt < MAX_READS; attempt++) {
+      const found = await slots.read();
+      const entry = await this.#compare(found);
+      // The item shows a newer generation only after that one is published: then it is not what another program wrote.
+      if ((await new Chain(fs, settings.paths.chain).head())?.id === found.head?.id) return [found, entry];
+    }
+    throw new StoreError("STORE_UNAVAILABLE", {
+      location: settings.label,
+      problem: "kept changing while it was being read",
+      hint: "Try again.",
+    });
+  }
+
+  async #compare(slots: KeychainSnapshot): Promise<ItemSnapshot> {
+    const { fs, settings, format } = this.#deps;
+    const item = await this.#deps.item.read();
+    const head = slots.head && slots.stored && { ...slots.head, value: slots.stored.value };
+    const shownMarks = head ? await new ShownMark(fs, settings.paths.chain).read() : [];
+    const { status, mark } = readEntry(format, item.text, { head, shownMarks, now: fs.now() });
+    const common = { ...slots, head, item, shownMarks, status, foreignMark: mark };
+    if (status.kind !== "foreign") return common;
+    const version = slots.head ? `${versionOf(slots.head)}-${mark}` : adoptedVersion(mark ?? "");
+    return { ...common, stored: { value: status.value, version } };
+  }
+}

@@ -1,0 +1,407 @@
+import {
+  createTokenManager,
+  type RefreshFunction,
+  type StoreEvent,
+  type TokenManager,
+  type TokenStore,
+} from "@unexpired/core";
+import { jsonFormat, rawTokenFormat } from "@unexpired/store-node";
+import { describe, expect, it } from "vitest";
+import type { KeychainBackend } from "../../src/index.ts";
+import { openKeychainStore } from "../../src/keychain-store.ts";
+import { resolveSettings } from "../../src/options.ts";
+import { memoryKeychain, newWorld, unsyncedFileSystem, type World } from "../support/memory-keychain.ts";
+
+const HOUR = 3_600_000;
+const fields = { accessToken: "accessToken", refreshToken: "refreshToken", expiresAt: "expiresAt" };
+const format = jsonFormat({ at: ["oauth"], fields });
+
+/** An item such as other programs keep, with a comment and more than the session. */
+const itemWith = (number: number, left = HOUR): string => `{
+  // kept by another program
+  "theme": "dark",
+  "oauth": { "accessToken": "canary-a${number}", "refreshToken": "canary-r${number}", "expiresAt": ${Date.now() + left}, "plan": "é漢🔑" }
+}
+`;
+
+/** Removes the session from an item's text. */
+const restOf = (text = ""): string => text.replaceAll(/"canary-\w+"|"expiresAt": \d+/g, "…");
+
+const sessionIn = ({ items }: World): string | undefined => /canary-r\d+/.exec(items.get("ada") ?? "")?.[0];
+
+/** Another program's own item is not limited, as on Linux and macOS, unless a test says so. */
+const keychainOf = ({ items }: World, limit?: number): KeychainBackend => ({
+  ...memoryKeychain(items),
+  limit,
+  get: async (service, account) => items.get(keyOf(service, account)),
+  set: async (service, account, secret) => void items.set(keyOf(service, account), secret),
+  delete: async (service, account) => items.delete(keyOf(service, account)),
+});
+
+/** The key of the other program's item is the account alone. */
+const keyOf = (service: string, account: string): string => (service === "tests" ? account : `${service}/${account}`);
+
+interface Process {
+  readonly store: TokenStore;
+  pass(milliseconds: number): void;
+}
+
+/** Opens the store of one process. Its clock only advances when it waits, or through `pass`. */
+function open(world: World, backend = keychainOf(world), sessionFormat = format): Process {
+  let now = Date.now();
+  const pass = (milliseconds: number): void => {
+    now += milliseconds;
+  };
+  const { directory } = world;
+  const settings = resolveSettings({ service: "tests", account: "ada", directory, backend, format: sessionFormat });
+  const store = openKeychainStore(settings, {
+    fs: { ...unsyncedFileSystem, now: () => now },
+    lock: async () => async () => undefined,
+    loadBackend: () => Promise.reject(new Error("No built-in backend is needed")),
+    pause: async (milliseconds) => pass(milliseconds),
+    later: () => undefined,
+  });
+  return { store, pass };
+}
+
+/** Each exchange returns the next number. */
+const issuer = (): RefreshFunction & { presented: string[] } => {
+  const presented: string[] = [];
+  const refresh = async ({ refreshToken = "" }: { refreshToken?: string | undefined }) => {
+    presented.push(refreshToken);
+    const next = Number(refreshToken.replace("canary-r", "")) + 1;
+    return {
+      access_token: `canary-a${next}`,
+      refresh_token: `canary-r${next}`,
+      token_type: "Bearer",
+      expires_in: 3600,
+    };
+  };
+  return Object.assign(refresh, { presented });
+};
+
+const managerOver = ({ store }: Process, refresh = issuer()): TokenManager => createTokenManager({ store, refresh });
+
+const worldWith = (text?: string): World => {
+  const world = newWorld();
+  if (text !== undefined) world.items.set("ada", text);
+  return world;
+};
+
+describe("a session in another program's item", () => {
+  it("is read, refreshed and written back, and every other byte stays", async () => {
+    const before = itemWith(1, -HOUR);
+    const world = worldWith(before);
+    const refresh = issuer();
+    await using tokens = managerOver(open(world), refresh);
+    expect(await tokens.getAccessToken()).toBe("canary-a2");
+    expect(refresh.presented).toEqual(["canary-r1"]);
+    expect(sessionIn(world)).toBe("canary-r2");
+    expect(restOf(world.items.get("ada"))).toBe(restOf(before));
+  });
+
+  it("is presented once by two processes", async () => {
+    const world = worldWith(itemWith(1, -HOUR));
+    const refresh = issuer();
+    await using a = managerOver(open(world), refresh);
+    await using b = managerOver(open(world), refresh);
+    expect(await Promise.all([a.getAccessToken(), b.getAccessToken()])).toEqual(["canary-a2", "canary-a2"]);
+    expect(refresh.presented).toEqual(["canary-r1"]);
+  });
+
+  it("is kept in items under another service, which the other program does not find", async () => {
+    const world = worldWith(itemWith(1));
+    await using tokens = managerOver(open(world));
+    await tokens.refresh();
+    const own = [...world.items.keys()].filter((key) => key !== "ada");
+    expect(own.length).toBeGreaterThan(0);
+    for (const key of own) expect(key).toMatch(/^Unexpired: tests\/ada \[unexpired /);
+  });
+
+  it("is adopted when the other program refreshes it or signs in again, and published before it is used", async () => {
+    const world = worldWith(itemWith(1));
+    const { store } = open(world);
+    await using tokens = managerOver({ ...open(world), store });
+    expect(await tokens.getAccessToken()).toBe("canary-a1");
+    world.items.set("ada", itemWith(7));
+    const { version } = (await store.load()) ?? {};
+    expect(version).toMatch(/^\d+-[0-9a-f]{16}$/); // a generation of the chain
+    world.items.delete("ada");
+    expect([...world.items.values()].join()).toContain("canary-a7");
+    world.items.set("ada", itemWith(7));
+    await tokens.hasSession();
+    expect(await tokens.getAccessToken()).toBe("canary-a7");
+  });
+
+  it("is written again if the other program puts back a spent token", async () => {
+    const old = itemWith(1, -HOUR);
+    const world = worldWith(old);
+    const refresh = issuer();
+    await using tokens = managerOver(open(world), refresh);
+    await tokens.getAccessToken();
+    world.items.set("ada", old);
+    await tokens.hasSession();
+    expect(await tokens.getAccessToken()).toBe("canary-a2");
+    expect(refresh.presented).toEqual(["canary-r1"]);
+    expect(sessionIn(world)).toBe("canary-r2");
+  });
+
+  it.each([
+    ["is emptied", ({ items }: World) => void items.set("ada", '{ "theme": "dark" }')],
+    ["is deleted", ({ items }: World) => void items.delete("ada")],
+  ])("is signed out once the item %s for a second, over two looks", async (_how, end) => {
+    const world = worldWith(itemWith(1));
+    const process = open(world);
+    await using tokens = managerOver(process);
+    await tokens.getAccessToken();
+    end(world);
+    await tokens.hasSession();
+    expect(await tokens.hasSession()).toBe(true);
+    process.pass(1_000);
+    expect(await tokens.hasSession()).toBe(false);
+    await expect(tokens.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+    expect(sessionIn(world)).toBeUndefined();
+  });
+
+  it("waits for the second at the first look", async () => {
+    const world = worldWith(itemWith(1));
+    await using before = managerOver(open(world));
+    await before.getAccessToken();
+    world.items.set("ada", "{}");
+    await using tokens = managerOver(open(world));
+    await expect(tokens.getAccessToken()).rejects.toMatchObject({ reason: "signed_out" });
+  });
+
+  it("leaves the item when it is signed out, and a later sign-in of the other program is adopted", async () => {
+    const world = worldWith(itemWith(1));
+    await using tokens = managerOver(open(world));
+    await tokens.getAccessToken();
+    await tokens.signOut({ revoke: false });
+    expect(world.items.get("ada")).toContain('"theme": "dark"');
+    expect(sessionIn(world)).toBeUndefined();
+    world.items.set("ada", itemWith(5));
+    expect(await tokens.getAccessToken()).toBe("canary-a5");
+  });
+
+  it("is created with its item, once it has an access token", async () => {
+    const world = worldWith();
+    await using tokens = managerOver(open(world));
+    await tokens.signIn({ refreshToken: "canary-r1" });
+    expect(world.items.has("ada")).toBe(false);
+    await tokens.getAccessToken();
+    expect(sessionIn(world)).toBe("canary-r2");
+  });
+
+  it("waits for an item that is being written, for two seconds, and keeps the session", async () => {
+    const world = worldWith(itemWith(1));
+    await using tokens = managerOver(open(world));
+    await tokens.getAccessToken();
+    const torn = itemWith(1).slice(0, 70);
+    world.items.set("ada", torn);
+    const error = await open(world)
+      .store.load()
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORE_UNREADABLE", version: expect.any(String) });
+    expect(String(error)).not.toContain("canary");
+    expect(world.items.get("ada")).toBe(torn);
+  });
+
+  it("is removed from the item by remove(), together with its own items", async () => {
+    const world = worldWith(itemWith(1));
+    const { store } = open(world);
+    await store.load();
+    await store.remove();
+    expect([...world.items.keys()]).toEqual(["ada"]);
+    expect(world.items.get("ada")).toContain('"theme": "dark"');
+    expect(sessionIn(world)).toBeUndefined();
+    expect(await store.load()).toBeUndefined();
+  });
+
+  it("continues with what the other program has if its own items were deleted", async () => {
+    const world = worldWith(itemWith(1));
+    await open(world).store.load();
+    for (const key of world.items.keys()) if (key !== "ada") world.items.delete(key);
+    const { store } = open(world);
+    expect(await store.load()).toMatchObject({ value: expect.stringContaining("canary-a1") });
+    await store.save("next", (await store.load())?.version);
+  });
+
+  it("does not bring back an account that a sign-in replaced, if the process died before it wrote the item", async () => {
+    const world = worldWith(itemWith(1));
+    const { store } = open(world);
+    await store.load();
+    const backend = keychainOf(world);
+    const dying: KeychainBackend = {
+      ...backend,
+      set: (service, ...rest) =>
+        service === "tests" ? Promise.reject(new Error("killed")) : backend.set(service, ...rest),
+    };
+    await using killed = managerOver(open(world, dying));
+    await killed.signIn({ accessToken: "canary-b1", refreshToken: "canary-r100", expiresAt: Date.now() + HOUR });
+    expect(sessionIn(world)).toBe("canary-r1");
+    await store.load();
+    expect(sessionIn(world)).toBe("canary-r100");
+    world.items.set("ada", itemWith(1)); // now the other program switches back
+    expect((await store.load())?.value).toContain("canary-a1");
+  });
+});
+
+describe("two writers of one item", () => {
+  /** Runs `act` right before, or right after, the given look at the other program's item. */
+  const atLook = (
+    world: World,
+    look: number,
+    act: Partial<Record<"before" | "after", () => unknown>>,
+  ): KeychainBackend => {
+    const backend = keychainOf(world);
+    let looks = 0;
+    return {
+      ...backend,
+      async get(service, account) {
+        const isNow = service === "tests" && ++looks === look;
+        if (isNow) await act.before?.();
+        const found = await backend.get(service, account);
+        if (isNow) await act.after?.();
+        return found;
+      },
+    };
+  };
+
+  it.each([1, 2])("keeps what the other program writes after look %i of a save", async (look) => {
+    const world = worldWith(itemWith(1));
+    const { value = "", version } = (await open(world).store.load()) ?? {};
+    const after = () => void world.items.set("ada", itemWith(1).replace("dark", "light"));
+    const { store } = open(world, atLook(world, look, { after }));
+    await store.save(value.replaceAll("canary-r1", "canary-r2").replaceAll("canary-a1", "canary-a2"), version);
+    expect(world.items.get("ada")).toContain("light");
+    expect(sessionIn(world)).toBe("canary-r2");
+  });
+
+  it("does not put back a session that another process signs out during a look", async () => {
+    const world = worldWith(itemWith(1));
+    await managerOver(open(world)).refresh();
+    world.items.set("ada", itemWith(1)); // a spent token, so the session has to be written again
+    const before = () => managerOver(open(world)).signOut({ revoke: false });
+    const backend = atLook(world, 2, { before });
+    const written: string[] = [];
+    const { store } = open(world, {
+      ...backend,
+      async set(service, account, secret) {
+        if (service === "tests") written.push(secret);
+        await backend.set(service, account, secret);
+      },
+    });
+    await store.load();
+    expect(written.join()).not.toContain("canary");
+    expect(sessionIn(world)).toBeUndefined();
+  });
+});
+
+describe("remove()", () => {
+  /** Calls back when the first of the session's own items is deleted. */
+  const whenDeleting = (world: World, act: () => void): KeychainBackend => {
+    const backend = keychainOf(world);
+    return {
+      ...backend,
+      async delete(service, account) {
+        if (service !== "tests") act();
+        await backend.delete(service, account);
+      },
+    };
+  };
+
+  it("removes the session from the other program's item before its own items, so that no process adopts it", async () => {
+    const world = worldWith(itemWith(1));
+    const found: unknown[] = [];
+    const { store } = open(
+      world,
+      whenDeleting(world, () => void found.push(sessionIn(world))),
+    );
+    await store.load();
+    await store.remove();
+    expect(new Set(found)).toEqual(new Set([undefined]));
+  });
+
+  it("removes a session that another process has just written into the item", async () => {
+    const world = worldWith(itemWith(1));
+    const { store } = open(
+      world,
+      whenDeleting(world, () => void world.items.set("ada", itemWith(1))),
+    );
+    await store.load();
+    await store.remove();
+    expect(sessionIn(world)).toBeUndefined();
+  });
+});
+
+describe("an item that cannot hold the session", () => {
+  const session = { accessToken: "canary-a9", refreshToken: "canary-r9", expiresAt: Date.now() + HOUR };
+
+  it("is left alone if it would become too long, until there is room again: events tell, and the session is saved", async () => {
+    const before = itemWith(1);
+    const world = worldWith(before);
+    const process = open(world, keychainOf(world, before.length + 10));
+    const events: StoreEvent[] = [];
+    process.store.subscribe?.((event) => void events.push(event));
+    await using tokens = managerOver(process);
+    await tokens.signIn({ ...session, accessToken: `canary-a9${"x".repeat(200)}` });
+    await tokens.hasSession();
+    expect(world.items.get("ada")).toBe(before);
+    const location = 'The keychain item "tests" for account "ada"';
+    const message = expect.stringMatching(
+      /^The keychain item .* cannot hold the session: .* the keychain permits \d+\. /,
+    );
+    expect(events).toEqual([{ type: "document-failed", location, reason: "unavailable", message }]);
+    expect(JSON.stringify(events)).not.toContain("canary");
+    await using other = managerOver(open(world, keychainOf(world, 10_000)));
+    expect(await other.getAccessToken()).toMatch(/^canary-a9/);
+    await tokens.signIn(session);
+    expect(sessionIn(world)).toBe("canary-r9");
+    expect(events.slice(1)).toEqual([{ type: "document-recovered", location }]);
+  });
+
+  it("counts bytes with keytar, as Windows does", async () => {
+    const before = itemWith(1);
+    const bytes = Buffer.byteLength(before);
+    const world = worldWith(before);
+    const process = open(world, { ...keychainOf(world, bytes - 1), name: "keytar" });
+    const events: StoreEvent[] = [];
+    process.store.subscribe?.((event) => void events.push(event));
+    await process.store.save(
+      (await process.store.load())?.value.replaceAll("r1", "r2") ?? "",
+      (await process.store.load())?.version,
+    );
+    expect(events).toMatchObject([{ message: expect.stringContaining(`${bytes} bytes`) }]);
+  });
+
+  it("is left alone if its format has no room for the refresh token", async () => {
+    const world = worldWith("canary-a1");
+    const process = open(world, undefined, rawTokenFormat());
+    const events: StoreEvent[] = [];
+    process.store.subscribe?.((event) => void events.push(event));
+    await using tokens = managerOver(process);
+    await tokens.signIn(session);
+    expect(world.items.get("ada")).toBe("canary-a1");
+    expect(events).toMatchObject([{ type: "document-failed", message: expect.stringContaining("no room") }]);
+    expect(await tokens.getAccessToken()).toBe("canary-a9");
+  });
+});
+
+it("keeps two sessions in one item side by side", async () => {
+  const entry = (id: string) => jsonFormat({ at: ["pool", { where: { id } }], fields });
+  const expired = '"expiresAt": 1000';
+  const world = worldWith(`{ "pool": [
+    { "id": "one", "accessToken": "canary-a1", "refreshToken": "canary-r1", ${expired} }, // ours
+    { "id": "two", "accessToken": "canary-a10", "refreshToken": "canary-r10", ${expired} },
+  ] }`);
+  const before = restOf(world.items.get("ada"));
+  const refresh = issuer();
+  await using one = managerOver(open(world, undefined, entry("one")), refresh);
+  await using two = managerOver(open(world, undefined, entry("two")), refresh);
+  expect(await one.getAccessToken()).toBe("canary-a2");
+  expect(await two.getAccessToken()).toBe("canary-a11");
+  await one.hasSession();
+  expect(refresh.presented).toEqual(["canary-r1", "canary-r10"]);
+  expect(world.items.get("ada")).toMatch(/canary-r2".*\n.*canary-r11"/);
+  expect(restOf(world.items.get("ada"))).toBe(before);
+});

@@ -1,0 +1,140 @@
+import { dirname, join } from "node:path";
+import { type SessionFormat, StoreError } from "@unexpired/core";
+import { chainNameOf } from "../documents/entry.ts";
+import { replaceDocument } from "../documents/replace-document.ts";
+import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "../filesystem.ts";
+import { errnoError, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
+import { assertKnownOptions } from "../known-options.ts";
+import { directoryLock, type Lock } from "../lock.ts";
+import { absolutePath, resolvePaths, type SessionPaths } from "../paths.ts";
+import { watchPath } from "../watch.ts";
+import { FileNotes } from "./file-notes.ts";
+import type { DocumentText, MirroredDocument } from "./mirrored-document.ts";
+
+/** The location of a file document, and how the session is written in it. */
+export interface FileDocumentOptions {
+  /** The file, relative to the current working directory. `~` and variables are not expanded. */
+  readonly path: string;
+  /** The format of the session in it. */
+  readonly format: SessionFormat;
+}
+
+interface FileDocumentDeps {
+  readonly fs: FileSystem;
+  readonly lock: Lock;
+}
+
+/** How often to ask for the lock. Each time, `lock` waits for some 60 ms. */
+const MAX_LOCKS = 8;
+const ABANDONED_AFTER = 60_000; // ms
+
+const READ_ONLY = ["is read-only", "Allow its owner to write to it."] as const;
+const MOUNTED = ["is mounted as a single file, which cannot be replaced", "Mount its directory instead."] as const;
+
+/**
+ * Describes a file of another program for `mirroredStore`. Notes about it are kept in `.<name>.unexpired/` beside it. The
+ * file is not written if its mode allows nobody to write to it, or if it is mounted by itself.
+ *
+ * @throws TypeError if an option is invalid
+ */
+export function fileDocument(options: FileDocumentOptions): MirroredDocument {
+  assertKnownOptions("fileDocument", options, ["path", "format"]);
+  const { path, format } = options;
+  if (typeof Object(format).parse !== "function" || typeof Object(format).print !== "function")
+    throw new TypeError('fileDocument: "format" must be a SessionFormat, such as jsonFormat({ at, fields }).');
+  const file = absolutePath(path, { caller: "fileDocument", option: "path", kind: "a file" });
+  return openFileDocument(file, format, { fs: nodeFileSystem, lock: directoryLock });
+}
+
+/** Creates a {@link fileDocument} for an absolute path, with the given dependencies. */
+export const openFileDocument = (path: string, format: SessionFormat, deps: FileDocumentDeps): MirroredDocument =>
+  new FileDocument(path, format, deps);
+
+/** The stamp of a text, and where it was found. */
+interface Found {
+  readonly paths: SessionPaths;
+  readonly stamp: Stamp | undefined;
+}
+
+class FileDocument implements Required<MirroredDocument> {
+  readonly format: SessionFormat;
+  readonly notes: FileNotes;
+  readonly #path: string;
+  readonly #deps: FileDocumentDeps;
+
+  constructor(path: string, format: SessionFormat, deps: FileDocumentDeps) {
+    this.#path = path;
+    this.format = format;
+    this.#deps = deps;
+    this.notes = new FileNotes(deps.fs, path, () => this.#resolve());
+  }
+
+  describe(): string {
+    return this.#path;
+  }
+
+  read(): Promise<DocumentText> {
+    return withStoreErrors(this.#path, "read", async () => {
+      const paths = await this.#resolve();
+      const { text, stamp } = (await ignoreNotFound(this.#deps.fs.read(paths.file))) ?? {};
+      return { text, stamp: { paths, stamp } satisfies Found };
+    });
+  }
+
+  async isCurrent({ stamp: found }: DocumentText): Promise<boolean> {
+    const { paths, stamp } = found as Found;
+    return sameContent(await this.#deps.fs.stat(paths.unresolved.file), stamp);
+  }
+
+  replace({ text, stamp: found }: DocumentText, next: string | undefined): Promise<boolean> {
+    return withStoreErrors(this.#path, "saved", async () => {
+      const { fs } = this.#deps;
+      const { paths, stamp } = found as Found;
+      if (stamp?.isReadOnly) throw readOnlyError(this.#path, READ_ONLY);
+      if (await fs.isMountPoint(paths.file)) throw readOnlyError(this.#path, MOUNTED);
+      await makeDurableDirectory(fs, paths.chain);
+      return replaceDocument(fs, { paths, text, stamp }, next);
+    });
+  }
+
+  async exclusively(update: () => Promise<void>): Promise<boolean> {
+    const { lock } = this.#deps;
+    const { chain } = await this.#resolve();
+    let release: Awaited<ReturnType<Lock>>;
+    for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
+      release = await lock(dirname(chain), { wait: async () => undefined });
+    }
+    if (!release) return false;
+    try {
+      await this.#collect(chain);
+      await update();
+    } finally {
+      await release();
+    }
+    return true;
+  }
+
+  /** Removes temporary files of processes that died: they hold secrets. */
+  async #collect(chain: string): Promise<void> {
+    const { fs } = this.#deps;
+    for (const directory of [chain, dirname(chain)]) {
+      const names = await fs.list(directory).catch(() => []);
+      for (const name of names.filter((each) => /^(draft|projection)-[0-9a-f]+$/.test(each))) {
+        const path = join(directory, name);
+        const { modified = 0n } = (await fs.stat(path)) ?? {};
+        if (fs.now() - Number(modified / 1_000_000n) > ABANDONED_AFTER) await fs.unlink(path).catch(() => undefined);
+      }
+    }
+  }
+
+  watch(onChange: () => void): () => void {
+    return watchPath(this.#path, onChange, { entry: chainNameOf(this.format) });
+  }
+
+  #resolve(): Promise<SessionPaths> {
+    return resolvePaths(this.#deps.fs, this.#path, { entry: chainNameOf(this.format) });
+  }
+}
+
+const readOnlyError = (location: string, [problem, hint]: readonly [problem: string, hint: string]): StoreError =>
+  new StoreError("STORE_UNAVAILABLE", { location, problem, hint, cause: errnoError("EROFS") });

@@ -1,0 +1,88 @@
+import type { ParsedSession, SessionFormat } from "@unexpired/core";
+import { isOfAccount, reconcileRecords, recordOfFound, shownOf } from "@unexpired/core/session-record";
+import { markOfTokens, shownMarkOf, withAccountOf } from "../documents/entry.ts";
+
+/** How a document relates to the record of the primary. */
+export type MirrorStatus =
+  /** It shows the session of the record, or there is nothing to show. */
+  | { readonly kind: "current" }
+  /** It shows an earlier state, and has to be written. */
+  | { readonly kind: "stale" }
+  /** Another program put a newer session there; `value` is the resulting record. */
+  | { readonly kind: "foreign"; readonly value: string; readonly expiresAt: number }
+  /** Another program took the session out. It is left alone until it puts one there. */
+  | { readonly kind: "emptied" }
+  /** The format cannot read it: another program is writing it, or has spoiled it. */
+  | { readonly kind: "torn"; readonly error: unknown }
+  /** It holds the session of another account. */
+  | { readonly kind: "other-account" };
+
+/** What is known when a document is read. */
+export interface Known {
+  /** The record of the primary; `undefined` if it has none. */
+  readonly value: string | undefined;
+  /** The marks of the sessions that the document has shown; `undefined` if it has never held the session. */
+  readonly shown: readonly string[] | undefined;
+  /** The current time in epoch milliseconds. */
+  readonly now: number;
+}
+
+/** The status of a document, and the mark of the session in it, if any. */
+interface Compared {
+  readonly status: MirrorStatus;
+  readonly mark?: string | undefined;
+}
+
+/** Compares a document with this text with the record of the primary. A pure function. */
+export function statusOf(format: SessionFormat, text: string | undefined, known: Known): Compared {
+  try {
+    const session = text === undefined ? undefined : format.parse(text);
+    if (!session) return { status: { kind: kindOfEmpty(text, known) } };
+    const found = { session, text, record: recordOfFound(session, known.now) };
+    const mark = markOfTokens(session.tokens);
+    return { status: statusOfSession(format, found, { ...known, mark }), mark };
+  } catch (error) {
+    return { status: { kind: "torn", error } };
+  }
+}
+
+/** The session that was found in a document. */
+interface Found {
+  readonly session: ParsedSession;
+  readonly text: string | undefined;
+  readonly record: string;
+}
+
+function statusOfSession(
+  format: SessionFormat,
+  found: Found,
+  { value, shown, now, mark }: Known & { readonly mark: string },
+): MirrorStatus {
+  if (value === undefined) return foreign(found.record);
+  const isReplaced = shown?.includes(mark) && mark !== shownMarkOf(value);
+  if (!isReplaced && !isOfAccount(value, found.session)) return { kind: "other-account" };
+  const merged = isReplaced ? value : reconcileRecords(value, found.record, now);
+  if (merged !== value) return foreign(merged);
+  return { kind: isShown(format, value, found) ? "current" : "stale" };
+}
+
+function isShown(format: SessionFormat, value: string, { session, text }: Found): boolean {
+  const shown = shownOf(value);
+  if (!shown) return true;
+  try {
+    return format.print(withAccountOf(session, shown.session), text) === text;
+  } catch {
+    return false; // writing it then reports why
+  }
+}
+
+function kindOfEmpty(text: string | undefined, { value, shown }: Known): "current" | "stale" | "emptied" {
+  if (value === undefined || !shownOf(value)?.session) return "current";
+  if (text === undefined) return shown ? "stale" : "current"; // a document that never held the session is not created
+  return shown?.length ? "emptied" : "stale";
+}
+
+function foreign(value: string): MirrorStatus {
+  const { tokens } = JSON.parse(value) as { tokens: { expiresAt?: number } };
+  return { kind: "foreign", value, expiresAt: tokens.expiresAt ?? 0 };
+}

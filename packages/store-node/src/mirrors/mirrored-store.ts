@@ -1,0 +1,262 @@
+import {
+  ConfigurationError,
+  type KeyValueStore,
+  StoreConflictError,
+  type StoredValue,
+  StoreError,
+  type StoreEvent,
+  type TokenStore,
+  UnexpiredError,
+} from "@unexpired/core";
+import { primaryOf, recordKindOf, withoutPrimary, withPrimary } from "@unexpired/core/session-record";
+import { codeOf } from "../fs-errors.ts";
+import { nodeClock, type StoreClock, withLimit } from "../timers.ts";
+import { type Look, Mirror } from "./mirror.ts";
+import type { MirrorStatus } from "./mirror-status.ts";
+import type { MirroredDocument } from "./mirrored-document.ts";
+
+/** How long a save or load waits for the documents to be written, in milliseconds. */
+const WRITE_LIMIT = 1_000;
+const TORN_INTERVAL = 50;
+const MAX_LOOKS = 100;
+
+/**
+ * Creates a store that also shows its session in documents of other programs, and adopts a newer one from there. All of it
+ * is kept in `primary`: versions, claims, verdicts. The documents hold nothing but copies.
+ *
+ * Every `load` and `save` first looks at all documents. A session of the same account that another program put into one of
+ * them is saved to the primary before it is used. A save resolves once the primary holds the value; the documents are
+ * written next, for which it waits at most a second. What fails is reported by the event `document-failed` and tried again,
+ * here and by the next process that loads. A document that is read-only, unparsable, or holds the session of another account
+ * is left alone; one from which another program has removed the session is left alone until it holds a session again; one
+ * that is missing is created only if it has held the session.
+ *
+ * All programs that list a document must have the same primary: `load` throws a `ConfigurationError` if a document shows the
+ * session of another store, which includes the documents of `fileStore({ path, format })`. Other errors are those of the
+ * primary.
+ *
+ * @throws TypeError if an argument is invalid
+ */
+export function mirroredStore(primary: TokenStore, documents: readonly MirroredDocument[]): TokenStore {
+  check(primary, documents);
+  return openMirroredStore(primary, documents, nodeClock);
+}
+
+/** Creates a {@link mirroredStore} with the given clock. */
+export const openMirroredStore = (
+  primary: TokenStore,
+  documents: readonly MirroredDocument[],
+  clock: StoreClock,
+): TokenStore => new MirroredStore(primary, documents, clock);
+
+type Foreign = MirrorStatus & { readonly kind: "foreign" };
+
+/** A mirror and how it was found. */
+interface Seen {
+  readonly mirror: Mirror;
+  readonly look: Look;
+}
+
+class MirroredStore implements TokenStore {
+  readonly supports: TokenStore["supports"];
+  readonly holder?: NonNullable<TokenStore["holder"]>;
+  readonly watch?: NonNullable<TokenStore["watch"]>;
+  // Private names, so that inspecting or serializing the store does not show the session.
+  readonly #primary: TokenStore;
+  readonly #mirrors: readonly Mirror[];
+  readonly #clock: StoreClock;
+  readonly #listeners = new Set<(event: StoreEvent) => void>();
+
+  constructor(primary: TokenStore, documents: readonly MirroredDocument[], clock: StoreClock) {
+    this.#primary = primary;
+    this.#clock = clock;
+    const report = (event: StoreEvent) => {
+      for (const listener of [...this.#listeners]) call(listener, event);
+    };
+    const load = () => primary.load();
+    this.#mirrors = documents.map((document) => new Mirror(document, { clock, load, report }));
+    this.supports = primary.supports;
+    if (primary.holder) this.holder = primary.holder;
+    // If changes of the primary have to be polled for, those of the documents are found in the same way.
+    if (primary.watch) this.watch = (onChange) => this.#watch(onChange);
+  }
+
+  describe(): string {
+    return this.#primary.describe();
+  }
+
+  /** What `fromKeyValue` tells its manager. */
+  get isShared(): boolean {
+    return (this.#primary as Partial<KeyValueStore>).isShared === true;
+  }
+
+  #watch(onChange: () => void): () => void {
+    const stops = [this.#primary.watch?.(onChange)];
+    for (const { document } of this.#mirrors) stops.push(document.watch?.(onChange));
+    return () => {
+      for (const stop of stops) stop?.();
+    };
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    const added = (event: StoreEvent) => listener(event);
+    this.#listeners.add(added);
+    const stop = this.#primary.subscribe?.(listener);
+    for (const { problem } of this.#mirrors) if (problem) listener(problem); // it is not reported again
+    return () => {
+      this.#listeners.delete(added);
+      stop?.();
+    };
+  }
+
+  async load(): Promise<StoredValue | undefined> {
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const stored = await this.#primary.load();
+      const isIncomprehensible = stored && recordKindOf(stored.value) !== "record";
+      if (isIncomprehensible) return stored; // the caller reports it
+      const seen = await this.#look(stored?.value);
+      if (await this.#isSettled(stored, seen)) return stored && { ...stored, value: withoutPrimary(stored.value) };
+    }
+    throw new StoreError("STORE_UNAVAILABLE", {
+      location: this.describe(),
+      problem: "or one of its documents changes too often to be read",
+      hint: "Try again.",
+    });
+  }
+
+  /** Brings the primary and the documents together. Returns whether `stored` can be used; otherwise, it is out of date. */
+  async #isSettled(stored: StoredValue | undefined, seen: readonly Seen[]): Promise<boolean> {
+    const id = stored && primaryOf(stored.value);
+    for (const { mirror, look } of seen) if (look.primary !== undefined && look.primary !== id) this.#refuse(mirror);
+    if ((await this.#adopt(stored, seen)) || !(await this.#areClaimed(stored, seen))) return false;
+    if (seen.some(({ mirror }) => mirror.isTorn)) {
+      await new Promise<void>((resolve) => this.#clock.setTimer(resolve, TORN_INTERVAL, true));
+      return false;
+    }
+    if (stored) await this.#write(seen.filter(({ mirror }) => mirror.isDue));
+    return true;
+  }
+
+  /** Names the primary in all documents. Returns `false` if the primary has only just got a name. */
+  async #areClaimed(stored: StoredValue | undefined, seen: readonly Seen[]): Promise<boolean> {
+    const unclaimed = seen.filter(isUnclaimed);
+    if (!stored || unclaimed.length === 0) return true;
+    const id = primaryOf(stored.value);
+    if (id === undefined) await this.#saveToPrimary(withPrimary(stored.value, this.#clock.randomId()), stored.version);
+    else for (const { mirror } of unclaimed) await this.#claim(mirror, id);
+    return id !== undefined;
+  }
+
+  async #look(value: string | undefined): Promise<readonly Seen[]> {
+    return Promise.all(this.#mirrors.map(async (mirror) => ({ mirror, look: await mirror.look(value) })));
+  }
+
+  #refuse({ document }: Mirror): never {
+    const notes = document.notes?.describe() ?? "what it was noted in";
+    throw new ConfigurationError(
+      `${document.describe()} shows the session of another store than ${this.describe()}. Name the same primary in all programs that list this document. If the other store no longer exists, delete ${notes}.`,
+    );
+  }
+
+  async #claim(mirror: Mirror, id: string): Promise<void> {
+    const noted = await mirror.claim(id).catch(() => id); // it cannot be written either, which is reported then
+    if (noted !== id) this.#refuse(mirror);
+  }
+
+  /**
+   * Saves the session that another program put into a document, if there is one. Returns whether to load again. Of several,
+   * the one that expires last counts, and the others are known to be replaced.
+   */
+  async #adopt(stored: StoredValue | undefined, seen: readonly Seen[]): Promise<boolean> {
+    const found = seen.filter(({ look }) => look.status.kind === "foreign");
+    const [latest] = found.map(({ look }) => look.status as Foreign).sort((a, b) => b.expiresAt - a.expiresAt);
+    if (!latest) return false;
+    const id = (stored && primaryOf(stored.value)) ?? this.#clock.randomId();
+    if (await this.#saveToPrimary(withPrimary(latest.value, id), stored?.version))
+      for (const { mirror, look } of found) if (look.mark !== undefined) await mirror.note(look.mark);
+    return true;
+  }
+
+  /** Returns `false` if another process saved first. */
+  async #saveToPrimary(value: string, expected: string | undefined): Promise<boolean> {
+    return this.#primary.save(value, expected).then(
+      () => true,
+      (error: unknown) => {
+        if (codeOf(error) !== "STORE_CONFLICT") throw error;
+        return false;
+      },
+    );
+  }
+
+  async save(value: string, expected: string | undefined): Promise<string> {
+    const stored = await this.#loadReplaceable();
+    if (stored?.version !== expected) throw new StoreConflictError(this.describe());
+    const id = stored && primaryOf(stored.value);
+    const seen = await this.#look(stored?.value).catch(() => []); // the next load reports it; what was received is saved
+    const ours = seen.filter(({ look }) => look.primary === undefined || look.primary === id);
+    if (await this.#adopt(stored, ours)) throw new StoreConflictError(this.describe());
+    const named = withPrimary(value, id ?? this.#clock.randomId());
+    const version = await this.#primary.save(named, expected);
+    await this.#look(named).then(
+      (after) => this.#write(after),
+      () => undefined,
+    );
+    return version;
+  }
+
+  /** Loads what the primary holds, even if it is hidden by something unreadable that a save replaces. */
+  async #loadReplaceable(): Promise<StoredValue | undefined> {
+    try {
+      return await this.#primary.load();
+    } catch (error) {
+      const isReplaceable = UnexpiredError.is(error) && error.code === "STORE_UNREADABLE" && error.version;
+      if (!isReplaceable) throw error;
+      return { value: error.stored?.() ?? "", version: isReplaceable };
+    }
+  }
+
+  /** Writes the session into the documents that do not show it. */
+  async #write(seen: readonly Seen[]): Promise<void> {
+    const stale = seen.filter(({ look }) => look.status.kind === "stale");
+    if (stale.length === 0) return;
+    const writing = Promise.all(stale.map(({ mirror }) => mirror.update()));
+    await withLimit<unknown>(writing, { milliseconds: WRITE_LIMIT, clock: this.#clock }, () => undefined);
+  }
+
+  async remove(): Promise<void> {
+    const stored = await this.#loadReplaceable();
+    const id = stored && primaryOf(stored.value);
+    const seen = await this.#look(stored?.value);
+    const ours = seen.filter(({ look }) => look.primary === id).map(({ mirror }) => mirror);
+    await Promise.all(ours.map((mirror) => mirror.clear(stored?.value)));
+    await this.#primary.remove();
+    await Promise.all(ours.map((mirror) => mirror.clear(stored?.value))); // another process may have written it once more
+    await Promise.all(ours.map((mirror) => mirror.document.notes?.remove()));
+  }
+}
+
+function call(listener: (event: StoreEvent) => void, event: StoreEvent): void {
+  try {
+    listener(event);
+  } catch {
+    // what a listener does is no concern of the documents
+  }
+}
+
+const isUnclaimed = ({ mirror, look }: Seen): boolean =>
+  mirror.document.notes?.claim !== undefined &&
+  look.primary === undefined &&
+  look.found.text !== undefined &&
+  !["failed", "torn", "other-account"].includes(look.status.kind);
+
+function check(primary: TokenStore, documents: readonly MirroredDocument[]): void {
+  const isStore = typeof Object(primary).load === "function" && typeof Object(primary).save === "function";
+  if (!isStore)
+    throw new TypeError("mirroredStore: the first argument must be a TokenStore, such as fileStore({ appName }).");
+  const isDocument = (document: unknown) => typeof Object(document).replace === "function";
+  if (!Array.isArray(documents) || !documents.every(isDocument)) {
+    throw new TypeError(
+      "mirroredStore: the second argument must be an array of documents, such as [fileDocument({ path, format })].",
+    );
+  }
+}
