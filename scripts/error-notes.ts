@@ -124,6 +124,12 @@ export const refreshFailedReasons: Record<RefreshFailedError["reason"], Note> = 
     remedy:
       "Check the scope and audience of the token, and the clock of the API. Adapters return the 401 to the caller.",
   },
+  exhausted: {
+    cause:
+      "No entry of a token pool is available: each was put aside after a 402, a 429 or a rejected token, cannot be refreshed now, or needs a sign-in. The message says which entry, why, and until when. After a 402 or 429, adapters return that response to the caller instead.",
+    remedy:
+      "Try again after `retryAt`, the end of the first cooldown, or sign in to one of the entries: that ends its cooldown at once. `why()` of the pool returns the same as data.",
+  },
 };
 
 /** For `KeychainError` of `@unexpired/store-keychain`. */

@@ -20,7 +20,7 @@ export const LAYERED: readonly LayeredPackage[] = [
       ["index", "adapter", "oauth2", "session-record"],
       ["manager"],
       ["refresh"],
-      ["sources"],
+      ["sources", "pool"],
       ["record", "token-endpoint", "stores", "http"],
       ["tokens"],
       ["util"],

@@ -10,6 +10,8 @@ const PROGRAMS = {
   "inject-faults": "verification/fault-injection/main.ts",
   "show:machines": "verification/machines/main.ts",
   "show:servers": "verification/servers/main.ts",
+  "show:programs": "examples/stage/main.ts",
+  "count:auth": "scripts/count-auth.ts",
 };
 
 /** The default campaign plays the first seeds; these are seeds that hardly any run has played before. */
@@ -25,6 +27,8 @@ export const ciProofs = (now: number): Proof[] => [
   ["inject-faults", "--seed", freshSeed(), "--rounds", "20"],
   ["show:machines"],
   ["show:servers"],
+  ["show:programs"],
+  ["count:auth"],
 ];
 
 /** The proofs of the nightly workflow. */

@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Crew } from "@unexpired-internal/stage/crew";
 import { Disturbances } from "@unexpired-internal/stage/disturbances";
+import { respond } from "@unexpired-internal/stage/model";
 import { readOnlySwitch } from "@unexpired-internal/stage/read-only";
 import { startServers } from "@unexpired-internal/stage/servers";
-import { until } from "@unexpired-internal/stage/until";
-import { Agents } from "./agents.ts";
+import { until, within } from "@unexpired-internal/stage/until";
 import { CredentialsFile } from "./credentials.ts";
-import { respond } from "./model.ts";
 
 const SHORT = 3;
 const LONG = 8;
@@ -24,7 +25,11 @@ const file = new CredentialsFile(join(directory, ".credentials.json"), {
   refreshToken: await server.mintRefreshToken(),
   expiresAt: Date.now() - 60_000,
 });
-const agents = new Agents({ HOME: home, API: api.origin, TOKEN_ENDPOINT: gateway.tokenEndpoint });
+const agents = new Crew(fileURLToPath(new URL("program.ts", import.meta.url)), {
+  HOME: home,
+  API: api.origin,
+  TOKEN_ENDPOINT: gateway.tokenEndpoint,
+});
 const table = new Disturbances("agent");
 
 await table.survive("three agents start at once on an expired token", async () => {
@@ -141,7 +146,7 @@ await table.survive("another program rewrites the file four times per second", (
 });
 await table.checkOutput(gateway.tokens);
 table.end();
-await servers[Symbol.asyncDispose]();
+await within("the end of the servers", servers[Symbol.asyncDispose]());
 disk[Symbol.dispose]();
 rmSync(home, { recursive: true });
 

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { Disturbances } from "@unexpired-internal/stage/disturbances";
 import { Program } from "@unexpired-internal/stage/program";
 import { type SignedIn, startServers } from "@unexpired-internal/stage/servers";
+import { within } from "@unexpired-internal/stage/until";
 import { SecretServiceDaemon, secretServiceSkipReason } from "@unexpired-internal/test-support/secret-service-daemon";
 
 const PROGRAM = fileURLToPath(new URL("program.ts", import.meta.url));
@@ -171,8 +172,7 @@ await table.survive("the CI script goes on for the rest of the 30 seconds", asyn
 });
 await table.checkOutput(gateway.tokens);
 table.end();
-await servers[Symbol.asyncDispose]();
-await keyring?.[Symbol.asyncDispose]();
+await within("the end of the servers", Promise.all([servers[Symbol.asyncDispose](), keyring?.[Symbol.asyncDispose]()]));
 rmSync(home, { recursive: true });
 
 function keyringItems(address: string): string {

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { Disturbances } from "@unexpired-internal/stage/disturbances";
 import { Program } from "@unexpired-internal/stage/program";
 import { startServers } from "@unexpired-internal/stage/servers";
-import { until } from "@unexpired-internal/stage/until";
+import { until, within } from "@unexpired-internal/stage/until";
 
 const PROGRAM = fileURLToPath(new URL("program.ts", import.meta.url));
 const LIFETIME = 3;
@@ -167,5 +167,5 @@ await table.survive("the rest of the 30 seconds", () => {
 await quit();
 await table.checkOutput(gateway.tokens);
 table.end();
-await servers[Symbol.asyncDispose]();
+await within("the end of the servers", servers[Symbol.asyncDispose]());
 rmSync(folder, { recursive: true });

@@ -38,7 +38,9 @@ export function withTokens(tokens: TokenSource, options: TokenOptions): Options 
       });
       if (newer === undefined) return response;
       discardBody(response.body);
-      return send(request, newer);
+      const again = await send(request, newer);
+      authorization.report(again);
+      return again;
     },
   };
 }

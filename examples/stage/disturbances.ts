@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Program } from "./program.ts";
 
 const DURATION = 30_000;
-const WIDTHS = [64, 10];
+const WIDTHS = [66, 10];
 
 /** Prints the table of one run: each disturbance, as soon as it is over, and what became of it. */
 export class Disturbances {

@@ -14,9 +14,9 @@ export async function until(what: string, isReached: () => boolean, seconds = 15
 }
 
 /** Waits for `promise`, in the same way. */
-export async function within(what: string, promise: Promise<unknown>): Promise<void> {
+export async function within(what: string, promise: PromiseLike<unknown>): Promise<void> {
   let isSettled = false;
-  const settled = promise.finally(() => {
+  const settled = Promise.resolve(promise).finally(() => {
     isSettled = true;
   });
   await Promise.race([settled, until(what, () => isSettled)]);

@@ -63,7 +63,10 @@ export async function authorize(config: RequestConfig, attachment: Attachment): 
     });
   if (header === undefined) return unwrap(first);
   discard(config, response);
-  return unwrap(await sendWith(header));
+  const second = await sendWith(header);
+  if (second.response)
+    authorization.report({ status: second.response.status, headers: toHeaders(second.response, headers) });
+  return unwrap(second);
 }
 
 const unwrap = ({ response, error }: SendResult): AxiosResponse => {

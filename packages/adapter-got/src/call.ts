@@ -68,6 +68,7 @@ export class Call {
     const { options } = request;
     const authorization = this.#removeToken(options);
     if (!authorization || this.#isRetried) {
+      authorization?.report({ status: response.statusCode, headers: response.headers });
       this.#isRetried &&= !response.ok; // the options may be reused for the next page
       return response;
     }

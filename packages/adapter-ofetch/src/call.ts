@@ -103,7 +103,8 @@ export class Call {
     if (!authorization) return;
     options.headers.delete("authorization");
     this.#authorization = undefined;
-    if (!response || this.#savedOptions === null) return;
+    if (!response) return;
+    if (this.#savedOptions === null) return authorization.report(response);
     const { method = (request as Request).method, body = (request as Request).body } = options;
     let isFinal = false;
     try {

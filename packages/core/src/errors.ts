@@ -96,24 +96,25 @@ export class RefreshFailedError extends UnexpiredError {
   readonly retryAt: number;
   /**
    * The cause: the token endpoint issued no token (`"endpoint"`); the rejected token was obtained too recently for
-   * expiry to be the cause (`"just_obtained"`); or another process that is alive, perhaps stopped, has claimed the
-   * refresh and not finished it (`"claimed"`).
+   * expiry to be the cause (`"just_obtained"`); another process that is alive, perhaps stopped, has claimed the
+   * refresh and not finished it (`"claimed"`); or every entry of a token pool is put aside (`"exhausted"`).
    */
-  readonly reason: "endpoint" | "just_obtained" | "claimed";
+  readonly reason: "endpoint" | "just_obtained" | "claimed" | "exhausted";
 
-  /** `holder` describes the process that has claimed the refresh. */
+  /** `holder` describes the process that has claimed the refresh, `entries` the state of each entry of a pool. */
   constructor(
     retryAt: number,
-    options: { reason?: RefreshFailedError["reason"]; holder?: string; cause?: unknown } = {},
+    options: { reason?: RefreshFailedError["reason"]; holder?: string; entries?: string; cause?: unknown } = {},
   ) {
     const when = Math.abs(retryAt) <= LAST_DATE ? ` Try again after ${new Date(retryAt).toISOString()}.` : "";
-    const { reason = "endpoint", holder, cause } = options;
+    const { reason = "endpoint", holder, entries, cause } = options;
     const { message } = Object(cause) as { message?: unknown };
     const problem = typeof message === "string" ? `: ${message.replace(/\.$/, "")}` : "";
     const messages: Record<RefreshFailedError["reason"], string> = {
       endpoint: `The access token could not be refreshed${problem}.${when}`,
       just_obtained: `The rejected access token was obtained only a moment ago, so another one would not help. Check its scope and audience.${when}`,
       claimed: `The access token could not be refreshed: ${holder} has claimed the refresh and not finished it. Let it continue, or end it.${when}`,
+      exhausted: `No entry of the token pool is available: ${entries}.${when}`,
     };
     super(messages[reason], cause === undefined ? undefined : { cause });
     this.retryAt = retryAt;

@@ -14,6 +14,8 @@ export { createFetch, type FetchOptions } from "./http/fetch.ts";
 export type { Origins } from "./http/origins.ts";
 export { perRequest, type RequestTokenOptions, type WithRequestOptions } from "./http/per-request.ts";
 export { createTokenManager } from "./manager/token-manager.ts";
+export type { EntryStatus, PoolStatus } from "./pool/status.ts";
+export { createTokenPool, type TokenPool, type TokenPoolOptions } from "./pool/token-pool.ts";
 export { type EnvTokenOptions, envToken } from "./sources/env-token.ts";
 export { type FirstAvailableSource, firstAvailable } from "./sources/first-available.ts";
 export { type OnTokenOptions, onToken } from "./sources/on-token.ts";
@@ -27,6 +29,7 @@ export { tokenSetFromResponse } from "./tokens/token-set.ts";
 export type {
   CallOptions,
   Clock,
+  CooldownReason,
   DeadReason,
   EndpointResponse,
   FormattedSession,

@@ -334,6 +334,13 @@ export type SessionEvent =
    * directly. Each may overwrite the other's tokens. Use a store whose compare-and-set covers both.
    */
   | { readonly type: "store-shared"; readonly location: string }
+  /** An entry of a token pool was put aside, by this process or another one. `until` is in epoch milliseconds. */
+  | {
+      readonly type: "entry-set-aside";
+      readonly entry: string;
+      readonly reason: CooldownReason;
+      readonly until: number;
+    }
   | StoreEvent;
 
 /** An event that a store reports about the documents of other programs that show the session. Contains no secrets. */
@@ -354,6 +361,12 @@ export type StoreEvent =
     }
   /** A document that was reported by `document-failed` shows the current session again. */
   | { readonly type: "document-recovered"; readonly location: string };
+
+/**
+ * Why an entry of a token pool was put aside: a 429 (`rate_limited`) or a 402 (`payment_required`); or the server rejected
+ * its access token, and no newer one can be had, for now (`rejected`) or without a sign-in (`sign_in_required`).
+ */
+export type CooldownReason = "rate_limited" | "payment_required" | "rejected" | "sign_in_required";
 
 /** Options of one call. */
 export interface CallOptions {

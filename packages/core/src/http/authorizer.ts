@@ -6,9 +6,9 @@ import { settleInTime } from "../util/settle-in-time.ts";
 import { assertTokenSource, isRejectionFor } from "../util/token-source.ts";
 import { isAboutRights } from "./challenge.ts";
 import { headerOf, type ResponseHeaders, toReadable } from "./headers.ts";
-import { ignoreJustObtained } from "./just-obtained.ts";
 import { type OriginOptions, toPredicate } from "./origins.ts";
 import type { RequestTokenOptions, WithRequestOptions } from "./per-request.ts";
+import { surfaceUseless } from "./surfaced.ts";
 
 /** Options of {@link createAuthorizer}. `Response` is the client's own type. */
 export interface AuthorizerOptions<Response> extends OriginOptions {
@@ -74,21 +74,22 @@ export interface Authorizer<Response> {
   mayFollow(from: URL, to: URL): boolean;
 }
 
+/** The handling of the responses to one request. See {@link Authorization}. */
+interface ResponsePolicy<Response> {
+  isAccepted(status: number): boolean;
+  renew(info: ResponseInfo<Response>): Promise<string | undefined>;
+  report(info: Pick<ResponseInfo<Response>, "status" | "headers">): void;
+}
+
 /** The token of one request. Hides it from `util.inspect` and `JSON.stringify`. */
 export class Authorization<Response> {
-  readonly #renew: (info: ResponseInfo<Response>) => Promise<string | undefined>;
-  readonly #isAccepted: (status: number) => boolean;
+  readonly #policy: ResponsePolicy<Response>;
   readonly #header: string;
 
   /** Adapters obtain instances from {@link Authorizer.authorize}. */
-  constructor(
-    header: string,
-    renew: (info: ResponseInfo<Response>) => Promise<string | undefined>,
-    isAccepted: (status: number) => boolean,
-  ) {
+  constructor(header: string, policy: ResponsePolicy<Response>) {
     this.#header = header;
-    this.#renew = renew;
-    this.#isAccepted = isAccepted;
+    this.#policy = policy;
   }
 
   /** The value of the `Authorization` header. */
@@ -98,7 +99,7 @@ export class Authorization<Response> {
 
   /** Returns whether a response with this status certainly accepts the token: {@link renew} then resolves to `undefined`. */
   accepts(status: number): boolean {
-    return this.#isAccepted(status);
+    return this.#policy.isAccepted(status);
   }
 
   /**
@@ -110,7 +111,15 @@ export class Authorization<Response> {
    * errors of `isUnauthorized`, and a `TimeoutError` if that does not settle within 30 seconds
    */
   renew(info: ResponseInfo<Response>): Promise<string | undefined> {
-    return this.#isAccepted(info.status) ? ACCEPTED : hideResult(this.#renew(info));
+    return this.accepts(info.status) ? ACCEPTED : hideResult(this.#policy.renew(info));
+  }
+
+  /**
+   * Tells the token source of the response to the retry, which the caller gets in any case: a pool then puts aside the entry of
+   * the second token, too, after a 402 or 429. Any other source, and a second 401, are left alone.
+   */
+  report(info: Pick<ResponseInfo<Response>, "status" | "headers">): void {
+    if (!this.accepts(info.status)) this.#policy.report(info);
   }
 }
 
@@ -138,6 +147,11 @@ export function createAuthorizer<Response>(
         return undefined;
       }
       const { accessToken, tokenType } = await source.getTokenSet({ signal });
+      let latest = accessToken;
+      const onRenewed = (newer: string) => {
+        latest = newer;
+        return toHeader(newer);
+      };
       assertNoProof(tokenType);
       const isRejection = (info: ResponseInfo<Response>) =>
         isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info, source);
@@ -151,10 +165,18 @@ export function createAuthorizer<Response>(
           renewal.catch(() => {}); // the next call runs into the same error, and throws it
           return undefined;
         }
-        return renewal.then(toHeader, ignoreJustObtained);
+        return renewal.then(onRenewed, surfaceUseless(info.status));
+      };
+      const report = async (info: Pick<ResponseInfo<Response>, "status" | "headers">) => {
+        if (isUnauthorized || info.status === 401 || !isInvalidToken(info, source)) return;
+        await source.replaceRejected(latest, { response: toRejecting(info) });
       };
       const isAccepted = (status: number) => !isUnauthorized && !source.isRejection && status !== 401;
-      return new Authorization(toHeader(accessToken), renew, isAccepted);
+      return new Authorization(toHeader(accessToken), {
+        isAccepted,
+        renew,
+        report: (info) => void report(info).catch(() => {}), // the next call runs into the same error
+      });
     },
   };
 }
@@ -192,10 +214,12 @@ const toHeader = (accessToken: string): string => {
   );
 };
 
-const isInvalidToken = ({ status, headers }: ResponseInfo<unknown>, source: TokenSource): boolean =>
+type RejectingInfo = Pick<ResponseInfo<unknown>, "status" | "headers">;
+
+const isInvalidToken = ({ status, headers }: RejectingInfo, source: TokenSource): boolean =>
   isRejectionFor(source, status) && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
 
-const toRejecting = ({ status, headers }: ResponseInfo<unknown>): RejectingResponse => ({
+const toRejecting = ({ status, headers }: RejectingInfo): RejectingResponse => ({
   status,
   headers: headers && toReadable(headers),
 });

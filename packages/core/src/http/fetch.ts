@@ -76,7 +76,9 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     });
     if (header === undefined) return response;
     discardBody(response.body);
-    return sendWith(target, header);
+    const again = await sendWith(target, header);
+    authorization.report(again);
+    return again;
   };
 }
 

@@ -17,6 +17,7 @@ import {
   type Context,
   initialSession,
   isDue,
+  isLookDue,
   isTooShort,
   isUsable,
   type Session,
@@ -81,7 +82,12 @@ export class Driver implements RefreshHost {
   }
 
   get state(): SessionState | undefined {
-    return stateOf(this.#session, this.#context());
+    return stateOf(this.#session, this.context());
+  }
+
+  /** Loads in the background, if the session is not known yet, or a change may have gone unnoticed. */
+  look(): void {
+    if (!this.#isClosed && isLookDue(this.#session, this.context())) this.#loader.look();
   }
 
   /** Returns the tokens if they can be handed out without consulting the state machine. */
@@ -252,28 +258,28 @@ export class Driver implements RefreshHost {
   }
 
   isUsable(record: SessionRecord): boolean {
-    const ctx = this.#context();
+    const ctx = this.context();
     return isUsable(withRecord(this.#session, record, ctx), ctx);
   }
 
   isDue(record: SessionRecord): boolean {
-    const ctx = this.#context();
+    const ctx = this.context();
     return isDue(withRecord(this.#session, record, ctx), ctx);
   }
 
   isInsufficient(record: SessionRecord, { minValidity = 0, keepAlive = false }: RenewalGoal): boolean {
-    const ctx = this.#context();
+    const ctx = this.context();
     const session = withLoadedRecord(this.#session, record, ctx);
     return isTooShort(session, minValidity, ctx) || (keepAlive && isRefreshTokenDue(session, ctx));
   }
 
-  #context(): Context {
+  context(): Context {
     const { rules, clock } = this.#settings;
     return { ...rules, location: this.records.location, ...momentOf(clock) };
   }
 
   #dispatch(event: Event): readonly Effect[] {
-    const ctx = this.#context();
+    const ctx = this.context();
     const { session, effects } = transition(this.#session, event, ctx);
     this.#session = session;
     if (!this.#isClosed) this.#results.set(session.record?.tokens, validUntil(session, ctx));

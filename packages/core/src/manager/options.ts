@@ -15,6 +15,7 @@ import { completeClock } from "../util/clock.ts";
 import { clockOption } from "../util/clock-option.ts";
 import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
+import { storeOption } from "../util/store-option.ts";
 import type { Rules } from "./session.ts";
 
 const DEFAULT_STALENESS = 5_000;
@@ -37,18 +38,7 @@ const pattern = z.union([
 ]);
 
 const managerOptions = {
-  store: [
-    z.looseObject({
-      ...members(["load", "save", "remove", "describe"], functionSchema),
-      supports: z.looseObject({ compareAndSet: z.string() }),
-      watch: z.optional(functionSchema),
-      subscribe: z.optional(functionSchema),
-      holder: z.optional(
-        z.looseObject({ id: z.string(), statusOf: functionSchema, describe: z.optional(functionSchema) }),
-      ),
-    }),
-    "a TokenStore, such as fileStore({ path })",
-  ],
+  store: storeOption,
   refresh: [functionSchema, "a function, such as oauth2Refresh({ tokenEndpoint, clientId })"],
   refreshWindow: [duration, "milliseconds, 0 or more"],
   background: [z.boolean(), "true or false"],

@@ -3,6 +3,7 @@ import { isSameAccount, rotationOf, type SessionRecord } from "../record/record.
 import type { RecordSource } from "../refresh/renewal.ts";
 import type { DeadReason, SessionState } from "../types.ts";
 import type { Moment } from "../util/clock.ts";
+import type { SessionView } from "../util/session-access.ts";
 
 /** The session as one manager knows it. Immutable. */
 export interface Session {
@@ -103,6 +104,9 @@ export function isStale(session: Session, ctx: Context): boolean {
   return ctx.now >= now || ctx.monotonic >= monotonic;
 }
 
+/** Returns whether to load the session, because it has not been loaded yet, or what is known of it is stale. */
+export const isLookDue = (session: Session, ctx: Context): boolean => !session.isLoaded || isStale(session, ctx);
+
 /** Returns the reason why the session cannot be used, or `undefined` if it is alive, or its access token still is. */
 export function deadReasonOf(session: Session, ctx: Context): DeadReason | undefined {
   const { record } = session;
@@ -111,6 +115,12 @@ export function deadReasonOf(session: Session, ctx: Context): DeadReason | undef
   if (isUsable(session, ctx) || isRenewable(session, ctx)) return undefined;
   return verdictOf(record) ?? (record.tokens ? "session_expired" : "no_session");
 }
+
+/** Returns the session for a pool, or `undefined` before the first load. */
+export const viewOf = (session: Session, ctx: Context): SessionView | undefined =>
+  session.isLoaded
+    ? { session: session.record?.session, tokens: session.record?.tokens, reason: deadReasonOf(session, ctx) }
+    : undefined;
 
 /** Returns the reason why the server refuses to refresh the session, if it does. */
 export const verdictOf = (record: SessionRecord | undefined): DeadReason | undefined => {

@@ -23,9 +23,10 @@ import { checkOption, durationSchema, type OptionTable } from "../util/check-opt
 import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
+import { SESSION_ACCESS, type SessionAccess } from "../util/session-access.ts";
 import { Driver } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
-import { verdictOf } from "./session.ts";
+import { verdictOf, viewOf } from "./session.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
 /**
@@ -141,6 +142,16 @@ class Manager implements TokenManager {
     const { state } = this.#driver;
     const isAbsent = state?.status === "dead" && (state.reason === "no_session" || state.reason === "signed_out");
     return isAbsent ? undefined : this.#driver.records.location;
+  }
+
+  /** For token pools. */
+  get [SESSION_ACCESS](): SessionAccess {
+    const driver = this.#driver;
+    const load = async () => {
+      driver.assertOpen();
+      await driver.load();
+    };
+    return { view: () => viewOf(driver.session, driver.context()), load, look: () => driver.look() };
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {

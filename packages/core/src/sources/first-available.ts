@@ -29,7 +29,9 @@ export function firstAvailable(...sources: readonly TokenSource[]): FirstAvailab
   const getTokenSet = async (options?: CallOptions) => (await selection.select(options)).tokens;
   const replaceRejected = async (rejected: string, options?: RejectionOptions) => {
     const { source, tokens } = await selection.select({ signal: options?.signal });
-    return tokens.accessToken === rejected ? source.replaceRejected(rejected, options) : tokens.accessToken;
+    // a source that rejects by other statuses has several tokens, and has to learn which of them was rejected
+    const isConcerned = tokens.accessToken === rejected || source.isRejection !== undefined;
+    return isConcerned ? source.replaceRejected(rejected, options) : tokens.accessToken;
   };
   return {
     getTokenSet,

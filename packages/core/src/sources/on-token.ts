@@ -159,6 +159,7 @@ function mayChangeToken(event: SessionEvent): boolean {
     case "tokens-adopted":
     case "session-restored":
     case "session-replaced":
+    case "entry-set-aside":
       return true;
     case "state-changed":
       return event.state.status === "valid" || event.state.status === "dead";

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { responseOf } from "../http/auth-error.ts";
-import { ignoreJustObtained } from "../http/just-obtained.ts";
+import { surfaceUseless } from "../http/surfaced.ts";
 import type { RejectingResponse, TokenSource } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
@@ -49,7 +49,7 @@ export async function withToken<T>(
     const decision = isRejected ? isRejected(error) : isRejection(tokens, response);
     if (!(await settleInTime(decision, { signal, message: LATE }))) throw error;
     const renewal = abortable(tokens.replaceRejected(accessToken, { signal, response }), signal);
-    const newer = await renewal.catch(ignoreJustObtained);
+    const newer = await renewal.catch(surfaceUseless(response?.status));
     if (newer === undefined) throw error;
     return run(newer);
   }

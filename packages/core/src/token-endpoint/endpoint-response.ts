@@ -1,6 +1,7 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import { expiryOf } from "../tokens/jwt.ts";
 import { systemClock } from "../util/clock.ts";
+import { retryAfterOf } from "../util/retry-after.ts";
 import { withoutQuery } from "./endpoint-url.ts";
 import { readError, toJudgedError } from "./error-response.ts";
 import { isUnsent } from "./unsent.ts";
@@ -35,7 +36,7 @@ export function toResponseError(response: Response, text: string, endpoint: stri
     error,
     description,
     status,
-    retryAfter: retryAfterOf(headers),
+    retryAfter: retryAfterOf(headers, systemClock.now()),
     sent: true,
     endpoint,
     body: text.trim() === "" ? "empty" : json ? "json" : "other",
@@ -57,18 +58,6 @@ export function tryJson(body: string): Record<string, unknown> | undefined {
   } catch {
     return undefined; // HTML, or an empty body
   }
-}
-
-/**
- * Reads the delay in milliseconds (RFC 9110 §10.2.3). A date is compared with the server's own clock, if it tells it.
- */
-function retryAfterOf(headers: Headers): number | undefined {
-  const value = headers.get("retry-after");
-  if (value === null) return undefined;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(headers.get("date") ?? "");
-  const delay = Date.parse(value) - (Number.isNaN(date) ? systemClock.now() : date);
-  return Number.isFinite(delay) ? Math.max(0, delay) : undefined;
 }
 
 /**

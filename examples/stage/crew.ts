@@ -1,23 +1,23 @@
-import { fileURLToPath } from "node:url";
-import { Program } from "@unexpired-internal/stage/program";
-import { until } from "@unexpired-internal/stage/until";
-
-const PROGRAM = fileURLToPath(new URL("program.ts", import.meta.url));
+import { Program } from "./program.ts";
+import { until } from "./until.ts";
 
 type Env = Readonly<Record<string, string>>;
 
-/** The running agents. */
-export class Agents {
+/** Several processes of an agent, which print a line `turn N with …` after each turn. */
+export class Crew {
+  readonly #file: string;
   readonly #env: Env;
   readonly #started: Program[] = [];
   readonly #ended = new Set<Program>();
 
-  constructor(env: Env) {
+  /** `file` is the path of the program's source. */
+  constructor(file: string, env: Env) {
+    this.#file = file;
     this.#env = env;
   }
 
   start(): void {
-    const agent = new Program(PROGRAM, { env: this.#env });
+    const agent = new Program(this.#file, { env: this.#env });
     void agent.ended.then(() => this.#ended.add(agent));
     this.#started.push(agent);
   }
@@ -58,7 +58,7 @@ export class Agents {
 
   /** Runs one more agent, with other variables, until it has printed a line that matches. */
   async runAlone(env: Env, pattern: RegExp): Promise<Program> {
-    const agent = new Program(PROGRAM, { env: { ...this.#env, ...env } });
+    const agent = new Program(this.#file, { env: { ...this.#env, ...env } });
     await until(String(pattern), () => agent.count(pattern) > 0);
     agent.signal("SIGTERM");
     await agent.ended;

@@ -1,0 +1,208 @@
+import { UnexpiredError } from "../errors.ts";
+import type { Clock, TokenStore } from "../types.ts";
+import { withDeadline } from "../util/deadline.ts";
+import { redact } from "../util/redact.ts";
+import { SerialTask } from "../util/serial-task.ts";
+import {
+  type Cooldown,
+  type CooldownList,
+  concerns,
+  type Identity,
+  isSame,
+  keyOf,
+  parseCooldowns,
+  withCooldowns,
+} from "./cooldown-list.ts";
+
+/** In milliseconds. A store that does not respond delays a call by this much, once. */
+const DEADLINE = 2_000;
+/** How old the last look may be, in milliseconds, if the store does not notify, or failed. */
+const MAX_STALENESS = 5_000;
+const MAX_CONFLICTS = 20;
+const MAX_TEXT_LENGTH = 200;
+/** A cooldown that would end later by no more than this many milliseconds is not stored again. */
+const TOLERANCE = 1_000;
+const EMPTY: CooldownList = { schema: 1, cooldowns: [] };
+
+/** A cooldown that has not ended. */
+export interface Active {
+  readonly cooldown: Cooldown;
+  /** The rest of it, in milliseconds. */
+  readonly left: number;
+}
+
+interface CooldownDeps {
+  readonly store: TokenStore;
+  readonly clock: Clock;
+  /** Called once for each cooldown that this process sees. */
+  readonly onSeen: (cooldown: Cooldown) => void;
+}
+
+/**
+ * The cooldowns that all processes share. None is ever removed before its end: it is over for everyone as soon as its entry
+ * has another session. A store that fails, or holds something else, leaves each process with those that it knows.
+ */
+export class SharedCooldowns {
+  readonly #deps: CooldownDeps;
+  #own: readonly Cooldown[] = [];
+  #stored: readonly Cooldown[] = [];
+  /** The monotonic time when this process first saw a cooldown. The wall clock may be set back. */
+  #seen = new Map<string, number>();
+  #problem: string | undefined;
+  /** Whether a cooldown of this process is being saved, or could not be. */
+  #isUnsaved = false;
+  readonly #loads = new SerialTask(() => this.#guard(() => this.#read()));
+  readonly #saves = new SerialTask(() => this.#guard(() => this.#saveAll()));
+  /** The first look at the store. */
+  #first: Promise<void> | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #stopWatching: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(deps: CooldownDeps) {
+    this.#deps = deps;
+  }
+
+  /** Why the cooldowns of this process are not shared at the moment: a full sentence. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Waits for the first look at the store, and starts later ones in the background. Never rejects. */
+  ready(): Promise<void> {
+    this.#watch();
+    const isNotified = this.#stopWatching !== undefined && this.#problem === undefined;
+    const age = this.#deps.clock.monotonic() - this.#lookedAt;
+    if (this.#first && !isNotified && age >= MAX_STALENESS) void this.#look();
+    this.#first ??= this.#look();
+    return this.#first;
+  }
+
+  #watch(): void {
+    if (this.#stopWatching || this.#isClosed) return;
+    try {
+      this.#stopWatching = this.#deps.store.watch?.(() => void this.#look());
+    } catch {
+      // looked at now and then
+    }
+  }
+
+  async #look(): Promise<void> {
+    this.#lookedAt = this.#deps.clock.monotonic();
+    if (!this.#isClosed) await (this.#isUnsaved ? this.#saves : this.#loads).run();
+  }
+
+  /** Runs a step that needs the store, and notes whether it failed. */
+  async #guard(step: () => Promise<unknown>): Promise<void> {
+    try {
+      await step();
+      if (!this.#isUnsaved) this.#problem = undefined;
+    } catch (error) {
+      const text = redact(error, []).message.replace(/\.$/, "").slice(0, MAX_TEXT_LENGTH);
+      this.#problem = `Cooldowns are not shared with other processes (${this.#deps.store.describe()}): ${text}.`;
+    }
+  }
+
+  /** Reads the store. */
+  async #read(): Promise<{ readonly list: CooldownList; readonly version: string | undefined }> {
+    const { store } = this.#deps;
+    const found = await this.#inTime(() => store.load());
+    const list = found ? parseCooldowns(found.value) : EMPTY;
+    if (!list) throw new Error("It holds something else, or was written by a newer version. It was left unchanged");
+    this.#stored = list.cooldowns;
+    this.#see(list.cooldowns);
+    return { list, version: found?.version };
+  }
+
+  #see(cooldowns: readonly Cooldown[]): void {
+    const { clock, onSeen } = this.#deps;
+    const before = this.#seen;
+    const at = (cooldown: Cooldown) => before.get(keyOf(cooldown)) ?? clock.monotonic();
+    this.#own = this.#own.filter((cooldown) => this.#leftOf(cooldown) > 0);
+    const current = [...this.#own, ...this.#stored, ...cooldowns];
+    this.#seen = new Map(current.map((cooldown) => [keyOf(cooldown), at(cooldown)]));
+    for (const cooldown of cooldowns) if (!before.has(keyOf(cooldown)) && this.#leftOf(cooldown) > 0) onSeen(cooldown);
+  }
+
+  /** Returns the rest of a cooldown by the wall clock, but never more than its length since this process first saw it. */
+  #leftOf(cooldown: Cooldown): number {
+    const { clock } = this.#deps;
+    const now = clock.monotonic();
+    const since = now - (this.#seen.get(keyOf(cooldown)) ?? now);
+    return Math.min(cooldown.until - clock.now(), cooldown.length - since);
+  }
+
+  /** Returns whether an entry has a cooldown, whatever session it is about. */
+  has(entry: string): boolean {
+    return this.#all().some((cooldown) => cooldown.entry === entry && this.#leftOf(cooldown) > 0);
+  }
+
+  /** Returns the cooldown of an entry with this session that ends last. */
+  of(entry: string, identity: Identity): Active | undefined {
+    return this.#all()
+      .filter((cooldown) => cooldown.entry === entry && concerns(cooldown, identity))
+      .map((cooldown) => ({ cooldown, left: this.#leftOf(cooldown) }))
+      .filter(({ left }) => left > 0)
+      .sort((a, b) => b.left - a.left)[0];
+  }
+
+  #all(): readonly Cooldown[] {
+    return [...this.#own, ...this.#stored];
+  }
+
+  /**
+   * Adds a cooldown, which counts at once, and waits until the other processes can see it, unless the store has failed
+   * before. Never rejects.
+   */
+  async add(cooldown: Cooldown): Promise<void> {
+    const known = this.#all().find(
+      (each) => isSame(each, cooldown) && this.#leftOf(each) > cooldown.length - TOLERANCE,
+    );
+    if (!known) {
+      this.#own = [...this.#own.filter((each) => !isSame(each, cooldown)), cooldown];
+      this.#see([cooldown]);
+    }
+    const hasFailed = this.#problem !== undefined;
+    const saving = known && !hasFailed ? this.#saves.settled() : this.#saves.run();
+    if (!hasFailed) await saving;
+  }
+
+  async #saveAll(): Promise<void> {
+    this.#isUnsaved = true;
+    for (let conflicts = 0; !(await this.#saveOnce()); conflicts++) {
+      if (conflicts === MAX_CONFLICTS) throw new Error(`It rejected ${conflicts} saves as conflicts`);
+    }
+    this.#isUnsaved = false;
+  }
+
+  /** Returns `false` after a conflict. */
+  async #saveOnce(): Promise<boolean> {
+    const { store, clock } = this.#deps;
+    const { list, version } = await this.#read();
+    const next = withCooldowns(list, this.#own, clock.now());
+    if (next === list) return true;
+    try {
+      await this.#inTime(() => store.save(JSON.stringify(next), version));
+      return true;
+    } catch (error) {
+      if (UnexpiredError.is(error) && error.code === "STORE_CONFLICT") return false;
+      throw error;
+    }
+  }
+
+  #inTime<T>(run: () => Promise<T>): Promise<T> {
+    const message = `No response within ${DEADLINE} ms`;
+    return withDeadline(run, this.#deps.clock, { milliseconds: DEADLINE, message, keepAlive: false });
+  }
+
+  /** Stops watching, and waits for a save that is running. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    try {
+      this.#stopWatching?.();
+    } catch {
+      // what is being saved matters more
+    }
+    await this.#saves.settled();
+  }
+}
