@@ -23,7 +23,7 @@ const servers = await startServers(
       limit.responses += 1;
       response.writeHead(429, { "retry-after": A_DAY });
     }
-    setTimeout(() => response.end("{}"), 20);
+    setTimeout(() => response.end("{}"), 120);
   },
   { accessTokenSeconds: LIFETIME },
 );

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Disturbances } from "@unexpired-internal/stage/disturbances";
 import { Program } from "@unexpired-internal/stage/program";
-import { startServers } from "@unexpired-internal/stage/servers";
+import { type SignedIn, startServers } from "@unexpired-internal/stage/servers";
 import { until, within } from "@unexpired-internal/stage/until";
 
 const PROGRAM = fileURLToPath(new URL("program.ts", import.meta.url));
@@ -48,6 +48,14 @@ async function work(): Promise<void> {
   await until("two more changes", () => running().count(/^change \d+:/) >= changes + 2);
 }
 
+/** Signs in, and waits until the app uses the new session. */
+async function signIn(): Promise<SignedIn> {
+  const session = await servers.signIn();
+  running().write(JSON.stringify({ ...session, expiresAt: new Date(session.expiresAt).toISOString() }));
+  await until("the app uses the new session", () => api.accepted(session.accessToken) > 0);
+  return session;
+}
+
 /** Waits until the token that was issued last is in the file. */
 const saved = () => until("the new tokens are saved", () => stored().accessToken === gateway.issued.at(-1));
 
@@ -79,7 +87,7 @@ await table.survive("quit and launch again", async () => {
   await saved();
   assert(Date.parse(stored().expiresAt) > Date.now(), "no expiry was saved");
   await quit();
-  servers.setLifetime(10);
+  servers.setLifetime(60);
   await launch();
   assert.equal(running().count(FAILED), 0, "a call failed");
   return "the rotated pair and its expiry (ISO 8601) are in the file, and work";
@@ -98,9 +106,14 @@ await table.survive("a file that was written before the expiry was stored", asyn
   return "1 exchange, which adds the expiry; none at the next launch";
 });
 
+servers.setLifetime(LIFETIME);
+await table.survive("a sign-in while the app runs", async () => {
+  const { accessToken, expiresAt } = await signIn();
+  assert.deepEqual([stored().accessToken, Date.parse(stored().expiresAt)], [accessToken, expiresAt]);
+  return "the new session is used; its expiry is in the file, to the millisecond";
+});
+
 await table.survive("the API rejects the token early, in 4 calls at once", async () => {
-  servers.setLifetime(LIFETIME);
-  await sleep(2_000); // a token that is newer is not replaced: another one would not help
   api.reject(stored().accessToken);
   await expectExchanges(1, work);
   return "1 exchange, and all calls succeed";
@@ -146,15 +159,8 @@ await table.survive("the server ends the session: 403 invalid_grant", async () =
   await until("the tokens are removed", () => !readFileSync(path, "utf8").includes("Token"));
   assert.equal(stored().theme, "dark");
   recover();
-  return "the app is signed out, and the tokens are removed from the file";
-});
-
-await table.survive("sign-in", async () => {
-  const { expiresAt, ...tokens } = await servers.signIn();
-  running().write(JSON.stringify({ ...tokens, expiresAt: new Date(expiresAt).toISOString() }));
-  await work();
-  assert.equal(Date.parse(stored().expiresAt), expiresAt);
-  return "the app goes on; the expiry is in the file, to the millisecond";
+  await signIn();
+  return "the app is signed out, and the tokens are removed from the file; a new sign-in works";
 });
 
 const failures = running().count(FAILED);

@@ -31,7 +31,6 @@ export class Gateway {
   readonly issued: string[] = [];
   /** The number of token requests that arrived. */
   exchanges = 0;
-  readonly #presented = new Map<string, number>();
   readonly #target: string;
   readonly #server: Server;
   readonly #port: number;
@@ -49,11 +48,6 @@ export class Gateway {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return new Gateway(server, target);
-  }
-
-  /** How often refresh tokens were presented once more, each time after the first. */
-  get repetitions(): number {
-    return [...this.#presented.values()].reduce((sum, times) => sum + times - 1, 0);
   }
 
   /** Holds back the next request, before the authorization server sees it, or the response to it. */
@@ -118,7 +112,6 @@ export class Gateway {
     const refreshToken = new URLSearchParams(body).get("refresh_token") ?? "";
     this.exchanges += 1;
     this.tokens.add(refreshToken);
-    this.#presented.set(refreshToken, (this.#presented.get(refreshToken) ?? 0) + 1);
     const handler = this.#next.shift() ?? this.#always;
     const reply = await handler(() => this.#forward(body));
     response.writeHead(reply.status, { "content-type": reply.body.startsWith("{") ? "application/json" : "text/html" });
