@@ -15,7 +15,7 @@ const A_DAY = String(24 * 60 * 60);
 const SPARE = "spare-token-51d7";
 
 const home = mkdtempSync(join(tmpdir(), "unexpired-agent-pool-"));
-/** The token that has reached its limit, and how often the API has said so. */
+/** The token that has reached its limit, and the number of responses that say this. */
 const limit = { token: "", responses: 0 };
 const servers = await startServers(
   (request, response) => {

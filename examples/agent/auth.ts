@@ -1,7 +1,8 @@
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createFetch, createTokenManager, envToken, firstAvailable } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
+import { keychainStore } from "@unexpired/store-keychain";
 import { fileStore, jsonFormat } from "@unexpired/store-node";
 import { API, TOKEN_ENDPOINT } from "./settings.ts";
 
@@ -18,7 +19,10 @@ function refreshWindow(): number | undefined {
 }
 
 export const session = createTokenManager({
-  store: fileStore({ path: join(homedir(), ".claude", ".credentials.json"), format }),
+  store:
+    process.platform === "darwin"
+      ? keychainStore({ service: "Claude Code-credentials", account: userInfo().username, format })
+      : fileStore({ path: join(homedir(), ".claude", ".credentials.json"), format }),
   refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "demo-client" }),
   refreshWindow: refreshWindow(),
 });

@@ -14,7 +14,7 @@ session.subscribe(({ type }) => {
 });
 export const fetchWithTokens = createFetch(session, { origins: [new URL(API).origin] });
 
-/** Runs a command. If the user has to sign in again, the session is removed, and the error says so. */
+/** Runs a command. If the user has to sign in again, removes the session and throws an error that asks for it. */
 export async function withSession(command: () => Promise<unknown>): Promise<void> {
   try {
     await command();

@@ -148,7 +148,7 @@ await table.survive("the server ends the session: invalid_grant", async () => {
   assert.match((await acme("status")).output, /signed out/);
   await expectExchanges(0, () => acme("call /me"));
   if (keyring) assert(!hasToken(keyringItems(keyring.address)), "the keyring still has a token");
-  return `it says so, and no token is left in the ${keyring ? "keyring" : "file"}`;
+  return `it asks for a sign-in, and no token is left in the ${keyring ? "keyring" : "file"}`;
 });
 
 await table.survive("acme logout", async () => {

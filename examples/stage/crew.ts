@@ -45,7 +45,7 @@ export class Crew {
     );
   }
 
-  /** Returns the agent that refreshes: it says so before its request has arrived. */
+  /** Returns the agent that refreshes. Each prints a line before its request arrives. */
   async refresher(arrive: () => Promise<void>): Promise<Program> {
     const before = new Map(this.all.map((agent) => [agent, agent.count(/refreshing/)]));
     await arrive();

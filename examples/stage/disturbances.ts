@@ -25,7 +25,7 @@ export class Disturbances {
     }
   }
 
-  /** What is left of the 30 seconds, in milliseconds. */
+  /** The rest of the 30 seconds, in milliseconds. */
   get remaining(): number {
     return Math.max(0, this.#started + DURATION - performance.now());
   }

@@ -7,11 +7,11 @@ import { createInterface } from "node:readline";
 export interface ProgramOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** What it reads from its standard input. Default: what `write` writes. */
+  /** The text of its standard input. Default: the lines of `write`. */
   readonly input?: string;
 }
 
-/** What a process has compiled, the next one need not compile again. */
+/** With the cache, a process need not compile again what an earlier one has compiled. */
 const DEFAULTS = { NO_COLOR: "1", NODE_COMPILE_CACHE: join(tmpdir(), "unexpired-compile-cache") };
 
 /** A process of the program, and what it prints. */
