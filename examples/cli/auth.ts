@@ -4,7 +4,8 @@ import { keychainOrFile } from "@unexpired/store-keychain";
 import { API, TOKEN_ENDPOINT } from "./settings.ts";
 
 export const session = createTokenManager({
-  store: keychainOrFile({ service: "acme", account: "default", plainTextFile: { appName: "acme" } }),
+  // CI scripts start many runs at once, and the keyring serves them one by one.
+  store: keychainOrFile({ service: "acme", account: "default", plainTextFile: { appName: "acme" }, timeout: 10_000 }),
   refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "demo-client" }),
   refreshWindow: 30_000,
   background: false, // the program may end soon

@@ -11,13 +11,14 @@ import { type SignedIn, startServers } from "@unexpired-internal/stage/servers";
 import { until, within } from "@unexpired-internal/stage/until";
 
 const PROGRAM = fileURLToPath(new URL("program.ts", import.meta.url));
-const LIFETIME = 3;
+const SHORT = 3;
+const LONG = 10;
 const LAUNCHED = /^launch: 50 albums/;
 const FAILED = /failed: |please sign in/;
 
 const folder = mkdtempSync(join(tmpdir(), "unexpired-desktop-"));
 const path = join(folder, "session.json");
-const servers = await startServers((_, response) => response.end("{}"), { accessTokenSeconds: LIFETIME });
+const servers = await startServers((_, response) => response.end("{}"), { accessTokenSeconds: LONG });
 const { server, gateway, api } = servers;
 const table = new Disturbances("desktop");
 let app: Program | undefined;
@@ -106,7 +107,7 @@ await table.survive("a file that was written before the expiry was stored", asyn
   return "1 exchange, which adds the expiry; none at the next launch";
 });
 
-servers.setLifetime(LIFETIME);
+servers.setLifetime(SHORT);
 await table.survive("a sign-in while the app runs", async () => {
   const { accessToken, expiresAt } = await signIn();
   assert.deepEqual([stored().accessToken, Date.parse(stored().expiresAt)], [accessToken, expiresAt]);
@@ -115,15 +116,18 @@ await table.survive("a sign-in while the app runs", async () => {
 
 await table.survive("the API rejects the token early, in 4 calls at once", async () => {
   api.reject(stored().accessToken);
-  await expectExchanges(1, work);
+  await expectExchanges(1, refreshed);
+  await work();
   return "1 exchange, and all calls succeed";
 });
 
 await table.survive("the computer sleeps (SIGSTOP) until the token has expired", async () => {
   running().signal("SIGSTOP");
-  await sleep((LIFETIME + 1) * 1000);
+  await sleep((SHORT + 1) * 1000);
+  servers.setLifetime(LONG);
   running().signal("SIGCONT");
   await expectExchanges(1, work);
+  servers.setLifetime(SHORT);
   return "1 exchange, and no call fails";
 });
 
@@ -132,7 +136,11 @@ await table.survive("the app is killed (SIGKILL) in the middle of an exchange", 
   await held.arrive();
   running().signal("SIGKILL");
   await running().ended;
-  await expectExchanges(1, launch);
+  const issued = gateway.issued.length;
+  await expectExchanges(1, async () => {
+    await launch();
+    await until("new tokens", () => gateway.issued.length > issued);
+  });
   return "1 exchange at the next launch";
 });
 
@@ -142,7 +150,7 @@ await table.survive("the token endpoint responds with 500, until the token has e
   const { accessToken } = stored();
   api.accept(accessToken); // as an API with some leeway
   const recover = gateway.fail();
-  await sleep((LIFETIME + 0.5) * 1000);
+  await sleep((SHORT + 0.5) * 1000);
   const calls = api.accepted(accessToken);
   await work();
   assert(api.accepted(accessToken) > calls, "the old token is not used");

@@ -17,7 +17,8 @@ export class Crew {
   }
 
   start(): void {
-    const agent = new Program(this.#file, { env: this.#env });
+    const tokenEndpoint = `${this.#env.TOKEN_ENDPOINT}?process=${this.#started.length + 1}`;
+    const agent = new Program(this.#file, { env: { ...this.#env, TOKEN_ENDPOINT: tokenEndpoint } });
     void agent.ended.then(() => this.#ended.add(agent));
     this.#started.push(agent);
   }
@@ -32,9 +33,14 @@ export class Crew {
     return this.#started.map(({ output }) => output).join("\n");
   }
 
+  /** Returns the lines of all agents that match. */
+  lines(pattern: RegExp): string[] {
+    return this.#started.flatMap(({ lines }) => lines.filter((line) => pattern.test(line)));
+  }
+
   /** Returns how many lines of all agents match. */
   count(pattern: RegExp): number {
-    return this.#started.reduce((sum, agent) => sum + agent.count(pattern), 0);
+    return this.lines(pattern).length;
   }
 
   /** Waits until each agent has done two more turns: at least one of them has begun since. */
@@ -45,23 +51,22 @@ export class Crew {
     );
   }
 
-  /** Returns the agent that refreshes. Each prints a line before its request arrives. */
-  async refresher(arrive: () => Promise<void>): Promise<Program> {
-    const before = new Map(this.all.map((agent) => [agent, agent.count(/refreshing/)]));
-    await arrive();
-    const find = () => this.all.find((agent) => agent.count(/refreshing/) > (before.get(agent) ?? 0));
-    await until("an agent refreshes", () => find() !== undefined);
-    const refresher = find();
-    if (!refresher) throw new Error("no agent refreshes");
-    return refresher;
+  /** Returns the agent with this number: 1 for the first that was started. */
+  member(number: number): Program {
+    const agent = this.#started[number - 1];
+    if (!agent) throw new Error(`There is no agent ${number}.`);
+    return agent;
   }
 
   /** Runs one more agent, with other variables, until it has printed a line that matches. */
   async runAlone(env: Env, pattern: RegExp): Promise<Program> {
     const agent = new Program(this.#file, { env: { ...this.#env, ...env } });
-    await until(String(pattern), () => agent.count(pattern) > 0);
-    agent.signal("SIGTERM");
-    await agent.ended;
+    try {
+      await until(String(pattern), () => agent.count(pattern) > 0);
+    } finally {
+      agent.signal("SIGTERM");
+      await agent.ended;
+    }
     return agent;
   }
 

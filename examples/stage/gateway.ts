@@ -10,12 +10,15 @@ interface Reply {
 }
 
 /** Decides what happens to a token request: `forward` sends it to the authorization server. */
-type Handler = (forward: () => Promise<Reply>) => Promise<Reply>;
+type Handler = (forward: () => Promise<Reply>, sender: number) => Promise<Reply>;
 
 /** An exchange that is held back. */
 interface Held {
-  /** Waits until the request has arrived; if the response is held, until the server has rotated. */
-  readonly arrive: () => Promise<void>;
+  /**
+   * Waits until the request has arrived; if the response is held, until the server has rotated. Returns the number of the
+   * process that sent it, if the URL that this process was given contains it.
+   */
+  readonly arrive: () => Promise<number>;
   /** Lets it go on. */
   readonly release: () => void;
 }
@@ -53,13 +56,19 @@ export class Gateway {
   /** Holds back the next request, before the authorization server sees it, or the response to it. */
   holdNext(what: "request" | "response"): Held {
     const [arrived, released] = [deferred(), deferred()];
-    this.#next.push(async (forward) => {
+    let sentBy = 0;
+    this.#next.push(async (forward, sender) => {
+      sentBy = sender;
       const reply = what === "response" ? await forward() : undefined;
       arrived.resolve();
       await released.promise;
       return reply ?? forward();
     });
-    return { arrive: () => within("a token request", arrived.promise), release: released.resolve };
+    const arrive = async () => {
+      await within("a token request", arrived.promise);
+      return sentBy;
+    };
+    return { arrive, release: released.resolve };
   }
 
   /** Loses the response to the next request: the server has rotated, and the client gets a 500. */
@@ -113,7 +122,8 @@ export class Gateway {
     this.exchanges += 1;
     this.tokens.add(refreshToken);
     const handler = this.#next.shift() ?? this.#always;
-    const reply = await handler(() => this.#forward(body));
+    const sender = new URL(request.url ?? "", this.tokenEndpoint).searchParams.get("process");
+    const reply = await handler(() => this.#forward(body), Number(sender));
     response.writeHead(reply.status, { "content-type": reply.body.startsWith("{") ? "application/json" : "text/html" });
     response.end(reply.body);
   }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  *
  * @throws Error that says what was not reached within `seconds`
  */
-export async function until(what: string, isReached: () => boolean, seconds = 15): Promise<void> {
+export async function until(what: string, isReached: () => boolean, seconds = 30): Promise<void> {
   const end = performance.now() + seconds * 1000;
   while (!isReached()) {
     if (performance.now() > end) throw new Error(`not reached within ${seconds} s: ${what}`);
