@@ -10,7 +10,7 @@ import { startServers } from "@unexpired-internal/stage/servers";
 import { until, within } from "@unexpired-internal/stage/until";
 import { SharedFile } from "./files.ts";
 
-const SHORT = 3;
+const SHORT = 4;
 const LONG = 10;
 const A_DAY = String(24 * 60 * 60);
 const SPARE = "spare-token-51d7";

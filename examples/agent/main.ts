@@ -13,8 +13,8 @@ import { startServers } from "@unexpired-internal/stage/servers";
 import { until, within } from "@unexpired-internal/stage/until";
 import { CredentialsFile } from "./credentials.ts";
 
-const SHORT = 3;
-const LONG = 10;
+const SHORT = 5;
+const LONG = 12;
 
 const home = mkdtempSync(join(tmpdir(), "unexpired-agent-"));
 const directory = join(home, ".claude");
