@@ -11,6 +11,8 @@ const PROGRAMS = {
   "show:machines": "verification/machines/main.ts",
   "show:servers": "verification/servers/main.ts",
   "show:clients": "verification/clients/main.ts",
+  "show:programs": "examples/stage/main.ts",
+  "count:auth": "scripts/count-auth.ts",
 };
 
 /** The default campaign plays the first seeds; these are seeds that hardly any run has played before. */
@@ -27,6 +29,8 @@ export const ciProofs = (now: number): Proof[] => [
   ["show:machines"],
   ["show:servers"],
   ["show:clients"],
+  ["show:programs"],
+  ["count:auth"],
 ];
 
 /** The proofs of the nightly workflow. */

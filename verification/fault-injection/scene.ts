@@ -20,7 +20,7 @@ export const PROFILES = {
 
 export type ProfileName = keyof typeof PROFILES;
 
-type Server = Omit<AuthorizationServer, "issuer">;
+type Server = Omit<AuthorizationServer, "issuer" | "endSessions">;
 
 /** An authorization server, an API, and an expired session in its own directory. */
 export interface Scene extends AsyncDisposable {
