@@ -40,6 +40,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "axios-classes.test.ts",
     "callers.test.ts",
     "client-versions.test.ts",
+    "foreign-programs.test.ts",
     "keychain-install.test.ts",
     "kit-runners.test.ts",
     "runtimes.test.ts",
