@@ -43,6 +43,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "foreign-programs.test.ts",
     "keychain-install.test.ts",
     "kit-runners.test.ts",
+    "migration.test.ts",
     "runtimes.test.ts",
     "stopped-holder.test.ts",
     "tarballs.test.ts",
