@@ -23,7 +23,7 @@ export interface Stamp {
   /** Modification time in nanoseconds since the epoch, by the file system's own clock. */
   readonly modified: bigint;
   readonly size: bigint;
-  /** Whether its mode allows nobody to write to it. */
+  /** Whether its mode has no write permission. */
   readonly isReadOnly?: boolean | undefined;
 }
 

@@ -22,7 +22,7 @@ export interface AgentOptions {
   readonly clientId: string;
 }
 
-/** What an agent saw until it ended. */
+/** The report of an agent at its end. */
 export interface AgentReport {
   /** How many exchanges it began. */
   exchanges: number;
@@ -33,7 +33,7 @@ export interface AgentReport {
   readonly errors: string[];
 }
 
-/** What a program that is not ours saw until it ended. */
+/** The report of another program at its end. */
 export interface ForeignReport {
   readonly writes: number;
   readonly lost: number;

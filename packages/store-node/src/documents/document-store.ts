@@ -13,6 +13,7 @@ import { codeOf, mountedError, withStoreErrors } from "../fs-errors.ts";
 import { Chain, isAdoptedVersion, versionOf } from "../generations.ts";
 import { ignoreInGit } from "../git-ignore.ts";
 import type { Lock } from "../lock.ts";
+import { readPrimary } from "../mirrors/file-notes.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
 import { SessionDirectory } from "../session-directory.ts";
@@ -20,6 +21,7 @@ import { later, pause } from "../timers.ts";
 import { keepCopy } from "../unreadable-copy.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument } from "./document.ts";
+import { mirroredError, unreadableError } from "./document-errors.ts";
 import { chainNameOf, type EntryStatus } from "./entry.ts";
 import { ReplacedDocuments } from "./replaced-documents.ts";
 
@@ -265,9 +267,11 @@ class DocumentStore implements TokenStore {
     if (!isChainShared && (await this.#deps.fs.isMountPoint(file))) throw mountedError(this.#path);
   }
 
-  #resolvePaths(): Promise<SessionPaths> {
+  async #resolvePaths(): Promise<SessionPaths> {
     const { fs, format, stateDirectory } = this.#deps;
-    return resolvePaths(fs, this.#path, { stateDirectory, entry: chainNameOf(format) });
+    const paths = await resolvePaths(fs, this.#path, { stateDirectory, entry: chainNameOf(format) });
+    if ((await readPrimary(fs, paths)) !== undefined) throw mirroredError(this.#path);
+    return paths;
   }
 }
 
@@ -276,14 +280,3 @@ function assertVersion(snapshot: DocumentSnapshot, expected: string | undefined,
   if (stored?.version !== expected && (expected === undefined || overwriteVersion !== expected))
     throw new StoreConflictError(location);
 }
-
-/** Creates the error about a document that its format cannot read. */
-const unreadableError = (location: string, { stored, paths, overwriteVersion }: DocumentSnapshot): StoreError =>
-  new StoreError("STORE_UNREADABLE", {
-    location,
-    problem: "is not a document that its format can read",
-    hint: `${stored ? `The last session is still in ${paths.chain}` : "It was left unchanged"}. Repair the document, or have the user sign in and call signIn(tokens, { over: "unreadable" }), which keeps a copy of it.`,
-    version: stored?.version,
-    overwriteVersion,
-    stored: stored && (() => stored.value),
-  });

@@ -25,8 +25,8 @@ interface FileDocumentDeps {
   readonly lock: Lock;
 }
 
-/** How often to ask for the lock. Each time, `lock` waits for some 60 ms. */
-const MAX_LOCKS = 8;
+/** How often to ask for the lock, each time for some 60 ms. Then its holder is slow or dead, and the document is written without it. */
+const MAX_LOCKS = 4;
 const ABANDONED_AFTER = 60_000; // ms
 
 const READ_ONLY = ["is read-only", "Allow its owner to write to it."] as const;
@@ -34,7 +34,7 @@ const MOUNTED = ["is mounted as a single file, which cannot be replaced", "Mount
 
 /**
  * Describes a file of another program for `mirroredStore`. Notes about it are kept in `.<name>.unexpired/` beside it. The
- * file is not written if its mode allows nobody to write to it, or if it is mounted by itself.
+ * file is not written if its mode has no write permission, or if it is mounted by itself.
  *
  * @throws TypeError if an option is invalid
  */
@@ -44,12 +44,8 @@ export function fileDocument(options: FileDocumentOptions): MirroredDocument {
   if (typeof Object(format).parse !== "function" || typeof Object(format).print !== "function")
     throw new TypeError('fileDocument: "format" must be a SessionFormat, such as jsonFormat({ at, fields }).');
   const file = absolutePath(path, { caller: "fileDocument", option: "path", kind: "a file" });
-  return openFileDocument(file, format, { fs: nodeFileSystem, lock: directoryLock });
+  return new FileDocument(file, format, { fs: nodeFileSystem, lock: directoryLock });
 }
-
-/** Creates a {@link fileDocument} for an absolute path, with the given dependencies. */
-export const openFileDocument = (path: string, format: SessionFormat, deps: FileDocumentDeps): MirroredDocument =>
-  new FileDocument(path, format, deps);
 
 /** The stamp of a text, and where it was found. */
 interface Found {
@@ -62,12 +58,15 @@ class FileDocument implements Required<MirroredDocument> {
   readonly notes: FileNotes;
   readonly #path: string;
   readonly #deps: FileDocumentDeps;
+  /** Where the document was found last. */
+  #paths: SessionPaths | undefined;
+  #collectedAt = Number.NEGATIVE_INFINITY;
 
   constructor(path: string, format: SessionFormat, deps: FileDocumentDeps) {
     this.#path = path;
     this.format = format;
     this.#deps = deps;
-    this.notes = new FileNotes(deps.fs, path, () => this.#resolve());
+    this.notes = new FileNotes(deps.fs, path, () => this.#found());
   }
 
   describe(): string {
@@ -77,6 +76,7 @@ class FileDocument implements Required<MirroredDocument> {
   read(): Promise<DocumentText> {
     return withStoreErrors(this.#path, "read", async () => {
       const paths = await this.#resolve();
+      this.#paths = paths;
       const { text, stamp, isLossy } = (await ignoreNotFound(this.#deps.fs.read(paths.file))) ?? {};
       if (isLossy) throw unreadable(this.#path, "is not UTF-8");
       return { text, stamp: { paths, stamp } satisfies Found };
@@ -94,31 +94,31 @@ class FileDocument implements Required<MirroredDocument> {
       const { paths, stamp } = found as Found;
       if (stamp?.isReadOnly) throw readOnlyError(this.#path, READ_ONLY);
       if (await fs.isMountPoint(paths.file)) throw readOnlyError(this.#path, MOUNTED);
-      await makeDurableDirectory(fs, paths.chain);
+      if (!(await fs.stat(paths.chain))) await makeDurableDirectory(fs, paths.chain);
       return replaceDocument(fs, { paths, stamp }, next);
     });
   }
 
-  async exclusively(update: () => Promise<void>): Promise<boolean> {
+  async exclusively(update: () => Promise<void>): Promise<void> {
     const { lock } = this.#deps;
-    const { chain } = await this.#resolve();
+    const { chain } = await this.#found();
     let release: Awaited<ReturnType<Lock>>;
     for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
       release = await lock(dirname(chain), { wait: async () => undefined });
     }
-    if (!release) return false;
     try {
       await this.#collect(chain);
       await update();
     } finally {
-      await release();
+      await release?.();
     }
-    return true;
   }
 
   /** Removes temporary files of processes that died: they hold secrets. */
   async #collect(chain: string): Promise<void> {
     const { fs } = this.#deps;
+    if (fs.now() - this.#collectedAt < ABANDONED_AFTER) return;
+    this.#collectedAt = fs.now();
     for (const directory of [chain, dirname(chain)]) {
       const names = await fs.list(directory).catch(() => []);
       for (const name of names.filter((each) => /^(draft|projection)-[0-9a-f]+$/.test(each))) {
@@ -131,6 +131,10 @@ class FileDocument implements Required<MirroredDocument> {
 
   watch(onChange: () => void): () => void {
     return watchPath(this.#path, onChange, { entry: chainNameOf(this.format) });
+  }
+
+  async #found(): Promise<SessionPaths> {
+    return this.#paths ?? this.#resolve();
   }
 
   #resolve(): Promise<SessionPaths> {

@@ -8,7 +8,7 @@ import type { SessionPaths } from "../paths.ts";
 import type { DocumentNotes } from "./mirrored-document.ts";
 
 const GENERATION = /^[1-9]\d*$/;
-const MARK = /^shown-(?<mark>[\w-]+)$/;
+const MARK = /^shown-(?<mark>[\w.-]+)$/;
 
 /**
  * Returns the ID of the store that a document shows the session of, as it is noted in the file `primary` beside it. The
@@ -30,6 +30,10 @@ export class FileNotes implements Required<DocumentNotes> {
   readonly #fs: FileSystem;
   readonly #path: string;
   readonly #resolve: () => Promise<SessionPaths>;
+  /** The listings that are running: the ID and the marks are read at the same time. */
+  readonly #listings = new Map<string, Promise<readonly string[] | undefined>>();
+  /** The marks that were found or noted last. */
+  #noted: readonly string[] | undefined;
 
   /** `resolve` finds the document that the path leads to. */
   constructor(fs: FileSystem, path: string, resolve: () => Promise<SessionPaths>) {
@@ -87,30 +91,34 @@ export class FileNotes implements Required<DocumentNotes> {
   }
 
   shown(): Promise<readonly string[] | undefined> {
-    return this.#with("read", async ({ chain }) =>
-      (await this.#names(chain))?.flatMap((name) => MARK.exec(name)?.groups?.mark ?? []),
-    );
+    return this.#with("read", async ({ chain }) => {
+      const names = await this.#names(chain);
+      this.#noted = names?.flatMap((name) => MARK.exec(name)?.groups?.mark ?? []);
+      return this.#noted;
+    });
   }
 
   setShown(marks: readonly string[]): Promise<void> {
     return this.#with("saved", async ({ chain }) => {
-      const found = await this.#names(chain);
-      if (!found) await makeDurableDirectory(this.#fs, chain);
-      const before = found?.filter((name) => MARK.test(name)) ?? [];
-      const after = marks.map((mark) => `shown-${mark}`);
-      for (const name of after.filter((each) => !before.includes(each))) await this.#create(join(chain, name));
-      for (const name of before.filter((each) => !after.includes(each))) await this.#fs.unlink(join(chain, name));
+      const before = this.#noted ?? [];
+      if (!this.#noted) await makeDurableDirectory(this.#fs, chain);
+      const pathOf = (mark: string) => join(chain, `shown-${mark}`);
+      for (const mark of marks.filter((each) => !before.includes(each))) await this.#create(pathOf(mark));
+      for (const mark of before.filter((each) => !marks.includes(each))) await this.#fs.unlink(pathOf(mark));
+      this.#noted = marks;
     });
   }
 
+  /** Not synced: what a power failure loses is noted again by the next process that looks at the document. */
   async #create(path: string): Promise<void> {
-    await this.#fs.create(path, "", { durable: true }).catch((error: unknown) => {
+    await this.#fs.create(path, "", { durable: false }).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error; // another process has just noted it
     });
   }
 
   remove(): Promise<void> {
     return this.#with("removed", async (paths) => {
+      this.#noted = undefined;
       await this.#fs.removeDirectory(paths.chain);
       for (const path of primaryPaths(paths)) {
         const [, entry] = (await ignoreNotFound(this.#fs.read(path)))?.text.trim().split("\n") ?? [];
@@ -121,9 +129,14 @@ export class FileNotes implements Required<DocumentNotes> {
     });
   }
 
-  async #names(directory: string): Promise<readonly string[] | undefined> {
-    await this.#fs.assertTrusted(directory);
-    return ignoreNotFound(this.#fs.list(directory));
+  #names(directory: string): Promise<readonly string[] | undefined> {
+    const list = async () => {
+      await this.#fs.assertTrusted(directory);
+      return ignoreNotFound(this.#fs.list(directory));
+    };
+    const listing = this.#listings.get(directory) ?? list().finally(() => this.#listings.delete(directory));
+    this.#listings.set(directory, listing);
+    return listing;
   }
 
   #with<T>(action: "read" | "saved" | "removed", run: (paths: SessionPaths) => Promise<T>): Promise<T> {

@@ -17,15 +17,25 @@ export type MirrorStatus =
   /** It holds the session of another account. */
   | { readonly kind: "other-account" };
 
-/** What is known when a document is read. */
+/** The state in which a document is read. */
 export interface Known {
   /** The record of the primary; `undefined` if it has none. */
   readonly value: string | undefined;
-  /** The marks of the sessions that the document has shown; `undefined` if it has never held the session. */
+  /**
+   * The marks of the sessions that the document has shown, or as {@link announced} is about to show; `undefined` if it has
+   * never held the session.
+   */
   readonly shown: readonly string[] | undefined;
   /** The current time in epoch milliseconds. */
   readonly now: number;
 }
+
+const ANNOUNCED = "new.";
+
+/** Returns what is noted about a session that is about to be written: the document may show it, or not yet. */
+export const announced = (mark: string): string => `${ANNOUNCED}${mark}`;
+
+const isAnnounced = (noted: string): boolean => noted.startsWith(ANNOUNCED);
 
 /** The status of a document, and the mark of the session in it, if any. */
 interface Compared {
@@ -59,7 +69,7 @@ function statusOfSession(
   { value, shown, now, mark }: Known & { readonly mark: string },
 ): MirrorStatus {
   if (value === undefined) return foreign(found.record);
-  const isReplaced = shown?.includes(mark) && mark !== shownMarkOf(value);
+  const isReplaced = [mark, announced(mark)].some((noted) => shown?.includes(noted)) && mark !== shownMarkOf(value);
   if (!isReplaced && !isOfAccount(value, found.session)) return { kind: "other-account" };
   const merged = isReplaced ? value : reconcileRecords(value, found.record, now);
   if (merged !== value) return foreign(merged);
@@ -79,7 +89,7 @@ function isShown(format: SessionFormat, value: string, { session, text }: Found)
 function kindOfEmpty(text: string | undefined, { value, shown }: Known): "current" | "stale" | "emptied" {
   if (value === undefined || !shownOf(value)?.session) return "current";
   if (text === undefined) return shown ? "stale" : "current"; // a document that never held the session is not created
-  return shown?.length ? "emptied" : "stale";
+  return shown?.some((noted) => !isAnnounced(noted)) ? "emptied" : "stale";
 }
 
 function foreign(value: string): MirrorStatus {

@@ -1,9 +1,9 @@
-import { type StoredValue, type StoreEvent, UnexpiredError } from "@unexpired/core";
+import { type StoredValue, StoreError, type StoreEvent, UnexpiredError } from "@unexpired/core";
 import { primaryOf } from "@unexpired/core/session-record";
 import { printEntry, shownMarkOf } from "../documents/entry.ts";
 import { codeOf } from "../fs-errors.ts";
 import { type StoreClock, withLimit } from "../timers.ts";
-import { type MirrorStatus, statusOf } from "./mirror-status.ts";
+import { announced, type MirrorStatus, statusOf } from "./mirror-status.ts";
 import type { DocumentText, MirroredDocument } from "./mirrored-document.ts";
 
 /** A document as it was found. `failed`: it could not be read. */
@@ -59,7 +59,7 @@ export class Mirror {
     this.#deps = deps;
   }
 
-  /** What keeps the document from showing the session, if something does. */
+  /** The reason why the document does not show the session, if it was reported. */
   get problem(): Failure | undefined {
     return this.#problem;
   }
@@ -98,13 +98,14 @@ export class Mirror {
   /** Nothing waits for a document that does not respond, such as an item of a locked keychain. */
   #readInTime(value: string | undefined): Promise<Look> {
     return withLimit(this.#read(value), { milliseconds: READ_LIMIT, clock: this.#deps.clock }, () => {
-      throw new DocumentError("did not respond in time");
+      throw documentError(this.document, "did not respond in time");
     });
   }
 
   async #read(value: string | undefined): Promise<Look> {
     const { document } = this;
-    const [found, primary, shown] = await Promise.all([document.read(), document.notes?.primary?.(), this.#shown()]);
+    const found = await document.read();
+    const [primary, shown] = await Promise.all([document.notes?.primary?.(), this.#shown()]);
     const { status, mark } = statusOf(document.format, found.text, { value, shown, now: this.#deps.clock.now() });
     return { found, status, mark, shown, primary };
   }
@@ -158,24 +159,28 @@ export class Mirror {
     const { document } = this;
     this.#cancelRetry?.();
     try {
-      const isDone = await (document.exclusively?.(() => this.#print()) ?? this.#print().then(() => true));
-      if (!isDone) return this.#retryLater(FIRST_RETRY); // the other process may die before it has written
-      this.#failures = 0;
-      this.#retryAt = Number.NEGATIVE_INFINITY;
+      if (await this.#isStale()) await (document.exclusively?.(() => this.#print()) ?? this.#print());
+      this.#forgetFailures();
     } catch (error) {
       this.#fail(error);
     }
   }
 
+  /** Another process may have written it: then there is no need for the lock. */
+  async #isStale(): Promise<boolean> {
+    const stored = await this.#deps.load().catch(() => undefined); // a later load of the store reports it
+    return stored !== undefined && (await this.look(stored.value)).status.kind === "stale";
+  }
+
   async #print(): Promise<void> {
     for (let attempt = 0; attempt < MAX_PRINTS; attempt++) {
-      const stored = await this.#deps.load().catch(() => undefined); // a later load of the store reports it
+      const stored = await this.#deps.load().catch(() => undefined);
       if (!stored) return;
       const look = await this.look(stored.value);
       if (look.status.kind !== "stale" || !(await this.#isOurs(look, primaryOf(stored.value)))) return;
       await this.#replace(look, stored.value);
     }
-    throw new DocumentError("changes too often to be written");
+    throw documentError(this.document, "changes too often to be written");
   }
 
   /** Returns whether the document may be written: if it shows the session of another store, the next load reports it. */
@@ -187,7 +192,7 @@ export class Mirror {
     const next = printEntry(this.document.format, value, found.text);
     const mark = shownMarkOf(value);
     const marks = mark === undefined ? [] : [mark];
-    await this.note(...new Set([...shown, ...marks])); // either text is one that we know
+    await this.note(...new Set([...shown, ...marks.map(announced)])); // either text is one that we know
     if (await this.document.replace(found, next)) await this.note(...marks);
   }
 
@@ -215,10 +220,11 @@ export class Mirror {
         this.#report("unavailable", status.error);
         break;
       case "other-account":
-        this.#report("other_account", new DocumentError("holds the session of another account"));
+        this.#report("other_account", documentError(this.document, "holds the session of another account"));
         break;
       case "current":
       case "emptied":
+        this.#forgetFailures();
         this.#report(undefined);
         break;
       case "foreign":
@@ -226,15 +232,22 @@ export class Mirror {
     }
   }
 
+  #forgetFailures(): void {
+    this.#cancelRetry?.();
+    this.#failures = 0;
+    this.#retryAt = Number.NEGATIVE_INFINITY;
+  }
+
   #fail(error: unknown): void {
     const { cause } = Object(error) as { cause?: unknown };
     const isReadOnly = READ_ONLY.includes(codeOf(cause) ?? codeOf(error) ?? "");
     this.#report(isReadOnly ? "read_only" : "unavailable", error);
-    this.#retryLater(Math.min(FIRST_RETRY * 2 ** this.#failures, LAST_RETRY));
+    this.updateLater(Math.min(FIRST_RETRY * 2 ** this.#failures, LAST_RETRY));
     this.#failures++;
   }
 
-  #retryLater(delay: number): void {
+  /** Writes the session after a number of milliseconds, without keeping the process alive. */
+  updateLater(delay: number): void {
     const { clock } = this.#deps;
     this.#retryAt = clock.monotonic() + delay;
     this.#cancelRetry?.();
@@ -251,13 +264,15 @@ export class Mirror {
 
 const isOnly = (mark: string, shown: readonly string[] = []): boolean => shown.length === 1 && shown[0] === mark;
 
-/** A problem of a document, as a clause about its location. */
-class DocumentError extends Error {}
+/** `problem` is a clause about the document. */
+const documentError = (document: MirroredDocument, problem: string): StoreError =>
+  new StoreError("STORE_UNAVAILABLE", { location: document.describe(), problem, hint: LEFT_ALONE });
+
+const LEFT_ALONE = "It was left alone.";
 
 /** Returns a message about a document. The words of an error that is not ours are not repeated: they may quote the text. */
 function messageOf(error: unknown, location: string): string {
   if (UnexpiredError.is(error)) return error.message;
   const code = codeOf(error);
-  const clause = code ? `could not be read or written (${code})` : "could not be read or written by its format";
-  return `${location} ${error instanceof DocumentError ? error.message : clause}. It was left alone.`;
+  return `${location} could not be read or written ${code ? `(${code})` : "by its format"}. ${LEFT_ALONE}`;
 }

@@ -34,17 +34,18 @@ export interface MirroredDocument {
    */
   replace(before: DocumentText, next: string | undefined): Promise<boolean>;
   /**
-   * Runs `update`, which reads and replaces, while no other process of this library does. Resolves to `false`, without
-   * running it, if another process is at it. Advisory: it only saves wasted work. If omitted, `update` just runs.
+   * Runs `update`, which reads and replaces, while no other process of this library does. Advisory: it only saves wasted
+   * work, so it waits for a fraction of a second at most, and then runs `update` anyway. If omitted, `update` just
+   * runs.
    */
-  exclusively?(update: () => Promise<void>): Promise<boolean>;
+  exclusively?(update: () => Promise<void>): Promise<void>;
   /** Calls `onChange` when the text may have changed, until the returned function is called. Must not keep the process alive. */
   watch?(onChange: () => void): () => void;
-  /** What this library remembers about the document. Without it, every process begins to remember when it starts. */
+  /** Notes of this library about the document. Without it, every process begins to remember when it starts. */
   readonly notes?: DocumentNotes | undefined;
 }
 
-/** What this library remembers about a document, outside of it. Every function throws if the place cannot be used. */
+/** Notes of this library about a document, outside of it. Every function throws if the place cannot be used. */
 export interface DocumentNotes {
   /** Returns the location of the notes, for people who have to delete them. No secrets. */
   describe(): string;
@@ -62,7 +63,7 @@ export interface DocumentNotes {
    * if it has never held the session.
    */
   shown(): Promise<readonly string[] | undefined>;
-  /** Replaces the marks. A mark is a digest, of letters, digits, `-` and `_`. Adds before it removes. */
+  /** Replaces the marks that `shown` resolved to last. A mark consists of letters, digits, `-`, `_` and `.`. Adds before it removes. */
   setShown(marks: readonly string[]): Promise<void>;
   /** Forgets everything, to uninstall an application. */
   remove(): Promise<void>;

@@ -17,6 +17,8 @@ import type { MirroredDocument } from "./mirrored-document.ts";
 
 /** How long a save or load waits for the documents to be written, in milliseconds. */
 const WRITE_LIMIT = 1_000;
+/** How long another process that has just saved may take to write the documents before this one does it, in milliseconds. */
+const HEAD_START = 250;
 const TORN_INTERVAL = 50;
 const MAX_LOOKS = 100;
 
@@ -66,6 +68,8 @@ class MirroredStore implements TokenStore {
   readonly #mirrors: readonly Mirror[];
   readonly #clock: StoreClock;
   readonly #listeners = new Set<(event: StoreEvent) => void>();
+  /** The version that this store has last loaded or saved. */
+  #version: string | undefined;
 
   constructor(primary: TokenStore, documents: readonly MirroredDocument[], clock: StoreClock) {
     this.#primary = primary;
@@ -85,7 +89,7 @@ class MirroredStore implements TokenStore {
     return this.#primary.describe();
   }
 
-  /** What `fromKeyValue` tells its manager. */
+  /** Passes on what a store of `fromKeyValue` reports. */
   get isShared(): boolean {
     return (this.#primary as Partial<KeyValueStore>).isShared === true;
   }
@@ -133,8 +137,20 @@ class MirroredStore implements TokenStore {
       await new Promise<void>((resolve) => this.#clock.setTimer(resolve, TORN_INTERVAL, true));
       return false;
     }
-    if (stored) await this.#write(seen.filter(({ mirror }) => mirror.isDue));
+    if (stored) await this.#repair(stored.version, seen);
     return true;
+  }
+
+  /** Writes the documents that a process has not written. If it has only just saved, it may be about to. */
+  async #repair(version: string, seen: readonly Seen[]): Promise<void> {
+    const due = seen.filter(({ mirror }) => mirror.isDue);
+    const isJustSaved = this.#version !== undefined && this.#version !== version;
+    this.#version = version;
+    if (!isJustSaved) {
+      await this.#write(due);
+      return;
+    }
+    for (const { mirror, look } of due) if (look.status.kind === "stale") mirror.updateLater(HEAD_START);
   }
 
   /** Names the primary in all documents. Returns `false` if the primary has only just got a name. */
@@ -142,9 +158,13 @@ class MirroredStore implements TokenStore {
     const unclaimed = seen.filter(isUnclaimed);
     if (!stored || unclaimed.length === 0) return true;
     const id = primaryOf(stored.value);
-    if (id === undefined) await this.#saveToPrimary(withPrimary(stored.value, this.#clock.randomId()), stored.version);
-    else for (const { mirror } of unclaimed) await this.#claim(mirror, id);
-    return id !== undefined;
+    if (id === undefined) {
+      await this.#saveToPrimary(withPrimary(stored.value, this.#clock.randomId()), stored.version);
+      return false;
+    }
+    const lost = await this.#claim(unclaimed, id);
+    if (lost) this.#refuse(lost);
+    return true;
   }
 
   async #look(value: string | undefined): Promise<readonly Seen[]> {
@@ -158,9 +178,17 @@ class MirroredStore implements TokenStore {
     );
   }
 
-  async #claim(mirror: Mirror, id: string): Promise<void> {
-    const noted = await mirror.claim(id).catch(() => id); // it cannot be written either, which is reported then
-    if (noted !== id) this.#refuse(mirror);
+  /**
+   * Names the primary in documents that name none. Returns the first that another process has named another one in. In the
+   * order of their names: of two stores that begin at the same moment, one gets all documents.
+   */
+  async #claim(unclaimed: readonly Seen[], id: string): Promise<Mirror | undefined> {
+    const mirrors = unclaimed.map(({ mirror }) => mirror);
+    for (const mirror of mirrors.toSorted((a, b) => (a.document.describe() < b.document.describe() ? -1 : 1))) {
+      const noted = await mirror.claim(id).catch(() => id); // it cannot be written either, which is reported then
+      if (noted !== id) return mirror;
+    }
+    return undefined;
   }
 
   /**
@@ -180,7 +208,10 @@ class MirroredStore implements TokenStore {
   /** Returns `false` if another process saved first. */
   async #saveToPrimary(value: string, expected: string | undefined): Promise<boolean> {
     return this.#primary.save(value, expected).then(
-      () => true,
+      (version) => {
+        this.#version = version;
+        return true;
+      },
       (error: unknown) => {
         if (codeOf(error) !== "STORE_CONFLICT") throw error;
         return false;
@@ -197,11 +228,15 @@ class MirroredStore implements TokenStore {
     if (await this.#adopt(stored, ours)) throw new StoreConflictError(this.describe());
     const named = withPrimary(value, id ?? this.#clock.randomId());
     const version = await this.#primary.save(named, expected);
-    await this.#look(named).then(
-      (after) => this.#write(after),
-      () => undefined,
-    );
+    this.#version = version;
+    await this.#show(named).catch(() => undefined); // the next load reports it
     return version;
+  }
+
+  async #show(value: string): Promise<void> {
+    const [id, seen] = [primaryOf(value), await this.#look(value)];
+    const isLost = id !== undefined && (await this.#claim(seen.filter(isUnclaimed), id));
+    if (!isLost) await this.#write(seen);
   }
 
   /** Loads what the primary holds, even if it is hidden by something unreadable that a save replaces. */
@@ -253,7 +288,8 @@ function check(primary: TokenStore, documents: readonly MirroredDocument[]): voi
   const isStore = typeof Object(primary).load === "function" && typeof Object(primary).save === "function";
   if (!isStore)
     throw new TypeError("mirroredStore: the first argument must be a TokenStore, such as fileStore({ appName }).");
-  const isDocument = (document: unknown) => typeof Object(document).replace === "function";
+  const isDocument = (document: unknown) =>
+    typeof Object(document).read === "function" && typeof Object(document).replace === "function";
   if (!Array.isArray(documents) || !documents.every(isDocument)) {
     throw new TypeError(
       "mirroredStore: the second argument must be an array of documents, such as [fileDocument({ path, format })].",
