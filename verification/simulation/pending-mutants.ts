@@ -72,7 +72,7 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "text that holds no session stands in the way of a commit",
-    edits: [core("record/record-store.ts", "if (version === undefined || !stored) throw error;", "throw error;")],
+    edits: [core("record/record-store.ts", "if (!hidden) throw error;", "throw error;")],
     focus: {
       world: { kind: "file", mounts: false },
       faults: ["session file torn", "old session restored by another program"],

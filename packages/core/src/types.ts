@@ -383,7 +383,7 @@ export type StoreEvent =
       readonly message: string;
     }
   /**
-   * What another program wrote to a document was lost, because the store and that program replaced it at the same moment, or
+   * A write of another program to a document was lost, because the store and that program replaced it at the same moment, or
    * because a later write of that program does not contain it. One event for each write. The session is not affected.
    */
   | { readonly type: "document-write-lost"; readonly location: string }

@@ -122,7 +122,7 @@ export interface SessionRecord {
 
 const KEPT = 32;
 /** The used refresh tokens that a record lists at most, and if no document of another program may bring one back. */
-export const MAX_SPENT = 1_000;
+const MAX_SPENT = 1_000;
 export const MAX_OWN_SPENT = 32;
 const MEMBERS = (Object.keys(recordSchema.shape) as (keyof SessionRecord)[]).filter((member) => member !== "primary");
 

@@ -1,12 +1,5 @@
 import { dirname } from "node:path";
-import {
-  ConfigurationError,
-  type SessionFormat,
-  StoreConflictError,
-  type StoredValue,
-  StoreError,
-  type TokenStore,
-} from "@unexpired/core";
+import { type SessionFormat, StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { mountedError, withStoreErrors } from "../fs-errors.ts";
 import { Chain, isAdoptedVersion, versionOf } from "../generations.ts";
@@ -19,8 +12,9 @@ import { SessionDirectory } from "../session-directory.ts";
 import { keepCopy } from "../unreadable-copy.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument } from "./document.ts";
+import { mirroredError, unreadableError } from "./document-errors.ts";
 import { DocumentEvents } from "./document-events.ts";
-import { assertHolds, chainNameOf, reasonOf } from "./entry.ts";
+import { assertHolds, chainNameOf } from "./entry.ts";
 import { ReplacedDocuments } from "./replaced-documents.ts";
 import { EntrySettler, type EntryTimers, systemTimers } from "./settle.ts";
 
@@ -207,20 +201,3 @@ function assertVersion(snapshot: DocumentSnapshot, expected: string | undefined,
   if (stored?.version !== expected && (expected === undefined || overwriteVersion !== expected))
     throw new StoreConflictError(location);
 }
-
-/** Creates the error about a document that shows the session of another store. */
-const mirroredError = (location: string): ConfigurationError =>
-  new ConfigurationError(
-    `${location} shows the session of another store, as a document of mirroredStore. Name the same primary in all programs: use mirroredStore with that store here, too.`,
-  );
-
-/** Creates the error about a document that its format cannot read. */
-const unreadableError = (location: string, { status, stored, paths, overwriteVersion }: DocumentSnapshot): StoreError =>
-  new StoreError("STORE_UNREADABLE", {
-    location,
-    ...reasonOf(status),
-    hint: `${stored ? `The last session is still in ${paths.chain}` : "It was left unchanged"}. Repair the document, or have the user sign in and call signIn(tokens, { over: "unreadable" }), which keeps a copy of it.`,
-    version: stored?.version,
-    overwriteVersion,
-    stored: stored && (() => stored.value),
-  });
