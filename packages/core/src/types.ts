@@ -56,7 +56,10 @@ export interface TokenResponse {
 
 /** The context of one exchange, passed to the refresh function. */
 export interface RefreshContext {
-  /** Aborts only at the exchange's deadline. A caller that aborts does not affect it. */
+  /**
+   * Aborts only at the exchange's deadline; a caller that aborts does not affect it. If nothing has been sent by then, reject
+   * at once with a `TokenEndpointError` with `sent: false`: otherwise the response counts as lost.
+   */
   readonly signal: AbortSignal;
   /** Identifies this exchange in events and in the stored record. */
   readonly attemptId: string;

@@ -22,7 +22,10 @@ type HeaderValues = Readonly<Record<string, string>>;
 export interface JsonRefreshOptions {
   /** The URL of the endpoint: `https`, or `http` on this machine. */
   readonly endpoint: string | URL;
-  /** Returns the body of the request, which is sent as JSON, or a promise of it. */
+  /**
+   * Returns the body of the request, which is sent as JSON, or a promise of it. If that takes longer than half the timeout,
+   * nothing is sent.
+   */
   readonly body: (current: TokenSet) => unknown;
   /**
    * Returns the tokens of a response with a status of 2xx and a JSON object or array as its body; `undefined` if it holds
@@ -67,10 +70,9 @@ export function jsonRefresh(options: JsonRefreshOptions): RefreshFunction {
     const secrets = secretsOf(current);
     return withEndpointErrors(
       () => secrets,
-      endpoint,
+      { endpoint, timeout: own.timeout, signal },
       async (onSend) => {
         const request = await toRequest(own, current, secrets);
-        signal.throwIfAborted();
         onSend();
         const response = await (own.fetch ?? fetch)(url.href, { ...request, signal });
         return readTokens(response, own, endpoint);

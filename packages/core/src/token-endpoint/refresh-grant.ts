@@ -71,26 +71,27 @@ function refreshAt(options: OAuth2RefreshOptions): RefreshFunction {
       throw new TypeError("refresh: the token set contains no refresh token. Sign in with tokens that include one.");
     return withEndpointErrors(
       () => [...secrets, ...secretsOf(current)],
-      endpoint,
+      { endpoint, timeout, signal },
       async (onSend) => {
         const additionalParameters = parametersOf(own);
-        const request = { ...withFetch(send, onSend, signal), signal, additionalParameters };
+        const request = { ...withFetch(send, onSend), signal, additionalParameters };
         return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
       },
     );
   };
   const revoke = (tokens: TokenSet): Promise<void> =>
-    withEndpointErrors(
-      () => [...secrets, ...secretsOf(tokens)],
-      revocationEndpoint,
-      (onSend) =>
-        withTimeout(timeout ?? DEFAULT_TIMEOUT, async (signal) => {
+    withTimeout(timeout ?? DEFAULT_TIMEOUT, (signal) =>
+      withEndpointErrors(
+        () => [...secrets, ...secretsOf(tokens)],
+        { endpoint: revocationEndpoint, timeout, signal },
+        async (onSend) => {
           const token = tokens.refreshToken ?? tokens.accessToken;
-          const request = { ...withFetch(send, onSend, signal), signal };
+          const request = { ...withFetch(send, onSend), signal };
           const response = await oauth.revocationRequest(server, client, auth, token, request);
           if (!response.ok) throw toResponseError(response, await response.text(), revocationEndpoint);
           discardBody(response.body);
-        }),
+        },
+      ),
     );
   return Object.assign(refresh, { timeout, revoke: revocationEndpoint === undefined ? undefined : revoke });
 }
@@ -140,13 +141,8 @@ function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParam
 }
 
 /** Calls `onSend` when the request is about to be sent: not before the client has been authenticated. */
-function withFetch<T extends object>(
-  send: T & { [oauth.customFetch]: typeof fetch | undefined },
-  onSend: () => void,
-  signal: AbortSignal,
-) {
+function withFetch<T extends object>(send: T & { [oauth.customFetch]: typeof fetch | undefined }, onSend: () => void) {
   const custom: typeof fetch = (input, init) => {
-    signal.throwIfAborted();
     onSend();
     return (send[oauth.customFetch] ?? fetch)(input, init);
   };
