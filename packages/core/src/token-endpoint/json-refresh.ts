@@ -9,9 +9,10 @@ import {
 } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
+import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
 import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
-import { checkTransport, ENDPOINT, endpointSchema, withoutQuery } from "./endpoint-url.ts";
+import { checkTransport, ENDPOINT, endpointSchema, SECRET_NAME, secretsInQuery, withoutQuery } from "./endpoint-url.ts";
 
 type ReturnedTokens = TokenSetInput | TokenResponse;
 /** A function whose first parameter may be declared with the type that the endpoint documents. */
@@ -67,7 +68,7 @@ export function jsonRefresh(options: JsonRefreshOptions): RefreshFunction {
   const url = new URL(own.endpoint);
   const endpoint = withoutQuery(url);
   const refresh: RefreshFunction = (current, { signal }) => {
-    const secrets = secretsOf(current);
+    const secrets = [...secretsInQuery(url), ...secretsOf(current)];
     return withEndpointErrors(
       () => secrets,
       { endpoint, timeout: own.timeout, signal },
@@ -99,8 +100,8 @@ const optionTable = {
 
 /** Creates the request, and adds its secrets to `secrets`, so that no error shows them. */
 async function toRequest({ body, headers }: JsonRefreshOptions, current: TokenSet, secrets: string[]) {
-  const given = typeof headers === "function" ? headers(current) : headers;
-  secrets.push(...Object.values(given ?? {}).flatMap((value) => [value, ...value.split(" ").slice(1)]));
+  const given = toHeaderList(typeof headers === "function" ? headers(current) : headers);
+  secrets.push(...given.flatMap(([, value]) => [value, ...value.split(" ").slice(1)]));
   const json = toJson(await body(current), secrets);
   const complete = new Headers(given);
   if (!complete.has("accept")) complete.set("accept", "application/json");
@@ -108,8 +109,16 @@ async function toRequest({ body, headers }: JsonRefreshOptions, current: TokenSe
   return { method: "POST", redirect: "manual", headers: complete, body: json } as const;
 }
 
-/** The names of texts in a request's body that are secret. The tokens are known to be. */
-const SECRET_NAME = /secret|password|assertion|credential|signature|key/i;
+/** Lists headers. A function may return them in any form that `Headers` takes. */
+function toHeaderList(given: HeaderValues | undefined): [name: string, value: string][] {
+  const list: [string, unknown][] = isIterable(given) ? [...given] : Object.entries(given ?? {});
+  const invalid = list.find(([, value]) => typeof value !== "string");
+  if (invalid) throw new TypeError(`headers: expected strings, but ${invalid[0]} is ${describeType(invalid[1])}.`);
+  return list as [string, string][];
+}
+
+const isIterable = (given: object | undefined): given is Iterable<[string, unknown]> =>
+  given !== undefined && Symbol.iterator in given;
 
 function toJson(body: unknown, secrets: string[]): string {
   const json: string | undefined = JSON.stringify(body);

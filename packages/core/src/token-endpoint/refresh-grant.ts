@@ -9,7 +9,7 @@ import { discardBody } from "../util/discard-body.ts";
 import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
 import { deferRefresh } from "./deferred-refresh.ts";
 import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
-import { checkTransport, ENDPOINT, endpointSchema, withoutQuery } from "./endpoint-url.ts";
+import { checkTransport, ENDPOINT, endpointSchema, secretsInQuery, withoutQuery } from "./endpoint-url.ts";
 
 /** Options of {@link oauth2Refresh}. */
 export interface OAuth2RefreshOptions {
@@ -70,7 +70,7 @@ function refreshAt(options: OAuth2RefreshOptions): RefreshFunction {
     if (token === undefined)
       throw new TypeError("refresh: the token set contains no refresh token. Sign in with tokens that include one.");
     return withEndpointErrors(
-      () => [...secrets, ...secretsOf(current)],
+      () => [...secrets(), ...secretsOf(current)],
       { endpoint, timeout, signal },
       async (onSend) => {
         const additionalParameters = parametersOf(own);
@@ -82,7 +82,7 @@ function refreshAt(options: OAuth2RefreshOptions): RefreshFunction {
   const revoke = (tokens: TokenSet): Promise<void> =>
     withTimeout(timeout ?? DEFAULT_TIMEOUT, (signal) =>
       withEndpointErrors(
-        () => [...secrets, ...secretsOf(tokens)],
+        () => [...secrets(), ...secretsOf(tokens)],
         { endpoint: revocationEndpoint, timeout, signal },
         async (onSend) => {
           const token = tokens.refreshToken ?? tokens.accessToken;
@@ -120,6 +120,7 @@ function toClient(options: OAuth2RefreshOptions) {
     ...(revocation && { revocation_endpoint: revocation.href }),
   };
   const { auth, secrets } = toClientAuth(options.clientAuth ?? { method: "none" });
+  const queries = [tokenEndpoint, ...(revocation ? [revocation] : [])].flatMap(secretsInQuery);
   const isPlain = tokenEndpoint.protocol === "http:" || revocation?.protocol === "http:"; // see checkTransport
   const send = { [oauth.allowInsecureRequests]: isPlain, [oauth.customFetch]: options.fetch };
   return {
@@ -127,7 +128,7 @@ function toClient(options: OAuth2RefreshOptions) {
     client,
     auth,
     send,
-    secrets,
+    secrets: () => [...queries, ...secrets],
     endpoint: withoutQuery(tokenEndpoint),
     revocationEndpoint: revocation && withoutQuery(revocation),
   };
