@@ -513,7 +513,10 @@ export interface TokenManagerOptions {
   readonly clock?: Partial<Clock> | undefined;
 }
 
-/** A source of access tokens, as adapters take it: a token manager, `envToken` and the like, or an object of your own. */
+/**
+ * A source of access tokens, as adapters take it: a token manager, `envToken` and the like, or an object of your own. A
+ * promise of yours that does not settle within five minutes counts as rejected, with a `TimeoutError`.
+ */
 export interface TokenSource {
   /**
    * Returns an access token that is valid as far as is known, with its type and expiry.
@@ -524,8 +527,11 @@ export interface TokenSource {
   getTokenSet(options?: CallOptions): Promise<TokenSet>;
   /** Returns another access token than the one that a server rejected, or rejects and says why it has no other. */
   replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string>;
-  /** Returns whether a response with this status rejects the token. If omitted, only a 401 does. */
-  isRejection?(status: number): boolean;
+  /**
+   * Returns whether a response with this status rejects the access token, which is passed along for sources with several. If
+   * omitted, only a 401 does.
+   */
+  isRejection?(status: number, accessToken?: string): boolean;
   /**
    * Returns where the token comes from, for people: the name of a variable, a file. Returns `undefined` if there is no
    * token, as far as is known without waiting. Contains no secret.

@@ -3,7 +3,7 @@ import type { RejectingResponse, TokenSource } from "../types.ts";
 import { hideResult } from "../util/inspect.ts";
 import { ownOptions } from "../util/own-options.ts";
 import { settleInTime } from "../util/settle-in-time.ts";
-import { assertTokenSource, isRejectionFor } from "../util/token-source.ts";
+import { assertTokenSource, isRejectionFor, requestReplacement, requestTokens } from "../util/token-source.ts";
 import { isAboutRights } from "./challenge.ts";
 import { headerOf, type ResponseHeaders, toReadable } from "./headers.ts";
 import { ignoreJustObtained } from "./just-obtained.ts";
@@ -137,16 +137,16 @@ export function createAuthorizer<Response>(
       if (!url || !isHostOf(url, host) || url.username || url.password || source === false || !isAllowed(url)) {
         return undefined;
       }
-      const { accessToken, tokenType } = await source.getTokenSet({ signal });
+      const { accessToken, tokenType } = await requestTokens(source, { signal });
       assertNoProof(tokenType);
       const isRejection = (info: ResponseInfo<Response>) =>
-        isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info, source);
+        isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info, source, accessToken);
       const renew = async (info: ResponseInfo<Response>) => {
         const responseUrl = toUrl(info.url ?? "", url);
         // a redirect to another origin went without the token, so its response says nothing about the token
         if (!mayFollow(url, responseUrl) || !(await settleInTime(isRejection(info), { signal, message: LATE })))
           return undefined;
-        const renewal = source.replaceRejected(accessToken, { signal, response: toRejecting(info) });
+        const renewal = requestReplacement(source, accessToken, { signal, response: toRejecting(info) });
         if (overrides?.retry === false || !canRepeat(info, isRedirect(url, responseUrl))) {
           renewal.catch(() => {}); // the next call runs into the same error, and throws it
           return undefined;
@@ -192,8 +192,12 @@ const toHeader = (accessToken: string): string => {
   );
 };
 
-const isInvalidToken = ({ status, headers }: ResponseInfo<unknown>, source: TokenSource): boolean =>
-  isRejectionFor(source, status) && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
+const isInvalidToken = (
+  { status, headers }: ResponseInfo<unknown>,
+  source: TokenSource,
+  accessToken: string,
+): boolean =>
+  isRejectionFor(source, status, accessToken) && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
 
 const toRejecting = ({ status, headers }: ResponseInfo<unknown>): RejectingResponse => ({
   status,

@@ -89,6 +89,10 @@ export class Driver implements RefreshHost {
     return isPlain ? this.#results.get(this.#settings.clock) : undefined;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   assertOpen(): void {
     if (this.#isClosed) throw new TypeError("This token manager is closed. Create a new one.");
   }

@@ -21,6 +21,7 @@ import { checkOption, durationSchema, type OptionTable } from "../util/check-opt
 import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
+import { SOURCE_STATUS, type SourceStatus } from "../util/token-source.ts";
 import { Driver } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
 import { verdictOf } from "./session.ts";
@@ -125,6 +126,10 @@ class Manager implements TokenManager {
     await this.#driver.load();
     const { record, account } = this.#driver.session;
     return record?.tokens !== undefined && !record.dead && isSameAccount(account, record);
+  }
+
+  get [SOURCE_STATUS](): SourceStatus {
+    return this.#driver.isClosed ? "closed" : "open";
   }
 
   get state(): SessionState | undefined {
