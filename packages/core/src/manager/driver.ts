@@ -8,6 +8,7 @@ import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, TokenSet
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
+import { ownOption } from "../util/own-options.ts";
 import { emitWarning } from "../util/warning.ts";
 import { isRefreshTokenDue, KeepAlive, scheduleOf } from "./keep-alive.ts";
 import type { Settings } from "./options.ts";
@@ -85,7 +86,7 @@ export class Driver implements RefreshHost {
 
   /** Returns the tokens if they can be handed out without consulting the state machine. */
   cached(options: GetTokenOptions | undefined) {
-    const isPlain = options?.minValidity === undefined && !options?.signal?.aborted;
+    const isPlain = ownOption(options, "minValidity") === undefined && !options?.signal?.aborted;
     return isPlain ? this.#results.get(this.#settings.clock) : undefined;
   }
 

@@ -21,6 +21,7 @@ import { checkOption, durationSchema, type OptionTable } from "../util/check-opt
 import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
+import { ownOption, ownOptions } from "../util/own-options.ts";
 import { SOURCE_STATUS, type SourceStatus } from "../util/token-source.ts";
 import { Driver } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
@@ -53,7 +54,7 @@ class Manager implements TokenManager {
   }
 
   async #getTokenSet(options: GetTokenOptions | undefined): Promise<TokenSet> {
-    const minValidity = options?.minValidity;
+    const minValidity = ownOption(options, "minValidity");
     checkOption("minValidity", GET_OPTIONS.minValidity, minValidity);
     return this.#driver.resolveTokens({ type: "token-requested", refresh: false, minValidity }, options);
   }
@@ -94,8 +95,9 @@ class Manager implements TokenManager {
     return result.isStored;
   }
 
-  async signOut({ revoke = true }: SignOutOptions = {}): Promise<SignOutResult> {
+  async signOut(options: SignOutOptions = {}): Promise<SignOutResult> {
     this.#driver.assertOpen();
+    const { revoke = true } = ownOptions(options);
     const { clock, refresh } = this.#settings;
     const { account } = this.#driver.session;
     const result = await saveTombstone(this.#driver.pending, { account, now: clock.now() });
