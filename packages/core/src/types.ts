@@ -12,7 +12,8 @@ export interface TokenSet {
   readonly expiresAt?: number | undefined;
   /**
    * The expiry of the refresh token in epoch milliseconds; `undefined` if unknown. Usually it counts from the token's last
-   * use. Informative: the server may accept the refresh token for longer, and only its response ends the session.
+   * use: if a server replaces the refresh token and does not tell the new expiry, the lifetime of the previous one starts
+   * again. Informative: the server may accept the refresh token for longer, and only its response ends the session.
    */
   readonly refreshTokenExpiresAt?: number | undefined;
   /**

@@ -1,7 +1,8 @@
-import { type Attempt, digestOf, keyOf, rotationOf } from "../record/record.ts";
-import { mergeTokenSets } from "../tokens/token-set.ts";
+import { type Attempt, digestOf, keyOf, rotationOf, type SessionRecord } from "../record/record.ts";
+import { hideSecrets, mergeTokenSets } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
 import { CallScope } from "../util/call-scope.ts";
+import { toTime } from "../util/clock.ts";
 import type { Claim, Claims } from "./claim.ts";
 import type { Failure, Outcome } from "./classify.ts";
 import { exchange } from "./exchange.ts";
@@ -130,15 +131,23 @@ export class Exchanger {
 
 const endedBy = ({ attempt }: Claim) => ({ digest: attempt.digest, attempt });
 
-const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({
-  base: stored.record,
-  record: {
+function toRotation({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation {
+  const merged = mergeTokenSets(tokens, received);
+  const refreshTokenExpiresAt = merged.refreshTokenExpiresAt ?? expiryOfSuccessor(stored.record, sentAt);
+  const record = {
     ...stored.record,
     rotation: rotationOf(stored.record) + 1,
-    tokens: mergeTokenSets(tokens, received),
+    tokens: hideSecrets({ ...merged, refreshTokenExpiresAt }),
     obtainedAt: sentAt,
     renewed: true,
     attempt: undefined,
     dead: undefined,
-  },
-});
+  };
+  return { base: stored.record, record };
+}
+
+/** Servers that tell no expiry of a new refresh token are taken to grant the lifetime of the previous one again. */
+function expiryOfSuccessor({ tokens, obtainedAt }: SessionRecord, sentAt: number): number | undefined {
+  const lifetime = (tokens?.refreshTokenExpiresAt ?? 0) - obtainedAt;
+  return lifetime > 0 ? toTime(sentAt + lifetime) : undefined;
+}

@@ -159,16 +159,22 @@ function checkForms(tokens: TokenSetInput): void {
   if (field) throw new TypeError(`tokens: ${field} is in seconds. Pass epoch milliseconds: multiply it by 1,000.`);
 }
 
-/** Returns `next`, with everything that the server omitted taken from `previous` (RFC 6749 §6). */
-export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
-  hideSecrets({
+/**
+ * Returns `next`, with everything that the server omitted taken from `previous` (RFC 6749 §6). The expiry of a refresh token
+ * that has been replaced is not that of the new one.
+ */
+export function mergeTokenSets(previous: TokenSet, next: TokenSet): TokenSet {
+  const refreshToken = next.refreshToken ?? previous.refreshToken;
+  const knownExpiry = refreshToken === previous.refreshToken ? previous.refreshTokenExpiresAt : undefined;
+  return hideSecrets({
     ...next,
-    refreshToken: next.refreshToken ?? previous.refreshToken,
-    refreshTokenExpiresAt: next.refreshTokenExpiresAt ?? previous.refreshTokenExpiresAt,
+    refreshToken,
+    refreshTokenExpiresAt: next.refreshTokenExpiresAt ?? knownExpiry,
     scope: next.scope ?? previous.scope,
     idToken: next.idToken ?? previous.idToken,
     extra: { ...previous.extra, ...next.extra },
   });
+}
 
 /**
  * Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. The

@@ -129,10 +129,12 @@ describe("the expiry of a refresh token", () => {
     expect(() => parseTokenSet(wrong)).toThrow(/^tokens: refreshTokenExpiresAt is invalid\. Pass epoch milliseconds/);
   });
 
-  it("is kept if a response omits it, and replaced if it tells another", () => {
+  it("is kept with the refresh token if a response omits it, and replaced if it tells another", () => {
     const previous = parseTokenSet({ refreshToken: "r", refreshTokenExpiresAt: SENT_AT });
-    expect(mergeTokenSets(previous, parseTokenSet({ accessToken: "a", refreshToken: "s" }))).toMatchObject({
-      refreshToken: "s",
+    const replaced = mergeTokenSets(previous, parseTokenSet({ accessToken: "a", refreshToken: "s" }));
+    expect(replaced.refreshTokenExpiresAt).toBeUndefined();
+    expect(mergeTokenSets(previous, parseTokenSet({ accessToken: "a", refreshToken: "r" }))).toMatchObject({
+      refreshToken: "r",
       refreshTokenExpiresAt: SENT_AT,
     });
     const next = parseTokenSet({ accessToken: "a", refreshTokenExpiresAt: SENT_AT + 1 });
