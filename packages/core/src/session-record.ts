@@ -1,4 +1,5 @@
-/** Support for stores that keep a session in two places and have to compare them. */
+/** Support for stores that keep a session in two places and have to compare them, and for formats of documents. */
 export { recordOfFound, type Shown, shownOf, signedOutRecord } from "./record/document-session.ts";
 export { reconcileRecords } from "./record/reconcile.ts";
 export { recordKindOf } from "./record/record.ts";
+export { type IsoTime, readIsoTime } from "./tokens/iso-time.ts";
