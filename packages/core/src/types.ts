@@ -34,7 +34,10 @@ export interface TokenSet {
  * to `{}`. A refresh token is enough for a sign-in; the access token is then obtained when it is needed.
  */
 export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt" | "refreshTokenExpiresAt"> & {
-  /** Epoch milliseconds, or a date and time of ISO 8601 with its time zone: `"2026-01-31T12:00:00.250Z"`. */
+  /**
+   * Epoch milliseconds, or a date and time of ISO 8601 with its time zone: `"2026-01-31T12:00:00.250Z"`. If a refresh function
+   * returns anything else, the expiry is unknown, and the event `members-ignored` says so.
+   */
   readonly expiresAt?: number | string | undefined;
   /** Like `expiresAt`. */
   readonly refreshTokenExpiresAt?: number | string | undefined;
@@ -302,6 +305,11 @@ export type SessionEvent =
       readonly expiresAt: number | undefined;
       readonly duration: number;
     }
+  /**
+   * The refresh function returned members that cannot be read: an expiry that is neither in epoch milliseconds nor a date and time
+   * of ISO 8601 with its time zone, or the placeholder of a token set that was copied as JSON. The tokens are used without them.
+   */
+  | { readonly type: "members-ignored"; readonly attemptId: string; readonly members: readonly string[] }
   /** A sign-in of this manager replaced a session of which it had tokens. */
   | { readonly type: "session-replaced"; readonly expiresAt: number | undefined }
   /** Tokens that another manager or process obtained were adopted from the store. */

@@ -4,7 +4,7 @@ import type { TokenSet } from "../types.ts";
 import { CallScope } from "../util/call-scope.ts";
 import { toTime } from "../util/clock.ts";
 import type { Claim, Claims } from "./claim.ts";
-import type { Failure, Outcome } from "./classify.ts";
+import type { Failure, Outcome, Rotated } from "./classify.ts";
 import { exchange } from "./exchange.ts";
 import { endOf, failedAttempt, failureOf, incompleteError } from "./failure.ts";
 import type { PendingChanges } from "./pending-changes.ts";
@@ -37,7 +37,7 @@ export class Exchanger {
 
   /** Resolves to whether the renewal is complete. */
   async run(claim: Claim): Promise<boolean> {
-    const { clock, profile, pending } = this.#deps;
+    const { clock, profile } = this.#deps;
     const { id: attemptId, afterLoss } = claim.attempt;
     const [sentAt, began] = [clock.now(), clock.monotonic()];
     this.#host.announce({ type: "exchange-started", attemptId, afterLoss });
@@ -47,7 +47,7 @@ export class Exchanger {
     this.isRunning = false;
     switch (result.kind) {
       case "rotated": {
-        const isKept = await pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+        const isKept = await this.#commit(result, claim, sentAt);
         const { expiresAt } = result.tokens;
         const duration = Math.round(clock.monotonic() - began);
         if (isKept) this.#host.announce({ type: "refreshed", attemptId, expiresAt, duration });
@@ -63,13 +63,19 @@ export class Exchanger {
     }
   }
 
+  /** Commits new tokens, and resolves to whether they were kept. */
+  #commit({ tokens, unreadable }: Rotated, claim: Claim, sentAt: number): Promise<boolean> {
+    const { id: attemptId } = claim.attempt;
+    if (unreadable.length > 0) this.#host.announce({ type: "members-ignored", attemptId, members: unreadable });
+    return this.#deps.pending.commit(toRotation(claim, tokens, sentAt), claim.stored);
+  }
+
   /** Commits a response that arrives after the deadline, because a received token must never be lost. */
   #commitLate(late: Promise<Outcome>, claim: Claim, sentAt: number): void {
-    const { pending } = this.#deps;
     void late.then((result) => {
       switch (result.kind) {
         case "rotated":
-          return pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+          return this.#commit(result, claim, sentAt);
         case "incomplete":
           return this.#keep(claim, result);
         case "other-account":

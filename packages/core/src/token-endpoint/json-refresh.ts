@@ -7,6 +7,7 @@ import {
   parseTokenUpdate,
   secretsOf,
 } from "../tokens/token-set.ts";
+import { explainPlaceholders } from "../tokens/unreadable-members.ts";
 import type { RefreshFunction, TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
 import { describeType } from "../util/describe-type.ts";
@@ -191,5 +192,6 @@ const terminal = ({ error, description }: TokenEndpointError) => ({
 
 const describe = (error: TokenEndpointError, result: Result | undefined): string | undefined => {
   if (result === undefined || error.error !== undefined) return undefined;
-  return result.error ? "the option read threw an error" : "the option read returned no tokens";
+  if (result.error) return "the option read threw an error";
+  return `the option read returned no tokens${explainPlaceholders(result.value)}`;
 };

@@ -146,6 +146,11 @@ describe("an error response", () => {
     ["200 with an error", [respondWith(200, { error: "x" })], { status: 200, error: "x", description: undefined }],
     ["200 without tokens", [respondWith(200, { ok: true })], { status: 200, description: READ_NOTHING }],
     ["200 with unusable tokens", [respondWith(200, { data: { accessToken: 7 } })], { description: READ_NOTHING }],
+    [
+      "200 with a placeholder",
+      [good, { read: () => ({ accessToken: "[secret]" }) }],
+      { description: expect.stringMatching(/returned no tokens: accessToken is the placeholder "\[secret\]"/) },
+    ],
     ["200 that cannot be read", [good, { read: throwing }], { description: READ_THREW, cause: { name: "Error" } }],
     ["tokens with an error status", [respondWith(500, { data: issued })], { status: 500, description: undefined }],
   ])("is reported after one POST, without a retry: %s", async (_name, [handler, more], expected) => {
