@@ -36,7 +36,7 @@ export interface TokenSet {
 export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt" | "refreshTokenExpiresAt"> & {
   /**
    * Epoch milliseconds, or a date and time of ISO 8601 with its time zone: `"2026-01-31T12:00:00.250Z"`. If a refresh function
-   * returns anything else, the expiry is unknown, and the event `members-ignored` says so.
+   * returns anything else, the expiry is unknown, and the event `members-ignored` reports it.
    */
   readonly expiresAt?: number | string | undefined;
   /** Like `expiresAt`. */

@@ -11,7 +11,7 @@ export interface IsoTime {
   readonly separator: string | undefined;
   /** The number of digits after the second. */
   readonly digits: number;
-  /** The time zone as it is written; empty if there is none. */
+  /** The time zone as it is written, or an empty string. */
   readonly zone: string;
   /** The offset of the time zone from UTC, in milliseconds. */
   readonly offset: number;

@@ -7,7 +7,7 @@ const SECRETS = ["accessToken", "refreshToken", "idToken", "access_token", "refr
 const TIMES = ["expiresAt", "refreshTokenExpiresAt"];
 
 /** Returns the names of the members that hold the placeholder, as those of a token set that was copied as JSON. */
-export const placeholdersIn = (returned: unknown): string[] =>
+const placeholdersIn = (returned: unknown): string[] =>
   SECRETS.filter((name) => (Object(returned) as Members)[name] === PLACEHOLDER);
 
 /**
