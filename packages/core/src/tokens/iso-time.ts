@@ -1,7 +1,7 @@
 const DATE = String.raw`([+-]\d{6}|\d{4})-(\d\d)-(\d\d)`;
 const TIME = String.raw`(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,12}))?)?`;
 const ZONE = String.raw` ?(?:Z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)`;
-const ISO_TIME = new RegExp(String.raw`^${DATE}(?:([T ])${TIME}(${ZONE})?)?$`, "i");
+const ISO_TIME = new RegExp(`^${DATE}(?:([T ])${TIME}(${ZONE})?)?$`, "i");
 
 /** A time that was read, and how it is written. */
 export interface IsoTime {

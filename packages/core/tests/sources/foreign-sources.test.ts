@@ -1,5 +1,5 @@
 import { canary } from "@unexpired-internal/test-support/canary";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   createFetch,
   createTokenManager,
@@ -52,30 +52,26 @@ const failure = (promise: Promise<unknown>) =>
     (error: unknown) => error,
   );
 
-for (const [name, call] of calls) {
-  it.each(["getTokenSet", "replaceRejected"] as const)(
-    `${name} ends the wait for %s after five minutes (P15)`,
-    async (method) => {
-      const call5 = failure(call(hanging(method)));
-      await vi.advanceTimersByTimeAsync(5 * MINUTE);
-      expect(await call5).toMatchObject({
-        name: "TimeoutError",
-        message: expect.stringMatching(/^The token source did not/),
-      });
-    },
-  );
+describe.each(calls)("%s", (_name, call) => {
+  const methods = ["getTokenSet", "replaceRejected"] as const;
 
-  it.each(["getTokenSet", "replaceRejected"] as const)(
-    `${name} ends the wait for %s if the signal aborts`,
-    async (method) => {
-      const controller = new AbortController();
-      const aborted = failure(call(hanging(method), controller.signal));
-      await vi.advanceTimersByTimeAsync(1);
-      controller.abort(new Error("stop"));
-      expect(await aborted).toMatchObject({ message: "stop" });
-    },
-  );
-}
+  it.each(methods)("ends the wait for %s of a foreign source after five minutes (P15)", async (method) => {
+    const late = failure(call(hanging(method)));
+    await vi.advanceTimersByTimeAsync(5 * MINUTE);
+    expect(await late).toMatchObject({
+      name: "TimeoutError",
+      message: expect.stringMatching(/^The token source did not/),
+    });
+  });
+
+  it.each(methods)("ends the wait for %s of a foreign source if the signal aborts", async (method) => {
+    const controller = new AbortController();
+    const aborted = failure(call(hanging(method), controller.signal));
+    await vi.advanceTimersByTimeAsync(1);
+    controller.abort(new Error("stop"));
+    expect(await aborted).toMatchObject({ message: "stop" });
+  });
+});
 
 it("gives a token manager, whose waits have bounds of their own, all the time that it needs", async () => {
   const refresh = () => new Promise<never>(() => {});
