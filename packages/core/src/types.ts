@@ -12,7 +12,8 @@ export interface TokenSet {
   readonly expiresAt?: number | undefined;
   /**
    * The expiry of the refresh token in epoch milliseconds; `undefined` if unknown. Usually it counts from the token's last
-   * use. Informative: the server may accept the refresh token for longer, and only its response ends the session.
+   * use: if a server replaces the refresh token and does not tell the new expiry, the lifetime of the previous one starts
+   * again. Informative: the server may accept the refresh token for longer, and only its response ends the session.
    */
   readonly refreshTokenExpiresAt?: number | undefined;
   /**
@@ -33,7 +34,10 @@ export interface TokenSet {
  * to `{}`. A refresh token is enough for a sign-in; the access token is then obtained when it is needed.
  */
 export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt" | "refreshTokenExpiresAt"> & {
-  /** Epoch milliseconds, or a date and time of ISO 8601 with its time zone: `"2026-01-31T12:00:00.250Z"`. */
+  /**
+   * Epoch milliseconds, or a date and time of ISO 8601 with its time zone: `"2026-01-31T12:00:00.250Z"`. If a refresh function
+   * returns anything else, the expiry is unknown, and the event `members-ignored` reports it.
+   */
   readonly expiresAt?: number | string | undefined;
   /** Like `expiresAt`. */
   readonly refreshTokenExpiresAt?: number | string | undefined;
@@ -56,7 +60,10 @@ export interface TokenResponse {
 
 /** The context of one exchange, passed to the refresh function. */
 export interface RefreshContext {
-  /** Aborts only at the exchange's deadline. A caller that aborts does not affect it. */
+  /**
+   * Aborts only at the exchange's deadline; a caller that aborts does not affect it. If nothing has been sent by then, reject
+   * at once with a `TokenEndpointError` with `sent: false`: otherwise the response counts as lost.
+   */
   readonly signal: AbortSignal;
   /** Identifies this exchange in events and in the stored record. */
   readonly attemptId: string;
@@ -320,6 +327,11 @@ export type SessionEvent =
       readonly expiresAt: number | undefined;
       readonly duration: number;
     }
+  /**
+   * The refresh function returned members that cannot be read: an expiry that is neither in epoch milliseconds nor a date and time
+   * of ISO 8601 with its time zone, or the placeholder of a token set that was copied as JSON. The tokens are used without them.
+   */
+  | { readonly type: "members-ignored"; readonly attemptId: string; readonly members: readonly string[] }
   /** A sign-in of this manager replaced a session of which it had tokens. */
   | { readonly type: "session-replaced"; readonly expiresAt: number | undefined }
   /** Tokens that another manager or process obtained were adopted from the store. */
@@ -583,7 +595,10 @@ export interface TokenManagerOptions {
   readonly clock?: Partial<Clock> | undefined;
 }
 
-/** A source of access tokens, as adapters take it: a token manager, `envToken` and the like, or an object of your own. */
+/**
+ * A source of access tokens, as adapters take it: a token manager, `envToken` and the like, or an object of your own. A
+ * promise of yours that does not settle within five minutes counts as rejected, with a `TimeoutError`.
+ */
 export interface TokenSource {
   /**
    * Returns an access token that is valid as far as is known, with its type and expiry.
@@ -594,8 +609,11 @@ export interface TokenSource {
   getTokenSet(options?: CallOptions): Promise<TokenSet>;
   /** Returns another access token than the one that a server rejected, or rejects and says why it has no other. */
   replaceRejected(accessToken: string, options?: RejectionOptions): Promise<string>;
-  /** Returns whether a response with this status rejects the token. If omitted, only a 401 does. */
-  isRejection?(status: number): boolean;
+  /**
+   * Returns whether a response with this status rejects the access token, which is passed along for sources with several. If
+   * omitted, only a 401 does.
+   */
+  isRejection?(status: number, accessToken?: string): boolean;
   /**
    * Returns where the token comes from, for people: the name of a variable, a file. Returns `undefined` if there is no
    * token, as far as is known without waiting. Contains no secret.

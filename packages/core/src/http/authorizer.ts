@@ -3,7 +3,7 @@ import type { RejectingResponse, TokenSource } from "../types.ts";
 import { hideResult } from "../util/inspect.ts";
 import { ownOptions } from "../util/own-options.ts";
 import { settleInTime } from "../util/settle-in-time.ts";
-import { assertTokenSource, isRejectionFor } from "../util/token-source.ts";
+import { assertTokenSource, isRejectionFor, requestReplacement, requestTokens } from "../util/token-source.ts";
 import { isAboutRights } from "./challenge.ts";
 import { headerOf, type ResponseHeaders, toReadable } from "./headers.ts";
 import { type OriginOptions, toPredicate } from "./origins.ts";
@@ -146,7 +146,7 @@ export function createAuthorizer<Response>(
       if (!url || !isHostOf(url, host) || url.username || url.password || source === false || !isAllowed(url)) {
         return undefined;
       }
-      const { accessToken, tokenType } = await source.getTokenSet({ signal });
+      const { accessToken, tokenType } = await requestTokens(source, { signal });
       let latest = accessToken;
       const onRenewed = (newer: string) => {
         latest = newer;
@@ -154,13 +154,13 @@ export function createAuthorizer<Response>(
       };
       assertNoProof(tokenType);
       const isRejection = (info: ResponseInfo<Response>) =>
-        isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info, source);
+        isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info, source, accessToken);
       const renew = async (info: ResponseInfo<Response>) => {
         const responseUrl = toUrl(info.url ?? "", url);
         // a redirect to another origin went without the token, so its response says nothing about the token
         if (!mayFollow(url, responseUrl) || !(await settleInTime(isRejection(info), { signal, message: LATE })))
           return undefined;
-        const renewal = source.replaceRejected(accessToken, { signal, response: toRejecting(info) });
+        const renewal = requestReplacement(source, accessToken, { signal, response: toRejecting(info) });
         if (overrides?.retry === false || !canRepeat(info, isRedirect(url, responseUrl))) {
           renewal.catch(() => {}); // the next call runs into the same error, and throws it
           return undefined;
@@ -168,8 +168,8 @@ export function createAuthorizer<Response>(
         return renewal.then(onRenewed, surfaceUseless(info.status));
       };
       const report = async (info: Pick<ResponseInfo<Response>, "status" | "headers">) => {
-        if (isUnauthorized || info.status === 401 || !isInvalidToken(info, source)) return;
-        await source.replaceRejected(latest, { response: toRejecting(info) });
+        if (isUnauthorized || info.status === 401 || !isInvalidToken(info, source, latest)) return;
+        await requestReplacement(source, latest, { response: toRejecting(info) });
       };
       const isAccepted = (status: number) => !isUnauthorized && !source.isRejection && status !== 401;
       return new Authorization(toHeader(accessToken), {
@@ -216,8 +216,8 @@ const toHeader = (accessToken: string): string => {
 
 type RejectingInfo = Pick<ResponseInfo<unknown>, "status" | "headers">;
 
-const isInvalidToken = ({ status, headers }: RejectingInfo, source: TokenSource): boolean =>
-  isRejectionFor(source, status) && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
+const isInvalidToken = ({ status, headers }: RejectingInfo, source: TokenSource, accessToken: string): boolean =>
+  isRejectionFor(source, status, accessToken) && !isAboutRights(headers && headerOf(headers, "www-authenticate"));
 
 const toRejecting = ({ status, headers }: RejectingInfo): RejectingResponse => ({
   status,

@@ -8,6 +8,7 @@ import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, StoreEve
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
+import { ownOption } from "../util/own-options.ts";
 import { emitWarning } from "../util/warning.ts";
 import { isRefreshTokenDue, KeepAlive, scheduleOf } from "./keep-alive.ts";
 import type { Settings } from "./options.ts";
@@ -55,7 +56,7 @@ export class Driver implements RefreshHost {
   /** The number of sign-ins that are running. */
   #signIns = 0;
   #waiting = 0;
-  #isClosed = false;
+  isClosed = false;
   #closing: Promise<void> | undefined;
   readonly #watch: StoreWatch;
   readonly #results = new ResultCache();
@@ -87,17 +88,17 @@ export class Driver implements RefreshHost {
 
   /** Loads in the background, if the session is not known yet, or a change may have gone unnoticed. */
   look(): void {
-    if (!this.#isClosed && isLookDue(this.#session, this.context())) this.#loader.look();
+    if (!this.isClosed && isLookDue(this.#session, this.context())) this.#loader.look();
   }
 
   /** Returns the tokens if they can be handed out without consulting the state machine. */
   cached(options: GetTokenOptions | undefined) {
-    const isPlain = options?.minValidity === undefined && !options?.signal?.aborted;
+    const isPlain = ownOption(options, "minValidity") === undefined && !options?.signal?.aborted;
     return isPlain ? this.#results.get(this.#settings.clock) : undefined;
   }
 
   assertOpen(): void {
-    if (this.#isClosed) throw new TypeError("This token manager is closed. Create a new one.");
+    if (this.isClosed) throw new TypeError("This token manager is closed. Create a new one.");
   }
 
   /** Runs a sign-in. Its own change, of which the store may notify before it confirms it, is no other account's session. */
@@ -127,7 +128,7 @@ export class Driver implements RefreshHost {
   }
 
   async #close(): Promise<void> {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#results.clear();
     this.#keepAlive?.close();
     this.#watch.stop();
@@ -221,7 +222,7 @@ export class Driver implements RefreshHost {
     let hasStoreFailed = false;
     this.#dispatch({ type: "renewal-started" });
     try {
-      changed = await this.#protocol.renew(goal, () => this.#waiting > 0 && !this.#isClosed);
+      changed = await this.#protocol.renew(goal, () => this.#waiting > 0 && !this.isClosed);
       return changed;
     } catch (error) {
       hasStoreFailed = this.#announceFailure(error);
@@ -246,7 +247,7 @@ export class Driver implements RefreshHost {
   #onChange(): void {
     const isSigningIn = this.#signIns > 0;
     this.#hasPendingChange = this.#renewal !== undefined || isSigningIn;
-    if (this.#isClosed || (this.#renewal && this.#protocol.wake())) return;
+    if (this.isClosed || (this.#renewal && this.#protocol.wake())) return;
     const load = isSigningIn ? this.records.load() : this.load(); // a sign-in observes its outcome by itself
     load.catch(() => {}); // the next call runs into the same error
   }
@@ -282,7 +283,7 @@ export class Driver implements RefreshHost {
     const ctx = this.context();
     const { session, effects } = transition(this.#session, event, ctx);
     this.#session = session;
-    if (!this.#isClosed) this.#results.set(session.record?.tokens, validUntil(session, ctx));
+    if (!this.isClosed) this.#results.set(session.record?.tokens, validUntil(session, ctx));
     this.#keepAlive?.update(scheduleOf(session, ctx));
     for (const effect of effects) if (effect.do === "announce") this.announce(effect.event);
     return effects;

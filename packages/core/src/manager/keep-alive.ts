@@ -3,14 +3,17 @@ import { type Context, clockCooldown, deadReasonOf, isRenewable, type Session } 
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-const DAY = 24 * 60 * MINUTE;
+const HOUR = 60 * MINUTE;
 
 /** When to renew a session before its refresh token expires. All in milliseconds; times are those of the wall clock. */
 export interface Schedule {
   /** A fifth of the refresh token's lifetime before its expiry. */
   readonly dueAt: number;
   readonly expiresAt: number;
-  /** The longest time between two looks at the clock, because timers stand still while a machine sleeps. */
+  /**
+   * The longest time between two looks at the clock, because timers stand still while a machine sleeps. If it wakes up with less
+   * than that left, the renewal may be too late.
+   */
   readonly interval: number;
 }
 
@@ -20,7 +23,7 @@ export function scheduleOf(session: Session, ctx: Context): Schedule | undefined
   const expiresAt = record?.tokens?.refreshTokenExpiresAt;
   if (!record || expiresAt === undefined || !isRenewable(session, ctx) || deadReasonOf(session, ctx)) return undefined;
   const lifetime = Math.max(0, expiresAt - record.obtainedAt);
-  const interval = Math.min(Math.max(lifetime / 20, SECOND), DAY);
+  const interval = Math.min(Math.max(lifetime / 20, SECOND), HOUR);
   return { dueAt: Math.round(expiresAt - lifetime / 5), expiresAt, interval };
 }
 

@@ -23,7 +23,9 @@ import { checkOption, durationSchema, type OptionTable } from "../util/check-opt
 import { withDeadline } from "../util/deadline.ts";
 import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
+import { ownOption, ownOptions } from "../util/own-options.ts";
 import { SESSION_ACCESS, type SessionAccess } from "../util/session-access.ts";
+import { SOURCE_STATUS, type SourceStatus } from "../util/token-source.ts";
 import { Driver } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
 import { verdictOf, viewOf } from "./session.ts";
@@ -55,7 +57,7 @@ class Manager implements TokenManager {
   }
 
   async #getTokenSet(options: GetTokenOptions | undefined): Promise<TokenSet> {
-    const minValidity = options?.minValidity;
+    const minValidity = ownOption(options, "minValidity");
     checkOption("minValidity", GET_OPTIONS.minValidity, minValidity);
     return this.#driver.resolveTokens({ type: "token-requested", refresh: false, minValidity }, options);
   }
@@ -99,8 +101,9 @@ class Manager implements TokenManager {
     return result.isStored;
   }
 
-  async signOut({ revoke = true, over }: SignOutOptions = {}): Promise<SignOutResult> {
+  async signOut(options: SignOutOptions = {}): Promise<SignOutResult> {
     this.#driver.assertOpen();
+    const { revoke = true, over } = ownOptions(options);
     checkOver(over);
     const { clock, refresh } = this.#settings;
     const { account } = this.#driver.session;
@@ -132,6 +135,10 @@ class Manager implements TokenManager {
     await this.#driver.load();
     const { record, account } = this.#driver.session;
     return record?.tokens !== undefined && !record.dead && isSameAccount(account, record);
+  }
+
+  get [SOURCE_STATUS](): SourceStatus {
+    return this.#driver.isClosed ? "closed" : "open";
   }
 
   get state(): SessionState | undefined {

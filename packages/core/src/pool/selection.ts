@@ -13,6 +13,7 @@ import { toTime } from "../util/clock.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { Listeners } from "../util/listeners.ts";
 import { retryAfterOf } from "../util/retry-after.ts";
+import { ServedTokens } from "../util/served-tokens.ts";
 import { type Cooldown, type Identity, LONGEST, reasonOf, toLength } from "./cooldown-list.ts";
 import type { Entry } from "./entry.ts";
 import { type Active, SharedCooldowns } from "./shared-cooldowns.ts";
@@ -22,7 +23,6 @@ const AFTER_429 = 60_000;
 const AFTER_FAILURE = 30_000;
 /** How long a call waits for the stores of entries that are put aside, in milliseconds. */
 const LOOK_DEADLINE = 2_000;
-const SERVED_KEPT = 100;
 
 interface PoolSettings {
   readonly store: TokenStore;
@@ -51,8 +51,8 @@ export class Selection {
   readonly #settings: PoolSettings;
   readonly #cooldowns: SharedCooldowns;
   readonly #listeners = new Listeners<[SessionEvent]>();
-  /** Whose the latest access tokens were, newest last: a response may be late. */
-  readonly #served = new Map<string, Served>();
+  /** Whose the latest access tokens were: a response may be late. */
+  readonly #served = new ServedTokens<Served>();
   #last: Entry | undefined;
   /** The index of the entry whose turn it is. */
   #turn = 0;
@@ -116,11 +116,7 @@ export class Selection {
   #onServed(entry: Entry, accessToken: string): void {
     this.#last = entry;
     const identity = entry.identityOf(accessToken);
-    if (!identity) return; // it has been replaced already
-    this.#served.delete(accessToken);
-    this.#served.set(accessToken, { entry, identity });
-    const [oldest] = this.#served.keys();
-    if (this.#served.size > SERVED_KEPT && oldest !== undefined) this.#served.delete(oldest);
+    if (identity) this.#served.add(accessToken, { entry, identity }); // otherwise, it has been replaced already
   }
 
   /**
@@ -159,7 +155,7 @@ export class Selection {
   async replace(rejected: string, options: RejectionOptions = {}): Promise<string> {
     this.#assertOpen();
     const { signal, response } = options;
-    const served = this.#served.get(rejected) ?? this.#holderOf(rejected);
+    const served = this.#served.ownerOf(rejected) ?? this.#holderOf(rejected);
     const limit = response && this.#limitOf(response);
     if (served && limit) await abortable(this.#setAside(served, limit.reason, limit.length), signal);
     else if (served && !this.#activeOf(served.entry)) {
@@ -272,6 +268,10 @@ export class Selection {
     return () => {
       for (const each of stop) each?.();
     };
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   #assertOpen(): void {

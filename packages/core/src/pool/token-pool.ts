@@ -15,7 +15,7 @@ import { clockOption } from "../util/clock-option.ts";
 import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
 import { storeOption } from "../util/store-option.ts";
-import { assertTokenSource } from "../util/token-source.ts";
+import { assertTokenSource, SOURCE_STATUS, type SourceStatus } from "../util/token-source.ts";
 import { LONGEST } from "./cooldown-list.ts";
 import { Entry } from "./entry.ts";
 import { Selection } from "./selection.ts";
@@ -154,6 +154,10 @@ class Pool implements TokenPool {
 
   source(): string | undefined {
     return this.#selection.source();
+  }
+
+  get [SOURCE_STATUS](): SourceStatus {
+    return this.#selection.isClosed ? "closed" : "open";
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {

@@ -26,7 +26,7 @@ export interface ExchangeRequest {
 
 /** A running exchange: one POST request with a deadline. */
 export interface Exchange {
-  /** The outcome, or `lost` as soon as the deadline has passed. */
+  /** The outcome. Once the deadline has passed, that is `lost`, unless the function rejects at once in another way. */
   readonly outcome: Promise<Outcome>;
   /** The actual outcome, even if it arrives after the deadline. */
   readonly late: Promise<Outcome>;
@@ -48,11 +48,12 @@ export function exchange(
   const outcome = new Promise<Outcome>((resolve) => {
     const onDeadline = () => {
       const cause = new DOMException(`No response within ${deadline} ms.`, "TimeoutError");
+      const lost: Outcome = { kind: "lost", error: new TokenEndpointError({ sent: true, cause }) };
       controller.abort(cause);
-      resolve({ kind: "lost", error: new TokenEndpointError({ sent: true, cause }) });
+      cancel = clock.setTimer(() => resolve(lost), 0, true); // the function can tell now that it has sent nothing
     };
-    const cancel = onPunctualTick(onDeadline, clock, { milliseconds: deadline });
-    void late.then(resolve).finally(cancel);
+    let cancel = onPunctualTick(onDeadline, clock, { milliseconds: deadline });
+    void late.then(resolve).finally(() => cancel());
   });
   return { outcome, late };
 }

@@ -1,9 +1,10 @@
-import { type Attempt, digestOf, keyOf, rotationOf } from "../record/record.ts";
-import { mergeTokenSets } from "../tokens/token-set.ts";
+import { type Attempt, digestOf, keyOf, rotationOf, type SessionRecord } from "../record/record.ts";
+import { hideSecrets, mergeTokenSets } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
 import { CallScope } from "../util/call-scope.ts";
+import { toTime } from "../util/clock.ts";
 import type { Claim, Claims } from "./claim.ts";
-import type { Failure, Outcome } from "./classify.ts";
+import type { Failure, Outcome, Rotated } from "./classify.ts";
 import { exchange } from "./exchange.ts";
 import { endOf, failedAttempt, failureOf, incompleteError } from "./failure.ts";
 import type { PendingChanges } from "./pending-changes.ts";
@@ -36,7 +37,7 @@ export class Exchanger {
 
   /** Resolves to whether the renewal is complete. */
   async run(claim: Claim): Promise<boolean> {
-    const { clock, profile, pending } = this.#deps;
+    const { clock, profile } = this.#deps;
     const { id: attemptId, afterLoss } = claim.attempt;
     const [sentAt, began] = [clock.now(), clock.monotonic()];
     this.#host.announce({ type: "exchange-started", attemptId, afterLoss });
@@ -46,7 +47,7 @@ export class Exchanger {
     this.isRunning = false;
     switch (result.kind) {
       case "rotated": {
-        const isKept = await pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+        const isKept = await this.#commit(result, claim, sentAt);
         const { expiresAt } = result.tokens;
         const duration = Math.round(clock.monotonic() - began);
         if (isKept) this.#host.announce({ type: "refreshed", attemptId, expiresAt, duration });
@@ -62,13 +63,19 @@ export class Exchanger {
     }
   }
 
+  /** Commits new tokens, and resolves to whether they were kept. */
+  #commit({ tokens, unreadable }: Rotated, claim: Claim, sentAt: number): Promise<boolean> {
+    const { id: attemptId } = claim.attempt;
+    if (unreadable.length > 0) this.#host.announce({ type: "members-ignored", attemptId, members: unreadable });
+    return this.#deps.pending.commit(toRotation(claim, tokens, sentAt), claim.stored);
+  }
+
   /** Commits a response that arrives after the deadline, because a received token must never be lost. */
   #commitLate(late: Promise<Outcome>, claim: Claim, sentAt: number): void {
-    const { pending } = this.#deps;
     void late.then((result) => {
       switch (result.kind) {
         case "rotated":
-          return pending.commit(toRotation(claim, result.tokens, sentAt), claim.stored);
+          return this.#commit(result, claim, sentAt);
         case "incomplete":
           return this.#keep(claim, result);
         case "other-account":
@@ -130,15 +137,23 @@ export class Exchanger {
 
 const endedBy = ({ attempt }: Claim) => ({ digest: attempt.digest, attempt });
 
-const toRotation = ({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation => ({
-  base: stored.record,
-  record: {
+function toRotation({ stored, tokens }: Claim, received: TokenSet, sentAt: number): Rotation {
+  const merged = mergeTokenSets(tokens, received);
+  const refreshTokenExpiresAt = merged.refreshTokenExpiresAt ?? expiryOfSuccessor(stored.record, sentAt);
+  const record = {
     ...stored.record,
     rotation: rotationOf(stored.record) + 1,
-    tokens: mergeTokenSets(tokens, received),
+    tokens: hideSecrets({ ...merged, refreshTokenExpiresAt }),
     obtainedAt: sentAt,
     renewed: true,
     attempt: undefined,
     dead: undefined,
-  },
-});
+  };
+  return { base: stored.record, record };
+}
+
+/** Servers that tell no expiry of a new refresh token are taken to grant the lifetime of the previous one again. */
+function expiryOfSuccessor({ tokens, obtainedAt }: SessionRecord, sentAt: number): number | undefined {
+  const lifetime = (tokens?.refreshTokenExpiresAt ?? 0) - obtainedAt;
+  return lifetime > 0 ? toTime(sentAt + lifetime) : undefined;
+}

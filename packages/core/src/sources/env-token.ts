@@ -34,7 +34,7 @@ export function envToken(name: string, options: EnvTokenOptions = {}): NamedToke
   const isMissing = (env ?? processEnv()) === undefined;
   return fixedToken({
     name,
-    location: `environment variable ${name}`,
+    description: `environment variable ${name}`,
     hint: isMissing
       ? "This runtime has no process.env: pass the variables in the option `env`."
       : `Set ${name} to a valid token.`,

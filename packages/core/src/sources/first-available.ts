@@ -2,12 +2,13 @@ import { SignInRequiredError, UnexpiredError } from "../errors.ts";
 import type { CallOptions, NamedTokenSource, RejectionOptions, SessionEvent, TokenSet, TokenSource } from "../types.ts";
 import { describeType } from "../util/describe-type.ts";
 import { hideResult } from "../util/inspect.ts";
-import { assertTokenSource, isRejectionFor } from "../util/token-source.ts";
+import { ServedTokens } from "../util/served-tokens.ts";
+import { assertTokenSource, isRejectionFor, markOwn, requestReplacement, requestTokens } from "../util/token-source.ts";
 
 /** The source that {@link firstAvailable} creates. */
 export interface FirstAvailableSource extends NamedTokenSource {
-  /** Returns whether a response with this status rejects a token of the source in use. */
-  isRejection(status: number): boolean;
+  /** Returns whether a response with this status rejects the access token. Default: one of the source in use. */
+  isRejection(status: number, accessToken?: string): boolean;
   /** Calls `listener` on the events of all sources, until the returned function is called. */
   subscribe(listener: (event: SessionEvent) => void): () => void;
 }
@@ -15,7 +16,8 @@ export interface FirstAvailableSource extends NamedTokenSource {
 /**
  * Creates a source that uses the first of `sources` that has a token, decided at each call: sources that reject with a
  * `SignInRequiredError` whose reason is `no_session` or `signed_out` are passed over. Any other error is final, so that a
- * token that has expired or was rejected is reported, and never replaced by that of another account.
+ * token that has expired or was rejected is reported, and never replaced by that of another account: a rejected token is
+ * replaced only by the source that returned it, even if that has lost its token since.
  *
  * `source()` names the source in use: a variable, or where a manager stores its session. If none has a token, calls reject
  * with a `SignInRequiredError` that names all of them.
@@ -27,20 +29,18 @@ export function firstAvailable(...sources: readonly TokenSource[]): FirstAvailab
   for (const [index, source] of sources.entries()) assertTokenSource(source, `sources[${index}]`);
   const selection = new Selection(sources);
   const getTokenSet = async (options?: CallOptions) => (await selection.select(options)).tokens;
-  const replaceRejected = async (rejected: string, options?: RejectionOptions) => {
-    const { source, tokens } = await selection.select({ signal: options?.signal });
-    // a source that rejects by other statuses has several tokens, and has to learn which of them was rejected
-    const isConcerned = tokens.accessToken === rejected || source.isRejection !== undefined;
-    return isConcerned ? source.replaceRejected(rejected, options) : tokens.accessToken;
+  const replaceRejected = async (rejected: string, options: RejectionOptions = {}) => {
+    const source = selection.ownerOf(rejected) ?? (await selection.select({ signal: options.signal })).source;
+    return selection.replace(source, rejected, options);
   };
-  return {
+  return markOwn({
     getTokenSet,
     getAccessToken: (options) => hideResult(getTokenSet(options).then(({ accessToken }) => accessToken)),
     replaceRejected: (...given) => hideResult(replaceRejected(...given)),
-    isRejection: (status) => selection.isRejection(status),
+    isRejection: (status, accessToken) => selection.isRejection(status, accessToken),
     source: () => selection.name(),
     subscribe: (listener) => subscribeToAll(sources, listener),
-  };
+  });
 }
 
 interface Selected {
@@ -52,6 +52,7 @@ class Selection {
   readonly #sources: readonly TokenSource[];
   /** The sources that had no token when they were last asked. */
   readonly #empty = new Set<TokenSource>();
+  readonly #served = new ServedTokens<TokenSource>();
   #inUse: TokenSource | undefined;
 
   constructor(sources: readonly TokenSource[]) {
@@ -63,8 +64,9 @@ class Selection {
     for (const source of this.#sources) {
       options?.signal?.throwIfAborted();
       try {
-        const tokens = await source.getTokenSet(options);
+        const tokens = await requestTokens(source, options);
         this.#onAvailable(source);
+        this.#served.add(tokens.accessToken, source);
         return { source, tokens };
       } catch (error) {
         if (!isAbsence(error)) {
@@ -83,8 +85,20 @@ class Selection {
     this.#inUse = source;
   }
 
-  isRejection(status: number): boolean {
-    return this.#inUse ? isRejectionFor(this.#inUse, status) : status === 401;
+  /** Returns the source that has returned this access token. */
+  ownerOf(accessToken: string): TokenSource | undefined {
+    return this.#served.ownerOf(accessToken);
+  }
+
+  async replace(source: TokenSource, rejected: string, options: RejectionOptions): Promise<string> {
+    const newer = await requestReplacement(source, rejected, options);
+    this.#served.add(newer, source);
+    return newer;
+  }
+
+  isRejection(status: number, accessToken = ""): boolean {
+    const source = this.ownerOf(accessToken) ?? this.#inUse;
+    return source ? isRejectionFor(source, status, accessToken) : status === 401;
   }
 
   name(): string | undefined {

@@ -2,18 +2,19 @@ import * as z from "zod/mini";
 import { UnexpiredError } from "../errors.ts";
 import type { Clock, SessionEvent, TokenSet, TokenSource } from "../types.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
-import { completeClock } from "../util/clock.ts";
+import { completeClock, type Moment, momentOf } from "../util/clock.ts";
 import { clockOption } from "../util/clock-option.ts";
 import { describeType } from "../util/describe-type.ts";
 import { Listeners } from "../util/listeners.ts";
-import { assertTokenSource } from "../util/token-source.ts";
+import { assertTokenSource, isClosed, requestTokens } from "../util/token-source.ts";
 
 /** Options of {@link onToken}. */
 export interface OnTokenOptions {
   /**
    * Whether to renew the token before it expires, even if nothing else uses it, and to look for a new one as long as there
-   * is no token. Uses a timer that does not keep the process alive, and waits for 24 hours at most. Default `false`: `callback`
-   * learns of the tokens that other calls obtain.
+   * is no token. Uses a timer that does not keep the process alive, looks at the clock every minute, and at the token every 24
+   * hours at least. After a sleep of the machine, it renews the token within a minute. Ends when the token manager is closed.
+   * Default `false`: `callback` learns of the tokens that other calls obtain.
    */
   readonly keepFresh?: boolean | undefined;
   /** Time and timers, for tests. Omitted members use the system clock. */
@@ -52,9 +53,10 @@ const optionTable = {
 } as const satisfies OptionTable & Record<keyof OnTokenOptions, unknown>;
 
 const SECOND = 1_000;
-const RETRY = 60 * SECOND;
-const LONGEST_WAIT = 24 * 60 * 60 * SECOND;
-const LONGEST_LEAD = 5 * 60 * SECOND;
+const MINUTE = 60 * SECOND;
+const RETRY = MINUTE;
+const LONGEST_WAIT = 24 * 60 * MINUTE;
+const LONGEST_LEAD = 5 * MINUTE;
 
 type Settings = { readonly keepFresh: boolean; readonly clock: Clock };
 
@@ -108,7 +110,7 @@ class Follower {
       apply();
     };
     this.#arm(LONGEST_WAIT);
-    new Promise<TokenSet>((resolve) => resolve(this.#tokens.getTokenSet({ signal }))).then(
+    new Promise<TokenSet>((resolve) => resolve(requestTokens(this.#tokens, { signal }))).then(
       (tokens) => settle(() => this.#onTokens(tokens)),
       (error: unknown) => settle(() => this.#onFailure(error)),
     );
@@ -134,7 +136,8 @@ class Follower {
       this.#arm(RETRY); // another process may sign in
       this.#pass(undefined);
     } else if (known?.code === "REFRESH_FAILED") this.#arm(known.retryAt - this.#settings.clock.now());
-    else this.#arm(RETRY * 2 ** Math.min(this.#failures++, 20)); // a closed manager never works again
+    else if (isClosed(this.#tokens)) this.#cancelTimer();
+    else this.#arm(RETRY * 2 ** Math.min(this.#failures++, 20));
   }
 
   #pass(accessToken: string | undefined): void {
@@ -143,12 +146,23 @@ class Follower {
     this.#listeners.call(accessToken);
   }
 
+  /** Reads the token again once either clock has passed that many milliseconds. */
   #arm(delay: number): void {
     const { keepFresh, clock } = this.#settings;
     if (!keepFresh) return;
-    this.#cancelTimer();
     const bounded = Math.min(Math.max(delay, SECOND), LONGEST_WAIT);
-    this.#cancelTimer = clock.setTimer(() => this.#read(), bounded, false);
+    const { now, monotonic } = momentOf(clock);
+    this.#waitUntil({ now: now + bounded, monotonic: monotonic + bounded });
+  }
+
+  /** Compares the clocks every minute: timers stand still while a machine sleeps. */
+  #waitUntil(due: Moment): void {
+    const { clock } = this.#settings;
+    const { now, monotonic } = momentOf(clock);
+    const left = Math.min(due.now - now, due.monotonic - monotonic);
+    const onTick = () => (left > MINUTE ? this.#waitUntil(due) : this.#read());
+    this.#cancelTimer();
+    this.#cancelTimer = clock.setTimer(onTick, Math.min(left, MINUTE), false);
   }
 }
 

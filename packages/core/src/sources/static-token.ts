@@ -26,7 +26,7 @@ export function staticToken(accessToken: string | undefined, options: StaticToke
     throw new TypeError(`accessToken: expected a string or undefined, not ${describeType(accessToken)}.`);
   const { name = "static token", clock = {} } = checkOptions("staticToken", optionTable, options);
   const hint = "Pass a valid token.";
-  return fixedToken({ name, location: name, hint, clock: completeClock(clock), read: () => accessToken });
+  return fixedToken({ name, description: name, hint, clock: completeClock(clock), read: () => accessToken });
 }
 
 const optionTable = {

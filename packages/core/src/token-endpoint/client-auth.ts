@@ -4,7 +4,8 @@ import { functionSchema } from "../util/check-options.ts";
 
 /**
  * Adds a client's authentication to the body or the headers of a request, as the functions of `oauth4webapi` do: pass
- * `PrivateKeyJwt(key)` or `TlsClientAuth()`. `server.issuer` is the option `issuer`.
+ * `PrivateKeyJwt(key)` or `TlsClientAuth()`. `server.issuer` is the option `issuer`. If a promise does not settle within half
+ * the timeout, nothing is sent.
  */
 export type ClientAuthFunction = (
   ...request: [

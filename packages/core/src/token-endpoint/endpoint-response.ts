@@ -1,29 +1,70 @@
 import { TokenEndpointError, UnexpiredError } from "../errors.ts";
 import { expiryOf } from "../tokens/jwt.ts";
+import { abortable } from "../util/abortable.ts";
 import { systemClock } from "../util/clock.ts";
+import { DEFAULT_TIMEOUT, onPunctualTick } from "../util/deadline.ts";
 import { retryAfterOf } from "../util/retry-after.ts";
 import { withoutQuery } from "./endpoint-url.ts";
 import { readError, toJudgedError } from "./error-response.ts";
 import { isUnsent } from "./unsent.ts";
 
+/** A request to an endpoint. */
+interface EndpointRequest {
+  /** The URL for messages. */
+  readonly endpoint: string | undefined;
+  /** The deadline of the exchange in milliseconds. Half of it is for preparing the request. */
+  readonly timeout: number | undefined;
+  /** Aborts at that deadline. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Turns every failure of `run` into a `TokenEndpointError` that contains none of the secrets. `run` calls its parameter
- * when the request is about to be sent.
+ * when the request is about to be sent; functions of the caller that prepare it may never settle. If that takes longer than
+ * half the deadline, nothing is sent: the deadline itself would count as a lost response.
  */
 export async function withEndpointErrors<T>(
   secrets: () => readonly string[],
-  endpoint: string | undefined,
+  { endpoint, timeout = DEFAULT_TIMEOUT, signal }: EndpointRequest,
   run: (onSend: () => void) => Promise<T>,
 ): Promise<T> {
-  let isBegun = false;
+  const preparation = new Preparation(timeout / 2, signal);
   try {
-    return await run(() => {
-      isBegun = true;
-    });
+    return await preparation.race(run(() => preparation.end()));
   } catch (error) {
     const isKnown = UnexpiredError.is(error) && error.code === "TOKEN_ENDPOINT";
-    const sent = isBegun && !isUnsent(error);
+    const sent = preparation.isComplete && !isUnsent(error);
     throw toJudgedError(isKnown ? error : new TokenEndpointError({ sent, endpoint, cause: error }), secrets());
+  }
+}
+
+/** The preparation of a request, which ends when the request is sent, or fails. */
+class Preparation {
+  readonly #controller = new AbortController();
+  readonly #cancel: () => void;
+  isComplete = false;
+
+  constructor(milliseconds: number, signal: AbortSignal) {
+    const message = `The request was not ready within ${milliseconds} ms. Check the functions that prepare it.`;
+    const onTick = () => this.#fail(new DOMException(message, "TimeoutError"));
+    this.#cancel = onPunctualTick(onTick, systemClock, { milliseconds });
+    signal.addEventListener("abort", () => this.#fail(signal.reason), { once: true });
+    if (signal.aborted) this.#fail(signal.reason);
+  }
+
+  #fail(reason: unknown): void {
+    if (!this.isComplete) this.#controller.abort(reason);
+  }
+
+  /** Settles like `sending`, or rejects as soon as the preparation has failed. */
+  race<T>(sending: Promise<T>): Promise<T> {
+    return abortable(sending, this.#controller.signal).finally(this.#cancel);
+  }
+
+  /** Must be called when the request is about to be sent. Throws if it is too late for that. */
+  end(): void {
+    this.#controller.signal.throwIfAborted();
+    this.isComplete = true;
   }
 }
 

@@ -34,3 +34,14 @@ export function checkTransport(
 
 /** Returns the URL for use in messages, without its query, which may contain keys. */
 export const withoutQuery = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
+
+/** The names of values that are secret. */
+export const SECRET_NAME = /secret|password|assertion|credential|signature|key/i;
+
+const SECRET_PARAMETER = /^(?:code|sig|auth)$|token/i;
+
+/** Returns the query of a URL, which errors of `fetch` may quote, and the keys that it contains. */
+export function secretsInQuery({ search, searchParams }: URL): string[] {
+  const keys = [...searchParams].filter(([name]) => SECRET_NAME.test(name) || SECRET_PARAMETER.test(name));
+  return [search.slice(1), ...keys.map(([, value]) => value)];
+}

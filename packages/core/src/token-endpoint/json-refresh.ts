@@ -7,11 +7,13 @@ import {
   parseTokenUpdate,
   secretsOf,
 } from "../tokens/token-set.ts";
+import { explainPlaceholders } from "../tokens/unreadable-members.ts";
 import type { RefreshFunction, TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
+import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
 import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
-import { checkTransport, ENDPOINT, endpointSchema, withoutQuery } from "./endpoint-url.ts";
+import { checkTransport, ENDPOINT, endpointSchema, SECRET_NAME, secretsInQuery, withoutQuery } from "./endpoint-url.ts";
 
 type ReturnedTokens = TokenSetInput | TokenResponse;
 /** A function whose first parameter may be declared with the type that the endpoint documents. */
@@ -22,7 +24,10 @@ type HeaderValues = Readonly<Record<string, string>>;
 export interface JsonRefreshOptions {
   /** The URL of the endpoint: `https`, or `http` on this machine. */
   readonly endpoint: string | URL;
-  /** Returns the body of the request, which is sent as JSON, or a promise of it. */
+  /**
+   * Returns the body of the request, which is sent as JSON, or a promise of it. If that takes longer than half the timeout,
+   * nothing is sent.
+   */
   readonly body: (current: TokenSet) => unknown;
   /**
    * Returns the tokens of a response with a status of 2xx and a JSON object or array as its body; `undefined` if it holds
@@ -64,13 +69,12 @@ export function jsonRefresh(options: JsonRefreshOptions): RefreshFunction {
   const url = new URL(own.endpoint);
   const endpoint = withoutQuery(url);
   const refresh: RefreshFunction = (current, { signal }) => {
-    const secrets = secretsOf(current);
+    const secrets = [...secretsInQuery(url), ...secretsOf(current)];
     return withEndpointErrors(
       () => secrets,
-      endpoint,
+      { endpoint, timeout: own.timeout, signal },
       async (onSend) => {
         const request = await toRequest(own, current, secrets);
-        signal.throwIfAborted();
         onSend();
         const response = await (own.fetch ?? fetch)(url.href, { ...request, signal });
         return readTokens(response, own, endpoint);
@@ -97,8 +101,8 @@ const optionTable = {
 
 /** Creates the request, and adds its secrets to `secrets`, so that no error shows them. */
 async function toRequest({ body, headers }: JsonRefreshOptions, current: TokenSet, secrets: string[]) {
-  const given = typeof headers === "function" ? headers(current) : headers;
-  secrets.push(...Object.values(given ?? {}).flatMap((value) => [value, ...value.split(" ").slice(1)]));
+  const given = toHeaderList(typeof headers === "function" ? headers(current) : headers);
+  secrets.push(...given.flatMap(([, value]) => [value, ...value.split(" ").slice(1)]));
   const json = toJson(await body(current), secrets);
   const complete = new Headers(given);
   if (!complete.has("accept")) complete.set("accept", "application/json");
@@ -106,8 +110,16 @@ async function toRequest({ body, headers }: JsonRefreshOptions, current: TokenSe
   return { method: "POST", redirect: "manual", headers: complete, body: json } as const;
 }
 
-/** The names of texts in a request's body that are secret. The tokens are known to be. */
-const SECRET_NAME = /secret|password|assertion|credential|signature|key/i;
+/** Lists headers. A function may return them in any form that `Headers` takes. */
+function toHeaderList(given: HeaderValues | undefined): [name: string, value: string][] {
+  const list: [string, unknown][] = isIterable(given) ? [...given] : Object.entries(given ?? {});
+  const invalid = list.find(([, value]) => typeof value !== "string");
+  if (invalid) throw new TypeError(`headers: expected strings, but ${invalid[0]} is ${describeType(invalid[1])}.`);
+  return list as [string, string][];
+}
+
+const isIterable = (given: object | undefined): given is Iterable<[string, unknown]> =>
+  given !== undefined && Symbol.iterator in given;
 
 function toJson(body: unknown, secrets: string[]): string {
   const json: string | undefined = JSON.stringify(body);
@@ -180,5 +192,6 @@ const terminal = ({ error, description }: TokenEndpointError) => ({
 
 const describe = (error: TokenEndpointError, result: Result | undefined): string | undefined => {
   if (result === undefined || error.error !== undefined) return undefined;
-  return result.error ? "the option read threw an error" : "the option read returned no tokens";
+  if (result.error) return "the option read threw an error";
+  return `the option read returned no tokens${explainPlaceholders(result.value)}`;
 };

@@ -9,7 +9,7 @@ import { discardBody } from "../util/discard-body.ts";
 import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
 import { deferRefresh } from "./deferred-refresh.ts";
 import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
-import { checkTransport, ENDPOINT, endpointSchema, withoutQuery } from "./endpoint-url.ts";
+import { checkTransport, ENDPOINT, endpointSchema, secretsInQuery, withoutQuery } from "./endpoint-url.ts";
 
 /** Options of {@link oauth2Refresh}. */
 export interface OAuth2RefreshOptions {
@@ -70,27 +70,28 @@ function refreshAt(options: OAuth2RefreshOptions): RefreshFunction {
     if (token === undefined)
       throw new TypeError("refresh: the token set contains no refresh token. Sign in with tokens that include one.");
     return withEndpointErrors(
-      () => [...secrets, ...secretsOf(current)],
-      endpoint,
+      () => [...secrets(), ...secretsOf(current)],
+      { endpoint, timeout, signal },
       async (onSend) => {
         const additionalParameters = parametersOf(own);
-        const request = { ...withFetch(send, onSend, signal), signal, additionalParameters };
+        const request = { ...withFetch(send, onSend), signal, additionalParameters };
         return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
       },
     );
   };
   const revoke = (tokens: TokenSet): Promise<void> =>
-    withEndpointErrors(
-      () => [...secrets, ...secretsOf(tokens)],
-      revocationEndpoint,
-      (onSend) =>
-        withTimeout(timeout ?? DEFAULT_TIMEOUT, async (signal) => {
+    withTimeout(timeout ?? DEFAULT_TIMEOUT, (signal) =>
+      withEndpointErrors(
+        () => [...secrets(), ...secretsOf(tokens)],
+        { endpoint: revocationEndpoint, timeout, signal },
+        async (onSend) => {
           const token = tokens.refreshToken ?? tokens.accessToken;
-          const request = { ...withFetch(send, onSend, signal), signal };
+          const request = { ...withFetch(send, onSend), signal };
           const response = await oauth.revocationRequest(server, client, auth, token, request);
           if (!response.ok) throw toResponseError(response, await response.text(), revocationEndpoint);
           discardBody(response.body);
-        }),
+        },
+      ),
     );
   return Object.assign(refresh, { timeout, revoke: revocationEndpoint === undefined ? undefined : revoke });
 }
@@ -119,6 +120,7 @@ function toClient(options: OAuth2RefreshOptions) {
     ...(revocation && { revocation_endpoint: revocation.href }),
   };
   const { auth, secrets } = toClientAuth(options.clientAuth ?? { method: "none" });
+  const queries = [tokenEndpoint, ...(revocation ? [revocation] : [])].flatMap(secretsInQuery);
   const isPlain = tokenEndpoint.protocol === "http:" || revocation?.protocol === "http:"; // see checkTransport
   const send = { [oauth.allowInsecureRequests]: isPlain, [oauth.customFetch]: options.fetch };
   return {
@@ -126,7 +128,7 @@ function toClient(options: OAuth2RefreshOptions) {
     client,
     auth,
     send,
-    secrets,
+    secrets: () => [...queries, ...secrets],
     endpoint: withoutQuery(tokenEndpoint),
     revocationEndpoint: revocation && withoutQuery(revocation),
   };
@@ -140,13 +142,8 @@ function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParam
 }
 
 /** Calls `onSend` when the request is about to be sent: not before the client has been authenticated. */
-function withFetch<T extends object>(
-  send: T & { [oauth.customFetch]: typeof fetch | undefined },
-  onSend: () => void,
-  signal: AbortSignal,
-) {
+function withFetch<T extends object>(send: T & { [oauth.customFetch]: typeof fetch | undefined }, onSend: () => void) {
   const custom: typeof fetch = (input, init) => {
-    signal.throwIfAborted();
     onSend();
     return (send[oauth.customFetch] ?? fetch)(input, init);
   };

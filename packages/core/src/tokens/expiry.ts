@@ -1,15 +1,18 @@
 import { toTime } from "../util/clock.ts";
+import { readIsoTime } from "./iso-time.ts";
 import { expiryOf, lifetimeOf } from "./jwt.ts";
 
 const EARLIEST = 1e9; // as seconds: 2001
 const LATEST = 1e11; // as milliseconds: 1973
 
-/** A date and time of ISO 8601 with its time zone. Without one, it would mean another time on every machine. */
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
-
-/** Returns a date and time of ISO 8601 in epoch milliseconds, and every other value unchanged. */
-export const fromIsoTime = (given: unknown): unknown =>
-  typeof given === "string" && ISO.test(given) ? Date.parse(given) : given;
+/**
+ * Returns a date and time of ISO 8601 with its time zone in epoch milliseconds, and every other value unchanged. Without a time
+ * zone, programs may mean UTC or their own.
+ */
+export function fromIsoTime(given: unknown): unknown {
+  const read = typeof given === "string" ? readIsoTime(given) : undefined;
+  return read?.zone ? read.time : given;
+}
 
 /** Returns whether a number can only be an expiry in seconds. */
 export const isInSeconds = (given: unknown): boolean =>

@@ -13,7 +13,7 @@ const isSecret = z.refine((value) => value !== PLACEHOLDER);
 const secret = text.check(isSecret);
 
 /** RFC 6749 §5.1. Requires only the access token: a received token must not be lost over another invalid parameter. */
-const tokenResponse = z.looseObject({ access_token: text });
+const tokenResponse = z.looseObject({ access_token: secret });
 
 const time = z.number().check(z.overwrite(toTime));
 
@@ -60,12 +60,12 @@ export function parseTokenResponse(response: unknown, sentAt: number): TokenSet 
   const { access_token, token_type, expires_in, refresh_token, scope, id_token, ...extra } = parsed.data;
   return hideSecrets({
     accessToken: access_token,
-    refreshToken: textOf(refresh_token),
+    refreshToken: secretOf(refresh_token),
     expiresAt: expiryOnArrival(access_token, toLifetime(expires_in), sentAt),
     refreshTokenExpiresAt: refreshExpiryOf(extra, sentAt),
     tokenType: textOf(token_type) ?? "Bearer",
     scope: Array.isArray(scope) ? scope.join(" ") : textOf(scope), // Twitch sends an array
-    idToken: textOf(id_token),
+    idToken: secretOf(id_token),
     extra: toPlain(extra),
   });
 }
@@ -79,10 +79,10 @@ export type TokenUpdate = { readonly refreshToken: string } & Pick<TokenSet, "id
  */
 export function parseTokenUpdate(response: unknown, sentAt: number): TokenUpdate | undefined {
   const given = Object(response) as Readonly<Record<string, unknown>>;
-  const refreshToken = textOf(given.refresh_token) ?? textOf(given.refreshToken);
+  const refreshToken = secretOf(given.refresh_token) ?? secretOf(given.refreshToken);
   if (refreshToken === undefined) return undefined;
   const refreshTokenExpiresAt = refreshExpiryOf(given, sentAt) ?? readExpiry(given.refreshTokenExpiresAt);
-  return { refreshToken, refreshTokenExpiresAt, idToken: textOf(given.id_token ?? given.idToken) };
+  return { refreshToken, refreshTokenExpiresAt, idToken: secretOf(given.id_token ?? given.idToken) };
 }
 
 /** Returns the tokens of such a response, which belong to another account, so that they can be revoked. */
@@ -95,21 +95,24 @@ export const tokensOf = (update: TokenUpdate): TokenSet =>
  */
 export function parseReturnedTokens(returned: unknown): TokenSet | undefined {
   const given = Object(returned) as { readonly [Name in keyof TokenSetInput]?: unknown };
-  const accessToken = textOf(given.accessToken);
+  const accessToken = secretOf(given.accessToken);
   if (accessToken === undefined) return undefined;
   return hideSecrets({
     accessToken,
-    refreshToken: textOf(given.refreshToken),
+    refreshToken: secretOf(given.refreshToken),
     expiresAt: readExpiry(given.expiresAt) ?? expiryOf(accessToken),
     refreshTokenExpiresAt: readExpiry(given.refreshTokenExpiresAt),
     tokenType: textOf(given.tokenType) ?? "Bearer",
     scope: textOf(given.scope),
-    idToken: textOf(given.idToken),
+    idToken: secretOf(given.idToken),
     extra: toPlain(Object(given.extra)),
   });
 }
 
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+/** Reads a token. The placeholder stands for one that was left out. */
+const secretOf = (value: unknown): string | undefined => (value === PLACEHOLDER ? undefined : textOf(value));
 
 /** Returns the parameters as they will be after storing and loading. */
 const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
@@ -159,16 +162,22 @@ function checkForms(tokens: TokenSetInput): void {
   if (field) throw new TypeError(`tokens: ${field} is in seconds. Pass epoch milliseconds: multiply it by 1,000.`);
 }
 
-/** Returns `next`, with everything that the server omitted taken from `previous` (RFC 6749 §6). */
-export const mergeTokenSets = (previous: TokenSet, next: TokenSet): TokenSet =>
-  hideSecrets({
+/**
+ * Returns `next`, with everything that the server omitted taken from `previous` (RFC 6749 §6). The expiry of a refresh token
+ * that has been replaced is not that of the new one.
+ */
+export function mergeTokenSets(previous: TokenSet, next: TokenSet): TokenSet {
+  const refreshToken = next.refreshToken ?? previous.refreshToken;
+  const knownExpiry = refreshToken === previous.refreshToken ? previous.refreshTokenExpiresAt : undefined;
+  return hideSecrets({
     ...next,
-    refreshToken: next.refreshToken ?? previous.refreshToken,
-    refreshTokenExpiresAt: next.refreshTokenExpiresAt ?? previous.refreshTokenExpiresAt,
+    refreshToken,
+    refreshTokenExpiresAt: next.refreshTokenExpiresAt ?? knownExpiry,
     scope: next.scope ?? previous.scope,
     idToken: next.idToken ?? previous.idToken,
     extra: { ...previous.extra, ...next.extra },
   });
+}
 
 /**
  * Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. The

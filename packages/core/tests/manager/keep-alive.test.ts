@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type Clock, TokenEndpointError, type TokenManager, type TokenManagerOptions } from "../../src/index.ts";
 import { disk, holdNextLoad, withoutWatch } from "../support/interference.ts";
 import { startSession, typesOf } from "../support/session.ts";
@@ -54,14 +54,24 @@ describe("keepAlive", () => {
     expect(await manager.getAccessToken()).toBe(canary("access", 12));
   });
 
-  it("sets no timer of more than 24 hours, and none that keeps the process alive", async () => {
+  it("goes on with the lifetime of the sign-in if the server tells none of its new refresh tokens", async () => {
+    const { clock, granted, issuer, open, signIn } = startIdle(10 * DAY);
+    await signIn();
+    granted.lifetime = undefined;
+    await clock.advance(8 * DAY);
+    expect(await open().peek()).toMatchObject({ refreshTokenExpiresAt: clock.now() + 10 * DAY });
+    await clock.advance(80 * DAY);
+    expect(issuer.presented).toHaveLength(11);
+  });
+
+  it("sets no timer of more than an hour, and none that keeps the process alive", async () => {
     const { clock, issuer, signIn } = startIdle(100 * DAY);
     const { clock: recorded, delays } = recording(clock);
     await signIn({ clock: recorded });
     await clock.advance(100 * DAY);
     expect(issuer.presented).toHaveLength(1);
-    expect(delays.length).toBeGreaterThan(80);
-    expect(Math.max(...delays)).toBe(DAY);
+    expect(delays.length).toBeLessThanOrEqual(100 * 24 + 1);
+    expect(Math.max(...delays)).toBe(HOUR);
     expect(clock.keepingAlive).toBe(0);
   });
 
@@ -124,7 +134,7 @@ describe("keepAlive", () => {
     delays.length = 0;
     await clock.advance(8 * DAY - 1);
     expect(issuer.presented).toHaveLength(5);
-    expect(delays.length).toBeLessThanOrEqual(16); // one timer, which looks at the clock twice a day
+    expect(delays.length).toBeLessThanOrEqual(8 * 24); // one timer, which looks at the clock once an hour
     await clock.advance(1);
     expect(issuer.presented).toHaveLength(6);
   });
@@ -133,8 +143,8 @@ describe("keepAlive", () => {
     const { clock, issuer, signIn } = startIdle(10 * DAY);
     await signIn();
     await clock.advance(DAY);
-    clock.jump(8.4 * DAY); // the timer stood still
-    await clock.advance(DAY / 2);
+    clock.jump(9 * DAY - 2 * HOUR); // the timer stood still
+    await clock.advance(HOUR);
     expect(issuer.presented).toHaveLength(1);
   });
 });
@@ -269,12 +279,13 @@ describe("keepAlive if a renewal does not help", () => {
     expect(issuer.presented).toHaveLength(1);
   });
 
-  it("makes few exchanges if the server grants no longer lifetime", async () => {
-    const { clock, granted, issuer, signIn } = startIdle(10 * DAY);
-    await signIn();
-    granted.lifetime = undefined; // the expiry that is known stays as it is
+  it("makes few exchanges if the server keeps the refresh token, and with it the expiry", async () => {
+    const { clock, signIn } = startIdle(10 * DAY);
+    const refresh = vi.fn(async () => ({ access_token: canary("access", 2), expires_in: 3600 }));
+    await signIn({ refresh });
     await clock.advance(30 * DAY);
-    expect(issuer.presented.length).toBeLessThanOrEqual(6);
+    expect(refresh.mock.calls.length).toBeGreaterThan(1);
+    expect(refresh.mock.calls.length).toBeLessThanOrEqual(6);
   });
 
   it.each([1, 10])("does not spin if the refresh token expires after %d s", async (seconds) => {

@@ -14,16 +14,41 @@ async function startRefreshed() {
   return { ...session, manager, refreshTokenExpiresAt, expected: session.clock.now() + DAY };
 }
 
-it("is stored, described, and kept by a rotation that omits it", async () => {
+it("is stored and described, and its lifetime starts again with a new refresh token whose expiry is not told", async () => {
   const { clock, expected, manager, open, record, refreshTokenExpiresAt } = await startRefreshed();
   expect(refreshTokenExpiresAt).toBe(expected);
   await clock.advance(HOUR);
+  const next = { refreshTokenExpiresAt: expected + HOUR };
+  expect(await manager.getTokenSet()).toMatchObject({ accessToken: canary("access", 3), ...next });
+  expect((await record()).tokens).toMatchObject(next);
+  expect(await open().peek()).toMatchObject(next);
+});
+
+it("is kept with a refresh token that the server keeps", async () => {
+  const { clock, expected, issuer, manager } = await startRefreshed();
+  await clock.advance(HOUR);
+  issuer.next(({ refresh_token: _, ...kept }) => kept);
   expect(await manager.getTokenSet()).toMatchObject({
     accessToken: canary("access", 3),
+    refreshToken: canary("refresh", 2),
     refreshTokenExpiresAt: expected,
   });
-  expect((await record()).tokens).toMatchObject({ refreshTokenExpiresAt: expected });
-  expect(await open().peek()).toMatchObject({ refreshTokenExpiresAt: expected });
+});
+
+it("is unknown after a rotation of a refresh token that had expired by the clock before it was stored", async () => {
+  const { clock, issuer, open } = startSession();
+  const manager = open();
+  await manager.signIn({ refreshToken: issuer.tokens().refreshToken, refreshTokenExpiresAt: clock.now() - DAY });
+  expect((await manager.getTokenSet()).refreshTokenExpiresAt).toBeUndefined();
+});
+
+it("is unknown for a refresh token that came without an access token and without an expiry", async () => {
+  const { issuer, manager, record } = await startRefreshed();
+  issuer.next(({ refresh_token }) => ({ refresh_token }));
+  await expect(manager.refresh()).rejects.toMatchObject({ code: "CONFIGURATION" });
+  const { tokens } = await record();
+  expect(tokens?.refreshToken).toBe(canary("refresh", 3));
+  expect(tokens?.refreshTokenExpiresAt).toBeUndefined();
 });
 
 it("counts from the next response that tells it", async () => {

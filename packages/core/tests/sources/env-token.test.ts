@@ -78,6 +78,16 @@ describe("envToken", () => {
     expect(error).toMatchObject({ reason: "no_session", message: expect.stringMatching(/in the option `env`\.$/) });
   });
 
+  it("shows nothing of an error about a variable but its message (P8)", async () => {
+    const denied = Object.assign(new Error("denied"), { env: { APP_TOKEN: token } });
+    const get = () => {
+      throw denied;
+    };
+    const error = await failure(envToken("APP_TOKEN", { env: new Proxy({}, { get }) }).getTokenSet());
+    expect(error).toMatchObject({ code: "CONFIGURATION", cause: { message: "denied" } });
+    expect(printed(error)).not.toContain(token);
+  });
+
   it("reports a variable that the program may not read, as in Deno, and is not taken for an empty source", async () => {
     const env = new Proxy({}, { get: () => expect.fail("Requires env access, run again with --allow-env") });
     const source = envToken(NAME, { env });

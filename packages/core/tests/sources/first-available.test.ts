@@ -97,8 +97,8 @@ describe("firstAvailable", () => {
     const error = await failure(tokens.replaceRejected(token));
     expect(error).toMatchObject({ code: "SIGN_IN_REQUIRED", message: expect.stringContaining(OWN) });
     expect([tokens.source(), await tokens.getAccessToken()]).toEqual([OWN, token]);
-    delete env[OWN]; // what the error asks for, or a new value
-    expect(await tokens.replaceRejected(token)).toBe(canary("access", 1));
+    env[OWN] = enterprise; // what the error asks for
+    expect(await tokens.replaceRejected(token)).toBe(enterprise);
   });
 
   it("reports a token that has expired, and does not go on to the next", async () => {
@@ -159,12 +159,43 @@ describe("firstAvailable", () => {
     expect(await failure(firstAvailable(empty).getTokenSet())).toMatchObject({ reason: "no_session" });
   });
 
-  it("does not have a source replace the token of another one", async () => {
+  it("does not have a source replace the token of another one, even if that has none any more (P14)", async () => {
     const env: Record<string, string> = { [OWN]: token };
     const tokens = firstAvailable(envToken(OWN, { env }), byHand(enterprise));
     const rejected = await tokens.getAccessToken();
     env[OWN] = "";
-    expect(await tokens.replaceRejected(rejected)).toBe(enterprise);
+    expect(await failure(tokens.replaceRejected(rejected))).toMatchObject({
+      reason: "no_session",
+      message: expect.stringContaining(OWN),
+    });
+    expect(await tokens.getAccessToken()).toBe(enterprise);
+    env[OWN] = token;
+    expect(await tokens.replaceRejected(enterprise)).toBe(`${enterprise}-replaced`);
+    expect(await tokens.replaceRejected(`${enterprise}-replaced`)).toBe(`${enterprise}-replaced-replaced`);
+  });
+
+  it("does not send a request with the token of another source after a 401 (P14)", async () => {
+    const env: Record<string, string> = { [OWN]: token };
+    await using server = await startServer((response, request) => {
+      delete env[OWN];
+      return respondWith(401)(response, request);
+    });
+    const tokens = firstAvailable(envToken(OWN, { env }), staticToken(enterprise));
+    const send = createFetch(tokens, { origins: [server.origin], whenSignedOut: "send" });
+    expect((await send(server.origin, { method: "POST", body: "x" })).status).toBe(401);
+    expect(server.received.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${token}`]);
+  });
+
+  it("remembers whose the latest hundred tokens are", async () => {
+    const env: Record<string, string> = {};
+    const tokens = firstAvailable(envToken(OWN, { env }), byHand(enterprise));
+    for (let number = 0; number <= 100; number++) {
+      env[OWN] = canary("access", number);
+      await tokens.getTokenSet();
+    }
+    delete env[OWN];
+    expect(await failure(tokens.replaceRejected(canary("access", 1)))).toMatchObject({ reason: "no_session" });
+    expect(await tokens.replaceRejected(canary("access", 0))).toBe(`${canary("access", 0)}-replaced`);
   });
 
   it("sees that a source without a name has a token again", async () => {
@@ -197,7 +228,7 @@ describe("firstAvailable", () => {
     const response = { status: 401 };
     await firstAvailable(recording).getTokenSet({ signal });
     await firstAvailable(recording).replaceRejected(token, { signal, response });
-    expect(received).toEqual([{ signal }, { signal }, { signal, response }]);
+    expect(received).toEqual([{ signal }, { signal }, { signal, response }]); // it is not known whose the rejected token is
     controller.abort("stop");
     expect(await failure(firstAvailable(recording).getTokenSet({ signal }))).toBe("stop");
     expect(received).toHaveLength(3);
@@ -214,6 +245,39 @@ describe("firstAvailable", () => {
     env[OWN] = token;
     await tokens.getTokenSet();
     expect(rejections()).toEqual([401]);
+  });
+
+  it("judges a response by the source of the request's token, not by the one in use now", async () => {
+    const env: Record<string, string> = { [OWN]: token };
+    const pool = { ...byHand(enterprise), isRejection: (status: number) => status === 429 };
+    await using server = await startServer(async (response, request) => {
+      delete env[OWN];
+      await tokens.getTokenSet(); // another request
+      return respondWith(429)(response, request);
+    });
+    const tokens = firstAvailable(envToken(OWN, { env }), pool);
+    const send = createFetch(tokens, { origins: [server.origin] });
+    expect((await send(server.origin)).status).toBe(429);
+    expect(server.received).toHaveLength(1);
+    env[OWN] = token;
+    await tokens.getTokenSet();
+    expect([401, 429].filter((status) => tokens.isRejection(status, enterprise))).toEqual([429]);
+    expect([401, 429].filter((status) => firstAvailable(tokens).isRejection(status, enterprise))).toEqual([401]);
+    const outer = firstAvailable(firstAvailable(pool));
+    await outer.getTokenSet();
+    expect([401, 429].filter((status) => outer.isRejection(status, enterprise))).toEqual([429]);
+  });
+
+  it("takes a source that fails for the one in use", async () => {
+    const down = { ...byHand(token), getTokenSet: () => Promise.reject(new Error("down")), isRejection: () => false };
+    const { getTokenSet } = envToken(OWN, { env: {} });
+    const failing: TokenSource = { ...down, getTokenSet };
+    const tokens = firstAvailable(failing, staticToken(enterprise));
+    await tokens.getTokenSet();
+    expect([tokens.source(), tokens.isRejection(401)]).toEqual(["static token", true]);
+    Object.assign(failing, down);
+    expect(await failure(tokens.getTokenSet())).toMatchObject({ message: "down" });
+    expect([tokens.source(), tokens.isRejection(401)]).toEqual(["source 1", false]);
   });
 
   it("passes on the events of all sources until it is unsubscribed", async () => {

@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle, VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   envToken,
   firstAvailable,
@@ -235,9 +235,53 @@ describe("onToken with keepFresh", () => {
     follow(manager, { keepFresh: true });
     await settle();
     expect(clock.keepingAlive).toBe(0);
-    await clock.advance(40 * DAY);
-    expect(clock.delays.length).toBeGreaterThan(40);
-    expect(Math.max(...clock.delays)).toBe(DAY);
+    const reads = vi.spyOn(manager, "getTokenSet");
+    clock.delays.length = 0;
+    await clock.advance(3 * DAY);
+    expect(reads).toHaveBeenCalledTimes(3);
+    expect(clock.delays.length).toBeLessThanOrEqual(3 * 24 * 60 + 3); // one look at the clock a minute
+    expect(seen).toEqual(access(1));
+  });
+
+  it.each([
+    ["stood still", (clock: VirtualClock) => clock.jump(10 * HOUR)],
+    ["went on", (clock: VirtualClock) => clock.leap(10 * HOUR)],
+  ])(
+    "renews the token within a minute after a sleep during which the monotonic clock %s (P13)",
+    async (_name, sleep) => {
+      const { clock, follow, open, seen, signIn } = startFollowing();
+      const manager = open();
+      await signIn(manager, 8 * HOUR);
+      follow(manager, { keepFresh: true });
+      await clock.advance(MINUTE / 2);
+      await sleep(clock);
+      await clock.advance(MINUTE);
+      expect(seen).toEqual(access(1, 2));
+    },
+  );
+
+  it("renews the token in time if the wall clock is put back (P13)", async () => {
+    const { clock, follow, open, seen, signIn } = startFollowing();
+    const manager = open();
+    await signIn(manager);
+    follow(manager, { keepFresh: true });
+    await settle();
+    clock.jump(-10 * HOUR);
+    await clock.advance(HOUR);
+    expect(seen).toEqual(access(1, 2));
+  });
+
+  it("ends with the token manager", async () => {
+    const { clock, follow, open, seen, signIn } = startFollowing();
+    const manager = open();
+    await signIn(manager);
+    follow(manager, { keepFresh: true });
+    await settle();
+    await manager.close();
+    await clock.advance(HOUR);
+    clock.delays.length = 0;
+    await clock.advance(2 * DAY);
+    expect(clock.delays).toEqual([]);
     expect(seen).toEqual(access(1));
   });
 

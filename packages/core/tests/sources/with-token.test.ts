@@ -1,7 +1,8 @@
 import { canary } from "@unexpired-internal/test-support/canary";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   envToken,
+  isAuthError,
   RefreshFailedError,
   SignInRequiredError,
   TokenEndpointError,
@@ -136,6 +137,50 @@ describe("withToken", () => {
     expect(await failure(withToken(source, accepting({ status: 401 })))).toEqual({ status: 401 });
     await withToken(source, accepting(rejected, second), { isRejected });
     expect(replaceRejected.mock.lastCall?.[1]?.response).toBeUndefined();
+  });
+
+  it("passes on a 401 about the rights of the token, unless isRejected decides", async () => {
+    const { issuer, signIn } = startSession();
+    const manager = await signIn();
+    const headers = { "WWW-Authenticate": 'Bearer error="insufficient_scope"' };
+    for (const error of [{ status: 401, headers }, { response: { status: 401, headers: new Headers(headers) } }])
+      expect(await failure(withToken(manager, accepting(error, second)))).toBe(error);
+    expect(issuer.presented).toEqual([]);
+    const run = accepting({ status: 401, headers }, second);
+    expect(await withToken(manager, run, { isRejected: () => true })).toBe(`connected with ${second}`);
+  });
+
+  it.each<[string, () => boolean | Promise<boolean>]>([
+    [
+      "throws",
+      () => {
+        throw new Error("broken");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("broken"))],
+  ])("keeps the error of the run if isRejected %s", async (_name, isBroken) => {
+    const { signIn } = startSession();
+    const error = Object.assign(new Error("no"), { status: 401 });
+    const failed = await failure(withToken(await signIn(), accepting(error), { isRejected: isBroken }));
+    expect(failed).toMatchObject({
+      message: "isRejected failed for an error of run, which is `suppressed`.",
+      cause: { message: "broken" },
+    });
+    expect(Object(failed).suppressed).toBe(error);
+    expect(isAuthError(failed)).toBe(true);
+  });
+
+  it("gives isRejected 30 seconds (P15)", async () => {
+    const { signIn } = startSession();
+    const manager = await signIn();
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const call = failure(withToken(manager, accepting(rejected), { isRejected: () => new Promise(() => {}) }));
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(await call).toMatchObject({
+      cause: { name: "TimeoutError", message: expect.stringMatching(/^isRejected did not settle within 30 seconds\./) },
+      suppressed: rejected,
+    });
   });
 
   it("does not run if the signal has aborted, nor a second time if it aborts during the first", async () => {

@@ -146,6 +146,11 @@ describe("an error response", () => {
     ["200 with an error", [respondWith(200, { error: "x" })], { status: 200, error: "x", description: undefined }],
     ["200 without tokens", [respondWith(200, { ok: true })], { status: 200, description: READ_NOTHING }],
     ["200 with unusable tokens", [respondWith(200, { data: { accessToken: 7 } })], { description: READ_NOTHING }],
+    [
+      "200 with a placeholder",
+      [good, { read: () => ({ accessToken: "[secret]" }) }],
+      { description: expect.stringMatching(/returned no tokens: accessToken is the placeholder "\[secret\]"/) },
+    ],
     ["200 that cannot be read", [good, { read: throwing }], { description: READ_THREW, cause: { name: "Error" } }],
     ["tokens with an error status", [respondWith(500, { data: issued })], { status: 500, description: undefined }],
   ])("is reported after one POST, without a retry: %s", async (_name, [handler, more], expected) => {
@@ -219,6 +224,16 @@ describe("a request that was not sent", () => {
     expect(server.received).toHaveLength(0);
   });
 
+  it.each([
+    ["a number", { "x-key": 7 }, /: headers: expected strings, but x-key is a number$/],
+    ["nothing", new Map([["x-key", undefined]]), /: headers: expected strings, but x-key is undefined$/],
+  ])("is reported as such if a header is %s", async (_name, headers, message) => {
+    await using server = await startServer(good);
+    const error = await failure(exchange(server.origin, { headers: () => headers as never }));
+    expect(error).toMatchObject({ sent: false, message: expect.stringMatching(message) });
+    expect(server.received).toHaveLength(0);
+  });
+
   it("is reported as such if the port is closed", async () => {
     const server = await startServer();
     await server.close();
@@ -271,6 +286,23 @@ describe("an error (P8)", () => {
     const body = ({ refreshToken }: TokenSet) => ({ grantType: "refresh_token", refreshToken });
     const message = "The refresh token is expired.";
     expect(await judged(respondWith(401, { message }), { body })).toMatchObject({ reason: "session_expired" });
+  });
+
+  it("does not contain the credentials of headers that are a Headers object", async () => {
+    const headers = () => new Headers({ authorization: "Basic t0ps" }) as never;
+    const handler: Handler = (response, request) =>
+      respondWith(400, { error: "x", message: `${request.headers.authorization}` })(response, request);
+    const { error } = await playing(handler, { headers });
+    expect(error.description).toBe("[secret]");
+  });
+
+  it("does not contain the query of the endpoint if fetch quotes it, as node-fetch does, or the server a key", async () => {
+    const quoting = (url: unknown) => Promise.reject(new Error(`request to ${url} failed, for key s3cr/et`));
+    const error = await failure(exchange("https://a.example/refresh?key=s3cr%2Fet&v=1", { fetch: quoting }));
+    expect(error.message).toContain("request to https://a.example/refresh?[secret] failed, for key [secret]");
+    const other = await failure(exchange("https://a.example/refresh?k=s3cr", { fetch: quoting }));
+    expect(other.message).toContain("request to https://a.example/refresh?[secret] failed");
+    expect(printed(error)).not.toContain("s3cr");
   });
 
   it("does not contain keys in the endpoint's query", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type OAuth2RefreshOptions, oauth2Refresh } from "../../src/oauth2.ts";
+import { printed } from "../support/leaks.ts";
 
 describe("oauth2Refresh", () => {
   const valid = { tokenEndpoint: "https://a.example/token", clientId: "c" };
@@ -87,4 +88,22 @@ describe("oauth2Refresh", () => {
     expect(make(given)).toThrow(message);
     expect(make(given)).not.toThrow(/canary/);
   });
+});
+
+it("shows no query of an endpoint in an error, even if fetch quotes its URL, as node-fetch does (P8)", async () => {
+  const quoting = (url: unknown) => Promise.reject(new Error(`request to ${url} failed`));
+  const refresh = oauth2Refresh({
+    clientId: "c",
+    tokenEndpoint: "https://a.example/token?k=canary",
+    revocationEndpoint: "https://a.example/revoke?k=canary",
+    fetch: quoting,
+  });
+  const tokens = { accessToken: "a", refreshToken: "r", tokenType: "Bearer", extra: {} };
+  const calls = [refresh(tokens, { signal: new AbortController().signal, attemptId: "1" }), refresh.revoke?.(tokens)];
+  const errors = (await Promise.allSettled(calls)).map((result) => (result as PromiseRejectedResult).reason);
+  expect(errors.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/request to https:\/\/a\.example\/token\?\[secret\] failed$/),
+    expect.stringMatching(/request to https:\/\/a\.example\/revoke\?\[secret\] failed$/),
+  ]);
+  expect(printed(errors)).not.toContain("canary");
 });

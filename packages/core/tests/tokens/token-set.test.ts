@@ -129,10 +129,12 @@ describe("the expiry of a refresh token", () => {
     expect(() => parseTokenSet(wrong)).toThrow(/^tokens: refreshTokenExpiresAt is invalid\. Pass epoch milliseconds/);
   });
 
-  it("is kept if a response omits it, and replaced if it tells another", () => {
+  it("is kept with the refresh token if a response omits it, and replaced if it tells another", () => {
     const previous = parseTokenSet({ refreshToken: "r", refreshTokenExpiresAt: SENT_AT });
-    expect(mergeTokenSets(previous, parseTokenSet({ accessToken: "a", refreshToken: "s" }))).toMatchObject({
-      refreshToken: "s",
+    const replaced = mergeTokenSets(previous, parseTokenSet({ accessToken: "a", refreshToken: "s" }));
+    expect(replaced.refreshTokenExpiresAt).toBeUndefined();
+    expect(mergeTokenSets(previous, parseTokenSet({ accessToken: "a", refreshToken: "r" }))).toMatchObject({
+      refreshToken: "r",
       refreshTokenExpiresAt: SENT_AT,
     });
     const next = parseTokenSet({ accessToken: "a", refreshTokenExpiresAt: SENT_AT + 1 });
@@ -213,6 +215,17 @@ describe("a token set from a caller", () => {
     expect(parseTokenSet(given).expiresAt).toBe(NOW * 1000 + 789);
   });
 
+  it.each([
+    "2026-01-01T00:00:00.250Z",
+    "2026-01-01t00:00:00.250999z",
+    "2026-01-01T01:00:00.250+01:00",
+    "2025-12-31T22:30:00.25-0130",
+    "2026-01-01 01:00:00.250 +01",
+  ])("may have its expiry in the forms that programs write: %s", (expiresAt) => {
+    expect(parseTokenSet({ accessToken: "canary", expiresAt }).expiresAt).toBe(Date.UTC(2026, 0, 1) + 250);
+    expect(parseReturnedTokens({ accessToken: "canary", expiresAt })?.expiresAt).toBe(Date.UTC(2026, 0, 1) + 250);
+  });
+
   it.each<[string, unknown, string]>([
     ["nothing", undefined, "the value"],
     ["a string", "canary", "the value"],
@@ -221,6 +234,8 @@ describe("a token set from a caller", () => {
     ["a date", { accessToken: "canary", expiresAt: "2026-01-01" }, "expiresAt"],
     ["a date without a time zone", { accessToken: "canary", expiresAt: "2026-01-01T00:00:00.000" }, "expiresAt"],
     ["a date that does not exist", { accessToken: "canary", expiresAt: "2026-13-01T00:00:00.000Z" }, "expiresAt"],
+    ["a date that no calendar has", { accessToken: "canary", expiresAt: "2026-02-30T00:00:00Z" }, "expiresAt"],
+    ["an impossible time zone", { accessToken: "canary", expiresAt: "2026-01-01T00:00:00+99:99" }, "expiresAt"],
     ["a Date", { accessToken: "canary", expiresAt: new Date() }, "expiresAt"],
     ["NaN", { accessToken: "canary", expiresAt: Number.NaN }, "expiresAt"],
     ["Infinity", { accessToken: "canary", expiresAt: Number.POSITIVE_INFINITY }, "expiresAt"],

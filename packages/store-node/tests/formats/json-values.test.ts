@@ -53,6 +53,7 @@ describe("a time", () => {
     ["iso", '"2023-02-30T00:00:00Z"', "is not an ISO 8601 time."],
     ["iso", '"2023-11-14T25:00:00Z"', "is not an ISO 8601 time."],
     ["iso", '"tomorrow"', "is not an ISO 8601 time."],
+    ["iso", '"2023-11-14T22:13:20+99:99"', "is not an ISO 8601 time."],
     ["iso", '"-271821-04-20T00:00:00+01:00"', "is not a time that a Date can represent."],
     ["iso", "[]", "is an array, not a string."],
   ])("in %s: rejects %s", (unit, value, problem) => {
