@@ -11,7 +11,7 @@ import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { mountedError, withStoreErrors } from "../fs-errors.ts";
 import { Chain, isAdoptedVersion, versionOf } from "../generations.ts";
 import { ignoreInGit } from "../git-ignore.ts";
-import type { Lock } from "../lock.ts";
+import { type Lock, withAdvisoryLock } from "../lock.ts";
 import { readPrimary } from "../mirrors/file-notes.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
@@ -31,8 +31,6 @@ export interface DocumentStoreDeps extends EntryTimers {
   readonly format: SessionFormat;
   readonly stateDirectory?: string | undefined;
 }
-
-const MAX_LOCKS = 10;
 
 /** Creates a store for an absolute path, with the given dependencies. */
 export const openDocumentStore = (
@@ -156,19 +154,11 @@ class DocumentStore implements TokenStore {
 
   /** Writes the session into the document, if necessary over an unreadable one. */
   async #print(paths: SessionPaths, over?: DocumentSnapshot): Promise<void> {
-    let release: Awaited<ReturnType<Lock>>;
-    for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
-      release = await this.#deps.lock(dirname(paths.chain), { wait: async () => undefined });
-    }
-    if (!release) return; // a later load writes it
-    try {
-      const { status, stored } = await this.#document.update(paths, over);
-      if (status.kind !== "current") return;
-      if (stored) this.#settler.isSeen = true;
-      this.#events.recovered(this.#path);
-    } finally {
-      await release();
-    }
+    const update = () => this.#document.update(paths, over);
+    const { status, stored } = await withAdvisoryLock(this.#deps.lock, dirname(paths.chain), update);
+    if (status.kind !== "current") return;
+    if (stored) this.#settler.isSeen = true;
+    this.#events.recovered(this.#path);
   }
 
   remove(): Promise<void> {

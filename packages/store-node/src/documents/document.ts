@@ -87,7 +87,7 @@ export class SessionDocument {
 
   /**
    * Writes the latest generation into the document, unless another program has changed the entry. `over` is an unreadable
-   * document that is to be replaced. The caller holds the document's lock.
+   * document that is to be replaced. The caller holds the document's lock, if it got it in time.
    *
    * @throws an error of a file function, or of the format
    */
