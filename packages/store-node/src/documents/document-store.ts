@@ -155,7 +155,9 @@ class DocumentStore implements TokenStore {
   /** Writes the session into the document, if necessary over an unreadable one. */
   async #print(paths: SessionPaths, over?: DocumentSnapshot): Promise<void> {
     const update = () => this.#document.update(paths, over);
-    const { status, stored } = await withAdvisoryLock(this.#deps.lock, dirname(paths.chain), update);
+    const { status, stored } = await withStoreErrors(this.#path, "saved", () =>
+      withAdvisoryLock(this.#deps.lock, dirname(paths.chain), update),
+    );
     if (status.kind !== "current") return;
     if (stored) this.#settler.isSeen = true;
     this.#events.recovered(this.#path);
@@ -173,9 +175,9 @@ class DocumentStore implements TokenStore {
       await this.#document.clear(paths);
       if (await fs.stat(paths.chain)) {
         await new Chain(fs, paths.chain).retire(paths.removed, () => fs.removeDirectory(paths.removed));
+        await this.#document.clear({ ...paths, chain: paths.removed }); // another process may have written it once more
         await fs.removeDirectory(paths.removed);
       }
-      await this.#document.clear(paths); // another process may have written it once more
     });
   }
 

@@ -131,6 +131,7 @@ export class SessionDocument {
     const { text, stamp, isLossy } = await this.#readText(paths);
     if (isLossy) throw unreadable(paths.unresolved.file, "is not UTF-8");
     if (text === undefined || this.#format.parse(text) === undefined) return;
+    await this.#fs.makeDirectory(paths.chain); // for the temporary file
     await this.#replace({ paths, stamp }, this.#format.print(undefined, text));
   }
 }
