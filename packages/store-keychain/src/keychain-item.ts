@@ -1,6 +1,7 @@
 import { ConfigurationError, type SessionFormat } from "@unexpired/core";
 import type { DocumentNotes, DocumentText, MirroredDocument } from "@unexpired/store-node";
 import {
+  assertFormat,
   Chain,
   chainNameOf,
   directoryLock,
@@ -32,8 +33,10 @@ export interface KeychainItemOptions extends KeychainStoreOptions {
  */
 export function keychainItem(options: KeychainItemOptions): MirroredDocument {
   const settings = resolveSettings(options, undefined, "keychainItem");
+  const { format } = settings;
+  assertFormat(format, 'keychainItem: "format"');
   const loadBackend = createBackendLoader({ timeout: settings.timeout });
-  return new KeychainItem(settings, options.format, { fs: nodeFileSystem, lock: directoryLock, loadBackend });
+  return new KeychainItem(settings, format, { fs: nodeFileSystem, lock: directoryLock, loadBackend });
 }
 
 interface KeychainItemDeps {

@@ -4,6 +4,7 @@ import type { SessionFormat } from "@unexpired/core";
 import {
   absolutePath,
   assertKnownOptions,
+  formatOption,
   machineName,
   pathsOf,
   type SessionPaths,
@@ -80,14 +81,7 @@ export function resolveSettings(
   caller: Caller = "keychainStore",
 ): KeychainSettings {
   assertKnownOptions(caller, options, [...SUPPORTED, caller === "keychainOrFile" ? "plainTextFile" : "format"]);
-  const {
-    service,
-    account,
-    backend,
-    timeout = DEFAULT_TIMEOUT,
-    directory,
-    format,
-  } = Object(options) as KeychainStoreOptions;
+  const { service, account, backend, timeout = DEFAULT_TIMEOUT, directory } = Object(options) as KeychainStoreOptions;
   for (const [name, value] of Object.entries({ service, account })) {
     if (typeof value !== "string" || value === "" || value.includes("\0")) {
       throw new TypeError(`${caller}: "${name}" must be a non-empty string without null characters.`);
@@ -101,7 +95,7 @@ export function resolveSettings(
       `${caller}: "backend" must be ${BUILT_IN_BACKENDS.map((name) => `"${name}"`).join(", ")}, or an object with name, get, set and delete, and a limit above 1 if it has one.`,
     );
   }
-  assertFormat(format, caller);
+  const format = formatOption(caller, options);
   const { own, shared } = directoriesOf(directory, system, caller);
   const statusFile = join(own, digestOfNames(service, account, ...(format ? [format.key] : [])));
   const label = `The keychain item "${service}" for account "${account}"`;
@@ -150,13 +144,6 @@ const thisSystem = (): DefaultsSystem => {
   const { platform, env } = process;
   return { platform, env, machine: ["darwin", "win32"].includes(platform) ? undefined : machineName() };
 };
-
-function assertFormat(format: unknown, caller: Caller): void {
-  if (format === undefined && caller !== "keychainItem") return;
-  const { key, parse, print } = Object(format) as { readonly [Name in keyof SessionFormat]?: unknown };
-  if (typeof key === "string" && typeof parse === "function" && typeof print === "function") return;
-  throw new TypeError(`${caller}: "format" must be a SessionFormat, such as jsonFormat(…) of @unexpired/store-node.`);
-}
 
 /** A file name that is valid for every service and account, and that does not reveal them. */
 export const digestOfNames = (...names: readonly string[]): string =>

@@ -11,6 +11,7 @@ export { assertHolds, chainNameOf, type EntryStatus, printEntry, readEntry, reas
 export { EntrySettler, type EntrySnapshot, type EntryTimers, systemTimers } from "./documents/settle.ts";
 export { ShownMark } from "./documents/shown-mark.ts";
 export { type FileSystem, makeDurableDirectory, nodeFileSystem } from "./filesystem.ts";
+export { assertFormat, formatOption } from "./formats/assert-format.ts";
 export { codeOf, ignoreNotFound, withStoreErrors } from "./fs-errors.ts";
 export {
   adoptedVersion,
@@ -22,7 +23,7 @@ export {
   versionOf,
 } from "./generations.ts";
 export { assertKnownOptions } from "./known-options.ts";
-export { directoryLock, type Lock } from "./lock.ts";
+export { directoryLock, type Lock, withAdvisoryLock } from "./lock.ts";
 export { machineName } from "./machine.ts";
 export { FileNotes, readPrimary } from "./mirrors/file-notes.ts";
 export {

@@ -3,6 +3,7 @@ import { StoreConflictError, type StoredValue, type TokenStore } from "@unexpire
 import * as sessionRecord from "@unexpired/core/session-record";
 import { openDocumentStore } from "./documents/document-store.ts";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, sameContent } from "./filesystem.ts";
+import { formatOption } from "./formats/assert-format.ts";
 import { codeOf, ignoreNotFound, isNoFile, mountedError, noSessionError, withStoreErrors } from "./fs-errors.ts";
 import { Chain, type Draft, isAdoptedVersion, versionOf } from "./generations.ts";
 import { ignoreInGit } from "./git-ignore.ts";
@@ -52,12 +53,12 @@ const MAX_PUBLICATIONS = 4;
  * error of `load` has the `version` over which `save` replaces that file. A copy of a file that holds no session is kept
  * beside it, as `<name>.unreadable-<digest>`, before it is replaced; nothing removes the copy.
  *
- * @throws TypeError if the options do not contain exactly one of `path` and `appName`, or if a path is invalid
+ * @throws TypeError if the options do not contain exactly one of `path` and `appName`, or if a path or the format is invalid
  */
 export function fileStore(options: FileStoreOptions): TokenStore {
   const path = sessionFilePath(options);
   const deps = { fs: nodeFileSystem, lock: directoryLock, stateDirectory: stateDirectoryPath(options) };
-  const { format } = options;
+  const format = formatOption("fileStore", options);
   return format ? openDocumentStore(path, { ...deps, format }) : openFileStore(path, { ...deps, rules: sessionRecord });
 }
 

@@ -22,6 +22,19 @@ const STALE_AFTER = 2000; // ms, by the clock of the file system; the minimum th
 const FIRST_DELAY = 4; // ms
 const MAX_DELAY = 32;
 const UNLOCKED: Release = async () => undefined;
+/** How often to ask for a lock, each time for some 60 ms. Then its holder is slow or dead. */
+const MAX_LOCKS = 4;
+
+/**
+ * Runs `update` while no other process of this library holds the lock of a directory. The lock only saves wasted work:
+ * after about a quarter of a second, `update` runs without it.
+ */
+export async function withAdvisoryLock<T>(lock: Lock, directory: string, update: () => Promise<T>): Promise<T> {
+  let release: Release | undefined;
+  for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++)
+    release = await lock(directory, { wait: async () => undefined });
+  return update().finally(release);
+}
 
 /** Locks a chain directory by creating a directory named `lock` in it. */
 export const directoryLock: Lock = async (directory, { wait }) => {

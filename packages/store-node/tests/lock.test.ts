@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { directoryLock } from "../src/lock.ts";
+import { directoryLock, type Lock, withAdvisoryLock } from "../src/lock.ts";
 import { exit, freshDirectory, message, start } from "./support.ts";
 
 const wait = async () => {};
@@ -64,4 +64,29 @@ it("goes on without a lock if an old one cannot be removed", async () => {
   await release?.();
   expect(release).toBeDefined();
   expect(existsSync(path)).toBe(true);
+});
+
+it.each([1, 4])("is asked for as often as it takes, up to four times (%s)", async (attempts) => {
+  const directories: string[] = [];
+  const released: string[] = [];
+  const lock: Lock = async (directory) => {
+    directories.push(directory);
+    return directories.length < attempts ? undefined : async () => void released.push(directory);
+  };
+  expect(await withAdvisoryLock(lock, "directory", async () => released.length)).toBe(0);
+  expect([directories.length, released]).toEqual([attempts, ["directory"]]);
+});
+
+it("is given up if another process keeps it, because it only saves work", async () => {
+  const directory = freshDirectory();
+  mkdirSync(join(directory, "lock"));
+  expect(await withAdvisoryLock(directoryLock, directory, async () => "updated")).toBe("updated");
+  expect(existsSync(join(directory, "lock"))).toBe(true);
+});
+
+it("is released if the update fails", async () => {
+  const directory = freshDirectory();
+  const update = () => Promise.reject(new Error("failed"));
+  await expect(withAdvisoryLock(directoryLock, directory, update)).rejects.toThrow("failed");
+  expect(existsSync(join(directory, "lock"))).toBe(false);
 });

@@ -49,6 +49,7 @@ function open(calls: (path: string) => Partial<FileSystem> = () => ({})) {
       now += milliseconds;
     },
     later: (run) => timers.push(run),
+    monotonic: () => now,
   });
   let number = 1;
   const refresh = async () => {

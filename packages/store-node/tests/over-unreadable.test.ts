@@ -39,7 +39,14 @@ function openDocument(path: string, calls: Partial<FileSystem> = {}, used: Sessi
     now += milliseconds;
   };
   const fs = { ...nodeFileSystem, now: () => now, ...calls };
-  return openDocumentStore(path, { fs, lock: directoryLock, format: used, pause, later: () => undefined });
+  return openDocumentStore(path, {
+    fs,
+    lock: directoryLock,
+    format: used,
+    pause,
+    later: () => undefined,
+    monotonic: () => now,
+  });
 }
 
 describe("a session file that holds no session, without a chain", () => {

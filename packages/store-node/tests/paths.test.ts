@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type FileStoreOptions, fileStore } from "@unexpired/store-node";
+import { type FileStoreOptions, fileStore, jsonFormat, rawTokenFormat } from "@unexpired/store-node";
 import { expect, it } from "vitest";
 import { stateFilePath } from "../src/paths.ts";
 import { freshDirectory } from "./support.ts";
@@ -50,6 +50,26 @@ it.each([
   expect(make).toThrow(text);
   expect(make).not.toThrow(/secret/);
 });
+
+it("takes no format from Object.prototype", async () => {
+  const directory = freshDirectory();
+  Object.assign(Object.prototype, { format: rawTokenFormat() });
+  try {
+    const store = fileStore({ path: join(directory, "session.json") });
+    expect(store.supports).not.toHaveProperty("foreignDocuments");
+  } finally {
+    Reflect.deleteProperty(Object.prototype, "format"); // before any other code can run
+  }
+});
+
+it.each([{}, "json", jsonFormat, null, false, 0, "", { key: "k", parse() {}, print: "canary" }])(
+  "rejects %j as a format with a TypeError",
+  (format) => {
+    const make = () => fileStore({ path: "a", format } as FileStoreOptions);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(/^fileStore: "format" must be a SessionFormat, such as jsonFormat/);
+  },
+);
 
 it("resolves a path against the current working directory", () => {
   expect(fileStore({ path: "a/session.json" }).describe()).toBe(resolve("a/session.json"));

@@ -1,8 +1,6 @@
 import { dirname, join } from "node:path";
-import { type FileSystem, type Lock, makeDurableDirectory } from "@unexpired/store-node/chain";
+import { type FileSystem, type Lock, makeDurableDirectory, withAdvisoryLock } from "@unexpired/store-node/chain";
 import { digestOfNames, type KeychainSettings } from "../options.ts";
-
-const MAX_LOCKS = 10;
 
 /**
  * Runs `update` while no other process of this library updates the item; all entries of an item have one lock. Advisory: it
@@ -15,8 +13,5 @@ export async function withItemLock(
 ): Promise<void> {
   const directory = join(dirname(statusFile), `.${digestOfNames(service, account)}.item`);
   await makeDurableDirectory(fs, directory);
-  let release: (() => Promise<void>) | undefined;
-  for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++)
-    release = await lock(directory, { wait: async () => undefined });
-  await update().finally(release);
+  await withAdvisoryLock(lock, directory, update);
 }

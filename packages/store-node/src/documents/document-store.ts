@@ -4,7 +4,7 @@ import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { mountedError, withStoreErrors } from "../fs-errors.ts";
 import { Chain, isAdoptedVersion, versionOf } from "../generations.ts";
 import { ignoreInGit } from "../git-ignore.ts";
-import type { Lock } from "../lock.ts";
+import { type Lock, withAdvisoryLock } from "../lock.ts";
 import { readPrimary } from "../mirrors/file-notes.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
@@ -25,8 +25,6 @@ export interface DocumentStoreDeps extends EntryTimers {
   readonly format: SessionFormat;
   readonly stateDirectory?: string | undefined;
 }
-
-const MAX_LOCKS = 10;
 
 /** Creates a store for an absolute path, with the given dependencies. */
 export const openDocumentStore = (
@@ -150,19 +148,13 @@ class DocumentStore implements TokenStore {
 
   /** Writes the session into the document, if necessary over an unreadable one. */
   async #print(paths: SessionPaths, over?: DocumentSnapshot): Promise<void> {
-    let release: Awaited<ReturnType<Lock>>;
-    for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
-      release = await this.#deps.lock(dirname(paths.chain), { wait: async () => undefined });
-    }
-    if (!release) return; // a later load writes it
-    try {
-      const { status, stored } = await this.#document.update(paths, over);
-      if (status.kind !== "current") return;
-      if (stored) this.#settler.isSeen = true;
-      this.#events.recovered(this.#path);
-    } finally {
-      await release();
-    }
+    const update = () => this.#document.update(paths, over);
+    const { status, stored } = await withStoreErrors(this.#path, "saved", () =>
+      withAdvisoryLock(this.#deps.lock, dirname(paths.chain), update),
+    );
+    if (status.kind !== "current") return;
+    if (stored) this.#settler.isSeen = true;
+    this.#events.recovered(this.#path);
   }
 
   remove(): Promise<void> {
@@ -177,9 +169,9 @@ class DocumentStore implements TokenStore {
       await this.#document.clear(paths);
       if (await fs.stat(paths.chain)) {
         await new Chain(fs, paths.chain).retire(paths.removed, () => fs.removeDirectory(paths.removed));
+        await this.#document.clear({ ...paths, chain: paths.removed }); // another process may have written it once more
         await fs.removeDirectory(paths.removed);
       }
-      await this.#document.clear(paths); // another process may have written it once more
     });
   }
 

@@ -87,7 +87,7 @@ export class SessionDocument {
 
   /**
    * Writes the latest generation into the document, unless another program has changed the entry. `over` is an unreadable
-   * document that is to be replaced. The caller holds the document's lock.
+   * document that is to be replaced. The caller holds the document's lock, if it got it in time.
    *
    * @throws an error of a file function, or of the format
    */
@@ -131,6 +131,7 @@ export class SessionDocument {
     const { text, stamp, isLossy } = await this.#readText(paths);
     if (isLossy) throw unreadable(paths.unresolved.file, "is not UTF-8");
     if (text === undefined || this.#format.parse(text) === undefined) return;
+    await this.#fs.makeDirectory(paths.chain); // for the temporary file
     await this.#replace({ paths, stamp }, this.#format.print(undefined, text));
   }
 }

@@ -72,8 +72,11 @@ export function reasonOf(status: EntryStatus): {
   return { problem: `is not a document that its format can read${details}`, cause };
 }
 
-/** Returns whether a document already shows a record, as far as records like it are shown. */
-function isShown(format: SessionFormat, value: string, text: string | undefined): boolean {
+/**
+ * Returns whether a document already shows a record, as far as records like it are shown. What cannot be printed is not:
+ * writing it then reports why.
+ */
+export function isShown(format: SessionFormat, value: string, text: string | undefined): boolean {
   try {
     return !shownOf(value) || printEntry(format, value, text) === text;
   } catch {
@@ -96,7 +99,7 @@ export function assertHolds(format: SessionFormat, value: string): void {
 }
 
 /** A document that tells no account gets none: the one that the record knows may be derived from the tokens. */
-export const withAccountOf = (
+const withAccountOf = (
   found: ParsedSession | undefined,
   session: FormattedSession | undefined,
 ): FormattedSession | undefined => (found && !found.account && session ? { ...session, account: undefined } : session);

@@ -1,4 +1,5 @@
 import type { FormattedSession, ParsedSession, SessionFormat } from "@unexpired/core";
+import { assertFormat } from "./assert-format.ts";
 
 /**
  * Creates a format that reads documents in any of several formats and writes the first one. A document stays as it is
@@ -11,7 +12,7 @@ import type { FormattedSession, ParsedSession, SessionFormat } from "@unexpired/
  */
 export function migratingFormat(format: SessionFormat, ...older: readonly SessionFormat[]): SessionFormat {
   const formats = [format, ...older];
-  for (const [index, each] of formats.entries()) assertFormat(each, index);
+  for (const [index, each] of formats.entries()) assertFormat(each, `migratingFormat: argument ${index + 1}`);
   const print = (session: FormattedSession, found: string | undefined) => {
     const reader = found === undefined ? format : (readerOf(formats, found) ?? format);
     if (found !== undefined && isHeld(reader, session, found)) return found;
@@ -25,12 +26,6 @@ export function migratingFormat(format: SessionFormat, ...older: readonly Sessio
       session ? print(session, found) : format.print(undefined, clear(formats, found)),
     discard: (found: string) => format.discard?.(found),
   });
-}
-
-function assertFormat(format: unknown, index: number): void {
-  const { key, parse, print } = Object(format) as { readonly [Name in keyof SessionFormat]?: unknown };
-  if (typeof key !== "string" || typeof parse !== "function" || typeof print !== "function")
-    throw new TypeError(`migratingFormat: argument ${index + 1} must be a SessionFormat, such as jsonFormat(…).`);
 }
 
 /** Returns the first format that finds a session in a text. */

@@ -3,10 +3,11 @@ import { type SessionFormat, StoreError } from "@unexpired/core";
 import { chainNameOf } from "../documents/entry.ts";
 import { replaceDocument } from "../documents/replace-document.ts";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "../filesystem.ts";
+import { assertFormat } from "../formats/assert-format.ts";
 import { unreadable } from "../formats/unreadable.ts";
 import { errnoError, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
 import { assertKnownOptions } from "../known-options.ts";
-import { directoryLock, type Lock } from "../lock.ts";
+import { directoryLock, type Lock, withAdvisoryLock } from "../lock.ts";
 import { absolutePath, resolvePaths, type SessionPaths } from "../paths.ts";
 import { watchPath } from "../watch.ts";
 import { FileNotes } from "./file-notes.ts";
@@ -25,8 +26,6 @@ interface FileDocumentDeps {
   readonly lock: Lock;
 }
 
-/** How often to ask for the lock, each time for some 60 ms. Then its holder is slow or dead, and the document is written without it. */
-const MAX_LOCKS = 4;
 const ABANDONED_AFTER = 60_000; // ms
 
 const READ_ONLY = ["is read-only", "Allow its owner to write to it."] as const;
@@ -41,8 +40,7 @@ const MOUNTED = ["is mounted as a single file, which cannot be replaced", "Mount
 export function fileDocument(options: FileDocumentOptions): MirroredDocument {
   assertKnownOptions("fileDocument", options, ["path", "format"]);
   const { path, format } = options;
-  if (typeof Object(format).parse !== "function" || typeof Object(format).print !== "function")
-    throw new TypeError('fileDocument: "format" must be a SessionFormat, such as jsonFormat({ at, fields }).');
+  assertFormat(format, 'fileDocument: "format"');
   const file = absolutePath(path, { caller: "fileDocument", option: "path", kind: "a file" });
   return new FileDocument(file, format, { fs: nodeFileSystem, lock: directoryLock });
 }
@@ -100,18 +98,11 @@ class FileDocument implements Required<MirroredDocument> {
   }
 
   async exclusively(update: () => Promise<void>): Promise<void> {
-    const { lock } = this.#deps;
     const { chain } = await this.#found();
-    let release: Awaited<ReturnType<Lock>>;
-    for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
-      release = await lock(dirname(chain), { wait: async () => undefined });
-    }
-    try {
+    await withAdvisoryLock(this.#deps.lock, dirname(chain), async () => {
       await this.#collect(chain);
       await update();
-    } finally {
-      await release?.();
-    }
+    });
   }
 
   /** Removes temporary files of processes that died: they hold secrets. */

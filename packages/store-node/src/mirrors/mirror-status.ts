@@ -1,6 +1,6 @@
 import type { ParsedSession, SessionFormat } from "@unexpired/core";
 import { isOfAccount, reconcileRecords, recordOfFound, shownOf } from "@unexpired/core/session-record";
-import { markOfTokens, shownMarkOf, withAccountOf } from "../documents/entry.ts";
+import { isShown, markOfTokens, shownMarkOf } from "../documents/entry.ts";
 
 /** How a document relates to the record of the primary. */
 export type MirrorStatus =
@@ -73,17 +73,7 @@ function statusOfSession(
   if (!isReplaced && !isOfAccount(value, found.session)) return { kind: "other-account" };
   const merged = isReplaced ? value : reconcileRecords(value, found.record, now);
   if (merged !== value) return foreign(merged);
-  return { kind: isShown(format, value, found) ? "current" : "stale" };
-}
-
-function isShown(format: SessionFormat, value: string, { session, text }: Found): boolean {
-  const shown = shownOf(value);
-  if (!shown) return true;
-  try {
-    return format.print(withAccountOf(session, shown.session), text) === text;
-  } catch {
-    return false; // writing it then reports why
-  }
+  return { kind: isShown(format, value, found.text) ? "current" : "stale" };
 }
 
 function kindOfEmpty(text: string | undefined, { value, shown }: Known): "current" | "stale" | "emptied" {
