@@ -166,20 +166,30 @@ class ItemStore implements TokenStore {
    * be replaced. The caller holds the item's lock.
    */
   async #update(over?: FoundItem): Promise<void> {
-    const { format, paths } = this.#settings;
+    const { label, paths } = this.#settings;
     for (let attempt = 1; attempt <= MAX_PRINTS; attempt++) {
-      const { status, head, stored, item, shownMarks } = await this.#reader.readEntry();
+      const snapshot = await this.#reader.readEntry();
+      const { status, head, stored, shownMarks } = snapshot;
       if (status.kind === "current" && head) {
         if (stored) this.#settler.isSeen = true;
-        this.#events.recovered(this.#settings.label);
+        this.#events.recovered(label);
         await new ShownMark(this.#deps.fs, paths.chain).remember(head.value, shownMarks);
       }
-      const isOver = over !== undefined && status.kind === "torn" && item.text === over.text;
-      if (!head || !(isOver || status.kind === "stale")) return;
-      if (isOver) await new ShownMark(this.#deps.fs, paths.chain).forget(); // an item without an entry is no sign-out now
       // The next attempt reads what was written: another program may have written at the same moment.
-      await this.#item.replace(item, (isOver ? printOver : printEntry)(format, head.value, item.text));
+      if (!(await this.#rewrite(snapshot, over))) return;
     }
+  }
+
+  /** Returns `false` if the item does not have to be written, or must not be. */
+  async #rewrite({ status, head, item }: ItemSnapshot, over: FoundItem | undefined): Promise<boolean> {
+    const { format, paths } = this.#settings;
+    if (!head) return false;
+    if (status.kind === "stale") await this.#item.replace(item, printEntry(format, head.value, item.text));
+    else if (status.kind === "torn" && item.text === over?.text) {
+      await new ShownMark(this.#deps.fs, paths.chain).forget(); // an item without an entry is no sign-out now
+      await this.#item.replace(item, printOver(format, head.value, item.text));
+    } else return false;
+    return true;
   }
 
   remove(): Promise<void> {
