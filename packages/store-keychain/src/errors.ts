@@ -38,7 +38,13 @@ export class KeychainError extends StoreError {
   /** `problem` is a clause about `location`; `hint` consists of full sentences. */
   constructor(
     reason: KeychainErrorReason,
-    details: { location: string; problem: string; hint: string; cause?: unknown },
+    details: {
+      location: string;
+      problem: string;
+      hint: string;
+      overwriteVersion?: string | undefined;
+      cause?: unknown;
+    },
   ) {
     super(CODES[reason], details);
     this.reason = reason;

@@ -7,7 +7,15 @@
  * @module
  */
 export { DocumentEvents } from "./documents/document-events.ts";
-export { assertHolds, chainNameOf, type EntryStatus, printEntry, readEntry, reasonOf } from "./documents/entry.ts";
+export {
+  assertHolds,
+  chainNameOf,
+  type EntryStatus,
+  printEntry,
+  printOver,
+  readEntry,
+  reasonOf,
+} from "./documents/entry.ts";
 export { EntrySettler, type EntrySnapshot, type EntryTimers, systemTimers } from "./documents/settle.ts";
 export { ShownMark } from "./documents/shown-mark.ts";
 export { type FileSystem, makeDurableDirectory, nodeFileSystem } from "./filesystem.ts";

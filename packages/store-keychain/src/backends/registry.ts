@@ -86,6 +86,17 @@ export class BackendRegistry {
     return name === undefined ? this.#firstWritable() : this.#client(name, "write");
   }
 
+  /**
+   * Returns the client to create an item with that is like one of the named backend, or the one for new sessions if that
+   * cannot create any.
+   *
+   * @throws KeychainError `no_backend`
+   */
+  forCopy(name: string | undefined): Promise<KeychainClient> {
+    if (name === undefined) return this.forWriting(undefined);
+    return this.#client(name, "write").catch(() => this.forWriting(undefined));
+  }
+
   async #firstWritable(): Promise<KeychainClient> {
     const failures: unknown[] = [];
     for (const name of BUILT_IN_BACKENDS) {

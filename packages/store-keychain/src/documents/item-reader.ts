@@ -2,6 +2,7 @@ import { type SessionFormat, StoreError } from "@unexpired/core";
 import {
   adoptedVersion,
   Chain,
+  digestOf,
   type EntrySnapshot,
   type FileSystem,
   readEntry,
@@ -9,7 +10,7 @@ import {
   versionOf,
 } from "@unexpired/store-node/chain";
 import type { KeychainSettings } from "../options.ts";
-import type { KeychainSnapshot, SnapshotReader } from "../storage/reader.ts";
+import { type KeychainSnapshot, overwriteVersionOf, type SnapshotReader } from "../storage/reader.ts";
 import type { ForeignItem, FoundItem } from "./foreign-item.ts";
 
 /** The stored session and the other program's item at one moment. */
@@ -40,8 +41,8 @@ export class ItemReader implements SnapshotReader {
   }
 
   async read(): Promise<KeychainSnapshot> {
-    const [slots, { stored, foreignMark }] = await this.#readBoth();
-    return { ...slots, stored, foreignMark };
+    const [slots, { stored, foreignMark, overwriteVersion }] = await this.#readBoth();
+    return { ...slots, stored, foreignMark, overwriteVersion };
   }
 
   async readEntry(): Promise<ItemSnapshot> {
@@ -70,6 +71,9 @@ export class ItemReader implements SnapshotReader {
     const shownMarks = head ? await new ShownMark(fs, settings.paths.chain).read() : [];
     const { status, mark } = readEntry(format, item.text, { head, shownMarks, now: fs.now() });
     const common = { ...slots, head, item, shownMarks, status, foreignMark: mark };
+    if (slots.failure) return common;
+    if (status.kind === "torn")
+      return { ...common, overwriteVersion: overwriteVersionOf(slots.head, digestOf(item.text ?? "")) };
     if (status.kind !== "foreign") return common;
     const version = slots.head ? `${versionOf(slots.head)}-${mark}` : adoptedVersion(mark ?? "");
     return { ...common, stored: { value: status.value, version } };

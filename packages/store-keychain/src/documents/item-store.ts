@@ -8,6 +8,7 @@ import {
   type ProcessIdentity,
   pathsOf,
   printEntry,
+  printOver,
   readPrimary,
   reasonOf,
   ShownMark,
@@ -16,11 +17,12 @@ import {
 } from "@unexpired/store-node/chain";
 import { BackendRegistry } from "../backends/registry.ts";
 import type { KeychainSettings } from "../options.ts";
-import { KeychainReader } from "../storage/reader.ts";
+import { isOverwriteVersion, KeychainReader } from "../storage/reader.ts";
 import { type KeychainStoreDeps, SlotStore } from "../storage/slot-store.ts";
-import { ForeignItem } from "./foreign-item.ts";
+import { ForeignItem, type FoundItem } from "./foreign-item.ts";
 import { withItemLock } from "./item-lock.ts";
 import { ItemReader, type ItemSnapshot } from "./item-reader.ts";
+import { UnreadableCopies } from "./unreadable-copy.ts";
 
 /** Dependencies of a store whose session is part of another program's item. */
 export type ItemStoreDeps = KeychainStoreDeps & Partial<EntryTimers> & { readonly events?: DocumentEvents };
@@ -52,6 +54,7 @@ class ItemStore implements TokenStore {
   readonly #settings: KeychainSettings & { readonly format: SessionFormat };
   readonly #deps: KeychainStoreDeps;
   readonly #item: ForeignItem;
+  readonly #copies: UnreadableCopies;
   readonly #reader: ItemReader;
   readonly #slots: SlotStore;
   readonly #settler: EntrySettler<ItemSnapshot>;
@@ -66,7 +69,9 @@ class ItemStore implements TokenStore {
     this.subscribe = deps.events.subscribe;
     const slotSettings = slotSettingsOf(settings);
     const backendsOf = (name: string) => new BackendRegistry({ service: name, timeout, chosen, loadBackend });
-    const slots = new KeychainReader(fs, { backends: backendsOf(slotSettings.service), settings: slotSettings });
+    const ownBackends = backendsOf(slotSettings.service);
+    const slots = new KeychainReader(fs, { backends: ownBackends, settings: slotSettings });
+    this.#copies = new UnreadableCopies(ownBackends, slotSettings);
     this.#item = new ForeignItem(backendsOf(service), settings);
     this.#reader = new ItemReader({ fs, settings, format, item: this.#item, slots });
     this.#slots = new SlotStore(slotSettings, deps, this.#reader);
@@ -96,17 +101,38 @@ class ItemStore implements TokenStore {
     const { statusFile, label } = this.#settings;
     return withStoreErrors(statusFile, "read", async () => {
       await this.#assertNotMirrored();
-      const { stored } = await this.#settler.load(label, () => this.#reader.readEntry());
+      const { stored } = await this.#settler.load(label, () => this.#read());
       return stored;
     });
+  }
+
+  /** @throws StoreError, also if the session's own items are damaged */
+  async #read(): Promise<ItemSnapshot> {
+    const snapshot = await this.#reader.readEntry();
+    if (snapshot.failure) throw snapshot.failure;
+    return snapshot;
   }
 
   async save(value: string, expected: string | undefined): Promise<string> {
     assertHolds(this.#settings.format, value);
     await this.#assertNotMirrored();
+    const over = await this.#keepUnreadable(value, expected);
     const version = await this.#slots.save(value, expected);
-    await this.#print();
+    if (over) await this.#printOver(over);
+    else await this.#print();
     return version;
+  }
+
+  /** Keeps a copy of an unreadable item that a save is to replace, and returns it; `undefined` if there is none. */
+  async #keepUnreadable(value: string, expected: string | undefined): Promise<FoundItem | undefined> {
+    if (expected === undefined || !isOverwriteVersion(expected)) return undefined;
+    return withStoreErrors(this.#settings.statusFile, "saved", async () => {
+      const { status, item, overwriteVersion } = await this.#reader.readEntry();
+      if (overwriteVersion !== expected || status.kind !== "torn") return undefined;
+      await this.#item.assertHolds(item, printOver(this.#settings.format, value, item.text));
+      await this.#copies.keep(item);
+      return item;
+    });
   }
 
   /** Rejects if the item shows the session of another store. */
@@ -129,20 +155,41 @@ class ItemStore implements TokenStore {
     }
   }
 
-  /** Writes the session into the item, unless another program has changed the entry. The caller holds the item's lock. */
-  async #update(): Promise<void> {
-    const { format, paths } = this.#settings;
+  /** Writes the session over an unreadable item. Throws a failure: the caller would not find what it saved. */
+  #printOver(over: FoundItem): Promise<void> {
+    const update = () => withItemLock(this.#deps, this.#settings, () => this.#update(over));
+    return withStoreErrors(this.#settings.statusFile, "saved", update);
+  }
+
+  /**
+   * Writes the session into the item, unless another program has changed the entry. `over` is an unreadable item that is to
+   * be replaced. The caller holds the item's lock.
+   */
+  async #update(over?: FoundItem): Promise<void> {
+    const { label, paths } = this.#settings;
     for (let attempt = 1; attempt <= MAX_PRINTS; attempt++) {
-      const { status, head, stored, item, shownMarks } = await this.#reader.readEntry();
+      const snapshot = await this.#reader.readEntry();
+      const { status, head, stored, shownMarks } = snapshot;
       if (status.kind === "current" && head) {
         if (stored) this.#settler.isSeen = true;
-        this.#events.recovered(this.#settings.label);
+        this.#events.recovered(label);
         await new ShownMark(this.#deps.fs, paths.chain).remember(head.value, shownMarks);
       }
-      if (status.kind !== "stale" || !head) return;
       // The next attempt reads what was written: another program may have written at the same moment.
-      await this.#item.replace(item, printEntry(format, head.value, item.text));
+      if (!(await this.#rewrite(snapshot, over))) return;
     }
+  }
+
+  /** Returns `false` if the item does not have to be written, or must not be. */
+  async #rewrite({ status, head, item }: ItemSnapshot, over: FoundItem | undefined): Promise<boolean> {
+    const { format, paths } = this.#settings;
+    if (!head) return false;
+    if (status.kind === "stale") await this.#item.replace(item, printEntry(format, head.value, item.text));
+    else if (status.kind === "torn" && item.text === over?.text) {
+      await new ShownMark(this.#deps.fs, paths.chain).forget(); // an item without an entry is no sign-out now
+      await this.#item.replace(item, printOver(format, head.value, item.text));
+    } else return false;
+    return true;
   }
 
   remove(): Promise<void> {
@@ -164,13 +211,12 @@ class ItemStore implements TokenStore {
 }
 
 /** Creates the error about an item that its format cannot read. */
-const unreadableError = (location: string, { status, stored }: ItemSnapshot): StoreError =>
+const unreadableError = (location: string, { status, stored, overwriteVersion }: ItemSnapshot): StoreError =>
   new StoreError("STORE_UNREADABLE", {
     location,
     ...reasonOf(status),
-    hint: stored
-      ? "The last session is still stored beside it. Repair the item to continue with it, or sign in again."
-      : "It was left unchanged. Repair the item, or delete it and sign in again.",
+    hint: `${stored ? "The last session is still stored beside it" : "It was left unchanged"}. Repair the item, or have the user sign in and call signIn(tokens, { over: "unreadable" }), which keeps a copy of it in the keychain.`,
     version: stored?.version,
+    overwriteVersion,
     stored: stored && (() => stored.value),
   });

@@ -64,7 +64,7 @@ export class SecretService {
   async get(attributes: Attributes): Promise<string | undefined> {
     return this.#query(this.#requireSocketPath(), async (connection) => {
       const [item] = await findItems(connection, attributes);
-      return item === undefined ? undefined : readSecret(connection, item);
+      return item === undefined ? undefined : readSecret(connection, { item, attributes });
     });
   }
 
@@ -205,13 +205,16 @@ async function getSecret(connection: DBusConnection, item: string, session: stri
   return secret as unknown as Secret;
 }
 
-async function readSecret(connection: DBusConnection, item: string): Promise<string> {
+async function readSecret(
+  connection: DBusConnection,
+  { item, attributes }: { item: string; attributes: Attributes },
+): Promise<string> {
   const [, , value] = await withSession(connection, (session) => getSecret(connection, item, session));
   if (isUtf8(value)) return value.toString("utf8");
   throw new KeychainError("damaged", {
-    location: "An item of the Secret Service",
+    location: `The item of the Secret Service with the attributes ${JSON.stringify(attributes)}`,
     problem: "is not text in UTF-8",
-    hint: "It was left unchanged. Check that the service and the account are those of the session.",
+    hint: "It was left unchanged. Check that the service and the account are those of the session. If they are, repair the item, or delete it and sign in again.",
   });
 }
 

@@ -1,5 +1,4 @@
 import { digestOf } from "@unexpired/store-node/chain";
-import { KeychainError } from "../errors.ts";
 
 /** The description of the items that hold a session, stored in a generation of the chain. Contains no secret. */
 export interface Manifest {
@@ -45,21 +44,6 @@ export function tryManifest(text: string): Manifest | undefined {
   const { backend, slot, parts, digest } = Object(tryJson(text)) as Partial<Record<keyof Manifest, unknown>>;
   const isManifest = [backend, slot, digest].every((each) => typeof each === "string") && Number.isInteger(parts);
   return isManifest ? ({ backend, slot, parts, digest } as Manifest) : undefined;
-}
-
-/**
- * Parses the manifest of a generation.
- *
- * @throws KeychainError `damaged` if the text is not a manifest
- */
-export function parseManifest(text: string, path: string): Manifest {
-  const manifest = tryManifest(text);
-  if (manifest) return manifest;
-  throw new KeychainError("damaged", {
-    location: path,
-    problem: "is damaged: it does not name the keychain items that hold the session",
-    hint: "It was left unchanged. Call remove() and sign in again.",
-  });
 }
 
 /** Parses JSON. Returns `undefined` if the text is not JSON. */

@@ -11,7 +11,7 @@ import {
 import type { BackendRegistry } from "../backends/registry.ts";
 import { KeychainError, keychainReasonOf } from "../errors.ts";
 import type { KeychainSettings } from "../options.ts";
-import { itemAccounts, joinSession, parseManifest } from "./items.ts";
+import { itemAccounts, joinSession, tryManifest } from "./items.ts";
 
 /** The state of the chain and the keychain at one moment. */
 export interface KeychainSnapshot {
@@ -23,15 +23,27 @@ export interface KeychainSnapshot {
   readonly slot: string | undefined;
   /** The mark of the session in another program's item, if there is one. */
   readonly foreignMark?: string | undefined;
+  /** The version over which a save replaces what cannot be read. */
+  readonly overwriteVersion?: string | undefined;
+  /** The reason why `stored` is unknown: the items of the session are damaged. */
+  readonly failure?: KeychainError | undefined;
 }
 
 /** Reads what is stored, and which version it is. */
 export interface SnapshotReader {
-  /** @throws StoreError */
+  /** @throws StoreError, except for damaged items: see `failure` */
   read(): Promise<KeychainSnapshot>;
 }
 
 const MAX_READS = 50;
+const OVERWRITE = "-over-";
+
+/** Returns the version for a save over something unreadable: never that of a session, which may become readable again. */
+export const overwriteVersionOf = (head: Generation | undefined, found: string): string =>
+  head ? `${versionOf(head)}${OVERWRITE}${found}` : adoptedVersion(`${OVERWRITE}${found}`);
+
+/** Whether a save with this version replaces something unreadable; may be `true` for the version of a session, too. */
+export const isOverwriteVersion = (version: string): boolean => version.includes(OVERWRITE);
 
 /** Reads the current version from the chain, and its session from the keychain. */
 export class KeychainReader implements SnapshotReader {
@@ -60,7 +72,7 @@ export class KeychainReader implements SnapshotReader {
       // Items are overwritten only after a newer generation is published, and deleted only after the chain is gone. If
       // that happens during the read, it may find other items, none, or an error; then the head has changed as well.
       const isSettled = found.status === "fulfilled" && found.value?.stored;
-      if (isSettled || (await chain.head())?.id === head?.id) return this.#unwrap(found);
+      if (isSettled || (await chain.head())?.id === head?.id) return this.#unwrap(found, head);
     }
     throw new StoreError("STORE_UNAVAILABLE", {
       location: this.#settings.label,
@@ -69,15 +81,17 @@ export class KeychainReader implements SnapshotReader {
     });
   }
 
-  #unwrap(found: PromiseSettledResult<KeychainSnapshot | undefined>): KeychainSnapshot {
-    if (found.status === "rejected") throw found.reason;
-    if (!found.value) throw this.#damaged();
-    return found.value;
+  #unwrap(found: PromiseSettledResult<KeychainSnapshot | undefined>, head: Generation | undefined): KeychainSnapshot {
+    if (found.status === "fulfilled" && found.value) return found.value;
+    const cause: unknown = found.status === "rejected" ? found.reason : undefined;
+    if (!head || (cause !== undefined && keychainReasonOf(cause) !== "damaged")) throw cause;
+    return this.#damaged(head, cause);
   }
 
-  /** Returns `undefined` if the items do not match what was saved. */
+  /** Returns `undefined` if the version file does not name items, or if they do not match what was saved. */
   async #readItems(head: Generation): Promise<KeychainSnapshot | undefined> {
-    const manifest = parseManifest(head.value, this.#paths.chain);
+    const manifest = tryManifest(head.value);
+    if (!manifest) return undefined;
     const { backend, slot } = manifest;
     const client = await this.#backends.forName(backend);
     const accounts = itemAccounts(this.#settings.account, manifest);
@@ -104,11 +118,18 @@ export class KeychainReader implements SnapshotReader {
     return nothing;
   }
 
-  #damaged(): KeychainError {
-    return new KeychainError("damaged", {
+  #damaged(head: Generation, cause: unknown): KeychainSnapshot {
+    const { backend, slot } = tryManifest(head.value) ?? {};
+    const overwriteVersion = overwriteVersionOf(head, "damaged");
+    const failure = new KeychainError("damaged", {
       location: this.#settings.label,
-      problem: "does not match what was saved: a part is missing or was replaced",
-      hint: "It was left unchanged. Restore it, or call remove() and sign in again.",
+      problem: backend
+        ? "does not match what was saved: a part is missing or was replaced"
+        : `has a damaged version file in ${this.#paths.chain}, which does not name the items that hold the session`,
+      hint: 'It was left unchanged. Restore it, or have the user sign in and call signIn(tokens, { over: "unreadable" }).',
+      overwriteVersion,
+      cause,
     });
+    return { head, stored: undefined, backend, slot, failure, overwriteVersion };
   }
 }

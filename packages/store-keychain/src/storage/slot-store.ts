@@ -63,7 +63,11 @@ export class SlotStore implements TokenStore {
   }
 
   load(): Promise<StoredValue | undefined> {
-    return withStoreErrors(this.#settings.statusFile, "read", async () => (await this.#reader.read()).stored);
+    return withStoreErrors(this.#settings.statusFile, "read", async () => {
+      const { stored, failure } = await this.#reader.read();
+      if (failure) throw failure;
+      return stored;
+    });
   }
 
   save(value: string, expected: string | undefined): Promise<string> {

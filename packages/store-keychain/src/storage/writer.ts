@@ -60,7 +60,9 @@ export class KeychainWriter {
    */
   async save(value: string, expected: string | undefined): Promise<string> {
     const previous = await this.#reader.read();
-    if (previous.stored?.version !== expected) throw this.#conflict();
+    const isOver = expected !== undefined && previous.overwriteVersion === expected;
+    if (!isOver && (previous.failure || previous.stored?.version !== expected))
+      throw previous.failure ?? this.#conflict();
     const client = await this.#backends.forWriting(previous.backend);
     const pending = { value, parts: splitSession(value, client.limit), client, previous };
     const claim = await this.#claimSlot(pending);

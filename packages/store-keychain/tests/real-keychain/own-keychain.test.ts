@@ -9,7 +9,7 @@ import { createBackendLoader } from "../../src/backends/load.ts";
 import { BUILT_IN_BACKENDS } from "../../src/backends/registry.ts";
 import { type BuiltInBackend, type KeychainBackend, keychainStore } from "../../src/index.ts";
 import { resolveSettings } from "../../src/options.ts";
-import { itemAccounts, parseManifest } from "../../src/storage/items.ts";
+import { itemAccounts, tryManifest } from "../../src/storage/items.ts";
 import { storeModule } from "../support/file-keychain-store.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 
@@ -27,7 +27,8 @@ function ownKeychainFixture(name: BuiltInBackend): StoreFixture {
     const { chain } = resolveSettings(session).paths;
     const head = await new Chain(nodeFileSystem, chain).head();
     const backend = await createBackendLoader({ timeout: 3_000 })(name, "write");
-    for (const account of head ? itemAccounts(session.account, parseManifest(head.value, chain)) : []) {
+    const manifest = head && tryManifest(head.value);
+    for (const account of manifest ? itemAccounts(session.account, manifest) : []) {
       await change(backend, account);
     }
   };
