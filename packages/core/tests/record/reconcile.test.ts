@@ -134,6 +134,18 @@ describe("reconcile", () => {
     expect(tokenOf(found)).toBe(canary("refresh", Number(expected)));
   });
 
+  it.each(["signed_out", "session_expired"])(
+    "without session IDs adopts a later sign-in whose access token has expired, if the session has ended: %s",
+    (reason) => {
+      const [digest = ""] = spentOf(3);
+      const ended = serializeRecord({ ...endRecord(record(3), { reason, digest }), spent: spentOf(3) });
+      const expired = (generation: number) =>
+        serializeRecord(record(generation, { tokens: { ...record(generation).tokens, expiresAt: 5_000 } as never }));
+      expect(tokenOf(reconcileRecords(ended, expired(9), 6_000))).toBe(canary("refresh", 9));
+      expect(reconcileRecords(ended, expired(3), 6_000)).toBe(ended);
+    },
+  );
+
   it("without session IDs keeps a sign-out over the session that it ended", () => {
     const [digest = ""] = spentOf(3);
     const out = serializeRecord(endRecord(record(3), { reason: "signed_out", digest }));
