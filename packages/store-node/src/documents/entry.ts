@@ -1,4 +1,10 @@
-import { type FormattedSession, type ParsedSession, type SessionFormat, UnexpiredError } from "@unexpired/core";
+import {
+  ConfigurationError,
+  type FormattedSession,
+  type ParsedSession,
+  type SessionFormat,
+  UnexpiredError,
+} from "@unexpired/core";
 import { reconcileRecords, recordOfFound, sessionOf, shownOf } from "@unexpired/core/session-record";
 import { digestOf, type Generation, hasReplaced } from "../generations.ts";
 
@@ -109,8 +115,14 @@ const withAccountOf = (
  *
  * @throws an error of the format
  */
-export const printEntry = (format: SessionFormat, value: string, text: string | undefined): string | undefined =>
-  format.print(withAccountOf(text === undefined ? undefined : format.parse(text), shownOf(value)?.session), text);
+export function printEntry(format: SessionFormat, value: string, text: string | undefined): string | undefined {
+  const session = withAccountOf(text === undefined ? undefined : format.parse(text), shownOf(value)?.session);
+  const next = format.print(session, text);
+  if (!session || text === undefined || next !== undefined) return next;
+  throw new ConfigurationError(
+    "The session's format returned no text for a session, which would delete the document. Return the text of the document from its print function.",
+  );
+}
 
 /**
  * Returns the text of a document that shows a record in place of an entry that the format cannot read. `text` is

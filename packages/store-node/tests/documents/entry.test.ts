@@ -46,6 +46,12 @@ describe("a format that fails to print", () => {
     },
   };
 
+  it("does not delete a document, if it returns no text for a session", () => {
+    const forgetful: SessionFormat = { ...format, print: () => undefined };
+    expect(() => printEntry(forgetful, recordOf(2), documentWith(1))).toThrow("would delete the document");
+    expect(printEntry(forgetful, recordOf(2), undefined)).toBeUndefined();
+  });
+
   it("makes an entry stale", () => {
     expect(statusOf(failing, documentWith(1), recordOf(1))).toBe("stale");
   });
