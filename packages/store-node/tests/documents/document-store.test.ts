@@ -185,6 +185,7 @@ describe("a document that cannot be written", () => {
       }),
     });
     await store.save(recordOf(1), undefined);
+    expect(events).toHaveLength(1);
     await store.load();
     await store.load();
     expect(events).toMatchObject([{ type: "document-failed", location: path, reason: "unavailable" }]);
@@ -204,6 +205,7 @@ describe("a document that cannot be written", () => {
   it("is reported if it would be larger than 1 MiB, until there is room", async () => {
     const { path, store, events } = open({ text: "{}".padEnd(LIMIT, " ") });
     await store.save(recordOf(1), undefined);
+    expect(events).toHaveLength(1);
     await store.load();
     expect(events).toMatchObject([
       { type: "document-failed", location: path, message: expect.stringContaining("larger than 1 MiB") },
