@@ -47,10 +47,10 @@ const isSwitch = (other: SessionRecord, current: SessionRecord): boolean =>
 const isNewer = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
   const order = compareRotations(other, current);
   if (order < 0 || isSignedOut(other, current)) return false;
-  if (isSwitch(other, current)) return isAlternative(other, current);
+  if (isSwitch(other, current)) return isAlternative(other, current, now);
   if (isSpentIn(current, other)) return false;
   if (order > 0) return true;
-  return hasOtherToken(other, current) ? !isStale(other, current, now) : isLater(other, current);
+  return hasOtherToken(other, current) ? !isStale(other, current, now) : isLater(other, current, now);
 };
 
 /** Returns whether `current` is the sign-out of the session that `other` holds, which ends newer copies of it, too. */
@@ -60,12 +60,12 @@ const isSignedOut = (other: SessionRecord, { session, dead }: SessionRecord): bo
 };
 
 /** Returns whether another session can replace the stored one. Its end is not the end of the stored one. */
-const isAlternative = (other: SessionRecord, current: SessionRecord): boolean => {
+const isAlternative = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
   if (!other.tokens) return false;
   if (!isSameAccount(current.account, other)) return true;
   if (isSpentIn(current, other)) return false;
   if (other.tokens.refreshToken === undefined) return other.dead === undefined;
-  return hasOtherToken(other, current) || isLater(other, current);
+  return hasOtherToken(other, current) || isLater(other, current, now);
 };
 
 const hasOtherToken = (other: SessionRecord, current: SessionRecord): boolean => {
@@ -73,8 +73,19 @@ const hasOtherToken = (other: SessionRecord, current: SessionRecord): boolean =>
   return digest !== undefined && digest !== currentDigest(current);
 };
 
-const isLater = (other: SessionRecord, current: SessionRecord): boolean =>
-  other.obtainedAt > current.obtainedAt && other.tokens?.accessToken !== current.tokens?.accessToken;
+/**
+ * Returns whether another access token of a session is newer, or its end is. If a document does not state when a token was
+ * obtained, that counts as `now` (see `recordOfFound`), which says nothing: then the expiries decide.
+ */
+const isLater = ({ tokens, obtainedAt }: SessionRecord, current: SessionRecord, now: number): boolean => {
+  if (!tokens || obtainedAt !== now) return obtainedAt > current.obtainedAt && isOtherToken(tokens, current.tokens);
+  const { expiresAt: ours = Number.POSITIVE_INFINITY, accessToken = "" } = current.tokens ?? {};
+  return isOtherToken(tokens, current.tokens) && (accessToken === "" || (tokens.expiresAt ?? 0) > ours);
+};
+
+/** Returns whether the access token is known, and another one than ours. Without tokens, a session has ended. */
+const isOtherToken = (tokens: SessionRecord["tokens"], ours: SessionRecord["tokens"]): boolean =>
+  tokens?.accessToken !== "" && tokens?.accessToken !== ours?.accessToken;
 
 /**
  * Returns whether a session without a rotation number is probably an old copy: expired, and no later than ours. If ours has

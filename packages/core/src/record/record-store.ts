@@ -157,7 +157,8 @@ export class RecordStore {
    */
   async save(given: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined | null> {
     const before = this.#ended;
-    const spent = this.#store.supports.foreignDocuments ? given.spent : given.spent.slice(-MAX_OWN_SPENT);
+    const { foreignDocuments = given.primary !== undefined } = this.#store.supports; // other programs may know of some
+    const spent = foreignDocuments ? given.spent : given.spent.slice(-MAX_OWN_SPENT);
     const record = this.#complete({ ...given, spent });
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;

@@ -134,6 +134,24 @@ describe("reconcile", () => {
     expect(tokenOf(found)).toBe(canary("refresh", Number(expected)));
   });
 
+  it.each<[string, { number?: number; expiresAt?: number }, number]>([
+    ["keeps its newer access token", { number: 1, expiresAt: 4_000 }, 7],
+    ["adopts one that expires later", { number: 9, expiresAt: 9_001 }, 9],
+    ["keeps its own, if that of the document has no expiry", { number: 9 }, 7],
+    ["keeps its own, if the document has none", { expiresAt: 9_001 }, 7],
+  ])("of a document that does not state when a token was obtained, %s", (_name, { number, expiresAt }, expected) => {
+    const stored = record(3, {
+      tokens: { ...record(3).tokens, accessToken: canary("access", 7), expiresAt: 9_000 } as never,
+    });
+    const accessToken = number === undefined ? "" : canary("access", number);
+    for (const refreshToken of [record(3).tokens?.refreshToken, undefined]) {
+      const tokens = { ...record(3).tokens, accessToken, refreshToken, expiresAt };
+      const found = serializeRecord(record(3, { obtainedAt: 3_000, tokens: tokens as never }));
+      const result = parseRecord(reconcileRecords(serializeRecord(stored), found, 3_000), "here");
+      expect(result.tokens?.accessToken).toBe(canary("access", expected));
+    }
+  });
+
   it.each(["signed_out", "session_expired"])(
     "without session IDs adopts a later sign-in whose access token has expired, if the session has ended: %s",
     (reason) => {

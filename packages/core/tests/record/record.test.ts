@@ -198,6 +198,13 @@ describe("the stored string", () => {
     expect((await records.load())?.record.spent).toEqual(spent.slice(-kept));
   });
 
+  it("keeps them in a record that documents belong to, also through a store that does not know of these", async () => {
+    const records = new RecordStore(memoryStore(), { accountOf: () => undefined, clock: systemClock });
+    const spent = spentOf(...Array.from({ length: 500 }, (_, index) => index));
+    const saved = await records.save({ schema: 1, obtainedAt: 0, spent, primary: "a" }, undefined);
+    expect(saved?.record.spent).toEqual(spent);
+  });
+
   it("may be written by another program", async () => {
     const store = memoryStore();
     const tokens = { accessToken: canary("access", 1), expiresAt: Date.now() + 60_000 };

@@ -60,7 +60,7 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
   const mark = markOfTokens(found.tokens);
   const { head } = known;
   if (!head) return { status: { kind: "foreign", value: record }, mark };
-  const value = isReplaced(mark, known) ? head.value : reconcileRecords(head.value, record);
+  const value = isReplaced(mark, known) ? head.value : reconcileRecords(head.value, record, known.now);
   if (value !== head.value) return { status: { kind: "foreign", value }, mark };
   return { status: { kind: isShown(format, head.value, text) ? "current" : "stale" }, mark };
 }
