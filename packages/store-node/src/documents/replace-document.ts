@@ -28,7 +28,7 @@ export interface ReplaceObserver {
 /** A document as it was read. */
 interface Before {
   readonly paths: Pick<SessionPaths, "file" | "chain">;
-  /** `undefined` if there is none. */
+  /** `undefined` if it does not exist. */
   readonly stamp: Stamp | undefined;
   readonly observer?: ReplaceObserver | undefined;
 }
@@ -79,7 +79,7 @@ interface Swap extends Before {
 }
 
 /**
- * Replaces the document. Returns the stamp of the old file, which has a second name now; `undefined` if there is none, and
+ * Replaces the document. Returns the stamp of the old file, which has a second name now; `undefined` if it does not exist, and
  * `false` if the document has changed.
  */
 async function swap(
