@@ -79,7 +79,7 @@ interface Swap extends Before {
 }
 
 /**
- * Replaces the document. Returns the stamp of the old file, which has a second name now; `undefined` if it has none, and
+ * Replaces the document. Returns the stamp of the old file, which has a second name now; `undefined` if it does not exist, and
  * `false` if the document has changed.
  */
 async function swap(

@@ -199,6 +199,12 @@ describe("a document that cannot be written", () => {
     await store.load();
     expect(events.slice(2)).toEqual([{ type: "document-recovered", location: path }]);
     expect(JSON.parse(textOf(path))).toEqual(JSON.parse(documentWith(1, {})));
+    const { version } = (await store.load()) ?? {};
+    const next = await store.save(recordOf(2), version);
+    expect(events).toHaveLength(3);
+    code = "EROFS";
+    await store.save(recordOf(3), next);
+    expect(events.slice(3)).toMatchObject([{ type: "document-failed", location: path }]);
     expect(JSON.stringify(events)).not.toMatch(/canary|projection/);
   });
 

@@ -45,7 +45,7 @@ function start(kind: "current" | "emptied" | "torn" = "current") {
 }
 
 describe("an entry that holds no session any more", () => {
-  it("is looked at again after a second: whoever watches is called", async () => {
+  it("is looked at again after a second: listeners are called", async () => {
     const { settler, timers, waits, empty, saved } = start();
     let calls = 0;
     const stop = settler.onLookAgain(() => calls++);
@@ -90,7 +90,7 @@ describe("an entry that holds no session any more", () => {
   );
 
   it.each([-5 * HOUR, 5 * HOUR])(
-    "is waited for for a second if the wall clock is set by %i ms meanwhile",
+    "is waited for for a second if the wall clock is set by %i ms in the meantime",
     async (jump) => {
       const { world, clock, waits, saved, load } = start("emptied");
       world.onPause = () => {
