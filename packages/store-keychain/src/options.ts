@@ -47,6 +47,8 @@ export interface KeychainSettings {
   readonly label: string;
   readonly backend: BuiltInBackend | KeychainBackend | undefined;
   readonly timeout: number;
+  /** Whether the keychain limits the length of an item, so that a session may need several. */
+  readonly isSplit: boolean;
   readonly format: SessionFormat | undefined;
   /** The file that describes the last save. The paths of the chain are derived from its name. */
   readonly statusFile: string;
@@ -111,6 +113,7 @@ export function resolveSettings(
     label,
     backend,
     timeout,
+    isSplit: typeof backend === "object" ? backend.limit !== undefined : system.platform === "win32",
     format,
     statusFile,
     paths: pathsOf(statusFile),

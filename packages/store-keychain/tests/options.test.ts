@@ -49,6 +49,20 @@ it.each([
   expect(make).toThrow(message);
 });
 
+it.each([
+  ["linux", undefined, false],
+  ["darwin", "keytar", false],
+  ["win32", "keytar", true],
+  ["win32", undefined, true],
+  ["linux", { limit: 100 }, true],
+  ["win32", {}, false],
+] as const)("knows whether a session is split: %s, %j: %s", (platform, given, isSplit) => {
+  const call = async () => undefined;
+  const backend = typeof given === "object" ? { name: "own", get: call, set: call, delete: call, ...given } : given;
+  const system = { platform, env: { LOCALAPPDATA: "/state", HOME: "/home/ada" }, machine: undefined };
+  expect(resolveSettings({ ...session, backend }, system).isSplit).toBe(isSplit);
+});
+
 it("resolves the directory against the current working directory", () => {
   const inside = resolveSettings({ ...session, directory: "a" }).paths.parent;
   expect(inside).toBe(`${process.cwd()}/a`);
