@@ -113,13 +113,17 @@ export function resolveSettings(
     label,
     backend,
     timeout,
-    isSplit: typeof backend === "object" ? backend.limit !== undefined : system.platform === "win32",
+    isSplit: isLimited(backend, system),
     format,
     statusFile,
     paths: pathsOf(statusFile),
     sharedDirectory: shared,
   };
 }
+
+/** Only Windows limits the items of the built-in backends. */
+const isLimited = (backend: KeychainStoreOptions["backend"], { platform }: DefaultsSystem): boolean =>
+  typeof backend === "object" ? backend.limit !== undefined : platform === "win32";
 
 function directoriesOf(
   directory: string | undefined,

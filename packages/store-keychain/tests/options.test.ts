@@ -49,16 +49,17 @@ it.each([
   expect(make).toThrow(message);
 });
 
+const call = async () => undefined;
+const custom = (limit?: number) => ({ name: "own", limit, get: call, set: call, delete: call });
+
 it.each([
   ["linux", undefined, false],
   ["darwin", "keytar", false],
   ["win32", "keytar", true],
   ["win32", undefined, true],
-  ["linux", { limit: 100 }, true],
-  ["win32", {}, false],
-] as const)("knows whether a session is split: %s, %j: %s", (platform, given, isSplit) => {
-  const call = async () => undefined;
-  const backend = typeof given === "object" ? { name: "own", get: call, set: call, delete: call, ...given } : given;
+  ["linux", custom(100), true],
+  ["win32", custom(), false],
+] as const)("knows whether a session is split: %s, %j: %s", (platform, backend, isSplit) => {
   const system = { platform, env: { LOCALAPPDATA: "/state", HOME: "/home/ada" }, machine: undefined };
   expect(resolveSettings({ ...session, backend }, system).isSplit).toBe(isSplit);
 });
