@@ -20,7 +20,8 @@ import { SlotStore } from "./storage/slot-store.ts";
  *
  * `load`, `save` and `remove` throw `KeychainError`, a `StoreError` whose `reason` distinguishes a missing keychain
  * from one that is locked, does not respond or is damaged, and a plain `StoreError` if the directory cannot be used.
- * `load` returns `undefined` if the keychain has no session.
+ * `load` returns `undefined` if the keychain has no session. On request (`over: "unreadable"`), a manager replaces damaged
+ * items, and an item that `format` cannot read: its text is kept in an item of its own, and nothing removes that.
  *
  * @throws TypeError if an option is invalid
  */

@@ -48,6 +48,8 @@ export interface KeychainSettings {
   readonly label: string;
   readonly backend: BuiltInBackend | KeychainBackend | undefined;
   readonly timeout: number;
+  /** Whether the keychain limits the length of an item, so that a session may need several. */
+  readonly isSplit: boolean;
   readonly format: SessionFormat | undefined;
   /** The file that describes the last save. The paths of the chain are derived from its name. */
   readonly statusFile: string;
@@ -105,12 +107,17 @@ export function resolveSettings(
     label,
     backend,
     timeout,
+    isSplit: isLimited(backend, system),
     format,
     statusFile,
     paths: pathsOf(statusFile),
     sharedDirectory: shared,
   };
 }
+
+/** Only Windows limits the items of the built-in backends. */
+const isLimited = (backend: KeychainStoreOptions["backend"], { platform }: DefaultsSystem): boolean =>
+  typeof backend === "object" ? backend.limit !== undefined : platform === "win32";
 
 function directoriesOf(
   directory: string | undefined,

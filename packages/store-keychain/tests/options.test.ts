@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
-import { keychainOrFile, keychainStore } from "../src/index.ts";
+import { type KeychainStoreOptions, keychainOrFile, keychainStore } from "../src/index.ts";
 import { resolveSettings } from "../src/options.ts";
 import { freshDirectory } from "./support/fresh-directory.ts";
 
@@ -47,6 +47,21 @@ it.each([
   const make = () => keychainOrFile({ ...session, plainTextFile, ...options } as never);
   expect(make).toThrow(TypeError);
   expect(make).toThrow(message);
+});
+
+const call = async () => undefined;
+const custom = (limit?: number) => ({ name: "own", limit, get: call, set: call, delete: call });
+
+it.each<[NodeJS.Platform, KeychainStoreOptions["backend"], boolean]>([
+  ["linux", undefined, false],
+  ["darwin", "keytar", false],
+  ["win32", "keytar", true],
+  ["win32", undefined, true],
+  ["linux", custom(100), true],
+  ["win32", custom(), false],
+])("knows whether a session is split: %s, %j: %s", (platform, backend, isSplit) => {
+  const system = { platform, env: { LOCALAPPDATA: "/state", HOME: "/home/ada" }, machine: undefined };
+  expect(resolveSettings({ ...session, backend }, system).isSplit).toBe(isSplit);
 });
 
 it("resolves the directory against the current working directory", () => {

@@ -48,7 +48,7 @@ export const slotSettingsOf = (settings: KeychainSettings): KeychainSettings =>
  * the other program's item is read at each load, and written after each save.
  */
 class ItemStore implements TokenStore {
-  readonly supports = { compareAndSet: "host", durable: false, foreignDocuments: true } as const;
+  readonly supports: TokenStore["supports"];
   readonly holder?: ProcessIdentity;
   readonly subscribe: DocumentEvents["subscribe"];
   readonly #settings: KeychainSettings & { readonly format: SessionFormat };
@@ -63,6 +63,10 @@ class ItemStore implements TokenStore {
   constructor(settings: KeychainSettings & { readonly format: SessionFormat }, deps: Required<ItemStoreDeps>) {
     const { fs, loadBackend } = deps;
     const { format, service, timeout, backend: chosen } = settings;
+    // 1,000 used tokens need 19 kB. One item takes that at almost no cost. Where it is split, as on Windows, it would take 8
+    // or 16 items, twice, instead of one: saves that take several times as long, and the Credential Manager refuses all
+    // programs once it is full.
+    this.supports = { compareAndSet: "host", durable: false, foreignDocuments: !settings.isSplit };
     this.#settings = settings;
     this.#deps = deps;
     this.#events = deps.events;
@@ -123,7 +127,7 @@ class ItemStore implements TokenStore {
     return version;
   }
 
-  /** Keeps a copy of an unreadable item that a save is to replace, and returns it; `undefined` if there is none. */
+  /** Keeps a copy of an unreadable item that a save is to replace, and returns it. Other saves keep nothing. */
   async #keepUnreadable(value: string, expected: string | undefined): Promise<FoundItem | undefined> {
     if (expected === undefined || !isOverwriteVersion(expected)) return undefined;
     return withStoreErrors(this.#settings.statusFile, "saved", async () => {

@@ -313,6 +313,14 @@ describe("an item that cannot hold the session", () => {
   });
 });
 
+it.each([
+  ["1,000", undefined, true],
+  ["32, if they would need many items,", 2_000, false],
+])("remembers the last %s used tokens", (_count, limit, foreignDocuments) => {
+  const world = worldWith();
+  expect(open(world, keychainOf(world, limit)).store.supports).toMatchObject({ foreignDocuments });
+});
+
 it("keeps two sessions in one item side by side", async () => {
   const entry = (id: string) => jsonFormat({ at: ["pool", { where: { id } }], fields });
   const expired = '"expiresAt": 1000';

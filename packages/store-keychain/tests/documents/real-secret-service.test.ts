@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createTokenManager } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
-import { jsonFormat } from "@unexpired/store-node";
+import { jsonFormat, rawTokenFormat } from "@unexpired/store-node";
 import { startIssuer } from "@unexpired/testing";
 import { describe, expect, it } from "vitest";
 import { type BuiltInBackend, keychainStore } from "../../src/index.ts";
@@ -45,9 +45,11 @@ describeWithRealKeychain("another program's item in a real Secret Service", (key
   describe.each(BACKENDS)("with %s", (backend) => {
     testShapes(keychain, backend);
     testPackages(keychain, backend);
+    testOverUnreadable(keychain, backend);
   });
   testWithoutPackage(keychain);
   testNotText(keychain);
+  testRemoval(keychain);
 });
 
 function testShapes(keychain: RealKeychain, backend: BuiltInBackend): void {
@@ -139,5 +141,48 @@ function testNotText(keychain: RealKeychain): void {
     keychain.service.storeItem(names, bytes);
     const store = keychainStore({ ...session, format });
     await expect(store.load()).rejects.toMatchObject({ code: "STORE_UNREADABLE", reason: "damaged" });
+    await using tokens = createTokenManager({ store });
+    await expect(tokens.signIn({ accessToken: "canary-a1" }, { over: "unreadable" })).rejects.toMatchObject({
+      message: expect.stringMatching(
+        new RegExp(
+          `"${session.account}".* is not text in UTF-8.* delete it .*cannot be replaced by { over: "unreadable" }`,
+        ),
+      ),
+    });
+    expect(keychain.accountsOf(session)).toEqual([session.account]);
+  });
+}
+
+function testOverUnreadable(keychain: RealKeychain, backend: BuiltInBackend): void {
+  it.each(SHAPES)("keeps a copy of an unreadable item in the shape of $shape", async ({ attributes }) => {
+    const session = keychain.newSession(backend);
+    const { service } = keychain;
+    const names = attributes(session.service, session.account);
+    const text = '{"claudeAiOauth":{"accessToken":"canary-acc';
+    service.storeItem(names, text);
+    await using tokens = createTokenManager({ store: keychainStore({ ...session, format }) });
+    await tokens.signIn({ accessToken: "canary-a1", expiresAt: Date.now() + 3_600_000 }, { over: "unreadable" });
+    expect(service.lookUp(names)).toContain("canary-a1");
+    const own = `Unexpired: ${session.service}`;
+    const [copy = "", ...more] = service
+      .accountsOf(own)
+      .filter((account) => account.startsWith(`${session.account} (unreadable `));
+    expect(more).toEqual([]);
+    const found = ["account", "username"].map((name) => service.lookUp(["service", own, name, copy]));
+    expect(found).toContain(text);
+  });
+}
+
+function testRemoval(keychain: RealKeychain): void {
+  it("deletes one item if a format leaves nothing of it, also if another has the same names and more", async () => {
+    const session = keychain.newSession("@napi-rs/keyring");
+    const { service } = keychain;
+    const names = SHAPES[1].attributes(session.service, session.account);
+    service.storeItem(names, "canary-a1");
+    service.storeItem([...names, "application", "another program"], "canary-a2"); // in this order: the other would replace it
+    expect(keychain.accountsOf(session)).toHaveLength(2);
+    await using tokens = createTokenManager({ store: keychainStore({ ...session, format: rawTokenFormat() }) });
+    await tokens.signOut({ revoke: false });
+    expect(keychain.accountsOf(session)).toEqual([session.account]);
   });
 }

@@ -195,9 +195,9 @@ describe("a session that fileStore has saved in the file", () => {
 
 describe("a copy that a migration has left in the file", () => {
   /** Sets up the state in which a process died before it removed the copy. */
-  async function leaveCopy(sandbox: Sandbox): Promise<void> {
-    await save(sandbox.keychain, "canary-a");
-    await sandbox.remember({ store: "keychain", migratedVersion: await save(sandbox.file, "canary-a") });
+  async function leaveCopy(sandbox: Sandbox, session = "canary-a"): Promise<void> {
+    await save(sandbox.keychain, session);
+    await sandbox.remember({ store: "keychain", migratedVersion: await save(sandbox.file, session) });
   }
 
   it("is removed by the next process", async () => {
@@ -225,11 +225,13 @@ describe("a copy that a migration has left in the file", () => {
 
   it("is reported by describe() if it cannot be removed, and removed on the next attempt", async () => {
     using sandbox = new Sandbox();
-    await leaveCopy(sandbox);
+    // Without its version files, other text than a record would be kept as unreadable.
+    const session = JSON.stringify({ schema: 1, obtainedAt: 1, spent: [], tokens: { accessToken: "canary-a" } });
+    await leaveCopy(sandbox, session);
     rmSync(chainOf(sandbox), { recursive: true });
     writeFileSync(chainOf(sandbox), "in the way");
     const store = sandbox.open();
-    expect((await store.load())?.value).toBe("canary-a");
+    expect((await store.load())?.value).toBe(session);
     expect(store.describe()).toContain("a copy could not be removed from the file");
     rmSync(chainOf(sandbox));
     await sandbox.remember({ store: "keychain", migratedVersion: (await sandbox.file.load())?.version });
