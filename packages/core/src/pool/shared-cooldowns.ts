@@ -73,23 +73,25 @@ export class SharedCooldowns {
     this.#watch();
     const isNotified = this.#stopWatching !== undefined && this.#problem === undefined;
     const age = this.#deps.clock.monotonic() - this.#lookedAt;
-    if (this.#first && !isNotified && age >= MAX_STALENESS) void this.#look();
-    this.#first ??= this.#look();
+    if (this.#first && (isNotified || age < MAX_STALENESS)) return this.#first;
+    this.#lookedAt = this.#deps.clock.monotonic();
+    const look = this.#look(this.#isUnsaved ? this.#saves : this.#loads);
+    this.#first ??= look;
     return this.#first;
   }
 
   #watch(): void {
     if (this.#stopWatching || this.#isClosed) return;
     try {
-      this.#stopWatching = this.#deps.store.watch?.(() => void this.#look());
+      // it also notifies of what this process saves: a notification that started a save would go on for ever
+      this.#stopWatching = this.#deps.store.watch?.(() => void this.#look(this.#loads));
     } catch {
       // looked at now and then
     }
   }
 
-  async #look(): Promise<void> {
-    this.#lookedAt = this.#deps.clock.monotonic();
-    if (!this.#isClosed) await (this.#isUnsaved ? this.#saves : this.#loads).run();
+  async #look(task: SerialTask): Promise<void> {
+    if (!this.#isClosed) await task.run();
   }
 
   /** Runs a step that needs the store, and notes whether it failed. */
