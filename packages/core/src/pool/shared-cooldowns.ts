@@ -8,6 +8,7 @@ import {
   type CooldownList,
   concerns,
   type Identity,
+  isPlausible,
   isSame,
   keyOf,
   parseCooldowns,
@@ -46,7 +47,7 @@ export class SharedCooldowns {
   readonly #deps: CooldownDeps;
   #own: readonly Cooldown[] = [];
   #stored: readonly Cooldown[] = [];
-  /** The monotonic time when this process first saw a cooldown. The wall clock may be set back. */
+  /** The monotonic time when this process first saw a cooldown that was plausible. The wall clock may be set back. */
   #seen = new Map<string, number>();
   #problem: string | undefined;
   /** Whether a cooldown of this process is being saved, or could not be. */
@@ -119,19 +120,25 @@ export class SharedCooldowns {
   #see(cooldowns: readonly Cooldown[]): void {
     const { clock, onSeen } = this.#deps;
     const before = this.#seen;
-    const at = (cooldown: Cooldown) => before.get(keyOf(cooldown)) ?? clock.monotonic();
+    const [now, monotonic] = [clock.now(), clock.monotonic()];
+    this.#seen = new Map();
+    for (const cooldown of [...this.#own, ...this.#stored, ...cooldowns]) {
+      const key = keyOf(cooldown);
+      if (before.has(key) || isPlausible(cooldown, now)) this.#seen.set(key, before.get(key) ?? monotonic);
+    }
     this.#own = this.#own.filter((cooldown) => this.#leftOf(cooldown) > 0);
-    const current = [...this.#own, ...this.#stored, ...cooldowns];
-    this.#seen = new Map(current.map((cooldown) => [keyOf(cooldown), at(cooldown)]));
     for (const cooldown of cooldowns) if (!before.has(keyOf(cooldown)) && this.#leftOf(cooldown) > 0) onSeen(cooldown);
   }
 
-  /** Returns the rest of a cooldown by the wall clock, but never more than its length since this process first saw it. */
+  /**
+   * Returns the rest of a cooldown by the wall clock, but never more than its length since this process first saw it. Returns 0
+   * if it has not been plausible yet.
+   */
   #leftOf(cooldown: Cooldown): number {
     const { clock } = this.#deps;
-    const now = clock.monotonic();
-    const since = now - (this.#seen.get(keyOf(cooldown)) ?? now);
-    return Math.min(cooldown.until - clock.now(), cooldown.length - since);
+    const seenAt = this.#seen.get(keyOf(cooldown));
+    if (seenAt === undefined) return 0;
+    return Math.min(cooldown.until - clock.now(), cooldown.length - (clock.monotonic() - seenAt));
   }
 
   /** Returns whether an entry has a cooldown, whatever session it is about. */

@@ -134,9 +134,32 @@ describe("the end of a cooldown", () => {
     await pool.getAccessToken();
     await failureOf(pool.replaceRejected(A1, LIMITED));
     const { value, version } = (await cooldowns.load()) ?? { value: "", version: "" };
-    const text = value.replace(/"until":\d+/, '"until":1e300').replace(/"length":\d+/, '"length":1e300');
+    const until = clock.now() + 24.5 * HOUR;
+    const text = value.replace(/"until":\d+/, `"until":${until}`).replace(/"length":\d+/, '"length":1e300');
     await cooldowns.save(text, version);
     expect((await pool.why()).retryAt).toBe(clock.now() + 24 * HOUR);
+  });
+
+  it("counts only if its length allows it: a clock may have been a year ahead", async () => {
+    const { clock, cooldowns, open } = await startPools("a", "b");
+    const limit = async () => {
+      const { pool } = open({ strategy: "fill-first" });
+      expect(await pool.getAccessToken()).toBe(A1);
+      expect(await pool.replaceRejected(A1, { response: rejection(429) })).toBe(B1);
+    };
+    const load = async () => (await cooldowns.load()) ?? { value: "", version: "" };
+    const whyAt = async (until: number) => {
+      const { value, version } = await load();
+      await cooldowns.save(value.replace(/"until":\d+/, `"until":${until}`), version);
+      return (await open().pool.why()).unavailable;
+    };
+    await limit();
+    const end = clock.now() + MINUTE;
+    expect(await whyAt(end + HOUR)).toMatchObject([{ entry: "a", until: end }]);
+    expect(await whyAt(end + HOUR + 1)).toEqual([]);
+    expect(await whyAt(end + 365 * 24 * HOUR)).toEqual([]);
+    await limit();
+    expect(JSON.parse((await load()).value).cooldowns).toMatchObject([{ entry: "a", until: end }]);
   });
 });
 
