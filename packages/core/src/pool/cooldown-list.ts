@@ -11,7 +11,8 @@ export const LONGEST = 24 * HOUR;
 const MAX_COOLDOWNS = 1_000;
 
 /** Limits the length of a cooldown. At least a second, so that the retry of the request goes to another entry. */
-export const toLength = (milliseconds: number): number => Math.min(Math.max(milliseconds, SECOND), LONGEST);
+export const toLength = (milliseconds: number): number =>
+  milliseconds > SECOND ? Math.min(milliseconds, LONGEST) : SECOND; // NaN, too
 
 const limited = (limit: (value: number) => number) => z.number().check(z.overwrite(limit));
 

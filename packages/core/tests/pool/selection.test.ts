@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import {
   createTokenPool,
   envToken,
+  RefreshFailedError,
   staticToken,
   TokenEndpointError,
   type TokenSource,
@@ -128,6 +129,18 @@ describe("an entry that failed", () => {
     store.load.mockClear();
     expect(await pool.getAccessToken()).toBe(B1);
     expect(store.load).not.toHaveBeenCalled();
+  });
+
+  it.each([Number.POSITIVE_INFINITY, Number.NaN, 9e15])("may name a retryAt that is no date: %d", async (retryAt) => {
+    const { clock } = await startPools();
+    const fail = () => Promise.reject(new RefreshFailedError(retryAt));
+    const pool = createTokenPool({ a: { ...staticToken(A1), getTokenSet: fail } }, { clock });
+    expect(await failureOf(pool.getAccessToken())).toMatchObject({ retryAt });
+    expect((await pool.why()).unavailable).toMatchObject([{ reason: "refresh_failed", until: undefined }]);
+    const other = createTokenPool({ b: { ...staticToken(B1), replaceRejected: fail } }, { clock });
+    await other.getAccessToken();
+    await failureOf(other.replaceRejected(B1, { response: rejection(401) }));
+    expect((await other.why()).unavailable).toMatchObject([{ entry: "b", reason: "rejected" }]);
   });
 
   it("does not count as failed if its caller gave up", async () => {
