@@ -146,10 +146,10 @@ export class SharedCooldowns {
     return this.#all().some((cooldown) => cooldown.entry === entry && this.#leftOf(cooldown) > 0);
   }
 
-  /** Returns the cooldown of an entry with this session that ends last. */
-  of(entry: string, identity: Identity): Active | undefined {
+  /** Returns the cooldown of this session that ends last, under any of the names. */
+  of(entries: ReadonlySet<string>, identity: Identity): Active | undefined {
     return this.#all()
-      .filter((cooldown) => cooldown.entry === entry && concerns(cooldown, identity))
+      .filter((cooldown) => entries.has(cooldown.entry) && concerns(cooldown, identity))
       .map((cooldown) => ({ cooldown, left: this.#leftOf(cooldown) }))
       .filter(({ left }) => left > 0)
       .sort((a, b) => b.left - a.left)[0];

@@ -66,6 +66,20 @@ describe("an entry that is put aside", () => {
     expect(accounts.a.exchanges).toBe(0);
   });
 
+  it("is put aside together with another one that has the same session", async () => {
+    const { clock, cooldowns, accounts } = await startPools("a");
+    const open = (...names: string[]) =>
+      createTokenPool(Object.fromEntries(names.map((name) => [name, accounts.a.open()])), { clock, cooldowns });
+    const pool = open("a", "same");
+    expect([await pool.getAccessToken(), await pool.getAccessToken()]).toEqual([A1, A1]);
+    const error = await failureOf(pool.replaceRejected(A1, LIMITED));
+    expect(String(error)).toMatch(/ a: rate limited, until .*; same: rate limited, until /);
+    expect((await pool.why()).available).toEqual([]);
+    expect(await open("of another API").getAccessToken()).toBe(A1);
+    await accounts.a.signIn();
+    expect((await pool.why()).available).toEqual(["a", "same"]);
+  });
+
   it("is not announced by the pool of other entries", async () => {
     const { clock, cooldowns, events, open } = await startPools("a", "b");
     const others = createTokenPool({ other: staticToken("x") }, { clock, cooldowns });
