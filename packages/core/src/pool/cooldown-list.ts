@@ -8,10 +8,11 @@ const HOUR = 60 * 60 * SECOND;
 
 /** The longest cooldown in milliseconds, whatever a server or a store says. */
 export const LONGEST = 24 * HOUR;
-const MAX_COOLDOWNS = 100;
+const MAX_COOLDOWNS = 1_000;
 
 /** Limits the length of a cooldown. At least a second, so that the retry of the request goes to another entry. */
-export const toLength = (milliseconds: number): number => Math.min(Math.max(milliseconds, SECOND), LONGEST);
+export const toLength = (milliseconds: number): number =>
+  milliseconds > SECOND ? Math.min(milliseconds, LONGEST) : SECOND; // NaN, too
 
 const limited = (limit: (value: number) => number) => z.number().check(z.overwrite(limit));
 
@@ -79,16 +80,24 @@ export const keyOf = ({ entry, reason, digest, session, accessToken, until }: Co
   JSON.stringify([entry, reason, digest, session, accessToken, until]);
 
 /**
+ * Returns whether a cooldown may end at this time: not much later than its length from now. The clock of the process that saved
+ * it, or this one, may have been wrong.
+ */
+export const isPlausible = ({ until, length }: Cooldown, now: number): boolean => until <= now + length + HOUR;
+
+/**
  * Returns `list` with the cooldowns of this process. Of two that are the same, the later end counts. Returns `list` itself
- * if nothing changes. Cooldowns that ended are removed an hour later, because the clocks of machines differ.
+ * if nothing changes, or if it is full of cooldowns that end later. Cooldowns that ended are removed an hour later, because
+ * the clocks of machines differ, and those that are not plausible at once.
  */
 export function withCooldowns(list: CooldownList, own: readonly Cooldown[], now: number): CooldownList {
-  const added = own.filter((each) => !list.cooldowns.some((known) => isSame(known, each) && known.until >= each.until));
+  const plausible = list.cooldowns.filter((known) => isPlausible(known, now));
+  const added = own.filter((each) => !plausible.some((known) => isSame(known, each) && known.until >= each.until));
   if (added.length === 0) return list;
-  const merged = added.map((each) => ({ ...list.cooldowns.find((known) => isSame(known, each)), ...each }));
-  const kept = list.cooldowns.filter((known) => known.until > now - HOUR && !added.some((each) => isSame(known, each)));
+  const merged = added.map((each) => ({ ...plausible.find((known) => isSame(known, each)), ...each }));
+  const kept = plausible.filter((known) => known.until > now - HOUR && !added.some((each) => isSame(known, each)));
   const cooldowns = [...kept, ...merged].sort((a, b) => b.until - a.until).slice(0, MAX_COOLDOWNS);
-  return { ...list, cooldowns };
+  return merged.some((each) => cooldowns.includes(each)) ? { ...list, cooldowns } : list;
 }
 
 const REASONS: readonly string[] = ["rate_limited", "payment_required", "rejected", "sign_in_required"];

@@ -48,6 +48,7 @@ interface Call {
 /** Chooses the entries of a pool, and puts them aside. */
 export class Selection {
   readonly #entries: readonly Entry[];
+  readonly #names: ReadonlySet<string>;
   readonly #settings: PoolSettings;
   readonly #cooldowns: SharedCooldowns;
   readonly #listeners = new Listeners<[SessionEvent]>();
@@ -60,6 +61,7 @@ export class Selection {
 
   constructor(entries: readonly Entry[], settings: PoolSettings) {
     this.#entries = entries;
+    this.#names = new Set(entries.map(({ name }) => name));
     this.#settings = settings;
     const { store, clock } = settings;
     this.#cooldowns = new SharedCooldowns({ store, clock, onSeen: (cooldown) => this.#announce(cooldown) });
@@ -131,9 +133,9 @@ export class Selection {
     return isHealthy;
   }
 
-  #activeOf(entry: Entry): Active | undefined {
-    const { identity, name } = entry;
-    return identity && this.#cooldowns.of(name, identity);
+  /** Two entries may have the same session. */
+  #activeOf({ identity }: Entry): Active | undefined {
+    return identity && this.#cooldowns.of(this.#names, identity);
   }
 
   /** Learns of the cooldowns, and whether the entries still have the sessions that these are about. */
@@ -223,7 +225,7 @@ export class Selection {
 
   #announce(cooldown: Cooldown): void {
     const { entry, until } = cooldown;
-    if (!this.#entries.some(({ name }) => name === entry)) return;
+    if (!this.#names.has(entry)) return;
     this.#listeners.call({ type: "entry-set-aside", entry, reason: reasonOf(cooldown), until });
   }
 

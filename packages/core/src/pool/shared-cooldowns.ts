@@ -8,6 +8,7 @@ import {
   type CooldownList,
   concerns,
   type Identity,
+  isPlausible,
   isSame,
   keyOf,
   parseCooldowns,
@@ -46,7 +47,7 @@ export class SharedCooldowns {
   readonly #deps: CooldownDeps;
   #own: readonly Cooldown[] = [];
   #stored: readonly Cooldown[] = [];
-  /** The monotonic time when this process first saw a cooldown. The wall clock may be set back. */
+  /** The monotonic time when this process first saw a cooldown that was plausible. The wall clock may be set back. */
   #seen = new Map<string, number>();
   #problem: string | undefined;
   /** Whether a cooldown of this process is being saved, or could not be. */
@@ -73,23 +74,25 @@ export class SharedCooldowns {
     this.#watch();
     const isNotified = this.#stopWatching !== undefined && this.#problem === undefined;
     const age = this.#deps.clock.monotonic() - this.#lookedAt;
-    if (this.#first && !isNotified && age >= MAX_STALENESS) void this.#look();
-    this.#first ??= this.#look();
+    if (this.#first && (isNotified || age < MAX_STALENESS)) return this.#first;
+    this.#lookedAt = this.#deps.clock.monotonic();
+    const look = this.#look(this.#isUnsaved ? this.#saves : this.#loads);
+    this.#first ??= look;
     return this.#first;
   }
 
   #watch(): void {
     if (this.#stopWatching || this.#isClosed) return;
     try {
-      this.#stopWatching = this.#deps.store.watch?.(() => void this.#look());
+      // it also notifies of what this process saves: a notification that started a save would go on for ever
+      this.#stopWatching = this.#deps.store.watch?.(() => void this.#look(this.#loads));
     } catch {
       // looked at now and then
     }
   }
 
-  async #look(): Promise<void> {
-    this.#lookedAt = this.#deps.clock.monotonic();
-    if (!this.#isClosed) await (this.#isUnsaved ? this.#saves : this.#loads).run();
+  async #look(task: SerialTask): Promise<void> {
+    if (!this.#isClosed) await task.run();
   }
 
   /** Runs a step that needs the store, and notes whether it failed. */
@@ -117,19 +120,25 @@ export class SharedCooldowns {
   #see(cooldowns: readonly Cooldown[]): void {
     const { clock, onSeen } = this.#deps;
     const before = this.#seen;
-    const at = (cooldown: Cooldown) => before.get(keyOf(cooldown)) ?? clock.monotonic();
+    const [now, monotonic] = [clock.now(), clock.monotonic()];
+    this.#seen = new Map();
+    for (const cooldown of [...this.#own, ...this.#stored, ...cooldowns]) {
+      const key = keyOf(cooldown);
+      if (before.has(key) || isPlausible(cooldown, now)) this.#seen.set(key, before.get(key) ?? monotonic);
+    }
     this.#own = this.#own.filter((cooldown) => this.#leftOf(cooldown) > 0);
-    const current = [...this.#own, ...this.#stored, ...cooldowns];
-    this.#seen = new Map(current.map((cooldown) => [keyOf(cooldown), at(cooldown)]));
     for (const cooldown of cooldowns) if (!before.has(keyOf(cooldown)) && this.#leftOf(cooldown) > 0) onSeen(cooldown);
   }
 
-  /** Returns the rest of a cooldown by the wall clock, but never more than its length since this process first saw it. */
+  /**
+   * Returns the rest of a cooldown by the wall clock, but never more than its length since this process first saw it. Returns 0
+   * if it has not been plausible yet.
+   */
   #leftOf(cooldown: Cooldown): number {
     const { clock } = this.#deps;
-    const now = clock.monotonic();
-    const since = now - (this.#seen.get(keyOf(cooldown)) ?? now);
-    return Math.min(cooldown.until - clock.now(), cooldown.length - since);
+    const seenAt = this.#seen.get(keyOf(cooldown));
+    if (seenAt === undefined) return 0;
+    return Math.min(cooldown.until - clock.now(), cooldown.length - (clock.monotonic() - seenAt));
   }
 
   /** Returns whether an entry has a cooldown, whatever session it is about. */
@@ -137,10 +146,10 @@ export class SharedCooldowns {
     return this.#all().some((cooldown) => cooldown.entry === entry && this.#leftOf(cooldown) > 0);
   }
 
-  /** Returns the cooldown of an entry with this session that ends last. */
-  of(entry: string, identity: Identity): Active | undefined {
+  /** Returns the cooldown of this session that ends last, under any of the names. */
+  of(entries: ReadonlySet<string>, identity: Identity): Active | undefined {
     return this.#all()
-      .filter((cooldown) => cooldown.entry === entry && concerns(cooldown, identity))
+      .filter((cooldown) => entries.has(cooldown.entry) && concerns(cooldown, identity))
       .map((cooldown) => ({ cooldown, left: this.#leftOf(cooldown) }))
       .filter(({ left }) => left > 0)
       .sort((a, b) => b.left - a.left)[0];

@@ -55,9 +55,12 @@ export function statusOf(entry: Entry, active: Active | undefined, now: number):
   }
   if (failure === undefined) return undefined;
   const isRefresh = UnexpiredError.is(failure) && failure.code === "REFRESH_FAILED";
-  const until = isRefresh ? failure.retryAt : undefined;
+  const until = isRefresh && isDate(failure.retryAt) ? failure.retryAt : undefined;
   return { entry: name, reason: isRefresh ? "refresh_failed" : "failed", until, problem: textOf(failure) };
 }
+
+/** A source by hand may reject with any number. */
+const isDate = (time: number): boolean => !Number.isNaN(new Date(time).getTime());
 
 const signInNeeded = (entry: string, reason: DeadReason): EntryStatus => ({
   entry,

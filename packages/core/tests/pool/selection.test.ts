@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import {
   createTokenPool,
   envToken,
+  RefreshFailedError,
   staticToken,
   TokenEndpointError,
   type TokenSource,
@@ -63,6 +64,20 @@ describe("an entry that is put aside", () => {
     await pool.replaceRejected(A1, LIMITED);
     expect(await pool.replaceRejected(A1, { response: rejection(401) })).toBe(B1);
     expect(accounts.a.exchanges).toBe(0);
+  });
+
+  it("is put aside together with another one that has the same session", async () => {
+    const { clock, cooldowns, accounts } = await startPools("a");
+    const open = (...names: string[]) =>
+      createTokenPool(Object.fromEntries(names.map((name) => [name, accounts.a.open()])), { clock, cooldowns });
+    const pool = open("a", "same");
+    expect([await pool.getAccessToken(), await pool.getAccessToken()]).toEqual([A1, A1]);
+    const error = await failureOf(pool.replaceRejected(A1, LIMITED));
+    expect(String(error)).toMatch(/ a: rate limited, until .*; same: rate limited, until /);
+    expect((await pool.why()).available).toEqual([]);
+    expect(await open("of another API").getAccessToken()).toBe(A1);
+    await accounts.a.signIn();
+    expect((await pool.why()).available).toEqual(["a", "same"]);
   });
 
   it("is not announced by the pool of other entries", async () => {
@@ -128,6 +143,18 @@ describe("an entry that failed", () => {
     store.load.mockClear();
     expect(await pool.getAccessToken()).toBe(B1);
     expect(store.load).not.toHaveBeenCalled();
+  });
+
+  it.each([Number.POSITIVE_INFINITY, Number.NaN, 9e15])("may name a retryAt that is no date: %d", async (retryAt) => {
+    const { clock } = await startPools();
+    const fail = () => Promise.reject(new RefreshFailedError(retryAt));
+    const pool = createTokenPool({ a: { ...staticToken(A1), getTokenSet: fail } }, { clock });
+    expect(await failureOf(pool.getAccessToken())).toMatchObject({ retryAt });
+    expect((await pool.why()).unavailable).toMatchObject([{ reason: "refresh_failed", until: undefined }]);
+    const other = createTokenPool({ b: { ...staticToken(B1), replaceRejected: fail } }, { clock });
+    await other.getAccessToken();
+    await failureOf(other.replaceRejected(B1, { response: rejection(401) }));
+    expect((await other.why()).unavailable).toMatchObject([{ entry: "b", reason: "rejected" }]);
   });
 
   it("does not count as failed if its caller gave up", async () => {

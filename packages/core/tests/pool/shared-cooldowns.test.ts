@@ -134,9 +134,32 @@ describe("the end of a cooldown", () => {
     await pool.getAccessToken();
     await failureOf(pool.replaceRejected(A1, LIMITED));
     const { value, version } = (await cooldowns.load()) ?? { value: "", version: "" };
-    const text = value.replace(/"until":\d+/, '"until":1e300').replace(/"length":\d+/, '"length":1e300');
+    const until = clock.now() + 24.5 * HOUR;
+    const text = value.replace(/"until":\d+/, `"until":${until}`).replace(/"length":\d+/, '"length":1e300');
     await cooldowns.save(text, version);
     expect((await pool.why()).retryAt).toBe(clock.now() + 24 * HOUR);
+  });
+
+  it("counts only if its length allows it: a clock may have been a year ahead", async () => {
+    const { clock, cooldowns, open } = await startPools("a", "b");
+    const limit = async () => {
+      const { pool } = open({ strategy: "fill-first" });
+      expect(await pool.getAccessToken()).toBe(A1);
+      expect(await pool.replaceRejected(A1, { response: rejection(429) })).toBe(B1);
+    };
+    const load = async () => (await cooldowns.load()) ?? { value: "", version: "" };
+    const whyAt = async (until: number) => {
+      const { value, version } = await load();
+      await cooldowns.save(value.replace(/"until":\d+/, `"until":${until}`), version);
+      return (await open().pool.why()).unavailable;
+    };
+    await limit();
+    const end = clock.now() + MINUTE;
+    expect(await whyAt(end + HOUR)).toMatchObject([{ entry: "a", until: end }]);
+    expect(await whyAt(end + HOUR + 1)).toEqual([]);
+    expect(await whyAt(end + 365 * 24 * HOUR)).toEqual([]);
+    await limit();
+    expect(JSON.parse((await load()).value).cooldowns).toMatchObject([{ entry: "a", until: end }]);
   });
 });
 
@@ -200,7 +223,7 @@ describe("the stored cooldowns", () => {
       length: MINUTE,
     });
     const old = [of("old", clock.now() - HOUR - 1), of("recent", clock.now() - HOUR + 1)];
-    const others = Array.from({ length: 150 }, (_, index) => of(`other-${index}`, clock.now() + MINUTE));
+    const others = Array.from({ length: 1_050 }, (_, index) => of(`other-${index}`, clock.now() + MINUTE));
     await cooldowns.save(JSON.stringify({ schema: 1, cooldowns: [...old, ...others.slice(0, 3)] }), undefined);
     const { pool } = open();
     await pool.getAccessToken();
@@ -209,8 +232,28 @@ describe("the stored cooldowns", () => {
     expect(await entries()).toEqual(["a", "other-0", "other-1", "other-2", "recent"]);
     await cooldowns.save(JSON.stringify({ schema: 1, cooldowns: others }), (await cooldowns.load())?.version);
     await failureOf(pool.replaceRejected(B1, LIMITED));
-    expect(await entries()).toHaveLength(100);
+    expect(await entries()).toHaveLength(1_000);
     expect(await entries()).toEqual(expect.arrayContaining(["a", "b"]));
+  });
+
+  it("are not saved if the list is full of those that end later", async () => {
+    const { clock, cooldowns, open } = await startPools("a", "b");
+    const others = Array.from({ length: 1_000 }, (_, index) => ({
+      entry: `other-${index}`,
+      reason: "rate_limited",
+      digest: "other",
+      until: clock.now() + HOUR,
+      length: HOUR,
+    }));
+    await cooldowns.save(JSON.stringify({ schema: 1, cooldowns: others }), undefined);
+    const save = vi.fn(cooldowns.save);
+    const { pool } = open({ cooldowns: { ...cooldowns, save } });
+    await pool.getAccessToken();
+    await pool.replaceRejected(A1, { response: rejection(429) });
+    expect(save).not.toHaveBeenCalled();
+    expect((await pool.why()).unavailable).toMatchObject([{ entry: "a" }]);
+    await pool.replaceRejected(B1, LIMITED).catch(() => {});
+    expect(save).not.toHaveBeenCalled();
   });
 });
 
@@ -260,6 +303,24 @@ describe("a store of cooldowns that fails", () => {
     await clock.advance(0);
     expect((await cooldowns.load())?.value).toContain('"entry":"a"');
     expect((await pool.why()).sharingProblem).toBeUndefined();
+  });
+
+  it("is not asked again because it notifies of a save that it rejects", async () => {
+    const { open } = await startPools("a", "b");
+    let notify = () => {};
+    const save = vi.fn(async () => {
+      if (save.mock.calls.length < 50) notify();
+      throw new Error("disk full");
+    });
+    const watch = (listener: () => void) => {
+      notify = listener;
+      return () => {};
+    };
+    const { pool } = open({ cooldowns: { ...memoryStore(), save, watch } });
+    await pool.getAccessToken();
+    await pool.replaceRejected(A1, LIMITED);
+    await pool.close();
+    expect(save).toHaveBeenCalledTimes(1);
   });
 
   it("is given up if it never stops to report conflicts", async () => {
