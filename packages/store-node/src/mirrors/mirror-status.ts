@@ -1,5 +1,12 @@
 import type { ParsedSession, SessionFormat } from "@unexpired/core";
-import { isNoLaterThan, isOfAccount, reconcileRecords, recordOfFound, shownOf } from "@unexpired/core/session-record";
+import {
+  isNoLaterThan,
+  isOfAccount,
+  isReplacedIn,
+  reconcileRecords,
+  recordOfFound,
+  shownOf,
+} from "@unexpired/core/session-record";
 import { isShown, markOfTokens, shownMarkOf } from "../documents/entry.ts";
 
 /** How a document relates to the record of the primary. */
@@ -71,7 +78,8 @@ function statusOfCopy(
   { value, shown, now }: Known,
 ): MirrorStatus {
   if (value === undefined) return foreign(record);
-  const isReplaced = [mark, announced(mark)].some((noted) => shown?.includes(noted)) && mark !== shownMarkOf(value);
+  const isNoted = [mark, announced(mark)].some((noted) => shown?.includes(noted)) && mark !== shownMarkOf(value);
+  const isReplaced = isNoted || isReplacedIn(value, record);
   if (!isReplaced && !isOfAccount(value, session)) return { kind: "other-account" };
   const merged = isReplaced ? value : reconcileRecords(value, record, now);
   if (merged !== value && (shown !== undefined || !isNoLaterThan(value, record))) return foreign(merged);

@@ -104,4 +104,22 @@ describe("an old copy of the session", () => {
     expect(b.text).toBe(theirs);
     expect(problems()).toEqual(["1 other_account"]);
   });
+
+  it("in a read-only place undoes neither a sign-in nor a sign-out", async () => {
+    const { a, issuer, open } = startMirrors(documentWith(1, start + 5 * HOUR));
+    makeReadOnly(a);
+    await using tokens = open();
+    expect(await tokens.getAccessToken()).toBe(canary("access", 1));
+    await tokens.signIn(sessionOf(50, start + HOUR));
+    await using second = open();
+    expect(await second.getAccessToken()).toBe(canary("access", 50));
+    await second.signIn(sessionOf(51, start + HOUR));
+    await second.signOut();
+    await using third = open();
+    expect(await third.hasSession()).toBe(false);
+    await third.signIn(sessionOf(60, start + HOUR));
+    await using fourth = open();
+    await fourth.refresh();
+    expect(issuer.presented).toEqual([canary("refresh", 60)]);
+  });
 });
