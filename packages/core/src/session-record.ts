@@ -1,4 +1,5 @@
 /** Support for stores that keep a session in two places and have to compare them, and for formats of documents. */
+export { isNoLaterThan, isReplacedIn, withSpent } from "./record/copies.ts";
 export { recordOfFound, type Shown, sessionOf, shownOf, signedOutRecord } from "./record/document-session.ts";
 export { isOfAccount, primaryOf, withoutPrimary, withPrimary } from "./record/primary.ts";
 export { reconcileRecords } from "./record/reconcile.ts";

@@ -1,6 +1,6 @@
 import { parseTokenSet } from "../tokens/token-set.ts";
 import type { FormattedSession, ParsedSession } from "../types.ts";
-import { currentDigest, endRecord, type SessionRecord, serializeRecord, tryParseRecord } from "./record.ts";
+import { addSeed, currentDigest, endRecord, type SessionRecord, serializeRecord, tryParseRecord } from "./record.ts";
 
 /** The part of a record that other programs may see: a session, the end of one (`undefined`), or nothing. */
 export type Shown = { readonly session: FormattedSession | undefined } | undefined;
@@ -12,13 +12,8 @@ export type Shown = { readonly session: FormattedSession | undefined } | undefin
  * @throws TypeError if the token set is invalid
  */
 export function recordOfFound({ tokens, obtainedAt, account }: ParsedSession, now: number): string {
-  return serializeRecord({
-    schema: 1,
-    account,
-    tokens: parseTokenSet(tokens),
-    obtainedAt: obtainedAt ?? now,
-    spent: [],
-  });
+  const found = { schema: 1 as const, account, tokens: parseTokenSet(tokens), obtainedAt: obtainedAt ?? now };
+  return serializeRecord({ ...found, spent: [], seeds: addSeed([], currentDigest(found)) });
 }
 
 /**

@@ -1,13 +1,23 @@
 import type { ParsedSession, SessionFormat } from "@unexpired/core";
-import { isOfAccount, reconcileRecords, recordOfFound, shownOf } from "@unexpired/core/session-record";
+import {
+  isNoLaterThan,
+  isOfAccount,
+  isReplacedIn,
+  reconcileRecords,
+  recordOfFound,
+  shownOf,
+} from "@unexpired/core/session-record";
 import { isShown, markOfTokens, shownMarkOf } from "../documents/entry.ts";
 
 /** How a document relates to the record of the primary. */
 export type MirrorStatus =
   /** It shows the session of the record, or there is nothing to show. */
   | { readonly kind: "current" }
-  /** It shows an earlier state, and has to be written. */
-  | { readonly kind: "stale" }
+  /**
+   * It shows an earlier state, and has to be written. `isOld`: it has never shown the session before, and holds one that does
+   * not expire later.
+   */
+  | { readonly kind: "stale"; readonly isOld?: boolean }
   /** Another program put a newer session there; `value` is the resulting record. */
   | { readonly kind: "foreign"; readonly value: string; readonly expiresAt: number }
   /** Another program took the session out. It is left alone until it puts one there. */
@@ -37,10 +47,17 @@ export const announced = (mark: string): string => `${ANNOUNCED}${mark}`;
 
 const isAnnounced = (noted: string): boolean => noted.startsWith(ANNOUNCED);
 
-/** The status of a document, and the mark of the session in it, if any. */
+/** The session that was found in a document. */
+export interface Copy {
+  readonly session: ParsedSession;
+  readonly record: string;
+  readonly mark: string;
+}
+
+/** The status of a document, and the session in it, if any. */
 interface Compared {
   readonly status: MirrorStatus;
-  readonly mark?: string | undefined;
+  readonly copy?: Copy | undefined;
 }
 
 /** Compares a document with this text with the record of the primary. A pure function. */
@@ -48,32 +65,25 @@ export function statusOf(format: SessionFormat, text: string | undefined, known:
   try {
     const session = text === undefined ? undefined : format.parse(text);
     if (!session) return { status: { kind: kindOfEmpty(text, known) } };
-    const found = { session, text, record: recordOfFound(session, known.now) };
-    const mark = markOfTokens(session.tokens);
-    return { status: statusOfSession(format, found, { ...known, mark }), mark };
+    const copy = { session, record: recordOfFound(session, known.now), mark: markOfTokens(session.tokens) };
+    return { status: statusOfCopy(format, { ...copy, text }, known), copy };
   } catch (error) {
     return { status: { kind: "torn", error } };
   }
 }
 
-/** The session that was found in a document. */
-interface Found {
-  readonly session: ParsedSession;
-  readonly text: string | undefined;
-  readonly record: string;
-}
-
-function statusOfSession(
+function statusOfCopy(
   format: SessionFormat,
-  found: Found,
-  { value, shown, now, mark }: Known & { readonly mark: string },
+  { session, record, mark, text }: Copy & { readonly text: string | undefined },
+  { value, shown, now }: Known,
 ): MirrorStatus {
-  if (value === undefined) return foreign(found.record);
-  const isReplaced = [mark, announced(mark)].some((noted) => shown?.includes(noted)) && mark !== shownMarkOf(value);
-  if (!isReplaced && !isOfAccount(value, found.session)) return { kind: "other-account" };
-  const merged = isReplaced ? value : reconcileRecords(value, found.record, now);
-  if (merged !== value) return foreign(merged);
-  return { kind: isShown(format, value, found.text) ? "current" : "stale" };
+  if (value === undefined) return foreign(record);
+  const isNoted = [mark, announced(mark)].some((noted) => shown?.includes(noted)) && mark !== shownMarkOf(value);
+  const isReplaced = isNoted || isReplacedIn(value, record);
+  if (!isReplaced && !isOfAccount(value, session)) return { kind: "other-account" };
+  const merged = isReplaced ? value : reconcileRecords(value, record, now);
+  if (merged !== value && (shown !== undefined || !isNoLaterThan(value, record))) return foreign(merged);
+  return isShown(format, value, text) ? { kind: "current" } : { kind: "stale", isOld: merged !== value };
 }
 
 function kindOfEmpty(text: string | undefined, { value, shown }: Known): "current" | "stale" | "emptied" {

@@ -3,15 +3,15 @@ import { primaryOf } from "@unexpired/core/session-record";
 import { printEntry, shownMarkOf } from "../documents/entry.ts";
 import { codeOf } from "../fs-errors.ts";
 import { type StoreClock, withLimit } from "../timers.ts";
-import { announced, type MirrorStatus, statusOf } from "./mirror-status.ts";
+import { announced, type Copy, type MirrorStatus, statusOf } from "./mirror-status.ts";
 import type { DocumentText, MirroredDocument } from "./mirrored-document.ts";
 
 /** A document as it was found. `failed`: it could not be read. */
 export interface Look {
   readonly found: DocumentText;
   readonly status: MirrorStatus | { readonly kind: "failed"; readonly error: unknown };
-  /** The mark of the session in it. */
-  readonly mark?: string | undefined;
+  /** The session in it. */
+  readonly copy?: Copy | undefined;
   /** The marks of the sessions that it has shown. */
   readonly shown?: readonly string[] | undefined;
   /** The ID of the store whose session it shows, if one is noted. */
@@ -89,8 +89,9 @@ export class Mirror {
     });
     this.#judge(look);
     // before the primary moves on: what the document shows by then is then known to be old
-    const isUnnoted = look.status.kind === "current" && look.mark !== undefined && !isOnly(look.mark, look.shown);
-    if (isUnnoted && value !== undefined && look.mark === shownMarkOf(value)) await this.note(look.mark);
+    const { mark } = look.copy ?? {};
+    const isUnnoted = look.status.kind === "current" && mark !== undefined && !isOnly(mark, look.shown);
+    if (isUnnoted && value !== undefined && mark === shownMarkOf(value)) await this.note(mark);
     if (!["failed", "torn"].includes(look.status.kind)) this.#known = { value, look };
     return look;
   }
@@ -106,8 +107,8 @@ export class Mirror {
     const { document } = this;
     const found = await document.read();
     const [primary, shown] = await Promise.all([document.notes?.primary?.(), this.#shown()]);
-    const { status, mark } = statusOf(document.format, found.text, { value, shown, now: this.#deps.clock.now() });
-    return { found, status, mark, shown, primary };
+    const { status, copy } = statusOf(document.format, found.text, { value, shown, now: this.#deps.clock.now() });
+    return { found, status, copy, shown, primary };
   }
 
   async #isCurrent({ found }: Look): Promise<boolean> {
@@ -200,8 +201,8 @@ export class Mirror {
   async clear(value: string | undefined): Promise<void> {
     const { document } = this;
     for (let attempt = 0; attempt < MAX_PRINTS; attempt++) {
-      const { found, status, mark } = await this.look(value);
-      if (mark === undefined || status.kind === "other-account") return;
+      const { found, status, copy } = await this.look(value);
+      if (!copy || status.kind === "other-account") return;
       this.#known = undefined;
       if (await document.replace(found, document.format.print(undefined, found.text))) return;
     }

@@ -11,8 +11,8 @@ import {
 import { primaryOf, recordKindOf, withoutPrimary, withPrimary } from "@unexpired/core/session-record";
 import { codeOf } from "../fs-errors.ts";
 import { nodeClock, type StoreClock, withLimit } from "../timers.ts";
-import { type Look, Mirror } from "./mirror.ts";
-import type { MirrorStatus } from "./mirror-status.ts";
+import { adoptionOf, type Seen } from "./adoption.ts";
+import { Mirror } from "./mirror.ts";
 import type { MirroredDocument } from "./mirrored-document.ts";
 
 /** How long a save or load waits for the documents to be written, in milliseconds. */
@@ -50,14 +50,6 @@ export const openMirroredStore = (
   documents: readonly MirroredDocument[],
   clock: StoreClock,
 ): TokenStore => new MirroredStore(primary, documents, clock);
-
-type Foreign = MirrorStatus & { readonly kind: "foreign" };
-
-/** A mirror and how it was found. */
-interface Seen {
-  readonly mirror: Mirror;
-  readonly look: Look;
-}
 
 class MirroredStore implements TokenStore {
   readonly supports: TokenStore["supports"];
@@ -191,17 +183,13 @@ class MirroredStore implements TokenStore {
     return undefined;
   }
 
-  /**
-   * Saves the session that another program put into a document, if there is one. Returns whether to load again. Of several,
-   * the one that expires last counts, and the others are known to be replaced.
-   */
+  /** Saves the session that another program put into a document, if there is one. Returns whether to load again. */
   async #adopt(stored: StoredValue | undefined, seen: readonly Seen[]): Promise<boolean> {
-    const found = seen.filter(({ look }) => look.status.kind === "foreign");
-    const [latest] = found.map(({ look }) => look.status as Foreign).sort((a, b) => b.expiresAt - a.expiresAt);
-    if (!latest) return false;
+    const { value, known } = adoptionOf(stored?.value, seen);
+    if (value === undefined || value === stored?.value) return false;
     const id = (stored && primaryOf(stored.value)) ?? this.#clock.randomId();
-    if (await this.#saveToPrimary(withPrimary(latest.value, id), stored?.version))
-      for (const { mirror, look } of found) if (look.mark !== undefined) await mirror.note(look.mark);
+    if (await this.#saveToPrimary(withPrimary(value, id), stored?.version))
+      for (const { mirror, look } of known) if (look.copy) await mirror.note(look.copy.mark);
     return true;
   }
 
