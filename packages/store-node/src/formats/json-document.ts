@@ -34,7 +34,7 @@ export function parseDocument(text: string): JsonDocument {
   const root = toTree(text.replace(/^\uFEFF/, " "), errors); // of the same length, for the offsets
   const [error] = errors;
   if (error)
-    throw unreadable("The document", `is not JSON: ${printParseErrorCode(error.error)} ${lineOf(text, error)}`);
+    throw unreadable("The document", `is not JSON: ${toWords(printParseErrorCode(error.error))} ${lineOf(text, error)}`);
   return { text, root };
 }
 
@@ -45,6 +45,9 @@ function toTree(text: string, errors: ParseError[]): Node | undefined {
     throw unreadable("The document", "is nested too deeply", { cause }); // the parser is recursive
   }
 }
+
+/** `UnexpectedEndOfString` → `unexpected end of string` */
+const toWords = (code: string): string => code.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 
 function lineOf(text: string, { offset }: ParseError): string {
   const lines = text.slice(0, offset).split(/\r\n|[\r\n]/);
