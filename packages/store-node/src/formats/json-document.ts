@@ -72,8 +72,31 @@ export function locate({ root }: JsonDocument, steps: Steps): Place {
   return { kind: "found", node };
 }
 
+/** A value of another type than a path expects. */
+export interface Obstacle {
+  /** `undefined` if it is the root. */
+  readonly parent: Node | undefined;
+  /** The property or the entry that holds it. */
+  readonly child: Node;
+}
+
+/** Returns the value on a path that is of another type, if there is one. */
+export function obstacleOn({ root }: JsonDocument, steps: Steps): Obstacle | undefined {
+  let [parent, child, value]: [Node | undefined, Node | undefined, Node | undefined] = [undefined, root, root];
+  for (const step of steps) {
+    if (!child || !value || value.type === "null") return undefined;
+    if (value.type !== containerFor(step)) return { parent, child };
+    const next = childrenOf(value, step).at(-1);
+    [parent, child, value] = [value, next?.child, next?.value];
+  }
+  return undefined;
+}
+
+/** Returns the type of the values in which a step leads somewhere. */
+const containerFor = (step: Step): "object" | "array" => (typeof step === "string" ? "object" : "array");
+
 function childOf(node: Node, step: Step, place: () => string): Node | undefined {
-  const type = typeof step === "string" ? "object" : "array";
+  const type = containerFor(step);
   if (node.type !== type) throw unreadable(place(), `is ${describeNode(node)}, not an ${type}`);
   const matches = childrenOf(node, step);
   if (type === "array" && matches.length > 1)
