@@ -61,6 +61,12 @@ export class Entry {
     return UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" ? error.reason : undefined;
   }
 
+  /** Where a token is missing, if the source has no session and says so: the name of a variable, for one. */
+  get deadLocation(): string | undefined {
+    const error = this.#view ? undefined : this.failure;
+    return UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" ? error.location : undefined;
+  }
+
   /** The error of the last call, unless other tokens have appeared since. */
   get failure(): unknown {
     const failure = this.#failure;

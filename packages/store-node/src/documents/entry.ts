@@ -1,4 +1,10 @@
-import { type FormattedSession, type ParsedSession, type SessionFormat, StoreError, UnexpiredError } from "@unexpired/core";
+import {
+  type FormattedSession,
+  type ParsedSession,
+  type SessionFormat,
+  StoreError,
+  UnexpiredError,
+} from "@unexpired/core";
 import { reconcileRecords, recordOfFound, sessionOf, shownOf } from "@unexpired/core/session-record";
 import { digestOf, type Generation, hasReplaced } from "../generations.ts";
 
@@ -61,8 +67,9 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
 
 /** @throws StoreError if a format returned a promise */
 function assertSynchronous(found: ParsedSession | undefined): ParsedSession | undefined {
-  if (!(found instanceof Promise)) return found;
-  found.catch(() => {}); // its rejection has no other handler
+  const { then } = Object(found) as { readonly then?: unknown };
+  if (typeof then !== "function") return found;
+  Promise.resolve(found).catch(() => {}); // its rejection has no other handler
   throw formatError("returned a promise, not a session: its parse has to be synchronous");
 }
 

@@ -34,7 +34,10 @@ export function parseDocument(text: string): JsonDocument {
   const root = toTree(text.replace(/^\uFEFF/, " "), errors); // of the same length, for the offsets
   const [error] = errors;
   if (error)
-    throw unreadable("The document", `is not JSON: ${toWords(printParseErrorCode(error.error))} ${lineOf(text, error)}`);
+    throw unreadable(
+      "The document",
+      `is not JSON: ${toWords(printParseErrorCode(error.error))} ${lineOf(text, error)}`,
+    );
   return { text, root };
 }
 

@@ -119,7 +119,10 @@ describe("the error about a document that its format cannot read", () => {
 
   it.each<[parse: (text: string) => unknown, string]>([
     [() => Promise.reject(new Error(canary("access", 1))), "the format returned a promise, not a session"],
-    [() => ({ tokens: {} }), "the format returned an invalid session: tokens: accessToken is invalid"],
+    [
+      () => ({ tokens: {} }),
+      "the format returned an invalid session: tokens: both accessToken and refreshToken are undefined",
+    ],
     [() => ({ tokens: { accessToken: "a", expiresAt: 1_700_000_000 } }), "expiresAt is in seconds"],
     [
       () => {
