@@ -34,6 +34,9 @@ const SIGN_IN_REASONS: Record<DeadReason, string> = {
   interaction_required: "the server wants the user to interact with it",
 };
 
+/** Returns a location for the inside of a sentence: "the memory store". */
+export const withinSentence = (location: string): string => location.replace(/^The /, "the ");
+
 /** Returns whether this release knows the reason. */
 export const isDeadReason = (reason: string): reason is DeadReason => Object.hasOwn(SIGN_IN_REASONS, reason);
 
@@ -64,7 +67,7 @@ export class SignInRequiredError extends UnexpiredError {
     const { text, remedy } = explain(reason, isVerdict);
     const { problem = text, hint = remedy } = options;
     super(
-      `Sign in required: ${problem}${location ? ` (${location})` : ""}. ${hint}`,
+      `Sign in required: ${problem}${location ? ` (${withinSentence(location)})` : ""}. ${hint}`,
       isVerdict ? { cause } : undefined,
     );
     this.reason = reason;

@@ -41,7 +41,7 @@ export interface JsonRefreshOptions {
   /**
    * Returns whether a response without tokens says that the refresh token will never be accepted again. Only needed for
    * what the general rules do not recognize: they know `invalid_grant` and its aliases, whatever the status. `json` is
-   * `undefined` if the body is empty; the function is not called if it is no JSON, because the response may be a proxy's.
+   * `undefined` if the body is empty; the function is not called if it is not JSON, because the response may be a proxy's.
    */
   readonly isTerminal?: BodyReader<boolean> | undefined;
   /** Additional headers of the request, or a function that returns them. */
