@@ -60,9 +60,9 @@ export const codes = {
 export const signInReasons: Record<DeadReason, Note> = {
   no_session: {
     cause:
-      "The store is empty: no sign-in yet, a removed session, or a new process with a `memoryStore()`, which ends with its process. Or there is no token in the environment variable, or in any of the sources, that the message names.",
+      "The store is empty: no sign-in yet, a removed session, or a new process with a `memoryStore()`, which ends with its process. Or a document of another program exists, but holds no session where its format looks. Or there is no token in the environment variable, or in any of the sources, that the message names.",
     remedy:
-      "Sign in. If a session was expected, check that all programs name the same store: print `store.describe()`.",
+      "Sign in. If a session was expected, check that all programs name the same store: print `store.describe()`. If it is a document with a `format`, check `at` and `fields`.",
   },
   session_expired: {
     cause:

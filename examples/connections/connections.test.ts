@@ -8,12 +8,13 @@ import { accepting, type Session, startResourceServer, startSession, UNAUTHORIZE
 import type { EventSource } from "eventsource";
 import { Server as SocketServer } from "socket.io";
 import { expect, it, vi } from "vitest";
-import { WebSocketServer } from "ws";
+import { type WebSocket, WebSocketServer } from "ws";
 import { keepInEnvironment } from "./environment.ts";
 import { openEventSource } from "./event-source.ts";
 import { authClientOf } from "./google-auth.ts";
 import { connectSocket } from "./socket-io.ts";
 import { connectWebSocket } from "./web-socket.ts";
+import { keepConnected } from "./web-socket-reconnect.ts";
 
 async function listen(server: Server) {
   server.listen(0, "127.0.0.1");
@@ -65,6 +66,37 @@ it("ws: ends a handshake that takes too long", async () => {
   await expect(connecting).rejects.toMatchObject({ name: "AbortError" });
   await once(socket.resume(), "end");
   socket.destroy();
+});
+
+it("ws: stays connected with a valid token, until the session ends", async () => {
+  await using session = await startSession();
+  await using server = await startWebSocketServer(...[1, 2].map(session.accessToken));
+  const controller = new AbortController();
+  const opened: string[] = [];
+  const use = async (socket: WebSocket) => {
+    opened.push(String(server.received.at(-1)));
+    if (opened.length === 2) await session.tokens.signOut();
+    socket.close();
+  };
+  const options = { use, signal: controller.signal, delay: () => 0 };
+  await expect(keepConnected(session.tokens, server.url, options)).rejects.toSatisfy(isAuthError);
+  expect(opened).toEqual([1, 1].map((number) => `Bearer ${session.accessToken(number)}`));
+});
+
+it("ws: connects again after a failure of the network, and ends with its signal", async () => {
+  await using session = await startSession();
+  const controller = new AbortController();
+  const failures: number[] = [];
+  const delay = (failed: number) => {
+    failures.push(failed);
+    if (failed === 3) controller.abort();
+    return 0;
+  };
+  const options = { use: () => {}, signal: controller.signal, delay };
+  await expect(keepConnected(session.tokens, "ws://127.0.0.1:1", options)).rejects.toMatchObject({
+    name: "AbortError",
+  });
+  expect(failures).toEqual([1, 2, 3]);
 });
 
 it("ws: passes on the second 401, and an abort", async () => {

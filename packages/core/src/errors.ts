@@ -34,6 +34,9 @@ const SIGN_IN_REASONS: Record<DeadReason, string> = {
   interaction_required: "the server wants the user to interact with it",
 };
 
+/** Returns a location for the inside of a sentence: "the memory store". */
+export const withinSentence = (location: string): string => location.replace(/^The /, "the ");
+
 /** Returns whether this release knows the reason. */
 export const isDeadReason = (reason: string): reason is DeadReason => Object.hasOwn(SIGN_IN_REASONS, reason);
 
@@ -64,7 +67,7 @@ export class SignInRequiredError extends UnexpiredError {
     const { text, remedy } = explain(reason, isVerdict);
     const { problem = text, hint = remedy } = options;
     super(
-      `Sign in required: ${problem}${location ? ` (${location})` : ""}. ${hint}`,
+      `Sign in required: ${problem}${location ? ` (${withinSentence(location)})` : ""}. ${hint}`,
       isVerdict ? { cause } : undefined,
     );
     this.reason = reason;
@@ -88,6 +91,13 @@ function explain(reason: DeadReason, isVerdict: boolean): { readonly text: strin
 
 const LAST_DATE = 8.64e15; // the latest time that a Date can represent
 
+const shown = (time: number): string | undefined =>
+  Math.abs(time) <= LAST_DATE ? new Date(time).toISOString() : undefined;
+
+/** Says that a call sent nothing, because of a back-off. */
+export const notSentUntil = (retryAt: number): string =>
+  `Nothing was sent this time: all processes leave the token endpoint alone until ${shown(retryAt)}.`;
+
 /** The token could not be refreshed at the moment. As far as is known, the session is still alive. */
 export class RefreshFailedError extends UnexpiredError {
   override readonly name = "RefreshFailedError";
@@ -101,13 +111,24 @@ export class RefreshFailedError extends UnexpiredError {
    */
   readonly reason: "endpoint" | "just_obtained" | "claimed" | "exhausted";
 
-  /** `holder` describes the process that has claimed the refresh, `entries` the state of each entry of a pool. */
+  /**
+   * `holder` describes the process that has claimed the refresh, `entries` the state of each entry of a pool. `isSent: false`
+   * says that this call sent nothing, because of the back-off after an earlier exchange, which `cause` is about.
+   */
   constructor(
     retryAt: number,
-    options: { reason?: RefreshFailedError["reason"]; holder?: string; entries?: string; cause?: unknown } = {},
+    options: {
+      reason?: RefreshFailedError["reason"];
+      holder?: string;
+      entries?: string;
+      isSent?: boolean;
+      cause?: unknown;
+    } = {},
   ) {
-    const when = Math.abs(retryAt) <= LAST_DATE ? ` Try again after ${new Date(retryAt).toISOString()}.` : "";
-    const { reason = "endpoint", holder, entries, cause } = options;
+    const { reason = "endpoint", holder, entries, isSent = true, cause } = options;
+    const time = shown(retryAt);
+    const retry = isSent ? `Try again after ${time}.` : notSentUntil(retryAt);
+    const when = time ? ` ${retry}` : "";
     const { message } = Object(cause) as { message?: unknown };
     const problem = typeof message === "string" ? `: ${message.replace(/\.$/, "")}` : "";
     const messages: Record<RefreshFailedError["reason"], string> = {

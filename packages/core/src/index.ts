@@ -36,6 +36,7 @@ export type {
   GetTokenOptions,
   NamedTokenSource,
   ParsedSession,
+  ParsedTokens,
   ProviderProfile,
   RefreshContext,
   RefreshFunction,

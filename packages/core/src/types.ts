@@ -43,6 +43,9 @@ export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt" | "refreshTokenE
   readonly refreshTokenExpiresAt?: number | string | undefined;
 } & (Pick<TokenSet, "accessToken"> | { readonly refreshToken: string });
 
+/** A {@link TokenSetInput} whose tokens may each be `undefined`, as long as one of them is there. */
+export type ParsedTokens = { readonly [Name in keyof TokenSet]?: TokenSetInput[Name] | undefined };
+
 /**
  * A successful response of a token endpoint ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}).
  */
@@ -161,7 +164,7 @@ export interface FormattedSession {
 
 /** A session as a {@link SessionFormat} finds it in a document: whatever that document states of it. */
 export interface ParsedSession {
-  readonly tokens: TokenSetInput;
+  readonly tokens: ParsedTokens;
   /** When the tokens were obtained, in epoch milliseconds; `undefined` if the document does not state it. */
   readonly obtainedAt?: number | undefined;
   /** Whose session it is; `undefined` if the document does not state it. */
@@ -511,11 +514,11 @@ export interface TokenManager extends AsyncDisposable {
    */
   signIn(tokens: TokenSetInput, options?: SignInOptions): Promise<boolean>;
   /**
-   * Starts a session with these tokens unless one is stored, or the refresh token is known to have been used or signed
-   * out: for tokens that a program finds at every start, in its environment or in an old file. Resolves to whether it
-   * stored them.
+   * Starts a session with these tokens unless one is alive, or the refresh token is known to have been used or signed out: for
+   * tokens that a program finds at every start, in its environment or in an old file. A session that has ended is replaced.
+   * Resolves to whether it stored them.
    */
-  adopt(tokens: TokenSetInput): Promise<boolean>;
+  adopt(tokens: TokenSetInput | ParsedTokens): Promise<boolean>;
   /**
    * Ends the session in this manager and in every other one that shares it. Resolves to whether the tokens were revoked at
    * the server; if that was tried and failed, the event `revocation-failed` says why.

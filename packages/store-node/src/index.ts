@@ -9,6 +9,8 @@ export {
   jsonFormat,
   migratingFormat,
   rawTokenFormat,
+  type Scalar,
+  type TimeUnit,
 } from "./formats.ts";
 export { type FileDocumentOptions, fileDocument } from "./mirrors/file-document.ts";
 export type { DocumentNotes, DocumentText, MirroredDocument } from "./mirrors/mirrored-document.ts";

@@ -255,6 +255,38 @@ describe("a document that its format cannot read", () => {
     expect(format.parse(textOf(path))?.tokens).toMatchObject({ refreshToken: "canary-refresh-3" });
   });
 
+  const NEW = { access: "canary-access-1", refresh: "canary-refresh-1" };
+  it.each([
+    ["[1, 2]", { auth: NEW }],
+    ['"canary-text"', { auth: NEW }],
+    ["7", { auth: NEW }],
+    ['{"auth":"canary-text","theme":"dark"}', { theme: "dark", auth: NEW }],
+    ['{"auth":["canary-text"],"theme":"dark"}', { theme: "dark", auth: NEW }],
+    ['{"auth":{"access":{"a":1},"theme":"dark"}}', { auth: { theme: "dark", ...NEW } }],
+  ])("loses only the value that is in the way: %s", async (text, expected) => {
+    const path = freshPath();
+    writeFileSync(path, text);
+    await using manager = createTokenManager({ store: openDocument(path) });
+    await expect(manager.signIn(tokensOf(1))).rejects.toMatchObject({ code: "STORE_UNREADABLE" });
+    expect(textOf(path)).toBe(text);
+    await manager.signIn(tokensOf(1), OVER);
+    expect(JSON.parse(textOf(path))).toEqual(expected);
+    expect(copiesOf(path).map(String)).toEqual([text]);
+  });
+
+  it("keeps the other entries of an array, and replaces what should be the array", async () => {
+    const [path, other] = [freshPath(), freshPath()];
+    const neighbour = { id: "b", access: "canary-b" };
+    writeFileSync(path, JSON.stringify({ pool: [{ id: "a", refresh: [1], name: "Ada" }, neighbour] }));
+    writeFileSync(other, JSON.stringify({ pool: { a: 1 }, theme: "dark" }));
+    for (const each of [path, other]) {
+      await using manager = createTokenManager({ store: openDocument(each, {}, entry("a")) });
+      await manager.signIn(tokensOf(1), OVER);
+    }
+    expect(JSON.parse(textOf(path))).toEqual({ pool: [{ id: "a", name: "Ada", ...NEW }, neighbour] });
+    expect(JSON.parse(textOf(other))).toEqual({ theme: "dark", pool: [{ id: "a", ...NEW }] });
+  });
+
   it("is not replaced if the copy cannot be written, or if another program repairs it first", async () => {
     const path = freshPath();
     writeFileSync(path, TORN);

@@ -126,7 +126,7 @@ export class Authorization<Response> {
 /**
  * Creates the policy for the requests of one client. Reads `origins` once.
  *
- * @throws TypeError if `tokens` is no token source, an origin is invalid, neither `origins` nor an absolute `baseURL` is
+ * @throws TypeError if `tokens` is not a token source, an origin is invalid, neither `origins` nor an absolute `baseURL` is
  * given, or one of them is plain http beyond loopback without `allowInsecure`
  */
 export function createAuthorizer<Response>(

@@ -55,7 +55,7 @@ const toBase = (baseURL: string | undefined): URL => {
 const describeOrigin = (given: unknown, url: URL | undefined): string => {
   if (url?.hostname.includes("*")) return "a pattern; pass a function for that";
   if (url) return "a URL with more than these parts";
-  return typeof given === "string" && given !== "" ? "another string" : describeType(given);
+  return typeof given === "string" && given !== "" ? "a string of another form" : describeType(given);
 };
 
 const toOrigin = (given: unknown, index: number): URL => {

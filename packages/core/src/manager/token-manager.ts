@@ -7,6 +7,7 @@ import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
 import type {
   CallOptions,
   GetTokenOptions,
+  ParsedTokens,
   RejectionOptions,
   SessionEvent,
   SessionInfo,
@@ -78,12 +79,12 @@ class Manager implements TokenManager {
     return this.#start(input, { onlyIfNew: false, over: checkOver(over) });
   }
 
-  adopt(input: TokenSetInput): Promise<boolean> {
+  adopt(input: TokenSetInput | ParsedTokens): Promise<boolean> {
     return this.#start(input, { onlyIfNew: true });
   }
 
   async #start(
-    input: TokenSetInput,
+    input: TokenSetInput | ParsedTokens,
     { onlyIfNew, over }: SignInOptions & { readonly onlyIfNew: boolean },
   ): Promise<boolean> {
     this.#driver.assertOpen();

@@ -9,7 +9,7 @@ import type { Identity } from "./cooldown-list.ts";
 /** How long an entry that failed is used only if no other one is available, in milliseconds. */
 const PAUSE = 30_000;
 const LONGEST_PAUSE = 60 * 60_000;
-/** How long a source that is no token manager may take, in milliseconds. A manager has deadlines of its own. */
+/** How long a source that is not a token manager may take, in milliseconds. A manager has deadlines of its own. */
 const DEADLINE = 60_000;
 
 interface Failure {
@@ -28,7 +28,7 @@ export class Entry {
   firstLook: Promise<void> | undefined;
   readonly #access: SessionAccess | undefined;
   readonly #clock: Clock;
-  /** The last tokens of a source that is no token manager. */
+  /** The last tokens of a source that is not a token manager. */
   #tokens: TokenSet | undefined;
   #failure: Failure | undefined;
   #identified: { readonly tokens: TokenSet; readonly identity: Identity } | undefined;
@@ -59,6 +59,12 @@ export class Entry {
     if (this.#view) return this.#view.reason;
     const error = this.failure;
     return UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" ? error.reason : undefined;
+  }
+
+  /** Where a token is missing, if the source has no session and says so: the name of a variable, for one. */
+  get deadLocation(): string | undefined {
+    const error = this.#view ? undefined : this.failure;
+    return UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" ? error.location : undefined;
   }
 
   /** The error of the last call, unless other tokens have appeared since. */

@@ -123,7 +123,7 @@ export class Selection {
 
   /**
    * Returns whether to ask an entry before all others. Looks at the session of one that is put aside in the background. A source
-   * that is no manager is asked in any case: only its tokens tell whether it has another session.
+   * that is not a manager is asked in any case: only its tokens tell whether it has another session.
    */
   #isHealthy(entry: Entry): boolean {
     if (!entry.isManager) return !entry.isPaused;

@@ -1,4 +1,4 @@
-import { UnexpiredError } from "../errors.ts";
+import { UnexpiredError, withinSentence } from "../errors.ts";
 import type { Clock, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { redact } from "../util/redact.ts";
@@ -102,7 +102,7 @@ export class SharedCooldowns {
       if (!this.#isUnsaved) this.#problem = undefined;
     } catch (error) {
       const text = redact(error, []).message.replace(/\.$/, "").slice(0, MAX_TEXT_LENGTH);
-      this.#problem = `Cooldowns are not shared with other processes (${this.#deps.store.describe()}): ${text}.`;
+      this.#problem = `Cooldowns are not shared with other processes (${withinSentence(this.#deps.store.describe())}): ${text}.`;
     }
   }
 

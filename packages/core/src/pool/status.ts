@@ -46,8 +46,8 @@ const MAX_TEXT_LENGTH = 200;
 
 /** Returns why an entry is not available at the time `now`; `undefined` if it is, as far as is known. */
 export function statusOf(entry: Entry, active: Active | undefined, now: number): EntryStatus | undefined {
-  const { name, deadReason, failure } = entry;
-  if (deadReason !== undefined) return signInNeeded(name, deadReason);
+  const { name, deadReason, deadLocation, failure } = entry;
+  if (deadReason !== undefined) return signInNeeded(name, deadReason, deadLocation);
   if (active) {
     const reason = reasonOf(active.cooldown);
     if (reason === "sign_in_required") return signInNeeded(name, "session_expired");
@@ -62,11 +62,11 @@ export function statusOf(entry: Entry, active: Active | undefined, now: number):
 /** A source by hand may reject with any number. */
 const isDate = (time: number): boolean => !Number.isNaN(new Date(time).getTime());
 
-const signInNeeded = (entry: string, reason: DeadReason): EntryStatus => ({
+const signInNeeded = (entry: string, reason: DeadReason, location?: string): EntryStatus => ({
   entry,
   reason: "sign_in_required",
   until: undefined,
-  problem: `${PROBLEMS.sign_in_required} (${reason})`,
+  problem: `${PROBLEMS.sign_in_required} (${location ? `${reason}, ${location}` : reason})`,
 });
 
 /** The messages of this library hold no secrets. Those of other code might. */

@@ -84,10 +84,10 @@ export interface TokenPool extends NamedTokenSource, AsyncDisposable {
  * - 401: only if the entry cannot renew the token. Until it has another one, or its error's `retryAt`.
  *
  * A sign-in to the entry's session ends all of that at once, also one of another process or program; a refresh of this library
- * only what is due to a 401. Of an entry that is no token manager, another refresh token counts as a sign-in, or another access
+ * only what is due to a 401. Of an entry that is not a token manager, another refresh token counts as a sign-in, or another access
  * token if it has none. An entry that needs a sign-in, or fails, is passed over.
  *
- * @throws TypeError if there are no sources, one of them is no token source, or an option is invalid
+ * @throws TypeError if there are no sources, one of them is not a token source, or an option is invalid
  */
 export function createTokenPool(
   sources: Readonly<Record<string, TokenSource>>,

@@ -1,6 +1,6 @@
-import { ConfigurationError, type TokenEndpointError } from "../errors.ts";
+import { ConfigurationError, notSentUntil, type TokenEndpointError } from "../errors.ts";
 import type { Attempt } from "../record/record.ts";
-import { toError, toResponse } from "../token-endpoint/error-response.ts";
+import { toError, toResponse, UNREAD } from "../token-endpoint/error-response.ts";
 import type { Clock, ProviderProfile } from "../types.ts";
 import { backoff } from "./backoff.ts";
 import type { SessionEnd } from "./claim.ts";
@@ -58,11 +58,25 @@ export function endOf(attempt: Attempt, { kind, error }: Failure): SessionEnd | 
 const isRefusedForLong = ({ refusals, endedAt = 0 }: Attempt): boolean =>
   refusals !== undefined && refusals.count >= MAX_REFUSALS && endedAt - refusals.since >= REFUSED_FOR;
 
-/** Returns the error for the callers: a `ConfigurationError` if the client is at fault. */
-export const failureOf = ({ kind, error }: Failure): Error =>
-  kind === "misconfigured"
-    ? new ConfigurationError(`${withoutDot(error.message)}. ${hintFor(error)}`, { cause: error })
-    : error;
+/** Returns the error for the callers: a `ConfigurationError` if the client, or its function `read`, is at fault. */
+export function failureOf({ kind, error }: Failure): Error {
+  if (kind === "lost" && isUnread(error)) return unreadError(error);
+  if (kind !== "misconfigured") return error;
+  return new ConfigurationError(`${withoutDot(error.message)}. ${hintFor(error)}`, { cause: error });
+}
+
+const isUnread = ({ status, error, description }: TokenEndpointError): boolean =>
+  status !== undefined && error === undefined && description?.startsWith(UNREAD) === true;
+
+/** The response counts as lost, but another one would be read in the same way. */
+function unreadError(error: TokenEndpointError): ConfigurationError {
+  const { message } = Object(error.cause) as { readonly message?: unknown };
+  const details = typeof message === "string" && message !== "" ? `: ${withoutDot(message)}` : "";
+  return new ConfigurationError(
+    `${withoutDot(error.message)}${details}. Correct the function read. The server may have replaced the refresh token, and then the user has to sign in again.`,
+    { cause: error },
+  );
+}
 
 /** Returns the error for the response to a stored attempt that failed, in this process or another. */
 export function storedFailureOf({ response, status }: Attempt, profile: ProviderProfile): Error | undefined {
@@ -79,6 +93,10 @@ export const incompleteError = (error: TokenEndpointError): ConfigurationError =
     `${withoutDot(error.message)}, but a new refresh token, which was kept. Request a scope of an API, besides those of OpenID Connect.`,
     { cause: error },
   );
+
+/** Returns the error of an exchange for a call that came within the back-off after it, and sent nothing. */
+export const notSentAgain = (error: Error, retryAt: number): ConfigurationError =>
+  new ConfigurationError(`${withoutDot(error.message)}. ${notSentUntil(retryAt)}`, { cause: error.cause });
 
 const withoutDot = (text: string): string => text.replace(/\.$/, "");
 

@@ -6,7 +6,7 @@ import { AttemptTracker } from "./attempt-tracker.ts";
 import { Claims } from "./claim.ts";
 import { type Decision, decide } from "./decide.ts";
 import { Exchanger } from "./exchanger.ts";
-import { storedFailureOf } from "./failure.ts";
+import { notSentAgain, storedFailureOf } from "./failure.ts";
 import type { PendingChanges } from "./pending-changes.ts";
 import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./renewal.ts";
 
@@ -24,6 +24,8 @@ interface Look {
   /** How long the load took, and the one before it, in milliseconds: one of them may have been suspended. */
   readonly took: number;
   readonly tookBefore: number;
+  /** Whether this renewal has sent a request. */
+  isSent: boolean;
   /** The record of the first load, and when the last load began that still found its access token. */
   readonly old: { readonly record: SessionRecord | undefined; readonly at: Moment };
 }
@@ -87,7 +89,7 @@ export class RefreshProtocol {
     const at = momentOf(clock);
     const stored = await this.#pending.load();
     const took = clock.monotonic() - at.monotonic;
-    const look = { stored, took, tookBefore: previous?.took ?? 0 };
+    const look = { stored, took, tookBefore: previous?.took ?? 0, isSent: previous?.isSent ?? false };
     const record = stored?.record;
     if (!previous || record?.tokens?.accessToken === previous.old.record?.tokens?.accessToken)
       return { ...look, isNew: false, old: { record, at } };
@@ -140,7 +142,8 @@ export class RefreshProtocol {
   }
 
   /** Carries out a decision. Returns `true` if the renewal is complete, `false` to load again. */
-  async #act(decision: Decision, { stored, isNew }: Look): Promise<boolean> {
+  async #act(decision: Decision, look: Look): Promise<boolean> {
+    const { stored, isNew } = look;
     switch (decision.do) {
       case "stop":
         this.#host.observe(stored?.record, isNew ? "change" : "store");
@@ -155,7 +158,7 @@ export class RefreshProtocol {
         await this.#claims.markLost(decision.attempt, stored);
         return false;
       case "back-off":
-        throw this.#failureOf(stored, decision.retryAt);
+        throw this.#failureOf(look, decision.retryAt);
       case "end-session": {
         const { digest, reason, response } = decision;
         await this.#claims.endSession({ digest }, { reason, response });
@@ -163,6 +166,7 @@ export class RefreshProtocol {
       }
       case "claim": {
         const claim = await this.#claims.claim(decision, stored);
+        look.isSent ||= claim !== undefined;
         if (claim) return this.#exchanger.run(claim);
         // another process was first, or the store reports conflicts without a visible change
         await this.#pause(FIRST_POLL_INTERVAL);
@@ -172,12 +176,13 @@ export class RefreshProtocol {
   }
 
   /** Returns the error for a back-off until `retryAt`, with what the token endpoint said to this process or another. */
-  #failureOf(stored: Stored | undefined, retryAt: number): Error {
+  #failureOf({ stored, isSent }: Look, retryAt: number): Error {
     const attempt = stored?.record.attempt;
     const known = attempt && storedFailureOf(attempt, this.#deps.profile);
     const error = (stored && this.#pending.endings.of(stored.record)?.error) ?? known;
     const isMisconfigured = UnexpiredError.is(error) && error.code === "CONFIGURATION";
-    return isMisconfigured ? error : new RefreshFailedError(retryAt, { cause: error });
+    if (!isMisconfigured) return new RefreshFailedError(retryAt, { isSent, cause: error });
+    return isSent ? error : notSentAgain(error, retryAt);
   }
 
   /** Saves our session again, because a spent refresh token has overwritten our newer one. */

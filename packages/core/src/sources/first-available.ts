@@ -22,7 +22,7 @@ export interface FirstAvailableSource extends NamedTokenSource {
  * `source()` names the source in use: a variable, or where a manager stores its session. If none has a token, calls reject
  * with a `SignInRequiredError` that names all of them.
  *
- * @throws TypeError if there are no sources, or one of them is no token source
+ * @throws TypeError if there are no sources, or one of them is not a token source
  */
 export function firstAvailable(...sources: readonly TokenSource[]): FirstAvailableSource {
   if (sources.length === 0) throw new TypeError("firstAvailable: expected at least one token source.");

@@ -25,9 +25,9 @@ export interface WithTokenOptions {
 
 /**
  * Calls `run` with an access token, and once more, with a newer token, if the server rejected the first: for WebSockets,
- * event streams, SDKs, and whatever else is no HTTP client with an adapter. Returns the result of `run`.
+ * event streams, SDKs, and whatever else is not an HTTP client with an adapter. Returns the result of `run`.
  *
- * Errors of `run` are passed on unchanged: those that are no rejection, that of the second run, and that of the first if
+ * Errors of `run` are passed on unchanged: those that are not rejections, that of the second run, and that of the first if
  * its token was obtained too recently for another one to help. A result is never a rejection: throw an error for it.
  *
  * Also rejects like `getAccessToken` and `replaceRejected`. If `isRejected` fails, rejects with an error whose `cause` is that

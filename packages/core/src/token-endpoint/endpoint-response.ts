@@ -91,7 +91,7 @@ function redirectionOf({ status, headers }: Response, endpoint: string | undefin
   return isRedirect ? `redirects to ${withoutQuery(new URL(location, endpoint))}` : undefined;
 }
 
-/** Returns the object or array that a body holds; `undefined` if it is no JSON, or a JSON of another kind. */
+/** Returns the object or array that a body holds; `undefined` if it is not JSON, or a JSON of another kind. */
 export function tryJson(body: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(body);

@@ -55,6 +55,9 @@ function detailOf({ field, code }: Fields, { suberror }: Fields): string | undef
 const withDetail = (description: string | undefined, detail: string | undefined): string | undefined =>
   description === undefined || detail === undefined ? (description ?? detail) : `${description} (${detail})`;
 
+/** Begins the description of a successful response in which the option `read` of `jsonRefresh` found no tokens. */
+export const UNREAD = "the option read ";
+
 /** Returns what an error response said, as it is stored and shown; `undefined` if there was none. */
 export function toResponse({ status, error, description }: TokenEndpointError): EndpointResponse | undefined {
   if (status === undefined && error === undefined) return undefined;

@@ -14,11 +14,14 @@ import { describeType } from "../util/describe-type.ts";
 import { redact } from "../util/redact.ts";
 import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
 import { checkTransport, ENDPOINT, endpointSchema, SECRET_NAME, secretsInQuery, withoutQuery } from "./endpoint-url.ts";
+import { UNREAD } from "./error-response.ts";
 
-type ReturnedTokens = TokenSetInput | TokenResponse;
+/** What a refresh function may return: a token set, or a response of a token endpoint. */
+export type ReturnedTokens = TokenSetInput | TokenResponse;
 /** A function whose first parameter may be declared with the type that the endpoint documents. */
-type BodyReader<T> = { read(json: unknown, status: number): T }["read"];
-type HeaderValues = Readonly<Record<string, string>>;
+export type BodyReader<T> = { read(json: unknown, status: number): T }["read"];
+/** The headers of a request by their names. */
+export type HeaderValues = Readonly<Record<string, string>>;
 
 /** Options of {@link jsonRefresh}. */
 export interface JsonRefreshOptions {
@@ -31,13 +34,14 @@ export interface JsonRefreshOptions {
   readonly body: (current: TokenSet) => unknown;
   /**
    * Returns the tokens of a response with a status of 2xx and a JSON object or array as its body; `undefined` if it holds
-   * none. If it throws, the response counts as lost, unless it holds an error code.
+   * none. If it throws, or finds none, and the response holds no error code, the response counts as lost, and calls reject with
+   * a `ConfigurationError`: the server may have replaced the refresh token.
    */
   readonly read: BodyReader<ReturnedTokens | undefined | Promise<ReturnedTokens | undefined>>;
   /**
    * Returns whether a response without tokens says that the refresh token will never be accepted again. Only needed for
    * what the general rules do not recognize: they know `invalid_grant` and its aliases, whatever the status. `json` is
-   * `undefined` if the body is empty; the function is not called if it is no JSON, because the response may be a proxy's.
+   * `undefined` if the body is empty; the function is not called if it is not JSON, because the response may be a proxy's.
    */
   readonly isTerminal?: BodyReader<boolean> | undefined;
   /** Additional headers of the request, or a function that returns them. */
@@ -156,7 +160,8 @@ async function readTokens(
   const error = toResponseError(response, text, endpoint);
   const judged = error.body === "other" ? undefined : await call(secrets, () => isTerminal?.(json, status));
   const cause = result?.error ?? judged?.error;
-  if (judged?.value === true) throw new TokenEndpointError({ ...error, ...terminal(error), cause });
+  if (judged?.value === true && error.error !== "invalid_grant")
+    throw new TokenEndpointError({ ...error, ...terminal(error), cause });
   throw new TokenEndpointError({ ...error, description: error.description ?? describe(error, result), cause });
 }
 
@@ -187,11 +192,13 @@ function toTokens(returned: unknown, response: Response): ReturnedTokens | undef
 /** Reports what only the option `isTerminal` recognized by the code that every part of this library knows. */
 const terminal = ({ error, description }: TokenEndpointError) => ({
   error: "invalid_grant",
-  description: [error, description].filter((each) => each !== undefined && each !== "invalid_grant").join(": "),
+  description: ["according to the option isTerminal", error, description]
+    .filter((each) => each !== undefined)
+    .join(": "),
 });
 
 const describe = (error: TokenEndpointError, result: Result | undefined): string | undefined => {
   if (result === undefined || error.error !== undefined) return undefined;
-  if (result.error) return "the option read threw an error";
-  return `the option read returned no tokens${explainPlaceholders(result.value)}`;
+  if (result.error) return `${UNREAD}failed with ${result.error.name}`;
+  return `${UNREAD}returned no tokens${explainPlaceholders(result.value)}`;
 };

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
+import type { ParsedTokens, TokenResponse, TokenSet, TokenSetInput } from "../types.ts";
 import { toTime } from "../util/clock.ts";
 import { setInspectView } from "../util/inspect.ts";
 import { expiryOnArrival, fromIsoTime, isInSeconds, readExpiry, refreshExpiryOf, toLifetime } from "./expiry.ts";
@@ -128,14 +128,17 @@ const toPlain = (extra: Record<string, unknown>): Record<string, unknown> => {
  *
  * @throws TypeError that names the invalid field, never its value
  */
-export function parseTokenSet(tokens: TokenSetInput): TokenSet {
+export function parseTokenSet(tokens: ParsedTokens): TokenSet {
   checkForms(tokens);
   const parsed = tokenSetInput.safeParse(tokens);
   if (!parsed.success) throw toFieldError(parsed.error.issues[0]);
-  if (!(parsed.data.accessToken ?? parsed.data.refreshToken)) throw toFieldError({ path: ["accessToken"] });
+  if (!(parsed.data.accessToken ?? parsed.data.refreshToken))
+    throw new TypeError(`tokens: both accessToken and refreshToken are undefined. ${NEEDS_TOKEN}`);
   const { accessToken = "", expiresAt } = parsed.data;
   return hideSecrets({ ...parsed.data, accessToken, expiresAt: expiresAt ?? expiryOf(accessToken) });
 }
+
+const NEEDS_TOKEN = "A TokenSet needs at least an accessToken or a refreshToken.";
 
 function toFieldError(issue: { readonly code?: string; readonly path: readonly PropertyKey[] } | undefined): TypeError {
   const field = issue?.path.join(".") || "the value";
@@ -146,18 +149,24 @@ function toFieldError(issue: { readonly code?: string; readonly path: readonly P
   const hint =
     field === "expiresAt" || field === "refreshTokenExpiresAt"
       ? "Pass epoch milliseconds, such as Date.now() + 3_600_000, or a date and time of ISO 8601 with its time zone."
-      : "A TokenSet needs at least an accessToken or a refreshToken.";
+      : NEEDS_TOKEN;
   return new TypeError(`tokens: ${field} is invalid. ${hint}`);
 }
 
-/** Recognizes what is easily taken for a token set: a token endpoint's response, and an expiry in seconds. */
-function checkForms(tokens: TokenSetInput): void {
+/** Names of an expiry in other libraries: `expires_at`, `expiry_date`, `exp`. */
+const OTHER_EXPIRY = /^(?:exp$|expir(?!esAt$))/i;
+
+/** Recognizes what is easily taken for a token set: a token endpoint's response, and another name or unit of the expiry. */
+function checkForms(tokens: ParsedTokens): void {
   const given = Object(tokens) as Readonly<Record<string, unknown>>;
   const { access_token, refresh_token } = given;
   if (access_token !== undefined || refresh_token !== undefined)
     throw new TypeError(
       "tokens: expected a TokenSet, not a token endpoint's response. Pass tokenSetFromResponse(response, { sentAt }).",
     );
+  const other = given.expiresAt === undefined && Object.keys(given).find((name) => OTHER_EXPIRY.test(name));
+  if (other && given[other] !== undefined)
+    throw new TypeError(`tokens: ${other} is unknown. Pass expiresAt, in epoch milliseconds.`);
   const field = ["expiresAt", "refreshTokenExpiresAt"].find((name) => isInSeconds(given[name]));
   if (field) throw new TypeError(`tokens: ${field} is in seconds. Pass epoch milliseconds: multiply it by 1,000.`);
 }

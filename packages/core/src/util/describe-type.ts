@@ -13,5 +13,5 @@ export const describeType = (value: unknown): string => {
 export function describeOption(value: unknown, accepted: string): string {
   if (typeof value === "number") return String(value);
   const acceptsStrings = /\bURL\b|non-empty string/.test(accepted);
-  return typeof value === "string" && value !== "" && acceptsStrings ? "another string" : describeType(value);
+  return typeof value === "string" && value !== "" && acceptsStrings ? "a string of another form" : describeType(value);
 }

@@ -22,5 +22,5 @@ export interface SessionAccess {
 /** The key of the access, also in other copies of this package. */
 export const SESSION_ACCESS = Symbol.for("unexpired.session-access.1");
 
-/** Returns the access to a source's session; `undefined` if the source is no token manager. */
+/** Returns the access to a source's session; `undefined` if the source is not a token manager. */
 export const sessionAccessOf = (source: TokenSource): SessionAccess | undefined => Reflect.get(source, SESSION_ACCESS);

@@ -4,7 +4,7 @@ import { systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import { describeType } from "./describe-type.ts";
 
-/** @throws TypeError that names the argument `name`, if `given` is no token source */
+/** @throws TypeError that names the argument `name`, if `given` is not a token source */
 export function assertTokenSource(given: unknown, name: string): asserts given is TokenSource {
   const { getTokenSet, replaceRejected } = Object(given) as Partial<TokenSource>;
   if (typeof getTokenSet === "function" && typeof replaceRejected === "function") return;

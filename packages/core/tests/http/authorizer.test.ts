@@ -95,7 +95,7 @@ describe("the origins option (P9)", () => {
     ["a fragment", [`${origin}#canary`], /^origins\[0\]: /],
     ["user information", ["https://canary@api.example.com"], /^origins\[0\]: /],
     ["a password alone", ["https://:canary@api.example.com"], /^origins\[0\]: /],
-    ["a host", ["canary.example"], /^origins\[0\]: .* not another string\.$/],
+    ["a host", ["canary.example"], /^origins\[0\]: .* not a string of another form\.$/],
     ["a pattern", ["https://*.canary.example"], /^origins\[0\]: .* not a pattern; pass a function for that\.$/],
     ["a host and port", ["canary:3000"], /^origins\[0\]: /],
     ["a wildcard alone", ["*"], /^origins\[0\]: /],

@@ -1,5 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
+import type { SessionFormat } from "../../src/index.ts";
 import { account, startSession, tokensOf } from "../support/session.ts";
 
 const HOUR = 3_600_000;
@@ -101,6 +102,21 @@ describe("signIn", () => {
     await manager.signOut();
     expect(await manager.signIn(tokensOf("ada", clock.now() + HOUR))).toBe(true);
     expect(await manager.getAccessToken()).toBe(canary("access", "ada"));
+  });
+
+  it("takes what a format has found, of which either token may be undefined", async () => {
+    const format: SessionFormat = {
+      key: "lines",
+      parse(text) {
+        const [accessToken, refreshToken, expiry] = text.split("\n");
+        if (!accessToken && !refreshToken) return undefined;
+        return { tokens: { accessToken, refreshToken, expiresAt: expiry === undefined ? undefined : Number(expiry) } };
+      },
+      print: () => undefined,
+    };
+    const manager = startSession().open();
+    expect(await manager.adopt(format.parse(canary("access", 1))?.tokens ?? {})).toBe(true);
+    expect(await manager.getAccessToken()).toBe(canary("access", 1));
   });
 
   it("requires an access token or a refresh token", async () => {

@@ -34,6 +34,12 @@ describe("an entry that is put aside", () => {
     expect(await pool.getAccessToken()).toBe(A2);
   });
 
+  it("is named by its variable if that is not set", async () => {
+    const pool = createTokenPool({ a: envToken("NOPE", { env: {} }) });
+    await expect(pool.getAccessToken()).rejects.toThrow("a: sign-in required (no_session, environment variable NOPE)");
+    expect((await pool.why()).unavailable[0]?.problem).toContain("environment variable NOPE");
+  });
+
   it("is that of its token, without a session", async () => {
     const env: Record<string, string> = { A: A1 };
     const pool = createTokenPool({ a: envToken("A", { env }), b: staticToken(B1) }, { strategy: "fill-first" });

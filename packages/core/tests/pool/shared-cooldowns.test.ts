@@ -209,7 +209,7 @@ describe("the stored cooldowns", () => {
     expect([await pool.getAccessToken(), await pool.getAccessToken()]).toEqual([B1, B1]);
     expect((await cooldowns.load())?.value).toBe(value);
     expect((await pool.why()).sharingProblem).toBe(
-      "Cooldowns are not shared with other processes (The memory store): It holds something else, or was written by a newer version. It was left unchanged.",
+      "Cooldowns are not shared with other processes (the memory store): It holds something else, or was written by a newer version. It was left unchanged.",
     );
   });
 

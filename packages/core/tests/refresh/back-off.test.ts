@@ -43,6 +43,24 @@ describe("a failed exchange", () => {
     );
   });
 
+  it.each<[string, EndpointError, RegExp]>([
+    ["an overloaded server", { status: 503, sent: true }, /HTTP 503\. Try again after [^ ]+$/],
+    ["a wrong client", { error: "invalid_client", status: 401, sent: true }, /client_secret_basic\.$/],
+  ])("is not repeated in its back-off, and the error says that nothing was sent: %s", async (_name, said, first) => {
+    const { clock, issuer, open, signIn } = startSession();
+    const manager = await signIn(0);
+    issuer.next(() => new TokenEndpointError({ ...said, retryAfter: 7 * SECOND }), { before: true });
+    await expect(manager.refresh()).rejects.toThrow(first);
+    const until = new Date(clock.now() + 7 * SECOND).toISOString();
+    const notSent = `. Nothing was sent this time: all processes leave the token endpoint alone until ${until}.`;
+    for (const each of [manager, open()])
+      await expect(each.refresh()).rejects.toMatchObject({
+        message: expect.stringMatching(new RegExp(`${notSent.replaceAll(".", "\\.")}$`)),
+        cause: { code: "TOKEN_ENDPOINT" },
+      });
+    expect(issuer.presented).toHaveLength(1);
+  });
+
   it("is reported without a cause if another process made it", async () => {
     const theirs = attempt(1, { status: "failed", endedAt: NOW, retryIn: SECOND });
     const { failNext, protocol, put } = await startProtocol();

@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { createTokenManager, TokenEndpointError } from "../../src/index.ts";
+import { createTokenManager, memoryStore, TokenEndpointError } from "../../src/index.ts";
 import { type JsonRefreshOptions, jsonRefresh } from "../../src/oauth2.ts";
 import { hideSecrets } from "../../src/tokens/token-set.ts";
 import type { TokenSet } from "../../src/types.ts";
@@ -131,7 +131,7 @@ describe("a successful response", () => {
 });
 
 describe("an error response", () => {
-  const READ_THREW = "the option read threw an error";
+  const READ_THREW = "the option read failed with Error";
   const READ_NOTHING = "the option read returned no tokens";
   const throwing = (json: unknown): never => {
     throw new Error(`unexpected: ${JSON.stringify(json)}`);
@@ -184,22 +184,54 @@ describe("an error response", () => {
     const error = await judged(respondWith(401, said), { isTerminal: (json: typeof said) => json.code !== "" });
     expect(error).toMatchObject({
       reason: "revoked",
-      cause: { error: "invalid_grant", status: 401, description: "TOKEN_GONE: It was revoked." },
+      cause: {
+        error: "invalid_grant",
+        status: 401,
+        description: "according to the option isTerminal: TOKEN_GONE: It was revoked.",
+      },
     });
   });
 
-  it("counts as lost if read finds no tokens in it", async () => {
-    await using server = await startServer(good);
-    const refresh = jsonRefresh({ endpoint: server.origin, ...options, read: () => undefined });
-    await using manager = createTokenManager({ refresh });
-    const codes: string[] = [];
-    manager.subscribe((event) => event.type === "refresh-failed" && codes.push(event.code));
-    await manager.signIn({ ...tokens, expiresAt: 1 });
-    await expect(manager.getAccessToken()).rejects.toMatchObject({
-      message: expect.stringMatching(/responded with HTTP 200, the option read returned no tokens\. Try again/),
-    });
-    expect(codes).toEqual(["lost"]);
+  it("of the server with invalid_grant stays as it is, whatever isTerminal says", async () => {
+    const error = await judged(respondWith(400, { error: "invalid_grant" }), { isTerminal: () => true });
+    expect(error).toMatchObject({ cause: { error: "invalid_grant", description: undefined } });
   });
+
+  const unreadable = (json: { tokens?: { accessToken: string } }) => ({
+    accessToken: json.tokens?.accessToken as string,
+  });
+  const broken = (json: unknown) => (json as { tokens: Pear["data"] & object }).tokens.accessToken as never;
+  it.each<[string, JsonRefreshOptions["read"], RegExp]>([
+    ["returns nothing", () => undefined, /HTTP 200, the option read returned no tokens\. Correct the function read\./],
+    ["returns tokens that are none", unreadable, /the option read returned no tokens\. Correct the function read\./],
+    [
+      "throws",
+      broken,
+      /the option read failed with TypeError: Cannot read properties of undefined .*\. Correct the function/,
+    ],
+  ])(
+    "counts as lost if read %s, and the message says what is wrong, here and in other processes",
+    async (_name, read, message) => {
+      await using server = await startServer(good);
+      const store = memoryStore();
+      const refresh = jsonRefresh({ endpoint: server.origin, ...options, read });
+      await using manager = createTokenManager({ store, refresh });
+      const codes: string[] = [];
+      manager.subscribe((event) => event.type === "refresh-failed" && codes.push(event.code));
+      await manager.signIn({ ...tokens, expiresAt: 1 });
+      const error: unknown = await manager.getAccessToken().catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "CONFIGURATION", message: expect.stringMatching(message) });
+      expect(printed(error)).not.toContain("canary");
+      expect(codes).toEqual(["lost"]);
+      expect(JSON.parse((await store.load())?.value ?? "")).toMatchObject({ attempt: { status: "lost" } });
+      await using other = createTokenManager({ store, refresh });
+      await expect(other.getAccessToken()).rejects.toMatchObject({
+        code: "CONFIGURATION",
+        message: expect.stringMatching(/the option read .*\. Correct the function read\. .*Nothing was sent this time/),
+      });
+      expect(server.received).toHaveLength(1);
+    },
+  );
 });
 
 describe("a request that was not sent", () => {

@@ -128,6 +128,24 @@ describe("the expiry of a refresh token", () => {
     const wrong = { refreshToken: "r", refreshTokenExpiresAt: "tomorrow" };
     expect(() => parseTokenSet(wrong)).toThrow(/^tokens: refreshTokenExpiresAt is invalid\. Pass epoch milliseconds/);
   });
+  it.each(["expires_at", "expires_in", "expiresIn", "expires", "expiry_date", "exp"])(
+    "names %s, which is another's expiry",
+    (name) => {
+      const message = `tokens: ${name} is unknown. Pass expiresAt, in epoch milliseconds.`;
+      expect(() => parseTokenSet({ accessToken: "a", [name]: 3600 })).toThrow(message);
+      expect(parseTokenSet({ accessToken: "a", [name]: undefined, expiresAt: 4e12 })).not.toHaveProperty(name);
+      expect(parseTokenSet({ accessToken: "a", [name]: 3600, expiresAt: 4e12 }).expiresAt).toBe(4e12);
+    },
+  );
+
+  it.each([{}, { refreshToken: undefined }, { accessToken: undefined }])(
+    "says which tokens are missing: %j",
+    (tokens) => {
+      expect(() => parseTokenSet(tokens)).toThrow(
+        "tokens: both accessToken and refreshToken are undefined. A TokenSet needs at least",
+      );
+    },
+  );
 
   it("is kept with the refresh token if a response omits it, and replaced if it tells another", () => {
     const previous = parseTokenSet({ refreshToken: "r", refreshTokenExpiresAt: SENT_AT });

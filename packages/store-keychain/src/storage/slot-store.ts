@@ -55,7 +55,7 @@ export class SlotStore implements TokenStore {
 
   describe(): string {
     const { label, paths } = this.#settings;
-    return `${label}, with its version files in ${paths.chain}`;
+    return `${label} (version files: ${paths.chain})`;
   }
 
   watch(onChange: () => void): () => void {

@@ -3,6 +3,7 @@ import {
   type FormattedSession,
   type ParsedSession,
   type SessionFormat,
+  StoreError,
   UnexpiredError,
 } from "@unexpired/core";
 import { reconcileRecords, recordOfFound, sessionOf, shownOf } from "@unexpired/core/session-record";
@@ -51,10 +52,10 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
   let found: ParsedSession | undefined;
   let record = "";
   try {
-    found = text === undefined ? undefined : format.parse(text);
-    if (found) record = recordOfFound(found, known.now);
+    found = text === undefined ? undefined : assertSynchronous(format.parse(text));
+    if (found) record = toRecord(found, known.now);
   } catch (error) {
-    return { status: { kind: "torn", cause: ownError(error) } };
+    return { status: { kind: "torn", cause: toFormatError(error) } };
   }
   if (!found) return { status: statusOfEmpty(known) };
   const mark = markOfTokens(found.tokens);
@@ -65,8 +66,32 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
   return { status: { kind: isShown(format, head.value, text) ? "current" : "stale" }, mark };
 }
 
-/** An error with a message that shows no part of the document; `undefined` if a format threw another one. */
-const ownError = (error: unknown): UnexpiredError | undefined => (UnexpiredError.is(error) ? error : undefined);
+/** @throws StoreError if a format returned a promise */
+function assertSynchronous(found: ParsedSession | undefined): ParsedSession | undefined {
+  const { then } = Object(found) as { readonly then?: unknown };
+  if (typeof then !== "function") return found;
+  Promise.resolve(found).catch(() => {}); // its rejection has no other handler
+  throw formatError("returned a promise, not a session: its parse has to be synchronous");
+}
+
+/** @throws StoreError if a format returned an invalid session */
+function toRecord(found: ParsedSession, now: number): string {
+  try {
+    return recordOfFound(found, now);
+  } catch (error) {
+    throw formatError(`returned an invalid session: ${(error as Error).message.replace(/\.$/, "")}`);
+  }
+}
+
+/** Returns an error of this library as it is. The message of another one might show a part of the document. */
+function toFormatError(error: unknown): UnexpiredError {
+  if (UnexpiredError.is(error)) return error;
+  const { name } = Object(error) as { readonly name?: unknown };
+  return formatError(`failed with ${typeof name === "string" && /^\w{1,40}$/.test(name) ? name : "an exception"}`);
+}
+
+const formatError = (problem: string): StoreError =>
+  new StoreError("STORE_UNREADABLE", { location: "the format", problem, hint: "Correct the format." });
 
 /** Returns the problem with a torn document for an error. The messages of its format name the place, and no values. */
 export function reasonOf(status: EntryStatus): {
@@ -74,9 +99,15 @@ export function reasonOf(status: EntryStatus): {
   readonly cause: UnexpiredError | undefined;
 } {
   const cause = status.kind === "torn" ? status.cause : undefined;
-  const details = cause ? `: ${cause.message}` : "";
+  const details = cause ? `: ${clauseOf(cause)}` : "";
   return { problem: `is not a document that its format can read${details}`, cause };
 }
+
+/** Returns a problem within a document as a clause. What to do about it depends on the store. */
+const clauseOf = (cause: UnexpiredError): string =>
+  UnexpiredError.is(cause) && cause.code === "STORE_UNREADABLE"
+    ? `${cause.location} ${cause.problem}`.replace(/^The document /, "it ")
+    : cause.message.replace(/\.$/, "");
 
 /**
  * Returns whether a document already shows a record, as far as records like it are shown. What cannot be printed is not:
@@ -99,8 +130,7 @@ export function assertHolds(format: SessionFormat, value: string): void {
   try {
     format.print(sessionOf(value), undefined);
   } catch (error) {
-    const own = ownError(error);
-    if (own?.code === "CONFIGURATION") throw own;
+    if (UnexpiredError.is(error) && error.code === "CONFIGURATION") throw error;
   }
 }
 

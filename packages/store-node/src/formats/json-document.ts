@@ -34,7 +34,10 @@ export function parseDocument(text: string): JsonDocument {
   const root = toTree(text.replace(/^\uFEFF/, " "), errors); // of the same length, for the offsets
   const [error] = errors;
   if (error)
-    throw unreadable("The document", `is not JSON: ${printParseErrorCode(error.error)} ${lineOf(text, error)}`);
+    throw unreadable(
+      "The document",
+      `is not JSON: ${toWords(printParseErrorCode(error.error))} ${lineOf(text, error)}`,
+    );
   return { text, root };
 }
 
@@ -45,6 +48,9 @@ function toTree(text: string, errors: ParseError[]): Node | undefined {
     throw unreadable("The document", "is nested too deeply", { cause }); // the parser is recursive
   }
 }
+
+/** `UnexpectedEndOfString` → `unexpected end of string` */
+const toWords = (code: string): string => code.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 
 function lineOf(text: string, { offset }: ParseError): string {
   const lines = text.slice(0, offset).split(/\r\n|[\r\n]/);
@@ -69,8 +75,31 @@ export function locate({ root }: JsonDocument, steps: Steps): Place {
   return { kind: "found", node };
 }
 
+/** A value of another type than a path expects. */
+export interface Obstacle {
+  /** `undefined` if it is the root. */
+  readonly parent: Node | undefined;
+  /** The property or the entry that holds it. */
+  readonly child: Node;
+}
+
+/** Returns the value on a path that is of another type, if there is one. */
+export function obstacleOn({ root }: JsonDocument, steps: Steps): Obstacle | undefined {
+  let [parent, child, value]: [Node | undefined, Node | undefined, Node | undefined] = [undefined, root, root];
+  for (const step of steps) {
+    if (!child || !value || value.type === "null") return undefined;
+    if (value.type !== containerFor(step)) return { parent, child };
+    const next = childrenOf(value, step).at(-1);
+    [parent, child, value] = [value, next?.child, next?.value];
+  }
+  return undefined;
+}
+
+/** Returns the type of the values in which a step leads somewhere. */
+const containerFor = (step: Step): "object" | "array" => (typeof step === "string" ? "object" : "array");
+
 function childOf(node: Node, step: Step, place: () => string): Node | undefined {
-  const type = typeof step === "string" ? "object" : "array";
+  const type = containerFor(step);
   if (node.type !== type) throw unreadable(place(), `is ${describeNode(node)}, not an ${type}`);
   const matches = childrenOf(node, step);
   if (type === "array" && matches.length > 1)

@@ -4,7 +4,7 @@ import { hideTokens } from "./hide-tokens.ts";
 import { type JsonDocument, locate, parseDocument } from "./json-document.ts";
 import { type Field, type FieldName, type JsonFields, keyOf, placeOf, toFields } from "./json-fields.ts";
 import { type JsonPath, toSteps } from "./json-path.ts";
-import { writeChanges } from "./json-write.ts";
+import { clearPath, writeChanges } from "./json-write.ts";
 import { isHeld, type Members, membersOf, toChanges, type Value } from "./members.ts";
 
 /** Options of {@link jsonFormat}. */
@@ -101,11 +101,17 @@ const removeMembers = (document: JsonDocument, fields: readonly Field[]): string
   );
 
 function discard(fields: readonly Field[], found: string): string | undefined {
-  let document: JsonDocument;
+  const document = fields.reduce<JsonDocument | undefined>(
+    (rest, { steps }) => rest && clearPath(rest, steps),
+    tryParse(found),
+  );
+  return document && removeMembers(document, fields);
+}
+
+function tryParse(text: string): JsonDocument | undefined {
   try {
-    document = parseDocument(found);
+    return parseDocument(text);
   } catch {
     return undefined;
   }
-  return removeMembers(document, fields);
 }

@@ -1,5 +1,5 @@
 /** A value by which an entry of an array is selected. */
-type Scalar = string | number | boolean;
+export type Scalar = string | number | boolean;
 
 /** A step into a JSON document: the name of a property, or the properties that select one entry of an array. */
 export type JsonPathStep = string | { readonly where: Readonly<Record<string, Scalar>> };

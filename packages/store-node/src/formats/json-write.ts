@@ -1,5 +1,5 @@
 import type { Node } from "jsonc-parser";
-import { childrenOf, type JsonDocument, locate, type Place, parseDocument } from "./json-document.ts";
+import { childrenOf, type JsonDocument, locate, obstacleOn, type Place, parseDocument } from "./json-document.ts";
 import { addChild, applyEdits, type Edit, removeChild, replaceValue } from "./json-edit.ts";
 import { type Field, placeOf } from "./json-fields.ts";
 import type { Steps } from "./json-path.ts";
@@ -14,6 +14,14 @@ export function writeChanges(document: JsonDocument, changes: readonly Change[])
     changes.flatMap((change) => replacement(document, change)),
   );
   return changes.reduce((current, change) => writeStructure(current, change), replaced).text;
+}
+
+/** Removes the values that a path does not lead through. Returns `undefined` if the root is one. */
+export function clearPath(document: JsonDocument, steps: Steps): JsonDocument | undefined {
+  const obstacle = obstacleOn(document, steps);
+  if (!obstacle) return document;
+  const { parent, child } = obstacle;
+  return parent && clearPath(edit(document, removeChild(document, parent, child)), steps);
 }
 
 function edit(document: JsonDocument, edits: readonly Edit[]): JsonDocument {

@@ -5,8 +5,6 @@ import { unreadable } from "./unreadable.ts";
 /** The characters of access tokens (RFC 6749 §A.12) without a space, and without those that begin or end JSON or HTML. */
 const TOKEN = /^[!#-+\--;=?-Z^-z|~]+$/;
 
-const HINT = "Check that the document is an access token and nothing else. It is unchanged.";
-
 /**
  * Creates the format of a document that is nothing but an access token: what some programs keep in a file or in a
  * keychain. White space around the token, and a byte order mark, stay.
@@ -22,7 +20,7 @@ export const rawTokenFormat = (): SessionFormat => Object.freeze({ key: "raw-tok
 const parse: SessionFormat["parse"] = (text) => {
   const token = text.trim();
   if (token === "") return undefined;
-  if (!TOKEN.test(token)) throw unreadable("The document", "is not a bare access token", { hint: HINT });
+  if (!TOKEN.test(token)) throw unreadable("The document", "is not a bare access token");
   return { tokens: hideTokens({ accessToken: token }) };
 };
 

@@ -9,5 +9,5 @@ const HINT = "Correct the document, or the options of its format. The document i
 export const unreadable = (
   location: string,
   problem: string,
-  { hint = HINT, cause }: { readonly hint?: string; readonly cause?: unknown } = {},
-): StoreError => new StoreError("STORE_UNREADABLE", { location, problem, hint, cause });
+  { cause }: { readonly cause?: unknown } = {},
+): StoreError => new StoreError("STORE_UNREADABLE", { location, problem, hint: HINT, cause });

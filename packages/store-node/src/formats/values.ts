@@ -118,7 +118,7 @@ const milliseconds: ValueType<number> = {
     const value = readNumber(source);
     if (value === undefined) return undefined;
     if (isPlausible(value, 1))
-      throw unreadable(source.location, "is in seconds, not in milliseconds", { hint: 'Set its unit to "s".' });
+      throw unreadable(source.location, 'is in seconds, not in milliseconds: its unit has to be "s"');
     return inRange(source, value);
   },
   write(value, found) {
@@ -148,7 +148,7 @@ const seconds: ValueType<number> = {
   read(source) {
     const value = duration.read(source);
     if (value !== undefined && isPlausible(value / 1000, 1000))
-      throw unreadable(source.location, "is in milliseconds, not in seconds", { hint: 'Set its unit to "ms".' });
+      throw unreadable(source.location, 'is in milliseconds, not in seconds: its unit has to be "ms"');
     return value;
   },
 };
@@ -157,7 +157,7 @@ const iso: ValueType<number> = {
   read(source) {
     const { node, location } = source;
     if (node.type === "number")
-      throw unreadable(location, "is a number, not an ISO 8601 time", { hint: 'Set its unit to "ms" or "s".' });
+      throw unreadable(location, 'is a number, not an ISO 8601 time: its unit has to be "ms" or "s"');
     const text = readString(source);
     if (text === undefined) return undefined;
     const time = parseIsoTime(text);

@@ -108,7 +108,10 @@ describe("the error about a document that its format cannot read", () => {
     expect(error).toMatchObject({ code: "STORE_UNREADABLE", location: path });
     expect(error.message).toMatch(place);
     expect(error.cause).toBeInstanceOf(StoreError);
-    expect(error.message).toContain((error.cause as StoreError).message);
+    const { problem, hint } = error.cause as StoreError;
+    expect(error.message).toContain(problem);
+    expect(error.message).not.toContain(hint); // what to do is said once
+    expect(error.message).not.toMatch(/\.\.|unchanged.*unchanged/);
     expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain("canary");
   });
 
@@ -116,8 +119,28 @@ describe("the error about a document that its format cannot read", () => {
     const parse = (text: string) => JSON.parse(text) as undefined;
     const { store } = open({ text: canary("access", 1), used: { ...format, parse } });
     const error = await failure(store.load());
-    expect(error.cause).toBeUndefined();
-    expect(`${error.message} ${error.stack}`).not.toContain("canary");
+    expect(error.message).toContain("that its format can read: the format failed with SyntaxError. ");
+    expect(`${error.message} ${error.stack} ${error.cause}`).not.toContain("canary");
+  });
+
+  it.each<[parse: (text: string) => unknown, string]>([
+    [() => Promise.reject(new Error(canary("access", 1))), "the format returned a promise, not a session"],
+    [
+      () => ({ tokens: {} }),
+      "the format returned an invalid session: tokens: both accessToken and refreshToken are undefined",
+    ],
+    [() => ({ tokens: { accessToken: "a", expiresAt: 1_700_000_000 } }), "expiresAt is in seconds"],
+    [
+      () => {
+        throw Object.assign(new Error(canary("access", 1)), { name: `the ${canary("access", 1)}` });
+      },
+      "the format failed with an exception. ",
+    ],
+  ])("says how a format failed: %#", async (parse, problem) => {
+    const { store } = open({ text: documentWith(1), used: { ...format, parse: parse as typeof format.parse } });
+    const error = await failure(store.load());
+    expect(error.message).toContain(problem);
+    expect(`${error.message} ${error.stack} ${error.cause}`).not.toContain("canary");
   });
 
   it("tells where the last session is, and the document is left alone", async () => {

@@ -283,10 +283,10 @@ describe("no session", () => {
 
 describe("what is unreadable", () => {
   it.each([
-    ['{"claudeAiOauth":', "The document is not JSON: ValueExpected in line 1, column 18."],
-    ['{\r\n  "a": 1\r\n  "b": 2 }', "The document is not JSON: CommaExpected in line 3, column 3."],
-    ["{} {}", "The document is not JSON: EndOfFileExpected in line 1, column 4."],
-    ['{"a":"\t"}', "The document is not JSON: InvalidCharacter in line 1, column 6."],
+    ['{"claudeAiOauth":', "The document is not JSON: value expected in line 1, column 18."],
+    ['{\r\n  "a": 1\r\n  "b": 2 }', "The document is not JSON: comma expected in line 3, column 3."],
+    ["{} {}", "The document is not JSON: end of file expected in line 1, column 4."],
+    ['{"a":"\t"}', "The document is not JSON: invalid character in line 1, column 6."],
     ["[".repeat(100_000), "The document is nested too deeply."],
     ["[]", "The document is an array, not an object."],
     ['"secret-token"', "The document is a string, not an object."],

@@ -42,9 +42,9 @@ describe("a time", () => {
   });
 
   it.each<[Unit, string, string]>([
-    ["ms", "1700000000", 'is in seconds, not in milliseconds. Set its unit to "s".'],
-    ["s", "1700000000000", 'is in milliseconds, not in seconds. Set its unit to "ms".'],
-    ["iso", "1700000000", 'is a number, not an ISO 8601 time. Set its unit to "ms" or "s".'],
+    ["ms", "1700000000", 'is in seconds, not in milliseconds: its unit has to be "s".'],
+    ["s", "1700000000000", 'is in milliseconds, not in seconds: its unit has to be "ms".'],
+    ["iso", "1700000000", 'is a number, not an ISO 8601 time: its unit has to be "ms" or "s".'],
     ["ms", '"2023-11-14T22:13:20Z"', "is a string that is not a number."],
     ["ms", '"NaN"', "is a string that is not a number."],
     ["s", '" 5"', "is a string that is not a number."],

@@ -50,7 +50,8 @@ export function without(session: FormattedSession, fields: readonly FormatField[
 
 /** Completes a session that was parsed, so that it can be printed. */
 export function complete(parsed: ParsedSession): FormattedSession {
-  const tokens = { accessToken: "", tokenType: "Bearer", extra: {}, ...withTimes(parsed.tokens) };
+  const { accessToken = "", tokenType = "Bearer", extra = {}, ...rest } = withTimes(parsed.tokens);
+  const tokens = { accessToken, tokenType, extra, ...rest };
   const { obtainedAt = Number.NaN, account } = parsed;
   return { tokens, obtainedAt, account };
 }
