@@ -175,7 +175,7 @@ function testOverUnreadable(keychain: RealKeychain, backend: BuiltInBackend): vo
 
 function testRemoval(keychain: RealKeychain): void {
   it("deletes one item if a format leaves nothing of it, also if another has the same names and more", async () => {
-    const session = keychain.newSession("@napi-rs/keyring");
+    const session = keychain.newSession("@napi-rs/keyring" as const);
     const { service } = keychain;
     const names = SHAPES[1].attributes(session.service, session.account);
     service.storeItem(names, "canary-a1");
