@@ -7,7 +7,7 @@ import { describe, it } from "vitest";
 import { describeTokenStore } from "../src/index.ts";
 import { FORMATS } from "./document-formats.ts";
 
-describe.each(Object.entries(FORMATS))("fileStore with %s", (name, { format, document }) => {
+describe.each(Object.entries(FORMATS))("fileStore with %s", (name, { format, document, withoutRefreshTokens }) => {
   describeTokenStore(
     { describe, it },
     {
@@ -36,6 +36,7 @@ describe.each(Object.entries(FORMATS))("fileStore with %s", (name, { format, doc
               renameSync(`${chains}.away`, chains);
             };
           },
+          withoutRefreshTokens,
           wipe: () => rmSync(chains, { recursive: true }),
           dispose: () => rmSync(directory, { recursive: true }),
         };

@@ -33,7 +33,8 @@ export async function formatFixture(format: string): Promise<StoreFixture> {
   const { service, account, backend } = argument;
   if (document !== undefined && typeof backend !== "string")
     await fileKeychain(backend).set(service, account, document);
-  return fixtureOver(directory, argument, () => itemFilesIn(directory).filter((name) => name.startsWith("Unexpired")));
+  const own = () => itemFilesIn(directory).filter((name) => name.startsWith("Unexpired"));
+  return { ...fixtureOver(directory, argument, own), withoutRefreshTokens: FORMATS[format]?.withoutRefreshTokens };
 }
 
 function fixtureOver(directory: string, argument: StoreArgument, list: (directory: string) => string[]): StoreFixture {

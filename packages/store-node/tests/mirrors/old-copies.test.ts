@@ -71,7 +71,7 @@ describe("an old copy of the session", () => {
     expect([a, b].map(refreshIn)).toEqual([canary("refresh", expected), canary("refresh", expected)]);
   });
 
-  it("is none in a document that has shown the session: there, another program has signed in, whatever expires first", async () => {
+  it("does not exist in a document that has shown the session: there, another program has signed in, whatever expires first", async () => {
     const { b, clock, open } = startMirrors();
     await using one = open();
     await one.signIn(sessionOf(1, clock.now() + 2 * HOUR));

@@ -34,6 +34,8 @@ export interface StoreFixture {
   interrupt?(): Restore | Promise<Restore>;
   /** Deletes the stored data without telling the open stores. */
   wipe?(): void | Promise<void>;
+  /** Why the store cannot keep a session with a refresh token, if it cannot. The cases of such sessions are then skipped. */
+  readonly withoutRefreshTokens?: string | undefined;
   /** Removes the location at the end of the case. */
   dispose?(): void | Promise<void>;
 }

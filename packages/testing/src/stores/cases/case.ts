@@ -36,6 +36,8 @@ const SKIP_REASONS = {
     interrupt ? undefined : "not testable: the harness has no `interrupt`",
   damage: (_: TokenStore, { damage }: StoreFixture) =>
     damage ? undefined : "not testable: the harness has no `damage`",
+  refreshTokens: (_: TokenStore, { withoutRefreshTokens: reason }: StoreFixture) =>
+    reason && `not applicable: ${reason}`,
   wipe: (_: TokenStore, { wipe }: StoreFixture) => (wipe ? undefined : "not testable: the harness has no `wipe`"),
   signals: () => (process.platform === "win32" ? "not applicable: this system cannot stop a process" : undefined),
   namespaces: () => (canCreatePidNamespace() ? undefined : "not applicable: this user cannot create a PID namespace"),

@@ -26,7 +26,7 @@ function withLoadLimit(store: TokenStore): TokenStore {
 
 const oneExchange: StoreCase = {
   name: `keeps one session alive through ${EXPIRIES} expiries in ${PROCESSES} processes, with one exchange each`,
-  needs: ["sharing", "processes"],
+  needs: ["sharing", "processes", "refreshTokens"],
   async run(scene) {
     await using issuer = await startIssuer({ latency: 20 });
     const manager = createTokenManager({ store: withLoadLimit(await scene.open()) });
@@ -68,7 +68,7 @@ async function tokenOf(each: Remote): Promise<unknown> {
 
 const signedOut: StoreCase = {
   name: "shares a session between a manager that refreshes and one that signs out",
-  needs: [],
+  needs: ["refreshTokens"],
   async run(scene) {
     await using issuer = await startIssuer();
     const refresh = oauth2Refresh({ tokenEndpoint: issuer.tokenEndpoint, clientId: "kit" });
