@@ -16,7 +16,7 @@ import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "
 import { checkTransport, ENDPOINT, endpointSchema, SECRET_NAME, secretsInQuery, withoutQuery } from "./endpoint-url.ts";
 import { UNREAD } from "./error-response.ts";
 
-/** What a refresh function may return: a token set, or a response of a token endpoint. */
+/** The result of a refresh function: a token set, or a response of a token endpoint. */
 export type ReturnedTokens = TokenSetInput | TokenResponse;
 /** A function whose first parameter may be declared with the type that the endpoint documents. */
 export type BodyReader<T> = { read(json: unknown, status: number): T }["read"];
