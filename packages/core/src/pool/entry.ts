@@ -61,7 +61,7 @@ export class Entry {
     return UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" ? error.reason : undefined;
   }
 
-  /** The name of the place that has no token, if the source tells one: of a variable, for example. */
+  /** Where a token is missing, if the source has no session and tells it: the name of a variable, for one. */
   get deadLocation(): string | undefined {
     const error = this.#view ? undefined : this.failure;
     return UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" ? error.location : undefined;
