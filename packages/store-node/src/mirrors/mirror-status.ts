@@ -7,7 +7,7 @@ import {
   recordOfFound,
   shownOf,
 } from "@unexpired/core/session-record";
-import { isShown, markOfTokens, shownMarkOf } from "../documents/entry.ts";
+import { isShown, markOfTokens, printEntry } from "../documents/entry.ts";
 
 /** How a document relates to the record of the primary. */
 export type MirrorStatus =
@@ -60,6 +60,24 @@ interface Compared {
   readonly copy?: Copy | undefined;
 }
 
+/**
+ * Returns the mark that a document with this text has once it shows a record: a format may hold only some of the tokens.
+ * `undefined` if it shows no session then, or cannot be printed.
+ */
+export function markShown(format: SessionFormat, value: string, text: string | undefined): string | undefined {
+  try {
+    return markOfText(format, printEntry(format, value, text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the mark of the session in a text, if any. */
+export function markOfText(format: SessionFormat, text: string | undefined): string | undefined {
+  const session = text === undefined ? undefined : format.parse(text);
+  return session && markOfTokens(session.tokens);
+}
+
 /** Compares a document with this text with the record of the primary. A pure function. */
 export function statusOf(format: SessionFormat, text: string | undefined, known: Known): Compared {
   try {
@@ -78,7 +96,8 @@ function statusOfCopy(
   { value, shown, now }: Known,
 ): MirrorStatus {
   if (value === undefined) return foreign(record);
-  const isNoted = [mark, announced(mark)].some((noted) => shown?.includes(noted)) && mark !== shownMarkOf(value);
+  const isNoted =
+    [mark, announced(mark)].some((noted) => shown?.includes(noted)) && mark !== markShown(format, value, text);
   const isReplaced = isNoted || isReplacedIn(value, record);
   if (!isReplaced && !isOfAccount(value, session)) return { kind: "other-account" };
   const merged = isReplaced ? value : reconcileRecords(value, record, now);

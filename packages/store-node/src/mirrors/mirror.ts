@@ -1,9 +1,9 @@
 import { type StoredValue, StoreError, type StoreEvent, UnexpiredError } from "@unexpired/core";
 import { primaryOf } from "@unexpired/core/session-record";
-import { printEntry, shownMarkOf } from "../documents/entry.ts";
+import { printEntry } from "../documents/entry.ts";
 import { codeOf } from "../fs-errors.ts";
 import { type StoreClock, withLimit } from "../timers.ts";
-import { announced, type Copy, type MirrorStatus, statusOf } from "./mirror-status.ts";
+import { announced, type Copy, type MirrorStatus, markOfText, markShown, statusOf } from "./mirror-status.ts";
 import type { DocumentText, MirroredDocument } from "./mirrored-document.ts";
 
 /** A document as it was found. `failed`: it could not be read. */
@@ -91,7 +91,8 @@ export class Mirror {
     // before the primary moves on: what the document shows by then is then known to be old
     const { mark } = look.copy ?? {};
     const isUnnoted = look.status.kind === "current" && mark !== undefined && !isOnly(mark, look.shown);
-    if (isUnnoted && value !== undefined && mark === shownMarkOf(value)) await this.note(mark);
+    const { format } = this.document;
+    if (isUnnoted && value !== undefined && mark === markShown(format, value, look.found.text)) await this.note(mark);
     if (!["failed", "torn"].includes(look.status.kind)) this.#known = { value, look };
     return look;
   }
@@ -191,7 +192,7 @@ export class Mirror {
 
   async #replace({ found, shown = [] }: Look, value: string): Promise<void> {
     const next = printEntry(this.document.format, value, found.text);
-    const mark = shownMarkOf(value);
+    const mark = markOfText(this.document.format, next);
     const marks = mark === undefined ? [] : [mark];
     await this.note(...new Set([...shown, ...marks.map(announced)])); // either text is one that we know
     if (await this.document.replace(found, next)) await this.note(...marks);
