@@ -220,7 +220,7 @@ describe("a cooldown that could not be stored", () => {
     const { pool } = open({ cooldowns: { ...store, save } });
     await pool.getAccessToken();
     await pool.replaceRejected(A1, LIMITED);
-    expect((await pool.why()).sharingProblem).toContain("disk full");
+    expect((await pool.why()).sharingProblem).toContain("it failed (Error)");
     const late = pool.replaceRejected(A1, LIMITED);
     await pool.close();
     expect((await cooldowns.load())?.value).toContain('"entry":"a"');

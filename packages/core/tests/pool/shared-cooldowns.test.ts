@@ -260,7 +260,7 @@ describe("the stored cooldowns", () => {
 describe("a store of cooldowns that fails", () => {
   const HANGING: Partial<TokenStore> = { load: () => new Promise(() => {}), save: () => new Promise(() => {}) };
   const BROKEN: Partial<TokenStore> = {
-    load: () => Promise.reject(new Error("disk on fire")),
+    load: () => Promise.reject(Object.assign(new Error("no route to canary-password"), { code: "EHOSTUNREACH" })),
     watch: () => {
       throw new Error("no watchers here");
     },
@@ -286,8 +286,20 @@ describe("a store of cooldowns that fails", () => {
     const { pool } = open({ cooldowns: { ...memoryStore(), ...BROKEN } });
     await pool.getAccessToken();
     expect(await pool.replaceRejected(A1, LIMITED)).toBe(B1);
-    expect((await pool.why()).sharingProblem).toContain("disk on fire");
+    expect((await pool.why()).sharingProblem).toBe(
+      "Cooldowns are not shared with other processes (The memory store): it failed (Error, EHOSTUNREACH).",
+    );
     expect([await pool.getAccessToken(), await pool.getAccessToken()]).toEqual([B1, B1]);
+  });
+
+  it("may also fail to describe itself", async () => {
+    const { open } = await startPools("a", "b");
+    const describe = () => {
+      throw new Error("no description");
+    };
+    const { pool } = open({ cooldowns: { ...memoryStore(), ...BROKEN, describe } });
+    expect(await pool.getAccessToken()).toBe(A1);
+    expect((await pool.why()).sharingProblem).toContain("(a store whose describe() throws): it failed");
   });
 
   it("gets the cooldowns once it works again", async () => {
@@ -297,7 +309,7 @@ describe("a store of cooldowns that fails", () => {
     await pool.getAccessToken();
     await pool.replaceRejected(A1, LIMITED);
     expect(await cooldowns.load()).toBeUndefined();
-    expect((await pool.why()).sharingProblem).toContain("disk full");
+    expect((await pool.why()).sharingProblem).toContain("it failed (Error)");
     await clock.advance(5_000);
     await pool.getAccessToken();
     await clock.advance(0);
