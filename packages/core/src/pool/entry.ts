@@ -95,6 +95,14 @@ export class Entry {
     return this.#currentTokens?.accessToken === accessToken ? this.identity : undefined;
   }
 
+  /** Identifies the session of the token that the source has returned in place of another one. */
+  identityAfter(rejected: Identity, accessToken: string): Identity | undefined {
+    if (this.#access) return this.identityOf(accessToken);
+    const renewed = digestOf(accessToken);
+    const isSession = rejected.digest !== rejected.accessToken;
+    return { session: undefined, digest: isSession ? rejected.digest : renewed, accessToken: renewed };
+  }
+
   #identify({ accessToken, refreshToken }: TokenSet): Identity {
     return {
       session: this.#view?.session,
@@ -109,6 +117,11 @@ export class Entry {
     this.#tokens = tokens;
     this.#failure = undefined;
     return tokens;
+  }
+
+  /** Returns whether the source itself has another token after a 402 or 429, such as a pool. */
+  handlesLimit(status: number, rejected: string): boolean {
+    return this.source.isRejection?.(status, rejected) === true;
   }
 
   /** Asks the source for another token than one that was rejected. */

@@ -1,6 +1,7 @@
 import { UnexpiredError } from "../errors.ts";
 import type {
   Clock,
+  CooldownReason,
   GetTokenOptions,
   RejectingResponse,
   RejectionOptions,
@@ -35,6 +36,12 @@ interface PoolSettings {
 interface Served {
   readonly entry: Entry;
   readonly identity: Identity;
+}
+
+/** Why, and for how many milliseconds, an entry is put aside. */
+interface Limit {
+  readonly reason: CooldownReason;
+  readonly length: number;
 }
 
 /** The progress of one call. */
@@ -106,7 +113,7 @@ export class Selection {
     try {
       const tokens = await entry.getTokenSet(options);
       if (tokens.accessToken === rejected || this.#activeOf(entry)) return undefined;
-      this.#onServed(entry, tokens.accessToken);
+      this.#onServed(entry, tokens.accessToken, entry.identityOf(tokens.accessToken));
       return tokens;
     } catch (error) {
       signal?.throwIfAborted();
@@ -115,9 +122,8 @@ export class Selection {
     }
   }
 
-  #onServed(entry: Entry, accessToken: string): void {
+  #onServed(entry: Entry, accessToken: string, identity: Identity | undefined): void {
     this.#last = entry;
-    const identity = entry.identityOf(accessToken);
     if (identity) this.#served.add(accessToken, { entry, identity }); // otherwise, it has been replaced already
   }
 
@@ -159,8 +165,9 @@ export class Selection {
     const { signal, response } = options;
     const served = this.#served.ownerOf(rejected) ?? this.#holderOf(rejected);
     const limit = response && this.#limitOf(response);
-    if (served && limit) await abortable(this.#setAside(served, limit.reason, limit.length), signal);
-    else if (served && !this.#activeOf(served.entry)) {
+    const isHandled = limit && served?.entry.handlesLimit(response.status, rejected);
+    if (served && limit && !isHandled) await abortable(this.#setAside(served, limit), signal);
+    else if (served && (isHandled || !this.#activeOf(served.entry))) {
       const newer = await this.#renew(served, rejected, options);
       if (newer !== undefined) return newer;
     }
@@ -177,38 +184,41 @@ export class Selection {
   }
 
   /** Returns for how long a response puts the entry aside, whatever its token; `undefined` if it is about the token. */
-  #limitOf({ status, headers }: RejectingResponse) {
+  #limitOf({ status, headers }: RejectingResponse): Limit | undefined {
     const { clock, cooldownAfter402 } = this.#settings;
     const asked = headers && retryAfterOf(headers, clock.now());
-    if (status === 429) return { reason: "rate_limited", length: asked ?? AFTER_429 } as const;
-    return status === 402 ? ({ reason: "payment_required", length: asked ?? cooldownAfter402 } as const) : undefined;
+    if (status === 429) return { reason: "rate_limited", length: asked ?? AFTER_429 };
+    return status === 402 ? { reason: "payment_required", length: asked ?? cooldownAfter402 } : undefined;
   }
 
   /** Returns a newer token of the same entry. If it has none, puts the entry aside. */
   async #renew(served: Served, rejected: string, options: RejectionOptions): Promise<string | undefined> {
     const { entry } = served;
-    const { signal } = options;
+    const { signal, response } = options;
+    const limit = response && this.#limitOf(response);
     try {
-      signal?.throwIfAborted();
+      if (!limit) signal?.throwIfAborted();
       const newer = await entry.replaceRejected(rejected, options);
       if (newer === rejected) return undefined;
-      if (entry.isManager) this.#onServed(entry, newer);
+      this.#onServed(entry, newer, entry.identityAfter(served.identity, newer));
       return newer;
     } catch (error) {
       signal?.throwIfAborted();
-      const isDead = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED";
-      const reason = isDead ? "sign_in_required" : "rejected";
-      await abortable(this.#setAside(served, reason, isDead ? LONGEST : this.#pauseAfter(error)), signal);
+      await abortable(this.#setAside(served, this.#limitAfter(error, limit)), signal);
       return undefined;
     }
   }
 
-  #pauseAfter(error: unknown): number {
-    const isRefresh = UnexpiredError.is(error) && error.code === "REFRESH_FAILED";
-    return isRefresh ? error.retryAt - this.#settings.clock.now() : AFTER_FAILURE;
+  /** Returns for how long an entry without a newer token is put aside. */
+  #limitAfter(error: unknown, limit: Limit | undefined): Limit {
+    if (UnexpiredError.is(error) && error.code === "REFRESH_FAILED")
+      return { reason: limit?.reason ?? "rejected", length: error.retryAt - this.#settings.clock.now() };
+    if (limit) return limit;
+    const isDead = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED";
+    return isDead ? { reason: "sign_in_required", length: LONGEST } : { reason: "rejected", length: AFTER_FAILURE };
   }
 
-  #setAside({ entry, identity }: Served, reason: Cooldown["reason"], given: number): Promise<void> {
+  #setAside({ entry, identity }: Served, { reason, length: given }: Limit): Promise<void> {
     const { session, digest, accessToken } = identity;
     const isAboutToken = reason === "rejected" || reason === "sign_in_required";
     const length = Math.round(toLength(given));

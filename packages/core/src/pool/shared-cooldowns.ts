@@ -14,15 +14,20 @@ import {
   parseCooldowns,
   withCooldowns,
 } from "./cooldown-list.ts";
+import { failureText } from "./failure-text.ts";
 
 /** In milliseconds. A store that does not respond delays a call by this much, once. */
 const DEADLINE = 2_000;
 /** How old the last look may be, in milliseconds, if the store does not notify, or failed. */
 const MAX_STALENESS = 5_000;
 const MAX_CONFLICTS = 20;
-const MAX_TEXT_LENGTH = 200;
 /** A cooldown that would end later by no more than this many milliseconds is not stored again. */
 const TOLERANCE = 1_000;
+const LATE = `No response within ${DEADLINE} ms`;
+const FOREIGN = "It holds something else, or was written by a newer version. It was left unchanged";
+const CONFLICTS = `It rejected ${MAX_CONFLICTS} saves as conflicts`;
+/** The messages of the errors of this file. */
+const OWN = [LATE, FOREIGN, CONFLICTS];
 const EMPTY: CooldownList = { schema: 1, cooldowns: [] };
 
 /** A cooldown that has not ended. */
@@ -101,8 +106,17 @@ export class SharedCooldowns {
       await step();
       if (!this.#isUnsaved) this.#problem = undefined;
     } catch (error) {
-      const text = redact(error, []).message.replace(/\.$/, "").slice(0, MAX_TEXT_LENGTH);
-      this.#problem = `Cooldowns are not shared with other processes (${withinSentence(this.#deps.store.describe())}): ${text}.`;
+      const { message } = redact(error, []);
+      const text = OWN.includes(message) ? message : failureText(error);
+      this.#problem = `Cooldowns are not shared with other processes (${withinSentence(this.#location)}): ${text}.`;
+    }
+  }
+
+  get #location(): string {
+    try {
+      return this.#deps.store.describe();
+    } catch {
+      return "a store whose describe() throws";
     }
   }
 
@@ -111,7 +125,7 @@ export class SharedCooldowns {
     const { store } = this.#deps;
     const found = await this.#inTime(() => store.load());
     const list = found ? parseCooldowns(found.value) : EMPTY;
-    if (!list) throw new Error("It holds something else, or was written by a newer version. It was left unchanged");
+    if (!list) throw new Error(FOREIGN);
     this.#stored = list.cooldowns;
     this.#see(list.cooldowns);
     return { list, version: found?.version };
@@ -179,7 +193,7 @@ export class SharedCooldowns {
   async #saveAll(): Promise<void> {
     this.#isUnsaved = true;
     for (let conflicts = 0; !(await this.#saveOnce()); conflicts++) {
-      if (conflicts === MAX_CONFLICTS) throw new Error(`It rejected ${conflicts} saves as conflicts`);
+      if (conflicts === MAX_CONFLICTS) throw new Error(CONFLICTS);
     }
     this.#isUnsaved = false;
   }
@@ -200,8 +214,7 @@ export class SharedCooldowns {
   }
 
   #inTime<T>(run: () => Promise<T>): Promise<T> {
-    const message = `No response within ${DEADLINE} ms`;
-    return withDeadline(run, this.#deps.clock, { milliseconds: DEADLINE, message, keepAlive: false });
+    return withDeadline(run, this.#deps.clock, { milliseconds: DEADLINE, message: LATE, keepAlive: false });
   }
 
   /** Stops watching, and waits for a save that is running. */

@@ -1,8 +1,8 @@
 import { RefreshFailedError, SignInRequiredError, UnexpiredError } from "../errors.ts";
 import type { CooldownReason, DeadReason } from "../types.ts";
-import { redact } from "../util/redact.ts";
 import { reasonOf } from "./cooldown-list.ts";
 import type { Entry } from "./entry.ts";
+import { failureText } from "./failure-text.ts";
 import type { Active } from "./shared-cooldowns.ts";
 
 /** Why an entry of a pool is not available. Plain data without secrets. */
@@ -42,8 +42,6 @@ const PROBLEMS: Record<CooldownReason, string> = {
   sign_in_required: "sign-in required",
 };
 
-const MAX_TEXT_LENGTH = 200;
-
 /** Returns why an entry is not available at the time `now`; `undefined` if it is, as far as is known. */
 export function statusOf(entry: Entry, active: Active | undefined, now: number): EntryStatus | undefined {
   const { name, deadReason, deadLocation, failure } = entry;
@@ -56,7 +54,7 @@ export function statusOf(entry: Entry, active: Active | undefined, now: number):
   if (failure === undefined) return undefined;
   const isRefresh = UnexpiredError.is(failure) && failure.code === "REFRESH_FAILED";
   const until = isRefresh && isDate(failure.retryAt) ? failure.retryAt : undefined;
-  return { entry: name, reason: isRefresh ? "refresh_failed" : "failed", until, problem: textOf(failure) };
+  return { entry: name, reason: isRefresh ? "refresh_failed" : "failed", until, problem: failureText(failure) };
 }
 
 /** A source by hand may reject with any number. */
@@ -68,12 +66,6 @@ const signInNeeded = (entry: string, reason: DeadReason, location?: string): Ent
   until: undefined,
   problem: `${PROBLEMS.sign_in_required} (${location ? `${reason}, ${location}` : reason})`,
 });
-
-/** The messages of this library hold no secrets. Those of other code might. */
-function textOf(failure: unknown): string {
-  if (!UnexpiredError.is(failure)) return `it failed (${redact(failure, []).name})`;
-  return failure.message.replace(/\.$/, "").slice(0, MAX_TEXT_LENGTH);
-}
 
 /** Returns the earliest `until`, if there is one. */
 export function earliest(statuses: readonly EntryStatus[]): number | undefined {

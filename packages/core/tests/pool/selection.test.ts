@@ -50,6 +50,22 @@ describe("an entry that is put aside", () => {
     expect(await pool.getAccessToken()).toBe(A2);
   });
 
+  it("is that of its refresh token, if it has one, also after its source has replaced a rejected token", async () => {
+    const tokens = { accessToken: A1, refreshToken: "canary-refresh" };
+    const byHand: TokenSource = {
+      getTokenSet: async () => ({ ...(await staticToken(tokens.accessToken).getTokenSet()), ...tokens }),
+      replaceRejected: async () => {
+        tokens.accessToken = A2;
+        return A2;
+      },
+    };
+    const pool = createTokenPool({ byHand, b: staticToken(B1) }, { strategy: "fill-first" });
+    await pool.getAccessToken();
+    expect(await pool.replaceRejected(A1, { response: rejection(401) })).toBe(A2);
+    expect(await pool.replaceRejected(A2, LIMITED)).toBe(B1);
+    expect(await pool.getAccessToken()).toBe(B1);
+  });
+
   it("keeps what a later release added to its cooldown, if that is prolonged", async () => {
     const { cooldowns, open } = await startPools("a");
     const [first, second] = [open().pool, open().pool];
@@ -210,7 +226,7 @@ describe("a cooldown that could not be stored", () => {
     const { pool } = open({ cooldowns: { ...store, save } });
     await pool.getAccessToken();
     await pool.replaceRejected(A1, LIMITED);
-    expect((await pool.why()).sharingProblem).toContain("disk full");
+    expect((await pool.why()).sharingProblem).toContain("it failed (Error)");
     const late = pool.replaceRejected(A1, LIMITED);
     await pool.close();
     expect((await cooldowns.load())?.value).toContain('"entry":"a"');

@@ -236,6 +236,21 @@ describe("the stored cooldowns", () => {
     expect(await entries()).toEqual(expect.arrayContaining(["a", "b"]));
   });
 
+  it("are read within bounds, too", async () => {
+    const { clock, cooldowns, events, open } = await startPools("a");
+    const of = (index: number) => ({
+      entry: "a",
+      reason: "rate_limited",
+      digest: `${index}`,
+      until: clock.now() + HOUR - index,
+      length: HOUR,
+    });
+    const list = Array.from({ length: 50_000 }, (_, index) => of(index));
+    await cooldowns.save(JSON.stringify({ schema: 1, cooldowns: list }), undefined);
+    await open().pool.getAccessToken();
+    expect(events).toHaveLength(1_000);
+  });
+
   it("are not saved if the list is full of those that end later", async () => {
     const { clock, cooldowns, open } = await startPools("a", "b");
     const others = Array.from({ length: 1_000 }, (_, index) => ({
@@ -260,7 +275,7 @@ describe("the stored cooldowns", () => {
 describe("a store of cooldowns that fails", () => {
   const HANGING: Partial<TokenStore> = { load: () => new Promise(() => {}), save: () => new Promise(() => {}) };
   const BROKEN: Partial<TokenStore> = {
-    load: () => Promise.reject(new Error("disk on fire")),
+    load: () => Promise.reject(Object.assign(new Error("no route to canary-password"), { code: "EHOSTUNREACH" })),
     watch: () => {
       throw new Error("no watchers here");
     },
@@ -286,8 +301,20 @@ describe("a store of cooldowns that fails", () => {
     const { pool } = open({ cooldowns: { ...memoryStore(), ...BROKEN } });
     await pool.getAccessToken();
     expect(await pool.replaceRejected(A1, LIMITED)).toBe(B1);
-    expect((await pool.why()).sharingProblem).toContain("disk on fire");
+    expect((await pool.why()).sharingProblem).toBe(
+      "Cooldowns are not shared with other processes (The memory store): it failed (Error, EHOSTUNREACH).",
+    );
     expect([await pool.getAccessToken(), await pool.getAccessToken()]).toEqual([B1, B1]);
+  });
+
+  it("may also fail to describe itself", async () => {
+    const { open } = await startPools("a", "b");
+    const describe = () => {
+      throw new Error("no description");
+    };
+    const { pool } = open({ cooldowns: { ...memoryStore(), ...BROKEN, describe } });
+    expect(await pool.getAccessToken()).toBe(A1);
+    expect((await pool.why()).sharingProblem).toContain("(a store whose describe() throws): it failed");
   });
 
   it("gets the cooldowns once it works again", async () => {
@@ -297,7 +324,7 @@ describe("a store of cooldowns that fails", () => {
     await pool.getAccessToken();
     await pool.replaceRejected(A1, LIMITED);
     expect(await cooldowns.load()).toBeUndefined();
-    expect((await pool.why()).sharingProblem).toContain("disk full");
+    expect((await pool.why()).sharingProblem).toContain("it failed (Error)");
     await clock.advance(5_000);
     await pool.getAccessToken();
     await clock.advance(0);

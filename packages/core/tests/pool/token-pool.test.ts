@@ -294,6 +294,59 @@ describe("a pool as a source", () => {
     expect((await pool.why()).available).toEqual(["b"]);
   });
 
+  it.each(["round-robin", "fill-first"] as const)("passes limits on to a pool in it: %s", async (strategy) => {
+    const { clock, open } = await startPools("a", "b");
+    const { pool: inner } = open({ strategy });
+    const pool = createTokenPool({ inner, c: staticToken(C1) }, { clock, strategy: "fill-first" });
+    expect(await pool.getAccessToken()).toBe(A1);
+    const limit = (seconds: number) => ({ response: rejection(429, { "retry-after": `${seconds}` }) });
+    expect(await pool.replaceRejected(A1, limit(3_600))).toBe(B1);
+    expect((await inner.why()).unavailable).toMatchObject([{ entry: "a", until: clock.now() + HOUR }]);
+    expect([await pool.getAccessToken(), (await pool.why()).unavailable]).toEqual([B1, []]);
+    expect(await pool.replaceRejected(B1, limit(60))).toBe(C1);
+    expect((await pool.why()).unavailable).toMatchObject([
+      { entry: "inner", reason: "rate_limited", until: clock.now() + MINUTE },
+    ]);
+    expect(await pool.getAccessToken()).toBe(C1);
+    await clock.advance(MINUTE);
+    expect(await pool.getAccessToken()).toBe(B1);
+  });
+
+  it("passes a limit on although the caller has given up, and that of a token in place of another one", async () => {
+    const { open } = await startPools("a", "b");
+    const { pool: inner } = open();
+    const pool = createTokenPool({ inner });
+    await pool.getAccessToken();
+    expect(await pool.replaceRejected(A1, { response: rejection(429) })).toBe(B1);
+    const signal = AbortSignal.abort(new Error("given up"));
+    await expect(pool.replaceRejected(B1, { signal, response: rejection(402) })).rejects.toThrow("given up");
+    expect((await inner.why()).unavailable).toMatchObject([{ reason: "rate_limited" }, { reason: "payment_required" }]);
+  });
+
+  it("passes on a late limit, too, after the pool in it has been put aside", async () => {
+    const { clock, open } = await startPools("a", "b");
+    const { pool: inner } = open();
+    const pool = createTokenPool({ inner }, { clock });
+    await pool.getAccessToken();
+    expect(await pool.replaceRejected(A1, { response: rejection(429) })).toBe(B1);
+    await failureOf(pool.replaceRejected(B1, { response: rejection(429) }));
+    await failureOf(pool.replaceRejected(A1, { response: rejection(402) }));
+    expect((await inner.why()).unavailable).toMatchObject([
+      { entry: "a", reason: "payment_required", until: clock.now() + HOUR },
+      { entry: "b" },
+    ]);
+  });
+
+  it("puts an entry aside for the limit if that has no other token", async () => {
+    const { clock } = await startPools();
+    const replaceRejected = () => Promise.reject(new Error("no other"));
+    const source: TokenSource = { ...staticToken(A1), replaceRejected, isRejection: () => true };
+    const pool = createTokenPool({ a: source, b: staticToken(B1) }, { clock });
+    await pool.getAccessToken();
+    expect(await pool.replaceRejected(A1, { response: rejection(429) })).toBe(B1);
+    expect((await pool.why()).unavailable).toMatchObject([{ reason: "rate_limited", until: clock.now() + MINUTE }]);
+  });
+
   it("gives onToken another token when an entry is put aside", async () => {
     const { open } = await startPools("a", "b");
     const { pool } = open({ strategy: "fill-first" });
