@@ -35,9 +35,12 @@ const cooldownSchema = z.looseObject({
 /** A reason not to use an entry for a while. */
 export type Cooldown = z.infer<typeof cooldownSchema>;
 
+/** The latest ends come first in a list. More cooldowns are not even read. */
+const firstOf = (cooldowns: unknown) => (Array.isArray(cooldowns) ? cooldowns.slice(0, MAX_COOLDOWNS) : cooldowns);
+
 const listSchema = z.looseObject({
   schema: z.literal(1),
-  cooldowns: z.array(cooldownSchema),
+  cooldowns: z.pipe(z.transform(firstOf), z.array(cooldownSchema)),
   requires: z.optional(z.array(z.string()).check(z.maxLength(0))),
 });
 

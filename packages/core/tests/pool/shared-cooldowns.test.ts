@@ -236,6 +236,21 @@ describe("the stored cooldowns", () => {
     expect(await entries()).toEqual(expect.arrayContaining(["a", "b"]));
   });
 
+  it("are read within bounds, too", async () => {
+    const { clock, cooldowns, events, open } = await startPools("a");
+    const of = (index: number) => ({
+      entry: "a",
+      reason: "rate_limited",
+      digest: `${index}`,
+      until: clock.now() + HOUR - index,
+      length: HOUR,
+    });
+    const list = Array.from({ length: 50_000 }, (_, index) => of(index));
+    await cooldowns.save(JSON.stringify({ schema: 1, cooldowns: list }), undefined);
+    await open().pool.getAccessToken();
+    expect(events.filter(({ type }) => type === "entry-set-aside")).toHaveLength(1_000);
+  });
+
   it("are not saved if the list is full of those that end later", async () => {
     const { clock, cooldowns, open } = await startPools("a", "b");
     const others = Array.from({ length: 1_000 }, (_, index) => ({
