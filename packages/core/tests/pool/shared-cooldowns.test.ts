@@ -248,7 +248,11 @@ describe("the stored cooldowns", () => {
     const list = Array.from({ length: 50_000 }, (_, index) => of(index));
     await cooldowns.save(JSON.stringify({ schema: 1, cooldowns: list }), undefined);
     await open().pool.getAccessToken();
+<<<<<<< HEAD
     expect(events).toHaveLength(1_000);
+=======
+    expect(events.filter(({ type }) => type === "entry-set-aside")).toHaveLength(1_000);
+>>>>>>> p15-pool2
   });
 
   it("are not saved if the list is full of those that end later", async () => {
