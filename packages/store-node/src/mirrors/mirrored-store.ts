@@ -254,7 +254,7 @@ class MirroredStore implements TokenStore {
     await Promise.all(ours.map((mirror) => mirror.clear(stored?.value)));
     await this.#primary.remove();
     await Promise.all(ours.map((mirror) => mirror.clear(stored?.value))); // another process may have written it once more
-    await Promise.all(ours.map((mirror) => mirror.document.notes?.remove()));
+    await Promise.all(ours.map((mirror) => mirror.removeNotes()));
   }
 }
 
