@@ -8,7 +8,7 @@ export interface Seen {
   readonly look: Look;
 }
 
-/** What is saved to the primary because of what the documents hold. */
+/** The record that is saved to the primary because of what the documents hold. */
 interface Adoption {
   /** The record; the one of the primary if there is nothing to adopt. */
   readonly value: string | undefined;

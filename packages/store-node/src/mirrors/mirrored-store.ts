@@ -98,10 +98,11 @@ class MirroredStore implements TokenStore {
     const added = (event: StoreEvent) => listener(event);
     this.#listeners.add(added);
     const stop = this.#primary.subscribe?.(listener);
+    const stops = this.#mirrors.map(({ document }) => document.subscribe?.((event) => call(added, event)));
     for (const { problem } of this.#mirrors) if (problem) listener(problem); // it is not reported again
     return () => {
       this.#listeners.delete(added);
-      stop?.();
+      for (const end of [stop, ...stops]) end?.();
     };
   }
 
@@ -228,8 +229,8 @@ class MirroredStore implements TokenStore {
   }
 
   /**
-   * Loads what a save over the version `expected` replaces. Unreadable data is not in its way; the session that it hides is
-   * the one to replace, unless there is none.
+   * Loads what a save over the version `expected` replaces. Unreadable data is not in its way, and
+   * may hide a record, which is then the one to replace.
    */
   async #loadReplaceable(expected?: string): Promise<StoredValue | undefined> {
     try {
