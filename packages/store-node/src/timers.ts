@@ -27,16 +27,22 @@ export const nodeClock: StoreClock = {
 interface Limit {
   readonly milliseconds: number;
   readonly clock: StoreClock;
+  /** Whether the process stays alive for it. Default: `true`. */
+  readonly keepAlive?: boolean | undefined;
 }
 
-/** Waits for `task`, but not longer than the limit; then returns what `onLimit` returns. Keeps the process alive for it. */
-export async function withLimit<T>(task: Promise<T>, { milliseconds, clock }: Limit, onLimit: () => T): Promise<T> {
+/** Waits for `task`, but not longer than the limit; then returns what `onLimit` returns. */
+export async function withLimit<T>(
+  task: Promise<T>,
+  { milliseconds, clock, keepAlive = true }: Limit,
+  onLimit: () => T,
+): Promise<T> {
   let cancel = (): void => undefined;
   const limit = new Promise<T>((resolve, reject) => {
     cancel = clock.setTimer(
       () => new Promise<T>((settle) => settle(onLimit())).then(resolve, reject),
       milliseconds,
-      true,
+      keepAlive,
     );
   });
   return Promise.race([task, limit]).finally(cancel);

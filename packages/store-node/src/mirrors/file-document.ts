@@ -1,7 +1,8 @@
 import { dirname, join } from "node:path";
-import { type SessionFormat, StoreError } from "@unexpired/core";
+import { type SessionFormat, StoreError, type StoreEvent } from "@unexpired/core";
 import { chainNameOf } from "../documents/entry.ts";
 import { replaceDocument } from "../documents/replace-document.ts";
+import { ReplacedDocuments } from "../documents/replaced-documents.ts";
 import { type FileSystem, makeDurableDirectory, nodeFileSystem, type Stamp, sameContent } from "../filesystem.ts";
 import { assertFormat } from "../formats/assert-format.ts";
 import { unreadable } from "../formats/unreadable.ts";
@@ -9,6 +10,7 @@ import { errnoError, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
 import { assertKnownOptions } from "../known-options.ts";
 import { directoryLock, type Lock, withAdvisoryLock } from "../lock.ts";
 import { absolutePath, resolvePaths, type SessionPaths } from "../paths.ts";
+import { later } from "../timers.ts";
 import { watchPath } from "../watch.ts";
 import { FileNotes } from "./file-notes.ts";
 import type { DocumentText, MirroredDocument } from "./mirrored-document.ts";
@@ -56,6 +58,9 @@ class FileDocument implements Required<MirroredDocument> {
   readonly notes: FileNotes;
   readonly #path: string;
   readonly #deps: FileDocumentDeps;
+  readonly #listeners = new Set<(event: StoreEvent) => void>();
+  /** Puts back what a program writes into a file that was replaced while it had it open. */
+  readonly #observer: ReplacedDocuments;
   /** Where the document was found last. */
   #paths: SessionPaths | undefined;
   #collectedAt = Number.NEGATIVE_INFINITY;
@@ -65,6 +70,11 @@ class FileDocument implements Required<MirroredDocument> {
     this.format = format;
     this.#deps = deps;
     this.notes = new FileNotes(deps.fs, path, () => this.#found());
+    const onLost = () => {
+      for (const listener of [...this.#listeners]) listener({ type: "document-write-lost", location: path });
+    };
+    const onRestored = () => undefined; // the next load finds it
+    this.#observer = new ReplacedDocuments({ ...deps, format, later, onLost, onRestored });
   }
 
   describe(): string {
@@ -93,7 +103,7 @@ class FileDocument implements Required<MirroredDocument> {
       if (stamp?.isReadOnly) throw readOnlyError(this.#path, READ_ONLY);
       if (await fs.isMountPoint(paths.file)) throw readOnlyError(this.#path, MOUNTED);
       if (!(await fs.stat(paths.chain))) await makeDurableDirectory(fs, paths.chain);
-      return replaceDocument(fs, { paths, stamp }, next);
+      return replaceDocument(fs, { paths, stamp, observer: this.#observer }, next);
     });
   }
 
@@ -122,6 +132,12 @@ class FileDocument implements Required<MirroredDocument> {
 
   watch(onChange: () => void): () => void {
     return watchPath(this.#path, onChange, { entry: chainNameOf(this.format) });
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    const added = (event: StoreEvent) => listener(event);
+    this.#listeners.add(added);
+    return () => void this.#listeners.delete(added);
   }
 
   async #found(): Promise<SessionPaths> {

@@ -2,7 +2,8 @@ import { type StoredValue, StoreError, type StoreEvent, UnexpiredError } from "@
 import { primaryOf } from "@unexpired/core/session-record";
 import { printEntry } from "../documents/entry.ts";
 import { codeOf } from "../fs-errors.ts";
-import { type StoreClock, withLimit } from "../timers.ts";
+import type { StoreClock } from "../timers.ts";
+import { BoundedDocument } from "./bounded-document.ts";
 import { announced, type Copy, type MirrorStatus, markOfText, markShown, statusOf } from "./mirror-status.ts";
 import type { DocumentText, MirroredDocument } from "./mirrored-document.ts";
 
@@ -29,8 +30,6 @@ type Failure = StoreEvent & { type: "document-failed" };
 
 /** How long a document may be unparsable, in milliseconds, because another program is writing it. */
 const TORN_FOR = 2_000;
-/** How long a document may take to be read, in milliseconds. */
-const READ_LIMIT = 2_000;
 const MAX_PRINTS = 10;
 const FIRST_RETRY = 1_000;
 const LAST_RETRY = 60_000;
@@ -39,6 +38,7 @@ const READ_ONLY = ["EROFS", "EACCES", "EPERM"];
 /** Keeps one document in step with the primary. */
 export class Mirror {
   readonly document: MirroredDocument;
+  readonly #calls: BoundedDocument;
   readonly #deps: MirrorDeps;
   /** The last look, which stands as long as neither the record nor the document changes. */
   #known: { readonly value: string | undefined; readonly look: Look } | undefined;
@@ -56,6 +56,7 @@ export class Mirror {
 
   constructor(document: MirroredDocument, deps: MirrorDeps) {
     this.document = document;
+    this.#calls = new BoundedDocument(document, deps.clock);
     this.#deps = deps;
   }
 
@@ -81,9 +82,10 @@ export class Mirror {
    */
   async look(value: string | undefined): Promise<Look> {
     const known = this.#known;
-    if (known && known.value === value && (await this.#isCurrent(known.look))) return known.look;
+    if (known && known.value === value && (await this.#calls.isCurrent(known.look.found).catch(() => false)))
+      return known.look;
     this.#known = undefined;
-    const look = await this.#readInTime(value).catch((error: unknown): Look => {
+    const look = await this.#read(value).catch((error: unknown): Look => {
       if (UnexpiredError.is(error) && error.code === "CONFIGURATION") throw error;
       return { found: { text: undefined }, status: { kind: "failed", error } };
     });
@@ -97,29 +99,16 @@ export class Mirror {
     return look;
   }
 
-  /** Nothing waits for a document that does not respond, such as an item of a locked keychain. */
-  #readInTime(value: string | undefined): Promise<Look> {
-    return withLimit(this.#read(value), { milliseconds: READ_LIMIT, clock: this.#deps.clock }, () => {
-      throw documentError(this.document, "did not respond in time");
-    });
-  }
-
   async #read(value: string | undefined): Promise<Look> {
     const { document } = this;
-    const found = await document.read();
-    const [primary, shown] = await Promise.all([document.notes?.primary?.(), this.#shown()]);
+    const found = await this.#calls.read();
+    const [primary, shown] = await Promise.all([this.#calls.primary(), this.#shown()]);
     const { status, copy } = statusOf(document.format, found.text, { value, shown, now: this.#deps.clock.now() });
     return { found, status, copy, shown, primary };
   }
 
-  async #isCurrent({ found }: Look): Promise<boolean> {
-    const { document } = this;
-    const isSame = async () => document.isCurrent?.(found) ?? (await document.read()).text === found.text;
-    return isSame().catch(() => false);
-  }
-
   async #shown(): Promise<readonly string[] | undefined> {
-    const noted = await this.document.notes?.shown();
+    const noted = await this.#calls.shown();
     return this.#unnoted ? [...new Set([...(noted ?? []), ...this.#unnoted])] : noted;
   }
 
@@ -127,7 +116,7 @@ export class Mirror {
   async note(...marks: readonly string[]): Promise<void> {
     this.#known = undefined;
     try {
-      await this.document.notes?.setShown(marks);
+      await this.#calls.setShown(marks);
       this.#unnoted = this.document.notes ? undefined : marks;
     } catch {
       this.#unnoted = marks;
@@ -136,9 +125,9 @@ export class Mirror {
 
   /** Notes the ID of the store that the document shows the session of. Resolves to the ID that is noted now. */
   async claim(id: string): Promise<string> {
-    const noted = await this.document.notes?.claim?.(id);
+    const noted = await this.#calls.claim(id);
     this.#known = undefined;
-    return noted ?? id;
+    return noted;
   }
 
   /** Writes the session of the primary into the document. Never rejects: what fails is reported, and tried again. */
@@ -158,10 +147,9 @@ export class Mirror {
   }
 
   async #update(): Promise<void> {
-    const { document } = this;
     this.#cancelRetry?.();
     try {
-      if (await this.#isStale()) await (document.exclusively?.(() => this.#print()) ?? this.#print());
+      if (await this.#isStale()) await this.#calls.exclusively(() => this.#print());
       this.#forgetFailures();
     } catch (error) {
       this.#fail(error);
@@ -171,7 +159,12 @@ export class Mirror {
   /** Another process may have written it: then there is no need for the lock. */
   async #isStale(): Promise<boolean> {
     const stored = await this.#deps.load().catch(() => undefined); // a later load of the store reports it
-    return stored !== undefined && (await this.look(stored.value)).status.kind === "stale";
+    return stored !== undefined && this.#isStaleIn(await this.look(stored.value));
+  }
+
+  #isStaleIn({ status: { kind } }: Look): boolean {
+    if (kind === "failed") throw documentError(this.document, "could not be read"); // which is reported already
+    return kind === "stale";
   }
 
   async #print(): Promise<void> {
@@ -179,7 +172,7 @@ export class Mirror {
       const stored = await this.#deps.load().catch(() => undefined);
       if (!stored) return;
       const look = await this.look(stored.value);
-      if (look.status.kind !== "stale" || !(await this.#isOurs(look, primaryOf(stored.value)))) return;
+      if (!this.#isStaleIn(look) || !(await this.#isOurs(look, primaryOf(stored.value)))) return;
       await this.#replace(look, stored.value);
     }
     throw documentError(this.document, "changes too often to be written");
@@ -195,18 +188,23 @@ export class Mirror {
     const mark = markOfText(this.document.format, next);
     const marks = mark === undefined ? [] : [mark];
     await this.note(...new Set([...shown, ...marks.map(announced)])); // either text is one that we know
-    if (await this.document.replace(found, next)) await this.note(...marks);
+    if (await this.#calls.replace(found, next)) await this.note(...marks);
   }
 
   /** Takes the session out of the document, unless it is that of another account. */
   async clear(value: string | undefined): Promise<void> {
-    const { document } = this;
+    const { format } = this.document;
     for (let attempt = 0; attempt < MAX_PRINTS; attempt++) {
       const { found, status, copy } = await this.look(value);
       if (!copy || status.kind === "other-account") return;
       this.#known = undefined;
-      if (await document.replace(found, document.format.print(undefined, found.text))) return;
+      if (await this.#calls.replace(found, format.print(undefined, found.text))) return;
     }
+  }
+
+  /** Forgets what was noted about the document. */
+  async removeNotes(): Promise<void> {
+    await this.#calls.removeNotes();
   }
 
   /** Reports a problem of the document, or that it is over. */

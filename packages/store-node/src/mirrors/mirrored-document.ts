@@ -1,4 +1,4 @@
-import type { SessionFormat } from "@unexpired/core";
+import type { SessionFormat, StoreEvent } from "@unexpired/core";
 
 /** The text of a document at one moment. */
 export interface DocumentText {
@@ -41,6 +41,8 @@ export interface MirroredDocument {
   exclusively?(update: () => Promise<void>): Promise<void>;
   /** Calls `onChange` when the text may have changed, until the returned function is called. Must not keep the process alive. */
   watch?(onChange: () => void): () => void;
+  /** Calls `listener` when a write of another program was lost, until the returned function is called. */
+  subscribe?(listener: (event: StoreEvent) => void): () => void;
   /** Notes of this library about the document. Without it, every process begins to remember when it starts. */
   readonly notes?: DocumentNotes | undefined;
 }

@@ -98,10 +98,11 @@ class MirroredStore implements TokenStore {
     const added = (event: StoreEvent) => listener(event);
     this.#listeners.add(added);
     const stop = this.#primary.subscribe?.(listener);
+    const stops = this.#mirrors.map(({ document }) => document.subscribe?.((event) => call(added, event)));
     for (const { problem } of this.#mirrors) if (problem) listener(problem); // it is not reported again
     return () => {
       this.#listeners.delete(added);
-      stop?.();
+      for (const end of [stop, ...stops]) end?.();
     };
   }
 
@@ -208,10 +209,9 @@ class MirroredStore implements TokenStore {
   }
 
   async save(value: string, expected: string | undefined): Promise<string> {
-    const stored = await this.#loadReplaceable();
-    if (stored?.version !== expected) throw new StoreConflictError(this.describe());
-    const id = stored && primaryOf(stored.value);
+    const stored = await this.#loadReplaceable(expected);
     const seen = await this.#look(stored?.value).catch(() => []); // the next load reports it; what was received is saved
+    const id = this.#idOf(stored, seen);
     const ours = seen.filter(({ look }) => look.primary === undefined || look.primary === id);
     if (await this.#adopt(stored, ours)) throw new StoreConflictError(this.describe());
     const named = withPrimary(value, id ?? this.#clock.randomId());
@@ -227,15 +227,25 @@ class MirroredStore implements TokenStore {
     if (!isLost) await this.#write(seen);
   }
 
-  /** Loads what the primary holds, even if it is hidden by something unreadable that a save replaces. */
-  async #loadReplaceable(): Promise<StoredValue | undefined> {
+  /**
+   * Loads what a save over the version `expected` replaces. Unreadable data is not in its way, and
+   * may hide a record, which is then the one to replace.
+   */
+  async #loadReplaceable(expected?: string): Promise<StoredValue | undefined> {
     try {
       return await this.#primary.load();
     } catch (error) {
-      const isReplaceable = UnexpiredError.is(error) && error.code === "STORE_UNREADABLE" && error.version;
-      if (!isReplaceable) throw error;
-      return { value: error.stored?.() ?? "", version: isReplaceable };
+      if (!UnexpiredError.is(error) || error.code !== "STORE_UNREADABLE") throw error;
+      const version = error.overwriteVersion === expected ? expected : (error.version ?? error.overwriteVersion);
+      if (version === undefined) throw error;
+      return { value: error.stored?.() ?? "", version };
     }
+  }
+
+  /** Returns the ID of a stored record. If that cannot be read, the documents still name it. */
+  #idOf(stored: StoredValue | undefined, seen: readonly Seen[]): string | undefined {
+    if (!stored || recordKindOf(stored.value)) return stored && primaryOf(stored.value);
+    return seen.find(({ look }) => look.primary !== undefined)?.look.primary;
   }
 
   /** Writes the session into the documents that do not show it. */
@@ -248,13 +258,13 @@ class MirroredStore implements TokenStore {
 
   async remove(): Promise<void> {
     const stored = await this.#loadReplaceable();
-    const id = stored && primaryOf(stored.value);
     const seen = await this.#look(stored?.value);
+    const id = this.#idOf(stored, seen);
     const ours = seen.filter(({ look }) => look.primary === id).map(({ mirror }) => mirror);
     await Promise.all(ours.map((mirror) => mirror.clear(stored?.value)));
     await this.#primary.remove();
     await Promise.all(ours.map((mirror) => mirror.clear(stored?.value))); // another process may have written it once more
-    await Promise.all(ours.map((mirror) => mirror.document.notes?.remove()));
+    await Promise.all(ours.map((mirror) => mirror.removeNotes()));
   }
 }
 

@@ -234,6 +234,7 @@ describe("a document of a mirrored store", () => {
     await using tokens = open();
     b.onReplace = () => new Promise((resolve) => clock.setTimer(resolve, 3_000, false));
     const signedIn = tokens.signIn(sessionOf(1, clock.now() + HOUR));
+    await clock.advance(0); // until it is being written
     await clock.advance(999);
     expect(clock.keepingAlive).toBe(1);
     await clock.advance(1);

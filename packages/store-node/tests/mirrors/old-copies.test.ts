@@ -71,7 +71,7 @@ describe("an old copy of the session", () => {
     expect([a, b].map(refreshIn)).toEqual([canary("refresh", expected), canary("refresh", expected)]);
   });
 
-  it("does not exist in a document that has shown the session: there, another program has signed in, whatever expires first", async () => {
+  it("is no longer assumed once a document has shown the session: another program has signed in there", async () => {
     const { b, clock, open } = startMirrors();
     await using one = open();
     await one.signIn(sessionOf(1, clock.now() + 2 * HOUR));
