@@ -31,7 +31,7 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "no look after `maxStaleness`",
-    edits: [core("manager/driver.ts", "isLookDue(this.#session, this.context())) this.#loader.look();", "false) {}")],
+    edits: [core("manager/driver.ts", 'case "look":\n        this.#loader.look();', 'case "look":')],
   },
   {
     name: "`adopt` stores a token that was used before",
