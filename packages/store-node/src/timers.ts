@@ -7,3 +7,6 @@ export const pause = (milliseconds: number): Promise<void> => pauseFor(milliseco
 export const later = (run: () => void, milliseconds: number): void => {
   setTimeout(run, milliseconds).unref();
 };
+
+/** Returns a time in milliseconds that never jumps. */
+export const monotonic = (): number => Number(process.hrtime.bigint() / 1_000_000n);

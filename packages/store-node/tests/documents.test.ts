@@ -39,6 +39,7 @@ function open(path: string) {
     format,
     pause: async (milliseconds) => pass(milliseconds),
     later: () => undefined,
+    monotonic: () => now,
   });
   return { store, pass };
 }

@@ -2,17 +2,19 @@ import { dirname } from "node:path";
 import { type SessionFormat, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import { signedOutRecord } from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
-import { codeOf, mountedError, withStoreErrors } from "../fs-errors.ts";
+import { codeOf, ignoreNotFound, mountedError, withStoreErrors } from "../fs-errors.ts";
 import { Chain, isAdoptedVersion, versionOf } from "../generations.ts";
 import { ignoreInGit } from "../git-ignore.ts";
 import type { Lock } from "../lock.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
 import { SessionDirectory } from "../session-directory.ts";
-import { later, pause } from "../timers.ts";
+import { later, monotonic, pause } from "../timers.ts";
 import { watchPath } from "../watch.ts";
-import { type DocumentSnapshot, SessionDocument } from "./document.ts";
-import { chainNameOf, type EntryStatus } from "./entry.ts";
+import { type DocumentSnapshot, isMarked, SessionDocument } from "./document.ts";
+import { DocumentPrinter } from "./document-printer.ts";
+import { chainNameOf } from "./entry.ts";
+import { PassingState } from "./passing-state.ts";
 
 /** Dependencies of a document store. */
 export interface DocumentStoreDeps {
@@ -24,6 +26,9 @@ export interface DocumentStoreDeps {
   readonly pause: (milliseconds: number) => Promise<void>;
   /** Calls back after a number of milliseconds, without keeping the process alive. */
   readonly later: (run: () => void, milliseconds: number) => void;
+  readonly watch: typeof watchPath;
+  /** A time in milliseconds that never jumps. */
+  readonly monotonic: () => number;
 }
 
 /** How long an entry holds no session, in milliseconds, before that counts as a sign-out: it may be rewritten in steps. */
@@ -32,13 +37,12 @@ const SIGNED_OUT_AFTER = 1_000;
 const TORN_FOR = 2_000;
 const TORN_INTERVAL = 50;
 const MAX_LOOKS = 100;
-const MAX_LOCKS = 10;
 
 /** Creates a store for an absolute path, with the given dependencies. */
 export const openDocumentStore = (
   path: string,
-  deps: Omit<DocumentStoreDeps, "pause" | "later"> & Partial<DocumentStoreDeps>,
-): TokenStore => new DocumentStore(path, { pause, later, ...deps });
+  deps: Pick<DocumentStoreDeps, "fs" | "lock" | "format"> & Partial<DocumentStoreDeps>,
+): TokenStore => new DocumentStore(path, { pause, later, watch: watchPath, monotonic, ...deps });
 
 /** Keeps a session in a document of another program. The chain beside it holds the truth, as in a file store. */
 class DocumentStore implements TokenStore {
@@ -47,12 +51,14 @@ class DocumentStore implements TokenStore {
   readonly #path: string;
   readonly #deps: DocumentStoreDeps;
   readonly #document: SessionDocument;
+  readonly #printer: DocumentPrinter;
   readonly #directory: SessionDirectory;
   readonly #listeners = new Set<() => void>();
   /** The last snapshot that needs nothing to be done. Its stamps are checked before each use. */
   #cached: DocumentSnapshot | undefined;
-  /** Since when this process has found the entry empty, or the document unreadable, in epoch milliseconds. */
-  #since: { readonly kind: EntryStatus["kind"]; readonly at: number } | undefined;
+  readonly #passing: PassingState;
+  /** Whether a failed save may have published its value, which then might not survive a power failure yet. */
+  #isUnconfirmed = false;
   /** Whether this process has found the session in the document. */
   #isSeen = false;
 
@@ -60,7 +66,9 @@ class DocumentStore implements TokenStore {
     this.#path = path;
     this.#deps = deps;
     this.#document = new SessionDocument(deps.fs, deps.format);
+    this.#printer = new DocumentPrinter(this.#document, deps.lock);
     this.#directory = new SessionDirectory(deps.fs, path);
+    this.#passing = new PassingState(deps.monotonic);
     const holder = currentProcess();
     if (holder) this.holder = holder;
   }
@@ -73,7 +81,7 @@ class DocumentStore implements TokenStore {
     const { stateDirectory, format } = this.#deps;
     const listener = () => onChange();
     this.#listeners.add(listener);
-    const stop = watchPath(this.#path, listener, { stateDirectory, entry: chainNameOf(format) });
+    const stop = this.#deps.watch(this.#path, listener, { stateDirectory, entry: chainNameOf(format) });
     return () => {
       this.#listeners.delete(listener);
       stop();
@@ -82,6 +90,7 @@ class DocumentStore implements TokenStore {
 
   load(): Promise<StoredValue | undefined> {
     return withStoreErrors(this.#path, "read", async () => {
+      if (this.#isUnconfirmed) await this.#syncUnconfirmed();
       const known = this.#cached;
       if (known && (await this.#document.isCurrent(known))) return known.stored;
       this.#cached = undefined;
@@ -102,12 +111,11 @@ class DocumentStore implements TokenStore {
 
   /** Brings the chain and the document together. Returns whether the snapshot can be used; otherwise, it is out of date. */
   async #isSettled(snapshot: DocumentSnapshot): Promise<boolean> {
-    const { status, stored, paths } = snapshot;
-    const elapsed = this.#elapsed(status.kind);
+    const { status, paths } = snapshot;
+    const elapsed = this.#elapsed(snapshot);
     switch (status.kind) {
       case "current":
-        if (stored) this.#isSeen = true;
-        this.#cached = snapshot;
+        await this.#onCurrent(snapshot);
         return true;
       case "stale":
         await this.#print(paths).catch(() => undefined); // the chain alone holds the session
@@ -115,23 +123,45 @@ class DocumentStore implements TokenStore {
       case "foreign":
         return !(await this.#publish(snapshot, status.value));
       case "emptied":
-        if (elapsed >= SIGNED_OUT_AFTER) return !(await this.#signOut(snapshot));
-        if (this.#isSeen) this.#lookAgain(SIGNED_OUT_AFTER - elapsed);
-        else await this.#deps.pause(SIGNED_OUT_AFTER - elapsed);
-        return this.#isSeen;
+        if (elapsed < SIGNED_OUT_AFTER) return this.#wait(SIGNED_OUT_AFTER - elapsed);
+        return !((await this.#printer.finish(paths)) || (await this.#signOut(snapshot)));
+      case "blank":
+        if (elapsed < SIGNED_OUT_AFTER) this.#lookAgain(SIGNED_OUT_AFTER - elapsed);
+        else await this.#printer.fill(paths).catch(() => undefined);
+        return true;
       case "torn":
-        if (elapsed >= TORN_FOR) throw unreadableError(this.#path, snapshot);
-        await this.#deps.pause(TORN_INTERVAL);
+        await this.#onTorn(snapshot, elapsed);
         return false;
     }
   }
 
+  async #onCurrent(snapshot: DocumentSnapshot): Promise<void> {
+    if (!snapshot.stored) return; // not cached: generations that this process has never seen may be collected by then
+    this.#isSeen = true;
+    this.#cached = snapshot;
+    if (!isMarked(snapshot)) await this.#print(snapshot.paths).catch(() => undefined); // its writer died before it had
+  }
+
+  async #onTorn(snapshot: DocumentSnapshot, elapsed: number): Promise<void> {
+    if (elapsed < TORN_FOR) await this.#deps.pause(TORN_INTERVAL);
+    else if (!(await this.#printer.finish(snapshot.paths))) throw unreadableError(this.#path, snapshot);
+  }
+
   /** Returns for how many milliseconds this process has found the document in a state that may pass. */
-  #elapsed(kind: EntryStatus["kind"]): number {
-    const now = this.#deps.fs.now();
-    if (kind !== "emptied" && kind !== "torn") this.#since = undefined;
-    else if (this.#since?.kind !== kind) this.#since = { kind, at: now };
-    return this.#since ? now - this.#since.at : 0;
+  #elapsed({ status: { kind }, stored, stamp }: DocumentSnapshot): number {
+    if (["emptied", "blank", "torn"].includes(kind)) {
+      return this.#passing.elapsed({ kind, stamp, version: stored?.version });
+    }
+    this.#passing.end();
+    return 0;
+  }
+
+  /** Looks again later, if somebody hears of it; otherwise waits. Returns whether the session is used until then. */
+  async #wait(milliseconds: number): Promise<boolean> {
+    const isUsed = this.#isSeen && this.#listeners.size > 0;
+    if (isUsed) this.#lookAgain(milliseconds);
+    else await this.#deps.pause(milliseconds);
+    return isUsed;
   }
 
   #lookAgain(milliseconds: number): void {
@@ -141,8 +171,9 @@ class DocumentStore implements TokenStore {
   }
 
   /** Publishes a session of another program before it is used. Returns `false` if it cannot be written. */
-  async #publish({ stored }: DocumentSnapshot, value: string): Promise<boolean> {
+  async #publish({ stored, paths }: DocumentSnapshot, value: string): Promise<boolean> {
     this.#isSeen = true;
+    await this.#document.noteFound(paths, value).catch(() => undefined); // the other program may sign out at once
     return this.save(value, stored?.version).then(
       () => true,
       (error: unknown) => codeOf(error) === "STORE_CONFLICT",
@@ -169,6 +200,9 @@ class DocumentStore implements TokenStore {
       this.#cached = undefined;
       try {
         return await this.#replace(paths, value, expected);
+      } catch (error) {
+        this.#isUnconfirmed ||= codeOf(error) !== "STORE_CONFLICT";
+        throw error;
       } finally {
         await release?.();
       }
@@ -179,11 +213,14 @@ class DocumentStore implements TokenStore {
     const chain = Chain.besideFile(this.#deps.fs, paths);
     const before = await this.#document.read(paths);
     assertVersion(before, expected, this.#path);
+    const parentStamp = await this.#deps.fs.stat(paths.parent);
     const draft = await chain.draft(value, before);
     if (!draft) throw new StoreConflictError(this.#path);
     try {
       assertVersion(await this.#document.read(paths), expected, this.#path);
-      if (!(await chain.publish(draft))) throw new StoreConflictError(this.#path);
+      const isPublished = await chain.publish(draft);
+      if (isPublished !== false) this.#directory.remember(parentStamp);
+      if (!isPublished) throw new StoreConflictError(this.#path);
       if (draft.number === 1) await makeDurableDirectory(this.#deps.fs, paths.chain);
       await this.#print(paths)
         .then(() => chain.collect(draft))
@@ -194,19 +231,18 @@ class DocumentStore implements TokenStore {
     }
   }
 
+  /** Makes durable what a failed save may have published: its caller loads to learn the outcome, and relies on it. */
+  async #syncUnconfirmed(): Promise<void> {
+    const { chain } = await this.#resolvePaths();
+    await ignoreNotFound(this.#deps.fs.syncDirectory(chain));
+    this.#isUnconfirmed = false;
+  }
+
   /** Writes the session into the document. */
   async #print(paths: SessionPaths): Promise<void> {
-    let release: Awaited<ReturnType<Lock>>;
-    for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++) {
-      release = await this.#deps.lock(dirname(paths.chain), { wait: async () => undefined });
-    }
-    if (!release) return; // a later load writes it
-    try {
-      const { status, stored } = await this.#document.update(paths);
-      if (status.kind === "current" && stored) this.#isSeen = true;
-    } finally {
-      await release();
-    }
+    const { status, stored } = (await this.#printer.print(paths)) ?? {};
+    if (status?.kind === "current" && stored) this.#isSeen = true;
+    if (status?.kind === "blank") this.#lookAgain(SIGNED_OUT_AFTER);
   }
 
   remove(): Promise<void> {

@@ -5,7 +5,7 @@ import { type FileSystem, type Stamp, sameContent } from "../filesystem.ts";
 import { codeOf, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
 import { adoptedVersion, Chain, type ParentRef, temporaryName, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
-import { type EntryStatus, type Known, printEntry, readEntry, shownMarkOf } from "./entry.ts";
+import { type EntryStatus, foundMarkOf, type Known, printEntry, readEntry, shownMarkOf } from "./entry.ts";
 import { ShownMark } from "./shown-mark.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
@@ -17,6 +17,14 @@ export interface DocumentSnapshot extends ParentRef {
   readonly stamp: Stamp | undefined;
   readonly shownMarks: readonly string[];
 }
+
+export interface UpdateOptions {
+  /** Whether a document that is blank has been so for long enough. */
+  readonly overBlank?: boolean;
+}
+
+/** What a document was when its successor was printed. */
+type Replaced = Pick<DocumentSnapshot, "paths" | "stamp" | "text">;
 
 const MAX_READS = 50;
 const SETTLED = [() => true, () => false] as const;
@@ -80,25 +88,37 @@ export class SessionDocument {
    *
    * @throws an error of a file function, or of the format
    */
-  async update(paths: SessionPaths): Promise<DocumentSnapshot> {
-    for (let attempt = 1; ; attempt++) {
-      const snapshot = await this.read(paths);
-      const { status, head } = snapshot;
-      if (status.kind === "current") {
-        if (head) await this.#remember(snapshot);
-        return snapshot;
-      }
-      if (status.kind !== "stale" || !head || attempt === MAX_PRINTS) return snapshot;
-      await this.#replace(snapshot, printEntry(this.#format, head.value, snapshot.text));
+  async update(paths: SessionPaths, { overBlank = false }: UpdateOptions = {}): Promise<DocumentSnapshot> {
+    let snapshot = await this.read(paths);
+    let written: string | undefined;
+    for (let attempt = 1; attempt < MAX_PRINTS; attempt++) {
+      const { status, head, text } = snapshot;
+      const isOurs = written !== undefined && written === text; // if it is empty, we have written over a sign-in
+      const isOutdated = {
+        stale: true,
+        blank: overBlank,
+        emptied: isOurs,
+        current: false,
+        foreign: false,
+        torn: false,
+      };
+      if (!head || !isOutdated[status.kind]) break;
+      written = printEntry(this.#format, head.value, text);
+      await this.#replace(snapshot, written);
+      snapshot = await this.read(paths);
     }
+    if (snapshot.status.kind === "current") await this.#remember(snapshot);
+    return snapshot;
   }
 
-  async #remember({ head, paths, shownMarks }: DocumentSnapshot): Promise<void> {
-    const shown = head && shownOf(head.value);
-    if (!shown) return;
-    const mark = shownMarkOf(head.value);
-    const isKnown = mark === undefined ? shownMarks.length === 0 : shownMarks.length === 1 && shownMarks[0] === mark;
-    if (!isKnown) await new ShownMark(this.#fs, paths.chain).write(mark);
+  async #remember(snapshot: DocumentSnapshot): Promise<void> {
+    const { head, paths } = snapshot;
+    if (head && !isMarked(snapshot)) await new ShownMark(this.#fs, paths.chain).write(shownMarkOf(head.value));
+  }
+
+  /** Remembers that the document shows the session of a record that is about to be published. */
+  async noteFound(paths: SessionPaths, value: string): Promise<void> {
+    await new ShownMark(this.#fs, paths.chain).add(foundMarkOf(value));
   }
 
   /** Removes the session from the document. */
@@ -108,10 +128,7 @@ export class SessionDocument {
     await this.#replace({ paths, stamp, text }, this.#format.print(undefined, text));
   }
 
-  async #replace(
-    { paths, stamp: before, text }: Pick<DocumentSnapshot, "paths" | "stamp" | "text">,
-    next: string | undefined,
-  ): Promise<void> {
+  async #replace({ paths, stamp: before, text }: Replaced, next: string | undefined): Promise<void> {
     const { file } = paths;
     if (next === undefined) {
       if (sameContent(await this.#fs.stat(file), before)) await this.#fs.unlink(file);
@@ -124,10 +141,8 @@ export class SessionDocument {
       // a second name for what is about to be replaced, which shows whether another program writes to it just now
       const isKept = await this.#fs.link(file, keptPath).then(...SETTLED);
       if (!sameContent(await this.#fs.stat(file), before)) return;
-      await this.#fs.rename(temporaryPath, file).catch((error: unknown) => {
-        if (!["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) throw error;
-        return this.#overwrite(paths, { text, next });
-      });
+      const isReplaced = await this.#fs.rename(temporaryPath, file).then(() => true, isInUse);
+      if (!isReplaced) return await this.#overwrite({ paths, stamp: before, text }, next);
       if (isKept && !sameContent(await this.#fs.stat(keptPath), before)) await this.#fs.rename(keptPath, file);
       await this.#fs.syncDirectory(dirname(file));
     } finally {
@@ -136,16 +151,61 @@ export class SessionDocument {
   }
 
   /** Writes the document in place, because it cannot be replaced. A synced copy of the old one outlives a crash. */
-  async #overwrite({ file, chain }: SessionPaths, { text, next }: { text: string | undefined; next: string }) {
+  async #overwrite({ paths, stamp, text }: Replaced, next: string): Promise<void> {
+    const { file, chain } = paths;
     if (text === undefined) {
       await this.#fs.create(file, next, { durable: true });
       return;
     }
-    const copy = join(chain, `${basename(file)}.before`);
-    await this.#fs.unlink(copy);
-    await this.#fs.create(copy, text, { durable: true });
+    const copies = copiesOf(paths);
+    await this.#discard(copies);
+    await this.#fs.create(copies.before, text, { durable: true });
+    await this.#fs.create(copies.next, next, { durable: true });
     await this.#fs.syncDirectory(chain);
-    await this.#fs.overwrite(file, next);
-    await this.#fs.unlink(copy);
+    if (sameContent(await this.#fs.stat(file), stamp)) await this.#fs.overwrite(file, next);
+    await this.#discard(copies);
+  }
+
+  async #discard({ before, next }: Copies): Promise<void> {
+    await this.#fs.unlink(next);
+    await this.#fs.unlink(before);
+  }
+
+  /**
+   * Finishes the writing of a document in place if a process has died over it. The caller holds the document's lock.
+   * Returns whether it did: text that is not the beginning of what was to be written is another program's.
+   */
+  async finish(paths: SessionPaths): Promise<boolean> {
+    const copies = copiesOf(paths);
+    const next = (await ignoreNotFound(this.#fs.read(copies.next)))?.text;
+    const { text } = await this.#readText(paths);
+    if (next === undefined || text === undefined || text === next || !next.startsWith(text)) return false;
+    await this.#fs.overwrite(paths.file, next);
+    await this.#discard(copies);
+    return true;
   }
 }
+
+/** Returns whether it is remembered that the document shows the latest generation. */
+export function isMarked({ head, shownMarks }: DocumentSnapshot): boolean {
+  if (!head || !shownOf(head.value)) return true;
+  const mark = shownMarkOf(head.value);
+  return shownMarks.length === (mark === undefined ? 0 : 1) && shownMarks[0] === mark;
+}
+
+/** The copies of a document that is written in place: as it was, and as it will be. */
+interface Copies {
+  readonly before: string;
+  readonly next: string;
+}
+
+const copiesOf = ({ file, chain }: SessionPaths): Copies => ({
+  before: join(chain, `${basename(file)}.before`),
+  next: join(chain, `${basename(file)}.next`),
+});
+
+/** Returns `false` if a file cannot be replaced, because it is a mount point, or another program has it open. */
+const isInUse = (error: unknown): false => {
+  if (!["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) throw error;
+  return false;
+};

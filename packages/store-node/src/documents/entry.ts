@@ -10,6 +10,8 @@ export type EntryStatus =
   | { readonly kind: "stale" }
   /** Another program wrote it; `value` is the resulting record. */
   | { readonly kind: "foreign"; readonly value: string }
+  /** It has not shown the session yet, but the document is blank, because another program may be about to write it. */
+  | { readonly kind: "blank" }
   /** It held the session, and holds none now. */
   | { readonly kind: "emptied" }
   /** The document cannot be parsed: another program is writing it, or has spoiled it. */
@@ -47,11 +49,11 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
   } catch {
     return { status: { kind: "torn" } };
   }
-  if (!found) return { status: statusOfEmpty(known) };
+  if (!found) return { status: statusOfEmpty(text, known) };
   const mark = markOfTokens(found.tokens);
-  const { head } = known;
+  const { head, now } = known;
   if (!head) return { status: { kind: "foreign", value: record }, mark };
-  const value = isReplaced(mark, known) ? head.value : reconcileRecords(head.value, record);
+  const value = isReplaced(mark, known) ? head.value : reconcileRecords(head.value, record, now);
   if (value !== head.value) return { status: { kind: "foreign", value }, mark };
   const shown = shownOf(head.value);
   const isCurrent = !shown || format.print(withAccountOf(found, shown.session), text) === text;
@@ -72,17 +74,30 @@ const withAccountOf = (
 export const printEntry = (format: SessionFormat, value: string, text: string | undefined): string | undefined =>
   format.print(withAccountOf(text === undefined ? undefined : format.parse(text), shownOf(value)?.session), text);
 
-/** Returns whether the latest generation replaces a session that the document still shows: its writer was slow, or died. */
-const isReplaced = (mark: string, { head, shownMarks }: Known): boolean =>
-  head !== undefined && hasReplaced(head, mark) && !shownMarks.includes(shownMarkOf(head.value) ?? "");
-
-/** Returns the mark of the session that a document shows of a record. */
-export function shownMarkOf(value: string): string | undefined {
-  const session = shownOf(value)?.session;
-  return session && markOfTokens(session.tokens);
+/**
+ * Returns whether the latest generation replaces a session that the document still shows, or shows again since it was
+ * torn: the writer of the generation was slow, or died.
+ */
+function isReplaced(mark: string, { head, shownMarks }: Known): boolean {
+  if (!head || shownMarks.includes(shownMarkOf(head.value) ?? "")) return false;
+  return hasReplaced(head, mark) || shownMarks.some((shown) => shown.startsWith(`${mark}.`));
 }
 
-function statusOfEmpty({ head, shownMarks }: Known): EntryStatus {
+/** Returns the mark of what a document shows of a record: of its tokens, and of the session that they belong to. */
+export function shownMarkOf(value: string): string | undefined {
+  const session = shownOf(value)?.session;
+  return session && `${markOfTokens(session.tokens)}.${sessionMarkOf(value)}`;
+}
+
+/** Returns the mark of a session that was found in the document, and that the next generation will hold. */
+export const foundMarkOf = (value: string): string => `~.${sessionMarkOf(value)}`;
+
+const sessionMarkOf = (value: string): string => digestOf(shownOf(value)?.id ?? "");
+
+/** The document is to show a session that it has never shown. */
+function statusOfEmpty(text: string | undefined, { head, shownMarks }: Known): EntryStatus {
   if (!head || !shownOf(head.value)?.session) return { kind: "current" };
-  return { kind: shownMarks.length === 0 ? "stale" : "emptied" };
+  const sessionMark = sessionMarkOf(head.value);
+  if (shownMarks.some((mark) => mark.endsWith(`.${sessionMark}`))) return { kind: "emptied" };
+  return { kind: text?.trim() === "" ? "blank" : "stale" };
 }

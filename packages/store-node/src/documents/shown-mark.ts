@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { FileSystem } from "../filesystem.ts";
 import { ignoreNotFound } from "../fs-errors.ts";
 
-const NAME = /^shown-(?<mark>[\w-]+)$/;
+const NAME = /^shown-(?<mark>[\w.~-]+)$/;
 
 /** Remembers, beside the chain, which session the document has shown last. Without it, an emptied entry is filled again. */
 export class ShownMark {
@@ -14,7 +14,7 @@ export class ShownMark {
     this.#chain = chain;
   }
 
-  /** Returns the mark, and perhaps the one before it, which its writer could not remove. */
+  /** Returns the mark, and perhaps another one that its writer did not live to remove. */
   async read(): Promise<readonly string[]> {
     const names = (await ignoreNotFound(this.#fs.list(this.#chain))) ?? [];
     return names.flatMap((name) => NAME.exec(name)?.groups?.mark ?? []);
@@ -23,8 +23,14 @@ export class ShownMark {
   /** Replaces the mark; `undefined` removes it. */
   async write(mark: string | undefined): Promise<void> {
     const before = await this.read();
-    if (mark !== undefined && !before.includes(mark)) await this.#fs.create(this.#pathOf(mark), "", { durable: true });
+    if (mark !== undefined) await this.add(mark);
     for (const old of before) if (old !== mark) await this.#fs.unlink(this.#pathOf(old));
+  }
+
+  /** Adds a mark to the one that is there. */
+  async add(mark: string): Promise<void> {
+    const path = this.#pathOf(mark);
+    if (!(await this.#fs.stat(path))) await this.#fs.create(path, "", { durable: true });
   }
 
   #pathOf(mark: string): string {
