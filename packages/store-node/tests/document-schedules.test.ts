@@ -82,6 +82,26 @@ const inUse = (path: string): Partial<FileSystem> => ({
   rename: (from, to) => (to === path ? Promise.reject(errnoError("EBUSY")) : nodeFileSystem.rename(from, to)),
 });
 
+it("does not put back what the other program wrote during a rename over what it has written since", async () => {
+  const path = freshPath();
+  write(path, EMPTY);
+  const first = once(() => writeFileSync(path, '{ "theme": "light" }'));
+  const second = once(() => {
+    writeFileSync(`${path}.new`, '{ "theme": "blue" }');
+    renameSync(`${path}.new`, path);
+  });
+  const { store } = open(path, {
+    async rename(from, to) {
+      first(to === path);
+      await nodeFileSystem.rename(from, to);
+      second(to === path);
+    },
+  });
+  await using tokens = manage(store);
+  await tokens.signIn(tokensOf("1"));
+  expect(textOf(path)).toMatch(/blue/);
+});
+
 describe("a document that cannot be replaced", () => {
   it("is written in place, and a later sign-out of the other program counts", async () => {
     const path = freshPath();
@@ -140,6 +160,27 @@ describe("a document that cannot be replaced", () => {
   });
 });
 
+it("is no sign-out while another process finishes the write", async () => {
+  const path = freshPath();
+  const { tokens } = await signedIn(path);
+  const text = textOf(path);
+  write(path, "");
+  let tries = 0;
+  const { store } = open(
+    path,
+    {},
+    {
+      async lock(directory) {
+        if (directory !== chainOf(path) && ++tries > 15) write(path, text);
+        return directory === chainOf(path) ? async () => undefined : undefined;
+      },
+    },
+  );
+  await store.load();
+  expect(await tokens.hasSession()).toBe(true);
+  await tokens.close();
+});
+
 describe("a document without a session", () => {
   it("is no sign-out if it held the session between two looks", async () => {
     const path = freshPath();
@@ -169,6 +210,26 @@ describe("a document without a session", () => {
     write(path, text);
     expect(await tokens.hasSession()).toBe(true);
     stop?.();
+    await tokens.close();
+  });
+
+  it("is no sign-out if it has the session again when that is stored", async () => {
+    const path = freshPath();
+    const { tokens } = await signedIn(path);
+    const text = textOf(path);
+    const interfere = once(() => write(path, text));
+    const { store, pass } = open(path, {
+      async create(target, content, options) {
+        const stamp = await nodeFileSystem.create(target, content, options);
+        interfere(basename(target).startsWith("draft-"));
+        return stamp;
+      },
+    });
+    write(path, EMPTY);
+    await store.load(); // waits for the second
+    pass(1_000);
+    expect((await store.load())?.value).toContain("a1");
+    expect(await tokens.hasSession()).toBe(true);
     await tokens.close();
   });
 

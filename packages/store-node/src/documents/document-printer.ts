@@ -25,9 +25,12 @@ export class DocumentPrinter {
     if (!(await this.finish(paths))) await this.print(paths, { overBlank: true });
   }
 
-  /** Finishes what another process of ours has left half-written. Returns whether there was such a thing. */
+  /**
+   * Finishes what another process of ours has left half-written. Returns `false` if there is no such thing, rather than
+   * if the lock is not free: another process is at it.
+   */
   async finish(paths: SessionPaths): Promise<boolean> {
-    return (await this.#whileLocked(paths, () => this.#document.finish(paths))) === true;
+    return (await this.#whileLocked(paths, () => this.#document.finish(paths))) !== false;
   }
 
   /** Holds the lock of the document, which all of its entries share. Returns `undefined` if it is not free. */

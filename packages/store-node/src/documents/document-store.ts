@@ -37,6 +37,8 @@ const SIGNED_OUT_AFTER = 1_000;
 const TORN_FOR = 2_000;
 const TORN_INTERVAL = 50;
 const MAX_LOOKS = 100;
+/** Follows the version that a sign-out of another program replaces, as long as the entry is empty. */
+const EMPTIED = "-emptied";
 
 /** Creates a store for an absolute path, with the given dependencies. */
 export const openDocumentStore = (
@@ -182,7 +184,8 @@ class DocumentStore implements TokenStore {
 
   async #signOut({ head, stored }: DocumentSnapshot): Promise<boolean> {
     if (!head) return false;
-    await this.save(signedOutRecord(head.value, this.#deps.fs.now()), stored?.version).catch((error: unknown) => {
+    const emptied = `${stored?.version}${EMPTIED}`;
+    await this.save(signedOutRecord(head.value, this.#deps.fs.now()), emptied).catch((error: unknown) => {
       if (codeOf(error) !== "STORE_CONFLICT") throw error;
     });
     return true;
@@ -274,8 +277,9 @@ class DocumentStore implements TokenStore {
   }
 }
 
-function assertVersion({ stored }: DocumentSnapshot, expected: string | undefined, location: string): void {
-  if (stored?.version !== expected) throw new StoreConflictError(location);
+function assertVersion({ stored, status }: DocumentSnapshot, expected: string | undefined, location: string): void {
+  const isEmptied = status.kind === "emptied" && `${stored?.version}${EMPTIED}` === expected;
+  if (stored?.version !== expected && !isEmptied) throw new StoreConflictError(location);
 }
 
 /** Creates the error about a document that its format cannot read. */

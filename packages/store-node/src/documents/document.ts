@@ -136,14 +136,15 @@ export class SessionDocument {
     }
     const temporaryPath = join(paths.chain, temporaryName("projection"));
     const keptPath = join(paths.chain, temporaryName("projection"));
-    await this.#fs.create(temporaryPath, next, { durable: true }); // the only copy of other programs' data
+    const stamp = await this.#fs.create(temporaryPath, next, { durable: true }); // the only copy of others' data
     try {
       // a second name for what is about to be replaced, which shows whether another program writes to it just now
       const isKept = await this.#fs.link(file, keptPath).then(...SETTLED);
       if (!sameContent(await this.#fs.stat(file), before)) return;
       const isReplaced = await this.#fs.rename(temporaryPath, file).then(() => true, isInUse);
       if (!isReplaced) return await this.#overwrite({ paths, stamp: before, text }, next);
-      if (isKept && !sameContent(await this.#fs.stat(keptPath), before)) await this.#fs.rename(keptPath, file);
+      const isWritten = isKept && !sameContent(await this.#fs.stat(keptPath), before);
+      if (isWritten && sameContent(await this.#fs.stat(file), stamp)) await this.#fs.rename(keptPath, file);
       await this.#fs.syncDirectory(dirname(file));
     } finally {
       for (const path of [temporaryPath, keptPath]) await this.#fs.unlink(path).catch(() => undefined);
