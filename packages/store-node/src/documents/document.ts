@@ -93,13 +93,14 @@ export class SessionDocument {
     let written: string | undefined;
     for (let attempt = 1; attempt < MAX_PRINTS; attempt++) {
       const { status, head, text } = snapshot;
-      const isOurs = written !== undefined && written === text; // if it is empty, we have written over a sign-in
+      // What we have just written is neither empty nor another program's: a sign-in was faster.
+      const isOurs = written !== undefined && written === text;
       const isOutdated = {
         stale: true,
         blank: overBlank,
         emptied: isOurs,
+        foreign: isOurs,
         current: false,
-        foreign: false,
         torn: false,
       };
       if (!head || !isOutdated[status.kind]) break;
