@@ -88,9 +88,11 @@ describe("a document that cannot be replaced", () => {
     const { store, pass } = open(path);
     await using tokens = manage(store);
     expect(await tokens.getAccessToken()).toBe("a2");
-    pass(1_000);
+    await tokens.signIn(tokensOf("3"));
     await store.load();
-    expect(sessionIn(path)).toBe("a2");
+    pass(2_000);
+    await store.load();
+    expect(sessionIn(path)).toBe("a3");
     expect(textOf(path)).toMatch(/dark/);
     expect(existsSync(join(chainOf(path), `${basename(path)}.next`))).toBe(false);
   });

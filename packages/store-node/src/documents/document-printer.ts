@@ -20,9 +20,11 @@ export class DocumentPrinter {
     return this.#whileLocked(paths, () => this.#document.update(paths, options));
   }
 
-  /** Writes a document that has been blank for long enough. */
-  async fill(paths: SessionPaths): Promise<void> {
-    if (!(await this.finish(paths))) await this.print(paths, { overBlank: true });
+  /** Writes a document that has been blank for long enough. Returns whether another process had begun to, as `finish`. */
+  async fill(paths: SessionPaths): Promise<boolean> {
+    if (await this.finish(paths)) return true;
+    await this.print(paths, { overBlank: true });
+    return false;
   }
 
   /**

@@ -15,6 +15,7 @@ import { type DocumentSnapshot, isMarked, SessionDocument } from "./document.ts"
 import { DocumentPrinter } from "./document-printer.ts";
 import { chainNameOf } from "./entry.ts";
 import { PassingState } from "./passing-state.ts";
+import { assertVersion, emptiedVersion } from "./versions.ts";
 
 /** Dependencies of a document store. */
 export interface DocumentStoreDeps {
@@ -37,8 +38,6 @@ const SIGNED_OUT_AFTER = 1_000;
 const TORN_FOR = 2_000;
 const TORN_INTERVAL = 50;
 const MAX_LOOKS = 100;
-/** Follows the version that a sign-out of another program replaces, as long as the entry is empty. */
-const EMPTIED = "-emptied";
 
 /** Creates a store for an absolute path, with the given dependencies. */
 export const openDocumentStore = (
@@ -128,8 +127,8 @@ class DocumentStore implements TokenStore {
         if (elapsed < SIGNED_OUT_AFTER) return this.#wait(SIGNED_OUT_AFTER - elapsed);
         return !((await this.#printer.finish(paths)) || (await this.#signOut(snapshot)));
       case "blank":
-        if (elapsed < SIGNED_OUT_AFTER) this.#lookAgain(SIGNED_OUT_AFTER - elapsed);
-        else await this.#printer.fill(paths).catch(() => undefined);
+        if (elapsed >= SIGNED_OUT_AFTER) return !(await this.#printer.fill(paths).catch(() => false));
+        this.#lookAgain(SIGNED_OUT_AFTER - elapsed);
         return true;
       case "torn":
         await this.#onTorn(snapshot, elapsed);
@@ -182,10 +181,11 @@ class DocumentStore implements TokenStore {
     );
   }
 
-  async #signOut({ head, stored }: DocumentSnapshot): Promise<boolean> {
+  async #signOut(snapshot: DocumentSnapshot): Promise<boolean> {
+    const { head } = snapshot;
     if (!head) return false;
-    const emptied = `${stored?.version}${EMPTIED}`;
-    await this.save(signedOutRecord(head.value, this.#deps.fs.now()), emptied).catch((error: unknown) => {
+    const value = signedOutRecord(head.value, this.#deps.fs.now());
+    await this.save(value, emptiedVersion(snapshot)).catch((error: unknown) => {
       if (codeOf(error) !== "STORE_CONFLICT") throw error;
     });
     return true;
@@ -275,11 +275,6 @@ class DocumentStore implements TokenStore {
     const { fs, format, stateDirectory } = this.#deps;
     return resolvePaths(fs, this.#path, { stateDirectory, entry: chainNameOf(format) });
   }
-}
-
-function assertVersion({ stored, status }: DocumentSnapshot, expected: string | undefined, location: string): void {
-  const isEmptied = status.kind === "emptied" && `${stored?.version}${EMPTIED}` === expected;
-  if (stored?.version !== expected && !isEmptied) throw new StoreConflictError(location);
 }
 
 /** Creates the error about a document that its format cannot read. */

@@ -5,7 +5,15 @@ import { type FileSystem, type Stamp, sameContent } from "../filesystem.ts";
 import { codeOf, ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
 import { adoptedVersion, Chain, type ParentRef, temporaryName, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
-import { type EntryStatus, foundMarkOf, type Known, printEntry, readEntry, shownMarkOf } from "./entry.ts";
+import {
+  type EntryStatus,
+  foundMarkOf,
+  type Known,
+  printEntry,
+  printedMarkOf,
+  readEntry,
+  shownMarkOf,
+} from "./entry.ts";
 import { ShownMark } from "./shown-mark.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
@@ -93,18 +101,18 @@ export class SessionDocument {
     let written: string | undefined;
     for (let attempt = 1; attempt < MAX_PRINTS; attempt++) {
       const { status, head, text } = snapshot;
-      // What we have just written is neither empty nor another program's: a sign-in was faster.
-      const isOurs = written !== undefined && written === text;
+      const isOurs = written !== undefined && written === text; // if it is empty, we have written over a sign-in
       const isOutdated = {
         stale: true,
         blank: overBlank,
         emptied: isOurs,
-        foreign: isOurs,
         current: false,
+        foreign: false,
         torn: false,
       };
       if (!head || !isOutdated[status.kind]) break;
       written = printEntry(this.#format, head.value, text);
+      await this.#note(paths, printedMarkOf(head.value)); // otherwise, a slow write could pass for another program's
       await this.#replace(snapshot, written);
       snapshot = await this.read(paths);
     }
@@ -118,8 +126,12 @@ export class SessionDocument {
   }
 
   /** Remembers that the document shows the session of a record that is about to be published. */
-  async noteFound(paths: SessionPaths, value: string): Promise<void> {
-    await new ShownMark(this.#fs, paths.chain).add(foundMarkOf(value));
+  noteFound(paths: SessionPaths, value: string): Promise<void> {
+    return this.#note(paths, foundMarkOf(value));
+  }
+
+  async #note({ chain }: SessionPaths, mark: string | undefined): Promise<void> {
+    if (mark !== undefined) await new ShownMark(this.#fs, chain).add(mark);
   }
 
   /** Removes the session from the document. */

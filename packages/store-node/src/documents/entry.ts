@@ -92,6 +92,12 @@ export function shownMarkOf(value: string): string | undefined {
 /** Returns the mark of a session that was found in the document, and that the next generation will hold. */
 export const foundMarkOf = (value: string): string => `~.${sessionMarkOf(value)}`;
 
+/** Returns the mark of a session that is about to be written into the document, if any. */
+export function printedMarkOf(value: string): string | undefined {
+  const session = shownOf(value)?.session;
+  return session && `${markOfTokens(session.tokens)}.~`;
+}
+
 const sessionMarkOf = (value: string): string => digestOf(shownOf(value)?.id ?? "");
 
 /** The document is to show a session that it has never shown. */

@@ -8,26 +8,41 @@ interface Look {
   readonly stamp: Stamp | undefined;
 }
 
-/** How far two looks at a missing document may be apart, in milliseconds: it has no stamp that tells of changes. */
-const MAX_GAP = 2_000;
+/** The last look, and since when looks have found the same document, or the same state of changing ones. */
+interface LastLook extends Look {
+  readonly at: number;
+  readonly sameSince: number;
+  readonly since: number;
+}
 
-/** Measures for how long a document has been in a state that may pass. Any change starts it anew. */
+/** How far looks may be apart, in milliseconds, if it is unknown whether the document has changed in between. */
+const MAX_GAP = 2_000;
+/** How much longer the state has to last, in milliseconds, if the document has changed in between. */
+const EXTRA_TIME = 2_000;
+
+/** Measures for how long a document has been in a state that may pass. */
 export class PassingState {
   readonly #now: () => number;
-  #last: (Look & { readonly since: number; readonly at: number }) | undefined;
+  #last: LastLook | undefined;
 
   /** `now` is a monotonic time in milliseconds: a clock that jumps is no sign-out. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Records a look. Returns for how many milliseconds the looks have found the same. */
+  /**
+   * Records a look. Returns for how many milliseconds the state has lasted. A document that changes in between, because
+   * its program rewrites it, may have been in another state for a moment, so that it counts for less.
+   */
   elapsed(look: Look): number {
     const [at, last] = [this.#now(), this.#last];
-    const isSame = last?.kind === look.kind && last.version === look.version && sameContent(last.stamp, look.stamp);
-    const since = isSame && (look.stamp || at - last.at <= MAX_GAP) ? last.since : at;
-    this.#last = { ...look, since, at };
-    return at - since;
+    const isRecent = last !== undefined && at - last.at <= MAX_GAP;
+    const isState = last?.kind === look.kind && last.version === look.version;
+    const isSame = isState && sameContent(last.stamp, look.stamp) && (isRecent || look.stamp !== undefined);
+    const sameSince = isSame ? last.sameSince : at;
+    const since = isState && (isRecent || isSame) ? last.since : at;
+    this.#last = { ...look, at, sameSince, since };
+    return Math.max(at - sameSince, at - since - EXTRA_TIME);
   }
 
   /** Records that the state has passed. */

@@ -14,7 +14,7 @@ export class ShownMark {
     this.#chain = chain;
   }
 
-  /** Returns the mark, and perhaps another one that its writer did not live to remove. */
+  /** Returns the mark, and perhaps others that their writers did not live to remove. */
   async read(): Promise<readonly string[]> {
     const names = (await ignoreNotFound(this.#fs.list(this.#chain))) ?? [];
     return names.flatMap((name) => NAME.exec(name)?.groups?.mark ?? []);
