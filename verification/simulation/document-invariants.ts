@@ -46,7 +46,9 @@ export class DocumentInvariants {
     const mayPutBack = this.#ours.has(disk.textOf(paths.file) ?? "") && !isBusy; // or has the other program written since?
     this.#require(!(name === "unlink" && isOwed && mayPutBack), notPutBack);
     if (name !== "overwrite" || path !== paths.file || !disk.textOf(path)) return;
-    if (!this.#store.isLocked(dirname(paths.chain), process)) return; // its lock became stale, and another process writes
+    // Once a lock has become stale, another one may write, too, and discard the copies.
+    const writers = disk.list(paths.chain).filter((each) => each.startsWith("projection-")).length / 2;
+    if (writers > 1 || !this.#store.isLocked(dirname(paths.chain), process)) return;
     const isCopied = ["before", "next"].every((copy) => disk.textOf(`${paths.chain}/settings.json.${copy}`));
     this.#require(isCopied, () => `${process.name} overwrites the document without copies`);
   }

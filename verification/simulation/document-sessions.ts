@@ -39,6 +39,8 @@ export class DocumentSessions {
   #emptySince: number | undefined;
   /** The last time span in which it had none. */
   #wasEmpty = { for: 0, until: 0 };
+  /** When the other program left the document without a session. */
+  readonly #emptiedAt: number[] = [];
   /** When the document was removed. */
   readonly #removedAt: number[] = [];
   #hasPowerFailed = false;
@@ -72,6 +74,7 @@ export class DocumentSessions {
   #onEmptied(): void {
     const { hasFaults, scheduler } = this.#world;
     if (this.#store.text === undefined) this.#removedAt.push(scheduler.now);
+    this.#emptiedAt.push(scheduler.now);
     this.#emptySince ??= scheduler.now;
     // Until it is noted that the document has shown the session, a stale copy without it is no sign-out.
     const mustBeNoted = !hasFaults && scheduler.now - this.#writtenAt > SIGNED_OUT_AFTER;
@@ -142,8 +145,10 @@ export class DocumentSessions {
     // A document that is missing at two looks may have been there in between.
     const isLongAgo = (at: number) => now - at >= SIGNED_OUT_AFTER - 1 && now - at <= 4 * SIGNED_OUT_AFTER;
     const wasMissing = (this.#store.text === undefined || isJustFilled) && this.#removedAt.some(isLongAgo);
+    // So may one that keeps changing, if it has been empty at each of several looks.
+    const isChanging = this.#emptiedAt.filter((at) => now - at <= 5 * SIGNED_OUT_AFTER).length >= 3;
     const text = () => `${author} took an entry for signed out that had been empty for ${span} ms`;
-    invariants.require(isAsked || wasMissing || span >= SIGNED_OUT_AFTER - 1, "P3", text);
+    invariants.require(isAsked || wasMissing || isChanging || span >= SIGNED_OUT_AFTER - 1, "P3", text);
     const { family } = readToken(before?.tokens?.refreshToken ?? "");
     const neverShown = () => `${author} took a session for signed out that the document has never shown`;
     invariants.require(isAsked || this.#families.has(family), "P3", neverShown);
