@@ -21,9 +21,9 @@ export class DocumentInvariants {
   readonly #ours = new Set<string>();
   /** The IDs of the files that the document has been. */
   readonly #fileIds = new Set<string>();
-  /** What each process saw when it looked at the document for the last time before it replaces it. */
+  /** The document as each process saw it at the last look before it replaces it. */
   readonly #lastLooks = new Map<string, Stamp | undefined>();
-  /** What each process saw when it looked at it at all. */
+  /** The same at its latest look of any kind. */
   readonly #latestLooks = new Map<string, Stamp | undefined>();
   /** A file that the other program wrote into while a process replaced it: the process has to put it back. */
   #owed: { readonly process: string; readonly fileId: string } | undefined;
@@ -115,7 +115,7 @@ export class DocumentInvariants {
     return disk.list(paths.chain).some((name) => disk.stat(`${paths.chain}/${name}`)?.fileId === stamp?.fileId);
   }
 
-  /** What a process puts back replaces only what it has written itself. */
+  /** A process puts back the other program's file only over a text of its own. */
   #onPutBack(process: string, before: Version): void {
     if (this.#owed?.process === process) this.#owed = undefined;
     const numbers = () => `${writesIn(this.#store.text)} of the other program over ${writesIn(before.text)}`;

@@ -71,7 +71,7 @@ export const KINDS: Readonly<Record<Exclude<WorldOptions["document"], "none">, D
   array: ARRAY,
 };
 
-/** What a document holds: a session, none, or text that is not complete. */
+/** The content of a document: a session, none, or text that is not complete. */
 export type Found =
   | { readonly kind: "session"; readonly tokens: ParsedSession["tokens"] }
   | { readonly kind: "empty" }

@@ -76,7 +76,7 @@ export class ForeignProgram {
     () => this.restore(this.#world.random.choose("document", MAX_COPIES)),
   ];
 
-  /** What it was doing ends, as if the power had failed. */
+  /** Ends all that it is doing, as a power failure does. */
   crash(): void {
     this.#life++;
   }

@@ -28,8 +28,8 @@ export class DocumentPrinter {
   }
 
   /**
-   * Finishes what another process of ours has left half-written. Returns `false` if there is no such thing, rather than
-   * if the lock is not free: another process is at it.
+   * Finishes a write that another user of this library has left half-done. Returns `false` if it finds nothing; if the lock
+   * is not free, another process may be at it.
    */
   async finish(paths: SessionPaths): Promise<boolean> {
     return (await this.#whileLocked(paths, () => this.#document.finish(paths))) !== false;

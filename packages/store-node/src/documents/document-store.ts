@@ -157,7 +157,7 @@ class DocumentStore implements TokenStore {
     return 0;
   }
 
-  /** Looks again later, if somebody hears of it; otherwise waits. Returns whether the session is used until then. */
+  /** Looks again later if a listener can be told; otherwise waits. Returns whether the session is used until then. */
   async #wait(milliseconds: number): Promise<boolean> {
     const isUsed = this.#isSeen && this.#listeners.size > 0;
     if (isUsed) this.#lookAgain(milliseconds);

@@ -31,7 +31,7 @@ export interface UpdateOptions {
   readonly overBlank?: boolean;
 }
 
-/** What a document was when its successor was printed. */
+/** The document that a new text replaces. */
 type Replaced = Pick<DocumentSnapshot, "paths" | "stamp" | "text">;
 
 const MAX_READS = 50;
