@@ -10,7 +10,7 @@ import { directoryLock } from "../src/lock.ts";
 import { textOf } from "./support.ts";
 
 export const HOUR = 3_600_000;
-export const format = jsonFormat({
+const format = jsonFormat({
   at: ["session"],
   fields: { accessToken: "access", refreshToken: "refresh", expiresAt: "expires" },
 });

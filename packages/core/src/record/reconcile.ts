@@ -76,8 +76,12 @@ const hasOtherToken = (other: SessionRecord, current: SessionRecord): boolean =>
 const isLater = (other: SessionRecord, current: SessionRecord): boolean =>
   other.obtainedAt > current.obtainedAt && other.tokens?.accessToken !== current.tokens?.accessToken;
 
-/** Returns whether a session without a rotation number is probably an old copy: expired, and no later than ours. */
-const isStale = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
+/**
+ * Returns whether a session without a rotation number is probably an old copy: expired, and no later than ours. After a
+ * sign-out or a refusal, it is the session of a new sign-in.
+ */
+const isStale = (other: SessionRecord, { tokens }: SessionRecord, now: number): boolean => {
   const { expiresAt = Number.POSITIVE_INFINITY } = other.tokens ?? {};
-  return isDerived(other) && expiresAt <= now && expiresAt <= (current.tokens?.expiresAt ?? Number.POSITIVE_INFINITY);
+  const isNoLater = tokens !== undefined && expiresAt <= (tokens.expiresAt ?? Number.POSITIVE_INFINITY);
+  return isDerived(other) && expiresAt <= now && isNoLater;
 };
