@@ -64,7 +64,8 @@ export class DocumentSessions {
     if (found.kind !== "session") return;
     this.#onFilled();
     const key = keyOf(found.tokens);
-    if (this.#shown === undefined || keyOf(this.#shown) !== key) {
+    // A session that is not noted as shown may be a new one to our processes.
+    if (this.#shown === undefined || keyOf(this.#shown) !== key || !this.#isNoted(found.tokens)) {
       this.#brought.add(key);
       this.#wasBrought.add(key);
     }

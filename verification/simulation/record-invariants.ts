@@ -135,7 +135,9 @@ export class RecordInvariants {
 
   #checkTokens(before: SessionRecord, after: SessionRecord, author: string): void {
     const [old, next] = [this.tokenOf(before), tokenIn(after)];
-    if (!old || !after.tokens || before.tokens?.accessToken === after.tokens.accessToken) return;
+    if (!after.tokens || before.tokens?.accessToken === after.tokens.accessToken) return;
+    const isBrought = this.#isBrought(before, after);
+    if (!old) return;
     // P2: a response without refresh_token keeps the current one.
     const text = () => `${author} stored tokens of ${shortRefresh(old)} without a refresh token`;
     if (!next) {
@@ -143,7 +145,7 @@ export class RecordInvariants {
       return;
     }
     const signsIn = this.#isNew(next) || this.#invariants.callers.isSigningInTo(next.family, author);
-    if (this.#isBrought(before, after)) return;
+    if (isBrought) return;
     // P3 (I13): a session that was signed out or replaced does not come back.
     const back = () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`;
     this.#invariants.require(!this.ended.has(next.family) || signsIn, "P3", back);
@@ -243,7 +245,8 @@ export class RecordInvariants {
   #isBrought(before: SessionRecord, after: SessionRecord): boolean {
     if (this.#world.documents) return this.#world.documents.sessions.onAdopted(before, after);
     const [old, next] = [this.tokenOf(before), tokenIn(after)];
-    if (next?.family === old?.family || !next || !this.#restored.has(next.family) || this.#isNew(next)) return false;
+    if (!old || next?.family === old.family || !next || !this.#restored.has(next.family) || this.#isNew(next))
+      return false;
     this.hasForeignWrite = true;
     this.ended.delete(next.family);
     return true;
