@@ -1,3 +1,4 @@
+import type { DocumentKind } from "./foreign.ts";
 import type { Repair } from "./repairs.ts";
 import type { ProfileName } from "./scene.ts";
 
@@ -39,6 +40,8 @@ export interface FaultPoint {
   readonly closes?: "saved" | "lost";
   /** The kind of authorization server. Default: `generic`. */
   readonly profile?: ProfileName;
+  /** Whether the session is in a document that another program rewrites. */
+  readonly document?: DocumentKind;
 }
 
 /** Whether the others have to wait for a lease. */
@@ -61,8 +64,14 @@ export const points =
   (...at: readonly string[]): FaultPoint[] =>
     at.map((point) => ({ ...expected, name: nameOf(`${fault}:${point}`, expected), at: point, fault, kind }));
 
-const nameOf = (first: string, { second, closes, profile }: Partial<FaultPoint>): string =>
-  [first, second && `+${second.fault}:${second.at}`, closes && `+close:${closes}`, profile && `@${profile}`].join("");
+const nameOf = (first: string, { second, closes, profile, document }: Partial<FaultPoint>): string =>
+  [
+    first,
+    second && `+${second.fault}:${second.at}`,
+    closes && `+close:${closes}`,
+    profile && `@${profile}`,
+    document && `@${document}`,
+  ].join("");
 
 /** The expectations, and other properties of a fault point. */
 export type PointProperties = Expected & Partial<FaultPoint>;

@@ -1,3 +1,4 @@
+import { DOCUMENT_POINTS } from "./document-points.ts";
 import {
   type Expected,
   type FaultPoint,
@@ -78,4 +79,5 @@ export const FAULT_POINTS: readonly FaultPoint[] = [
   ...STORAGE_POINTS,
   ...TAKEOVER_POINTS,
   ...PROFILE_POINTS,
+  ...DOCUMENT_POINTS,
 ];

@@ -14,9 +14,9 @@ export const chainOf = (sessionPath: string): string =>
   join(dirname(sessionPath), `.${basename(sessionPath)}.unexpired`);
 
 /** The highest generation of a chain, which holds the stored value. */
-export function headOf(sessionPath: string): string {
-  const numbers = readdirSync(chainOf(sessionPath)).filter((name) => /^\d+$/.test(name));
-  return join(chainOf(sessionPath), String(Math.max(...numbers.map(Number))));
+export function headOf(chain: string): string {
+  const numbers = readdirSync(chain).filter((name) => /^\d+$/.test(name));
+  return join(chain, String(Math.max(...numbers.map(Number))));
 }
 
 const signal = (name: NodeJS.Signals) => () => void process.kill(process.pid, name);
@@ -47,7 +47,7 @@ function removeAtomically(directory: string, sessionPath: string): void {
 
 /** Adds a generation with a number that no generation can have. */
 const addOddNumber = (path: string): void =>
-  writeFileSync(join(chainOf(path), ODD_NUMBER), readFileSync(headOf(path)), { mode: 0o600 });
+  writeFileSync(join(chainOf(path), ODD_NUMBER), readFileSync(headOf(chainOf(path))), { mode: 0o600 });
 
 /** All faults by name. */
 export const FAULTS: Readonly<Record<string, Fault>> = {
@@ -62,7 +62,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "remove-file": (path) => rmSync(path),
   "forbid-writing": (path) => chmodSync(chainOf(path), 0o500),
   "forbid-directory": (path) => chmodSync(dirname(path), 0o000),
-  "forbid-reading": (path) => chmodSync(headOf(path), 0o000),
+  "forbid-reading": (path) => chmodSync(headOf(chainOf(path)), 0o000),
   "corrupt-file": (path) => writeFileSync(path, GARBAGE),
   "convert-file": (path) => writeFileSync(path, Buffer.from(`\uFEFF${readFileSync(path, "utf8")}`, "utf16le")),
   "mark-file": (path) => writeFileSync(path, `\uFEFF${readFileSync(path, "utf8")}`),
@@ -71,5 +71,5 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "add-odd-number": addOddNumber,
   "truncate-file": (path) => truncateSync(path, 0),
   "tear-file": (path) => truncateSync(path, Math.floor(readFileSync(path).length / 2)),
-  "corrupt-head": (path) => writeFileSync(headOf(path), GARBAGE),
+  "corrupt-head": (path) => writeFileSync(headOf(chainOf(path)), GARBAGE),
 };

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
+import { documentViolations } from "./documents.ts";
 import { OK } from "./expectations.ts";
-import { chainOf } from "./faults.ts";
 import type { Line } from "./messages.ts";
 import type { Facts } from "./round.ts";
 
@@ -12,6 +12,23 @@ export function violations(facts: Facts): string[] {
     ...presentationViolations(facts),
     ...leftOverViolations(facts),
     ...secretViolations(facts),
+    ...foreignViolations(facts),
+  ];
+}
+
+/** A process that replaces the document while the other program does may undo that one write. */
+const MAX_LOST = 2;
+
+/** What the other program has written stays in its document, and the document shows the session. */
+function foreignViolations({ point, scene, foreign }: Facts): string[] {
+  if (!foreign) return [];
+  const { writes, lost, torn } = foreign;
+  const isTorn = torn > 0 && point.document !== "in-place";
+  return [
+    ...(writes === 0 ? ["the other program never wrote its document"] : []),
+    ...(lost > MAX_LOST ? [`P7: ${lost} of ${writes} writes of the other program were lost`] : []),
+    ...(isTorn ? ["P7: the other program found a torn document"] : []),
+    ...documentViolations(scene.sessionPath),
   ];
 }
 
@@ -63,15 +80,18 @@ function presentationViolations({ victim, others, next }: Facts): string[] {
  * files, only that of the current file and those of remaining projections are left.
  */
 function leftOverViolations({ point, scene }: Facts): string[] {
-  const names = listed(chainOf(scene.sessionPath));
+  const names = listed(scene.chain);
   const temporary = names.filter((name) => /^(draft|projection)-[0-9a-f]+$/.test(name));
   const generations = names.filter((name) => /^\d+$/.test(name));
   const marks = names.filter((name) => /^known-[\w-]+\.(held-)?projection-[0-9a-f]+$/.test(name));
   const outdated = marks.filter((name) => !names.includes(name.slice(name.indexOf("projection-"))));
-  const known = new Set([...temporary, ...generations, ...marks, "lock", ".gitignore"]);
+  const notes = names.filter((name) => /^shown-|\.(before|next)$/.test(name));
+  const known = new Set([...temporary, ...generations, ...marks, ...notes, "lock", ".gitignore"]);
   const strange = names.filter((name) => !known.has(name));
   const kills = [point.fault, point.second?.fault].filter((fault) => fault === "kill").length;
-  const beside = listed(scene.root, "home").filter((name) => !/^\.?session\.json/.test(name) && name !== "filler");
+  const beside = listed(scene.root, "home").filter(
+    (name) => !/^\.?(session|settings)\.json/.test(name) && name !== "filler",
+  );
   return [
     ...(temporary.length > 2 * kills ? [`left over: ${temporary.join(", ")}`] : []),
     ...(outdated.length > 1 ? [`left over: ${outdated.join(", ")}`] : []),

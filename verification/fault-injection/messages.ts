@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import type { ProviderProfile } from "@unexpired/core";
+import type { DocumentKind } from "./foreign.ts";
 
 /** The marker of lines that fault points write. `scripts/check-tarballs.ts` checks that no package contains it. */
 export const MARKER = "unexpired-fault-point";
@@ -27,6 +28,8 @@ export interface WorkerConfig {
   readonly isWithoutRights: boolean;
   /** Whether every process acquires the lock at once, even if another process holds it. */
   readonly everyoneWinsTheLock: boolean;
+  /** Whether the session is in another program's document, which can perhaps not be replaced. */
+  readonly document: DocumentKind | undefined;
 }
 
 /** Orders to a process: call the API; refresh, then call; close the manager and exit, with or without an outcome; sign in, then call. */

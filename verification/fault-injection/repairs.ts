@@ -11,7 +11,7 @@ export const REPAIRS = {
   "free-disk": (path) => rmSync(join(dirname(path), "filler")),
   allow: (path) => {
     for (const each of [dirname(path), chainOf(path)]) chmodSync(each, 0o700);
-    chmodSync(headOf(path), 0o600);
+    chmodSync(headOf(chainOf(path)), 0o600);
   },
   "remove-file": (path) => rmSync(path, { force: true }),
   "remove-number": (path) => rmSync(join(chainOf(path), ODD_NUMBER)),

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Child } from "./child.ts";
 import { type FaultPoint, fine, hasStop } from "./expectations.ts";
+import { Foreign, type ForeignReport } from "./foreign.ts";
 import { violations } from "./invariants.ts";
 import type { Order, TrapConfig, WorkerConfig } from "./messages.ts";
 import { between } from "./random.ts";
@@ -27,6 +28,8 @@ export interface Facts {
   readonly next: Child;
   /** The outcome when that process signed in again; `undefined` if it did not have to. */
   readonly signInAgain: string | undefined;
+  /** The report of the program that owns the document, if the session is in one. */
+  readonly foreign: ForeignReport | undefined;
 }
 
 export interface RoundResult {
@@ -55,6 +58,7 @@ export async function playRound(point: FaultPoint, repetition: number, random: (
     profile: point.profile ?? "generic",
     isSmallDisk: point.fault === "fill-disk",
     isWithoutRights: isSuperuser && point.fault.startsWith("forbid-"),
+    isDocument: point.document !== undefined,
   });
   const facts = await play(point, scene, { cue, count });
   return judge(facts.victim.isHit ? facts : { ...facts, point: { ...point, ...fine } });
@@ -79,6 +83,7 @@ interface Plan {
 }
 
 async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Promise<Facts> {
+  using foreign = point.document && new Foreign(scene.sessionPath);
   const start = (trap?: TrapConfig) => new Child(configOf(point, scene, trap));
   const victim = start({ point: point.at, fault: point.fault });
   const others = Array.from({ length: count - 1 }, () => start(secondTrap(point, scene)));
@@ -96,11 +101,12 @@ async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Prom
   ];
   await continueStopped(stopping, { point, scene }, Promise.all([settling, ...calls]));
   if (!point.isRepairedFirst) await repair(point, scene, victim);
+  const report = await foreign?.end();
   const next = start();
   const signInAgain = await comeLater(next, point, scene);
   collectTokens(scene);
   await Promise.all([...all, next].map((child) => child.end()));
-  return { point, scene, victim, others, next, signInAgain };
+  return { point, scene, victim, others, next, signInAgain, foreign: report };
 }
 
 async function settle(victim: Child, { closes }: FaultPoint): Promise<void> {
@@ -169,6 +175,7 @@ function configOf(
     trap,
     isWithoutRights,
     everyoneWinsTheLock: point.kind === "lock",
+    document: point.document,
   };
 }
 

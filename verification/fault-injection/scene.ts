@@ -7,6 +7,8 @@ import { fileStore } from "@unexpired/store-node";
 import { type Api, startApi } from "@unexpired-internal/demo/api";
 import { type AuthorizationServer, startAuthorizationServer } from "@unexpired-internal/demo/authorization-server";
 import { startGraceServer } from "../end-to-end/support/grace-server.ts";
+import { chainOfDocument, writeDocument } from "./documents.ts";
+import { chainOf } from "./faults.ts";
 import { NOBODY } from "./rights.ts";
 
 const SMALL_DISK = "size=128k";
@@ -29,6 +31,8 @@ export interface Scene extends AsyncDisposable {
   /** The directory that contains the session's directory. */
   readonly root: string;
   readonly sessionPath: string;
+  /** The directory of the session's generations. */
+  readonly chain: string;
   /** Whether the processes run as an account without privileges. */
   readonly isWithoutRights: boolean;
   /** The tokens that no process may print. */
@@ -43,23 +47,29 @@ export interface SceneOptions {
   readonly isSmallDisk: boolean;
   /** Whether the session belongs to an account without privileges. */
   readonly isWithoutRights: boolean;
+  /** Whether the session is in another program's document. */
+  readonly isDocument: boolean;
 }
 
 export async function setScene(options: SceneOptions): Promise<Scene> {
   const { isSmallDisk, isWithoutRights } = options;
   const root = mkdtempSync(join(tmpdir(), "unexpired-faults-"));
   if (isSmallDisk) execFileSync("mount", ["-t", "tmpfs", "-o", SMALL_DISK, "tmpfs", root]);
-  const sessionPath = join(root, "home", "session.json");
+  const sessionPath = join(root, "home", options.isDocument ? "settings.json" : "session.json");
   mkdirSync(join(root, "home"), { mode: 0o700 });
   const server = options.profile === "grace" ? await startLenientServer() : await startAuthorizationServer(options);
   const api = await startApi(server.verify);
-  const tokens = await signInExpired(sessionPath, server);
+  const refreshToken = await server.mintRefreshToken();
+  if (options.isDocument) writeDocument(sessionPath, refreshToken);
+  else await signInExpired(sessionPath, refreshToken);
+  const tokens = new Set([refreshToken]);
   if (isWithoutRights) for (const path of [root, ...filesIn(root)]) chownSync(path, NOBODY, NOBODY);
   return {
     server,
     api,
     root,
     sessionPath,
+    chain: options.isDocument ? chainOfDocument(sessionPath) : chainOf(sessionPath),
     tokens,
     isWithoutRights,
     async [Symbol.asyncDispose]() {
@@ -89,13 +99,11 @@ async function startLenientServer(): Promise<Server> {
   };
 }
 
-async function signInExpired(path: string, server: Server): Promise<Set<string>> {
+async function signInExpired(path: string, refreshToken: string): Promise<void> {
   const manager = createTokenManager({ store: fileStore({ path }) });
-  const refreshToken = await server.mintRefreshToken();
   const accessToken = `expired-${refreshToken}`;
   await manager.signIn({ accessToken, refreshToken, expiresAt: 0 });
   await manager.close();
-  return new Set([refreshToken]);
 }
 
 /** Whether this process can mount a small file system. */

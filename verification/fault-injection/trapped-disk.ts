@@ -1,7 +1,8 @@
-import { open } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
+import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
 import { directoryLock, type Lock } from "../../packages/store-node/src/lock.ts";
 import type { Trap } from "./trap.ts";
 
@@ -15,16 +16,35 @@ export function trappedDisk(disk: FileSystem, trap: Trap, pauses: boolean): File
     create: (path, text, options) => trap.around(kindOf(path), () => disk.create(path, text, options)),
     async link(from, to) {
       if (pauses) await sleep(PAUSE);
-      await trap.around("link", () => disk.link(from, to));
+      await trap.around(kindOf(to) === "projection" ? "keep" : "link", () => disk.link(from, to));
     },
+    overwrite: (path, text) =>
+      trap.around("overwrite", async () => {
+        if (trap.isSetAt("half-overwrite")) await writeFile(path, text.slice(0, text.length / 2));
+        trap.at("half-overwrite");
+        return disk.overwrite(path, text);
+      }),
     rename: (from, to) => trap.around("rename", () => disk.rename(from, to)),
     unlink: (path) => trap.around(`unlink-${kindOf(path)}`, () => disk.unlink(path)),
     syncDirectory: (path) => trap.around("sync-directory", () => disk.syncDirectory(path)),
   };
 }
 
-/** `draft`, `projection`, or `generation`. */
-const kindOf = (path: string): string => /^(draft|projection)-/.exec(basename(path))?.[1] ?? "generation";
+/** Returns a disk on which a file cannot be replaced, as if another program had it open on Windows. */
+export const withFileInUse = (disk: FileSystem, file: string): FileSystem => ({
+  ...disk,
+  rename: (from, to) => (to === file ? Promise.reject(errnoError("EBUSY")) : disk.rename(from, to)),
+});
+
+const KINDS: readonly (readonly [RegExp, string])[] = [
+  [/^draft-/, "draft"],
+  [/^projection-/, "projection"],
+  [/^shown-/, "mark"],
+  [/\.(before|next)$/, "copy"],
+];
+
+/** `draft`, `projection`, `mark`, `copy`, or `generation`. */
+const kindOf = (path: string): string => KINDS.find(([name]) => name.test(basename(path)))?.[1] ?? "generation";
 
 /** The real lock, or one that every process acquires, with fault points around acquiring and releasing it. */
 export function trappedLock(trap: Trap, everyoneWins: boolean): Lock {

@@ -3,12 +3,14 @@ import { inspect } from "node:util";
 import { createFetch, createTokenManager, UnexpiredError } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
 import * as sessionRecord from "@unexpired/core/session-record";
+import { openDocumentStore } from "../../packages/store-node/src/documents/document-store.ts";
 import { openFileStore } from "../../packages/store-node/src/file-store.ts";
 import { nodeFileSystem } from "../../packages/store-node/src/filesystem.ts";
+import { FORMAT } from "./documents.ts";
 import { type Order, tell, type WorkerConfig } from "./messages.ts";
 import { dropRights } from "./rights.ts";
 import { Trap } from "./trap.ts";
-import { trapFileHandles, trappedDisk, trappedLock } from "./trapped-disk.ts";
+import { trapFileHandles, trappedDisk, trappedLock, withFileInUse } from "./trapped-disk.ts";
 import { trappedRefresh, trappedStore } from "./trapped-protocol.ts";
 
 const config: WorkerConfig = JSON.parse(process.argv[2] ?? "{}");
@@ -16,11 +18,14 @@ const { sessionPath, tokenEndpoint, clientId, timeout, provider } = config;
 const trap = new Trap(config.trap, sessionPath);
 await trapFileHandles(trap);
 if (config.isWithoutRights) await dropRights();
-const store = openFileStore(sessionPath, {
-  fs: trappedDisk(nodeFileSystem, trap, config.everyoneWinsTheLock),
+const disk = config.document === "in-place" ? withFileInUse(nodeFileSystem, sessionPath) : nodeFileSystem;
+const deps = {
+  fs: trappedDisk(disk, trap, config.everyoneWinsTheLock),
   lock: trappedLock(trap, config.everyoneWinsTheLock),
-  rules: sessionRecord,
-});
+};
+const store = config.document
+  ? openDocumentStore(sessionPath, { ...deps, format: FORMAT })
+  : openFileStore(sessionPath, { ...deps, rules: sessionRecord });
 const tokens = createTokenManager({
   store: trappedStore(store, trap),
   refresh: trappedRefresh(oauth2Refresh({ tokenEndpoint, clientId, timeout }), trap),

@@ -5,7 +5,7 @@ import { HOLD } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
 import { NoticeInvariants } from "./notice-invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
-import { claimKey } from "./record-invariants.ts";
+import { claimKey } from "./record-tokens.ts";
 import { readToken, shortAccess } from "./tokens.ts";
 import { UnsavedInvariants } from "./unsaved-invariants.ts";
 import { VerdictInvariants } from "./verdict-invariants.ts";
@@ -112,7 +112,8 @@ export class CallerInvariants {
     // P7 (I14): once a process has seen a session, only a verdict ends it; a missing record does not.
     const isNoSession = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" && error.reason === "no_session";
     const hadToken = () => `${call.process.name} had a token, and is told that there is no session`;
-    this.#invariants.require(!isNoSession || !this.#served.has(call.process), "P7", hadToken);
+    const isLost = this.#world.documents?.isLost; // it may have found another program's session since
+    this.#invariants.require(!isNoSession || isLost === true || !this.#served.has(call.process), "P7", hadToken);
   }
 
   /** P15: only a process that is alive and late keeps others from a token, and only for a limited time. */
@@ -195,7 +196,9 @@ export class CallerInvariants {
     const now = clock.monotonic();
     const age = now - (this.#receivedAt.get(key) ?? now);
     this.#receivedAt.set(key, now - age);
-    const isExempt = !this.#expiries.has(accessToken) || this.#invariants.records.hasForeignWrite;
+    const { hasForeignWrite } = this.#invariants.records;
+    const isOtherClock = this.#world.documents !== undefined && this.#world.isSkewed; // that of the other program
+    const isExempt = !this.#expiries.has(accessToken) || hasForeignWrite || isOtherClock;
     const text = () => `${name} received ${shortAccess(readToken(accessToken))} again after ${Math.round(age)} ms`;
     this.#invariants.require(isExempt || age < this.#world.server.rules.lifetime, "P13", text);
   }

@@ -8,7 +8,7 @@ export function coverageOf({ invariants, options }: World, programs: readonly Pr
   const { attempt } = record ?? {};
   const claim = attempt ? `${attempt.status}${attempt.afterLoss ? " again" : ""}` : "";
   const views = programs.map(viewOf);
-  return `${options.kind}: ${stored} ${claim} | ${views.sort().join(" ")}`;
+  return `${options.document === "none" ? options.kind : options.document}: ${stored} ${claim} | ${views.sort().join(" ")}`;
 }
 
 function viewOf({ manager, process, isClosed }: Program): string {

@@ -72,15 +72,30 @@ export class Disk {
 
   /** Empties a file in place. */
   truncate(path: string): void {
-    this.#file(path);
-    this.#write(path, "", false);
+    this.writeInto(this.#file(path).fileId, "", false);
   }
 
   /** Writes into a file in place, durably. */
   overwrite(path: string, text: string): Stamp {
-    this.#file(path);
+    const { fileId } = this.#file(path);
     this.#requireRoom();
-    return this.#write(path, text, true);
+    this.writeInto(fileId, text, true);
+    return stampOf(this.#file(path));
+  }
+
+  /** Writes into an open file, under whatever names it has by now, if any. */
+  writeInto(fileId: string, text: string, isSynced: boolean): void {
+    for (const [path, content] of this.#entries) {
+      if (content.kind === "file" && content.file.fileId === fileId) this.#write(path, text, isSynced);
+    }
+  }
+
+  /** Replaces a file, or creates it, with a new one that is synced. */
+  replace(path: string, text: string): void {
+    this.#requireParent(path);
+    const fileId = `${++this.#lastFileId}`;
+    const file = { fileId, text, isSynced: true, modified: BigInt(Math.floor(this.now() * 1e6)) };
+    this.#change([{ path, after: { kind: "file", file } }]);
   }
 
   /** Writes as another program would: in place; creates the file if it is missing. */

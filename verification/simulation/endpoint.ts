@@ -139,7 +139,7 @@ function grant(
   const { response, token } = outcome;
   if (fault === "HTML response after the server")
     reject(new TokenEndpointError({ status: 200, body: "other", sent: true }));
-  else if (fault === "tokens of another account") {
+  else if (fault === "tokens of another account" && hasIdToken(world)) {
     exchanges.onVerdict(handOver);
     callers.verdicts.onForeign(response.access_token);
     resolve({ ...response, id_token: idTokenOf(`not ${token.account}`) });
@@ -148,6 +148,10 @@ function grant(
     resolve(without(OMITTED[fault ?? ""], response));
   }
 }
+
+/** Whether the session's ID token tells whose it is. A document holds none. */
+const hasIdToken = ({ invariants, documents }: World): boolean =>
+  !documents || invariants.records.current?.tokens?.idToken !== undefined;
 
 /** The member that a response lacks. */
 const OMITTED: Readonly<Record<string, keyof TokenResponse>> = {

@@ -2,7 +2,7 @@ import type { TokenSet } from "@unexpired/core";
 import { EXCHANGE_DEADLINE } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
-import { claimKey } from "./record-invariants.ts";
+import { claimKey } from "./record-tokens.ts";
 import type { RefreshOutcome } from "./server.ts";
 import { readToken, shortRefresh, type Token } from "./tokens.ts";
 import type { World } from "./world.ts";
@@ -125,6 +125,11 @@ export class ExchangeInvariants {
     const waiting = this.#world.scheduler.now - handOver.respondsAt;
     const unread = () => `${handOver.process.name} gave up a response that had arrived ${waiting} ms before`;
     this.#invariants.require(waiting < SHORTLY, "P2", unread);
+  }
+
+  /** Nothing is known about the age of a session that another program has brought. */
+  onAdopted(): void {
+    this.#requested.clear();
   }
 
   onVerdict(handOver: HandOver): void {

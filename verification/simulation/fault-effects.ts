@@ -7,6 +7,7 @@ import {
 import { FOREIGN, POWER } from "./constants.ts";
 import type { StepFault } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
+import type { ForeignProgram } from "./foreign-program.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { SharedStore } from "./shared-store.ts";
 import type { World } from "./world.ts";
@@ -48,11 +49,21 @@ export function applyFault(world: World, { fault, who, size }: StepFault): void 
 }
 
 function applyStorageFault(world: World, { fault, who, size }: StepFault): void {
+  if (world.documents && applyDocumentFault(world.documents.foreign, { fault, who, size })) return;
   if (fault === "old session restored by another program") restoreOldSession(world, size);
   if (fault === "session file torn") tear(world, size / 6);
   if (fault === "session file missing") tear(world, undefined);
   if (fault === "directory vanishes" && world.store instanceof FileWorld)
     world.store.detach(ABSENCES[who] ?? 0, size % 2 === 1);
+}
+
+/** In a document, these are faults of the program that owns it. */
+function applyDocumentFault(foreign: ForeignProgram, { fault, size }: StepFault): boolean {
+  if (fault === "old session restored by another program") foreign.restore(size);
+  else if (fault === "session file torn") foreign.tear(size / 6);
+  else if (fault === "session file missing") foreign.signOut();
+  else return false;
+  return true;
 }
 
 /** Ends every process of one machine, or of all machines if they share a disk. */

@@ -58,6 +58,10 @@ export const LINK_FAULTS = ["suspended before publishing", "suspended after publ
 /** The faults of syncing a directory. */
 export const SYNC_FAULTS = ["sync fails shortly before a power failure"] as const;
 
+/** The faults of replacing another program's document. */
+export const DOCUMENT_FAULTS = ["document busy"] as const;
+export type DocumentFault = (typeof DOCUMENT_FAULTS)[number];
+
 /** The faults of asking whether another process has ended. */
 export const HOLDER_FAULTS = ["holder check fails"] as const;
 
@@ -85,6 +89,7 @@ const ALL_FAULTS = [
   ...SYNC_FAULTS,
   ...STEP_FAULTS,
   ...HOLDER_FAULTS,
+  ...DOCUMENT_FAULTS,
 ] as const;
 export type AnyFault = (typeof ALL_FAULTS)[number];
 

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import type { TokenStore } from "@unexpired/core";
 import * as sessionRecord from "@unexpired/core/session-record";
-import { openFileStore } from "../../packages/store-node/src/file-store.ts";
+import { type FileStoreDeps, openFileStore } from "../../packages/store-node/src/file-store.ts";
 import type { FileSystem } from "../../packages/store-node/src/filesystem.ts";
 import { errnoError } from "../../packages/store-node/src/fs-errors.ts";
 import { digestOf } from "../../packages/store-node/src/generations.ts";
 import type { Lock } from "../../packages/store-node/src/lock.ts";
-import { pathsOf } from "../../packages/store-node/src/paths.ts";
+import { pathsOf, type SessionPaths } from "../../packages/store-node/src/paths.ts";
 import { FOREIGN, POWER } from "./constants.ts";
 import { Disk } from "./disk.ts";
-import { FILE_FAULTS, type FileFault, LINK_FAULTS, SYNC_FAULTS } from "./faults.ts";
+import { type DocumentFault, FILE_FAULTS, type FileFault, LINK_FAULTS, SYNC_FAULTS } from "./faults.ts";
 import { fileSystemOver, type Perform } from "./filesystem.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { SwitchInvariants } from "./switch-invariants.ts";
@@ -22,10 +22,17 @@ const LOCK_TRIES = 4;
 /** In milliseconds: others can publish and collect generations in it, but the draft is not collected yet. */
 const SUSPENSION = 50_000;
 
+/** A call of the file system that a process makes. */
+export interface FileCall {
+  readonly name: keyof FileSystem;
+  readonly path: string;
+  readonly process: SimulatedProcess;
+}
+
 /** The real file store for every process, over one simulated disk and one simulated lock. */
 export class FileWorld {
   readonly disk: Disk;
-  readonly paths = pathsOf(SESSION);
+  readonly paths: SessionPaths;
   readonly switches = new SwitchInvariants(this, () => this.#world.invariants);
   readonly #world: World;
   /** Whether the session was lost for good together with its directory. */
@@ -37,8 +44,9 @@ export class FileWorld {
   readonly #resolved = new Map<string, string>();
   #isAway = false;
 
-  constructor(world: World) {
+  constructor(world: World, paths: SessionPaths = pathsOf(SESSION)) {
     this.#world = world;
+    this.paths = paths;
     this.disk = new Disk(() => world.scheduler.now);
     if (!world.options.mounts) return;
     this.disk.makeDirectory(this.paths.parent);
@@ -59,8 +67,16 @@ export class FileWorld {
 
   /** Whether the highest generation knowingly replaced a text of another program, as a sign-in may. */
   replaces(text: string): boolean {
-    const { past } = JSON.parse(this.#newest().text ?? '{"past":[]}') as { past: string[] };
-    return past.slice(-2).includes(`.${digestOf(text)}`);
+    return this.#past.slice(-2).includes(`.${digestOf(text)}`);
+  }
+
+  /** The same for a session of another program, by its mark. */
+  replacesSession(mark: string): boolean {
+    return this.#past.includes(`@${mark}`);
+  }
+
+  get #past(): readonly string[] {
+    return (JSON.parse(this.#newest().text ?? '{"past":[]}') as { past: string[] }).past;
   }
 
   #newest(): { highest: number; text: string | undefined } {
@@ -145,8 +161,9 @@ export class FileWorld {
 
   storeFor(process: SimulatedProcess): TokenStore {
     const fs = fileSystemOver(this.disk, this.#performer(process));
-    const store = openFileStore(SESSION, { fs, lock: this.#lockFor(process), rules: sessionRecord });
+    const store = this.open(process, { fs, lock: this.#lockFor(process) });
     return {
+      ...(this.canWatch && { watch: (onChange) => store.watch?.(onChange) ?? (() => {}) }),
       supports: store.supports,
       describe: () => store.describe(),
       load: () => store.load(),
@@ -154,6 +171,22 @@ export class FileWorld {
       remove: () => store.remove(),
       ...this.#world.holderFor(process),
     };
+  }
+
+  /** Whether processes learn of changes that others make. The file store watches a real disk. */
+  protected get canWatch(): boolean {
+    return false;
+  }
+
+  /** Creates the store of a process. */
+  protected open(_process: SimulatedProcess, deps: Pick<FileStoreDeps, "fs" | "lock">): TokenStore {
+    return openFileStore(this.paths.file, { ...deps, rules: sessionRecord });
+  }
+
+  /** Performs a call of a process, and checks it. */
+  protected perform<T>({ name, path, process }: FileCall, run: () => T): T {
+    this.switches.before(name, path, process.name);
+    return run();
   }
 
   /** P6: every version that is reported to a process as stored was the newest one. */
@@ -172,17 +205,21 @@ export class FileWorld {
     return (call, path, perform) => {
       const suspended = call === "link" ? this.#world.faults.draw(LINK_FAULTS, 0.3) : undefined;
       if (suspended === "suspended before publishing") this.#world.suspend(process, SUSPENSION);
-      const fault = this.#faultOf(call);
+      const fault = this.#faultOf(call) ?? this.faultOf(call, path);
       const name = path.replace(/^.*\//, "").replace(/-[0-9a-f]{16}$/, "");
       const label = `${call} ${name}${fault ? ` (${fault})` : ""}`;
       const run = () => {
         if (fault && fault !== "slow disk") throw errnoError(CODES[fault]);
-        this.switches.before(call, path, process.name);
         if (suspended === "suspended after publishing") this.#world.suspend(process, SUSPENSION);
-        return perform();
+        return this.perform({ name: call, path, process }, perform);
       };
       return process.call(label, run, fault === "slow disk" ? 6_000 : this.#world.latency());
     };
+  }
+
+  /** Draws a fault of a call that only this kind of world has. */
+  protected faultOf(_call: keyof FileSystem, _path: string): DocumentFault | undefined {
+    return undefined;
   }
 
   #faultOf(call: keyof FileSystem): FileFault | undefined {
@@ -195,6 +232,11 @@ export class FileWorld {
     if (drawn === "disk stays full") this.#world.breakStore();
     const fault = this.#world.isStoreBroken ? "disk full" : drawn;
     return fault === "disk full" && !needsRoom ? undefined : fault;
+  }
+
+  /** Whether a process holds the lock of a directory. */
+  isLocked(directory: string, process: SimulatedProcess): boolean {
+    return this.#locks.get(directory)?.process === process;
   }
 
   /** Advisory, like the real one: the lock of a holder that is suspended for two seconds becomes stale. */
@@ -220,9 +262,10 @@ export class FileWorld {
   }
 }
 
-const CODES: Record<Exclude<FileFault, "slow disk">, string> = {
+const CODES: Record<Exclude<FileFault | DocumentFault, "slow disk">, string> = {
   "disk full": "ENOSPC",
   "disk stays full": "ENOSPC",
   "I/O error": "EIO",
   "no permission": "EACCES",
+  "document busy": "EBUSY",
 };

@@ -1,3 +1,4 @@
+import { DOCUMENT_MUTANTS } from "./document-mutants.ts";
 import { HOLDER_MUTANTS } from "./holder-mutants.ts";
 import { core, type Mutant } from "./mutate.ts";
 import { PENDING_MUTANTS } from "./pending-mutants.ts";
@@ -12,6 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STORE_MUTANTS,
   ...HOLDER_MUTANTS,
   ...PENDING_MUTANTS,
+  ...DOCUMENT_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
     edits: [core("refresh/decide.ts", 'if (isSatisfied(record, ctx)) return { do: "stop" };', "")],

@@ -4,8 +4,9 @@ import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
 import { withoutRequirement } from "./later-release.ts";
 import type { SimulatedProcess } from "./process.ts";
+import { claimKey, hasTakenToken, isOlder, nameOf, tokenIn } from "./record-tokens.ts";
 import { ReleaseInvariants } from "./release-invariants.ts";
-import { readToken, shortRefresh, type Token } from "./tokens.ts";
+import { shortRefresh, type Token } from "./tokens.ts";
 import type { World } from "./world.ts";
 
 /** The history of a claim, as far as the stored records show it. */
@@ -40,6 +41,8 @@ export class RecordInvariants {
   /** The back-off of each refresh token, by digest. */
   readonly backoffs = new Map<string, Backoff>();
   hasForeignWrite = false;
+  /** Whether a session that another program wrote into its document has been stored. */
+  hasAdopted = false;
   /** Every string that has been stored, oldest first. */
   readonly history: string[] = [];
   readonly #world: World;
@@ -67,7 +70,7 @@ export class RecordInvariants {
   check(author: string): void {
     const stored = this.#read();
     if (stored === this.#text) return;
-    this.#releases.check(this.#text, stored, author);
+    const previous = this.#text;
     this.#text = stored;
     const text = stored === undefined ? undefined : withoutRequirement(stored);
     // The tokens of a lost record are in no `spent` list: if another program restores them, they are a new session.
@@ -84,6 +87,8 @@ export class RecordInvariants {
     if (this.current?.tokens?.refreshToken) this.#invariants.book.digest(this.current.tokens.refreshToken);
     if (author === FOREIGN) this.hasForeignWrite = true;
     else if (author !== POWER) this.#compare(before, this.current, author);
+    this.#releases.check(previous, stored, author);
+    this.#world.documents?.sessions.onRecord(before, this.current, author);
     this.#track(before, this.current, author);
     this.#invariants.callers.notices.onRecord(before, this.current);
     this.#invariants.callers.verdicts.onRecord(before, this.current);
@@ -112,7 +117,7 @@ export class RecordInvariants {
     const { dead } = after;
     if (!dead || dead.reason === "signed_out" || before.dead) return;
     const digest = this.digestOf(before);
-    const about = () => `${author} ended ${name(before)} with a verdict (${dead.reason}) about another token`;
+    const about = () => `${author} ended ${nameOf(before)} with a verdict (${dead.reason}) about another token`;
     const isRestored = [...this.#restored.values()].includes(dead.digest ?? "");
     // A spent token that another program has put back hides the one that the verdict is about.
     this.#invariants.require(dead.digest === digest || isRestored || isSpent(before), "P3", about);
@@ -124,38 +129,38 @@ export class RecordInvariants {
     this.#invariants.require(
       isJustified,
       "P3",
-      () => `${author} ended ${name(before)} (${dead.reason}) without a verdict of the server`,
+      () => `${author} ended ${nameOf(before)} (${dead.reason}) without a verdict of the server`,
     );
   }
 
   #checkTokens(before: SessionRecord, after: SessionRecord, author: string): void {
     const [old, next] = [this.tokenOf(before), tokenIn(after)];
-    if (!old || !after.tokens || before.tokens?.accessToken === after.tokens.accessToken) return;
+    if (!after.tokens || before.tokens?.accessToken === after.tokens.accessToken) return;
+    const isBrought = this.#isBrought(before, after);
     // P2: a response without refresh_token keeps the current one.
-    const text = () => `${author} stored tokens of ${shortRefresh(old)} without a refresh token`;
-    if (!next) {
-      this.#invariants.break("P2", text());
-      return;
-    }
+    const text = () => `${author} stored tokens of ${nameOf(before)} without a refresh token`;
+    this.#invariants.require(!old || next !== undefined, "P2", text);
+    if (old && next && !isBrought) this.#checkSession([old, next], [before, after], author);
+  }
+
+  #checkSession(
+    [old, next]: [Token, Token],
+    [before, { tokens }]: [SessionRecord, SessionRecord],
+    author: string,
+  ): void {
     const signsIn = this.#isNew(next) || this.#invariants.callers.isSigningInTo(next.family, author);
-    if (this.#isAdopted(old, next)) return;
     // P3 (I13): a session that was signed out or replaced does not come back.
     const back = () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`;
     this.#invariants.require(!this.ended.has(next.family) || signsIn, "P3", back);
+    const over = () => `${author} wrote ${shortRefresh(next)} over ${nameOf(before)}`;
     if (next.family === old.family) {
       // P6, P3: a process never overwrites a newer token with an older one, however late it wakes.
-      const isOwn = this.#invariants.exchanges.hasReceived(author, after.tokens.accessToken);
-      const isRegress = isOlder(next, old, hasTakenToken(before) && !isOwn);
-      this.#invariants.require(!isRegress, "P6", () => `${author} wrote ${shortRefresh(next)} over ${name(before)}`);
+      const isOwn = this.#invariants.exchanges.hasReceived(author, tokens?.accessToken ?? "");
+      this.#invariants.require(!isOlder(next, old, hasTakenToken(before) && !isOwn), "P6", over);
       return;
     }
     // P14, P6: only a sign-in replaces the stored session, or its account, with another.
-    const invariant = next.account === old.account ? "P6" : "P14";
-    this.#invariants.require(
-      signsIn || this.hasForeignWrite,
-      invariant,
-      () => `${author} wrote ${shortRefresh(next)} over ${name(before)}`,
-    );
+    this.#invariants.require(signsIn || this.hasForeignWrite, next.account === old.account ? "P6" : "P14", over);
   }
 
   /** P1: a claim is marked as lost by its holder, if the holder has ended, or by a process awake for its entire lease. */
@@ -210,6 +215,19 @@ export class RecordInvariants {
     if (record.account !== this.current?.account) this.hasForeignWrite = true;
   }
 
+  /**
+   * A session of the document was published, as the other program had brought it. What became of its token before is
+   * unknown: it may be an old one that no record has held.
+   */
+  onAdopted(before: SessionRecord, next: Token): void {
+    const old = this.tokenOf(before);
+    this.backoffs.clear();
+    this.#invariants.exchanges.onAdopted();
+    this.hasAdopted = true;
+    if (old && next.family === old.family && next.number < old.number) this.hasForeignWrite = true;
+    if (this.ended.delete(next.family) || before.dead) this.#restored.set(next.family, "");
+  }
+
   /** Whether the stored session was put back by another program. A process may know that it had ended. */
   get isRestored(): boolean {
     const token = this.tokenOf(this.current);
@@ -221,9 +239,12 @@ export class RecordInvariants {
     return this.#restored.has(family);
   }
 
-  /** Whether a session that another program has put into the session file replaces the stored one. */
-  #isAdopted(old: Token, next: Token): boolean {
-    if (next.family === old.family || !this.#restored.has(next.family) || this.#isNew(next)) return false;
+  /** Whether a session that another program has put into the session file, or its document, replaces the stored one. */
+  #isBrought(before: SessionRecord, after: SessionRecord): boolean {
+    if (this.#world.documents) return this.#world.documents.sessions.onAdopted(before, after);
+    const [old, next] = [this.tokenOf(before), tokenIn(after)];
+    if (!old || next?.family === old.family || !next || !this.#restored.has(next.family) || this.#isNew(next))
+      return false;
     this.hasForeignWrite = true;
     this.ended.delete(next.family);
     return true;
@@ -281,7 +302,7 @@ export class RecordInvariants {
     for (const [family, received] of this.#invariants.exchanges.received()) {
       if (this.ended.has(family) || this.hasForeignWrite || stored?.family !== family) continue;
       const text = () =>
-        `a surviving process received ${shortRefresh(received)}, but ${name(this.current)} is stored at the end`;
+        `a surviving process received ${shortRefresh(received)}, but ${nameOf(this.current)} is stored at the end`;
       this.#invariants.require(stored.number >= received.number, "P2", text);
     }
   }
@@ -297,22 +318,3 @@ export class RecordInvariants {
     return token === undefined ? undefined : this.#invariants.book.digest(token);
   }
 }
-
-/** Identifies a claim, even in a world in which processes draw the same IDs. */
-export const claimKey = ({ id, holder }: { readonly id: string; readonly holder?: string | undefined }): string =>
-  `${id} ${holder}`;
-
-const tokenIn = ({ tokens }: SessionRecord): Token | undefined =>
-  tokens?.refreshToken === undefined ? undefined : readToken(tokens.refreshToken);
-
-const isOlder = (next: Token, old: Token, orEqual: boolean): boolean =>
-  next.number < old.number || (orEqual && next.number === old.number);
-
-const name = (record: SessionRecord | undefined): string => {
-  const token = record && tokenIn(record);
-  return token ? shortRefresh(token) : `a record without tokens (${record?.dead?.reason ?? "no verdict"})`;
-};
-
-/** Whether a verdict has taken the refresh token of a record away. */
-const hasTakenToken = ({ dead, tokens }: SessionRecord): boolean =>
-  dead !== undefined && tokens?.refreshToken === undefined;

@@ -39,6 +39,7 @@ export class ReleaseInvariants {
   /** Whether a process may adopt what another program has put into the session file, with the members of that. */
   get #isForeign(): boolean {
     const { options, faults } = this.#world;
+    if (this.#invariants.records.hasAdopted) return true;
     return options.kind === "file" && faults.injected["old session restored by another program"] !== undefined;
   }
 

@@ -7,7 +7,8 @@ import { checkLiveness } from "./liveness.ts";
 import { Program } from "./program.ts";
 import { type Choices, Random, randomFrom } from "./random.ts";
 import { settle } from "./scheduler.ts";
-import { World, type WorldOptions, worldOptions } from "./world.ts";
+import { World } from "./world.ts";
+import { type WorldOptions, worldOptions } from "./world-options.ts";
 
 /** The result of one run. */
 export interface RunResult {
@@ -34,7 +35,7 @@ export interface RunOptions {
   readonly focus?: Focus | undefined;
 }
 
-const MAX_STEPS = 40_000;
+const MAX_STEPS = { none: 40_000, object: 120_000, array: 120_000 }; // a torn document is read again and again
 const STEPS_PER_MILLISECOND = 0.01; // failed saves are retried every second
 const ROUND = 45_000;
 
@@ -79,6 +80,7 @@ class Course {
 
   async play(): Promise<void> {
     const { random, options, invariants, faults } = this.#world;
+    this.#world.documents?.foreign.begin();
     for (let slot = 0; slot < options.processes; slot++) this.#programs.push(new Program(this.#world, slot));
     void this.#programs[0]?.signIn("A");
     await settle(); // only then does the file store make its first call
@@ -90,6 +92,7 @@ class Course {
     if (invariants.violation) return;
     this.#world.wakeAll();
     this.#world.updateAll();
+    this.#world.documents?.foreign.calm();
     await checkLiveness(this.#world, this.#programs, (limit) => this.#until(limit));
     if (!invariants.violation) invariants.checkEnd();
   }
@@ -104,6 +107,7 @@ class Course {
       const count = 1 + random.choose("action", 2);
       for (let each = 0; each < count; each++) this.#plan(slot, start);
     }
+    this.#world.documents?.foreign.plan(start);
     await this.#until(pause + 1_000);
     await this.#until(ROUND);
   }
@@ -134,7 +138,7 @@ class Course {
     const { scheduler, invariants, faults } = this.#world;
     const end = scheduler.now + span;
     while (!invariants.violation) {
-      if (this.#world.steps > MAX_STEPS + scheduler.now * STEPS_PER_MILLISECOND)
+      if (this.#world.steps > MAX_STEPS[this.#world.options.document] + scheduler.now * STEPS_PER_MILLISECOND)
         return invariants.break("P15", `the run did not end within ${this.#world.steps} steps`);
       const hit = faults.drawStepFault(this.#world.isPolling ? 0.2 : 2);
       if (hit) {

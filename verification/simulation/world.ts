@@ -1,5 +1,6 @@
-import type { ProviderProfile, TokenStore } from "@unexpired/core";
+import type { TokenStore } from "@unexpired/core";
 import { identityOn } from "../../packages/store-node/src/process-identity.ts";
+import { DocumentWorld } from "./document-world.ts";
 import { type AnyFault, Faults } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
 import { Invariants } from "./invariants.ts";
@@ -10,66 +11,7 @@ import type { Random } from "./random.ts";
 import { Scheduler, settle } from "./scheduler.ts";
 import { AuthorizationServer } from "./server.ts";
 import { SharedStore } from "./shared-store.ts";
-
-/** The properties in which worlds differ. */
-export interface WorldOptions {
-  readonly kind: "shared" | "file";
-  readonly processes: number;
-  readonly machines: number;
-  /** The difference between the clocks of consecutive machines in milliseconds. */
-  readonly skew: number;
-  readonly watches: boolean;
-  /** Only Linux has start times. With `none`, stores have no `holder`. */
-  readonly platform: "linux" | "darwin" | "none";
-  /** Whether the machines are containers of one host, each with its own PID namespace. */
-  readonly hasContainers: boolean;
-  /** Whether the processes of a machine are threads of one process. */
-  readonly hasThreads: boolean;
-  /** Whether the HTTP client aborts the request when its signal fires. */
-  readonly aborts: boolean;
-  readonly background: boolean;
-  readonly lifetime: number;
-  readonly graceSeconds: number;
-  readonly revokesOnReuse: boolean;
-  readonly afterLoss: ProviderProfile["afterLoss"];
-  /** Whether the session file is a mount point itself, so that it can only be written in place. */
-  readonly mounts: boolean;
-  /** Whether the monotonic clock stands still while a machine sleeps, as on Linux, or goes on, as elsewhere. */
-  readonly sleepStopsClock: boolean;
-  /** Whether the token endpoint says why it refuses a refresh token. */
-  readonly givesReasons: boolean;
-  /** Whether every process draws the same IDs from its own randomness, as if that were a fake. */
-  readonly sameIds: boolean;
-  /** Whether every second process runs a later release. */
-  readonly hasLaterRelease: boolean;
-}
-
-/** Draws the properties of a world. */
-export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {}): WorldOptions {
-  const pick = <T>(options: readonly T[]) => random.pick("world", options);
-  const options = {
-    kind: pick(["shared", "shared", "file"] as const),
-    processes: pick([1, 2, 3, 3, 4]),
-    machines: pick([1, 1, 2, 3]),
-    skew: pick([0, 0, 0, 600_000, -600_000, 7_200_000]),
-    watches: pick([false, true]),
-    platform: pick(["linux", "linux", "darwin", "none"] as const),
-    hasContainers: pick([false, true]),
-    hasThreads: pick([false, false, true]),
-    aborts: pick([false, true]),
-    background: pick([true, true, false]),
-    lifetime: pick([60_000, 20_000, 600_000, 3_600_000]),
-    graceSeconds: pick([0, 0, 30, 120]),
-    revokesOnReuse: pick([true, true, false]),
-    afterLoss: pick(["retry", "retry", "retry", "sign-in"] as const),
-    mounts: pick([false, false, false, true]),
-    sleepStopsClock: pick([true, false]),
-    givesReasons: pick([true, true, false]),
-  };
-  const sameIds = pick([false, false, false, true]);
-  const hasLaterRelease = pick([false, false, true]);
-  return { ...options, sameIds, hasLaterRelease, ...wanted };
-}
+import type { WorldOptions } from "./world-options.ts";
 
 const POLLING = /^(timer|load|response to load|stat|list|read|is )/;
 const FIRST_PID = 100;
@@ -123,8 +65,18 @@ export class World {
       asleepUntil: 0,
     }));
     this.#isSkewed = skew !== 0;
-    this.store = options.kind === "file" ? new FileWorld(this) : new SharedStore(this);
+    this.store = this.#createStore();
     this.invariants = new Invariants(this);
+  }
+
+  /** The world's document, if the session is in one. */
+  get documents(): DocumentWorld | undefined {
+    return this.store instanceof DocumentWorld ? this.store : undefined;
+  }
+
+  #createStore(): SharedStore | FileWorld {
+    if (this.options.document !== "none") return new DocumentWorld(this);
+    return this.options.kind === "file" ? new FileWorld(this) : new SharedStore(this);
   }
 
   get living(): readonly SimulatedProcess[] {

@@ -11,10 +11,13 @@ export {
   assertHolds,
   chainNameOf,
   type EntryStatus,
+  type Marks,
+  NO_MARKS,
   printEntry,
   printOver,
   readEntry,
   reasonOf,
+  writtenMarkOf,
 } from "./documents/entry.ts";
 export { EntrySettler, type EntrySnapshot, type EntryTimers, systemTimers } from "./documents/settle.ts";
 export { ShownMark } from "./documents/shown-mark.ts";

@@ -202,6 +202,7 @@ async function overwrite(path: string, text: string): Promise<Stamp> {
     if (process.platform !== "win32" && (mode & 0o077) !== 0) throw errnoError("EACCES"); // others can read it
     await file.truncate(0);
     await file.writeFile(text);
+    await file.truncate(Buffer.byteLength(text)); // another program may have written at the same time
     await file.sync();
     return stampOf(await file.stat({ bigint: true }));
   } finally {

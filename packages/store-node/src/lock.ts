@@ -27,13 +27,23 @@ const MAX_LOCKS = 4;
 
 /**
  * Runs `update` while no other process of this library holds the lock of a directory. The lock only saves wasted work:
- * after about a quarter of a second, `update` runs without it.
+ * after about a quarter of a second, `update` runs without it, and is told so.
  */
-export async function withAdvisoryLock<T>(lock: Lock, directory: string, update: () => Promise<T>): Promise<T> {
+export async function withAdvisoryLock<T>(
+  lock: Lock,
+  directory: string,
+  update: (isLocked: boolean) => Promise<T>,
+): Promise<T> {
+  const release = await tryLock(lock, directory);
+  return update(release !== undefined).finally(release);
+}
+
+/** Locks a directory. Returns `undefined` if it is still locked after about a quarter of a second. */
+export async function tryLock(lock: Lock, directory: string): Promise<Release | undefined> {
   let release: Release | undefined;
   for (let attempt = 0; attempt < MAX_LOCKS && !release; attempt++)
     release = await lock(directory, { wait: async () => undefined });
-  return update().finally(release);
+  return release;
 }
 
 /** Locks a chain directory by creating a directory named `lock` in it. */

@@ -5,10 +5,13 @@ import { Program } from "../program.ts";
 import { Random } from "../random.ts";
 import { settle } from "../scheduler.ts";
 import { readToken, shortAccess, shortRefresh } from "../tokens.ts";
-import { World, type WorldOptions } from "../world.ts";
+import { World } from "../world.ts";
+import type { WorldOptions } from "../world-options.ts";
 
 const OPTIONS: WorldOptions = {
   kind: "shared",
+  document: "none",
+  foreignActs: 0,
   processes: 0,
   machines: 1,
   skew: 0,
@@ -48,7 +51,7 @@ export class Script {
   constructor(options: Partial<WorldOptions> = {}) {
     this.world = new World(
       { ...OPTIONS, ...options },
-      new Random(0, { world: [], action: [], fault: [], schedule: [] }),
+      new Random(0, { world: [], action: [], fault: [], schedule: [], document: [] }),
     );
   }
 

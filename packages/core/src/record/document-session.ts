@@ -3,7 +3,13 @@ import type { FormattedSession, ParsedSession } from "../types.ts";
 import { addSeed, currentDigest, endRecord, type SessionRecord, serializeRecord, tryParseRecord } from "./record.ts";
 
 /** The part of a record that other programs may see: a session, the end of one (`undefined`), or nothing. */
-export type Shown = { readonly session: FormattedSession | undefined } | undefined;
+export type Shown =
+  | {
+      readonly session: FormattedSession | undefined;
+      /** Identifies the session, whatever its tokens are by now. */
+      readonly id: string | undefined;
+    }
+  | undefined;
 
 /**
  * Returns the record of a session that was found at the time `now`, in epoch milliseconds. Its ID is derived from its
@@ -22,8 +28,10 @@ export function recordOfFound({ tokens, obtainedAt, account }: ParsedSession, no
  */
 export function shownOf(value: string): Shown {
   const record = tryParseRecord(value);
-  if (record?.dead) return record.dead.reason === "signed_out" ? { session: undefined } : undefined;
-  return record?.tokens?.accessToken ? { session: sessionOf(value) } : undefined;
+  if (!record) return undefined;
+  const { session: id, dead } = record;
+  if (dead) return dead.reason === "signed_out" ? { id, session: undefined } : undefined;
+  return record.tokens?.accessToken ? { id, session: sessionOf(value) } : undefined;
 }
 
 /** Returns the session of a record, whether a document shows it or not yet. */

@@ -171,6 +171,12 @@ describe("reconcile", () => {
     expect(tokenOf(reconcileRecords(out, serializeRecord(record(4))))).toBe(canary("refresh", 4));
   });
 
+  it("without session IDs adopts a later sign-in whose access token has expired by now", () => {
+    const out = serializeRecord(endRecord(record(3), { reason: "signed_out", digest: spentOf(3)[0] ?? "" }));
+    const found = serializeRecord(record(9, { tokens: { ...record(9).tokens, expiresAt: 5_000 } as never }));
+    expect(tokenOf(reconcileRecords(out, found, 6_000))).toBe(canary("refresh", 9));
+  });
+
   it("returns the stored string unchanged if it is not a session, so that loading it fails", () => {
     expect(reconcileRecords("not json", serializeRecord(record(3)))).toBe("not json");
   });

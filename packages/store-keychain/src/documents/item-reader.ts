@@ -5,6 +5,8 @@ import {
   digestOf,
   type EntrySnapshot,
   type FileSystem,
+  type Marks,
+  NO_MARKS,
   readEntry,
   ShownMark,
   versionOf,
@@ -14,11 +16,11 @@ import { type KeychainSnapshot, overwriteVersionOf, type SnapshotReader } from "
 import type { ForeignItem, FoundItem } from "./foreign-item.ts";
 
 /** The stored session and the other program's item at one moment. */
-export interface ItemSnapshot extends EntrySnapshot, Omit<KeychainSnapshot, "head"> {
+export interface ItemSnapshot extends EntrySnapshot, Omit<KeychainSnapshot, keyof EntrySnapshot> {
   /** The latest generation, with the session in place of the manifest; `undefined` if its items are missing. */
   readonly head: KeychainSnapshot["head"];
   readonly item: FoundItem;
-  readonly shownMarks: readonly string[];
+  readonly marks: Marks;
 }
 
 /** The places that are read. */
@@ -68,14 +70,32 @@ export class ItemReader implements SnapshotReader {
     const { fs, settings, format } = this.#deps;
     const item = await this.#deps.item.read();
     const head = slots.head && slots.stored && { ...slots.head, value: slots.stored.value };
-    const shownMarks = head ? await new ShownMark(fs, settings.paths.chain).read() : [];
-    const { status, mark } = readEntry(format, item.text, { head, shownMarks, now: fs.now() });
-    const common = { ...slots, head, item, shownMarks, status, foreignMark: mark };
+    const shownMark = new ShownMark(fs, settings.paths.chain, format);
+    const marks = head ? await shownMark.read() : NO_MARKS;
+    const { status, mark } = readItem(format, item.text, { head, marks, now: fs.now() });
+    const isRemembered = !head || shownMark.isRemembered(head.value, marks);
+    const common = {
+      ...slots,
+      overwriteVersion: slots.overwriteVersion,
+      head,
+      item,
+      textId: undefined,
+      marks,
+      isRemembered,
+      status,
+      foreignMark: mark,
+    };
     if (slots.failure) return common;
-    if (status.kind === "torn")
+    if (status.kind === "torn" || status.kind === "emptied")
       return { ...common, overwriteVersion: overwriteVersionOf(slots.head, digestOf(item.text ?? "")) };
     if (status.kind !== "foreign") return common;
     const version = slots.head ? `${versionOf(slots.head)}-${mark}` : adoptedVersion(mark ?? "");
     return { ...common, stored: { value: status.value, version } };
   }
+}
+
+/** Compares the text of an item with the session. An item is written as a whole: no program is about to fill an empty one. */
+function readItem(...input: Parameters<typeof readEntry>): ReturnType<typeof readEntry> {
+  const entry = readEntry(...input);
+  return entry.status.kind === "blank" ? { status: { kind: "stale" } } : entry;
 }

@@ -14,6 +14,7 @@ import {
   ShownMark,
   systemTimers,
   withStoreErrors,
+  writtenMarkOf,
 } from "@unexpired/store-node/chain";
 import { BackendRegistry } from "../backends/registry.ts";
 import type { KeychainSettings } from "../options.ts";
@@ -59,6 +60,7 @@ class ItemStore implements TokenStore {
   readonly #slots: SlotStore;
   readonly #settler: EntrySettler<ItemSnapshot>;
   readonly #events: DocumentEvents;
+  readonly #shownMark: ShownMark;
 
   constructor(settings: KeychainSettings & { readonly format: SessionFormat }, deps: Required<ItemStoreDeps>) {
     const { fs, loadBackend } = deps;
@@ -75,6 +77,7 @@ class ItemStore implements TokenStore {
     const backendsOf = (name: string) => new BackendRegistry({ service: name, timeout, chosen, loadBackend });
     const ownBackends = backendsOf(slotSettings.service);
     const slots = new KeychainReader(fs, { backends: ownBackends, settings: slotSettings });
+    this.#shownMark = new ShownMark(fs, settings.paths.chain, format);
     this.#copies = new UnreadableCopies(ownBackends, slotSettings);
     this.#item = new ForeignItem(backendsOf(service), settings);
     this.#reader = new ItemReader({ fs, settings, format, item: this.#item, slots });
@@ -84,6 +87,8 @@ class ItemStore implements TokenStore {
       now: fs.now,
       print: () => this.#print(),
       save: (value, expected) => this.save(value, expected),
+      noteFound: (_, value) => this.#shownMark.noteFound(value),
+      finish: async () => false, // an item is written as a whole
       unreadableError: (snapshot) => unreadableError(settings.label, snapshot),
     });
     if (this.#slots.holder) this.holder = this.#slots.holder;
@@ -170,30 +175,36 @@ class ItemStore implements TokenStore {
    * be replaced. The caller holds the item's lock.
    */
   async #update(over?: FoundItem): Promise<void> {
-    const { label, paths } = this.#settings;
-    for (let attempt = 1; attempt <= MAX_PRINTS; attempt++) {
-      const snapshot = await this.#reader.readEntry();
-      const { status, head, stored, shownMarks } = snapshot;
-      if (status.kind === "current" && head) {
-        if (stored) this.#settler.isSeen = true;
-        this.#events.recovered(label);
-        await new ShownMark(this.#deps.fs, paths.chain).remember(head.value, shownMarks);
+    const { format } = this.#settings;
+    let written: string | undefined;
+    await this.#shownMark.announcing(async (announce) => {
+      for (let attempt = 1; attempt <= MAX_PRINTS; attempt++) {
+        const snapshot = await this.#reader.readEntry();
+        const { head } = snapshot;
+        await this.#onRead(snapshot);
+        // The next attempt reads what was written: another program may have written at the same moment.
+        if (!head || !needsWrite(snapshot, over, written)) return;
+        await announce(writtenMarkOf(format, head.value));
+        written = await this.#write(snapshot, head.value);
       }
-      // The next attempt reads what was written: another program may have written at the same moment.
-      if (!(await this.#rewrite(snapshot, over))) return;
-    }
+    });
   }
 
-  /** Returns `false` if the item does not have to be written, or must not be. */
-  async #rewrite({ status, head, item }: ItemSnapshot, over: FoundItem | undefined): Promise<boolean> {
-    const { format, paths } = this.#settings;
-    if (!head) return false;
-    if (status.kind === "stale") await this.#item.replace(item, printEntry(format, head.value, item.text));
-    else if (status.kind === "torn" && item.text === over?.text) {
-      await new ShownMark(this.#deps.fs, paths.chain).forget(); // an item without an entry is no sign-out now
-      await this.#item.replace(item, printOver(format, head.value, item.text));
-    } else return false;
-    return true;
+  async #onRead({ status, head, stored, marks }: ItemSnapshot): Promise<void> {
+    if (status.kind !== "current" || !head) return;
+    if (stored) this.#settler.isSeen = true;
+    this.#events.recovered(this.#settings.label);
+    await this.#shownMark.remember(head.value, marks);
+  }
+
+  /** Writes a record into the item. Returns what was written. */
+  async #write({ status, item }: ItemSnapshot, value: string): Promise<string | undefined> {
+    const { format } = this.#settings;
+    const isTorn = status.kind === "torn";
+    const next = isTorn ? printOver(format, value, item.text) : printEntry(format, value, item.text);
+    if (isTorn) await this.#shownMark.forget(); // an item without an entry is no sign-out now
+    await this.#item.replace(item, next);
+    return next;
   }
 
   remove(): Promise<void> {
@@ -224,3 +235,17 @@ const unreadableError = (location: string, { status, stored, overwriteVersion }:
     overwriteVersion,
     stored: stored && (() => stored.value),
   });
+
+/** Returns whether the item is to be written. `written` is what this process has just written into it. */
+function needsWrite({ status, item }: ItemSnapshot, over: FoundItem | undefined, written: string | undefined): boolean {
+  switch (status.kind) {
+    case "stale":
+      return true;
+    case "emptied":
+      return written !== undefined && written === item.text; // a sign-in has been published since, and we have written over it
+    case "torn":
+      return over !== undefined && item.text === over.text;
+    default:
+      return false;
+  }
+}

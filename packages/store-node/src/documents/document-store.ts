@@ -1,17 +1,17 @@
 import { dirname } from "node:path";
 import { type SessionFormat, StoreConflictError, type StoredValue, type TokenStore } from "@unexpired/core";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
-import { mountedError, withStoreErrors } from "../fs-errors.ts";
+import { codeOf, ignoreNotFound, mountedError, withStoreErrors } from "../fs-errors.ts";
 import { Chain, isAdoptedVersion, versionOf } from "../generations.ts";
 import { ignoreInGit } from "../git-ignore.ts";
-import { type Lock, withAdvisoryLock } from "../lock.ts";
+import { type Lock, tryLock, withAdvisoryLock } from "../lock.ts";
 import { readPrimary } from "../mirrors/file-notes.ts";
 import { resolvePaths, type SessionPaths } from "../paths.ts";
 import { currentProcess, type ProcessIdentity } from "../process-identity.ts";
 import { SessionDirectory } from "../session-directory.ts";
 import { keepCopy } from "../unreadable-copy.ts";
 import { watchPath } from "../watch.ts";
-import { type DocumentSnapshot, SessionDocument } from "./document.ts";
+import { type DocumentSnapshot, SessionDocument, type UpdateOptions } from "./document.ts";
 import { mirroredError, unreadableError } from "./document-errors.ts";
 import { DocumentEvents } from "./document-events.ts";
 import { assertHolds, chainNameOf } from "./entry.ts";
@@ -24,13 +24,15 @@ export interface DocumentStoreDeps extends EntryTimers {
   readonly lock: Lock;
   readonly format: SessionFormat;
   readonly stateDirectory?: string | undefined;
+  readonly watch: typeof watchPath;
 }
 
+/** What a caller has to provide; the rest has a default. */
+type RequiredDeps = Pick<DocumentStoreDeps, "fs" | "lock" | "format">;
+
 /** Creates a store for an absolute path, with the given dependencies. */
-export const openDocumentStore = (
-  path: string,
-  deps: Omit<DocumentStoreDeps, keyof EntryTimers> & Partial<EntryTimers>,
-): TokenStore => new DocumentStore(path, { ...systemTimers, ...deps });
+export const openDocumentStore = (path: string, deps: RequiredDeps & Partial<DocumentStoreDeps>): TokenStore =>
+  new DocumentStore(path, { ...systemTimers, watch: watchPath, ...deps });
 
 /** Keeps a session in a document of another program. The chain beside it holds the truth, as in a file store. */
 class DocumentStore implements TokenStore {
@@ -45,6 +47,8 @@ class DocumentStore implements TokenStore {
   readonly subscribe = this.#events.subscribe;
   /** The last snapshot that needs nothing to be done. Its stamps are checked before each use. */
   #cached: DocumentSnapshot | undefined;
+  /** Whether a failed save may have published its value, which then might not survive a power failure yet. */
+  #isUnconfirmed = false;
 
   constructor(path: string, deps: DocumentStoreDeps) {
     this.#path = path;
@@ -56,7 +60,10 @@ class DocumentStore implements TokenStore {
     this.#settler = new EntrySettler({
       ...deps,
       now: deps.fs.now,
-      print: ({ paths }) => this.#print(paths).catch((error: unknown) => this.#events.failed(path, error)),
+      print: ({ paths }, options) =>
+        this.#print(paths, options).catch((error: unknown) => this.#events.failed(path, error)),
+      noteFound: ({ paths }, value) => this.#document.noteFound(paths, value),
+      finish: ({ paths }) => this.#finish(paths),
       save: (value, expected) => this.save(value, expected),
       unreadableError: (snapshot) => unreadableError(path, snapshot),
     });
@@ -71,7 +78,7 @@ class DocumentStore implements TokenStore {
   watch(onChange: () => void): () => void {
     const { stateDirectory, format } = this.#deps;
     const stopLooking = this.#settler.onLookAgain(() => onChange());
-    const stop = watchPath(this.#path, () => onChange(), { stateDirectory, entry: chainNameOf(format) });
+    const stop = this.#deps.watch(this.#path, () => onChange(), { stateDirectory, entry: chainNameOf(format) });
     return () => {
       stopLooking();
       stop();
@@ -80,12 +87,14 @@ class DocumentStore implements TokenStore {
 
   load(): Promise<StoredValue | undefined> {
     return withStoreErrors(this.#path, "read", async () => {
+      if (this.#isUnconfirmed) await this.#syncUnconfirmed();
       const known = this.#cached;
       if (known && (await this.#document.isCurrent(known))) return known.stored;
       this.#cached = undefined;
       const paths = await this.#resolvePaths();
       const snapshot = await this.#settler.load(this.#path, () => this.#read(paths));
-      if (snapshot.status.kind === "current") this.#cached = snapshot;
+      // without a session, generations that this process has never seen may be collected by the next time
+      if (snapshot.status.kind === "current" && snapshot.stored) this.#cached = snapshot;
       return snapshot.stored;
     });
   }
@@ -110,6 +119,9 @@ class DocumentStore implements TokenStore {
       this.#cached = undefined;
       try {
         return await this.#replace(paths, value, expected);
+      } catch (error) {
+        this.#isUnconfirmed ||= codeOf(error) !== "STORE_CONFLICT";
+        throw error;
       } finally {
         await release?.();
       }
@@ -120,15 +132,18 @@ class DocumentStore implements TokenStore {
     const chain = Chain.besideFile(this.#deps.fs, paths);
     const before = await this.#document.read(paths);
     assertVersion(before, expected, this.#path);
-    const over = expected !== undefined && before.overwriteVersion === expected ? before : undefined;
+    const over = before.status.kind === "torn" && before.overwriteVersion === expected ? before : undefined;
     if (over) await this.#keep(over, value);
+    const parentStamp = await this.#deps.fs.stat(paths.parent);
     const draft = await chain.draft(value, before);
     if (!draft) throw new StoreConflictError(this.#path);
     try {
       assertVersion(await this.#document.read(paths), expected, this.#path);
-      if (!(await chain.publish(draft))) throw new StoreConflictError(this.#path);
+      const isPublished = await chain.publish(draft);
+      if (isPublished !== false) this.#directory.remember(parentStamp);
+      if (!isPublished) throw new StoreConflictError(this.#path);
       if (draft.number === 1) await makeDurableDirectory(this.#deps.fs, paths.chain);
-      await this.#print(paths, over)
+      await this.#print(paths, { over })
         .then(() => chain.collect(draft))
         .catch((error: unknown) => {
           if (over) throw error; // it is still unreadable, so the caller would not find what it saved
@@ -146,15 +161,34 @@ class DocumentStore implements TokenStore {
     await keepCopy(this.#deps.fs, over.paths);
   }
 
-  /** Writes the session into the document, if necessary over an unreadable one. */
-  async #print(paths: SessionPaths, over?: DocumentSnapshot): Promise<void> {
-    const update = () => this.#document.update(paths, over);
+  /** Makes durable what a failed save may have published: its caller loads to learn the outcome, and relies on it. */
+  async #syncUnconfirmed(): Promise<void> {
+    const { chain } = await this.#resolvePaths();
+    await ignoreNotFound(this.#deps.fs.syncDirectory(chain));
+    this.#isUnconfirmed = false;
+  }
+
+  /** Writes the session into the document. */
+  async #print(paths: SessionPaths, options?: UpdateOptions): Promise<void> {
+    const update = (isLocked: boolean) => this.#document.update(paths, { ...options, isLocked });
     const { status, stored } = await withStoreErrors(this.#path, "saved", () =>
       withAdvisoryLock(this.#deps.lock, dirname(paths.chain), update),
     );
+    if (status.kind === "blank") this.#settler.lookAgain();
     if (status.kind !== "current") return;
     if (stored) this.#settler.isSeen = true;
     this.#events.recovered(this.#path);
+  }
+
+  /** Finishes a write in place. If the lock is not free, another process may be at it: that counts as found. */
+  async #finish(paths: SessionPaths): Promise<boolean> {
+    const release = await tryLock(this.#deps.lock, dirname(paths.chain));
+    if (!release) return true;
+    try {
+      return await this.#document.finish(paths);
+    } finally {
+      await release();
+    }
   }
 
   remove(): Promise<void> {

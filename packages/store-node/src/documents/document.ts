@@ -1,24 +1,42 @@
-import { type SessionFormat, type StoredValue, StoreError } from "@unexpired/core";
+import { type SessionFormat, StoreError } from "@unexpired/core";
 import { type FileSystem, type Stamp, sameContent } from "../filesystem.ts";
 import { unreadable } from "../formats/unreadable.ts";
 import { ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
-import { adoptedVersion, Chain, digestOf, type ParentRef, versionOf } from "../generations.ts";
+import { adoptedVersion, Chain, digestOf, type Generation, type ParentRef, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
-import { type Entry, type EntryStatus, type Known, printEntry, printOver, readEntry } from "./entry.ts";
-import { type ReplaceObserver, replaceDocument } from "./replace-document.ts";
+import {
+  type Entry,
+  type Known,
+  type Marks,
+  markOfText,
+  NO_MARKS,
+  printEntry,
+  printOver,
+  readEntry,
+  writtenMarkOf,
+} from "./entry.ts";
+import { finishInPlace, type ReplaceObserver, replaceDocument, unfinishedText } from "./replace-document.ts";
+import type { EntrySnapshot } from "./settle.ts";
 import { ShownMark } from "./shown-mark.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
-export interface DocumentSnapshot extends ParentRef {
+export interface DocumentSnapshot extends ParentRef, EntrySnapshot {
+  readonly head: Generation | undefined;
   readonly paths: SessionPaths;
-  readonly stored: StoredValue | undefined;
-  readonly status: EntryStatus;
   /** `undefined` if there is no document, or if it is not UTF-8, so that a text could not be written back. */
   readonly text: string | undefined;
-  /** The version over which a save replaces a document that is unreadable. */
-  readonly overwriteVersion: string | undefined;
   readonly stamp: Stamp | undefined;
-  readonly shownMarks: readonly string[];
+  readonly marks: Marks;
+}
+
+/** When a document is written that does not show an earlier session. */
+export interface UpdateOptions {
+  /** An unreadable document that is to be replaced. */
+  readonly over?: DocumentSnapshot | undefined;
+  /** Whether a document that is blank has been so for long enough. */
+  readonly canFill?: boolean | undefined;
+  /** Whether the caller holds the document's lock, without which nothing is written in place. Default: `true`. */
+  readonly isLocked?: boolean | undefined;
 }
 
 const MAX_READS = 50;
@@ -56,15 +74,18 @@ export class SessionDocument {
   async #readOnce(paths: SessionPaths): Promise<DocumentSnapshot> {
     const head = await Chain.besideFile(this.#fs, paths).head();
     const { text, stamp, isLossy } = await this.#readText(paths);
-    const shownMarks = head ? await new ShownMark(this.#fs, paths.chain).read() : [];
-    const known: Known = { head, shownMarks, now: this.#fs.now() };
+    const shownMark = this.#shownMark(paths);
+    const marks = head ? await shownMark.read() : NO_MARKS;
+    const known: Known = { head, marks, now: this.#fs.now() };
     const { status, mark }: Entry = isLossy ? { status: { kind: "torn" } } : readEntry(this.#format, text, known);
     const versionFor = (mark: string) => (head ? `${versionOf(head)}-${mark}` : adoptedVersion(mark));
-    const isTorn = stamp && status.kind === "torn";
-    const overwriteVersion = isTorn ? versionFor(digestOf(`${idOf(stamp)} ${text}`)) : undefined;
+    const textId = stamp && idOf(stamp);
+    const isReplaceable = status.kind === "torn" || status.kind === "emptied";
+    const overwriteVersion = isReplaceable ? versionFor(digestOf(`${textId} ${text}`)) : undefined;
     const base = {
-      ...{ paths, head, text: isLossy ? undefined : text, stamp, shownMarks, status },
-      ...{ foreignDigest: undefined, foreignMark: mark, overwriteVersion },
+      ...{ paths, head, text: isLossy ? undefined : text, textId, stamp, status, overwriteVersion },
+      ...{ marks, isRemembered: !head || shownMark.isRemembered(head.value, marks) },
+      ...{ foreignDigest: undefined, foreignMark: mark },
     };
     if (status.kind !== "foreign") return { ...base, stored: head && { value: head.value, version: versionOf(head) } };
     return { ...base, stored: { value: status.value, version: versionFor(mark ?? "") } };
@@ -86,35 +107,64 @@ export class SessionDocument {
   }
 
   /**
-   * Writes the latest generation into the document, unless another program has changed the entry. `over` is an unreadable
-   * document that is to be replaced. The caller holds the document's lock, if it got it in time.
-   *
+   * Writes the latest generation into the document, unless another program has changed the entry.    *
    * @throws an error of a file function, or of the format
    */
-  async update(paths: SessionPaths, over?: DocumentSnapshot): Promise<DocumentSnapshot> {
-    for (let attempt = 1; ; attempt++) {
-      const snapshot = await this.read(paths);
-      const { status, head, shownMarks } = snapshot;
-      if (status.kind === "current" && head)
-        await new ShownMark(this.#fs, paths.chain).remember(head.value, shownMarks);
-      if (attempt === MAX_PRINTS || !(await this.#rewrite(snapshot, over))) return snapshot;
-    }
+  async update(paths: SessionPaths, options: UpdateOptions = {}): Promise<DocumentSnapshot> {
+    const shownMark = this.#shownMark(paths);
+    let written: string | undefined;
+    return shownMark.announcing(async (announce) => {
+      for (let attempt = 1; ; attempt++) {
+        const snapshot = await this.read(paths);
+        const { status, head, marks } = snapshot;
+        if (status.kind === "current" && head) await shownMark.remember(head.value, marks);
+        if (attempt === MAX_PRINTS || !head || !needsWrite(snapshot, options, written)) return snapshot;
+        await announce(writtenMarkOf(this.#format, head.value));
+        written = await this.#write(snapshot, head.value, options);
+      }
+    });
   }
 
-  /** Returns `false` if the document does not have to be written, or must not be. */
-  async #rewrite(snapshot: DocumentSnapshot, over: DocumentSnapshot | undefined): Promise<boolean> {
-    const { status, head, paths, stamp, text } = snapshot;
-    if (!head) return false;
-    if (status.kind === "stale") await this.#replace(snapshot, printEntry(this.#format, head.value, text));
-    else if (status.kind === "torn" && over && sameContent(stamp, over.stamp)) {
-      await new ShownMark(this.#fs, paths.chain).forget(); // a document without an entry is no sign-out now
-      await this.#replace(snapshot, this.printOver(head.value, snapshot));
-    } else return false;
+  /** Writes a record into the document. Returns what was written, even if the document has changed. */
+  async #write(snapshot: DocumentSnapshot, value: string, { isLocked }: UpdateOptions): Promise<string | undefined> {
+    const { status, paths, text } = snapshot;
+    const isTorn = status.kind === "torn";
+    const next = isTorn ? this.printOver(value, snapshot) : printEntry(this.#format, value, text);
+    if (isTorn) await this.#shownMark(paths).forget(); // a document without an entry is no sign-out now
+    await this.#replace({ ...snapshot, isLocked }, next);
+    return next;
+  }
+
+  /** Notes that the document shows the session of a record that is about to be published. */
+  noteFound(paths: SessionPaths, value: string): Promise<void> {
+    return this.#shownMark(paths).noteFound(value);
+  }
+
+  #shownMark({ chain }: SessionPaths): ShownMark {
+    return new ShownMark(this.#fs, chain, this.#format);
+  }
+
+  /**
+   * Finishes the writing of a document in place if a process has died over it. The caller holds the document's lock.
+   * Returns whether it did.
+   */
+  async finish(paths: SessionPaths): Promise<boolean> {
+    const { text } = await this.#readText(paths);
+    const next = text === undefined ? undefined : await unfinishedText(this.#fs, paths, text);
+    if (next === undefined) return false;
+    await this.#shownMark(paths).announcing(async (announce) => {
+      await announce(markOfText(this.#format, next));
+      await finishInPlace(this.#fs, paths, next);
+      await this.update(paths); // there may be a later session
+    });
     return true;
   }
 
-  #replace({ paths, stamp }: Pick<DocumentSnapshot, "paths" | "stamp">, next: string | undefined): Promise<boolean> {
-    return replaceDocument(this.#fs, { paths, stamp, observer: this.#observer }, next);
+  #replace(
+    { paths, stamp, isLocked }: Pick<DocumentSnapshot, "paths" | "stamp"> & UpdateOptions,
+    next: string | undefined,
+  ): Promise<boolean> {
+    return replaceDocument(this.#fs, { paths, stamp, isLocked, observer: this.#observer }, next);
   }
 
   /**
@@ -133,5 +183,25 @@ export class SessionDocument {
     if (text === undefined || this.#format.parse(text) === undefined) return;
     await this.#fs.makeDirectory(paths.chain); // for the temporary file
     await this.#replace({ paths, stamp }, this.#format.print(undefined, text));
+  }
+}
+
+/** Returns whether the document is to be written. `written` is what this process has just written into it. */
+function needsWrite(
+  { status, stamp, text }: DocumentSnapshot,
+  { over, canFill = false }: UpdateOptions,
+  written: string | undefined,
+): boolean {
+  switch (status.kind) {
+    case "stale":
+      return true;
+    case "blank":
+      return canFill;
+    case "emptied":
+      return written !== undefined && written === text; // a sign-in has been published since, and we have written over it
+    case "torn":
+      return over !== undefined && sameContent(stamp, over.stamp);
+    default:
+      return false;
   }
 }

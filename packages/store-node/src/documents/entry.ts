@@ -17,6 +17,8 @@ export type EntryStatus =
   | { readonly kind: "stale" }
   /** Another program wrote it; `value` is the resulting record. */
   | { readonly kind: "foreign"; readonly value: string }
+  /** It has not shown the session yet, but the document is blank, because another program may be about to write it. */
+  | { readonly kind: "blank" }
   /** It held the session, and holds none now. */
   | { readonly kind: "emptied" }
   /** The document cannot be parsed: another program is writing it, or has spoiled it. `cause`: what its format found. */
@@ -25,11 +27,20 @@ export type EntryStatus =
 /** Returns the name of the chain's directory: several entries of one document have a chain each. */
 export const chainNameOf = ({ key }: SessionFormat): string => digestOf(key).slice(0, 22);
 
+/** What is remembered of a document beside it. */
+export interface Marks {
+  /** The mark of the session that it has shown last; none since the last sign-out. */
+  readonly shown: readonly string[];
+  /** The marks of the tokens that processes are writing, or were when they died. */
+  readonly writing: readonly string[];
+}
+
+export const NO_MARKS: Marks = { shown: [], writing: [] };
+
 /** The latest generation, and what is known about the document. */
 export interface Known {
   readonly head: Generation | undefined;
-  /** The mark of the session that the document has shown last; none since the last sign-out. */
-  readonly shownMarks: readonly string[];
+  readonly marks: Marks;
   /** The current time in epoch milliseconds. */
   readonly now: number;
 }
@@ -57,11 +68,11 @@ export function readEntry(format: SessionFormat, text: string | undefined, known
   } catch (error) {
     return { status: { kind: "torn", cause: toFormatError(error) } };
   }
-  if (!found) return { status: statusOfEmpty(known) };
+  if (!found) return { status: statusOfEmpty(text, known) };
   const mark = markOfTokens(found.tokens);
   const { head } = known;
   if (!head) return { status: { kind: "foreign", value: record }, mark };
-  const value = isReplaced(mark, known) ? head.value : reconcileRecords(head.value, record, known.now);
+  const value = isReplaced(format, mark, known) ? head.value : reconcileRecords(head.value, record, known.now);
   if (value !== head.value) return { status: { kind: "foreign", value }, mark };
   return { status: { kind: isShown(format, head.value, text) ? "current" : "stale" }, mark };
 }
@@ -163,17 +174,61 @@ export function printEntry(format: SessionFormat, value: string, text: string | 
 export const printOver = (format: SessionFormat, value: string, text: string | undefined): string | undefined =>
   format.print(shownOf(value)?.session, text === undefined ? undefined : format.discard?.(text));
 
-/** Returns whether the latest generation replaces a session that the document still shows: its writer was slow, or died. */
-const isReplaced = (mark: string, { head, shownMarks }: Known): boolean =>
-  head !== undefined && hasReplaced(head, mark) && !shownMarks.includes(shownMarkOf(head.value) ?? "");
+/**
+ * Returns whether the latest generation replaces a session that the document still shows, or shows again since it was
+ * torn: the writer of the generation was slow, or died.
+ */
+function isReplaced(format: SessionFormat, mark: string, { head, marks }: Known): boolean {
+  if (!head) return false;
+  const current = shownMarkOf(format, head.value) ?? "";
+  if (current.startsWith(`${mark}.`)) return false;
+  if (marks.writing.includes(mark)) return true;
+  if (marks.shown.includes(current)) return false;
+  return hasReplaced(head, mark) || marks.shown.some((shown) => shown.startsWith(`${mark}.`));
+}
 
-/** Returns the mark of the session that a document shows of a record. */
-export function shownMarkOf(value: string): string | undefined {
+/** Returns the mark of what a document shows of a record: of its tokens, and of the session that they belong to. */
+export function shownMarkOf(format: SessionFormat, value: string): string | undefined {
+  const mark = writtenMarkOf(format, value);
+  return mark && `${mark}.${sessionMarkOf(value)}`;
+}
+
+/** Returns the mark of a session that was found in the document, and that the next generation will hold. */
+export const foundMarkOf = (value: string): string => `~.${sessionMarkOf(value)}`;
+
+/** Returns the mark of the tokens that a document holds once it shows a record, if any. */
+export function writtenMarkOf(format: SessionFormat, value: string): string | undefined {
   const session = shownOf(value)?.session;
+  return session && tokensMarkOf(format, session);
+}
+
+/** A format may hold only some of the tokens of a session. */
+function tokensMarkOf(format: SessionFormat, session: FormattedSession): string {
+  try {
+    const mark = markOfText(format, format.print(session, undefined));
+    if (mark !== undefined) return mark;
+  } catch {
+    // reported when the session is written
+  }
+  return markOfTokens(session.tokens);
+}
+
+/**
+ * Returns the mark of the session in a text, if any.
+ *
+ * @throws an error of the format
+ */
+export function markOfText(format: SessionFormat, text: string | undefined): string | undefined {
+  const session = text === undefined ? undefined : format.parse(text);
   return session && markOfTokens(session.tokens);
 }
 
-function statusOfEmpty({ head, shownMarks }: Known): EntryStatus {
+const sessionMarkOf = (value: string): string => digestOf(shownOf(value)?.id ?? "");
+
+/** Returns the status of a document that is to show a session and holds none. */
+function statusOfEmpty(text: string | undefined, { head, marks }: Known): EntryStatus {
   if (!head || !shownOf(head.value)?.session) return { kind: "current" };
-  return { kind: shownMarks.length === 0 ? "stale" : "emptied" };
+  const sessionMark = sessionMarkOf(head.value);
+  if (marks.shown.some((mark) => mark.endsWith(`.${sessionMark}`))) return { kind: "emptied" };
+  return { kind: text?.trim() === "" ? "blank" : "stale" };
 }

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { type FileSystem, MAX_BYTES, type Stamp, sameContent } from "../filesystem.ts";
-import { codeOf, errnoError } from "../fs-errors.ts";
+import { codeOf, errnoError, ignoreNotFound } from "../fs-errors.ts";
 import { temporaryName } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
 import { OvertakenWrites, type ReplacementFiles } from "./overtaken-writes.ts";
@@ -30,6 +30,8 @@ interface Before {
   readonly paths: Pick<SessionPaths, "file" | "chain">;
   /** `undefined` if it does not exist. */
   readonly stamp: Stamp | undefined;
+  /** Whether the caller holds the document's lock, without which it is not written in place. Default: `true`. */
+  readonly isLocked?: boolean | undefined;
   readonly observer?: ReplaceObserver | undefined;
 }
 
@@ -84,15 +86,16 @@ interface Swap extends Before {
  */
 async function swap(
   fs: FileSystem,
-  { paths, stamp, files, overtaken }: Swap,
+  { paths, stamp, isLocked = true, files, overtaken }: Swap,
   next: string,
 ): Promise<Stamp | false | undefined> {
   // a second name for what is about to be replaced, which shows whether another program writes to it just now
   const isLinked = await fs.link(files.file, files.oldPath).then(...SETTLED);
   if (!sameContent(await fs.stat(files.file), stamp)) return false;
-  const isRenamed = await renameOver(fs, { paths, stamp, temporaryPath: files.temporaryPath }, next);
-  if (isRenamed) overtaken.onRenamed();
-  if (isRenamed && isLinked) return stamp;
+  const isRenamed = await tryRename(fs, files, { isLocked });
+  if (!isRenamed) return (await writeInPlace(fs, { paths, stamp }, next)) ? undefined : false;
+  overtaken.onRenamed();
+  if (isLinked) return stamp;
   await fs.syncDirectory(dirname(files.file));
   return undefined;
 }
@@ -114,29 +117,74 @@ async function restore(
   else observer.onLost();
 }
 
-/** Returns `false` if the document cannot be replaced and was written in place. */
-async function renameOver(
+/** Returns `false` if the document cannot be replaced and may be written in place. */
+async function tryRename(
   fs: FileSystem,
-  { paths, stamp, temporaryPath }: Before & { readonly temporaryPath: string },
-  next: string,
+  { temporaryPath, file }: ReplacementFiles,
+  { isLocked }: { readonly isLocked: boolean },
 ): Promise<boolean> {
   try {
-    await fs.rename(temporaryPath, paths.file);
+    await fs.rename(temporaryPath, file);
     return true;
   } catch (error) {
-    if (!["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) throw error;
-    if (stamp) await overwrite(fs, paths, next);
-    else await fs.create(paths.file, next, { durable: true });
-    return false;
+    if (isLocked && ["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) return false;
+    throw error;
   }
 }
 
-/** Writes the document in place, because it cannot be replaced. A synced copy of the old one outlives a crash. */
-async function overwrite(fs: FileSystem, { file, chain }: Before["paths"], next: string): Promise<void> {
-  const copy = join(chain, `${basename(file)}.before`);
-  await fs.unlink(copy);
-  await fs.copy(file, copy);
+/**
+ * Writes the document in place. Returns `false` if it has changed. Synced copies of the old and the new text outlive a
+ * crash.
+ */
+async function writeInPlace(fs: FileSystem, { paths, stamp }: Before, next: string): Promise<boolean> {
+  const { file, chain } = paths;
+  if (!stamp) {
+    await fs.create(file, next, { durable: true });
+    await fs.syncDirectory(dirname(file));
+    return true;
+  }
+  const copies = copiesOf(paths);
+  await discard(fs, copies);
+  await fs.copy(file, copies.before);
+  await fs.create(copies.next, next, { durable: true });
   await fs.syncDirectory(chain);
-  await fs.overwrite(file, next);
-  await fs.unlink(copy);
+  const isUnchanged = sameContent(await fs.stat(file), stamp);
+  if (isUnchanged) await fs.overwrite(file, next);
+  await discard(fs, copies);
+  return isUnchanged;
+}
+
+/**
+ * Returns the text that was to be written in place of a document that holds `text` now, if a process has died over it. Text
+ * that is not its beginning is another program's.
+ */
+export async function unfinishedText(
+  fs: FileSystem,
+  paths: Before["paths"],
+  text: string,
+): Promise<string | undefined> {
+  const next = (await ignoreNotFound(fs.read(copiesOf(paths).next)))?.text;
+  return next !== text && next?.startsWith(text) ? next : undefined;
+}
+
+/** Finishes the writing in place of a document. `next` is what `unfinishedText` has returned. */
+export async function finishInPlace(fs: FileSystem, paths: Before["paths"], next: string): Promise<void> {
+  await fs.overwrite(paths.file, next);
+  await discard(fs, copiesOf(paths));
+}
+
+/** The copies of a document that is written in place: as it was, and as it will be. */
+interface Copies {
+  readonly before: string;
+  readonly next: string;
+}
+
+const copiesOf = ({ file, chain }: Before["paths"]): Copies => ({
+  before: join(chain, `${basename(file)}.before`),
+  next: join(chain, `${basename(file)}.next`),
+});
+
+async function discard(fs: FileSystem, { before, next }: Copies): Promise<void> {
+  await fs.unlink(next);
+  await fs.unlink(before);
 }

@@ -3,6 +3,7 @@ import { signedOutRecord } from "@unexpired/core/session-record";
 import { codeOf } from "../fs-errors.ts";
 import { later, nodeClock, pause } from "../timers.ts";
 import type { EntryStatus } from "./entry.ts";
+import { PassingState } from "./passing-state.ts";
 
 /** The stored session and the entry that shows it to another program, at one moment. */
 export interface EntrySnapshot {
@@ -10,6 +11,12 @@ export interface EntrySnapshot {
   readonly stored: StoredValue | undefined;
   /** The latest session of the store; `undefined` if it has no session. */
   readonly head: { readonly value: string } | undefined;
+  /** Whether it is remembered that the entry shows the session. */
+  readonly isRemembered: boolean;
+  /** The version over which a save replaces an entry as it is: one that is unreadable, or that was emptied. */
+  readonly overwriteVersion: string | undefined;
+  /** Differs whenever the document was written; `undefined` if it does not exist, or if no such value is known. */
+  readonly textId: string | undefined;
 }
 
 /** How a store waits. */
@@ -28,20 +35,19 @@ export const systemTimers: EntryTimers = { pause, later, monotonic: nodeClock.mo
 export interface EntryDeps<Snapshot extends EntrySnapshot> extends EntryTimers {
   /** The current time in epoch milliseconds. */
   readonly now: () => number;
-  /** Writes the session into the entry. */
-  readonly print: (snapshot: Snapshot) => Promise<unknown>;
+  /** Writes the session into the entry, also into a blank one with `canFill`. */
+  readonly print: (snapshot: Snapshot, options?: { readonly canFill: boolean }) => Promise<unknown>;
   readonly save: (value: string, expected: string | undefined) => Promise<unknown>;
+  /** Notes that the entry shows the session of a record that is about to be saved. */
+  readonly noteFound: (snapshot: Snapshot, value: string) => Promise<void>;
+  /** Finishes a write that another process of this library has left half-done. Returns whether it found one. */
+  readonly finish: (snapshot: Snapshot) => Promise<boolean>;
   /** Creates the error about a document that stays torn. */
   readonly unreadableError: (snapshot: Snapshot) => StoreError;
 }
 
 /** How long an entry holds no session, in milliseconds, before that counts as a sign-out: it may be rewritten in steps. */
 const SIGNED_OUT_AFTER = 1_000;
-/**
- * After how many milliseconds another look at an emptied entry counts as the first one again: the machine may have been
- * asleep, and the other program with it.
- */
-const LOOK_EXPIRES_AFTER = 2_000;
 /** How long a document may be unreadable, in milliseconds, because another program is writing it. */
 const TORN_FOR = 2_000;
 const TORN_INTERVAL = 50;
@@ -51,13 +57,14 @@ const MAX_LOOKS = 100;
 export class EntrySettler<Snapshot extends EntrySnapshot> {
   readonly #deps: EntryDeps<Snapshot>;
   readonly #listeners = new Set<() => void>();
-  /** The first and the last of the looks that found the entry empty, or the document unreadable, in monotonic milliseconds. */
-  #looks: { readonly kind: EntryStatus["kind"]; readonly first: number; readonly last: number } | undefined;
+  readonly #passing: PassingState;
+  #isLookPlanned = false;
   /** Whether this process has found the session in the document. */
   isSeen = false;
 
   constructor(deps: EntryDeps<Snapshot>) {
     this.#deps = deps;
+    this.#passing = new PassingState(deps.monotonic);
   }
 
   /** Calls back when it is time to look at an emptied entry again. Returns a function that stops this. */
@@ -85,12 +92,11 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
 
   /** Brings the store and the entry together. Returns whether the snapshot can be used; otherwise, it is out of date. */
   async #isSettled(snapshot: Snapshot): Promise<boolean> {
-    const { status, stored } = snapshot;
-    const wasEmpty = this.#looks?.kind === "emptied";
-    const elapsed = this.#elapsed(status.kind);
+    const { status } = snapshot;
+    const elapsed = this.#elapsed(snapshot);
     switch (status.kind) {
       case "current":
-        if (stored) this.isSeen = true;
+        await this.#onCurrent(snapshot);
         return true;
       case "stale":
         await this.#deps.print(snapshot).catch(() => undefined); // the store alone holds the session
@@ -98,50 +104,78 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
       case "foreign":
         return !(await this.#publish(snapshot, status.value));
       case "emptied":
-        if (elapsed >= SIGNED_OUT_AFTER) return !(await this.#signOut(snapshot));
-        if (this.isSeen && !wasEmpty) {
-          this.#lookAgain(SIGNED_OUT_AFTER - elapsed);
-          return true;
-        }
-        await this.#deps.pause(SIGNED_OUT_AFTER - elapsed);
-        return false;
+        if (elapsed < SIGNED_OUT_AFTER) return this.#wait(SIGNED_OUT_AFTER - elapsed);
+        return !((await this.#deps.finish(snapshot)) || (await this.#signOut(snapshot)));
+      case "blank":
+        if (elapsed >= SIGNED_OUT_AFTER) return this.#fill(snapshot);
+        this.lookAgain(SIGNED_OUT_AFTER - elapsed);
+        return true;
       case "torn":
-        if (elapsed >= TORN_FOR) throw this.#deps.unreadableError(snapshot);
-        await this.#deps.pause(TORN_INTERVAL);
+        await this.#onTorn(snapshot, elapsed);
         return false;
     }
+  }
+
+  async #onCurrent(snapshot: Snapshot): Promise<void> {
+    if (!snapshot.stored) return;
+    this.isSeen = true;
+    if (!snapshot.isRemembered) await this.#deps.print(snapshot).catch(() => undefined); // its writer died before it had
+  }
+
+  /** Writes an entry that has been blank for long enough. Returns `false` if another process had begun to. */
+  async #fill(snapshot: Snapshot): Promise<boolean> {
+    if (await this.#deps.finish(snapshot)) return false;
+    await this.#deps.print(snapshot, { canFill: true }).catch(() => undefined);
+    return true;
+  }
+
+  async #onTorn(snapshot: Snapshot, elapsed: number): Promise<void> {
+    if (elapsed < TORN_FOR) await this.#deps.pause(TORN_INTERVAL);
+    else if (!(await this.#deps.finish(snapshot))) throw this.#deps.unreadableError(snapshot);
   }
 
   /** Returns for how many milliseconds this process has found the document in a state that may pass. */
-  #elapsed(kind: EntryStatus["kind"]): number {
-    const now = this.#deps.monotonic();
-    if (kind !== "emptied" && kind !== "torn") this.#looks = undefined;
-    else {
-      const { kind: before, first = now, last = now } = this.#looks ?? {};
-      const isFirst = before !== kind || (kind === "emptied" && now - last > LOOK_EXPIRES_AFTER);
-      this.#looks = { kind, first: isFirst ? now : first, last: now };
+  #elapsed({ status: { kind }, stored, textId }: Snapshot): number {
+    if (["emptied", "blank", "torn"].includes(kind)) {
+      return this.#passing.elapsed({ kind, textId, version: stored?.version });
     }
-    return this.#looks ? now - this.#looks.first : 0;
+    this.#passing.end();
+    return 0;
   }
 
-  #lookAgain(milliseconds: number): void {
+  /** Looks again later if a listener can be told; otherwise waits. Returns whether the session is used until then. */
+  async #wait(milliseconds: number): Promise<boolean> {
+    const isUsed = this.isSeen && this.#listeners.size > 0;
+    if (isUsed) this.lookAgain(milliseconds);
+    else await this.#deps.pause(milliseconds);
+    return isUsed;
+  }
+
+  /** Tells the listeners, after a number of milliseconds, to look at the entry. */
+  lookAgain(milliseconds = SIGNED_OUT_AFTER): void {
+    if (this.#isLookPlanned) return;
+    this.#isLookPlanned = true;
     this.#deps.later(() => {
+      this.#isLookPlanned = false;
       for (const listener of this.#listeners) listener();
     }, milliseconds);
   }
 
   /** Publishes a session of another program before it is used. Returns `false` if it cannot be written. */
-  async #publish({ stored }: Snapshot, value: string): Promise<boolean> {
+  async #publish(snapshot: Snapshot, value: string): Promise<boolean> {
     this.isSeen = true;
-    return this.#deps.save(value, stored?.version).then(
+    await this.#deps.noteFound(snapshot, value).catch(() => undefined); // the other program may sign out at once
+    return this.#deps.save(value, snapshot.stored?.version).then(
       () => true,
       (error: unknown) => codeOf(error) === "STORE_CONFLICT",
     );
   }
 
-  async #signOut({ head, stored }: Snapshot): Promise<boolean> {
+  /** Stores the sign-out of another program, if the entry is still empty. */
+  async #signOut({ head, overwriteVersion }: Snapshot): Promise<boolean> {
     if (!head) return false;
-    await this.#deps.save(signedOutRecord(head.value, this.#deps.now()), stored?.version).catch((error: unknown) => {
+    const value = signedOutRecord(head.value, this.#deps.now());
+    await this.#deps.save(value, overwriteVersion).catch((error: unknown) => {
       if (codeOf(error) !== "STORE_CONFLICT") throw error;
     });
     return true;

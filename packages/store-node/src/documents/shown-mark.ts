@@ -1,33 +1,75 @@
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { SessionFormat } from "@unexpired/core";
 import { shownOf } from "@unexpired/core/session-record";
 import type { FileSystem } from "../filesystem.ts";
 import { codeOf, ignoreNotFound } from "../fs-errors.ts";
-import { shownMarkOf } from "./entry.ts";
+import { foundMarkOf, type Marks, shownMarkOf } from "./entry.ts";
 
-const NAME = /^shown-(?<mark>[\w-]+)$/;
+const SHOWN = /^shown-(?<mark>[\w.~-]+)$/;
+const WRITING = /^writing-(?<at>\d+)\.[0-9a-f]+\.(?<mark>[\w-]+)$/;
+/** How long a process may take to write a document, in milliseconds. If it takes longer, it has probably died. */
+const ABANDONED_AFTER = 600_000;
 
 /** Remembers, beside the chain, which session the document has shown last. Without it, an emptied entry is filled again. */
 export class ShownMark {
   readonly #fs: FileSystem;
   readonly #chain: string;
+  readonly #format: SessionFormat;
 
-  constructor(fs: FileSystem, chain: string) {
+  constructor(fs: FileSystem, chain: string, format: SessionFormat) {
     this.#fs = fs;
     this.#chain = chain;
+    this.#format = format;
   }
 
-  /** Returns the mark, and perhaps the one before it, which its writer could not remove. */
-  async read(): Promise<readonly string[]> {
+  /** Returns the mark, and perhaps others that their writers did not live to remove. */
+  async read(): Promise<Marks> {
     const names = (await ignoreNotFound(this.#fs.list(this.#chain))) ?? [];
-    return names.flatMap((name) => NAME.exec(name)?.groups?.mark ?? []);
+    return {
+      shown: names.flatMap((name) => SHOWN.exec(name)?.groups?.mark ?? []),
+      writing: names.flatMap((name) => (this.#isAbandoned(name) ? [] : (WRITING.exec(name)?.groups?.mark ?? []))),
+    };
+  }
+
+  #isAbandoned(name: string): boolean {
+    const { at } = WRITING.exec(name)?.groups ?? {};
+    return at !== undefined && Math.abs(this.#fs.now() - Number(at)) > ABANDONED_AFTER;
+  }
+
+  /** Returns whether it is remembered that the document shows a record. `known` is what `read` has returned. */
+  isRemembered(value: string, { shown }: Marks): boolean {
+    if (!shownOf(value)) return true;
+    const mark = shownMarkOf(this.#format, value);
+    return shown.length === (mark === undefined ? 0 : 1) && shown[0] === mark;
   }
 
   /** Remembers that the document shows a record, if records like it are shown. `known` is what `read` has returned. */
-  async remember(value: string, known: readonly string[]): Promise<void> {
-    if (!shownOf(value)) return;
-    const mark = shownMarkOf(value);
-    const isKnown = mark === undefined ? known.length === 0 : known.length === 1 && known[0] === mark;
-    if (!isKnown) await this.#write(mark);
+  async remember(value: string, known: Marks): Promise<void> {
+    if (!this.isRemembered(value, known)) await this.#write(shownMarkOf(this.#format, value));
+  }
+
+  /** Notes that the document shows the session of a record that is about to be published. */
+  noteFound(value: string): Promise<void> {
+    return this.#add(foundMarkOf(value));
+  }
+
+  /**
+   * Runs `update` with a function that announces the mark of a session before it is written into the document: if the write
+   * is slow, it must not pass for a new session. What was announced is withdrawn once it is known what the document shows.
+   */
+  async announcing<T>(update: (announce: (mark: string | undefined) => Promise<void>) => Promise<T>): Promise<T> {
+    const paths: string[] = [];
+    try {
+      return await update(async (mark) => {
+        if (mark === undefined) return;
+        const path = join(this.#chain, `writing-${this.#fs.now()}.${randomBytes(8).toString("hex")}.${mark}`);
+        await this.#fs.create(path, "", { durable: false }); // no write is slow after a power failure
+        paths.push(path);
+      });
+    } finally {
+      for (const path of paths) await this.#fs.unlink(path).catch(() => undefined);
+    }
   }
 
   /** Forgets what the document has shown: it may be written again without a session. */
@@ -37,18 +79,18 @@ export class ShownMark {
 
   /** Replaces the mark; `undefined` removes it. */
   async #write(mark: string | undefined): Promise<void> {
-    const before = await this.read();
-    if (mark !== undefined && !before.includes(mark)) await this.#create(mark);
-    for (const old of before) if (old !== mark) await this.#fs.unlink(this.#pathOf(old));
+    const names = await this.#fs.list(this.#chain);
+    const old = names.filter((name) => (SHOWN.test(name) && name !== `shown-${mark}`) || this.#isAbandoned(name));
+    await this.#add(mark);
+    for (const name of old) await this.#fs.unlink(join(this.#chain, name));
   }
 
-  async #create(mark: string): Promise<void> {
-    await this.#fs.create(this.#pathOf(mark), "", { durable: true }).catch((error: unknown) => {
-      if (codeOf(error) !== "EEXIST") throw error; // another process has just remembered it
+  async #add(mark: string | undefined): Promise<void> {
+    if (mark === undefined) return;
+    const path = join(this.#chain, `shown-${mark}`);
+    if (await this.#fs.stat(path)) return;
+    await this.#fs.create(path, "", { durable: true }).catch((error: unknown) => {
+      if (codeOf(error) !== "EEXIST") throw error; // another process has just noted it
     });
-  }
-
-  #pathOf(mark: string): string {
-    return join(this.#chain, `shown-${mark}`);
   }
 }

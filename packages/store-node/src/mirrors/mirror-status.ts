@@ -7,7 +7,7 @@ import {
   recordOfFound,
   shownOf,
 } from "@unexpired/core/session-record";
-import { isShown, markOfTokens, printEntry } from "../documents/entry.ts";
+import { isShown, markOfText, markOfTokens, printEntry } from "../documents/entry.ts";
 
 /** How a document relates to the record of the primary. */
 export type MirrorStatus =
@@ -70,12 +70,6 @@ export function markShown(format: SessionFormat, value: string, text: string | u
   } catch {
     return undefined;
   }
-}
-
-/** Returns the mark of the session in a text, if any. */
-export function markOfText(format: SessionFormat, text: string | undefined): string | undefined {
-  const session = text === undefined ? undefined : format.parse(text);
-  return session && markOfTokens(session.tokens);
 }
 
 /** Compares a document with this text with the record of the primary. A pure function. */

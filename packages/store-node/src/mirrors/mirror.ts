@@ -1,10 +1,10 @@
 import { type StoredValue, StoreError, type StoreEvent, UnexpiredError } from "@unexpired/core";
 import { primaryOf } from "@unexpired/core/session-record";
-import { printEntry } from "../documents/entry.ts";
+import { markOfText, printEntry } from "../documents/entry.ts";
 import { codeOf } from "../fs-errors.ts";
 import type { StoreClock } from "../timers.ts";
 import { BoundedDocument } from "./bounded-document.ts";
-import { announced, type Copy, type MirrorStatus, markOfText, markShown, statusOf } from "./mirror-status.ts";
+import { announced, type Copy, type MirrorStatus, markShown, statusOf } from "./mirror-status.ts";
 import type { DocumentText, MirroredDocument } from "./mirrored-document.ts";
 
 /** A document as it was found. `failed`: it could not be read. */

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createTokenManager, type SessionFormat, StoreError } from "@unexpired/core";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { printEntry, readEntry } from "../../src/documents/entry.ts";
+import { NO_MARKS, printEntry, readEntry } from "../../src/documents/entry.ts";
 import type { Generation } from "../../src/generations.ts";
 import { jsonFormat, rawTokenFormat } from "../../src/index.ts";
 import { failure, textOf } from "../support.ts";
@@ -17,7 +17,7 @@ const generationOf = (value: string): Generation => ({
 });
 
 const statusOf = (used: SessionFormat, text: string, value: string) =>
-  readEntry(used, text, { head: generationOf(value), shownMarks: [], now: Date.now() }).status.kind;
+  readEntry(used, text, { head: generationOf(value), marks: NO_MARKS, now: Date.now() }).status.kind;
 
 describe("the account of a session", () => {
   const withAccount = jsonFormat({

@@ -87,23 +87,27 @@ it.each(["EBUSY", "EXDEV", "EPERM"])("writes in place on %s, once a synced copy 
   });
   expect(await replace("new")).toBe(true);
   expect(found).toEqual(["old"]);
-  expect(after(named(), "rename directory/session.json").slice(0, 5)).toEqual([
+  expect(after(named(), "rename directory/session.json").slice(0, 9)).toEqual([
+    "unlink chain/session.json.next",
     "unlink chain/session.json.before",
     "copy directory/session.json",
+    "create durable chain/session.json.next",
     "syncDirectory chain",
+    "stat directory/session.json",
     "overwrite directory/session.json",
+    "unlink chain/session.json.next",
     "unlink chain/session.json.before",
   ]);
   expect([textOf(file), readdirSync(chain)]).toEqual(["new", []]);
 });
 
-it("keeps the copy if the document could not be written to its end", async () => {
+it("keeps the copies if the document could not be written to its end", async () => {
   const { chain, replace } = await start("old", (call, path, document) => {
     if (call === "rename" && path === document) throw errnoError("EBUSY");
     if (call === "overwrite") throw errnoError("ENOSPC");
   });
   await expect(replace("new")).rejects.toMatchObject({ code: "ENOSPC" });
-  expect(readdirSync(chain)).toEqual(["session.json.before"]);
+  expect(readdirSync(chain)).toEqual(["session.json.before", "session.json.next"]);
   expect(readFileSync(join(chain, "session.json.before"), "utf8")).toBe("old");
 });
 

@@ -5,17 +5,20 @@ import { EntrySettler } from "../../src/documents/settle.ts";
 import { HOUR, isSignedOut, recordOf } from "./support.ts";
 
 const SECOND = 1_000;
+const UNCHANGED = { isRemembered: true, overwriteVersion: undefined, textId: "1" };
+const UNUSED = { noteFound: async () => undefined, finish: async () => false };
 
 /** A store whose session is in an entry, in a world that only changes when something waits, or through `clock`. */
-function start(kind: "current" | "emptied" | "torn" = "current") {
+function start(kind: "current" | "emptied" | "torn" = "current", { isWatched = true } = {}) {
   const value = recordOf(1);
-  const snapshot = { head: { value }, stored: { value, version: "1" } };
+  const snapshot = { ...UNCHANGED, head: { value }, stored: { value, version: "1" } };
   const world = { status: { kind } as EntryStatus, onPause: (): void => undefined };
   const clock = { wall: Date.now(), monotonic: 0 };
   const waits: number[] = [];
   const timers: { readonly run: () => void; readonly milliseconds: number }[] = [];
   const saved: string[] = [];
   const settler = new EntrySettler({
+    ...UNUSED,
     now: () => clock.wall,
     monotonic: () => clock.monotonic,
     pause: async (milliseconds) => {
@@ -31,6 +34,7 @@ function start(kind: "current" | "emptied" | "torn" = "current") {
     },
     unreadableError: () => new StoreError("STORE_UNREADABLE", { location: "x", problem: "is torn", hint: "" }),
   });
+  if (isWatched) settler.onLookAgain(() => undefined);
   const load = () => settler.load("document", async () => ({ ...snapshot, status: world.status }));
   const set = (next: "current" | "emptied" | "torn"): void => {
     world.status = { kind: next };
@@ -60,15 +64,22 @@ describe("an entry that holds no session any more", () => {
   });
 
   it.each([
-    [999, [1]],
-    [1_000, []],
-    [1_001, []],
-  ])("is a sign-out once a look finds it empty after a second (%i ms)", async (elapsed, expected) => {
-    const { clock, waits, saved, load, empty } = start();
+    [999, [], [SECOND]],
+    [1_000, [true], [SECOND]],
+    [1_001, [true], [SECOND]],
+  ])("is a sign-out once a look finds it empty after a second (%i ms)", async (elapsed, signOuts, delays) => {
+    const { clock, waits, timers, saved, load, empty } = start();
     await empty();
     clock.monotonic += elapsed;
     await load();
-    expect([waits, saved.map(isSignedOut)]).toEqual([expected, [true]]);
+    const timed = timers.map(({ milliseconds }) => milliseconds);
+    expect([waits, timed, saved.map(isSignedOut)]).toEqual([[], delays, signOuts]);
+  });
+
+  it("is waited for if nothing can be told to look again", async () => {
+    const { waits, timers, saved, empty } = start("current", { isWatched: false });
+    await empty();
+    expect([waits, timers, saved.map(isSignedOut)]).toEqual([[SECOND], [], [true]]);
   });
 
   it("is waited for at the first look of a process", async () => {
@@ -85,7 +96,10 @@ describe("an entry that holds no session any more", () => {
       clock.wall += jump;
       clock.monotonic += 300;
       await load();
-      expect([waits, saved.map(isSignedOut)]).toEqual([[700], [true]]);
+      expect([waits, saved]).toEqual([[], []]);
+      clock.monotonic += 700;
+      await load();
+      expect([waits, saved.map(isSignedOut)]).toEqual([[], [true]]);
     },
   );
 
@@ -105,19 +119,23 @@ describe("an entry that holds no session any more", () => {
     ["an hour later, as on macOS", HOUR],
     ["at the same time, as on Linux", 0],
   ])("is waited for again if the machine slept since the first look: the second is %s", async (_when, jump) => {
-    const { clock, waits, saved, load, empty } = start();
+    const { clock, saved, load, empty } = start();
     await empty();
     clock.wall += HOUR;
     clock.monotonic += jump;
     await load();
-    expect([waits, saved.map(isSignedOut)]).toEqual([[SECOND], [true]]);
+    expect(saved).toEqual([]);
+    clock.monotonic += SECOND;
+    await load();
+    expect(saved.map(isSignedOut)).toEqual([true]);
   });
 
   it.each([HOUR, 0])("is no sign-out if it is filled again once the machine wakes up (%i ms)", async (jump) => {
-    const { world, clock, saved, load, set, empty } = start();
+    const { clock, saved, load, set, empty } = start();
     await empty();
     clock.monotonic += jump;
-    world.onPause = () => set("current");
+    await load();
+    set("current");
     await load();
     expect(saved).toEqual([]);
   });
@@ -131,12 +149,13 @@ describe("an entry that holds no session any more", () => {
     set("emptied");
     clock.monotonic += 600;
     await load();
-    expect([waits, saved, timers.map(({ milliseconds }) => milliseconds)]).toEqual([[], [], [SECOND, SECOND]]);
+    expect([waits, saved, timers.map(({ milliseconds }) => milliseconds)]).toEqual([[], [], [SECOND]]);
   });
 
   it("is no sign-out if another process saves first", async () => {
     const { settler, world, clock } = start();
     const conflicting = new EntrySettler({
+      ...UNUSED,
       ...{ now: () => clock.wall, monotonic: () => clock.monotonic, later: () => undefined },
       ...{ print: async () => undefined, unreadableError: () => new StoreError("STORE_UNREADABLE", ERROR) },
       pause: async (milliseconds) => {
@@ -149,7 +168,12 @@ describe("an entry that holds no session any more", () => {
     });
     world.status = { kind: "emptied" };
     const stored = { value: recordOf(1), version: "1" };
-    const snapshot = await conflicting.load("document", async () => ({ head: stored, stored, status: world.status }));
+    const snapshot = await conflicting.load("document", async () => ({
+      ...UNCHANGED,
+      head: stored,
+      stored,
+      status: world.status,
+    }));
     expect([snapshot.status.kind, settler.isSeen]).toEqual(["current", false]);
   });
 });

@@ -1,0 +1,226 @@
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { nodeFileSystem } from "../src/filesystem.ts";
+import {
+  chainOf,
+  documentWith,
+  EMPTY,
+  HOUR,
+  inUse,
+  manage,
+  once,
+  open,
+  sessionIn,
+  signedIn,
+  tokensOf,
+  write,
+} from "./document-support.ts";
+import { freshPath, textOf } from "./support.ts";
+
+it("does not put back what the other program wrote during a rename over what it has written since", async () => {
+  const path = freshPath();
+  write(path, EMPTY);
+  const first = once(() => writeFileSync(path, '{ "theme": "light" }'));
+  const second = once(() => {
+    writeFileSync(`${path}.new`, '{ "theme": "blue" }');
+    renameSync(`${path}.new`, path);
+  });
+  const { store } = open(path, {
+    async rename(from, to) {
+      first(to === path);
+      await nodeFileSystem.rename(from, to);
+      second(to === path);
+    },
+  });
+  await using tokens = manage(store);
+  await tokens.signIn(tokensOf("1"));
+  expect(textOf(path)).toMatch(/blue/);
+});
+
+describe("a document that cannot be replaced", () => {
+  it("is written in place, and a later sign-out of the other program counts", async () => {
+    const path = freshPath();
+    const { tokens, store, pass } = await signedIn(path, inUse(path));
+    expect(sessionIn(path)).toBe("a1");
+    write(path, EMPTY);
+    await store.load();
+    pass(1_000);
+    expect(await tokens.hasSession()).toBe(false);
+    expect(textOf(path)).toBe(EMPTY);
+    await tokens.close();
+  });
+
+  it("keeps what the other program writes while the copy is made", async () => {
+    const path = freshPath();
+    write(path, EMPTY);
+    const interfere = once(() => write(path, '{ "theme": "light" }'));
+    const { store } = open(path, {
+      ...inUse(path),
+      async create(target, text, options) {
+        const stamp = await nodeFileSystem.create(target, text, options);
+        interfere(target.endsWith(".next"));
+        return stamp;
+      },
+    });
+    await using tokens = manage(store);
+    await tokens.signIn(tokensOf("1"));
+    expect(textOf(path)).toMatch(/light/);
+    expect(sessionIn(path)).toBe("a1");
+  });
+
+  it.each([
+    ["is still empty", () => ""],
+    ["is half-written", (text: string) => text.slice(0, text.length / 2)],
+  ])("is finished by the next process if its writer died while it %s", async (_how, partOf) => {
+    const path = freshPath();
+    write(path, documentWith(1));
+    const dying = open(path, {
+      ...inUse(path),
+      overwrite: async (target, text) => {
+        write(target, partOf(text));
+        throw new Error("killed");
+      },
+      unlink: async (target) => (/\.(before|next)$/.test(target) ? undefined : nodeFileSystem.unlink(target)),
+    });
+    await using killed = manage(dying.store);
+    await killed.signIn(tokensOf("2"));
+    const { store, pass } = open(path);
+    await using tokens = manage(store);
+    expect(await tokens.getAccessToken()).toBe("a2");
+    await tokens.signIn(tokensOf("3"));
+    await store.load();
+    pass(2_000);
+    await store.load();
+    expect(sessionIn(path)).toBe("a3");
+    expect(textOf(path)).toMatch(/dark/);
+    expect(existsSync(join(chainOf(path), `${basename(path)}.next`))).toBe(false);
+  });
+});
+
+it("is no sign-out while another process finishes the write", async () => {
+  const path = freshPath();
+  const { tokens } = await signedIn(path);
+  const text = textOf(path);
+  write(path, "");
+  let tries = 0;
+  const { store } = open(
+    path,
+    {},
+    {
+      async lock(directory) {
+        if (directory !== chainOf(path) && ++tries > 15) write(path, text);
+        return directory === chainOf(path) ? async () => undefined : undefined;
+      },
+    },
+  );
+  await store.load();
+  expect(await tokens.hasSession()).toBe(true);
+  await tokens.close();
+});
+
+describe("a document without a session", () => {
+  it("is no sign-out if it held the session between two looks", async () => {
+    const path = freshPath();
+    const { store, pass, tokens } = await signedIn(path);
+    const text = textOf(path);
+    write(path, EMPTY);
+    await store.load();
+    write(path, text);
+    pass(900);
+    write(path, "{ }");
+    pass(900);
+    await store.load();
+    write(path, text);
+    expect(await tokens.hasSession()).toBe(true);
+    await tokens.close();
+  });
+
+  it("is no sign-out if it was missing at two looks that are far apart", async () => {
+    const path = freshPath();
+    const { store, pass, tokens } = await signedIn(path);
+    const text = textOf(path);
+    const stop = store.watch?.(() => undefined); // a process that hears of changes looks again by itself
+    rmSync(path);
+    await store.load();
+    pass(60_000);
+    await store.load();
+    write(path, text);
+    expect(await tokens.hasSession()).toBe(true);
+    stop?.();
+    await tokens.close();
+  });
+
+  it("is no sign-out if it has the session again when that is stored", async () => {
+    const path = freshPath();
+    const { tokens } = await signedIn(path);
+    const text = textOf(path);
+    const interfere = once(() => write(path, text));
+    const { store, pass } = open(path, {
+      async create(target, content, options) {
+        const stamp = await nodeFileSystem.create(target, content, options);
+        interfere(basename(target).startsWith("draft-"));
+        return stamp;
+      },
+    });
+    write(path, EMPTY);
+    await store.load(); // waits for the second
+    pass(1_000);
+    expect((await store.load())?.value).toContain("a1");
+    expect(await tokens.hasSession()).toBe(true);
+    await tokens.close();
+  });
+
+  it("is no sign-out because a clock jumps", async () => {
+    const path = freshPath();
+    let now = Date.now();
+    const { store, tokens } = await signedIn(path, { now: () => now });
+    const text = textOf(path);
+    const stop = store.watch?.(() => undefined);
+    write(path, EMPTY);
+    await store.load();
+    now += HOUR;
+    await store.load();
+    write(path, text);
+    expect(await tokens.hasSession()).toBe(true);
+    stop?.();
+    await tokens.close();
+  });
+
+  it("shows a sign-in that follows the other program's sign-out within the second", async () => {
+    const path = freshPath();
+    const { store, pass, tokens } = await signedIn(path);
+    write(path, EMPTY);
+    await store.load();
+    await tokens.signIn(tokensOf("2"));
+    expect(sessionIn(path)).toBe("a2");
+    pass(1_000);
+    await store.load();
+    expect(await tokens.getAccessToken()).toBe("a2");
+    await tokens.close();
+  });
+
+  it("is written only after a second if it is blank, because the other program may be about to write it", async () => {
+    const path = freshPath();
+    write(path, "");
+    const { store, pass } = open(path);
+    await using tokens = manage(store);
+    await tokens.signIn(tokensOf("1"));
+    await store.load();
+    expect(textOf(path)).toBe("");
+    expect(await tokens.getAccessToken()).toBe("a1");
+    pass(1_000);
+    await store.load();
+    expect(sessionIn(path)).toBe("a1");
+  });
+
+  it("is not read from memory once other processes have stored sessions", async () => {
+    const path = freshPath();
+    write(path, "");
+    const { store } = open(path);
+    expect(await store.load()).toBeUndefined();
+    await using tokens = manage(open(path).store);
+    for (const name of ["1", "2", "3", "4", "5"]) await tokens.signIn(tokensOf(name));
+    expect((await store.load())?.value).toContain("a5");
+  });
+});
