@@ -49,7 +49,9 @@ export class DocumentInvariants {
     // Once a lock has become stale, another one may write, too, and discard the copies.
     const writers = disk.list(paths.chain).filter((each) => each.startsWith("projection-")).length;
     if (writers > 1 || !this.#store.isLocked(dirname(paths.chain), process)) return;
-    const isCopied = ["before", "next"].every((copy) => disk.textOf(`${paths.chain}/settings.json.${copy}`));
+    const isCopied = ["before", "next"].every(
+      (copy) => disk.textOf(`${paths.chain}/settings.json.${copy}`) !== undefined,
+    );
     this.#require(isCopied, () => `${process.name} overwrites the document without copies`);
   }
 

@@ -104,12 +104,11 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
       case "foreign":
         return !(await this.#publish(snapshot, status.value));
       case "emptied":
-        if (elapsed < SIGNED_OUT_AFTER) return this.#wait(SIGNED_OUT_AFTER - elapsed);
+        if (elapsed < SIGNED_OUT_AFTER) return this.#wait(SIGNED_OUT_AFTER - elapsed, this.isSeen);
         return !((await this.#deps.finish(snapshot)) || (await this.#signOut(snapshot)));
       case "blank":
-        if (elapsed >= SIGNED_OUT_AFTER) return this.#fill(snapshot);
-        this.lookAgain(SIGNED_OUT_AFTER - elapsed);
-        return true;
+        if (elapsed < SIGNED_OUT_AFTER) return this.#wait(SIGNED_OUT_AFTER - elapsed, true);
+        return this.#fill(snapshot);
       case "torn":
         await this.#onTorn(snapshot, elapsed);
         return false;
@@ -143,9 +142,12 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
     return 0;
   }
 
-  /** Looks again later if a listener can be told; otherwise waits. Returns whether the session is used until then. */
-  async #wait(milliseconds: number): Promise<boolean> {
-    const isUsed = this.isSeen && this.#listeners.size > 0;
+  /**
+   * Looks again later if the session can be used until then and a listener can be told; otherwise waits. Returns whether it
+   * is used.
+   */
+  async #wait(milliseconds: number, canUse: boolean): Promise<boolean> {
+    const isUsed = canUse && this.#listeners.size > 0;
     if (isUsed) this.lookAgain(milliseconds);
     else await this.#deps.pause(milliseconds);
     return isUsed;
