@@ -38,7 +38,9 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   const seeds = (current.seeds ?? []).reduce((known, seed) => addSeed(known, seed), ownSeeds);
   // What a later release stored about the session stays, unless the other program's copy has it, too.
   const base = isSameAccount(current.account, other) ? replaceRecord(current, other) : other;
-  return serializeRecord({ ...base, ...other, attempt: undefined, spent, seeds, primary: current.primary });
+  // An attempt to exchange a refresh token is one, whatever access token the other program has obtained with it.
+  const attempt = current.attempt?.digest === currentDigest(other) ? current.attempt : undefined;
+  return serializeRecord({ ...base, ...other, attempt, spent, seeds, primary: current.primary });
 }
 
 const isSwitch = (other: SessionRecord, current: SessionRecord): boolean =>

@@ -55,6 +55,28 @@ describe("reconcile", () => {
     expect(parseRecord(reconcileRecords(truth, serializeRecord(ended(9_000))), "here").dead?.reason).toBe("signed_out");
   });
 
+  it.each([
+    ["keeps", 3],
+    ["forgets", 4],
+  ])("%s an attempt whose refresh token the other program's session has (%i)", (verb, generation) => {
+    const attempt = {
+      id: "1",
+      digest: spentOf(3)[0] ?? "",
+      status: "claimed" as const,
+      at: 1,
+      leaseMs: 1,
+      failures: 0,
+    };
+    const claimed = serializeRecord(record(3, { attempt }));
+    const tokens = { ...record(generation).tokens, accessToken: canary("access", 9) } as never;
+    const merged = parseRecord(
+      reconcileRecords(claimed, serializeRecord(record(generation, { obtainedAt: 9_000, tokens }))),
+      "here",
+    );
+    expect(merged.tokens?.accessToken).toBe(canary("access", 9));
+    expect(merged.attempt).toEqual(verb === "keeps" ? attempt : undefined);
+  });
+
   describe("with session IDs", () => {
     const ours = (generation: number, rotation: number, more: Partial<SessionRecord> = {}) =>
       serializeRecord(record(generation, { session: "s", rotation, ...more }));
