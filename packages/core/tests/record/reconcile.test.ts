@@ -63,8 +63,9 @@ describe("reconcile", () => {
       id: "1",
       digest: spentOf(3)[0] ?? "",
       status: "claimed" as const,
-      at: 1,
-      leaseMs: 1,
+      claimedAt: 1,
+      lease: 1,
+      afterLoss: false,
       failures: 0,
     };
     const claimed = serializeRecord(record(3, { attempt }));
