@@ -25,6 +25,7 @@ export class DocumentInvariants {
   readonly #lastLooks = new Map<string, Stamp | undefined>();
   /** The same at its latest look of any kind. */
   readonly #latestLooks = new Map<string, Stamp | undefined>();
+  readonly #lookedAt = new Map<string, number>();
   /** A file that the other program wrote into while a process replaced it: the process has to put it back. */
   #owed: { readonly process: string; readonly fileId: string } | undefined;
   /** The text that a process is overwriting in place. */
@@ -61,6 +62,7 @@ export class DocumentInvariants {
     const { paths, text } = this.#store;
     const isLook = name === "stat" && path === paths.file;
     if (isLook) this.#latestLooks.set(process.name, before.stamp);
+    if (isLook) this.#lookedAt.set(process.name, this.#world.scheduler.now);
     if (isLook && !this.#lastLooks.has(process.name)) this.#lastLooks.set(process.name, before.stamp);
     if (text === before.text) return;
     this.#onChanged(call, before);
@@ -75,6 +77,11 @@ export class DocumentInvariants {
     else if (isOverwriting && text === "") this.#overwritten = before.text;
     else if (isOverwriting && before.text === "") this.#onWritten(call, { ...before, text: this.#overwritten });
     else this.#onWritten(call, before);
+  }
+
+  /** When a process has last looked at the document. */
+  lookedAt(process: string): number | undefined {
+    return this.#lookedAt.get(process);
   }
 
   /** After a change that the other program made. */

@@ -141,23 +141,31 @@ export class DocumentSessions {
   /** P3: an entry that is empty for a moment is being rewritten. */
   #checkSignOut(author: string, before: SessionRecord | undefined): void {
     const { scheduler, invariants } = this.#world;
+    const { document } = this.#store;
     const isAsked = [...invariants.callers.pending].some(
       ({ kind, process }) => kind === "signOut" && process.name === author,
     );
-    const { now } = scheduler;
-    const isSlow = this.#world.faults.injected["slow disk"] !== undefined;
-    const isJustFilled = now - this.#wasEmpty.until <= (isSlow ? 10_000 : 160); // after the last read before it is stored
-    const span = now - (this.#emptySince ?? now) || (isJustFilled ? this.#wasEmpty.for : 0);
+    // Its last look at the document before it is stored: the process may be suspended, or its disk be slow, in between.
+    const now = document.lookedAt(author) ?? scheduler.now;
+    const isFilled = this.#wasEmpty.until >= now;
+    const span = now - this.#emptySinceAt(now);
     // A document that is missing at two looks may have been there in between.
     const isLongAgo = (at: number) => now - at >= SIGNED_OUT_AFTER - 1 && now - at <= 4 * SIGNED_OUT_AFTER;
-    const wasMissing = (this.#store.text === undefined || isJustFilled) && this.#removedAt.some(isLongAgo);
+    const wasMissing = (this.#store.text === undefined || isFilled) && this.#removedAt.some(isLongAgo);
     // So may one that keeps changing, if it has been empty at each of several looks.
-    const isChanging = this.#emptiedAt.filter((at) => now - at <= 5 * SIGNED_OUT_AFTER).length >= 3;
+    const isChanging = this.#emptiedAt.filter((at) => at <= now && now - at <= 5 * SIGNED_OUT_AFTER).length >= 3;
     const text = () => `${author} took an entry for signed out that had been empty for ${span} ms`;
     invariants.require(isAsked || wasMissing || isChanging || span >= SIGNED_OUT_AFTER - 1, "P3", text);
     const { family } = readToken(before?.tokens?.refreshToken ?? "");
     const neverShown = () => `${author} took a session for signed out that the document has never shown`;
     invariants.require(isAsked || this.#families.has(family), "P3", neverShown);
+  }
+
+  /** Since when the entry was empty at a time; that time itself if it was not. */
+  #emptySinceAt(time: number): number {
+    const { for: span, until } = this.#wasEmpty;
+    const since = until >= time ? until - span : (this.#emptySince ?? time);
+    return Math.min(since, time);
   }
 
   /** Whether the other program brought the session of `after`, so that its adoption is right. */
@@ -222,7 +230,9 @@ export class DocumentSessions {
     const { expiresAt = Number.POSITIVE_INFINITY, refreshToken } = records.current?.tokens ?? {};
     if (tokens.refreshToken === refreshToken || !this.#brought.has(keyOf(tokens))) return false;
     const isKnown = this.#isNoted(tokens) || this.#store.replacesSession(markOf(tokens));
-    const isExpired = Number(tokens.expiresAt) <= Math.min(process.clock.now(), expiresAt);
+    // A clock that has jumped since the process looked may have told it that the token had expired.
+    const hasJumped = this.#world.faults.injected["clock jump"] !== undefined;
+    const isExpired = hasJumped || Number(tokens.expiresAt) <= Math.min(process.clock.now(), expiresAt);
     const digest = book.digest(tokens.refreshToken ?? "");
     const isClaimed = [...records.claims.values()].some((claim) => claim.digest === digest);
     return !(isKnown || isExpired || isClaimed || this.#gone.has(tokens.refreshToken ?? ""));
