@@ -161,6 +161,11 @@ export class DocumentSessions {
     invariants.require(isAsked || this.#families.has(family), "P3", neverShown);
   }
 
+  /** Whether the other program has brought an access token that no record has held since. */
+  hasBrought(accessToken: string): boolean {
+    return [...this.#brought].some((key) => key.startsWith(`${accessToken} `));
+  }
+
   /** Since when the entry was empty at a time; that time itself if it was not. */
   #emptySinceAt(time: number): number {
     const { for: span, until } = this.#wasEmpty;

@@ -109,7 +109,8 @@ export class UnsavedInvariants {
     const text = () => `${process.name} signed out, and received ${shortAccess(token)}`;
     // A session that another program has restored is a new one, even if it cannot be stored.
     const { records } = this.#invariants;
-    const isExempt = records.hasForeignWrite || records.wasRestored(token.family);
+    const isBrought = this.#world.documents?.sessions.hasBrought(accessToken) === true;
+    const isExempt = records.hasForeignWrite || records.wasRestored(token.family) || isBrought;
     this.#invariants.require(isExempt || !signedOut.families.has(token.family), "P3", text);
   }
 
