@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import type { SessionFormat } from "@unexpired/core";
 import { type FileSystem, sameContent } from "../filesystem.ts";
 import type { Lock } from "../lock.ts";
+import { markOfText } from "./entry.ts";
 import type { Replaced, ReplaceObserver } from "./replace-document.ts";
 
 interface Deps {
@@ -64,11 +65,10 @@ export class ReplacedDocuments implements ReplaceObserver {
     this.#deps.onRestored();
   }
 
-  async #restore({ paths: { file }, oldPath, text }: Replaced): Promise<void> {
+  async #restore({ paths: { file, chain }, oldPath, text }: Replaced): Promise<void> {
     const { fs, onLost } = this.#deps;
     const found = await fs.read(file).catch(() => undefined);
-    const isOurs = found && this.#isSameBesideSession(found.text, text);
-    if (isOurs && sameContent(await fs.stat(file), found.stamp)) {
+    if (found && (await this.#isOurs(found.text, { chain, text })) && sameContent(await fs.stat(file), found.stamp)) {
       await fs.rename(oldPath, file);
       return fs.syncDirectory(dirname(file));
     }
@@ -76,10 +76,16 @@ export class ReplacedDocuments implements ReplaceObserver {
     await fs.unlink(oldPath);
   }
 
-  #isSameBesideSession(a: string, b: string): boolean {
-    const { format } = this.#deps;
+  /** Returns whether a document shows only a session of ours in addition to the text that was replaced. */
+  async #isOurs(found: string, { chain, text }: { readonly chain: string; readonly text: string }): Promise<boolean> {
+    const { fs, format } = this.#deps;
+    if (found === text) return true;
     try {
-      return a === b || format.print(undefined, a) === format.print(undefined, b);
+      if (format.print(undefined, found) !== format.print(undefined, text)) return false;
+      const [mark, ours] = [markOfText(format, found), markOfText(format, text)];
+      const names = (await fs.list(chain)).filter((name) => name.startsWith("shown-"));
+      if (mark === undefined) return ours === undefined || names.length === 0; // another process has signed out since
+      return mark === ours || names.some((name) => name.startsWith(`shown-${mark}`)); // another process has written since
     } catch {
       return false; // another program is writing it
     }
