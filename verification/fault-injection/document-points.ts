@@ -7,13 +7,16 @@ const in_ = (phase: string, steps: readonly string[]) => steps.map((step) => `${
 
 /** The steps of replacing the document, once the session is stored. */
 const REPLACING = [
-  "before-mark",
+  "before-announcement",
+  "after-announcement",
   "before-projection",
   "after-projection",
   "before-keep",
   "after-keep",
   "before-rename",
   "after-rename",
+  "before-mark",
+  "after-mark",
 ];
 
 /** The steps of writing the document in place. */

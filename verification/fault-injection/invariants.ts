@@ -85,8 +85,10 @@ function leftOverViolations({ point, scene }: Facts): string[] {
   const generations = names.filter((name) => /^\d+$/.test(name));
   const marks = names.filter((name) => /^known-[\w-]+\.(held-)?projection-[0-9a-f]+$/.test(name));
   const outdated = marks.filter((name) => !names.includes(name.slice(name.indexOf("projection-"))));
-  const notes = names.filter((name) => /^shown-|\.(before|next)$/.test(name));
-  const known = new Set([...temporary, ...generations, ...marks, ...notes, "lock", ".gitignore"]);
+  // A file that was replaced is removed two seconds later, or after a minute by the next process that replaces one.
+  const notes = names.filter((name) => /^(shown|replaced)-|\.(before|next)$/.test(name));
+  const announced = names.filter((name) => name.startsWith("writing-"));
+  const known = new Set([...temporary, ...generations, ...marks, ...notes, ...announced, "lock", ".gitignore"]);
   const strange = names.filter((name) => !known.has(name));
   const kills = [point.fault, point.second?.fault].filter((fault) => fault === "kill").length;
   const beside = listed(scene.root, "home").filter(
@@ -94,6 +96,7 @@ function leftOverViolations({ point, scene }: Facts): string[] {
   );
   return [
     ...(temporary.length > 2 * kills ? [`left over: ${temporary.join(", ")}`] : []),
+    ...(announced.length > kills ? [`left over: ${announced.join(", ")}`] : []),
     ...(outdated.length > 1 ? [`left over: ${outdated.join(", ")}`] : []),
     ...(generations.length > 3 ? [`left over: generations ${generations.join(", ")}`] : []),
     ...[...strange, ...beside].map((name) => `left over: ${name}`),

@@ -16,7 +16,7 @@ export function trappedDisk(disk: FileSystem, trap: Trap, pauses: boolean): File
     create: (path, text, options) => trap.around(kindOf(path), () => disk.create(path, text, options)),
     async link(from, to) {
       if (pauses) await sleep(PAUSE);
-      await trap.around(kindOf(to) === "projection" ? "keep" : "link", () => disk.link(from, to));
+      await trap.around(kindOf(to) === "generation" ? "link" : "keep", () => disk.link(from, to));
     },
     overwrite: (path, text) =>
       trap.around("overwrite", async () => {
@@ -39,11 +39,13 @@ export const withFileInUse = (disk: FileSystem, file: string): FileSystem => ({
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^draft-/, "draft"],
   [/^projection-/, "projection"],
+  [/^replaced-/, "replaced"],
   [/^shown-/, "mark"],
+  [/^writing-/, "announcement"],
   [/\.(before|next)$/, "copy"],
 ];
 
-/** `draft`, `projection`, `mark`, `copy`, or `generation`. */
+/** `generation`, or the kind of another file in the directory of the chain. */
 const kindOf = (path: string): string => KINDS.find(([name]) => name.test(basename(path)))?.[1] ?? "generation";
 
 /** The real lock, or one that every process acquires, with fault points around acquiring and releasing it. */

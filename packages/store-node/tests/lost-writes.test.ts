@@ -129,6 +129,32 @@ describe("a program that still writes to a document that was replaced", () => {
     expect(lost.count()).toBe(1);
   });
 
+  it.each([
+    ["signed in", { n: 1, auth: auth(9) }],
+    ["signed out", { n: 1 }],
+  ])("loses it, which is reported, if that program has %s in a new document since", async (_what, document) => {
+    const { path, tokens, timers, lost } = open();
+    await tokens.hasSession();
+    const other = openInPlace(path);
+    await tokens.refresh();
+    other.write({ n: 2, auth: auth(1) });
+    replace(path, document);
+    await runTimers(timers, () => lost.count() > 0);
+    expect(read(path)).toEqual(document);
+  });
+
+  it("finds its change after a sign-out of another process, too", async () => {
+    const { path, tokens, timers } = open();
+    await tokens.hasSession();
+    const other = openInPlace(path);
+    await tokens.refresh();
+    await tokens.signOut({ revoke: false });
+    other.write({ n: 2, auth: auth(1) });
+    await runTimers(timers, () => read(path).n === 2);
+    await tokens.hasSession();
+    expect(read(path)).toEqual({ n: 2, auth: {} });
+  });
+
   it("signs the session out with it", async () => {
     const { path, tokens, timers, pass } = open();
     await tokens.hasSession();

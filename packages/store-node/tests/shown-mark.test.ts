@@ -1,5 +1,7 @@
-import { expect, it } from "vitest";
-import { shownMarkOf } from "../src/documents/entry.ts";
+import { readdirSync } from "node:fs";
+import type { SessionFormat } from "@unexpired/core";
+import { describe, expect, it } from "vitest";
+import { NO_MARKS, readEntry, shownMarkOf, writtenMarkOf } from "../src/documents/entry.ts";
 import { ShownMark } from "../src/documents/shown-mark.ts";
 import { nodeFileSystem } from "../src/filesystem.ts";
 import { jsonFormat } from "../src/index.ts";
@@ -18,4 +20,71 @@ it("accepts that another process has remembered the same session in the meantime
     shown: [shownMarkOf(format, value)],
     writing: [],
   });
+});
+
+const recordWith = (accessToken: string): string =>
+  JSON.stringify({ schema: 1, obtainedAt: 0, spent: [], tokens: { accessToken, refreshToken: `${accessToken}-r` } });
+
+describe("a session that a process announces before it writes it", () => {
+  const markOf = (value: string) => writtenMarkOf(format, value);
+
+  it("is announced once, and withdrawn at the end", async () => {
+    const shownMark = new ShownMark(nodeFileSystem, freshDirectory(), format);
+    const mark = markOf(recordWith("canary-a"));
+    await shownMark.announcing(async (announce) => {
+      await announce(mark);
+      await announce(mark);
+      await announce(undefined);
+      expect((await shownMark.read()).writing).toEqual([mark]);
+    });
+    expect(await shownMark.read()).toEqual(NO_MARKS);
+  });
+
+  it("is withdrawn if it could not be written", async () => {
+    const shownMark = new ShownMark(nodeFileSystem, freshDirectory(), format);
+    const failing = shownMark.announcing(async (announce) => {
+      await announce(markOf(recordWith("canary-a")));
+      throw new Error("full");
+    });
+    await expect(failing).rejects.toThrow("full");
+    expect(await shownMark.read()).toEqual(NO_MARKS);
+  });
+
+  it("is forgotten ten minutes after its writer died, and then removed with the next mark", async () => {
+    const chain = freshDirectory();
+    let now = 1_000_000;
+    const fs = { ...nodeFileSystem, now: () => now };
+    const dying = new ShownMark({ ...fs, unlink: () => Promise.reject(new Error("killed")) }, chain, format);
+    const mark = markOf(recordWith("canary-a"));
+    await dying.announcing((announce) => announce(mark));
+    const next = new ShownMark(fs, chain, format);
+    now += 600_000;
+    expect((await next.read()).writing).toEqual([mark]);
+    now += 1;
+    expect((await next.read()).writing).toEqual([]);
+    await next.remember(recordWith("canary-b"), NO_MARKS);
+    expect(readdirSync(chain)).toEqual([expect.stringMatching(/^shown-/)]);
+  });
+
+  it("does not pass for another program's, even after a later session was shown", () => {
+    const [old, value] = [recordWith("canary-a"), recordWith("canary-b")];
+    const head = { number: 2, id: "0", value, ancestors: [], stamp: { fileId: "1", modified: 1n, size: 1n } };
+    const text = format.print(JSON.parse(old), "{}");
+    const shown = [shownMarkOf(format, value) ?? ""];
+    const kindWith = (writing: readonly string[]) =>
+      readEntry(format, text, { head, marks: { shown, writing }, now: 0 }).status.kind;
+    expect([kindWith([markOf(old) ?? ""]), kindWith([])]).toEqual(["stale", "foreign"]);
+  });
+});
+
+it("is that of the tokens that the document can hold", () => {
+  const tokenOnly: SessionFormat = {
+    key: "token only",
+    parse: (text) => ({ tokens: { accessToken: text } }),
+    print: (session) => session?.tokens.accessToken,
+  };
+  const value = recordWith("canary-a");
+  const head = { number: 1, id: "0", value, ancestors: [], stamp: { fileId: "1", modified: 1n, size: 1n } };
+  const { mark } = readEntry(tokenOnly, "canary-a", { head, marks: NO_MARKS, now: 0 });
+  expect(shownMarkOf(tokenOnly, value)).toMatch(new RegExp(`^${mark}\\.`));
 });

@@ -59,16 +59,16 @@ export class ShownMark {
    * is slow, it must not pass for a new session. What was announced is withdrawn once it is known what the document shows.
    */
   async announcing<T>(update: (announce: (mark: string | undefined) => Promise<void>) => Promise<T>): Promise<T> {
-    const paths: string[] = [];
+    const paths = new Map<string, string>();
     try {
       return await update(async (mark) => {
-        if (mark === undefined) return;
+        if (mark === undefined || paths.has(mark)) return;
         const path = join(this.#chain, `writing-${this.#fs.now()}.${randomBytes(8).toString("hex")}.${mark}`);
         await this.#fs.create(path, "", { durable: false }); // no write is slow after a power failure
-        paths.push(path);
+        paths.set(mark, path);
       });
     } finally {
-      for (const path of paths) await this.#fs.unlink(path).catch(() => undefined);
+      for (const path of paths.values()) await this.#fs.unlink(path).catch(() => undefined);
     }
   }
 
