@@ -14,7 +14,7 @@ export const FORMAT = jsonFormat({
 const SIBLING = '{ "access": "sibling-access",   "refresh": "sibling-refresh" }';
 
 /** Returns the document with an expired session, as the other program has left it. */
-export const documentWith = (refreshToken: string): string => `{
+const documentWith = (refreshToken: string): string => `{
   "writes": 0,
   "session": { "access": "expired-${refreshToken}", "refresh": "${refreshToken}", "expires": "1970-01-01T00:00:00.000Z" },
   "sibling": ${SIBLING}

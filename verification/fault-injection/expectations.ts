@@ -40,7 +40,7 @@ export interface FaultPoint {
   readonly closes?: "saved" | "lost";
   /** The kind of authorization server. Default: `generic`. */
   readonly profile?: ProfileName;
-  /** Whether the session is in a document that another program rewrites. */
+  /** The kind of another program's document that the session is in. Default: a session file. */
   readonly document?: DocumentKind;
 }
 

@@ -19,7 +19,7 @@ export function violations(facts: Facts): string[] {
 /** A process that replaces the document while the other program does may undo that one write. */
 const MAX_LOST = 2;
 
-/** What the other program has written stays in its document, and the document shows the session. */
+/** The text of the other program stays in its document, and the document shows the session. */
 function foreignViolations({ point, scene, foreign }: Facts): string[] {
   if (!foreign) return [];
   const { writes, lost, torn } = foreign;

@@ -28,7 +28,7 @@ export interface WorkerConfig {
   readonly isWithoutRights: boolean;
   /** Whether every process acquires the lock at once, even if another process holds it. */
   readonly everyoneWinsTheLock: boolean;
-  /** Whether the session is in another program's document, which can perhaps not be replaced. */
+  /** The kind of another program's document that the session is in; `undefined`: a session file. */
   readonly document: DocumentKind | undefined;
 }
 

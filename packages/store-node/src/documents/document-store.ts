@@ -27,7 +27,7 @@ export interface DocumentStoreDeps extends EntryTimers {
   readonly watch: typeof watchPath;
 }
 
-/** What a caller has to provide; the rest has a default. */
+/** The dependencies without a default. */
 type RequiredDeps = Pick<DocumentStoreDeps, "fs" | "lock" | "format">;
 
 /** Creates a store for an absolute path, with the given dependencies. */

@@ -27,7 +27,7 @@ export type EntryStatus =
 /** Returns the name of the chain's directory: several entries of one document have a chain each. */
 export const chainNameOf = ({ key }: SessionFormat): string => digestOf(key).slice(0, 22);
 
-/** What is remembered of a document beside it. */
+/** Marks of sessions, which are remembered beside a document. */
 export interface Marks {
   /** The mark of the session that it has shown last; none since the last sign-out. */
   readonly shown: readonly string[];

@@ -76,7 +76,7 @@ export class ReplacedDocuments implements ReplaceObserver {
     await fs.unlink(oldPath);
   }
 
-  /** Returns whether a document shows only a session of ours in addition to the text that was replaced. */
+  /** Returns whether a document differs from the new text in nothing but the session, which is another one of our own. */
   async #isOurs(found: string, { chain, text }: { readonly chain: string; readonly text: string }): Promise<boolean> {
     const { fs, format } = this.#deps;
     if (found === text) return true;
