@@ -118,7 +118,7 @@ export class RecordInvariants {
     if (!dead || dead.reason === "signed_out" || before.dead) return;
     const digest = this.digestOf(before);
     const about = () => `${author} ended ${nameOf(before)} with a verdict (${dead.reason}) about another token`;
-    const isRestored = [...this.#restored.values()].includes(dead.digest ?? "");
+    const isRestored = this.#isOfRestored(dead);
     // A spent token that another program has put back hides the one that the verdict is about.
     this.#invariants.require(dead.digest === digest || isRestored || isSpent(before), "P3", about);
     const isJustified =
@@ -133,13 +133,19 @@ export class RecordInvariants {
     );
   }
 
+  /** Whether a verdict is about a session that another program has restored. */
+  #isOfRestored(dead: SessionRecord["dead"]): boolean {
+    return [...this.#restored.values()].includes(dead?.digest ?? "");
+  }
+
   #checkTokens(before: SessionRecord, after: SessionRecord, author: string): void {
     const [old, next] = [this.tokenOf(before), tokenIn(after)];
     if (!after.tokens || before.tokens?.accessToken === after.tokens.accessToken) return;
     const isBrought = this.#isBrought(before, after);
     // P2: a response without refresh_token keeps the current one.
     const text = () => `${author} stored tokens of ${nameOf(before)} without a refresh token`;
-    this.#invariants.require(!old || next !== undefined, "P2", text);
+    // The token of a restored session may be spent by now.
+    this.#invariants.require(!old || next !== undefined || this.#isOfRestored(after.dead), "P2", text);
     if (old && next && !isBrought) this.#checkSession([old, next], [before, after], author);
   }
 
