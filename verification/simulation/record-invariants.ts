@@ -126,11 +126,8 @@ export class RecordInvariants {
       dead.reason === "response_lost" ||
       this.#invariants.exchanges.wasJudged(dead.digest) ||
       this.hasForeignWrite;
-    this.#invariants.require(
-      isJustified,
-      "P3",
-      () => `${author} ended ${nameOf(before)} (${dead.reason}) without a verdict of the server`,
-    );
+    const without = () => `${author} ended ${nameOf(before)} (${dead.reason}) without a verdict of the server`;
+    this.#invariants.require(isJustified, "P3", without);
   }
 
   /** Whether a verdict is about a session that another program has restored. */
