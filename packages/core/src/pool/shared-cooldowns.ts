@@ -1,4 +1,5 @@
 import { UnexpiredError, withinSentence } from "../errors.ts";
+import { locationOf } from "../record/store-location.ts";
 import type { Clock, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { redact } from "../util/redact.ts";
@@ -108,15 +109,7 @@ export class SharedCooldowns {
     } catch (error) {
       const { message } = redact(error, []);
       const text = OWN.includes(message) ? message : failureText(error);
-      this.#problem = `Cooldowns are not shared with other processes (${withinSentence(this.#location)}): ${text}.`;
-    }
-  }
-
-  get #location(): string {
-    try {
-      return this.#deps.store.describe();
-    } catch {
-      return "a store whose describe() throws";
+      this.#problem = `Cooldowns are not shared with other processes (${withinSentence(locationOf(this.#deps.store))}): ${text}.`;
     }
   }
 

@@ -4,6 +4,7 @@ import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../ty
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 import { MAX_OWN_SPENT, parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
+import { locationOf } from "./store-location.ts";
 
 /** A stored record and its version. */
 export interface Stored {
@@ -73,7 +74,7 @@ export class RecordStore {
   }
 
   get location(): string {
-    return this.#store.describe();
+    return locationOf(this.#store);
   }
 
   /** Stops listening to the store. */

@@ -17,6 +17,21 @@ describe("a store that fails", () => {
     expect((await store.load())?.value).toBe("not json");
   });
 
+  it("has its session renewed and its failures reported even if its describe throws", async () => {
+    const { open, store } = startSession();
+    const tokens = open();
+    await tokens.signIn({ accessToken: canary("access", 1), refreshToken: canary("refresh", 1), expiresAt: 1 });
+    store.describe = () => {
+      throw new Error("no name");
+    };
+    expect(await tokens.getAccessToken()).toContain(canary("access", 2));
+    await store.save("not json", (await store.load())?.version);
+    await expect(open().getAccessToken()).rejects.toMatchObject({
+      code: "STORE_UNREADABLE",
+      location: "a store whose describe() throws",
+    });
+  });
+
   it("is reported as unavailable if load throws", async () => {
     const { open, store } = startSession();
     store.load = () => {
