@@ -51,7 +51,7 @@ export class DocumentInvariants {
     const writers = disk.list(paths.chain).filter((each) => each.startsWith("projection-")).length;
     if (writers > 1 || !this.#store.isLocked(dirname(paths.chain), process)) return;
     const isCopied = ["before", "next"].every(
-      (copy) => disk.textOf(`${paths.chain}/settings.json.${copy}`) !== undefined,
+      (copy) => disk.textOf(`${dirname(paths.chain)}/settings.json.${copy}`) !== undefined,
     );
     this.#require(isCopied, () => `${process.name} overwrites the document without copies`);
   }

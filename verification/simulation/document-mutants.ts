@@ -39,16 +39,12 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
   mutant("a sign-out is not noticed", [
     source(
       "settle.ts",
-      "return !((await this.#deps.finish(snapshot)) || (await this.#signOut(snapshot)));",
+      "return isFinished === undefined || !(isFinished || (await this.#signOut(snapshot)));",
       "return true;",
     ),
   ]),
   mutant("what the document has shown is not remembered", [
-    source(
-      "document.ts",
-      'if (status.kind === "current" && head) await shownMark.remember(head.value, marks);',
-      "void [status, marks];",
-    ),
+    source("document.ts", "await shownMark.remember(head.value, marks).catch(() => undefined);", "void marks;"),
   ]),
   mutant("a sign-out ends a session that was never shown", [
     source(
@@ -61,7 +57,7 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
     source("settle.ts", "await this.#deps.noteFound(snapshot, value).catch(() => undefined);", ""),
   ]),
   mutant("what is about to be written is not noted", [
-    source("document.ts", "await announce(writtenMarkOf(this.#format, head.value));", ""),
+    source("document.ts", "await shownMark.announce(writtenMarkOf(this.#format, head.value));", ""),
   ]),
   mutant("what the other program writes in place is not put back", [
     source(
@@ -98,7 +94,7 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "a half-written document is not finished",
-    [source("settle.ts", "(await this.#deps.finish(snapshot)) || ", "")],
+    [source("document-store.ts", "return await this.#document.finish(paths);", "return paths === undefined;")],
     { world: { mounts: true }, faults: ENDS },
   ),
   mutant(

@@ -28,40 +28,43 @@ const recordWith = (accessToken: string): string =>
 describe("a session that a process announces before it writes it", () => {
   const markOf = (value: string) => writtenMarkOf(format, value);
 
-  it("is announced once, and withdrawn at the end", async () => {
+  it("is announced once, and withdrawn once the document shows it", async () => {
     const shownMark = new ShownMark(nodeFileSystem, freshDirectory(), format);
     const mark = markOf(recordWith("canary-a"));
-    await shownMark.announcing(async (announce) => {
-      await announce(mark);
-      await announce(mark);
-      await announce(undefined);
-      expect((await shownMark.read()).writing).toEqual([mark]);
-    });
+    await shownMark.announce(mark);
+    await shownMark.announce(mark);
+    await shownMark.announce(undefined);
+    expect((await shownMark.read()).writing).toEqual([mark]);
+    await shownMark.withdraw();
     expect(await shownMark.read()).toEqual(NO_MARKS);
   });
 
-  it("is withdrawn if it could not be written", async () => {
+  it("is not withdrawn while another call of the process writes", async () => {
     const shownMark = new ShownMark(nodeFileSystem, freshDirectory(), format);
-    const failing = shownMark.announcing(async (announce) => {
-      await announce(markOf(recordWith("canary-a")));
-      throw new Error("full");
-    });
-    await expect(failing).rejects.toThrow("full");
+    const mark = markOf(recordWith("canary-a"));
+    await shownMark.announce(mark);
+    await shownMark.whileWriting(() => shownMark.withdraw());
+    expect((await shownMark.read()).writing).toEqual([mark]);
+    await shownMark.withdraw();
     expect(await shownMark.read()).toEqual(NO_MARKS);
   });
 
-  it("is forgotten ten minutes after its writer died, and then removed with the next mark", async () => {
+  it("is forgotten after ten minutes, and then removed with the next mark", async () => {
     const chain = freshDirectory();
     let now = 1_000_000;
     const fs = { ...nodeFileSystem, now: () => now };
-    const dying = new ShownMark({ ...fs, unlink: () => Promise.reject(new Error("killed")) }, chain, format);
     const mark = markOf(recordWith("canary-a"));
-    await dying.announcing((announce) => announce(mark));
+    const failing = new ShownMark(fs, chain, format);
+    await failing.announce(mark);
     const next = new ShownMark(fs, chain, format);
     now += 600_000;
     expect((await next.read()).writing).toEqual([mark]);
     now += 1;
     expect((await next.read()).writing).toEqual([]);
+    await failing.announce(mark); // it tries again
+    expect((await next.read()).writing).toEqual([mark]);
+    expect(readdirSync(chain)).toHaveLength(1);
+    now += 600_001;
     await next.remember(recordWith("canary-b"), NO_MARKS);
     expect(readdirSync(chain)).toEqual([expect.stringMatching(/^shown-/)]);
   });

@@ -77,12 +77,16 @@ const hasOtherToken = (other: SessionRecord, current: SessionRecord): boolean =>
 
 /**
  * Returns whether another access token of a session is newer, or its end is. If a document does not state when a token was
- * obtained, that counts as `now` (see `recordOfFound`), which says nothing: then the expiries decide.
+ * obtained, that counts as `now` (see `recordOfFound`), which says nothing: then the expiries decide. Without refresh
+ * tokens, another program's token is that of a new sign-in, unless it has expired.
  */
-const isLater = ({ tokens, obtainedAt }: SessionRecord, current: SessionRecord, now: number): boolean => {
+const isLater = (other: SessionRecord, current: SessionRecord, now: number): boolean => {
+  const { tokens, obtainedAt } = other;
   if (!tokens || obtainedAt !== now) return obtainedAt > current.obtainedAt && isOtherToken(tokens, current.tokens);
-  const { expiresAt: ours = Number.POSITIVE_INFINITY, accessToken = "" } = current.tokens ?? {};
-  return isOtherToken(tokens, current.tokens) && (accessToken === "" || (tokens.expiresAt ?? 0) > ours);
+  if (!isOtherToken(tokens, current.tokens)) return false;
+  const { expiresAt: ours = Number.POSITIVE_INFINITY, accessToken = "", refreshToken } = current.tokens ?? {};
+  if (accessToken === "" || (tokens.expiresAt ?? 0) > ours) return true;
+  return tokens.refreshToken === undefined && refreshToken === undefined && !isStale(other, current, now);
 };
 
 /** Returns whether the access token is known, and another one than ours. Without tokens, a session has ended. */

@@ -177,24 +177,23 @@ class ItemStore implements TokenStore {
   async #update(over?: FoundItem): Promise<void> {
     const { format } = this.#settings;
     let written: string | undefined;
-    await this.#shownMark.announcing(async (announce) => {
-      for (let attempt = 1; attempt <= MAX_PRINTS; attempt++) {
-        const snapshot = await this.#reader.readEntry();
-        const { head } = snapshot;
-        await this.#onRead(snapshot);
-        // The next attempt reads what was written: another program may have written at the same moment.
-        if (!head || !needsWrite(snapshot, over, written)) return;
-        await announce(writtenMarkOf(format, head.value));
-        written = await this.#write(snapshot, head.value);
-      }
-    });
+    for (let attempt = 1; attempt <= MAX_PRINTS; attempt++) {
+      const snapshot = await this.#reader.readEntry();
+      const { head } = snapshot;
+      await this.#onRead(snapshot);
+      // The next attempt reads what was written: another program may have written at the same moment.
+      if (!head || !needsWrite(snapshot, over, written)) return;
+      await this.#shownMark.announce(writtenMarkOf(format, head.value));
+      written = await this.#write(snapshot, head.value);
+    }
   }
 
   async #onRead({ status, head, stored, marks }: ItemSnapshot): Promise<void> {
     if (status.kind !== "current" || !head) return;
     if (stored) this.#settler.isSeen = true;
     this.#events.recovered(this.#settings.label);
-    await this.#shownMark.remember(head.value, marks);
+    await this.#shownMark.remember(head.value, marks).catch(() => undefined); // a later update does it
+    await this.#shownMark.withdraw();
   }
 
   /** Writes a record into the item. Returns what was written. */
@@ -203,7 +202,7 @@ class ItemStore implements TokenStore {
     const isTorn = status.kind === "torn";
     const next = isTorn ? printOver(format, value, item.text) : printEntry(format, value, item.text);
     if (isTorn) await this.#shownMark.forget(); // an item without an entry is no sign-out now
-    await this.#item.replace(item, next);
+    await this.#shownMark.whileWriting(() => this.#item.replace(item, next));
     return next;
   }
 

@@ -9,15 +9,22 @@ export const mirroredError = (location: string): ConfigurationError =>
   );
 
 /** Creates the error about a document that its format cannot read. */
-export const unreadableError = (
-  location: string,
-  { status, stored, paths, overwriteVersion }: DocumentSnapshot,
-): StoreError =>
-  new StoreError("STORE_UNREADABLE", {
+export const unreadableError = (location: string, snapshot: DocumentSnapshot): StoreError => {
+  const { status, failure, stored, paths, overwriteVersion } = snapshot;
+  const { problem, cause } = failure ?? reasonOf(status);
+  const where = stored ? `The last session is still in ${paths.chain}` : "It was left unchanged";
+  const repair = 'Repair the document, or have the user sign in and call signIn(tokens, { over: "unreadable" })';
+  return new StoreError("STORE_UNREADABLE", {
     location,
-    ...reasonOf(status),
-    hint: `${stored ? `The last session is still in ${paths.chain}` : "It was left unchanged"}. Repair the document, or have the user sign in and call signIn(tokens, { over: "unreadable" }), which keeps a copy of it.`,
+    problem,
+    cause,
+    hint: failure ? `${failure.hint} ${where}.` : `${where}. ${repair}, which keeps a copy of it.`,
     version: stored?.version,
     overwriteVersion,
     stored: stored && (() => stored.value),
   });
+};
+
+/** Creates the error about a save over what can be no document, such as a directory. */
+export const irreplaceableError = (location: string, { problem, hint, cause }: StoreError): StoreError =>
+  new StoreError("STORE_UNREADABLE", { location, problem, hint: `${hint} It cannot be replaced.`, cause });

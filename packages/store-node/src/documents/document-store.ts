@@ -12,7 +12,7 @@ import { SessionDirectory } from "../session-directory.ts";
 import { keepCopy } from "../unreadable-copy.ts";
 import { watchPath } from "../watch.ts";
 import { type DocumentSnapshot, SessionDocument, type UpdateOptions } from "./document.ts";
-import { mirroredError, unreadableError } from "./document-errors.ts";
+import { irreplaceableError, mirroredError, unreadableError } from "./document-errors.ts";
 import { DocumentEvents } from "./document-events.ts";
 import { assertHolds, chainNameOf } from "./entry.ts";
 import { ReplacedDocuments } from "./replaced-documents.ts";
@@ -54,7 +54,7 @@ class DocumentStore implements TokenStore {
     this.#path = path;
     this.#deps = deps;
     const onLost = () => this.#events.lost(path);
-    const onRestored = () => void this.load().catch(() => undefined); // shows our session again
+    const onRestored = async () => void (await this.load().catch(() => undefined)); // shows our session again
     this.#document = new SessionDocument(deps.fs, deps.format, new ReplacedDocuments({ ...deps, onLost, onRestored }));
     this.#directory = new SessionDirectory(deps.fs, path);
     this.#settler = new EntrySettler({
@@ -143,12 +143,11 @@ class DocumentStore implements TokenStore {
       if (isPublished !== false) this.#directory.remember(parentStamp);
       if (!isPublished) throw new StoreConflictError(this.#path);
       if (draft.number === 1) await makeDurableDirectory(this.#deps.fs, paths.chain);
-      await this.#print(paths, { over })
-        .then(() => chain.collect(draft))
-        .catch((error: unknown) => {
-          if (over) throw error; // it is still unreadable, so the caller would not find what it saved
-          this.#events.failed(this.#path, error); // any process can write it later
-        });
+      await this.#print(paths, { over }).catch((error: unknown) => {
+        if (over) throw error; // it is still unreadable, so the caller would not find what it saved
+        this.#events.failed(this.#path, error); // any process can write it later
+      });
+      await chain.collect(draft).catch(() => undefined); // so can it do this
       return versionOf(draft);
     } finally {
       await this.#deps.fs.unlink(draft.temporaryPath).catch(() => undefined);
@@ -157,6 +156,7 @@ class DocumentStore implements TokenStore {
 
   /** Keeps a copy of an unreadable document, unless `value` could not be written in its place. */
   async #keep(over: DocumentSnapshot, value: string): Promise<void> {
+    if (over.failure) throw irreplaceableError(this.#path, over.failure);
     this.#document.printOver(value, over);
     await keepCopy(this.#deps.fs, over.paths);
   }
@@ -200,13 +200,18 @@ class DocumentStore implements TokenStore {
       this.#directory.remember(undefined);
       await this.#assertReplaceable(paths);
       await fs.assertTrusted(dirname(paths.chain));
-      await this.#document.clear(paths);
+      await this.#clear(paths);
       if (await fs.stat(paths.chain)) {
         await new Chain(fs, paths.chain).retire(paths.removed, () => fs.removeDirectory(paths.removed));
-        await this.#document.clear({ ...paths, chain: paths.removed }); // another process may have written it once more
+        await this.#clear({ ...paths, chain: paths.removed }); // another process may have written it once more
         await fs.removeDirectory(paths.removed);
       }
     });
+  }
+
+  #clear(paths: SessionPaths): Promise<void> {
+    const clear = (isLocked: boolean) => this.#document.clear(paths, isLocked);
+    return withAdvisoryLock(this.#deps.lock, dirname(paths.chain), clear);
   }
 
   /** Rejects if the document is mounted by itself: the other side has another chain. */

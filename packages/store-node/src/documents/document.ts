@@ -1,7 +1,7 @@
 import { type SessionFormat, StoreError } from "@unexpired/core";
 import { type FileSystem, type Stamp, sameContent } from "../filesystem.ts";
 import { unreadable } from "../formats/unreadable.ts";
-import { ignoreNotFound, withStoreErrors } from "../fs-errors.ts";
+import { ignoreNotFound, isNoSession, withStoreErrors } from "../fs-errors.ts";
 import { adoptedVersion, Chain, digestOf, type Generation, type ParentRef, versionOf } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
 import {
@@ -15,7 +15,13 @@ import {
   readEntry,
   writtenMarkOf,
 } from "./entry.ts";
-import { finishInPlace, type ReplaceObserver, replaceDocument, unfinishedText } from "./replace-document.ts";
+import {
+  discardCopies,
+  finishInPlace,
+  type ReplaceObserver,
+  replaceDocument,
+  unfinishedText,
+} from "./replace-document.ts";
 import type { EntrySnapshot } from "./settle.ts";
 import { ShownMark } from "./shown-mark.ts";
 
@@ -26,6 +32,8 @@ export interface DocumentSnapshot extends ParentRef, EntrySnapshot {
   /** `undefined` if there is no document, or if it is not UTF-8, so that a text could not be written back. */
   readonly text: string | undefined;
   readonly stamp: Stamp | undefined;
+  /** Why what is in the place of the document can be no document. */
+  readonly failure: StoreError | undefined;
   readonly marks: Marks;
 }
 
@@ -35,8 +43,17 @@ export interface UpdateOptions {
   readonly over?: DocumentSnapshot | undefined;
   /** Whether a document that is blank has been so for long enough. */
   readonly canFill?: boolean | undefined;
-  /** Whether the caller holds the document's lock, without which nothing is written in place. Default: `true`. */
+  /** Whether the caller holds the document's lock, without which nothing is written in place. Default: `false`. */
   readonly isLocked?: boolean | undefined;
+}
+
+/** A document as it was read. Without a text, it does not exist, or cannot be a document. */
+interface FoundDocument {
+  readonly text?: string;
+  readonly stamp?: Stamp | undefined;
+  /** Whether the text could not be written back. */
+  readonly isLossy?: boolean;
+  readonly failure?: StoreError;
 }
 
 const MAX_READS = 50;
@@ -50,6 +67,8 @@ export class SessionDocument {
   readonly #format: SessionFormat;
 
   readonly #observer: ReplaceObserver | undefined;
+  /** By the directory of the chain, which changes only if a symbolic link does. */
+  readonly #shownMarks = new Map<string, ShownMark>();
 
   constructor(fs: FileSystem, format: SessionFormat, observer?: ReplaceObserver) {
     this.#fs = fs;
@@ -73,17 +92,18 @@ export class SessionDocument {
 
   async #readOnce(paths: SessionPaths): Promise<DocumentSnapshot> {
     const head = await Chain.besideFile(this.#fs, paths).head();
-    const { text, stamp, isLossy } = await this.#readText(paths);
+    const { text, stamp, isLossy, failure } = await this.#readText(paths);
     const shownMark = this.#shownMark(paths);
     const marks = head ? await shownMark.read() : NO_MARKS;
     const known: Known = { head, marks, now: this.#fs.now() };
     const { status, mark }: Entry = isLossy ? { status: { kind: "torn" } } : readEntry(this.#format, text, known);
     const versionFor = (mark: string) => (head ? `${versionOf(head)}-${mark}` : adoptedVersion(mark));
     const textId = stamp && idOf(stamp);
-    const isReplaceable = status.kind === "torn" || status.kind === "emptied";
-    const overwriteVersion = isReplaceable ? versionFor(digestOf(`${textId} ${text}`)) : undefined;
+    const overwriteVersion = ["torn", "emptied"].includes(status.kind)
+      ? versionFor(digestOf(`${textId} ${text}`))
+      : undefined;
     const base = {
-      ...{ paths, head, text: isLossy ? undefined : text, textId, stamp, status, overwriteVersion },
+      ...{ paths, head, text: isLossy ? undefined : text, textId, stamp, status, failure, overwriteVersion },
       ...{ marks, isRemembered: !head || shownMark.isRemembered(head.value, marks) },
       ...{ foreignDigest: undefined, foreignMark: mark },
     };
@@ -91,8 +111,13 @@ export class SessionDocument {
     return { ...base, stored: { value: status.value, version: versionFor(mark ?? "") } };
   }
 
-  async #readText({ file, unresolved }: SessionPaths): Promise<{ text?: string; stamp?: Stamp; isLossy?: boolean }> {
-    return (await withStoreErrors(unresolved.file, "read", () => ignoreNotFound(this.#fs.read(file)))) ?? {};
+  async #readText({ file, unresolved }: SessionPaths): Promise<FoundDocument> {
+    try {
+      return (await withStoreErrors(unresolved.file, "read", () => ignoreNotFound(this.#fs.read(file)))) ?? {};
+    } catch (failure) {
+      if (!(StoreError.is(failure) && failure.code === "STORE_UNREADABLE" && isNoSession(failure))) throw failure;
+      return { stamp: await this.#fs.stat(file), isLossy: true, failure }; // a save stores the session without it
+    }
   }
 
   /** Whether nothing has changed since the snapshot, not even a symbolic link. Costs three `stat` calls. */
@@ -107,22 +132,25 @@ export class SessionDocument {
   }
 
   /**
-   * Writes the latest generation into the document, unless another program has changed the entry.    *
+   * Writes the latest generation into the document, unless another program has changed the entry.
+   *
    * @throws an error of a file function, or of the format
    */
   async update(paths: SessionPaths, options: UpdateOptions = {}): Promise<DocumentSnapshot> {
     const shownMark = this.#shownMark(paths);
     let written: string | undefined;
-    return shownMark.announcing(async (announce) => {
-      for (let attempt = 1; ; attempt++) {
-        const snapshot = await this.read(paths);
-        const { status, head, marks } = snapshot;
-        if (status.kind === "current" && head) await shownMark.remember(head.value, marks);
-        if (attempt === MAX_PRINTS || !head || !needsWrite(snapshot, options, written)) return snapshot;
-        await announce(writtenMarkOf(this.#format, head.value));
-        written = await this.#write(snapshot, head.value, options);
+    for (let attempt = 1; ; attempt++) {
+      const snapshot = await this.read(paths);
+      const { status, head, marks } = snapshot;
+      if (status.kind === "current" && head) {
+        if (options.isLocked) await discardCopies(this.#fs, paths);
+        await shownMark.remember(head.value, marks).catch(() => undefined); // a later update does it
+        await shownMark.withdraw();
       }
-    });
+      if (attempt === MAX_PRINTS || !head || !needsWrite(snapshot, options, written)) return snapshot;
+      await shownMark.announce(writtenMarkOf(this.#format, head.value));
+      written = await this.#write(snapshot, head.value, options);
+    }
   }
 
   /** Writes a record into the document. Returns what was written, even if the document has changed. */
@@ -130,8 +158,9 @@ export class SessionDocument {
     const { status, paths, text } = snapshot;
     const isTorn = status.kind === "torn";
     const next = isTorn ? this.printOver(value, snapshot) : printEntry(this.#format, value, text);
-    if (isTorn) await this.#shownMark(paths).forget(); // a document without an entry is no sign-out now
-    await this.#replace({ ...snapshot, isLocked }, next);
+    const shownMark = this.#shownMark(paths);
+    if (isTorn) await shownMark.forget(); // a document without an entry is no sign-out now
+    await shownMark.whileWriting(() => this.#replace({ ...snapshot, isLocked }, next));
     return next;
   }
 
@@ -141,30 +170,34 @@ export class SessionDocument {
   }
 
   #shownMark({ chain }: SessionPaths): ShownMark {
-    return new ShownMark(this.#fs, chain, this.#format);
+    const mark = this.#shownMarks.get(chain) ?? new ShownMark(this.#fs, chain, this.#format);
+    this.#shownMarks.set(chain, mark);
+    return mark;
   }
 
   /**
-   * Finishes the writing of a document in place if a process has died over it. The caller holds the document's lock.
-   * Returns whether it did.
+   * Finishes the writing of a document in place if a process has died over it, for whichever entry. The caller holds the
+   * document's lock. Returns whether it did.
    */
   async finish(paths: SessionPaths): Promise<boolean> {
-    const { text } = await this.#readText(paths);
-    const next = text === undefined ? undefined : await unfinishedText(this.#fs, paths, text);
-    if (next === undefined) return false;
-    await this.#shownMark(paths).announcing(async (announce) => {
-      await announce(markOfText(this.#format, next));
-      await finishInPlace(this.#fs, paths, next);
-      await this.update(paths); // there may be a later session
-    });
+    const { text, stamp } = await this.#readText(paths);
+    const found = text === undefined || !stamp ? undefined : { text, stamp };
+    const next = found && (await unfinishedText(this.#fs, paths, found));
+    if (next === undefined) {
+      await discardCopies(this.#fs, paths);
+      return false;
+    }
+    await this.#shownMark(paths).announce(markOfText(this.#format, next));
+    await finishInPlace(this.#fs, paths, next);
+    await this.update(paths, { isLocked: true }); // there may be a later session
     return true;
   }
 
   #replace(
-    { paths, stamp, isLocked }: Pick<DocumentSnapshot, "paths" | "stamp"> & UpdateOptions,
+    { paths, stamp, text, isLocked }: Pick<DocumentSnapshot, "paths" | "stamp" | "text"> & UpdateOptions,
     next: string | undefined,
   ): Promise<boolean> {
-    return replaceDocument(this.#fs, { paths, stamp, isLocked, observer: this.#observer }, next);
+    return replaceDocument(this.#fs, { paths, stamp, text, isLocked, observer: this.#observer }, next);
   }
 
   /**
@@ -177,12 +210,12 @@ export class SessionDocument {
   }
 
   /** Removes the session from the document. */
-  async clear(paths: SessionPaths): Promise<void> {
+  async clear(paths: SessionPaths, isLocked: boolean): Promise<void> {
     const { text, stamp, isLossy } = await this.#readText(paths);
     if (isLossy) throw unreadable(paths.unresolved.file, "is not UTF-8");
     if (text === undefined || this.#format.parse(text) === undefined) return;
     await this.#fs.makeDirectory(paths.chain); // for the temporary file
-    await this.#replace({ paths, stamp }, this.#format.print(undefined, text));
+    await this.#replace({ paths, stamp, text, isLocked }, this.#format.print(undefined, text));
   }
 }
 

@@ -12,6 +12,7 @@ export interface Replaced {
   readonly oldPath: string;
   /** The stamp of the old file. */
   readonly before: Stamp;
+  readonly oldText: string | undefined;
   /** The new text. */
   readonly text: string;
 }
@@ -30,7 +31,8 @@ interface Before {
   readonly paths: Pick<SessionPaths, "file" | "chain">;
   /** `undefined` if it does not exist. */
   readonly stamp: Stamp | undefined;
-  /** Whether the caller holds the document's lock, without which it is not written in place. Default: `true`. */
+  readonly text?: string | undefined;
+  /** Whether the caller holds the document's lock, without which it is not written in place. Default: `false`. */
   readonly isLocked?: boolean | undefined;
   readonly observer?: ReplaceObserver | undefined;
 }
@@ -59,7 +61,7 @@ export async function replaceDocument(fs: FileSystem, before: Before, next: stri
     if (isWritten) await restore(fs, { ...files, own }, observer);
     else {
       leftovers.delete(files.oldPath);
-      await observer.onReplaced({ paths, oldPath: files.oldPath, before: old, text: next });
+      await observer.onReplaced({ paths, oldPath: files.oldPath, before: old, oldText: before.text, text: next });
     }
     await fs.syncDirectory(dirname(paths.file));
     return !isWritten;
@@ -86,12 +88,17 @@ interface Swap extends Before {
  */
 async function swap(
   fs: FileSystem,
-  { paths, stamp, isLocked = true, files, overtaken }: Swap,
+  { paths, stamp, isLocked = false, files, overtaken }: Swap,
   next: string,
 ): Promise<Stamp | false | undefined> {
   // a second name for what is about to be replaced, which shows whether another program writes to it just now
   const isLinked = await fs.link(files.file, files.oldPath).then(...SETTLED);
   if (!sameContent(await fs.stat(files.file), stamp)) return false;
+  if (!stamp && (await fs.link(files.temporaryPath, files.file).then(...SETTLED))) {
+    await fs.syncDirectory(dirname(files.file)); // unlike a rename, it fails if another program has created the document
+    return undefined;
+  }
+  if (!stamp && (await fs.stat(files.file))) return false;
   const isRenamed = await tryRename(fs, files, { isLocked });
   if (!isRenamed) return (await writeInPlace(fs, { paths, stamp }, next)) ? undefined : false;
   overtaken.onRenamed();
@@ -100,11 +107,16 @@ async function swap(
   return undefined;
 }
 
-async function deleteDocument(fs: FileSystem, { paths: { file }, stamp }: Before): Promise<boolean> {
+async function deleteDocument(fs: FileSystem, { paths, stamp, observer }: Before): Promise<boolean> {
+  const { file, chain } = paths;
   if (!sameContent(await fs.stat(file), stamp)) return false;
-  await fs.unlink(file);
+  const oldPath = join(chain, temporaryName("projection"));
+  const isMoved = await fs.rename(file, oldPath).then(...SETTLED);
+  const isUnchanged = !isMoved || sameContent(await fs.stat(oldPath), stamp);
+  if (!isUnchanged && !(await fs.link(oldPath, file).then(...SETTLED))) observer?.onLost();
+  await fs.unlink(isMoved ? oldPath : file);
   await fs.syncDirectory(dirname(file));
-  return true;
+  return isUnchanged;
 }
 
 /** Puts back a file that another program has written to after it was replaced, unless that was written to as well. */
@@ -137,40 +149,52 @@ async function tryRename(
  * crash.
  */
 async function writeInPlace(fs: FileSystem, { paths, stamp }: Before, next: string): Promise<boolean> {
-  const { file, chain } = paths;
-  if (!stamp) {
-    await fs.create(file, next, { durable: true });
-    await fs.syncDirectory(dirname(file));
-    return true;
-  }
+  const { file } = paths;
   const copies = copiesOf(paths);
-  await discard(fs, copies);
-  await fs.copy(file, copies.before);
+  await discardCopies(fs, paths);
+  if (stamp) await fs.copy(file, copies.before);
   await fs.create(copies.next, next, { durable: true });
-  await fs.syncDirectory(chain);
+  await fs.syncDirectory(dirname(copies.next));
   const isUnchanged = sameContent(await fs.stat(file), stamp);
-  if (isUnchanged) await fs.overwrite(file, next);
-  await discard(fs, copies);
+  try {
+    if (isUnchanged && stamp) await fs.overwrite(file, next);
+    else if (isUnchanged) await fs.create(file, next, { durable: true });
+  } catch (error) {
+    if (sameContent(await fs.stat(file), stamp)) await discardCopies(fs, paths); // otherwise, it is finished later
+    throw error;
+  }
+  if (!stamp) await fs.syncDirectory(dirname(file));
+  await discardCopies(fs, paths);
   return isUnchanged;
 }
 
 /**
- * Returns the text that was to be written in place of a document that holds `text` now, if a process has died over it. Text
- * that is not its beginning is another program's.
+ * Returns the text that was to be written in place of a document, if a process has died over it. Text that is not its
+ * beginning is another program's, as is a document that was written long after.
  */
 export async function unfinishedText(
   fs: FileSystem,
   paths: Before["paths"],
-  text: string,
+  { text, stamp }: FoundText,
 ): Promise<string | undefined> {
-  const next = (await ignoreNotFound(fs.read(copiesOf(paths).next)))?.text;
-  return next !== text && next?.startsWith(text) ? next : undefined;
+  const next = await ignoreNotFound(fs.read(copiesOf(paths).next));
+  if (!next || next.text === text || !next.text.startsWith(text)) return undefined;
+  return stamp.modified - next.stamp.modified < MAX_DURATION ? next.text : undefined;
 }
+
+/** A document as it was found. */
+interface FoundText {
+  readonly text: string;
+  readonly stamp: Stamp;
+}
+
+/** How long a write in place may take, in nanoseconds by the clock of the file system. */
+const MAX_DURATION = 10_000_000_000n;
 
 /** Finishes the writing in place of a document. `next` is what `unfinishedText` has returned. */
 export async function finishInPlace(fs: FileSystem, paths: Before["paths"], next: string): Promise<void> {
   await fs.overwrite(paths.file, next);
-  await discard(fs, copiesOf(paths));
+  await discardCopies(fs, paths);
 }
 
 /** The copies of a document that is written in place: as it was, and as it will be. */
@@ -179,12 +203,15 @@ interface Copies {
   readonly next: string;
 }
 
+/** All entries of a document share them: another one must not take a half-written document for an emptied one. */
 const copiesOf = ({ file, chain }: Before["paths"]): Copies => ({
-  before: join(chain, `${basename(file)}.before`),
-  next: join(chain, `${basename(file)}.next`),
+  before: join(dirname(chain), `${basename(file)}.before`),
+  next: join(dirname(chain), `${basename(file)}.next`),
 });
 
-async function discard(fs: FileSystem, { before, next }: Copies): Promise<void> {
+/** Removes the copies of a document that is whole. The caller holds its lock. */
+export async function discardCopies(fs: FileSystem, paths: Before["paths"]): Promise<void> {
+  const { before, next } = copiesOf(paths);
   await fs.unlink(next);
   await fs.unlink(before);
 }

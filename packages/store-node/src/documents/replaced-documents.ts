@@ -5,6 +5,7 @@ import { type FileSystem, sameContent } from "../filesystem.ts";
 import type { Lock } from "../lock.ts";
 import { markOfText } from "./entry.ts";
 import type { Replaced, ReplaceObserver } from "./replace-document.ts";
+import { ShownMark } from "./shown-mark.ts";
 
 interface Deps {
   readonly fs: FileSystem;
@@ -12,8 +13,8 @@ interface Deps {
   readonly format: SessionFormat;
   readonly later: (run: () => void, milliseconds: number) => void;
   readonly onLost: () => void;
-  /** Called once a document was put back, which may show an old session. */
-  readonly onRestored: () => void;
+  /** Called once a document was put back, which may show an old session: it is to be written again. */
+  readonly onRestored: () => Promise<void>;
 }
 
 /** When to look whether another program has written to a file that was replaced, in milliseconds after the last look. */
@@ -57,12 +58,26 @@ export class ReplacedDocuments implements ReplaceObserver {
     if (sameContent(old, replaced.before)) return this.#lookLater(replaced, looks);
     const release = await this.#deps.lock(dirname(replaced.paths.chain), { wait: async () => undefined });
     if (!release) return this.#lookLater(replaced, looks.length > 0 ? looks : LOOKS.slice(0, 1));
+    const shownMark = new ShownMark(fs, replaced.paths.chain, this.#deps.format);
     try {
+      await shownMark.announce(await this.#oldMarkIn(replaced));
       await this.#restore(replaced);
     } finally {
       await release();
     }
-    this.#deps.onRestored();
+    await this.#deps.onRestored();
+    await shownMark.withdraw();
+  }
+
+  /** Returns the mark of the session that was replaced, if it is in the old file still: it must not pass for a new one. */
+  async #oldMarkIn({ oldPath, oldText }: Replaced): Promise<string | undefined> {
+    const { fs, format } = this.#deps;
+    try {
+      const mark = markOfText(format, oldText);
+      return mark === markOfText(format, (await fs.read(oldPath)).text) ? mark : undefined;
+    } catch {
+      return undefined; // another program is writing it
+    }
   }
 
   async #restore({ paths: { file, chain }, oldPath, text }: Replaced): Promise<void> {

@@ -105,7 +105,7 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
         return !(await this.#publish(snapshot, status.value));
       case "emptied":
         if (elapsed < SIGNED_OUT_AFTER) return this.#wait(SIGNED_OUT_AFTER - elapsed, this.isSeen);
-        return !((await this.#deps.finish(snapshot)) || (await this.#signOut(snapshot)));
+        return this.#onEmptied(snapshot);
       case "blank":
         if (elapsed < SIGNED_OUT_AFTER) return this.#wait(SIGNED_OUT_AFTER - elapsed, true);
         return this.#fill(snapshot);
@@ -121,16 +121,28 @@ export class EntrySettler<Snapshot extends EntrySnapshot> {
     if (!snapshot.isRemembered) await this.#deps.print(snapshot).catch(() => undefined); // its writer died before it had
   }
 
+  /** Stores a sign-out, unless a process has died over the entry. Returns whether the snapshot can be used. */
+  async #onEmptied(snapshot: Snapshot): Promise<boolean> {
+    const isFinished = await this.#tryFinish(snapshot);
+    return isFinished === undefined || !(isFinished || (await this.#signOut(snapshot)));
+  }
+
   /** Writes an entry that has been blank for long enough. Returns `false` if another process had begun to. */
   async #fill(snapshot: Snapshot): Promise<boolean> {
-    if (await this.#deps.finish(snapshot)) return false;
+    const isFinished = await this.#tryFinish(snapshot);
+    if (isFinished !== false) return isFinished === undefined;
     await this.#deps.print(snapshot, { canFill: true }).catch(() => undefined);
     return true;
   }
 
   async #onTorn(snapshot: Snapshot, elapsed: number): Promise<void> {
     if (elapsed < TORN_FOR) await this.#deps.pause(TORN_INTERVAL);
-    else if (!(await this.#deps.finish(snapshot))) throw this.#deps.unreadableError(snapshot);
+    else if (!(await this.#tryFinish(snapshot))) throw this.#deps.unreadableError(snapshot);
+  }
+
+  /** Finishes a write. Returns `undefined` if that fails: then the store alone holds the session. */
+  #tryFinish(snapshot: Snapshot): Promise<boolean | undefined> {
+    return this.#deps.finish(snapshot).catch(() => undefined);
   }
 
   /** Returns for how many milliseconds this process has found the document in a state that may pass. */

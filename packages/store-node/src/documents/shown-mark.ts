@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { SessionFormat } from "@unexpired/core";
 import { shownOf } from "@unexpired/core/session-record";
-import type { FileSystem } from "../filesystem.ts";
+import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { codeOf, ignoreNotFound } from "../fs-errors.ts";
 import { foundMarkOf, type Marks, shownMarkOf } from "./entry.ts";
 
@@ -11,11 +11,15 @@ const WRITING = /^writing-(?<at>\d+)\.[0-9a-f]+\.(?<mark>[\w-]+)$/;
 /** How long a process may take to write a document, in milliseconds. If it takes longer, it has probably died. */
 const ABANDONED_AFTER = 600_000;
 
-/** Remembers, beside the chain, which session the document has shown last. Without it, an emptied entry is filled again. */
+/** Remembers, in the directory of the chain, which session the document has shown last. Without it, an emptied entry is filled again. */
 export class ShownMark {
   readonly #fs: FileSystem;
   readonly #chain: string;
   readonly #format: SessionFormat;
+  /** The names of the files that announce sessions, by mark. */
+  readonly #announced = new Map<string, string>();
+  /** The number of writes that this process has not ended. */
+  #writes = 0;
 
   constructor(fs: FileSystem, chain: string, format: SessionFormat) {
     this.#fs = fs;
@@ -50,26 +54,37 @@ export class ShownMark {
   }
 
   /** Notes that the document shows the session of a record that is about to be published. */
-  noteFound(value: string): Promise<void> {
-    return this.#add(foundMarkOf(value));
+  async noteFound(value: string): Promise<void> {
+    await makeDurableDirectory(this.#fs, this.#chain); // there may be no generation yet
+    await this.#add(foundMarkOf(value));
   }
 
   /**
-   * Runs `update` with a function that announces the mark of a session before it is written into the document: if the write
-   * is slow, it must not pass for a new session. What was announced is withdrawn once it is known what the document shows.
+   * Announces the mark of a session before it is written into the document: if the write is slow, it must not pass for a
+   * new session.
    */
-  async announcing<T>(update: (announce: (mark: string | undefined) => Promise<void>) => Promise<T>): Promise<T> {
-    const paths = new Map<string, string>();
-    try {
-      return await update(async (mark) => {
-        if (mark === undefined || paths.has(mark)) return;
-        const path = join(this.#chain, `writing-${this.#fs.now()}.${randomBytes(8).toString("hex")}.${mark}`);
-        await this.#fs.create(path, "", { durable: false }); // no write is slow after a power failure
-        paths.set(mark, path);
-      });
-    } finally {
-      for (const path of paths.values()) await this.#fs.unlink(path).catch(() => undefined);
-    }
+  async announce(mark: string | undefined): Promise<void> {
+    if (mark === undefined) return;
+    const known = this.#announced.get(mark);
+    if (known !== undefined && !this.#isAbandoned(known)) return;
+    const name = `writing-${this.#fs.now()}.${randomBytes(8).toString("hex")}.${mark}`;
+    await this.#fs.create(join(this.#chain, name), "", { durable: false }); // no write is slow after a power failure
+    this.#announced.set(mark, name);
+    if (known !== undefined) await this.#fs.unlink(join(this.#chain, known));
+  }
+
+  /** Runs a function that writes the document. */
+  async whileWriting<T>(write: () => Promise<T>): Promise<T> {
+    this.#writes++;
+    return write().finally(() => this.#writes--);
+  }
+
+  /** Withdraws what was announced, once the document shows the session, unless something is still being written. */
+  async withdraw(): Promise<void> {
+    if (this.#writes > 0) return;
+    const names = [...this.#announced.values()];
+    this.#announced.clear();
+    for (const name of names) await this.#fs.unlink(join(this.#chain, name)).catch(() => undefined);
   }
 
   /** Forgets what the document has shown: it may be written again without a session. */

@@ -73,7 +73,7 @@ class FileDocument implements Required<MirroredDocument> {
     const onLost = () => {
       for (const listener of [...this.#listeners]) listener({ type: "document-write-lost", location: path });
     };
-    const onRestored = () => undefined; // the next load finds it
+    const onRestored = async () => undefined; // the next load finds it
     this.#observer = new ReplacedDocuments({ ...deps, format, later, onLost, onRestored });
   }
 

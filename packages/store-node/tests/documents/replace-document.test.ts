@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { replaceDocument } from "../../src/documents/replace-document.ts";
@@ -8,21 +8,26 @@ import { chainOf, freshPath, textOf } from "../support.ts";
 import { recordingFileSystem } from "./support.ts";
 
 /** A document as it was read, and a file system that records what is done to it from then on. */
-async function start(text: string | undefined, before?: (call: string, path: string, file: string) => void) {
+async function start(
+  text: string | undefined,
+  before?: (call: string, path: string, file: string) => void,
+  isLocked = true,
+) {
   const file = freshPath();
-  const chain = chainOf(file);
-  mkdirSync(chain);
+  const chain = join(chainOf(file), "entry");
+  mkdirSync(chain, { recursive: true });
   if (text !== undefined) writeFileSync(file, text);
   const stamp = await nodeFileSystem.stat(file);
   const { fs, calls } = recordingFileSystem({
     before: (call, ...given) => before?.(call, given.at(call === "rename" ? 1 : 0) ?? "", file),
   });
-  const replace = (next: string | undefined) => replaceDocument(fs, { paths: { file, chain }, stamp }, next);
+  const replace = (next: string | undefined) => replaceDocument(fs, { paths: { file, chain }, stamp, isLocked }, next);
   /** The calls with the names of the files in place of their paths. */
   const named = () =>
     calls.map((call) =>
       call
         .replaceAll(chain, "chain")
+        .replaceAll(dirname(chain), "shared")
         .replaceAll(dirname(file), "directory")
         .replace(/projection-\w+/, "projection"),
     );
@@ -45,7 +50,7 @@ it("syncs the new text before the rename, and the directory after it", async () 
 it("syncs the directory of a document that is deleted", async () => {
   const { file, replace, named } = await start("old");
   expect(await replace(undefined)).toBe(true);
-  expect(after(named(), "unlink directory/session.json")).toEqual(["syncDirectory directory"]);
+  expect(named().at(-1)).toBe("syncDirectory directory");
   expect(readdirSync(dirname(file))).not.toContain("session.json");
 });
 
@@ -88,15 +93,15 @@ it.each(["EBUSY", "EXDEV", "EPERM"])("writes in place on %s, once a synced copy 
   expect(await replace("new")).toBe(true);
   expect(found).toEqual(["old"]);
   expect(after(named(), "rename directory/session.json").slice(0, 9)).toEqual([
-    "unlink chain/session.json.next",
-    "unlink chain/session.json.before",
+    "unlink shared/session.json.next",
+    "unlink shared/session.json.before",
     "copy directory/session.json",
-    "create durable chain/session.json.next",
-    "syncDirectory chain",
+    "create durable shared/session.json.next",
+    "syncDirectory shared",
     "stat directory/session.json",
     "overwrite directory/session.json",
-    "unlink chain/session.json.next",
-    "unlink chain/session.json.before",
+    "unlink shared/session.json.next",
+    "unlink shared/session.json.before",
   ]);
   expect([textOf(file), readdirSync(chain)]).toEqual(["new", []]);
 });
@@ -104,16 +109,54 @@ it.each(["EBUSY", "EXDEV", "EPERM"])("writes in place on %s, once a synced copy 
 it("keeps the copies if the document could not be written to its end", async () => {
   const { chain, replace } = await start("old", (call, path, document) => {
     if (call === "rename" && path === document) throw errnoError("EBUSY");
-    if (call === "overwrite") throw errnoError("ENOSPC");
+    if (call !== "overwrite") return;
+    writeFileSync(path, "ne");
+    throw errnoError("ENOSPC");
   });
   await expect(replace("new")).rejects.toMatchObject({ code: "ENOSPC" });
-  expect(readdirSync(chain)).toEqual(["session.json.before", "session.json.next"]);
-  expect(readFileSync(join(chain, "session.json.before"), "utf8")).toBe("old");
+  expect(readdirSync(dirname(chain))).toEqual(["entry", "session.json.before", "session.json.next"]);
+  expect(readFileSync(join(dirname(chain), "session.json.before"), "utf8")).toBe("old");
+});
+
+it("leaves no copies if it could not begin to write the document in place", async () => {
+  const { chain, replace } = await start("old", (call, path, document) => {
+    if (call === "rename" && path === document) throw errnoError("EBUSY");
+    if (call === "overwrite") throw errnoError("EACCES");
+  });
+  await expect(replace("new")).rejects.toMatchObject({ code: "EACCES" });
+  expect(readdirSync(dirname(chain))).toEqual(["entry"]);
+});
+
+it("does not write in place without the lock", async () => {
+  const before = (call: string, path: string, document: string) => {
+    if (call === "rename" && path === document) throw errnoError("EBUSY");
+  };
+  const { file, replace } = await start("old", before, false);
+  await expect(replace("new")).rejects.toMatchObject({ code: "EBUSY" });
+  expect(textOf(file)).toBe("old");
+});
+
+it("does not delete a document that another program has just renamed into place", async () => {
+  const { file, chain, replace } = await start("old", (call, path, document) => {
+    if (call !== "rename" || !path.includes("projection-")) return;
+    writeFileSync(`${document}.other`, "of another program");
+    renameSync(`${document}.other`, document);
+  });
+  expect(await replace(undefined)).toBe(false);
+  expect([textOf(file), readdirSync(chain)]).toEqual(["of another program", []]);
+});
+
+it("does not replace a document that another program has just created", async () => {
+  const { file, replace } = await start(undefined, (call, path, document) => {
+    if (call === "link" && path.includes("projection-")) writeFileSync(document, "of another program");
+  });
+  expect(await replace("new")).toBe(false);
+  expect(textOf(file)).toBe("of another program");
 });
 
 it("creates a document durably in a place into which nothing can be renamed", async () => {
   const { file, replace, named } = await start(undefined, (call, path, document) => {
-    if (call === "rename" && path === document) throw errnoError("EXDEV");
+    if ((call === "rename" && path === document) || call === "link") throw errnoError("EXDEV");
   });
   expect(await replace("new")).toBe(true);
   expect(textOf(file)).toBe("new");
