@@ -2,6 +2,8 @@
 const STORE = {
   load: "load() resolves to the stored value and its version, or to undefined if nothing is stored.",
   unreadable: "Unreadable data is a StoreError, never undefined: a session that is mistaken for an absent one is lost.",
+  overwrite:
+    "Unreadable data is replaced only by a save over the version that the error of load() states for it. If the data has changed since, the save is a conflict.",
   failure:
     "A failure is a StoreError: StoreConflictError means only that the version has changed, and undefined that nothing is stored.",
   save: "save(value, expected) stores the value only if the version is still `expected`, and otherwise rejects with StoreConflictError.",
