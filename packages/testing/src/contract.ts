@@ -43,9 +43,11 @@ const FORMAT = {
   keep: "Every byte of the document that the format does not own stays.",
   clear: "A document after a sign-out, print(undefined, found), parses to undefined and holds no token.",
   invalid: "Text that is unreadable makes parse and print throw: it is never undefined, and never overwritten.",
+  discard:
+    "discard(found) leaves no session and no token of an entry that is unreadable, and everything else as it is; it returns undefined if the whole document is unreadable.",
   hide: "No token appears in an error or in the key.",
   key: "`key` identifies the entry within the document: formats of different entries have different keys.",
-  pure: "parse and print are synchronous, and depend on nothing but their arguments, which they leave alone.",
+  pure: "parse, print and discard are synchronous, and depend on nothing but their arguments, which they leave alone.",
 } as const;
 
 /** A clause of the contract of a store, an adapter or a session format. */
