@@ -2,6 +2,7 @@ import type { SessionFormat } from "@unexpired/core";
 import { jsonFormat, migratingFormat, rawTokenFormat } from "@unexpired/store-node";
 
 const fields = { accessToken: "accessToken", refreshToken: "refreshToken", expiresAt: "expiresAt" };
+const inObject = jsonFormat({ at: ["oauth"], fields });
 const inEntry = jsonFormat({ at: ["pool", { where: { id: "ours" } }], fields });
 
 interface DocumentFormat {
@@ -15,7 +16,7 @@ interface DocumentFormat {
 
 export const FORMATS: Readonly<Record<string, DocumentFormat>> = {
   "a JSON object": {
-    format: jsonFormat({ at: ["oauth"], fields }),
+    format: inObject,
     document: '{ "theme": "dark" }\n',
     damaged: (number) => `{ "theme": "dark", "oauth": [${number}] }\n`,
   },
@@ -31,8 +32,8 @@ export const FORMATS: Readonly<Record<string, DocumentFormat>> = {
     withoutRefreshTokens: "rawTokenFormat keeps an access token only",
   },
   "a format that has changed": {
-    format: migratingFormat(inEntry, rawTokenFormat()),
-    document: undefined,
+    format: migratingFormat(inEntry, inObject, rawTokenFormat()),
+    document: '{\n  "theme": "dark"\n}\n',
     damaged: (number) => `{ "pool": ${number}`,
   },
 };

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StoreFixture } from "@unexpired/testing";
@@ -68,6 +68,15 @@ function fixtureOver(directory: string, argument: StoreArgument, list: (director
       for (const item of items()) writeFileSync(item, "damaged");
     },
     damageOverwritable: () => damageFiles(items(), (number) => `damaged ${number}`),
+    interrupt() {
+      const state = argument.directory;
+      renameSync(state, `${state}.away`);
+      writeFileSync(state, "");
+      return () => {
+        rmSync(state);
+        renameSync(`${state}.away`, state);
+      };
+    },
     wipe: () => {
       for (const item of items()) rmSync(item);
     },

@@ -13,7 +13,8 @@ const EXPIRED: FormattedSession = {
 };
 
 const KEPT = "leaves everything else when it discards an unreadable entry";
-const FORMATTING = "leaves a byte order mark, the ends of lines and the final newline when it discards an unreadable entry";
+const FORMATTING =
+  "leaves a byte order mark, the ends of lines and the final newline when it discards an unreadable entry";
 const PURE = "discards synchronously, in the same way each time, and reads no clock";
 
 export const discardingMutants: readonly Mutant[] = [
