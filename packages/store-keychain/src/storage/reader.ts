@@ -35,7 +35,7 @@ export interface SnapshotReader {
   read(): Promise<KeychainSnapshot>;
 }
 
-/** What is damaged: the parts of the session as they were found, or an item that the backend cannot decode. */
+/** A damaged session: its parts as they were found, or the error about an item that the backend cannot decode. */
 interface Damage {
   readonly parts?: readonly (string | undefined)[];
   readonly cause?: unknown;

@@ -55,7 +55,7 @@ const compact = ({ tokens, obtainedAt, account }: FormattedSession): string =>
     version: 3,
   });
 
-/** What a sign-out leaves of the file with comments; in the last place, what is in its innermost object. */
+/** The parts that a sign-out leaves of the file with comments. The last one is in its innermost object. */
 const KEPT = ["// Accounts\n", '"theme": "dark"', "// by hand", "/* do not share */", '"plan": "max"', '"by": "tool"'];
 
 /** Returns a harness for an entry of a JSON document, with another format in place of the right one. */
