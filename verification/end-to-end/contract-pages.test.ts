@@ -10,7 +10,7 @@ const contracts = read("packages/testing/src/contract.ts");
 /** Reads the clauses of a contract, with the text that failures of the conformance kit quote. */
 function clausesOf(name: string) {
   const [, contract = ""] = new RegExp(`^const ${name} = \\{$(.*?)^\\} as const;$`, "ms").exec(contracts) ?? [];
-  return [...contract.matchAll(/^ {2}(\w+): (?:"(.+)"|'(.+)'),$/gm)].map(([, clause = "", double, single]) => ({
+  return [...contract.matchAll(/^ {2}(\w+):\s+(?:"(.+)"|'(.+)'),$/gm)].map(([, clause = "", double, single]) => ({
     clause,
     text: double ?? single,
   }));

@@ -172,7 +172,7 @@ export interface ParsedSession {
 }
 
 /**
- * Maps a session to its place in a document of another program, such as one entry of a JSON file. Both functions are pure
+ * Maps a session to its place in a document of another program, such as one entry of a JSON file. Its functions are pure
  * and synchronous, and read no clock. `describeSessionFormat` of `@unexpired/testing` checks these laws, up to the
  * precision in which the document states a time:
  *
@@ -180,6 +180,7 @@ export interface ParsedSession {
  * - Parsing a printed document returns the printed session, in the fields that the format owns.
  * - Every byte that the format does not own stays.
  * - A document without its session parses to `undefined`.
+ * - Discarding an unreadable entry leaves no session, and everything else.
  */
 export interface SessionFormat {
   /** Identifies the entry within the document: formats of different entries have different keys. No secrets. */

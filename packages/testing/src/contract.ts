@@ -2,6 +2,8 @@
 const STORE = {
   load: "load() resolves to the stored value and its version, or to undefined if nothing is stored.",
   unreadable: "Unreadable data is a StoreError, never undefined: a session that is mistaken for an absent one is lost.",
+  overwrite:
+    "Unreadable data is replaced only by a save over the version that the error of load() states for it. If the data has changed since, the save is a conflict.",
   failure:
     "A failure is a StoreError: StoreConflictError means only that the version has changed, and undefined that nothing is stored.",
   save: "save(value, expected) stores the value only if the version is still `expected`, and otherwise rejects with StoreConflictError.",
@@ -41,9 +43,11 @@ const FORMAT = {
   keep: "Every byte of the document that the format does not own stays.",
   clear: "A document after a sign-out, print(undefined, found), parses to undefined and holds no token.",
   invalid: "Text that is unreadable makes parse and print throw: it is never undefined, and never overwritten.",
+  discard:
+    "discard(found) leaves no session and no token of an entry that is unreadable, and everything else as it is; it returns undefined if the whole document is unreadable.",
   hide: "No token appears in an error or in the key.",
   key: "`key` identifies the entry within the document: formats of different entries have different keys.",
-  pure: "parse and print are synchronous, and depend on nothing but their arguments, which they leave alone.",
+  pure: "parse, print and discard are synchronous, and depend on nothing but their arguments, which they leave alone.",
 } as const;
 
 /** A clause of the contract of a store, an adapter or a session format. */

@@ -27,7 +27,7 @@ export type { Verdict } from "./families.ts";
 export type { FormatCase, FormatRequirement } from "./formats/cases/case.ts";
 export { describeSessionFormat, runFormatCase } from "./formats/describe-session-format.ts";
 export { formatCases } from "./formats/format-cases.ts";
-export type { FormatDocument, FormatField, FormatHarness } from "./formats/harness.ts";
+export type { FormatDocument, FormatField, FormatHarness, UnreadableText } from "./formats/harness.ts";
 export { type Fault, type Issuer, type IssuerOptions, type IssuerRequest, startIssuer } from "./issuer.ts";
 export type { Runner } from "./runner.ts";
 export type { Requirement, StoreCase } from "./stores/cases/case.ts";

@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { StoreHarness } from "../src/index.ts";
 import { openStore } from "./fixtures/mutant-store.ts";
 import { PASSWORD } from "./reference-store.ts";
+
+const DAMAGE = "UPDATE session SET value = CAST(value || '?' AS BLOB)";
 
 const module = join(import.meta.dirname, "fixtures/mutant-store.ts");
 
@@ -19,20 +21,25 @@ export function harnessFor(mutant?: string): StoreHarness & Disposable {
       mkdirSync(directory);
       const path = join(directory, "session.db");
       const argument = { path, ...(mutant === undefined ? {} : { mutant }) };
-      const tamper = (sql: string) => {
+      const tamper = (sql: string, ...values: SQLInputValue[]) => {
         using database = new DatabaseSync(path);
-        database.exec(sql);
+        return database.prepare(sql).get(...values);
       };
       return {
         open: () => openStore(argument),
         openNeighbor: () => openStore({ ...argument, name: "session 2" }),
         childProcess: { module, argument },
-        damage: () => tamper("UPDATE session SET value = CAST(value || '?' AS BLOB)"),
+        damage: () => void tamper(DAMAGE),
+        damageOverwritable() {
+          const before = tamper("SELECT value FROM session")?.value ?? null;
+          tamper(DAMAGE);
+          return () => void tamper("UPDATE session SET value = ?", before);
+        },
         interrupt() {
           tamper("ALTER TABLE session RENAME TO unreachable");
-          return () => tamper("ALTER TABLE unreachable RENAME TO session");
+          return () => void tamper("ALTER TABLE unreachable RENAME TO session");
         },
-        wipe: () => tamper("DELETE FROM session"),
+        wipe: () => void tamper("DELETE FROM session"),
       };
     },
     [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),

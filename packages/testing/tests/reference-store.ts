@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
 import { fileStore } from "@unexpired/store-node";
@@ -14,6 +14,7 @@ const SET_UP = `
   PRAGMA synchronous = OFF;
   CREATE TABLE IF NOT EXISTS session (name TEXT PRIMARY KEY, value, version TEXT);`;
 const POLL = 20; // ms
+const OVER = "over ";
 
 /** The password that a store over a network would be opened with. The reference store does not show it. */
 export const PASSWORD = "password of the reference store";
@@ -71,10 +72,23 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
 
   /** Compares and sets. Must run in a transaction. */
   replace(value: string, expected: string | undefined): string {
-    if (!this.accepts(expected, this.parse(this.row()))) return this.refuse(value);
+    if (!this.compare(expected, this.row())) return this.refuse(value);
     const version = this.nextVersion(value);
     this.write(this.encode(value), version);
     return version;
+  }
+
+  compare(expected: string | undefined, row: Row | undefined): boolean {
+    if (expected?.startsWith(OVER))
+      return row !== undefined && typeof row.value !== "string" && this.overwriteVersion(row) === expected;
+    return this.accepts(expected, this.parse(row));
+  }
+
+  /** Returns the version over which a save replaces a row that is unreadable. */
+  overwriteVersion({ value, version }: Row): string | undefined {
+    return `${OVER}${version} ${createHash("sha256")
+      .update(value as Uint8Array)
+      .digest("hex")}`;
   }
 
   accepts(expected: string | undefined, found: StoredValue | undefined): boolean {
@@ -91,15 +105,16 @@ export class ReferenceStore implements TokenStore, AsyncDisposable {
 
   parse(row: Row | undefined): StoredValue | undefined {
     if (row === undefined) return undefined;
-    if (typeof row.value !== "string") return this.complain(row.value);
+    if (typeof row.value !== "string") return this.complain(row);
     return { value: this.decode(row.value), version: row.version };
   }
 
-  complain(_value: unknown): StoredValue | undefined {
+  complain(row: Row): StoredValue | undefined {
     throw new StoreError("STORE_UNREADABLE", {
       location: this.describe(),
       problem: "contains a value that is not text",
       hint: "Restore the file, or remove it and sign in again.",
+      overwriteVersion: this.overwriteVersion(row),
     });
   }
 

@@ -30,6 +30,11 @@ describe("fromKeyValue", () => {
           open: () => store,
           openNeighbor: () => fromKeyValue(map, { key: "unexpired-2" }),
           damage: () => void map.set("unexpired", "?"),
+          damageOverwritable() {
+            const before = map.get("unexpired") ?? "";
+            map.set("unexpired", `${before}?`.replace(/^unexpired/, "foreign"));
+            return () => void map.set("unexpired", before);
+          },
           wipe: () => map.clear(),
         };
       },

@@ -31,6 +31,7 @@ export interface KeyValueStore extends TokenStore {
 }
 
 const PREFIX = "unexpired"; // not JSON, because some key-value libraries parse the JSON that they read
+const UNREADABLE = "unreadable-"; // begins the versions of what cannot be read
 
 /**
  * Creates a store from a key-value object. Such an object has no compare-and-set, so `supports.compareAndSet` is
@@ -69,9 +70,10 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
     save: (value, expected) =>
       write(async () => {
         const found = await keyValue.get(key);
-        if (expected !== undefined && unreadableVersion(found) === expected)
-          await keyValue.set(`${key}.${expected}`, `${found}`); // the copy
-        else if (notice(found)?.version !== expected) throw new StoreConflictError(location);
+        const isOver = expected?.startsWith(UNREADABLE);
+        if ((isOver ? unreadableVersion(found) : notice(found)?.version) !== expected)
+          throw new StoreConflictError(location);
+        if (isOver) await keyValue.set(`${key}.${expected}`, `${found}`); // the copy
         const version = systemClock.randomId();
         remember(version);
         await keyValue.set(key, `${PREFIX} ${version} ${value}`);
@@ -146,7 +148,7 @@ function versionsOfUnreadable(): (found: unknown) => string | undefined {
   let last: { readonly text: string; readonly version: string } | undefined;
   return (found) => {
     if (typeof found !== "string" || parseOwn(found)) return undefined;
-    if (last?.text !== found) last = { text: found, version: `unreadable-${systemClock.randomId()}` };
+    if (last?.text !== found) last = { text: found, version: UNREADABLE + systemClock.randomId() };
     return last.version;
   };
 }

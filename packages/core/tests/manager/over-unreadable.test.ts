@@ -114,6 +114,15 @@ describe("unreadable data", () => {
     expect([...values.values()]).toEqual([expect.stringContaining(tokens.accessToken), "a text of another program"]);
   });
 
+  it("is not replaced in a key-value store if it is another text by then", async () => {
+    const values = new Map([["unexpired", "a text of another program"]]);
+    const store = fromKeyValue(values);
+    const { version } = (await store.load().catch((error: StoreError) => error)) as StoreError;
+    values.set("unexpired", "another text");
+    await expect(store.save("late", version)).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+    expect([...values]).toEqual([["unexpired", "another text"]]);
+  });
+
   it("has no version in a key-value store if it is no text", async () => {
     const values = new Map<string, unknown>([["unexpired", { theme: "dark" }]]);
     await using manager = createTokenManager({ store: fromKeyValue(values) });

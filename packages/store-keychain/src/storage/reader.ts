@@ -35,6 +35,12 @@ export interface SnapshotReader {
   read(): Promise<KeychainSnapshot>;
 }
 
+/** A damaged session: its parts as they were found, or the error about an item that the backend cannot decode. */
+interface Damage {
+  readonly parts?: readonly (string | undefined)[];
+  readonly cause?: unknown;
+}
+
 const MAX_READS = 50;
 const OVERWRITE = "-over-";
 
@@ -71,7 +77,7 @@ export class KeychainReader implements SnapshotReader {
       const [found] = await Promise.allSettled([head ? this.#readItems(head) : this.#adoptItem()]);
       // Items are overwritten only after a newer generation is published, and deleted only after the chain is gone. If
       // that happens during the read, it may find other items, none, or an error; then the head has changed as well.
-      const isSettled = found.status === "fulfilled" && found.value?.stored;
+      const isSettled = found.status === "fulfilled" && found.value.stored;
       if (isSettled || (await chain.head())?.id === head?.id) return this.#unwrap(found, head);
     }
     throw new StoreError("STORE_UNAVAILABLE", {
@@ -81,17 +87,16 @@ export class KeychainReader implements SnapshotReader {
     });
   }
 
-  #unwrap(found: PromiseSettledResult<KeychainSnapshot | undefined>, head: Generation | undefined): KeychainSnapshot {
-    if (found.status === "fulfilled" && found.value) return found.value;
-    const cause: unknown = found.status === "rejected" ? found.reason : undefined;
-    if (!head || (cause !== undefined && keychainReasonOf(cause) !== "damaged")) throw cause;
-    return this.#damaged(head, cause);
+  #unwrap(found: PromiseSettledResult<KeychainSnapshot>, head: Generation | undefined): KeychainSnapshot {
+    if (found.status === "fulfilled") return found.value;
+    const cause: unknown = found.reason;
+    if (!head || keychainReasonOf(cause) !== "damaged") throw cause;
+    return this.#damaged(head, { cause });
   }
 
-  /** Returns `undefined` if the version file does not name items, or if they do not match what was saved. */
-  async #readItems(head: Generation): Promise<KeychainSnapshot | undefined> {
+  async #readItems(head: Generation): Promise<KeychainSnapshot> {
     const manifest = tryManifest(head.value);
-    if (!manifest) return undefined;
+    if (!manifest) return this.#damaged(head, {});
     const { backend, slot } = manifest;
     const client = await this.#backends.forName(backend);
     const accounts = itemAccounts(this.#settings.account, manifest);
@@ -99,7 +104,8 @@ export class KeychainReader implements SnapshotReader {
     // All items are missing, as after a deletion in the system's keychain program: there is no session.
     if (parts.every((part) => part === undefined)) return { head, stored: undefined, backend, slot };
     const value = joinSession(parts, manifest);
-    return value === undefined ? undefined : { head, stored: { value, version: versionOf(head) }, backend, slot };
+    if (value === undefined) return this.#damaged(head, { parts });
+    return { head, stored: { value, version: versionOf(head) }, backend, slot };
   }
 
   /** Without a chain, an item under the plain account is the session of another program or an earlier version. */
@@ -118,9 +124,10 @@ export class KeychainReader implements SnapshotReader {
     return nothing;
   }
 
-  #damaged(head: Generation, cause: unknown): KeychainSnapshot {
+  /** Describes items that do not match what was saved, or that a version file does not name. */
+  #damaged(head: Generation, { parts, cause }: Damage): KeychainSnapshot {
     const { backend, slot } = tryManifest(head.value) ?? {};
-    const overwriteVersion = overwriteVersionOf(head, "damaged");
+    const overwriteVersion = overwriteVersionOf(head, digestOf(JSON.stringify(parts ?? head.value)));
     const failure = new KeychainError("damaged", {
       location: this.#settings.label,
       problem: backend

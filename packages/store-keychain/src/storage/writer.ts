@@ -7,7 +7,7 @@ import { keychainReasonOf } from "../errors.ts";
 import type { KeychainSettings } from "../options.ts";
 import { collectGarbage, purgeRemovedChains } from "./garbage-collector.ts";
 import { itemAccount, type Manifest, splitSession } from "./items.ts";
-import type { KeychainSnapshot, SnapshotReader } from "./reader.ts";
+import { isOverwriteVersion, type KeychainSnapshot, type SnapshotReader } from "./reader.ts";
 import type { FreeSlot, Slots } from "./slots.ts";
 
 /** A slot that a save writes to, and the draft that it was claimed for. */
@@ -60,9 +60,7 @@ export class KeychainWriter {
    */
   async save(value: string, expected: string | undefined): Promise<string> {
     const previous = await this.#reader.read();
-    const isOver = expected !== undefined && previous.overwriteVersion === expected;
-    if (!isOver && (previous.failure || previous.stored?.version !== expected))
-      throw previous.failure ?? this.#conflict();
+    this.#assertVersion(previous, expected);
     const client = await this.#backends.forWriting(previous.backend);
     const pending = { value, parts: splitSession(value, client.limit), client, previous };
     const claim = await this.#claimSlot(pending);
@@ -79,6 +77,12 @@ export class KeychainWriter {
       throw error;
     }
     return this.#publish(claim, pending);
+  }
+
+  #assertVersion({ stored, failure, overwriteVersion }: KeychainSnapshot, expected: string | undefined): void {
+    if (expected !== undefined && overwriteVersion === expected) return;
+    if (failure && !(expected !== undefined && isOverwriteVersion(expected))) throw failure;
+    if (failure || stored?.version !== expected) throw this.#conflict();
   }
 
   #conflict(): StoreConflictError {

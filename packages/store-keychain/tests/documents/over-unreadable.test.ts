@@ -284,6 +284,18 @@ describe("items of a session that are damaged", () => {
     },
   );
 
+  it.each(stores)("are not replaced once they are damaged in another way: %s", async (_, openIn) => {
+    const world = worldWith();
+    const store = openIn(world);
+    await store.save(await record(1), undefined);
+    damage(world);
+    const { overwriteVersion } = await failureOf(store.load());
+    damage(world, "damaged again");
+    await expect(store.save(await record(2), overwriteVersion)).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+    await store.save(await record(2), (await failureOf(store.load())).overwriteVersion);
+    expect((await store.load())?.value).toContain("canary-a2");
+  });
+
   it("do not bring the session of the item back, which a sign-in over them replaces", async () => {
     const world = worldWith(itemWith(1));
     await open(world).store.load();

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StoreFixture } from "@unexpired/testing";
@@ -25,6 +25,10 @@ export function fileKeychainFixture(limit?: Limit): StoreFixture {
   return fixtureOver(directory, argumentIn(directory, limit), itemFilesIn);
 }
 
+/** Returns the file of the item that another program keeps in a keychain of files. */
+const itemFileOf = ({ service, account }: StoreArgument, directory: string): string =>
+  join(directory, "keychain", encodeURIComponent(`${service}/${account}`));
+
 /** Creates a store whose session is part of another program's item, for one case of the contract tests. */
 export async function formatFixture(format: string): Promise<StoreFixture> {
   const directory = mkdtempSync(join(tmpdir(), "unexpired-keychain-"));
@@ -34,7 +38,24 @@ export async function formatFixture(format: string): Promise<StoreFixture> {
   if (document !== undefined && typeof backend !== "string")
     await fileKeychain(backend).set(service, account, document);
   const own = () => itemFilesIn(directory).filter((name) => name.startsWith("Unexpired"));
-  return { ...fixtureOver(directory, argument, own), withoutRefreshTokens: FORMATS[format]?.withoutRefreshTokens };
+  return {
+    ...fixtureOver(directory, argument, own),
+    damageOverwritable: () =>
+      damageFiles([itemFileOf(argument, directory)], (number) => FORMATS[format]?.damaged(number) ?? ""),
+    withoutRefreshTokens: FORMATS[format]?.withoutRefreshTokens,
+  };
+}
+
+let damages = 0;
+
+/** Writes another text into each file. Returns a function that restores the files. */
+function damageFiles(paths: readonly string[], textFor: (number: number) => string): () => void {
+  const before = paths.map((path) => ({ path, content: existsSync(path) ? readFileSync(path) : undefined }));
+  const text = textFor(++damages);
+  for (const path of paths) writeFileSync(path, text, "utf16le");
+  return () => {
+    for (const { path, content } of before) content ? writeFileSync(path, content) : rmSync(path);
+  };
 }
 
 function fixtureOver(directory: string, argument: StoreArgument, list: (directory: string) => string[]): StoreFixture {
@@ -45,6 +66,16 @@ function fixtureOver(directory: string, argument: StoreArgument, list: (director
     childProcess: { module: storeModule, argument },
     damage: () => {
       for (const item of items()) writeFileSync(item, "damaged");
+    },
+    damageOverwritable: () => damageFiles(items(), (number) => `damaged ${number}`),
+    interrupt() {
+      const state = argument.directory;
+      renameSync(state, `${state}.away`);
+      writeFileSync(state, "");
+      return () => {
+        rmSync(state);
+        renameSync(`${state}.away`, state);
+      };
     },
     wipe: () => {
       for (const item of items()) rmSync(item);

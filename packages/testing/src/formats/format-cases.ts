@@ -1,4 +1,5 @@
 import type { FormatCase } from "./cases/case.ts";
+import { discardingCases } from "./cases/discarding.ts";
 import { entryCases } from "./cases/entries.ts";
 import { errorCases } from "./cases/errors.ts";
 import { printingCases } from "./cases/printing.ts";
@@ -11,5 +12,6 @@ export const formatCases: readonly FormatCase[] = [
   ...signOutCases,
   ...entryCases,
   ...errorCases,
+  ...discardingCases,
   ...purityCases,
 ];

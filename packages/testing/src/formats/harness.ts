@@ -12,7 +12,7 @@ export interface FormatDocument {
    * session has all members that the format owns.
    */
   text(session: FormattedSession): string;
-  /** Parts of the text that a sign-out has to leave: comments, fields that the format does not know, other entries. */
+  /** Parts of the text that a sign-out, or `discard`, has to leave: comments, fields that the format does not know, other entries. */
   readonly keeps?: readonly string[] | undefined;
 }
 
@@ -32,6 +32,12 @@ export interface FormatHarness {
   readonly sessions?: readonly FormattedSession[] | undefined;
   /** Formats of other entries of the same documents. */
   readonly neighbors?: readonly SessionFormat[] | undefined;
-  /** Each returns a text that is unreadable, and contains the tokens of the session if possible. */
-  readonly unreadable?: readonly ((session: FormattedSession) => string)[] | undefined;
+  /** Texts that are unreadable, and contain the tokens of the session if possible. */
+  readonly unreadable?: readonly UnreadableText[] | undefined;
 }
+
+/**
+ * Returns a text that is unreadable; or describes a document of which only the entry is unreadable: then `keeps` lists parts
+ * that `discard` of the format has to leave.
+ */
+export type UnreadableText = FormatDocument["text"] | FormatDocument;

@@ -28,6 +28,11 @@ export interface StoreFixture {
   /** Makes the stored data unreadable, like a disk error or a manual edit. */
   damage?(): void | Promise<void>;
   /**
+   * Makes the stored data unreadable in such a way that `signIn(tokens, { over: "unreadable" })` replaces it, and each time
+   * in another way. The returned function restores the data from before the call.
+   */
+  damageOverwritable?(): Restore | Promise<Restore>;
+  /**
    * Makes saves fail, like an unreachable server or a full disk, until the returned function is called. The stored data
    * remains.
    */
@@ -40,7 +45,7 @@ export interface StoreFixture {
   dispose?(): void | Promise<void>;
 }
 
-/** Ends an interruption that a {@link StoreFixture} started. */
+/** Ends an interruption of a {@link StoreFixture}, or repairs data that it damaged. */
 export type Restore = () => void | Promise<void>;
 
 /** A module that exports `openStore` ({@link OpenStore}), which creates a store from `argument`. */

@@ -14,7 +14,13 @@ const harness: FormatHarness = {
     },
     { name: "a file with nothing else", text: ({ tokens }) => `API_TOKEN=${tokens.accessToken}\n` },
   ],
-  unreadable: [({ tokens }) => `API_TOKEN="${tokens.accessToken}"\n`],
+  unreadable: [
+    {
+      name: "a token in quotes",
+      text: ({ tokens }) => `# by hand\nAPI_TOKEN="${tokens.accessToken}"\n`,
+      keeps: ["# by hand\n"],
+    },
+  ],
 };
 
 describe("envFormat", () => describeSessionFormat({ describe, it }, harness));

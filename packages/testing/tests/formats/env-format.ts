@@ -20,6 +20,8 @@ export const envFormat: SessionFormat = {
     envFormat.parse(found); // throws if the line is unreadable
     return found.replace(LINE, (_, name: string) => name + token);
   },
+
+  discard: (found) => found.replace(LINE, "$1"),
 };
 
 const append = (text: string, token: string): string =>

@@ -55,6 +55,9 @@ const compact = ({ tokens, obtainedAt, account }: FormattedSession): string =>
     version: 3,
   });
 
+/** The parts that a sign-out leaves of the file with comments. The last one is in its innermost object. */
+const KEPT = ["// Accounts\n", '"theme": "dark"', "// by hand", "/* do not share */", '"plan": "max"', '"by": "tool"'];
+
 /** Returns a harness for an entry of a JSON document, with another format in place of the right one. */
 export const jsonHarness = (change: (format: SessionFormat) => SessionFormat = (format) => format): FormatHarness => ({
   format: change(formatOf("mine")),
@@ -63,14 +66,24 @@ export const jsonHarness = (change: (format: SessionFormat) => SessionFormat = (
     {
       name: "a file with comments",
       text: commented,
-      keeps: ["// Accounts\n", '"theme": "dark"', "// by hand", "/* do not share */", '"plan": "max"', '"by": "tool"'],
+      keeps: KEPT,
     },
     { name: "a file on one line", text: compact, keeps: ['"version":3'] },
   ],
   neighbors: [formatOf("other"), formatOf("third")],
   unreadable: [
     (session) => commented(session).slice(0, -20),
-    (session) => commented(session).replace(/"expires": \d+/, `"expires": ${json(session.tokens.refreshToken)}`),
+    {
+      name: "a file whose expiry is no time",
+      text: (session) =>
+        commented(session).replace(/"expires": \d+/, `"expires": ${json(session.tokens.refreshToken)}`),
+      keeps: KEPT,
+    },
+    {
+      name: "a file with a list in place of an object",
+      text: (session) => commented(session).replace(/"meta": \{.*?\},/, `"meta": [${json(session.tokens.idToken)}],`),
+      keeps: KEPT.slice(0, -1),
+    },
     ({ tokens }) => json([tokens.accessToken]),
   ],
 });

@@ -45,7 +45,14 @@ const migrating: FormatHarness = {
         }),
     },
   ],
-  unreadable: [({ tokens }) => `{"auth":{"access":"${tokens.accessToken}`],
+  unreadable: [
+    ({ tokens }) => `{"auth":{"access":"${tokens.accessToken}`,
+    {
+      name: "a document of the newer format with a list in place of the token",
+      text: ({ tokens }) => `{\n  "a": 1,\n  "auth": { "access": ["${tokens.accessToken}"], "plan": "max" }\n}\n`,
+      keeps: ['"a": 1', '"plan": "max"'],
+    },
+  ],
 };
 
 describe("jsonFormat", () => describeSessionFormat({ describe, it }, jsonHarness()));
@@ -75,6 +82,8 @@ it("passes in the example of the README", async () => {
   printed.mockRestore();
 });
 
+const discardingCases = formatCases.filter(({ needs }) => needs.includes("discard"));
+
 type Test = Parameters<Runner["it"]>;
 
 it("defines a test with a timeout for each case, and prints what it skips", async () => {
@@ -91,7 +100,17 @@ it("defines a test with a timeout for each case, and prints what it skips", asyn
     "skipped: leaves everything else at a sign-out (not testable: no document of the harness has `keeps`)\n",
     "skipped: has another key than the format of another entry (not testable: the harness has no `neighbors`)\n",
     "skipped: leaves the sessions of other entries alone (not testable: the harness has no `neighbors`)\n",
+    ...discardingCases.map(({ name }) => `skipped: ${name} (not promised: the format has no \`discard\`)\n`),
   ]);
+});
+
+it("skips the cases of what discard has to leave if no unreadable text of the harness has anything else", async () => {
+  const { unreadable, ...rest } = migrating;
+  const reasons = await Promise.all(
+    discardingCases.map((each) => runFormatCase(each, { ...rest, unreadable: unreadable?.slice(0, 1) })),
+  );
+  const reason = "not testable: no unreadable text of the harness has `keeps`";
+  expect(reasons.filter((each) => each === reason)).toHaveLength(3);
 });
 
 it("reports what happened, with the clause of the contract", async () => {

@@ -2,6 +2,7 @@ import { failureMutants } from "./failures.ts";
 import { holderMutants } from "./holders.ts";
 import { locationMutants } from "./locations.ts";
 import type { Mutant } from "./mutant.ts";
+import { overwritingMutants } from "./overwriting.ts";
 import { processMutants } from "./processes.ts";
 import { secretAndWatchMutants } from "./secrets-and-watches.ts";
 import { valueMutants } from "./values.ts";
@@ -11,6 +12,7 @@ import { versionMutants } from "./versions.ts";
 export const mutants: readonly Mutant[] = [
   ...valueMutants,
   ...locationMutants,
+  ...overwritingMutants,
   ...failureMutants,
   ...versionMutants,
   ...secretAndWatchMutants,

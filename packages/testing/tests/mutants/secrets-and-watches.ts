@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { StoreConflictError, StoreError } from "@unexpired/core";
-import { PASSWORD, ReferenceStore } from "../reference-store.ts";
+import { PASSWORD, ReferenceStore, type Row } from "../reference-store.ts";
 import type { Mutant } from "./mutant.ts";
 
 const textOf = (damaged: unknown): string => Buffer.from(damaged as Uint8Array).toString();
@@ -103,7 +103,7 @@ const secrets: readonly Mutant[] = [
     clause: "secrets",
     says: "The stored value appears in the error of a load.",
     Store: class extends ReferenceStore {
-      override complain(value: unknown): never {
+      override complain({ value }: Row): never {
         const problem = `holds ${textOf(value)}`;
         throw new StoreError("STORE_UNREADABLE", { location: this.path, problem, hint: "Remove it." });
       }
@@ -115,7 +115,7 @@ const secrets: readonly Mutant[] = [
     clause: "secrets",
     says: "The stored value appears in the error of a load.",
     Store: class extends ReferenceStore {
-      override complain(value: unknown): never {
+      override complain({ value }: Row): never {
         const cause = new SyntaxError(`Unexpected token in ${textOf(value)}`);
         throw new StoreError("STORE_UNREADABLE", { location: this.path, problem: "is damaged", hint: "", cause });
       }

@@ -1,5 +1,6 @@
 import type { FormattedSession, ParsedSession } from "@unexpired/core";
-import { type Clause, ConformanceError, throwViolation } from "../../contract.ts";
+import { type Clause, ConformanceError, expectThat, throwViolation } from "../../contract.ts";
+import { shown } from "../../stores/cases/case.ts";
 import type { FormatDocument, FormatHarness } from "../harness.ts";
 import { optionalFields } from "../sessions.ts";
 
@@ -26,6 +27,11 @@ const SKIP_REASONS = {
     neighbors.length > 0 ? undefined : "not testable: the harness has no `neighbors`",
   unreadable: ({ unreadable = [] }: FormatHarness) =>
     unreadable.length > 0 ? undefined : "not testable: the harness has no `unreadable`",
+  discard: ({ format }: FormatHarness) => (format.discard ? undefined : "not promised: the format has no `discard`"),
+  mixed: ({ unreadable = [] }: FormatHarness) =>
+    unreadable.some((text) => typeof text === "object" && (text.keeps ?? []).length > 0)
+      ? undefined
+      : "not testable: no unreadable text of the harness has `keeps`",
   keeps: ({ documents }: FormatHarness) =>
     documents.some(({ keeps = [] }) => keeps.length > 0)
       ? undefined
@@ -84,7 +90,7 @@ interface Variant {
   apply(text: string): string;
 }
 
-const VARIANTS: readonly Variant[] = [
+export const VARIANTS: readonly Variant[] = [
   { name: "", apply: (text) => text },
   { name: " with a byte order mark", apply: (text) => `\uFEFF${text.replace(/^\uFEFF/, "")}` },
   { name: " with CRLF at the ends of its lines", apply: (text) => text.replace(/\r?\n/g, "\r\n") },
@@ -112,6 +118,18 @@ function isReadable({ format }: FormatHarness, text: string): boolean {
     return false;
   }
 }
+
+/** Returns the unreadable texts of the harness, with a name for each. */
+export const unreadableOf = ({ unreadable = [] }: FormatHarness): readonly FormatDocument[] =>
+  unreadable.map((text, index) =>
+    typeof text === "function" ? { name: `the unreadable text ${index + 1} of the harness`, text } : text,
+  );
+
+/** Expects that everything is left that the document has to keep. */
+export const expectKept = ({ name, keeps = [] }: FormatDocument, text: string | undefined, when: string): void => {
+  for (const part of keeps)
+    expectThat(text?.includes(part) === true, "keep", () => `${when}, ${name} no longer contains ${shown(part)}.`);
+};
 
 /** Describes the first difference between two texts, for messages. */
 export function differenceOf(expected: string, actual: string): string {

@@ -39,7 +39,7 @@ const distinct: FormatCase = {
 };
 
 /** Returns the session that the format of another entry finds in a text. */
-const neighborIn = (neighbor: SessionFormat, text: string | undefined, what: string): string => {
+export const neighborIn = (neighbor: SessionFormat, text: string | undefined, what: string): string => {
   const found = text === undefined ? undefined : expectResult("keep", what, () => neighbor.parse(text));
   return JSON.stringify(found && { ...complete(found), tokens: { ...found.tokens } }) ?? "";
 };

@@ -3,7 +3,7 @@ import { expectThat } from "../../contract.ts";
 import { everyRendering } from "../../stores/cases/secrets.ts";
 import type { FormatHarness } from "../harness.ts";
 import { secretsOf, sessionsOf } from "../sessions.ts";
-import { expectThrow, type FormatCase } from "./case.ts";
+import { expectThrow, type FormatCase, unreadableOf } from "./case.ts";
 
 /** Calls `check` with each unreadable text of the harness, and its description. */
 function forEachText(
@@ -11,9 +11,7 @@ function forEachText(
   check: (text: string, name: string, session: FormattedSession) => void,
 ): void {
   const [session] = sessionsOf(harness);
-  for (const [index, textOf] of (harness.unreadable ?? []).entries()) {
-    check(textOf(session), `the unreadable text ${index + 1} of the harness`, session);
-  }
+  for (const { name, text } of unreadableOf(harness)) check(text(session), name, session);
 }
 
 const thrown: FormatCase = {

@@ -3,6 +3,7 @@ import { expectThat } from "../../contract.ts";
 import type { FormatHarness } from "../harness.ts";
 import { complete, expectSession, sessionsOf } from "../sessions.ts";
 import { documentsOf, expectResult, type FormatCase } from "./case.ts";
+import { withWatchedClock } from "./watched-clock.ts";
 
 /** Calls `check` with the first session of the harness and each document. */
 function forEachDocument(
@@ -80,38 +81,5 @@ const timeless: FormatCase = {
     });
   },
 };
-
-/** Returns whether `run` reads the current time. It is synchronous, so that only its own reads are seen. */
-function withWatchedClock(run: () => void): boolean {
-  const { Date: original } = globalThis;
-  const { now } = performance;
-  let isRead = false;
-  const watched = new Proxy(original, {
-    construct(target, parameters: []) {
-      isRead ||= parameters.length === 0;
-      return Reflect.construct(target, parameters);
-    },
-    apply(target) {
-      isRead = true;
-      return target();
-    },
-    get(target, name) {
-      isRead ||= name === "now";
-      return Reflect.get(target, name);
-    },
-  });
-  try {
-    globalThis.Date = watched;
-    performance.now = () => {
-      isRead = true;
-      return now.call(performance);
-    };
-    run();
-  } finally {
-    globalThis.Date = original;
-    performance.now = now;
-  }
-  return isRead;
-}
 
 export const purityCases: readonly FormatCase[] = [synchronous, repeatable, frozen, timeless];

@@ -1,8 +1,8 @@
 import { expectThat } from "../../contract.ts";
 import { shown } from "../../stores/cases/case.ts";
-import type { FormatDocument, FormatHarness } from "../harness.ts";
+import type { FormatHarness } from "../harness.ts";
 import { expectSession, secretsOf, sessionsOf } from "../sessions.ts";
-import { documentsOf, expectResult, type FormatCase, parse, print } from "./case.ts";
+import { documentsOf, expectKept, expectResult, type FormatCase, parse, print } from "./case.ts";
 
 /** Signs out in a document. Returns its text, or `undefined` if it is to be deleted. */
 const signOut = ({ format }: FormatHarness, { name, found }: { readonly name: string; readonly found: string }) =>
@@ -21,12 +21,6 @@ const cleared: FormatCase = {
       expectThat(!isLeft, "clear", `After a sign-out, ${name} still contains a token.`);
     }
   },
-};
-
-/** Expects that everything is left that the document has to keep. */
-const expectKept = ({ name, keeps = [] }: FormatDocument, text: string | undefined, when: string): void => {
-  for (const part of keeps)
-    expectThat(text?.includes(part) === true, "keep", () => `${when}, ${name} no longer contains ${shown(part)}.`);
 };
 
 const kept: FormatCase = {

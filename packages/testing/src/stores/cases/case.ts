@@ -36,6 +36,8 @@ const SKIP_REASONS = {
     interrupt ? undefined : "not testable: the harness has no `interrupt`",
   damage: (_: TokenStore, { damage }: StoreFixture) =>
     damage ? undefined : "not testable: the harness has no `damage`",
+  overwriting: (_: TokenStore, { damageOverwritable }: StoreFixture) =>
+    damageOverwritable ? undefined : "not testable: the harness has no `damageOverwritable`",
   refreshTokens: (_: TokenStore, { withoutRefreshTokens: reason }: StoreFixture) =>
     reason && `not applicable: ${reason}`,
   wipe: (_: TokenStore, { wipe }: StoreFixture) => (wipe ? undefined : "not testable: the harness has no `wipe`"),

@@ -1,3 +1,4 @@
+import { discardingMutants } from "./discarding.ts";
 import { entryMutants } from "./entries.ts";
 import { errorMutants } from "./errors.ts";
 import type { Mutant } from "./mutant.ts";
@@ -13,5 +14,6 @@ export const mutants: readonly Mutant[] = [
   ...signOutMutants,
   ...entryMutants,
   ...errorMutants,
+  ...discardingMutants,
   ...purityMutants,
 ];
