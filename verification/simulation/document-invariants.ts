@@ -39,7 +39,8 @@ export class DocumentInvariants {
   /** Before a call of one of our processes. */
   before({ name, path, process }: FileCall): void {
     const { disk, paths } = this.#store;
-    if (name === "create" && /\/projection-|\.next$/.test(path)) this.#lastLooks.delete(process.name);
+    const isBegun = name === "create" ? /\/projection-|\.next$/.test(path) : name === "read" && path.endsWith(".next");
+    if (isBegun) this.#lastLooks.delete(process.name);
     const isOwed = this.#owed?.process === process.name && disk.stat(path)?.fileId === this.#owed.fileId;
     const notPutBack = () =>
       `${process.name} did not put back what the other program wrote while it replaced the document`;

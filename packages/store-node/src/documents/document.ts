@@ -188,7 +188,7 @@ export class SessionDocument {
       return false;
     }
     await this.#shownMark(paths).announce(markOfText(this.#format, next));
-    await finishInPlace(this.#fs, paths, next);
+    await finishInPlace(this.#fs, { paths, stamp }, next);
     await this.update(paths, { isLocked: true }); // there may be a later session
     return true;
   }

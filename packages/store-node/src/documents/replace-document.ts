@@ -191,9 +191,9 @@ interface FoundText {
 /** How long a write in place may take, in nanoseconds by the clock of the file system. */
 const MAX_DURATION = 10_000_000_000n;
 
-/** Finishes the writing in place of a document. `next` is what `unfinishedText` has returned. */
-export async function finishInPlace(fs: FileSystem, paths: Before["paths"], next: string): Promise<void> {
-  await fs.overwrite(paths.file, next);
+/** Finishes the writing in place of a document, unless it has changed. `next` is what `unfinishedText` has returned. */
+export async function finishInPlace(fs: FileSystem, { paths, stamp }: Before, next: string): Promise<void> {
+  if (sameContent(await fs.stat(paths.file), stamp)) await fs.overwrite(paths.file, next);
   await discardCopies(fs, paths);
 }
 
