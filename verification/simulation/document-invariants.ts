@@ -5,6 +5,9 @@ import { othersLines, writesIn } from "./documents.ts";
 import type { FileCall } from "./file-world.ts";
 import type { World } from "./world.ts";
 
+/** The calls that begin to write a document. */
+const BEGINNING = /^create .*\/projection-|^(create|read) .*\.next$/;
+
 /** The document at one moment. */
 interface Version {
   readonly text: string | undefined;
@@ -39,8 +42,7 @@ export class DocumentInvariants {
   /** Before a call of one of our processes. */
   before({ name, path, process }: FileCall): void {
     const { disk, paths } = this.#store;
-    const isBegun = name === "create" ? /\/projection-|\.next$/.test(path) : name === "read" && path.endsWith(".next");
-    if (isBegun) this.#lastLooks.delete(process.name);
+    if (BEGINNING.test(`${name} ${path}`)) this.#lastLooks.delete(process.name);
     const isOwed = this.#owed?.process === process.name && disk.stat(path)?.fileId === this.#owed.fileId;
     const notPutBack = () =>
       `${process.name} did not put back what the other program wrote while it replaced the document`;
