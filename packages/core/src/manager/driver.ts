@@ -28,7 +28,7 @@ import {
   withRecord,
 } from "./session.ts";
 import type { Replacement } from "./sign-in-out.ts";
-import { type Effect, type Event, isOutdatedRecord, type Progress, type Renew, transition } from "./state-machine.ts";
+import { type Effect, type Event, latestOf, type Progress, type Renew, transition } from "./state-machine.ts";
 import { StoreWatch } from "./store-watch.ts";
 
 const NOT_SAVED =
@@ -115,9 +115,9 @@ export class Driver implements RefreshHost {
   /** Replaces the session by a new or ended one, and discards what was still to be written of the old one. */
   replaceSession({ record, current }: Replacement, source: RecordSource): void {
     // A sign-in can be refreshed, or signed out elsewhere, before the store confirms that it is saved.
-    const isOutdated = isOutdatedRecord(this.#session, record);
-    if (!isOutdated) this.pending.onReplaced(record);
-    this.observe(isOutdated ? this.#session.record : record, source);
+    const latest = latestOf(this.#session, record);
+    if (latest === record) this.pending.onReplaced(record);
+    this.observe(latest, source);
     if (current !== record) this.observe(current, "store");
   }
 

@@ -150,6 +150,12 @@ export const isOutdatedRecord = ({ account, record: known }: Session, record: Se
     ? isOutdated(record, known)
     : compareRotations(record, known) < 0 && !isSpentIn(record, known));
 
+/** Returns a record that was saved, or the later one that is known by now. If that is of another account, ours has changed. */
+export function latestOf(session: Session, saved: SessionRecord | undefined): SessionRecord | undefined {
+  const { record: known } = session;
+  return known && isOutdatedRecord(session, saved) && isSameAccount(saved?.account, known) ? known : saved;
+}
+
 const LOAD: readonly Effect[] = [{ do: "load" }];
 const RESOLVE: readonly Effect[] = [{ do: "resolve" }];
 const LOOK_AND_RESOLVE: readonly Effect[] = [{ do: "look" }, ...RESOLVE];

@@ -1,7 +1,8 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { settle } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import type { TokenManager, TokenStore } from "../../src/index.ts";
+import type { TokenManager, TokenSet, TokenStore } from "../../src/index.ts";
+import { reconcileRecords, recordOfFound } from "../../src/session-record.ts";
 import { holdNextSave, withoutWatch } from "../support/interference.ts";
 import { startSession, tokensOf } from "../support/session.ts";
 
@@ -41,6 +42,27 @@ describe("a save that is confirmed after the session was signed out, and another
     await changing;
     expect(await asking).toBe(canary("access", "other"));
     expect(await manager.getAccessToken()).toBe(canary("access", "other"));
+  });
+
+  it("does not tie the manager to that session's account, if it is another one (P14)", async () => {
+    const account = ({ accessToken }: TokenSet) => (accessToken === canary("access", "bob") ? "bob" : "ada");
+    const { clock, open, store } = startSession({ background: false, account });
+    withoutWatch(store);
+    const manager = open();
+    await manager.signIn(tokensOf("first", EXPIRY));
+    const held = holdNextSave(store);
+    const signingIn = manager.signIn(tokensOf("ada", EXPIRY));
+    await settle();
+    const { value = "", version } = (await store.load()) ?? {};
+    const found = recordOfFound({ tokens: tokensOf("bob", EXPIRY) }, clock.now()); // its document states no account
+    await store.save(reconcileRecords(value, found, clock.now()), version);
+    const refreshing = manager.refresh().catch(() => undefined); // finds the other session
+    await settle();
+    held.finish();
+    await signingIn;
+    const changed = { code: "SIGN_IN_REQUIRED", reason: "account_changed" };
+    expect(await refreshing).toBeUndefined();
+    await expect(manager.getAccessToken()).rejects.toMatchObject(changed);
   });
 
   it("is not a claim that is used (P3)", async () => {
