@@ -36,6 +36,7 @@ const MAX_READS = 50;
 
 /** Reads the session in the slots, and compares it with the item of another program. */
 export class ItemReader implements SnapshotReader {
+  readonly isForeign = true;
   readonly #deps: ItemReaderDeps;
 
   constructor(deps: ItemReaderDeps) {

@@ -33,6 +33,8 @@ export interface KeychainSnapshot {
 export interface SnapshotReader {
   /** @throws StoreError, except for damaged items: see `failure` */
   read(): Promise<KeychainSnapshot>;
+  /** Whether another program may change at any time what is read. */
+  readonly isForeign?: boolean;
 }
 
 /** A damaged session: its parts as they were found, or the error about an item that the backend cannot decode. */

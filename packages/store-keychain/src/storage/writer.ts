@@ -76,7 +76,18 @@ export class KeychainWriter {
       if (keychainReasonOf(error) !== "timeout") await this.#withdraw(claim, pending);
       throw error;
     }
+    if (this.#reader.isForeign) await this.#assertUnchanged(claim, pending, expected);
     return this.#publish(claim, pending);
+  }
+
+  /** Looks at the other program's item once more: writing the items takes a while. */
+  async #assertUnchanged(claim: SlotClaim, pending: PendingSave, expected: string | undefined): Promise<void> {
+    try {
+      this.#assertVersion(await this.#reader.read(), expected);
+    } catch (error) {
+      await this.#withdraw(claim, pending);
+      throw error;
+    }
   }
 
   #assertVersion({ stored, failure, overwriteVersion }: KeychainSnapshot, expected: string | undefined): void {

@@ -90,6 +90,50 @@ describe("a session in another program's item", () => {
     expect(sessionIn(world)).toBeUndefined();
   });
 
+  it("is not signed out if the item is back when that is stored", async () => {
+    const world = worldWith(itemWith(1));
+    const text = world.items.get("ada") ?? "";
+    const backend = keychainOf(world);
+    let isGone = false;
+    const process = open(world, {
+      ...backend,
+      async set(service, account, secret) {
+        if (isGone && service !== "tests") world.items.set("ada", text);
+        await backend.set(service, account, secret);
+      },
+    });
+    await process.store.load();
+    world.items.delete("ada");
+    isGone = true;
+    await process.store.load(); // waits for the second
+    expect(sessionIn(world)).toBe("canary-r1");
+    expect((await process.store.load())?.value).toContain("canary-a1");
+  });
+
+  it("is not what a write that had failed puts into the item later, after a sign-in", async () => {
+    const world = worldWith('{ "theme": "dark" }');
+    const backend = keychainOf(world);
+    let landLate: (() => void) | undefined;
+    const slow = {
+      ...backend,
+      async set(service: string, account: string, secret: string) {
+        const isLate = service === "tests" && secret.includes("canary-a2") && !landLate;
+        if (!isLate) return backend.set(service, account, secret);
+        landLate = () => void world.items.set("ada", secret);
+        throw new Error("timed out");
+      },
+    };
+    await using first = managerOver(open(world));
+    await first.signIn({ accessToken: "canary-a1", refreshToken: "canary-r1", expiresAt: Date.now() + HOUR });
+    await using process = managerOver(open(world, slow));
+    await process.refresh();
+    await using next = managerOver(open(world));
+    await next.signIn({ accessToken: "canary-a9", refreshToken: "canary-r9", expiresAt: Date.now() + HOUR });
+    landLate?.();
+    await open(world).store.load();
+    expect(sessionIn(world)).toBe("canary-r9");
+  });
+
   it("waits for the second at the first look", async () => {
     const world = worldWith(itemWith(1));
     await using before = managerOver(open(world));
