@@ -1,7 +1,10 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { StoreError } from "@unexpired/core";
 import { describe, expect, it } from "vitest";
 import { nodeFileSystem } from "../src/filesystem.ts";
+import { errnoError } from "../src/fs-errors.ts";
+import { jsonFormat } from "../src/index.ts";
 import {
   chainOf,
   documentWith,
@@ -223,4 +226,114 @@ describe("a document without a session", () => {
     for (const name of ["1", "2", "3", "4", "5"]) await tokens.signIn(tokensOf(name));
     expect((await store.load())?.value).toContain("a5");
   });
+});
+
+const formatOf = (name: string) =>
+  jsonFormat({ at: [name], fields: { accessToken: "access", refreshToken: "refresh", expiresAt: "expires" } });
+
+describe("a document with two sessions that cannot be replaced", () => {
+  const session = (number: number) => ({ access: `a${number}`, refresh: `r${number}`, expires: Date.now() + HOUR });
+
+  it("signs neither out if a process dies while it writes the other", async () => {
+    const path = freshPath();
+    write(path, JSON.stringify({ one: session(1), two: session(2) }));
+    const dying = {
+      ...inUse(path),
+      overwrite: (target: string) => {
+        write(target, "");
+        return Promise.reject(errnoError("EIO"));
+      },
+    };
+    const one = open(path, inUse(path), { format: formatOf("one") });
+    await one.store.load();
+    await open(path, inUse(path), { format: formatOf("two") }).store.load();
+    await using killed = manage(open(path, dying, { format: formatOf("two") }).store);
+    await killed.signIn(tokensOf("3"));
+    expect(textOf(path)).toBe("");
+    expect((await one.store.load())?.value).toContain("a1");
+    expect(JSON.parse(textOf(path))).toMatchObject({ one: { access: "a1" }, two: { access: "a3" } });
+  });
+
+  it("is not finished over what another program has made of it much later", async () => {
+    const path = freshPath();
+    write(path, EMPTY);
+    const dying = { ...inUse(path), overwrite: () => new Promise<never>(() => undefined) };
+    const killed = manage(open(path, dying).store);
+    void killed.signIn(tokensOf("1")).catch(() => undefined);
+    await expect.poll(() => existsSync(join(dirname(chainOf(path)), `${basename(path)}.next`))).toBe(true);
+    write(path, documentWith(5));
+    write(path, "");
+    utimesSync(path, new Date(), new Date(Date.now() + 11_000));
+    const { store } = open(path, {}, { lock: async () => async () => undefined });
+    await store.load();
+    expect(textOf(path)).not.toMatch(/dark/);
+  });
+});
+
+it("notes a session that is adopted first, so that a sign-out before the document is looked at again counts", async () => {
+  const path = freshPath();
+  write(path, documentWith(1));
+  const interfere = once(() => {
+    write(`${path}.new`, EMPTY);
+    renameSync(`${path}.new`, path);
+  });
+  const { store } = open(path, {
+    async link(from, to) {
+      await nodeFileSystem.link(from, to);
+      interfere(/\/\d+$/.test(to));
+    },
+  });
+  expect((await store.load())?.value).toContain("signed_out");
+  expect(textOf(path)).toBe(EMPTY);
+});
+
+function toDirectory(path: string): void {
+  rmSync(path);
+  mkdirSync(path);
+}
+
+it.each<[string, (path: string) => void]>([
+  ["becomes a directory", toDirectory],
+  ["grows over 1 MiB", (path: string) => write(path, documentWith(1).padEnd(1_048_577))],
+])("stores a session although the document %s", async (_how, spoil) => {
+  const path = freshPath();
+  const { store, tokens } = await signedIn(path);
+  const found = await store.load();
+  spoil(path);
+  const value = found?.value.replaceAll('"a1"', '"a2"') ?? "";
+  await store.save(value, found?.version);
+  const failure = await store.load().catch((error: StoreError) => error);
+  expect(failure).toMatchObject({ code: "STORE_UNREADABLE" });
+  expect((failure as StoreError).stored?.()).toContain("a2");
+  await tokens.close();
+});
+
+it("keeps no more than three generations while the document cannot be written", async () => {
+  const path = freshPath();
+  const { store, tokens } = await signedIn(path);
+  const failing = manage(open(path, { rename: () => Promise.reject(errnoError("EACCES")) }).store);
+  for (const name of ["2", "3", "4", "5", "6"]) await failing.signIn(tokensOf(name));
+  expect(readdirSync(chainOf(path)).filter((name) => /^\d+$/.test(name)).length).toBeLessThanOrEqual(3);
+  expect((await store.load())?.value).toContain("a6");
+  await Promise.all([tokens.close(), failing.close()]);
+});
+
+it("lets the stored session be used while a half-written document cannot be finished", async () => {
+  const path = freshPath();
+  const { tokens } = await signedIn(path);
+  const full = {
+    ...inUse(path),
+    overwrite: (target: string) => {
+      write(target, "");
+      return Promise.reject(errnoError("ENOSPC"));
+    },
+  };
+  const failing = manage(open(path, full).store);
+  await failing.signIn(tokensOf("2"));
+  expect(textOf(path)).toBe("");
+  const { store } = open(path, full);
+  expect((await store.load())?.value).toContain("a2");
+  expect((await open(path, inUse(path)).store.load())?.value).toContain("a2");
+  expect(sessionIn(path)).toBe("a2");
+  await Promise.all([tokens.close(), failing.close()]);
 });

@@ -104,6 +104,27 @@ describe("a program that still writes to a document that was replaced", () => {
     expect(leftovers()).toHaveLength(1); // of the document that was put back, and printed into
   });
 
+  it("does not bring back the session that a sign-in has replaced", async () => {
+    const { path, tokens, timers } = open();
+    await tokens.hasSession();
+    const other = openInPlace(path);
+    await tokens.signIn({ accessToken: "access-7", refreshToken: "refresh-7", expiresAt: Date.now() + 3_600_000 });
+    other.write({ n: 2, auth: auth(1) });
+    await runTimers(timers, () => read(path).n === 2 && JSON.stringify(read(path).auth) === JSON.stringify(auth(7)));
+    expect(await tokens.getAccessToken()).toBe("access-7");
+  });
+
+  it("has the session adopted that it signs in with at the same time", async () => {
+    const { path, tokens, timers } = open();
+    await tokens.hasSession();
+    const other = openInPlace(path);
+    await tokens.signIn({ accessToken: "access-7", refreshToken: "refresh-7", expiresAt: Date.now() + 3_600_000 });
+    other.write({ n: 2, auth: auth(8) });
+    await runTimers(timers, () => read(path).n === 2);
+    await tokens.hasSession();
+    expect(read(path)).toEqual({ n: 2, auth: auth(8) });
+  });
+
   it("finds its change after another refresh, too", async () => {
     const { path, tokens, timers } = open();
     await tokens.hasSession();

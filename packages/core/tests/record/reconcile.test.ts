@@ -1,7 +1,7 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import { endRecord, parseRecord, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
-import { reconcileRecords } from "../../src/session-record.ts";
+import { reconcileRecords, recordOfFound } from "../../src/session-record.ts";
 import { record, spentOf } from "../support/record.ts";
 
 const tokenOf = (text: string) => parseRecord(text, "here").tokens?.refreshToken;
@@ -155,6 +155,21 @@ describe("reconcile", () => {
       serializeRecord(record(generation, { tokens: { ...record(generation).tokens, expiresAt: at } as never }));
     const found = reconcileRecords(expiring(3, 5_001), expiring(9, expiresAt), 6_000);
     expect(tokenOf(found)).toBe(canary("refresh", Number(expected)));
+  });
+
+  it.each<[string, number | undefined, number]>([
+    ["adopts a token that does not state its expiry", undefined, 9],
+    ["adopts a token that expires earlier", 7_000, 9],
+    ["keeps its own over a token that has expired", 2_000, 7],
+  ])("of a document without refresh tokens that another program has changed, %s", (_name, expiresAt, expected) => {
+    const withAccess = (number: number, at: number | undefined) => ({
+      ...{ accessToken: canary("access", number), tokenType: "Bearer", extra: {}, expiresAt: at },
+    });
+    const stored = serializeRecord(record(3, { tokens: withAccess(7, 9_000) as never }));
+    const found = recordOfFound({ tokens: withAccess(9, expiresAt) }, 3_000);
+    expect(parseRecord(reconcileRecords(stored, found, 3_000), "here").tokens?.accessToken).toBe(
+      canary("access", expected),
+    );
   });
 
   it.each<[string, { number?: number; expiresAt?: number }, number]>([
