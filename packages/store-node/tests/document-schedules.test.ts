@@ -337,3 +337,90 @@ it("lets the stored session be used while a half-written document cannot be fini
   expect(sessionIn(path)).toBe("a2");
   await Promise.all([tokens.close(), failing.close()]);
 });
+
+describe("the copies of a document that was written in place", () => {
+  const copyOf = (path: string) => join(dirname(chainOf(path)), `${basename(path)}.next`);
+
+  /** A document over which a process has died, once it was truncated. */
+  async function halfWritten() {
+    const path = freshPath();
+    const { tokens } = await signedIn(path);
+    const dying = {
+      ...inUse(path),
+      overwrite: (target: string) => {
+        write(target, "");
+        return Promise.reject(errnoError("EIO"));
+      },
+    };
+    const killed = manage(open(path, dying).store);
+    await killed.signIn(tokensOf("2"));
+    expect(existsSync(copyOf(path))).toBe(true);
+    await Promise.all([tokens.close(), killed.close()]);
+    return path;
+  }
+
+  it("are not written over what the other program writes at the same moment", async () => {
+    const path = await halfWritten();
+    const interfere = once(() => write(path, documentWith(7)));
+    const { store } = open(path, {
+      ...inUse(path),
+      async read(target) {
+        const found = await nodeFileSystem.read(target);
+        interfere(target.endsWith(".next"));
+        return found;
+      },
+    });
+    expect((await store.load())?.value).toContain("a7");
+    expect(sessionIn(path)).toBe("a7");
+  });
+
+  it("are removed once the document is another one", async () => {
+    const path = await halfWritten();
+    write(path, EMPTY);
+    const { store, pass } = open(path);
+    await store.load();
+    pass(1_000);
+    await store.load();
+    expect(existsSync(copyOf(path))).toBe(false);
+  });
+
+  it("are removed with the next write", async () => {
+    const path = await halfWritten();
+    write(path, documentWith(2));
+    await using tokens = manage(open(path).store);
+    await tokens.signIn(tokensOf("3"));
+    expect([existsSync(copyOf(path)), sessionIn(path)]).toEqual([false, "a3"]);
+  });
+});
+
+it("removes the session from a document that cannot be replaced", async () => {
+  const path = freshPath();
+  const { store, tokens } = await signedIn(path, inUse(path));
+  await store.remove();
+  expect(sessionIn(path)).toBeUndefined();
+  expect(textOf(path)).toMatch(/dark/);
+  await tokens.close();
+});
+
+it("announces nothing once the document shows the session", async () => {
+  const path = freshPath();
+  const { tokens } = await signedIn(path);
+  expect(readdirSync(chainOf(path)).filter((name) => name.startsWith("writing-"))).toEqual([]);
+  await tokens.close();
+});
+
+it("reports no failure if the document was written and only that cannot be noted", async () => {
+  const path = freshPath();
+  write(path, EMPTY);
+  const { store } = open(path, {
+    create: (target, text, options) =>
+      basename(target).startsWith("shown-")
+        ? Promise.reject(errnoError("ENOSPC"))
+        : nodeFileSystem.create(target, text, options),
+  });
+  const events: string[] = [];
+  store.subscribe?.(({ type }) => events.push(type));
+  await using tokens = manage(store);
+  await tokens.signIn(tokensOf("1"));
+  expect([sessionIn(path), events]).toEqual(["a1", []]);
+});
