@@ -183,10 +183,7 @@ export class SessionDocument {
     const { text, stamp } = await this.#readText(paths);
     const found = text === undefined || !stamp ? undefined : { text, stamp };
     const next = found && (await unfinishedText(this.#fs, paths, found));
-    if (next === undefined) {
-      await discardCopies(this.#fs, paths);
-      return false;
-    }
+    if (next === undefined) return false;
     await this.#shownMark(paths).announce(markOfText(this.#format, next));
     await finishInPlace(this.#fs, { paths, stamp }, next);
     await this.update(paths, { isLocked: true }); // there may be a later session
