@@ -49,8 +49,8 @@ export class DocumentSessions {
   #hasPowerFailed = false;
   /** Whether the other program has signed out. */
   #isSignedOut = false;
-  /** Whether the other program has ever left the document torn, be it for a moment. */
-  wasTorn = false;
+  /** Whether the other program has ever left the document torn or without a session, be it for a moment. */
+  wasIncomplete = false;
   /** When one of our processes has written the document. */
   #writtenAt = 0;
 
@@ -62,7 +62,7 @@ export class DocumentSessions {
   /** After a change that the other program made. */
   onForeign(): void {
     const { found } = this.#store;
-    this.wasTorn ||= found.kind === "torn";
+    this.wasIncomplete ||= found.kind !== "session";
     if (found.kind === "empty") this.#onEmptied();
     if (found.kind !== "session") return;
     this.#onFilled();

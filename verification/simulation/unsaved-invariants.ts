@@ -82,8 +82,8 @@ export class UnsavedInvariants {
   #onRefused(process: SimulatedProcess): void {
     this.#refused.set(process, process.awake);
     const { injected, isOn } = this.#world.faults;
-    const isTorn = this.#world.documents?.sessions.wasTorn === true; // which is waited for as long as a deadline
-    const hasFailed = !isOn || isTorn || STORE_FAULTS.some((fault) => injected[fault] !== undefined); // a script breaks it by itself
+    const isIncomplete = this.#world.documents?.sessions.wasIncomplete === true; // which is waited for
+    const hasFailed = !isOn || isIncomplete || STORE_FAULTS.some((fault) => injected[fault] !== undefined); // a script breaks it by itself
     const text = () => `${process.name} could not save its tokens, although the store works`;
     this.#invariants.require(hasFailed, "P2", text);
   }
