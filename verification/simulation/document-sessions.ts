@@ -38,6 +38,8 @@ export class DocumentSessions {
   readonly #held = new Set<string>();
   /** The families of the sessions that the document has shown. */
   readonly #families = new Set<number>();
+  /** The families of the sessions that the other program has written, one after the other. */
+  readonly #foreignFamilies: number[] = [];
   /** Since when the document has had no session. */
   #emptySince: number | undefined;
   /** The last time span in which it had none. */
@@ -66,6 +68,8 @@ export class DocumentSessions {
     if (found.kind === "empty") this.#onEmptied();
     if (found.kind !== "session") return;
     this.#onFilled();
+    const { family } = readToken(found.tokens.refreshToken ?? "");
+    if (this.#foreignFamilies.at(-1) !== family) this.#foreignFamilies.push(family);
     const key = keyOf(found.tokens);
     // A session that is not noted as shown may be a new one to our processes.
     if (this.#shown === undefined || keyOf(this.#shown) !== key || !this.#isNoted(found.tokens)) {
@@ -159,6 +163,11 @@ export class DocumentSessions {
     const { family } = readToken(before?.tokens?.refreshToken ?? "");
     const neverShown = () => `${author} took a session for signed out that the document has never shown`;
     invariants.require(isAsked || this.#families.has(family), "P3", neverShown);
+  }
+
+  /** Whether the other program has written a session again after another one, which ends what became of it since. */
+  wasPutBack(family: number): boolean {
+    return this.#foreignFamilies.length > 1 && this.#foreignFamilies.includes(family);
   }
 
   /** Whether the other program has brought an access token that no record has held since. */

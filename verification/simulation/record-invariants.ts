@@ -303,9 +303,10 @@ export class RecordInvariants {
   checkEnd(): void {
     const stored = this.current && this.tokenOf(this.current);
     for (const [family, received] of this.#invariants.exchanges.received()) {
-      if (this.ended.has(family) || this.hasForeignWrite || stored?.family !== family) continue;
+      const isPutBack = this.#world.documents?.sessions.wasPutBack(family) === true;
+      if (this.ended.has(family) || this.hasForeignWrite || isPutBack || stored?.family !== family) continue;
       const text = () =>
-        `a surviving process received ${shortRefresh(received)}, but ${nameOf(this.current)} is stored at the end`;
+        `a process received ${shortRefresh(received)}, but ${nameOf(this.current)} is stored at the end`;
       this.#invariants.require(stored.number >= received.number, "P2", text);
     }
   }
