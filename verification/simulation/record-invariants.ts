@@ -305,8 +305,7 @@ export class RecordInvariants {
     for (const [family, received] of this.#invariants.exchanges.received()) {
       const isPutBack = this.#world.documents?.sessions.wasPutBack(family) === true;
       if (this.ended.has(family) || this.hasForeignWrite || isPutBack || stored?.family !== family) continue;
-      const text = () =>
-        `a process received ${shortRefresh(received)}, but ${nameOf(this.current)} is stored at the end`;
+      const text = () => `${shortRefresh(received)} was received, but ${nameOf(this.current)} is stored at the end`;
       this.#invariants.require(stored.number >= received.number, "P2", text);
     }
   }
