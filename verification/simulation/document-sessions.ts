@@ -42,8 +42,8 @@ export class DocumentSessions {
   readonly #foreignFamilies: number[] = [];
   /** Since when the document has had no session. */
   #emptySince: number | undefined;
-  /** The last time span in which it had none. */
-  #wasEmpty = { for: 0, until: 0 };
+  /** The time spans in which it had none, until it got one. */
+  readonly #emptySpans: { readonly since: number; readonly until: number }[] = [];
   /** When the other program left the document without a session. */
   readonly #emptiedAt: number[] = [];
   /** When the document was removed. */
@@ -93,7 +93,7 @@ export class DocumentSessions {
     const { found } = this.#store;
     if (found.kind === "session") this.#families.add(readToken(found.tokens.refreshToken ?? "").family);
     const { now } = this.#world.scheduler;
-    if (this.#emptySince !== undefined) this.#wasEmpty = { for: now - this.#emptySince, until: now };
+    if (this.#emptySince !== undefined) this.#emptySpans.push({ since: this.#emptySince, until: now });
     this.#emptySince = undefined;
     this.#isSignedOut = false;
   }
@@ -151,7 +151,7 @@ export class DocumentSessions {
     );
     // Its last look at the document before it is stored: the process may be suspended, or its disk be slow, in between.
     const now = document.lookedAt(author) ?? scheduler.now;
-    const isFilled = this.#wasEmpty.until >= now;
+    const isFilled = this.#emptySpans.some(({ until }) => until >= now);
     const span = now - this.#emptySinceAt(now);
     // A document that is missing at two looks may have been there in between.
     const isLongAgo = (at: number) => now - at >= SIGNED_OUT_AFTER - 1 && now - at <= 4 * SIGNED_OUT_AFTER;
@@ -177,8 +177,8 @@ export class DocumentSessions {
 
   /** Since when the entry was empty at a time; that time itself if it was not. */
   #emptySinceAt(time: number): number {
-    const { for: span, until } = this.#wasEmpty;
-    const since = until >= time ? until - span : (this.#emptySince ?? time);
+    const span = this.#emptySpans.find(({ since, until }) => since <= time && time <= until);
+    const since = span?.since ?? this.#emptySince ?? time;
     return Math.min(since, time);
   }
 
