@@ -57,7 +57,7 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
     source("settle.ts", "await this.#deps.noteFound(snapshot, value).catch(() => undefined);", ""),
   ]),
   mutant("what is about to be written is not noted", [
-    source("document.ts", "await shownMark.announce(writtenMarkOf(this.#format, head.value));", ""),
+    source("document.ts", "await this.#shownMark(paths).announce(writtenMarkOf(this.#format, head.value));", ""),
   ]),
   mutant("what the other program writes in place is not put back", [
     source(
@@ -80,7 +80,7 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
     "a document is overwritten without a last look",
     [
       source(
-        "replace-document.ts",
+        "write-in-place.ts",
         "const isUnchanged = sameContent(await fs.stat(file), stamp);",
         "const isUnchanged = stamp !== undefined;",
       ),
@@ -89,7 +89,7 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "a document is overwritten without copies",
-    [source("replace-document.ts", "await fs.copy(file, copies.before);", "")],
+    [source("write-in-place.ts", "if (stamp) await fs.copy(file, copies.before);", "")],
     { faults: ["document busy"] },
   ),
   mutant(
@@ -143,8 +143,8 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
   mutant("a sign-in that is overwritten counts as signed out", [
     source(
       "document.ts",
-      "return written !== undefined && written === text;",
-      "return written !== undefined && written !== text && text === undefined;",
+      "const isOurs = written !== undefined && written === snapshot.text;",
+      "const isOurs = written !== undefined && written === null;",
     ),
   ]),
   mutant(

@@ -13,6 +13,7 @@ export {
   type EntryStatus,
   type Marks,
   NO_MARKS,
+  needsWrite,
   printEntry,
   printOver,
   readEntry,

@@ -75,20 +75,12 @@ export class ItemReader implements SnapshotReader {
     const marks = head ? await shownMark.read() : NO_MARKS;
     const { status, mark } = readItem(format, item.text, { head, marks, now: fs.now() });
     const isRemembered = !head || shownMark.isRemembered(head.value, marks);
-    const common = {
-      ...slots,
-      overwriteVersion: slots.overwriteVersion,
-      head,
-      item,
-      textId: undefined,
-      marks,
-      isRemembered,
-      status,
-      foreignMark: mark,
-    };
+    const textId = digestOf(item.text ?? "");
+    const entry = { head, item, textId, marks, isRemembered, status, foreignMark: mark };
+    const common = { ...slots, ...entry, overwriteVersion: slots.overwriteVersion };
     if (slots.failure) return common;
-    if (status.kind === "torn" || status.kind === "emptied")
-      return { ...common, overwriteVersion: overwriteVersionOf(slots.head, digestOf(item.text ?? "")) };
+    if (["torn", "emptied"].includes(status.kind))
+      return { ...common, overwriteVersion: overwriteVersionOf(slots.head, textId) };
     if (status.kind !== "foreign") return common;
     const version = slots.head ? `${versionOf(slots.head)}-${mark}` : adoptedVersion(mark ?? "");
     return { ...common, stored: { value: status.value, version } };

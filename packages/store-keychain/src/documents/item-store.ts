@@ -5,6 +5,7 @@ import {
   DocumentEvents,
   EntrySettler,
   type EntryTimers,
+  needsWrite,
   type ProcessIdentity,
   pathsOf,
   printEntry,
@@ -182,7 +183,10 @@ class ItemStore implements TokenStore {
       const { head } = snapshot;
       await this.#onRead(snapshot);
       // The next attempt reads what was written: another program may have written at the same moment.
-      if (!head || !needsWrite(snapshot, over, written)) return;
+      const { text } = snapshot.item;
+      const canReplace = over !== undefined && text === over.text;
+      const isOurs = written !== undefined && written === text;
+      if (!head || !needsWrite(snapshot.status, { canFill: false, canReplace, isOurs })) return;
       await this.#shownMark.announce(writtenMarkOf(format, head.value));
       written = await this.#write(snapshot, head.value);
     }
@@ -234,17 +238,3 @@ const unreadableError = (location: string, { status, stored, overwriteVersion }:
     overwriteVersion,
     stored: stored && (() => stored.value),
   });
-
-/** Returns whether the item is to be written. `written` is what this process has just written into it. */
-function needsWrite({ status, item }: ItemSnapshot, over: FoundItem | undefined, written: string | undefined): boolean {
-  switch (status.kind) {
-    case "stale":
-      return true;
-    case "emptied":
-      return written !== undefined && written === item.text; // a sign-in has been published since, and we have written over it
-    case "torn":
-      return over !== undefined && item.text === over.text;
-    default:
-      return false;
-  }
-}

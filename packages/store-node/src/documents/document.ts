@@ -10,20 +10,16 @@ import {
   type Marks,
   markOfText,
   NO_MARKS,
+  needsWrite,
   printEntry,
   printOver,
   readEntry,
   writtenMarkOf,
 } from "./entry.ts";
-import {
-  discardCopies,
-  finishInPlace,
-  type ReplaceObserver,
-  replaceDocument,
-  unfinishedText,
-} from "./replace-document.ts";
+import { type ReplaceObserver, replaceDocument } from "./replace-document.ts";
 import type { EntrySnapshot } from "./settle.ts";
 import { ShownMark } from "./shown-mark.ts";
+import { discardCopies, finishInPlace, unfinishedText } from "./write-in-place.ts";
 
 /** The chain and the document at one moment, with the stamps that tell whether they are still current. */
 export interface DocumentSnapshot extends ParentRef, EntrySnapshot {
@@ -37,7 +33,7 @@ export interface DocumentSnapshot extends ParentRef, EntrySnapshot {
   readonly marks: Marks;
 }
 
-/** When a document is written that does not show an earlier session. */
+/** How a document is written. */
 export interface UpdateOptions {
   /** An unreadable document that is to be replaced. */
   readonly over?: DocumentSnapshot | undefined;
@@ -65,12 +61,11 @@ const idOf = ({ fileId, modified, size }: Stamp): string => `${fileId} ${modifie
 export class SessionDocument {
   readonly #fs: FileSystem;
   readonly #format: SessionFormat;
-
-  readonly #observer: ReplaceObserver | undefined;
+  readonly #observer: ReplaceObserver;
   /** By the directory of the chain, which changes only if a symbolic link does. */
   readonly #shownMarks = new Map<string, ShownMark>();
 
-  constructor(fs: FileSystem, format: SessionFormat, observer?: ReplaceObserver) {
+  constructor(fs: FileSystem, format: SessionFormat, observer: ReplaceObserver) {
     this.#fs = fs;
     this.#observer = observer;
     this.#format = format;
@@ -137,20 +132,28 @@ export class SessionDocument {
    * @throws an error of a file function, or of the format
    */
   async update(paths: SessionPaths, options: UpdateOptions = {}): Promise<DocumentSnapshot> {
-    const shownMark = this.#shownMark(paths);
     let written: string | undefined;
     for (let attempt = 1; ; attempt++) {
       const snapshot = await this.read(paths);
-      const { status, head, marks } = snapshot;
-      if (status.kind === "current" && head) {
-        if (options.isLocked) await discardCopies(this.#fs, paths);
-        await shownMark.remember(head.value, marks).catch(() => undefined); // a later update does it
-        await shownMark.withdraw();
-      }
-      if (attempt === MAX_PRINTS || !head || !needsWrite(snapshot, options, written)) return snapshot;
-      await shownMark.announce(writtenMarkOf(this.#format, head.value));
+      const { status, head } = snapshot;
+      if (status.kind === "current") await this.#onShown(snapshot, options);
+      const { over, canFill = false } = options;
+      const canReplace = over !== undefined && sameContent(snapshot.stamp, over.stamp);
+      const isOurs = written !== undefined && written === snapshot.text;
+      if (attempt === MAX_PRINTS || !head || !needsWrite(status, { canFill, canReplace, isOurs })) return snapshot;
+      await this.#shownMark(paths).announce(writtenMarkOf(this.#format, head.value));
       written = await this.#write(snapshot, head.value, options);
     }
+  }
+
+  /** Remembers that the document shows the latest generation, and clears away what was needed until then. */
+  async #onShown(snapshot: DocumentSnapshot, { isLocked }: UpdateOptions): Promise<void> {
+    const { head, marks, paths } = snapshot;
+    if (!head) return;
+    const shownMark = this.#shownMark(paths);
+    if (isLocked) await this.#discardCopies(snapshot);
+    await shownMark.remember(head.value, marks).catch(() => undefined); // a later update does it
+    await shownMark.withdraw();
   }
 
   /** Writes a record into the document. Returns what was written, even if the document has changed. */
@@ -181,13 +184,17 @@ export class SessionDocument {
    */
   async finish(paths: SessionPaths): Promise<boolean> {
     const { text, stamp } = await this.#readText(paths);
-    const found = text === undefined || !stamp ? undefined : { text, stamp };
-    const next = found && (await unfinishedText(this.#fs, paths, found));
+    const next = await unfinishedText(this.#fs, { paths, stamp }, text);
     if (next === undefined) return false;
     await this.#shownMark(paths).announce(markOfText(this.#format, next));
     await finishInPlace(this.#fs, { paths, stamp }, next);
     await this.update(paths, { isLocked: true }); // there may be a later session
     return true;
+  }
+
+  /** Removes the copies of a write in place, unless it is yet to be finished, for whichever entry. */
+  async #discardCopies({ paths, stamp, text }: DocumentSnapshot): Promise<void> {
+    if ((await unfinishedText(this.#fs, { paths, stamp }, text)) === undefined) await discardCopies(this.#fs, paths);
   }
 
   #replace(
@@ -213,25 +220,5 @@ export class SessionDocument {
     if (text === undefined || this.#format.parse(text) === undefined) return;
     await this.#fs.makeDirectory(paths.chain); // for the temporary file
     await this.#replace({ paths, stamp, text, isLocked }, this.#format.print(undefined, text));
-  }
-}
-
-/** Returns whether the document is to be written. `written` is what this process has just written into it. */
-function needsWrite(
-  { status, stamp, text }: DocumentSnapshot,
-  { over, canFill = false }: UpdateOptions,
-  written: string | undefined,
-): boolean {
-  switch (status.kind) {
-    case "stale":
-      return true;
-    case "blank":
-      return canFill;
-    case "emptied":
-      return written !== undefined && written === text; // a sign-in has been published since, and we have written over it
-    case "torn":
-      return over !== undefined && sameContent(stamp, over.stamp);
-    default:
-      return false;
   }
 }

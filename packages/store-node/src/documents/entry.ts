@@ -24,6 +24,23 @@ export type EntryStatus =
   /** The document cannot be parsed: another program is writing it, or has spoiled it. `cause`: what its format found. */
   | { readonly kind: "torn"; readonly cause?: UnexpiredError | undefined };
 
+/** When an entry is written that does not show an earlier session. */
+export interface Permissions {
+  /** Whether it has been blank for long enough. */
+  readonly canFill: boolean;
+  /** Whether it is the unreadable one that is to be replaced. */
+  readonly canReplace: boolean;
+  /** Whether it holds what this process has just written: then a session has been published since, and we have hidden it. */
+  readonly isOurs: boolean;
+}
+
+/** Returns whether an entry is to be written. */
+export const needsWrite = ({ kind }: EntryStatus, { canFill, canReplace, isOurs }: Permissions): boolean =>
+  kind === "stale" ||
+  (kind === "blank" && canFill) ||
+  (kind === "torn" && canReplace) ||
+  (kind === "emptied" && isOurs);
+
 /** Returns the name of the chain's directory: several entries of one document have a chain each. */
 export const chainNameOf = ({ key }: SessionFormat): string => digestOf(key).slice(0, 22);
 

@@ -1,9 +1,10 @@
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { type FileSystem, MAX_BYTES, type Stamp, sameContent } from "../filesystem.ts";
-import { codeOf, errnoError, ignoreNotFound } from "../fs-errors.ts";
+import { codeOf, errnoError } from "../fs-errors.ts";
 import { temporaryName } from "../generations.ts";
 import type { SessionPaths } from "../paths.ts";
 import { OvertakenWrites, type ReplacementFiles } from "./overtaken-writes.ts";
+import { writeInPlace } from "./write-in-place.ts";
 
 /** A document that was replaced, and the file that it was before: a program may still have it open. */
 export interface Replaced {
@@ -12,6 +13,7 @@ export interface Replaced {
   readonly oldPath: string;
   /** The stamp of the old file. */
   readonly before: Stamp;
+  /** The text that was replaced, as it was read. */
   readonly oldText: string | undefined;
   /** The new text. */
   readonly text: string;
@@ -31,24 +33,25 @@ interface Before {
   readonly paths: Pick<SessionPaths, "file" | "chain">;
   /** `undefined` if it does not exist. */
   readonly stamp: Stamp | undefined;
+  /** Its text, if it was read as such. */
   readonly text?: string | undefined;
   /** Whether the caller holds the document's lock, without which it is not written in place. Default: `false`. */
   readonly isLocked?: boolean | undefined;
-  readonly observer?: ReplaceObserver | undefined;
+  readonly observer: ReplaceObserver;
 }
 
 const SETTLED = [() => true, () => false] as const;
 
 /**
- * Replaces a document of another program, or deletes it if `next` is `undefined`. Returns `false`, with the document as it
- * is, if it has changed since it was read. Temporary files are placed in the directory of the chain, which must exist.
+ * Replaces a document of another program, or deletes it if `next` is `undefined`. Returns `false` if another program has
+ * written it since it was read; its text is there then. Temporary files are placed in the directory of the chain, which must exist.
  *
  * @throws an error of a file function
  */
 export async function replaceDocument(fs: FileSystem, before: Before, next: string | undefined): Promise<boolean> {
   if (next === undefined) return deleteDocument(fs, before);
   if (Buffer.byteLength(next) > MAX_BYTES) throw errnoError("ETOOLARGE"); // it could not be read any more
-  const { paths, observer = unobserved(fs) } = before;
+  const { paths, observer } = before;
   const temporaryPath = join(paths.chain, temporaryName("projection"));
   const files = { file: paths.file, temporaryPath, oldPath: join(paths.chain, observer.nameOld()) };
   const own = await fs.create(temporaryPath, next, { durable: true }); // the only copy of other programs' data
@@ -70,12 +73,6 @@ export async function replaceDocument(fs: FileSystem, before: Before, next: stri
     for (const path of leftovers) await fs.unlink(path).catch(() => undefined);
   }
 }
-
-const unobserved = (fs: FileSystem): ReplaceObserver => ({
-  nameOld: () => temporaryName("projection"),
-  onReplaced: ({ oldPath }) => fs.unlink(oldPath),
-  onLost: () => undefined,
-});
 
 interface Swap extends Before {
   readonly files: ReplacementFiles;
@@ -107,13 +104,14 @@ async function swap(
   return undefined;
 }
 
+/** Deletes the document. What another program renames into place at the last moment is put back. */
 async function deleteDocument(fs: FileSystem, { paths, stamp, observer }: Before): Promise<boolean> {
   const { file, chain } = paths;
   if (!sameContent(await fs.stat(file), stamp)) return false;
   const oldPath = join(chain, temporaryName("projection"));
   const isMoved = await fs.rename(file, oldPath).then(...SETTLED);
   const isUnchanged = !isMoved || sameContent(await fs.stat(oldPath), stamp);
-  if (!isUnchanged && !(await fs.link(oldPath, file).then(...SETTLED))) observer?.onLost();
+  if (!isUnchanged && !(await fs.link(oldPath, file).then(...SETTLED))) observer.onLost();
   await fs.unlink(isMoved ? oldPath : file);
   await fs.syncDirectory(dirname(file));
   return isUnchanged;
@@ -142,76 +140,4 @@ async function tryRename(
     if (isLocked && ["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) return false;
     throw error;
   }
-}
-
-/**
- * Writes the document in place. Returns `false` if it has changed. Synced copies of the old and the new text outlive a
- * crash.
- */
-async function writeInPlace(fs: FileSystem, { paths, stamp }: Before, next: string): Promise<boolean> {
-  const { file } = paths;
-  const copies = copiesOf(paths);
-  await discardCopies(fs, paths);
-  if (stamp) await fs.copy(file, copies.before);
-  await fs.create(copies.next, next, { durable: true });
-  await fs.syncDirectory(dirname(copies.next));
-  const isUnchanged = sameContent(await fs.stat(file), stamp);
-  try {
-    if (isUnchanged && stamp) await fs.overwrite(file, next);
-    else if (isUnchanged) await fs.create(file, next, { durable: true });
-  } catch (error) {
-    if (sameContent(await fs.stat(file), stamp)) await discardCopies(fs, paths); // otherwise, it is finished later
-    throw error;
-  }
-  if (!stamp) await fs.syncDirectory(dirname(file));
-  await discardCopies(fs, paths);
-  return isUnchanged;
-}
-
-/**
- * Returns the text that was to be written in place of a document, if a process has died over it. Text that is not its
- * beginning is another program's, as is a document that was written long after.
- */
-export async function unfinishedText(
-  fs: FileSystem,
-  paths: Before["paths"],
-  { text, stamp }: FoundText,
-): Promise<string | undefined> {
-  const next = await ignoreNotFound(fs.read(copiesOf(paths).next));
-  if (!next || next.text === text || !next.text.startsWith(text)) return undefined;
-  return stamp.modified - next.stamp.modified < MAX_DURATION ? next.text : undefined;
-}
-
-/** A document as it was found. */
-interface FoundText {
-  readonly text: string;
-  readonly stamp: Stamp;
-}
-
-/** How long a write in place may take, in nanoseconds by the clock of the file system. */
-const MAX_DURATION = 10_000_000_000n;
-
-/** Finishes the writing in place of a document, unless it has changed. `next` is what `unfinishedText` has returned. */
-export async function finishInPlace(fs: FileSystem, { paths, stamp }: Before, next: string): Promise<void> {
-  if (sameContent(await fs.stat(paths.file), stamp)) await fs.overwrite(paths.file, next);
-  await discardCopies(fs, paths);
-}
-
-/** The copies of a document that is written in place: as it was, and as it will be. */
-interface Copies {
-  readonly before: string;
-  readonly next: string;
-}
-
-/** All entries of a document share them: another one must not take a half-written document for an emptied one. */
-const copiesOf = ({ file, chain }: Before["paths"]): Copies => ({
-  before: join(dirname(chain), `${basename(file)}.before`),
-  next: join(dirname(chain), `${basename(file)}.next`),
-});
-
-/** Removes the copies of a document that is whole. The caller holds its lock. */
-export async function discardCopies(fs: FileSystem, paths: Before["paths"]): Promise<void> {
-  const { before, next } = copiesOf(paths);
-  await fs.unlink(next);
-  await fs.unlink(before);
 }

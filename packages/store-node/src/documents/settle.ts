@@ -15,7 +15,7 @@ export interface EntrySnapshot {
   readonly isRemembered: boolean;
   /** The version over which a save replaces an entry as it is: one that is unreadable, or that was emptied. */
   readonly overwriteVersion: string | undefined;
-  /** Differs whenever the document was written; `undefined` if it does not exist, or if no such value is known. */
+  /** Differs if the document was written, as far as that shows; `undefined` if it does not exist. */
   readonly textId: string | undefined;
 }
 

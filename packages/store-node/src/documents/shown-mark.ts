@@ -11,7 +11,10 @@ const WRITING = /^writing-(?<at>\d+)\.[0-9a-f]+\.(?<mark>[\w-]+)$/;
 /** How long a process may take to write a document, in milliseconds. If it takes longer, it has probably died. */
 const ABANDONED_AFTER = 600_000;
 
-/** Remembers, in the directory of the chain, which session the document has shown last. Without it, an emptied entry is filled again. */
+/**
+ * Remembers, in the directory of the chain, which session the document has shown last. Without it, an emptied entry is
+ * filled again.
+ */
 export class ShownMark {
   readonly #fs: FileSystem;
   readonly #chain: string;

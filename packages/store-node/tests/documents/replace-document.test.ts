@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
-import { replaceDocument } from "../../src/documents/replace-document.ts";
+import { type ReplaceObserver, replaceDocument } from "../../src/documents/replace-document.ts";
 import { nodeFileSystem } from "../../src/filesystem.ts";
 import { errnoError } from "../../src/fs-errors.ts";
 import { chainOf, freshPath, textOf } from "../support.ts";
@@ -21,7 +21,13 @@ async function start(
   const { fs, calls } = recordingFileSystem({
     before: (call, ...given) => before?.(call, given.at(call === "rename" ? 1 : 0) ?? "", file),
   });
-  const replace = (next: string | undefined) => replaceDocument(fs, { paths: { file, chain }, stamp, isLocked }, next);
+  const observer: ReplaceObserver = {
+    nameOld: () => "projection-old",
+    onReplaced: ({ oldPath }) => fs.unlink(oldPath),
+    onLost: () => undefined,
+  };
+  const replace = (next: string | undefined) =>
+    replaceDocument(fs, { paths: { file, chain }, stamp, isLocked, observer }, next);
   /** The calls with the names of the files in place of their paths. */
   const named = () =>
     calls.map((call) =>

@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { createTokenManager, type TokenManager } from "@unexpired/core";
-import { type DocumentStoreDeps, openDocumentStore } from "../src/documents/document-store.ts";
-import { chainNameOf } from "../src/documents/entry.ts";
-import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
-import { errnoError } from "../src/fs-errors.ts";
-import { jsonFormat } from "../src/index.ts";
-import { directoryLock } from "../src/lock.ts";
-import { textOf } from "./support.ts";
+import { type DocumentStoreDeps, openDocumentStore } from "../../src/documents/document-store.ts";
+import { chainNameOf } from "../../src/documents/entry.ts";
+import { type FileSystem, nodeFileSystem } from "../../src/filesystem.ts";
+import { errnoError } from "../../src/fs-errors.ts";
+import { jsonFormat } from "../../src/index.ts";
+import { directoryLock } from "../../src/lock.ts";
+import { textOf } from "../support.ts";
 
 export const HOUR = 3_600_000;
 const format = jsonFormat({
@@ -80,4 +80,13 @@ export function once(act: () => unknown): (isNow: boolean) => void {
 
 export const inUse = (path: string): Partial<FileSystem> => ({
   rename: (from, to) => (to === path ? Promise.reject(errnoError("EBUSY")) : nodeFileSystem.rename(from, to)),
+});
+
+/** A file system that can only write a document in place, and whose process dies once it has truncated it. */
+export const dyingInPlace = (path: string, code = "EIO"): Partial<FileSystem> => ({
+  ...inUse(path),
+  overwrite: (target) => {
+    write(target, "");
+    return Promise.reject(errnoError(code));
+  },
 });

@@ -1,8 +1,9 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { nodeFileSystem } from "../src/filesystem.ts";
-import { errnoError } from "../src/fs-errors.ts";
+import { nodeFileSystem } from "../../src/filesystem.ts";
+import { errnoError } from "../../src/fs-errors.ts";
+import { freshPath, textOf } from "../support.ts";
 import {
   chainOf,
   documentWith,
@@ -15,8 +16,7 @@ import {
   signedIn,
   tokensOf,
   write,
-} from "./document-support.ts";
-import { freshPath, textOf } from "./support.ts";
+} from "./virtual-time.ts";
 
 describe("a session that was adopted", () => {
   it("is signed out if the other program signs out before the document is looked at again", async () => {

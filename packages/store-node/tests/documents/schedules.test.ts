@@ -2,12 +2,14 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync, wri
 import { basename, dirname, join } from "node:path";
 import type { StoreError } from "@unexpired/core";
 import { describe, expect, it } from "vitest";
-import { nodeFileSystem } from "../src/filesystem.ts";
-import { errnoError } from "../src/fs-errors.ts";
-import { jsonFormat } from "../src/index.ts";
+import { nodeFileSystem } from "../../src/filesystem.ts";
+import { errnoError } from "../../src/fs-errors.ts";
+import { jsonFormat } from "../../src/index.ts";
+import { freshPath, textOf } from "../support.ts";
 import {
   chainOf,
   documentWith,
+  dyingInPlace,
   EMPTY,
   HOUR,
   inUse,
@@ -18,8 +20,7 @@ import {
   signedIn,
   tokensOf,
   write,
-} from "./document-support.ts";
-import { freshPath, textOf } from "./support.ts";
+} from "./virtual-time.ts";
 
 it("does not put back what the other program wrote during a rename over what it has written since", async () => {
   const path = freshPath();
@@ -237,21 +238,29 @@ describe("a document with two sessions that cannot be replaced", () => {
   it("signs neither out if a process dies while it writes the other", async () => {
     const path = freshPath();
     write(path, JSON.stringify({ one: session(1), two: session(2) }));
-    const dying = {
-      ...inUse(path),
-      overwrite: (target: string) => {
-        write(target, "");
-        return Promise.reject(errnoError("EIO"));
-      },
-    };
     const one = open(path, inUse(path), { format: formatOf("one") });
     await one.store.load();
     await open(path, inUse(path), { format: formatOf("two") }).store.load();
-    await using killed = manage(open(path, dying, { format: formatOf("two") }).store);
+    await using killed = manage(open(path, dyingInPlace(path), { format: formatOf("two") }).store);
     await killed.signIn(tokensOf("3"));
     expect(textOf(path)).toBe("");
     expect((await one.store.load())?.value).toContain("a1");
     expect(JSON.parse(textOf(path))).toMatchObject({ one: { access: "a1" }, two: { access: "a3" } });
+  });
+
+  it("is still finished if the other session is signed out over it", async () => {
+    const path = freshPath();
+    write(path, JSON.stringify({ theme: "dark", one: session(1), two: session(2) }));
+    const one = open(path, inUse(path), { format: formatOf("one") });
+    await using leaving = manage(one.store);
+    const stop = one.store.watch?.(() => undefined); // so that an empty entry is looked at again later
+    await leaving.hasSession();
+    await using killed = manage(open(path, dyingInPlace(path), { format: formatOf("two") }).store);
+    await killed.signIn(tokensOf("3"));
+    await leaving.signOut({ revoke: false });
+    await open(path, inUse(path), { format: formatOf("two") }).store.load();
+    expect(JSON.parse(textOf(path))).toMatchObject({ theme: "dark", two: { access: "a3" } });
+    stop?.();
   });
 
   it("is not finished over what another program has made of it much later", async () => {
@@ -321,13 +330,7 @@ it("keeps no more than three generations while the document cannot be written", 
 it("lets the stored session be used while a half-written document cannot be finished", async () => {
   const path = freshPath();
   const { tokens } = await signedIn(path);
-  const full = {
-    ...inUse(path),
-    overwrite: (target: string) => {
-      write(target, "");
-      return Promise.reject(errnoError("ENOSPC"));
-    },
-  };
+  const full = dyingInPlace(path, "ENOSPC");
   const failing = manage(open(path, full).store);
   await failing.signIn(tokensOf("2"));
   expect(textOf(path)).toBe("");
@@ -345,14 +348,7 @@ describe("the copies of a document that was written in place", () => {
   async function halfWritten() {
     const path = freshPath();
     const { tokens } = await signedIn(path);
-    const dying = {
-      ...inUse(path),
-      overwrite: (target: string) => {
-        write(target, "");
-        return Promise.reject(errnoError("EIO"));
-      },
-    };
-    const killed = manage(open(path, dying).store);
+    const killed = manage(open(path, dyingInPlace(path)).store);
     await killed.signIn(tokensOf("2"));
     expect(existsSync(copyOf(path))).toBe(true);
     await Promise.all([tokens.close(), killed.close()]);

@@ -2,13 +2,13 @@ import { closeSync, ftruncateSync, openSync, readdirSync, renameSync, writeFileS
 import { join } from "node:path";
 import { createTokenManager, type SessionEvent, type TokenManager } from "@unexpired/core";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openDocumentStore } from "../src/documents/document-store.ts";
-import { chainNameOf } from "../src/documents/entry.ts";
-import { type FileSystem, nodeFileSystem } from "../src/filesystem.ts";
-import { jsonFormat } from "../src/index.ts";
-import { directoryLock } from "../src/lock.ts";
-import { watchNames } from "../src/watch-names.ts";
-import { chainOf, freshPath, textOf } from "./support.ts";
+import { openDocumentStore } from "../../src/documents/document-store.ts";
+import { chainNameOf } from "../../src/documents/entry.ts";
+import { type FileSystem, nodeFileSystem } from "../../src/filesystem.ts";
+import { jsonFormat } from "../../src/index.ts";
+import { directoryLock } from "../../src/lock.ts";
+import { watchNames } from "../../src/watch-names.ts";
+import { chainOf, freshPath, textOf } from "../support.ts";
 
 const format = jsonFormat({ at: ["auth"], fields: { accessToken: "access", refreshToken: "refresh" } });
 

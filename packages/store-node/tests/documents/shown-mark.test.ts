@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
 import type { SessionFormat } from "@unexpired/core";
 import { describe, expect, it } from "vitest";
-import { NO_MARKS, readEntry, shownMarkOf, writtenMarkOf } from "../src/documents/entry.ts";
-import { ShownMark } from "../src/documents/shown-mark.ts";
-import { nodeFileSystem } from "../src/filesystem.ts";
-import { jsonFormat } from "../src/index.ts";
-import { freshDirectory } from "./support.ts";
+import { NO_MARKS, readEntry, shownMarkOf, writtenMarkOf } from "../../src/documents/entry.ts";
+import { ShownMark } from "../../src/documents/shown-mark.ts";
+import { nodeFileSystem } from "../../src/filesystem.ts";
+import { jsonFormat } from "../../src/index.ts";
+import { freshDirectory } from "../support.ts";
 
 const format = jsonFormat({ at: [], fields: { accessToken: "access", refreshToken: "refresh" } });
 
