@@ -118,8 +118,14 @@ class ItemStore implements TokenStore {
 
   /** @throws StoreError, also if the session's own items are damaged */
   async #read(): Promise<ItemSnapshot> {
-    const snapshot = await this.#reader.readEntry();
+    const snapshot = await this.#readEntry();
     if (snapshot.failure) throw snapshot.failure;
+    return snapshot;
+  }
+
+  async #readEntry(): Promise<ItemSnapshot> {
+    const snapshot = await this.#reader.readEntry();
+    if (snapshot.status.kind === "current") await this.#shownMark.withdraw();
     return snapshot;
   }
 
@@ -179,7 +185,7 @@ class ItemStore implements TokenStore {
     const { format } = this.#settings;
     let written: string | undefined;
     for (let attempt = 1; attempt <= MAX_PRINTS; attempt++) {
-      const snapshot = await this.#reader.readEntry();
+      const snapshot = await this.#readEntry();
       const { head } = snapshot;
       await this.#onRead(snapshot);
       // The next attempt reads what was written: another program may have written at the same moment.
@@ -197,7 +203,6 @@ class ItemStore implements TokenStore {
     if (stored) this.#settler.isSeen = true;
     this.#events.recovered(this.#settings.label);
     await this.#shownMark.remember(head.value, marks).catch(() => undefined); // a later update does it
-    await this.#shownMark.withdraw();
   }
 
   /** Writes a record into the item. Returns what was written. */

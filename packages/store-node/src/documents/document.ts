@@ -76,7 +76,9 @@ export class SessionDocument {
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const snapshot = await this.#readOnce(paths);
       // The two were read one after the other: they may differ only because a process saved in between.
-      if (await this.isCurrent(snapshot)) return snapshot;
+      if (!(await this.isCurrent(snapshot))) continue;
+      if (snapshot.status.kind === "current") await this.#shownMark(paths).withdraw();
+      return snapshot;
     }
     throw new StoreError("STORE_UNAVAILABLE", {
       location: paths.file,
@@ -146,14 +148,13 @@ export class SessionDocument {
     }
   }
 
-  /** Remembers that the document shows the latest generation, and clears away what was needed until then. */
+  /** Remembers that the document shows the latest generation, and removes the copies that were needed until then. */
   async #onShown(snapshot: DocumentSnapshot, { isLocked }: UpdateOptions): Promise<void> {
     const { head, marks, paths } = snapshot;
     if (!head) return;
-    const shownMark = this.#shownMark(paths);
     if (isLocked) await this.#discardCopies(snapshot);
-    await shownMark.remember(head.value, marks).catch(() => undefined); // a later update does it
-    await shownMark.withdraw();
+    const noting = this.#shownMark(paths).remember(head.value, marks);
+    await noting.catch(() => undefined); // a later update does it
   }
 
   /** Writes a record into the document. Returns what was written, even if the document has changed. */
