@@ -47,7 +47,7 @@ export async function authorize(config: RequestConfig, attachment: Attachment): 
     send(config, axios, { sent: withToken(config, header, (to) => authorizer.mayFollow(url, to)), url });
   const first = await sendWith(authorization.header);
   const { finalUrl, response } = first;
-  if (!response) return unwrap(first);
+  if (!response || authorization.accepts(response.status)) return unwrap(first);
   const header = await authorization
     .renew({
       response: () => axios.transform(config, response),
@@ -77,8 +77,8 @@ const unwrap = ({ response, error }: SendResult): AxiosResponse => {
 /** Returns a copy. Most configs have no prototype, which makes this loop faster than `Object.assign`. */
 function copyOf<T extends object>(object: T): T {
   const copy = Object.create(Object.getPrototypeOf(object)) as T;
-  const names = [...Object.keys(object), ...Object.getOwnPropertySymbols(object)] as (keyof T)[];
-  for (const name of names) copy[name] = object[name];
+  for (const name of Object.keys(object) as (keyof T)[]) copy[name] = object[name];
+  for (const symbol of Object.getOwnPropertySymbols(object) as (keyof T)[]) copy[symbol] = object[symbol];
   return copy;
 }
 
@@ -170,7 +170,7 @@ function discard(config: RequestConfig, { data }: AxiosResponse): void {
 /** Returns the URL that axios will request; `undefined` if it is invalid or the request must not get a token. */
 function targetOf(config: RequestConfig, { axios, connection }: Attachment): URL | undefined {
   const { allowAbsoluteUrls, auth, baseURL, headers, params } = config;
-  if (auth || headers.has("Authorization") || defaultOf(headers, "authorization")) return undefined;
+  if (auth || headerOf(headers, "authorization") !== undefined) return undefined;
   const plain = params || allowAbsoluteUrls === false ? undefined : plainUrlOf(config.url, baseURL);
   try {
     const url = plain ?? new URL(axios.getUri(config), globalThis.location?.href);
@@ -182,15 +182,22 @@ function targetOf(config: RequestConfig, { axios, connection }: Attachment): URL
 
 /** Returns the request's own `Host` header. */
 const hostOf = (headers: AxiosHeaders): string | undefined => {
-  const host = headers.get("Host") ?? defaultOf(headers, "host");
+  const host = headerOf(headers, "host");
   return host === undefined || host === null || host === false ? undefined : String(host);
 };
 
-/** Returns a header of the instance's defaults, which only `toJSON()` includes in axios 1.0. */
-const defaultOf = (headers: AxiosHeaders, name: string): unknown => {
-  if (Object.getOwnPropertySymbols(headers).length === 0) return undefined;
-  return Object.entries(headers.toJSON()).find(([key]) => key.toLowerCase() === name)?.[1];
-};
+/**
+ * Returns a header, whose name is given in lower case, of the request, or of the instance's defaults, which only `toJSON()`
+ * includes in axios 1.0.
+ */
+function headerOf(headers: AxiosHeaders, name: string): unknown {
+  const find = (all: Readonly<Record<string, unknown>>): unknown => {
+    for (const key of Object.keys(all)) if (key.length === name.length && key.toLowerCase() === name) return all[key];
+    return undefined;
+  };
+  const own = find(headers);
+  return own === undefined && Object.getOwnPropertySymbols(headers).length > 0 ? find(headers.toJSON()) : own;
+}
 
 /** Returns the headers of a response, which can be a plain object if the transport is the caller's. */
 const toHeaders = ({ headers }: AxiosResponse, own: AxiosHeaders): AxiosHeaders =>

@@ -15,9 +15,6 @@ export type Context = FetchContext & { options: Partial<WithRequestOptions> & { 
 /** The caller's hooks of one kind: one, several or none. */
 type Hooks = ((context: never) => unknown) | readonly ((context: never) => unknown)[] | undefined;
 
-/** The hooks that end an attempt. */
-const END_HOOKS = ["onRequestError", "onResponse", "onResponseError"] as const;
-
 /** One call with all its attempts. It is passed on in the options, and hides its state from inspection. */
 export class Call {
   /** The caller's signal. With `timeout`, ofetch replaces the signal in the options with one that is already timing. */
@@ -39,8 +36,10 @@ export class Call {
     // ofetch decrements `retry` for each attempt: if it is unchanged, the caller is reusing the options of an error
     const call =
       last && last.#lastRetry !== options.retry ? last : new Call(options.signal ?? (request as Request).signal);
-    Object.assign(options, call.#savedOptions);
-    call.#savedOptions &&= null;
+    if (call.#savedOptions) {
+      Object.assign(options, call.#savedOptions);
+      call.#savedOptions = null;
+    }
     options[key] = call;
     // a dispatcher references its requests in flight, with their headers
     if (options.dispatcher) setInspectView(options, () => ({ ...options, dispatcher: undefined }));
@@ -49,12 +48,12 @@ export class Call {
 
   /** Wraps the caller's hooks, per attempt: those of a single request replace those of the instance. */
   #wrapHooks(options: Context["options"]): void {
-    for (const kind of END_HOOKS) {
-      const own: Hooks = options[kind];
-      if (kind === "onResponseError" && !own) continue; // `onResponse` comes first
-      (options as Record<typeof kind, Hooks>)[kind] = (context: Context) =>
-        own || !this.#finishAccepted(context) ? this.#finishAndRun(own, context) : undefined;
-    }
+    const { onRequestError, onResponse, onResponseError } = options;
+    const end = (own: Hooks) => (context: FetchContext) =>
+      own || !this.#finishAccepted(context) ? this.#finishAndRun(own, context as Context) : undefined;
+    options.onRequestError = end(onRequestError);
+    options.onResponse = end(onResponse);
+    if (onResponseError) options.onResponseError = end(onResponseError); // `onResponse` comes first
   }
 
   /** Attaches the token to an attempt, and wraps the caller's hooks. */
@@ -65,7 +64,8 @@ export class Call {
     const headers = new Headers(options.headers ?? (request as Request).headers);
     const { unexpired = (request as Partial<WithRequestOptions>).unexpired } = options;
     const signal = options.signal ?? this.#signal;
-    const url = headers.has("authorization") ? undefined : (plainTargetOf(context) ?? (await targetOf(context)));
+    const url =
+      headers.get("authorization") !== null ? undefined : (plainTargetOf(context) ?? (await targetOf(context)));
     const authorizing = authorizer.authorize({ url, host: headers.get("host"), signal, unexpired });
     try {
       const authorization = await authorizing;
@@ -79,7 +79,7 @@ export class Call {
   }
 
   /** Ends an attempt without a rejection at once, as nearly all do. Returns whether it was one. */
-  #finishAccepted({ response, options }: Context): boolean {
+  #finishAccepted({ response, options }: FetchContext): boolean {
     if (!response || !this.#authorization?.accepts(response.status)) return false;
     options.headers.delete("authorization");
     this.#authorization = undefined;

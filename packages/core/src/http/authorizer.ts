@@ -74,22 +74,35 @@ export interface Authorizer<Response> {
   mayFollow(from: URL, to: URL): boolean;
 }
 
-/** The handling of the responses to one request. See {@link Authorization}. */
-interface ResponsePolicy<Response> {
-  isAccepted(status: number): boolean;
-  renew(info: ResponseInfo<Response>): Promise<string | undefined>;
-  report(info: Pick<ResponseInfo<Response>, "status" | "headers">): void;
+/** The policy of one client. */
+interface Policy<Response> {
+  readonly isUnauthorized: AuthorizerOptions<Response>["isUnauthorized"];
+  mayFollow(from: URL, to: URL): boolean;
+  toHeader(accessToken: string): string;
+}
+
+/** A request that gets a token. */
+interface AuthorizedRequest extends Pick<OutgoingRequest, "signal"> {
+  readonly url: URL;
+  readonly source: TokenSource;
+  /** Whether a 401 is retried. */
+  readonly retry: boolean;
 }
 
 /** The token of one request. Hides it from `util.inspect` and `JSON.stringify`. */
 export class Authorization<Response> {
-  readonly #policy: ResponsePolicy<Response>;
+  readonly #policy: Policy<Response>;
+  readonly #request: AuthorizedRequest;
+  /** The token that was sent last. */
+  #accessToken: string;
   readonly #header: string;
 
   /** Adapters obtain instances from {@link Authorizer.authorize}. */
-  constructor(header: string, policy: ResponsePolicy<Response>) {
-    this.#header = header;
+  constructor(policy: Policy<Response>, request: AuthorizedRequest, accessToken: string) {
     this.#policy = policy;
+    this.#request = request;
+    this.#accessToken = accessToken;
+    this.#header = policy.toHeader(accessToken);
   }
 
   /** The value of the `Authorization` header. */
@@ -99,7 +112,7 @@ export class Authorization<Response> {
 
   /** Returns whether a response with this status certainly accepts the token: {@link renew} then resolves to `undefined`. */
   accepts(status: number): boolean {
-    return this.#policy.isAccepted(status);
+    return !this.#policy.isUnauthorized && !this.#request.source.isRejection && status !== 401;
   }
 
   /**
@@ -111,7 +124,30 @@ export class Authorization<Response> {
    * errors of `isUnauthorized`, and a `TimeoutError` if that does not settle within 30 seconds
    */
   renew(info: ResponseInfo<Response>): Promise<string | undefined> {
-    return this.accepts(info.status) ? ACCEPTED : hideResult(this.#policy.renew(info));
+    return this.accepts(info.status) ? ACCEPTED : hideResult(this.#renew(info));
+  }
+
+  async #renew(info: ResponseInfo<Response>): Promise<string | undefined> {
+    const { url, source, signal, retry } = this.#request;
+    const responseUrl = toUrl(info.url ?? "", url);
+    // a redirect to another origin went without the token, so its response says nothing about the token
+    if (!this.#policy.mayFollow(url, responseUrl)) return undefined;
+    if (!(await settleInTime(this.#isRejected(info), { signal, message: LATE }))) return undefined;
+    const renewal = requestReplacement(source, this.#accessToken, { signal, response: toRejecting(info) });
+    if (!retry || !canRepeat(info, isRedirect(url, responseUrl))) {
+      renewal.catch(() => {}); // the next call runs into the same error, and throws it
+      return undefined;
+    }
+    const renewed = await renewal.catch(surfaceUseless(info.status));
+    if (renewed === undefined) return undefined;
+    this.#accessToken = renewed;
+    return this.#policy.toHeader(renewed);
+  }
+
+  #isRejected(info: ResponseInfo<Response>): boolean | Promise<boolean> {
+    const { isUnauthorized } = this.#policy;
+    if (isUnauthorized) return isUnauthorized(info.response);
+    return isInvalidToken(info, this.#request.source, this.#accessToken);
   }
 
   /**
@@ -119,7 +155,14 @@ export class Authorization<Response> {
    * the second token, too, after a 402 or 429. Any other source, and a second 401, are left alone.
    */
   report(info: Pick<ResponseInfo<Response>, "status" | "headers">): void {
-    if (!this.accepts(info.status)) this.#policy.report(info);
+    if (this.#policy.isUnauthorized || info.status === 401 || this.accepts(info.status)) return;
+    void this.#report(info).catch(() => {}); // the next call runs into the same error
+  }
+
+  async #report(info: RejectingInfo): Promise<void> {
+    const { source } = this.#request;
+    if (!isInvalidToken(info, source, this.#accessToken)) return;
+    await requestReplacement(source, this.#accessToken, { response: toRejecting(info) });
   }
 }
 
@@ -135,9 +178,9 @@ export function createAuthorizer<Response>(
 ): Authorizer<Response> {
   assertTokenSource(tokens, "tokens");
   const own = ownOptions(options);
-  const { isUnauthorized } = own;
   const isAllowed = toPredicate(own);
   const mayFollow = (from: URL, to: URL) => from.origin === to.origin && isAllowed(to);
+  const policy: Policy<Response> = { isUnauthorized: own.isUnauthorized, mayFollow, toHeader: createToHeader() };
   return {
     mayFollow,
     async authorize({ url, host, signal, unexpired }) {
@@ -147,36 +190,8 @@ export function createAuthorizer<Response>(
         return undefined;
       }
       const { accessToken, tokenType } = await requestTokens(source, { signal });
-      let latest = accessToken;
-      const onRenewed = (newer: string) => {
-        latest = newer;
-        return toHeader(newer);
-      };
       assertNoProof(tokenType);
-      const isRejection = (info: ResponseInfo<Response>) =>
-        isUnauthorized ? isUnauthorized(info.response) : isInvalidToken(info, source, accessToken);
-      const renew = async (info: ResponseInfo<Response>) => {
-        const responseUrl = toUrl(info.url ?? "", url);
-        // a redirect to another origin went without the token, so its response says nothing about the token
-        if (!mayFollow(url, responseUrl) || !(await settleInTime(isRejection(info), { signal, message: LATE })))
-          return undefined;
-        const renewal = requestReplacement(source, accessToken, { signal, response: toRejecting(info) });
-        if (overrides?.retry === false || !canRepeat(info, isRedirect(url, responseUrl))) {
-          renewal.catch(() => {}); // the next call runs into the same error, and throws it
-          return undefined;
-        }
-        return renewal.then(onRenewed, surfaceUseless(info.status));
-      };
-      const report = async (info: Pick<ResponseInfo<Response>, "status" | "headers">) => {
-        if (isUnauthorized || info.status === 401 || !isInvalidToken(info, source, latest)) return;
-        await requestReplacement(source, latest, { response: toRejecting(info) });
-      };
-      const isAccepted = (status: number) => !isUnauthorized && !source.isRejection && status !== 401;
-      return new Authorization(toHeader(accessToken), {
-        isAccepted,
-        renew,
-        report: (info) => void report(info).catch(() => {}), // the next call runs into the same error
-      });
+      return new Authorization(policy, { url, source, signal, retry: overrides?.retry !== false }, accessToken);
     },
   };
 }
@@ -206,13 +221,23 @@ function isHostOf(url: URL, header: string | null | undefined): boolean {
   return URL.canParse(named) && new URL(named).href === `${url.origin}/`;
 }
 
-/** Builds the header. Rejects characters that clients would quote, with the token, in an error about the header. */
-const toHeader = (accessToken: string): string => {
-  if (/^[\x20-\x7e\x80-\xff]+$/.test(accessToken)) return `Bearer ${accessToken}`;
-  throw new ConfigurationError(
-    "The access token contains characters that are not allowed in an HTTP header. Sign in with a different one.",
-  );
-};
+/**
+ * Creates a function that returns the header of a token. Rejects characters that clients would quote, with the token, in an
+ * error about the header; checks a token only when it is a new one, because it can be long.
+ */
+function createToHeader(): (accessToken: string) => string {
+  let last: { readonly accessToken: string; readonly header: string } | undefined;
+  return (accessToken) => {
+    if (last?.accessToken === accessToken) return last.header;
+    if (!/^[\x20-\x7e\x80-\xff]+$/.test(accessToken)) {
+      throw new ConfigurationError(
+        "The access token contains characters that are not allowed in an HTTP header. Sign in with a different one.",
+      );
+    }
+    last = { accessToken, header: `Bearer ${accessToken}` };
+    return last.header;
+  };
+}
 
 type RejectingInfo = Pick<ResponseInfo<unknown>, "status" | "headers">;
 
