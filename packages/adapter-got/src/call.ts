@@ -49,7 +49,7 @@ export class Call {
     const { context, headers, signal } = options;
     const url = options.url as URL;
     this.#startUrl ??= url;
-    if (headers.authorization || !this.#authorizer.mayFollow(this.#startUrl, url)) return;
+    if (headers.authorization || (url !== this.#startUrl && !this.#authorizer.mayFollow(this.#startUrl, url))) return;
     if (this.#connections.isConnectedElsewhere(options, url)) return;
     const authorization = await this.#authorizer
       .authorize({ ...(context as Partial<TokenContext>), url, host: hostOf(headers), signal })
@@ -72,6 +72,7 @@ export class Call {
       this.#isRetried &&= !response.ok; // the options may be reused for the next page
       return response;
     }
+    if (authorization.accepts(response.statusCode)) return response;
     const { body, hooks } = options;
     const form = body && body === this.#serialized ? this.#form : undefined; // a redirect may have dropped the body
     const header = await renew(authorization, response, form ? undefined : body).catch(this.#recordFailure);
@@ -109,7 +110,7 @@ export class Call {
 
   #removeToken({ headers }: Pick<Options, "headers">): Authorization<Response> | undefined {
     const authorization = this.#authorization;
-    if (headers.authorization === authorization?.header) delete headers.authorization;
+    if (authorization && headers.authorization === authorization.header) delete headers.authorization;
     this.#authorization = undefined;
     return authorization;
   }
