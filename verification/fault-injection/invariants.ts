@@ -79,7 +79,7 @@ function presentationViolations({ victim, others, next }: Facts): string[] {
  * Old generations are collected; a draft and a projection remain only if their writer was killed. Of the marks of session
  * files, only that of the current file and those of remaining projections are left.
  */
-function leftOverViolations({ point, scene }: Facts): string[] {
+function leftOverViolations({ point, scene, others }: Facts): string[] {
   const names = listed(scene.chain);
   const temporary = names.filter((name) => /^(draft|projection)-[0-9a-f]+$/.test(name));
   const generations = names.filter((name) => /^\d+$/.test(name));
@@ -87,6 +87,8 @@ function leftOverViolations({ point, scene }: Facts): string[] {
   const outdated = marks.filter((name) => !names.includes(name.slice(name.indexOf("projection-"))));
   // A file that was replaced is removed two seconds later, or after a minute by the next process that replaces one.
   const notes = names.filter((name) => /^(shown|replaced)-|\.(before|next)$/.test(name));
+  // A process that ends before it has seen its session in the document leaves its announcement, for ten minutes at most.
+  const maxAnnounced = 2 * (others.length + 2); // two sessions
   const announced = names.filter((name) => name.startsWith("writing-"));
   const known = new Set([...temporary, ...generations, ...marks, ...notes, ...announced, "lock", ".gitignore"]);
   const strange = names.filter((name) => !known.has(name));
@@ -96,7 +98,7 @@ function leftOverViolations({ point, scene }: Facts): string[] {
   );
   return [
     ...(temporary.length > 2 * kills ? [`left over: ${temporary.join(", ")}`] : []),
-    ...(announced.length > kills ? [`left over: ${announced.join(", ")}`] : []),
+    ...(announced.length > maxAnnounced ? [`left over: ${announced.join(", ")}`] : []),
     ...(outdated.length > 1 ? [`left over: ${outdated.join(", ")}`] : []),
     ...(generations.length > 3 ? [`left over: generations ${generations.join(", ")}`] : []),
     ...[...strange, ...beside].map((name) => `left over: ${name}`),

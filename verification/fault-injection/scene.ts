@@ -120,9 +120,19 @@ export function canMount(): boolean {
   }
 }
 
-/** Lists everything below a directory. */
+/** Lists everything below a directory, in which processes may be creating and removing files. */
 const filesIn = (directory: string): string[] =>
-  readdirSync(directory, { recursive: true, encoding: "utf8" }).map((name) => join(directory, name));
+  namesIn(directory)
+    .map((name) => join(directory, name))
+    .flatMap((path) => [path, ...filesIn(path)]);
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return []; // it is no directory, or was removed in the meantime
+  }
+}
 
 /** Adds the tokens that are currently in the session's files. */
 export function collectTokens({ root, tokens }: Scene): void {

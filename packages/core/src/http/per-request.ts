@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { TokenSource } from "../types.ts";
-import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
+import { checkOptions, type OptionTable } from "../util/check-options.ts";
+import { isTokenSource } from "../util/token-source.ts";
 
 /** Per-request overrides. */
 export interface RequestTokenOptions {
@@ -35,9 +36,6 @@ export function perRequest(options: RequestTokenOptions): Pick<RequestInit, "kee
 }
 
 const optionTable = {
-  tokens: [
-    z.custom((given) => given === false || functionSchema.safeParse(Object(given).replaceRejected).success),
-    "a token manager or false",
-  ],
+  tokens: [z.custom((given) => given === false || isTokenSource(given)), "a token manager or false"],
   retry: [z.boolean(), "true or false"],
 } as const satisfies OptionTable & Record<keyof RequestTokenOptions, unknown>;

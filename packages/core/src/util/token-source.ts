@@ -4,10 +4,15 @@ import { systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import { describeType } from "./describe-type.ts";
 
+/** Returns whether a value has the methods of a token source. */
+export function isTokenSource(given: unknown): given is TokenSource {
+  const { getTokenSet, replaceRejected } = Object(given) as Partial<TokenSource>;
+  return typeof getTokenSet === "function" && typeof replaceRejected === "function";
+}
+
 /** @throws TypeError that names the argument `name`, if `given` is not a token source */
 export function assertTokenSource(given: unknown, name: string): asserts given is TokenSource {
-  const { getTokenSet, replaceRejected } = Object(given) as Partial<TokenSource>;
-  if (typeof getTokenSet === "function" && typeof replaceRejected === "function") return;
+  if (isTokenSource(given)) return;
   throw new TypeError(`${name}: expected a token manager or another TokenSource, not ${describeType(given)}.`);
 }
 

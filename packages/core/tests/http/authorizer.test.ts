@@ -377,6 +377,7 @@ describe("a single request", () => {
   it.each([
     [{ tokens: "canary" }, /^tokens: expected a token manager or false, not a string\.$/],
     [{ tokens: true }, /^tokens: /],
+    [{ tokens: { replaceRejected: () => "" } }, /^tokens: /],
     [{ tokens: {} }, /^tokens: .* not another object\.$/],
     [{ retry: 3 }, /^retry: expected true or false, not 3\.$/],
     [{ retry: null }, /^retry: /],

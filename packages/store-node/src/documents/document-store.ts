@@ -15,8 +15,12 @@ import { type DocumentSnapshot, SessionDocument, type UpdateOptions } from "./do
 import { irreplaceableError, mirroredError, unreadableError } from "./document-errors.ts";
 import { DocumentEvents } from "./document-events.ts";
 import { assertHolds, chainNameOf } from "./entry.ts";
+import { isIrreplaceable } from "./replace-document.ts";
 import { ReplacedDocuments } from "./replaced-documents.ts";
 import { EntrySettler, type EntryTimers, systemTimers } from "./settle.ts";
+
+/** How often to ask for the lock of a document that can only be written in place: for longer than until it is stale. */
+const MAX_UPDATES = 10;
 
 /** Dependencies of a document store. */
 export interface DocumentStoreDeps extends EntryTimers {
@@ -170,14 +174,27 @@ class DocumentStore implements TokenStore {
 
   /** Writes the session into the document. */
   async #print(paths: SessionPaths, options?: UpdateOptions): Promise<void> {
-    const update = (isLocked: boolean) => this.#document.update(paths, { ...options, isLocked });
-    const { status, stored } = await withStoreErrors(this.#path, "saved", () =>
-      withAdvisoryLock(this.#deps.lock, dirname(paths.chain), update),
-    );
+    const { status, stored } = await withStoreErrors(this.#path, "saved", () => this.#update(paths, options));
     if (status.kind === "blank") this.#settler.lookAgain();
     if (status.kind !== "current") return;
     if (stored) this.#settler.isSeen = true;
     this.#events.recovered(this.#path);
+  }
+
+  /** Updates the document. One that can only be written in place has to wait for the lock, whose holder may have died. */
+  async #update(paths: SessionPaths, options?: UpdateOptions): Promise<DocumentSnapshot> {
+    for (let attempt = 1; ; attempt++) {
+      let hasLock = false;
+      const update = (isLocked: boolean) => {
+        hasLock = isLocked;
+        return this.#document.update(paths, { ...options, isLocked });
+      };
+      try {
+        return await withAdvisoryLock(this.#deps.lock, dirname(paths.chain), update);
+      } catch (error) {
+        if (hasLock || attempt === MAX_UPDATES || !isIrreplaceable(error)) throw error;
+      }
+    }
   }
 
   /** Finishes a write in place. If the lock is not free, another process may be at it: that counts as found. */

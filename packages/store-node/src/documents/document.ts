@@ -184,8 +184,9 @@ export class SessionDocument {
    * document's lock. Returns whether it did.
    */
   async finish(paths: SessionPaths): Promise<boolean> {
-    const { text, stamp } = await this.#readText(paths);
-    const next = await unfinishedText(this.#fs, { paths, stamp }, text);
+    const { text, stamp, isLossy } = await this.#readText(paths);
+    const begun = isLossy ? text?.replace(/\uFFFD$/, "") : text; // it may end within a character
+    const next = await unfinishedText(this.#fs, { paths, stamp }, begun);
     if (next === undefined) return false;
     await this.#shownMark(paths).announce(markOfText(this.#format, next));
     await finishInPlace(this.#fs, { paths, stamp }, next);

@@ -137,7 +137,10 @@ async function tryRename(
     await fs.rename(temporaryPath, file);
     return true;
   } catch (error) {
-    if (isLocked && ["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "")) return false;
+    if (isLocked && isIrreplaceable(error)) return false;
     throw error;
   }
 }
+
+/** Returns whether an error of a rename says that the document cannot be replaced, only written in place. */
+export const isIrreplaceable = (error: unknown): boolean => ["EBUSY", "EXDEV", "EPERM"].includes(codeOf(error) ?? "");
