@@ -44,6 +44,7 @@ class DocumentStore implements TokenStore {
   readonly holder?: ProcessIdentity;
   readonly #path: string;
   readonly #deps: DocumentStoreDeps;
+  readonly #replaced: ReplacedDocuments;
   readonly #document: SessionDocument;
   readonly #directory: SessionDirectory;
   readonly #settler: EntrySettler<DocumentSnapshot>;
@@ -59,7 +60,8 @@ class DocumentStore implements TokenStore {
     this.#deps = deps;
     const onLost = () => this.#events.lost(path);
     const onRestored = async () => void (await this.load().catch(() => undefined)); // shows our session again
-    this.#document = new SessionDocument(deps.fs, deps.format, new ReplacedDocuments({ ...deps, onLost, onRestored }));
+    this.#replaced = new ReplacedDocuments({ ...deps, onLost, onRestored });
+    this.#document = new SessionDocument(deps.fs, deps.format, this.#replaced);
     this.#directory = new SessionDirectory(deps.fs, path);
     this.#settler = new EntrySettler({
       ...deps,
@@ -107,6 +109,7 @@ class DocumentStore implements TokenStore {
     const parentStamp = await this.#deps.fs.stat(paths.parent); // before the read: the session was found in it
     const snapshot = await this.#document.read(paths);
     await this.#directory.check(paths.parent, parentStamp, snapshot.stored !== undefined);
+    await this.#replaced.collect(paths.chain).catch(() => undefined); // any process can do it later
     return snapshot;
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { SessionFormat } from "@unexpired/core";
 import { type FileSystem, sameContent } from "../filesystem.ts";
+import { ignoreNotFound } from "../fs-errors.ts";
 import type { Lock } from "../lock.ts";
 import { markOfText } from "./entry.ts";
 import type { Replaced, ReplaceObserver } from "./replace-document.ts";
@@ -43,7 +44,6 @@ export class ReplacedDocuments implements ReplaceObserver {
 
   onReplaced(replaced: Replaced): void {
     this.#lookLater(replaced, LOOKS);
-    void this.#collect(replaced.paths.chain).catch(() => undefined);
   }
 
   #lookLater(replaced: Replaced, [delay, ...looks]: readonly number[]): void {
@@ -106,10 +106,10 @@ export class ReplacedDocuments implements ReplaceObserver {
     }
   }
 
-  /** Removes the files that a process left behind when it ended. */
-  async #collect(chain: string): Promise<void> {
+  /** Removes the files that processes left behind when they ended, after a minute. */
+  async collect(chain: string): Promise<void> {
     const { fs } = this.#deps;
-    for (const name of await fs.list(chain)) {
+    for (const name of (await ignoreNotFound(fs.list(chain))) ?? []) {
       const { at } = NAME.exec(name)?.groups ?? {};
       if (at && Math.abs(fs.now() - Number(at)) > ABANDONED_AFTER) await fs.unlink(join(chain, name));
     }

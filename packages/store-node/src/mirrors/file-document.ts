@@ -120,6 +120,7 @@ class FileDocument implements Required<MirroredDocument> {
     const { fs } = this.#deps;
     if (fs.now() - this.#collectedAt < ABANDONED_AFTER) return;
     this.#collectedAt = fs.now();
+    await this.#observer.collect(chain).catch(() => undefined);
     for (const directory of [chain, dirname(chain)]) {
       const names = await fs.list(directory).catch(() => []);
       for (const name of names.filter((each) => /^(draft|projection)-[0-9a-f]+$/.test(each))) {

@@ -1,8 +1,9 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { createTokenManager, memoryStore, type StoreEvent, type TokenStore } from "@unexpired/core";
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
+import { chainNameOf } from "../../src/documents/entry.ts";
 import { fileDocument, fileStore, jsonFormat, mirroredStore } from "../../src/index.ts";
 import { freshDirectory } from "../support.ts";
 import { documentWith, format, HOUR, sessionOf } from "./support.ts";
@@ -37,6 +38,18 @@ describe("fileDocument", () => {
     expect(names).toContain("primary");
     expect(names.filter((name) => /draft|projection|lock/.test(name))).toEqual([]);
     expect(readdirSync(notesOf(a), { recursive: true }).join()).not.toContain("canary");
+  });
+
+  it("removes what processes left beside the file when they died a minute ago", async () => {
+    const { a, open } = start();
+    await signIn(open());
+    const chain = join(notesOf(a), chainNameOf(format));
+    const leftovers = ["draft-00", "projection-00", `replaced-${Date.now() - 61_000}-00`, `replaced-${Date.now()}-00`];
+    for (const name of leftovers) writeFileSync(join(chain, name), "");
+    utimesSync(join(chain, "draft-00"), 0, 0);
+    await signIn(open(), 2);
+    const left = readdirSync(chain);
+    expect(leftovers.map((name) => left.includes(name))).toEqual([false, true, false, true]);
   });
 
   it("names the primary once, so that a program with another one gets an error", async () => {
