@@ -44,7 +44,7 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
     ),
   ]),
   mutant("what the document has shown is not remembered", [
-    source("document.ts", "this.#shownMark(paths).remember(head.value, marks);", "Promise.resolve(marks);"),
+    source("document.ts", "this.#shownMark(paths).remember(head, marks);", "Promise.resolve(marks);"),
   ]),
   mutant("a sign-out ends a session that was never shown", [
     source(

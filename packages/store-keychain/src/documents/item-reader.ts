@@ -74,7 +74,7 @@ export class ItemReader implements SnapshotReader {
     const shownMark = new ShownMark(fs, settings.paths.chain, format);
     const marks = head ? await shownMark.read() : NO_MARKS;
     const { status, mark } = readItem(format, item.text, { head, marks, now: fs.now() });
-    const isRemembered = !head || shownMark.isRemembered(head.value, marks);
+    const isRemembered = !head || shownMark.isRemembered(head, marks);
     const textId = digestOf(item.text ?? "");
     const entry = { head, item, textId, marks, isRemembered, status, foreignMark: mark };
     const common = { ...slots, ...entry, overwriteVersion: slots.overwriteVersion };

@@ -31,6 +31,8 @@ export type ItemStoreDeps = KeychainStoreDeps & Partial<EntryTimers> & { readonl
 
 const MAX_PRINTS = 4;
 
+type Head = NonNullable<ItemSnapshot["head"]>;
+
 /** Creates a store for validated options with a `format`. */
 export function openItemStore(settings: KeychainSettings, deps: ItemStoreDeps): TokenStore {
   const { format } = settings;
@@ -88,7 +90,7 @@ class ItemStore implements TokenStore {
       now: fs.now,
       print: () => this.#print(),
       save: (value, expected) => this.save(value, expected),
-      noteFound: (_, value) => this.#shownMark.noteFound(value),
+      noteFound: ({ head }, value) => this.#shownMark.noteFound(head, value),
       finish: async () => false, // an item is written as a whole
       unreadableError: (snapshot) => unreadableError(settings.label, snapshot),
     });
@@ -194,7 +196,7 @@ class ItemStore implements TokenStore {
       const isOurs = written !== undefined && written === text;
       if (!head || !needsWrite(snapshot.status, { canFill: false, canReplace, isOurs })) return;
       await this.#shownMark.announce(writtenMarkOf(format, head.value));
-      written = await this.#write(snapshot, head.value);
+      written = await this.#write(snapshot, head);
     }
   }
 
@@ -202,15 +204,15 @@ class ItemStore implements TokenStore {
     if (status.kind !== "current" || !head) return;
     if (stored) this.#settler.isSeen = true;
     this.#events.recovered(this.#settings.label);
-    await this.#shownMark.remember(head.value, marks).catch(() => undefined); // a later update does it
+    await this.#shownMark.remember(head, marks).catch(() => undefined); // a later update does it
   }
 
-  /** Writes a record into the item. Returns what was written. */
-  async #write({ status, item }: ItemSnapshot, value: string): Promise<string | undefined> {
+  /** Writes a generation into the item. Returns what was written. */
+  async #write({ status, item }: ItemSnapshot, head: Head): Promise<string | undefined> {
     const { format } = this.#settings;
     const isTorn = status.kind === "torn";
-    const next = isTorn ? printOver(format, value, item.text) : printEntry(format, value, item.text);
-    if (isTorn) await this.#shownMark.forget(); // an item without an entry is no sign-out now
+    const next = isTorn ? printOver(format, head.value, item.text) : printEntry(format, head.value, item.text);
+    if (isTorn) await this.#shownMark.forget(head); // an item without an entry is no sign-out now
     await this.#shownMark.whileWriting(() => this.#item.replace(item, next));
     return next;
   }

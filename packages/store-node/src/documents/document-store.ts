@@ -68,7 +68,7 @@ class DocumentStore implements TokenStore {
       now: deps.fs.now,
       print: ({ paths }, options) =>
         this.#print(paths, options).catch((error: unknown) => this.#events.failed(path, error)),
-      noteFound: ({ paths }, value) => this.#document.noteFound(paths, value),
+      noteFound: (snapshot, value) => this.#document.noteFound(snapshot, value),
       finish: ({ paths }) => this.#finish(paths),
       save: (value, expected) => this.save(value, expected),
       unreadableError: (snapshot) => unreadableError(path, snapshot),

@@ -101,7 +101,7 @@ export class SessionDocument {
       : undefined;
     const base = {
       ...{ paths, head, text: isLossy ? undefined : text, textId, stamp, status, failure, overwriteVersion },
-      ...{ marks, isRemembered: !head || shownMark.isRemembered(head.value, marks) },
+      ...{ marks, isRemembered: !head || shownMark.isRemembered(head, marks) },
       ...{ foreignDigest: undefined, foreignMark: mark },
     };
     if (status.kind !== "foreign") return { ...base, stored: head && { value: head.value, version: versionOf(head) } };
@@ -144,7 +144,7 @@ export class SessionDocument {
       const isOurs = written !== undefined && written === snapshot.text;
       if (attempt === MAX_PRINTS || !head || !needsWrite(status, { canFill, canReplace, isOurs })) return snapshot;
       await this.#shownMark(paths).announce(writtenMarkOf(this.#format, head.value));
-      written = await this.#write(snapshot, head.value, options);
+      written = await this.#write(snapshot, head, options);
     }
   }
 
@@ -153,24 +153,24 @@ export class SessionDocument {
     const { head, marks, paths } = snapshot;
     if (!head) return;
     if (isLocked) await this.#discardCopies(snapshot);
-    const noting = this.#shownMark(paths).remember(head.value, marks);
+    const noting = this.#shownMark(paths).remember(head, marks);
     await noting.catch(() => undefined); // a later update does it
   }
 
-  /** Writes a record into the document. Returns what was written, even if the document has changed. */
-  async #write(snapshot: DocumentSnapshot, value: string, { isLocked }: UpdateOptions): Promise<string | undefined> {
+  /** Writes a generation into the document. Returns what was written, even if the document has changed. */
+  async #write(snapshot: DocumentSnapshot, head: Generation, { isLocked }: UpdateOptions): Promise<string | undefined> {
     const { status, paths, text } = snapshot;
     const isTorn = status.kind === "torn";
-    const next = isTorn ? this.printOver(value, snapshot) : printEntry(this.#format, value, text);
+    const next = isTorn ? this.printOver(head.value, snapshot) : printEntry(this.#format, head.value, text);
     const shownMark = this.#shownMark(paths);
-    if (isTorn) await shownMark.forget(); // a document without an entry is no sign-out now
+    if (isTorn) await shownMark.forget(head); // a document without an entry is no sign-out now
     await shownMark.whileWriting(() => this.#replace({ ...snapshot, isLocked }, next));
     return next;
   }
 
   /** Notes that the document shows the session of a record that is about to be published. */
-  noteFound(paths: SessionPaths, value: string): Promise<void> {
-    return this.#shownMark(paths).noteFound(value);
+  noteFound({ paths, head }: DocumentSnapshot, value: string): Promise<void> {
+    return this.#shownMark(paths).noteFound(head, value);
   }
 
   #shownMark({ chain }: SessionPaths): ShownMark {

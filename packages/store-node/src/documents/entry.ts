@@ -210,8 +210,12 @@ export function shownMarkOf(format: SessionFormat, value: string): string | unde
   return mark && `${mark}.${sessionMarkOf(value)}`;
 }
 
-/** Returns the mark of a session that was found in the document, and that the next generation will hold. */
-export const foundMarkOf = (value: string): string => `~.${sessionMarkOf(value)}`;
+/** Returns the mark of a session that was found in the document, and that the generation with this number will hold. */
+export const foundMarkOf = (number: number, value: string): string => `~${number}.${sessionMarkOf(value)}`;
+
+/** Returns whether a mark is that of a session that is yet to be published after a generation. */
+export const isPending = (mark: string, { number }: Pick<Generation, "number">): boolean =>
+  Number(/^~(\d+)\./.exec(mark)?.[1]) > number;
 
 /** Returns the mark of the tokens that a document holds once it shows a record, if any. */
 export function writtenMarkOf(format: SessionFormat, value: string): string | undefined {

@@ -4,12 +4,15 @@ import type { SessionFormat } from "@unexpired/core";
 import { shownOf } from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { codeOf, ignoreNotFound } from "../fs-errors.ts";
-import { foundMarkOf, type Marks, shownMarkOf } from "./entry.ts";
+import type { Generation } from "../generations.ts";
+import { foundMarkOf, isPending, type Marks, shownMarkOf } from "./entry.ts";
 
 const SHOWN = /^shown-(?<mark>[\w.~-]+)$/;
 const WRITING = /^writing-(?<at>\d+)\.[0-9a-f]+\.(?<mark>[\w-]+)$/;
 /** How long a process may take to write a document, in milliseconds. If it takes longer, it has probably died. */
 const ABANDONED_AFTER = 600_000;
+
+type Head = Pick<Generation, "number" | "value">;
 
 /**
  * Remembers, in the directory of the chain, which session the document has shown last. Without it, an emptied entry is
@@ -44,22 +47,23 @@ export class ShownMark {
     return at !== undefined && Math.abs(this.#fs.now() - Number(at)) > ABANDONED_AFTER;
   }
 
-  /** Returns whether it is remembered that the document shows a record. `known` is what `read` has returned. */
-  isRemembered(value: string, { shown }: Marks): boolean {
-    if (!shownOf(value)) return true;
-    const mark = shownMarkOf(this.#format, value);
+  /** Returns whether it is remembered that the document shows a generation. `known` is what `read` has returned. */
+  isRemembered(head: Head, known: Marks): boolean {
+    if (!shownOf(head.value)) return true;
+    const shown = known.shown.filter((each) => !isPending(each, head));
+    const mark = shownMarkOf(this.#format, head.value);
     return shown.length === (mark === undefined ? 0 : 1) && shown[0] === mark;
   }
 
-  /** Remembers that the document shows a record, if records like it are shown. `known` is what `read` has returned. */
-  async remember(value: string, known: Marks): Promise<void> {
-    if (!this.isRemembered(value, known)) await this.#write(shownMarkOf(this.#format, value));
+  /** Remembers that the document shows a generation, if records like it are shown. `known` is what `read` has returned. */
+  async remember(head: Head, known: Marks): Promise<void> {
+    if (!this.isRemembered(head, known)) await this.#write(head, shownMarkOf(this.#format, head.value));
   }
 
-  /** Notes that the document shows the session of a record that is about to be published. */
-  async noteFound(value: string): Promise<void> {
-    await makeDurableDirectory(this.#fs, this.#chain); // there may be no generation yet
-    await this.#add(foundMarkOf(value));
+  /** Notes that the document shows the session of a record that is about to be published after `head`. */
+  async noteFound(head: Head | undefined, value: string): Promise<void> {
+    if (!head) await makeDurableDirectory(this.#fs, this.#chain);
+    await this.#add(foundMarkOf((head?.number ?? 0) + 1, value));
   }
 
   /**
@@ -90,17 +94,20 @@ export class ShownMark {
     for (const name of names) await this.#fs.unlink(join(this.#chain, name)).catch(() => undefined);
   }
 
-  /** Forgets what the document has shown: it may be written again without a session. */
-  forget(): Promise<void> {
-    return this.#write(undefined);
+  /** Forgets what the document has shown until a generation: it may be written again without a session. */
+  forget(head: Head): Promise<void> {
+    return this.#write(head, undefined);
   }
 
-  /** Replaces the mark; `undefined` removes it. */
-  async #write(mark: string | undefined): Promise<void> {
+  /** Replaces the marks of sessions until a generation; `undefined` removes them. */
+  async #write(head: Head, mark: string | undefined): Promise<void> {
     const names = await this.#fs.list(this.#chain);
-    const old = names.filter((name) => (SHOWN.test(name) && name !== `shown-${mark}`) || this.#isAbandoned(name));
+    const isOld = (name: string): boolean => {
+      const shown = SHOWN.exec(name)?.groups?.mark;
+      return shown === undefined ? this.#isAbandoned(name) : shown !== mark && !isPending(shown, head);
+    };
     await this.#add(mark);
-    for (const name of old) await this.#fs.unlink(join(this.#chain, name));
+    for (const name of names.filter(isOld)) await this.#fs.unlink(join(this.#chain, name));
   }
 
   async #add(mark: string | undefined): Promise<void> {

@@ -13,9 +13,9 @@ it("accepts that another process has remembered the same session in the meantime
   const chain = freshDirectory();
   const value = JSON.stringify({ schema: 1, obtainedAt: 0, spent: [], tokens: { accessToken: "canary-a" } });
   const known = await new ShownMark(nodeFileSystem, chain, format).read();
-  await new ShownMark(nodeFileSystem, chain, format).remember(value, known);
+  await new ShownMark(nodeFileSystem, chain, format).remember({ number: 1, value }, known);
   const late = new ShownMark({ ...nodeFileSystem, list: async () => [] }, chain, format);
-  await late.remember(value, known);
+  await late.remember({ number: 1, value }, known);
   expect(await new ShownMark(nodeFileSystem, chain, format).read()).toEqual({
     shown: [shownMarkOf(format, value)],
     writing: [],
@@ -24,6 +24,18 @@ it("accepts that another process has remembered the same session in the meantime
 
 const recordWith = (accessToken: string): string =>
   JSON.stringify({ schema: 1, obtainedAt: 0, spent: [], tokens: { accessToken, refreshToken: `${accessToken}-r` } });
+
+it("is kept for a session that another process has found and is about to publish", async () => {
+  const shownMark = new ShownMark(nodeFileSystem, freshDirectory(), format);
+  const [shown, found] = [recordWith("canary-a"), recordWith("canary-b")];
+  const marks = async () => (await shownMark.read()).shown.map((mark) => mark.replace(/\..*/, "")).sort();
+  await shownMark.noteFound({ number: 2, value: shown }, found);
+  await shownMark.remember({ number: 2, value: shown }, NO_MARKS);
+  expect(await marks()).toEqual([shownMarkOf(format, shown)?.replace(/\..*/, ""), "~3"].sort());
+  expect(shownMark.isRemembered({ number: 2, value: shown }, await shownMark.read())).toBe(true);
+  await shownMark.forget({ number: 3, value: found });
+  expect(await marks()).toEqual([]);
+});
 
 describe("a session that a process announces before it writes it", () => {
   const markOf = (value: string) => writtenMarkOf(format, value);
@@ -65,7 +77,7 @@ describe("a session that a process announces before it writes it", () => {
     expect((await next.read()).writing).toEqual([mark]);
     expect(readdirSync(chain)).toHaveLength(1);
     now += 600_001;
-    await next.remember(recordWith("canary-b"), NO_MARKS);
+    await next.remember({ number: 1, value: recordWith("canary-b") }, NO_MARKS);
     expect(readdirSync(chain)).toEqual([expect.stringMatching(/^shown-/)]);
   });
 
