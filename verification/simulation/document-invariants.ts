@@ -29,6 +29,7 @@ export class DocumentInvariants {
   /** The same at its latest look of any kind. */
   readonly #latestLooks = new Map<string, Stamp | undefined>();
   readonly #lookedAt = new Map<string, number>();
+  readonly #readAt = new Map<string, number>();
   /** A file that the other program wrote into while a process replaced it: the process has to put it back. */
   #owed: { readonly process: string; readonly fileId: string } | undefined;
   /** The text that a process is overwriting in place. */
@@ -64,6 +65,7 @@ export class DocumentInvariants {
     const { name, path, process } = call;
     const { paths, text } = this.#store;
     const isLook = name === "stat" && path === paths.file;
+    if (name === "read" && path === paths.file) this.#readAt.set(process.name, this.#world.scheduler.now);
     if (isLook) this.#latestLooks.set(process.name, before.stamp);
     if (isLook) this.#lookedAt.set(process.name, this.#world.scheduler.now);
     if (isLook && !this.#lastLooks.has(process.name)) this.#lastLooks.set(process.name, before.stamp);
@@ -85,6 +87,11 @@ export class DocumentInvariants {
   /** When a process has last looked at the document. */
   lookedAt(process: string): number | undefined {
     return this.#lookedAt.get(process);
+  }
+
+  /** When a process has last read the document. */
+  readAt(process: string): number | undefined {
+    return this.#readAt.get(process);
   }
 
   /** After a change that the other program made. */

@@ -227,7 +227,10 @@ export class DocumentSessions {
     const shown = this.#shown?.refreshToken;
     const isSame = shown !== undefined && readToken(shown).family === readToken(next.tokens.refreshToken ?? "").family;
     const undone = () => `${process.name} wrote a session again that the other program had signed out`;
-    invariants.require(!(this.#isSignedOut && isSame), "P3", undone);
+    // A document that was missing when the process read it, and is again, may have been there in between.
+    const readAt = this.#store.document.readAt(process.name) ?? 0;
+    const mayHaveMissed = before === undefined && readAt < (this.#emptySince ?? 0);
+    invariants.require(!(this.#isSignedOut && isSame) || mayHaveMissed, "P3", undone);
   }
 
   /** P3: only a sign-out is shown to the other program. */
@@ -241,8 +244,10 @@ export class DocumentSessions {
   /** Whether the other program has brought a session that is not in the record, nor older than it. */
   #isNews(tokens: ParsedTokens, process: SimulatedProcess): boolean {
     const { book, records } = this.#world.invariants;
-    const { expiresAt = Number.POSITIVE_INFINITY, refreshToken } = records.current?.tokens ?? {};
-    if (tokens.refreshToken === refreshToken || !this.#brought.has(keyOf(tokens))) return false;
+    const { expiresAt = Number.POSITIVE_INFINITY } = records.current?.tokens ?? {};
+    // Another access token of a session that the process has read, although another one has been stored since.
+    const isOfRecent = records.history.slice(-4).some((text) => text.includes(`"${tokens.refreshToken}"`));
+    if (isOfRecent || !this.#brought.has(keyOf(tokens))) return false;
     const isKnown = this.#isNoted(tokens) || this.#store.replacesSession(markOf(tokens));
     // A clock that has jumped since the process looked may have told it that the token had expired.
     const hasJumped = this.#world.faults.injected["clock jump"] !== undefined;
