@@ -16,7 +16,7 @@ const documentWith = (session: object | undefined, others: object = {}): string 
   JSON.stringify({ n: 1, ...others, auth: session ?? {} });
 const shownWith = ({ access, refresh }: ReturnType<typeof auth>): string =>
   `shown-${markOfTokens({ accessToken: access, refreshToken: refresh })}.session`;
-/** What another program writes into the file that was replaced. */
+/** The text that another program writes into the file that was replaced. */
 const WRITTEN = documentWith(auth(1), { theme: "dark" });
 
 interface Options {
