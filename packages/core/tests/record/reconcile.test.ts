@@ -190,6 +190,16 @@ describe("reconcile", () => {
     }
   });
 
+  it.each([undefined, 2_000])(
+    "adopts the access token of a document if it has none itself, whatever the expiry (%s)",
+    (expiresAt) => {
+      const withAccess = (accessToken: string, at?: number) => ({ ...record(3).tokens, accessToken, expiresAt: at });
+      const stored = serializeRecord(record(3, { tokens: withAccess("") as never }));
+      const found = recordOfFound({ tokens: withAccess(canary("access", 9), expiresAt) as never }, 3_000);
+      expect(parseRecord(reconcileRecords(stored, found, 3_000), "here").tokens?.accessToken).toBe(canary("access", 9));
+    },
+  );
+
   it.each(["signed_out", "session_expired"])(
     "without session IDs adopts a later sign-in whose access token has expired, if the session has ended: %s",
     (reason) => {
@@ -207,6 +217,14 @@ describe("reconcile", () => {
     const out = serializeRecord(endRecord(record(3), { reason: "signed_out", digest }));
     expect(reconcileRecords(out, serializeRecord(record(3, { obtainedAt: 99_000 })))).toBe(out);
     expect(tokenOf(reconcileRecords(out, serializeRecord(record(4))))).toBe(canary("refresh", 4));
+  });
+
+  it("without session IDs and refresh tokens adopts a later sign-in after a sign-out", () => {
+    const accessOnly = (number: number) =>
+      record(number, { tokens: { ...record(number).tokens, refreshToken: undefined } as never });
+    const out = serializeRecord(endRecord(accessOnly(3), { reason: "signed_out" }));
+    const found = reconcileRecords(out, serializeRecord(accessOnly(4)));
+    expect(parseRecord(found, "here").tokens?.accessToken).toBe(canary("access", 4));
   });
 
   it("without session IDs adopts a later sign-in whose access token has expired by now", () => {

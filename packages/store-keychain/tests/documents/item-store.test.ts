@@ -1,5 +1,6 @@
 import type { StoreEvent } from "@unexpired/core";
 import { jsonFormat, rawTokenFormat } from "@unexpired/store-node";
+import { nodeFileSystem } from "@unexpired/store-node/chain";
 import { describe, expect, it } from "vitest";
 import type { KeychainBackend } from "../../src/index.ts";
 import {
@@ -10,11 +11,14 @@ import {
   keychainOf,
   managerOver,
   open,
+  openWith,
   restOf,
   sessionIn,
   worldWith,
 } from "../support/item-world.ts";
 import type { World } from "../support/memory-keychain.ts";
+
+const SIGNED_OUT = '{ "theme": "dark" }';
 
 describe("a session in another program's item", () => {
   it("is read, refreshed and written back, and every other byte stays", async () => {
@@ -108,6 +112,29 @@ describe("a session in another program's item", () => {
     await process.store.load(); // waits for the second
     expect(sessionIn(world)).toBe("canary-r1");
     expect((await process.store.load())?.value).toContain("canary-a1");
+  });
+
+  it("is signed out if the other program signs out before the item is looked at again after an adoption", async () => {
+    const world = worldWith(itemWith(1));
+    await open(world).store.load();
+    world.items.set("ada", itemWith(2));
+    const { store } = openWith(world, {
+      calls: {
+        async link(from, to) {
+          await nodeFileSystem.link(from, to);
+          if (/\/\d+$/.test(to)) world.items.set("ada", SIGNED_OUT); // right after the adoption is published
+        },
+      },
+    });
+    expect((await store.load())?.value).toContain('"signed_out"');
+    expect(world.items.get("ada")).toBe(SIGNED_OUT);
+  });
+
+  it("is written at once into an item that is blank, as no program writes an item in steps", async () => {
+    const world = worldWith(" \n");
+    await using tokens = managerOver(open(world));
+    await tokens.signIn({ accessToken: "canary-a1", refreshToken: "canary-r1", expiresAt: Date.now() + HOUR });
+    expect(sessionIn(world)).toBe("canary-r1");
   });
 
   it("is not what a write that had failed puts into the item later, after a sign-in", async () => {

@@ -120,6 +120,25 @@ describe("an item that its format cannot read", () => {
     expect(sessionIn(world)).toBe("canary-r3");
   });
 
+  it("becomes no sign-out if the process dies over it, and another program repairs it without its entry", async () => {
+    const world = worldWith(itemWith(1));
+    await open(world).store.load();
+    world.items.set("ada", TORN);
+    const backend = keychainOf(world);
+    const dying: KeychainBackend = {
+      ...backend,
+      set: (service, ...rest) =>
+        service === "tests" ? Promise.reject(new Error("killed")) : backend.set(service, ...rest),
+    };
+    await using killed = managerOver(open(world, dying));
+    const sameSession = { ...tokensOf(1), accessToken: "canary-a2" };
+    await expect(killed.signIn(sameSession, OVER)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    world.items.set("ada", '{ "theme": "dark" }');
+    await using other = managerOver(open(world));
+    expect(await other.getAccessToken()).toBe("canary-a2");
+    expect(sessionIn(world)).toBe("canary-r1");
+  });
+
   it("is replaced as a whole if its format cannot discard an entry", async () => {
     const world = worldWith("two tokens");
     await using manager = managerOver(open(world, undefined, rawTokenFormat()));

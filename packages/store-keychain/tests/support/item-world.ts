@@ -1,6 +1,13 @@
 /** The item of another program in a keychain in memory, and the stores and managers of simulated processes over it. */
-import { createTokenManager, type RefreshFunction, type TokenManager, type TokenStore } from "@unexpired/core";
+import {
+  createTokenManager,
+  type RefreshFunction,
+  type SessionFormat,
+  type TokenManager,
+  type TokenStore,
+} from "@unexpired/core";
 import { jsonFormat } from "@unexpired/store-node";
+import type { FileSystem } from "@unexpired/store-node/chain";
 import type { KeychainBackend } from "../../src/index.ts";
 import { openKeychainStore } from "../../src/keychain-store.ts";
 import { resolveSettings } from "../../src/options.ts";
@@ -40,16 +47,29 @@ export interface Process {
   pass(milliseconds: number): void;
 }
 
+interface Overrides {
+  readonly backend?: KeychainBackend;
+  readonly format?: SessionFormat;
+  readonly calls?: Partial<FileSystem>;
+}
+
 /** Opens the store of one process. Its clock only advances when it waits, or through `pass`. */
-export function open(world: World, backend = keychainOf(world), sessionFormat = format): Process {
+export const open = (world: World, backend = keychainOf(world), sessionFormat = format): Process =>
+  openWith(world, { backend, format: sessionFormat });
+
+/** Opens a store as `open` does, with some calls of the file system replaced. */
+export function openWith(
+  world: World,
+  { backend = keychainOf(world), format: used = format, calls }: Overrides,
+): Process {
   let now = Date.now();
   const pass = (milliseconds: number): void => {
     now += milliseconds;
   };
   const { directory } = world;
-  const settings = resolveSettings({ service: "tests", account: "ada", directory, backend, format: sessionFormat });
+  const settings = resolveSettings({ service: "tests", account: "ada", directory, backend, format: used });
   const store = openKeychainStore(settings, {
-    fs: { ...unsyncedFileSystem, now: () => now },
+    fs: { ...unsyncedFileSystem, now: () => now, ...calls },
     lock: async () => async () => undefined,
     loadBackend: () => Promise.reject(new Error("No built-in backend is needed")),
     pause: async (milliseconds) => pass(milliseconds),

@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, openSync, readdirSync, renameSync, writeFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createTokenManager, type SessionEvent, type TokenManager } from "@unexpired/core";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openDocumentStore } from "../../src/documents/document-store.ts";
@@ -8,7 +8,7 @@ import { type FileSystem, nodeFileSystem } from "../../src/filesystem.ts";
 import { jsonFormat } from "../../src/index.ts";
 import { directoryLock } from "../../src/lock.ts";
 import { watchNames } from "../../src/watch-names.ts";
-import { chainOf, freshPath, textOf } from "../support.ts";
+import { chainOf, freshPath, latch, textOf } from "../support.ts";
 
 const format = jsonFormat({ at: ["auth"], fields: { accessToken: "access", refreshToken: "refresh" } });
 
@@ -246,5 +246,29 @@ describe.skipIf(!watchNames)("a program that renames its own version over the do
     await tokens.refresh();
     expect(read(path)).toEqual({ n: 4, auth: auth(3) });
     expect(lost.count()).toBe(0);
+  });
+
+  it("is not said to have lost a document that it moves away and back before our own rename begins", async () => {
+    const notified = latch();
+    let isFirst = true;
+    const { tokens, lost } = open((path) => ({
+      async link(from, to) {
+        if (from === path && isFirst) {
+          isFirst = false;
+          renameSync(path, `${path}.away`);
+          renameSync(`${path}.away`, path);
+        }
+        await nodeFileSystem.link(from, to);
+      },
+      watchNames: (directories, onPath) =>
+        watchNames?.(directories, (changed) => {
+          onPath(changed);
+          if (basename(changed).startsWith("projection-")) notified.open();
+        }) ?? (() => undefined),
+    }));
+    await tokens.hasSession();
+    await tokens.refresh();
+    await notified.opened;
+    expect([isFirst, lost.count()]).toEqual([false, 0]);
   });
 });

@@ -123,6 +123,22 @@ it("does not adopt a session that a sign-in replaced while the document was torn
   await other.close();
 });
 
+it("is no sign-out if a process dies over a torn document, and the other program repairs it without a session", async () => {
+  const path = freshPath();
+  const { tokens } = await signedIn(path);
+  write(path, textOf(path).slice(0, 20));
+  const rename = (from: string, to: string) =>
+    to === path ? Promise.reject(errnoError("EIO")) : nodeFileSystem.rename(from, to);
+  await using killed = manage(open(path, { rename }).store);
+  const sameSession = { ...tokensOf("1"), accessToken: "a2" };
+  await expect(killed.signIn(sameSession, { over: "unreadable" })).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  write(path, EMPTY);
+  await using next = manage(open(path).store);
+  expect(await next.getAccessToken()).toBe("a2");
+  expect(sessionIn(path)).toBe("a2");
+  await tokens.close();
+});
+
 it("remembers what the document shows if the writer died before it had", async () => {
   const path = freshPath();
   write(path, EMPTY);
