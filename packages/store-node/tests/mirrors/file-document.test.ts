@@ -2,8 +2,9 @@ import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, utimesSy
 import { basename, dirname, join } from "node:path";
 import { createTokenManager, memoryStore, type StoreEvent, type TokenStore } from "@unexpired/core";
 import { canary } from "@unexpired-internal/test-support/canary";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chainNameOf } from "../../src/documents/entry.ts";
+import { nodeFileSystem } from "../../src/filesystem.ts";
 import { fileDocument, fileStore, jsonFormat, mirroredStore } from "../../src/index.ts";
 import { freshDirectory } from "../support.ts";
 import { documentWith, format, HOUR, sessionOf } from "./support.ts";
@@ -150,6 +151,27 @@ describe("fileDocument", () => {
     expect(readFileSync(b, "utf8")).toBe('{"theme":"dark"}');
     expect(events).toMatchObject([{ type: "document-failed", location: b, reason }]);
     expect(JSON.stringify(events)).toContain(b);
+  });
+
+  it("is left alone and reported if it is mounted by itself, as its notes are those of one side", async () => {
+    const { a, b, open } = start();
+    const mounted = vi.spyOn(nodeFileSystem, "isMountPoint").mockImplementation(async (path) => path === b);
+    onTestFinished(() => mounted.mockRestore());
+    const store = open();
+    const events: StoreEvent[] = [];
+    store.subscribe?.((event) => events.push(event));
+    await signIn(store);
+    expect([refreshIn(a), readFileSync(b, "utf8")]).toEqual([canary("refresh", 1), '{"theme":"dark"}']);
+    const message = expect.stringContaining("mounted as a single file") as string;
+    expect(events).toMatchObject([{ type: "document-failed", location: b, reason: "read_only", message }]);
+  });
+
+  it("can be replaced although nothing has been noted about it", async () => {
+    const { a } = start();
+    const document = fileDocument({ path: a, format });
+    const text = documentWith(1, Date.now() + HOUR);
+    expect(await document.replace(await document.read(), text)).toBe(true);
+    expect(readFileSync(a, "utf8")).toBe(text);
   });
 
   it("that is read-only can still tell of a newer session", async () => {
