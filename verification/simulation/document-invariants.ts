@@ -34,6 +34,8 @@ export class DocumentInvariants {
   #owed: { readonly process: string; readonly fileId: string } | undefined;
   /** The text that a process is overwriting in place. */
   #overwritten: string | undefined;
+  /** The processes that have truncated the document, and not written it yet. */
+  readonly #truncated = new Set<string>();
 
   constructor(store: DocumentWorld, world: World) {
     this.#store = store;
@@ -51,6 +53,7 @@ export class DocumentInvariants {
     const mayPutBack = this.#ours.has(disk.textOf(paths.file) ?? "") && !isBusy; // or has the other program written since?
     this.#require(!(name === "unlink" && isOwed && mayPutBack), notPutBack);
     if (name !== "overwrite" || path !== paths.file || !disk.textOf(path)) return;
+    if (this.#truncated.has(process.name)) return; // the second step, after another program has written
     // Once a lock has become stale, another one may write, too, and discard the copies.
     const writers = disk.list(paths.chain).filter((each) => each.startsWith("projection-")).length;
     if (writers > 1 || !this.#store.isLocked(dirname(paths.chain), process)) return;
@@ -69,7 +72,9 @@ export class DocumentInvariants {
     if (isLook) this.#latestLooks.set(process.name, before.stamp);
     if (isLook) this.#lookedAt.set(process.name, this.#world.scheduler.now);
     if (isLook && !this.#lastLooks.has(process.name)) this.#lastLooks.set(process.name, before.stamp);
+    if (name === "overwrite" && text !== "") this.#truncated.delete(process.name);
     if (text === before.text) return;
+    if (name === "overwrite" && text === "") this.#truncated.add(process.name);
     this.#onChanged(call, before);
     this.#remember(text);
   }
@@ -117,7 +122,9 @@ export class DocumentInvariants {
   #onWritten({ name, process }: FileCall, before: Version): void {
     const { text, sessions, isTorn } = this.#store;
     const lastLook = this.#lastLooks.get(process.name);
-    const isRace = this.#lastLooks.has(process.name) && !sameContent(lastLook, before.stamp);
+    // Another program wrote between the two steps of a slow write in place.
+    const isBetween = name === "overwrite" && before.text !== "";
+    const isRace = isBetween || (this.#lastLooks.has(process.name) && !sameContent(lastLook, before.stamp));
     const isKept = othersLines(before.text) === othersLines(text);
     const lost = () => `${process.name} changed what the other program had written: ${before.text} became ${text}`;
     this.#require(isKept || isRace, lost);
