@@ -34,8 +34,8 @@ export class DocumentInvariants {
   #owed: { readonly process: string; readonly fileId: string } | undefined;
   /** The text that a process is overwriting in place. */
   #overwritten: string | undefined;
-  /** The processes that have truncated the document, and not written it yet. */
-  readonly #truncated = new Set<string>();
+  /** How often each process has truncated the document, and not written it yet. */
+  readonly #truncated = new Map<string, number>();
 
   constructor(store: DocumentWorld, world: World) {
     this.#store = store;
@@ -53,7 +53,7 @@ export class DocumentInvariants {
     const mayPutBack = this.#ours.has(disk.textOf(paths.file) ?? "") && !isBusy; // or has the other program written since?
     this.#require(!(name === "unlink" && isOwed && mayPutBack), notPutBack);
     if (name !== "overwrite" || path !== paths.file || !disk.textOf(path)) return;
-    if (this.#truncated.has(process.name)) return; // the second step, after another program has written
+    if (this.#truncated.get(process.name)) return; // the second step, after another program has written
     // Once a lock has become stale, another one may write, too, and discard the copies.
     const writers = disk.list(paths.chain).filter((each) => each.startsWith("projection-")).length;
     if (writers > 1 || !this.#store.isLocked(dirname(paths.chain), process)) return;
@@ -72,11 +72,14 @@ export class DocumentInvariants {
     if (isLook) this.#latestLooks.set(process.name, before.stamp);
     if (isLook) this.#lookedAt.set(process.name, this.#world.scheduler.now);
     if (isLook && !this.#lastLooks.has(process.name)) this.#lastLooks.set(process.name, before.stamp);
-    if (name === "overwrite" && text !== "") this.#truncated.delete(process.name);
+    if (name === "overwrite") this.#countSteps(process.name, text === "" ? 1 : -1);
     if (text === before.text) return;
-    if (name === "overwrite" && text === "") this.#truncated.add(process.name);
     this.#onChanged(call, before);
     this.#remember(text);
+  }
+
+  #countSteps(process: string, change: number): void {
+    this.#truncated.set(process, Math.max(0, (this.#truncated.get(process) ?? 0) + change));
   }
 
   #onChanged(call: FileCall, before: Version): void {
