@@ -211,7 +211,7 @@ class ItemStore implements TokenStore {
     const isTorn = status.kind === "torn";
     const next = isTorn ? printOver(format, value, item.text) : printEntry(format, value, item.text);
     if (isTorn) await this.#shownMark.forget(); // an item without an entry is no sign-out now
-    await this.#shownMark.whileWriting(() => this.#item.replace(item, next));
+    await this.#shownMark.whileWriting(writtenMarkOf(format, value), () => this.#item.replace(item, next));
     return next;
   }
 

@@ -156,6 +156,7 @@ describe("a session in another program's item", () => {
     expect([sessionIn(world), landLate]).toEqual(["canary-r1", expect.any(Function)]);
     await using next = managerOver(open(world));
     await next.signIn({ accessToken: "canary-a9", refreshToken: "canary-r9", expiresAt: Date.now() + HOUR });
+    await store.load(); // finds the later session shown
     landLate?.();
     await open(world).store.load();
     expect(sessionIn(world)).toBe("canary-r9");

@@ -164,7 +164,9 @@ export class SessionDocument {
     const next = isTorn ? this.printOver(value, snapshot) : printEntry(this.#format, value, text);
     const shownMark = this.#shownMark(paths);
     if (isTorn) await shownMark.forget(); // a document without an entry is no sign-out now
-    await shownMark.whileWriting(() => this.#replace({ ...snapshot, isLocked }, next));
+    await shownMark.whileWriting(writtenMarkOf(this.#format, value), () =>
+      this.#replace({ ...snapshot, isLocked }, next),
+    );
     return next;
   }
 
