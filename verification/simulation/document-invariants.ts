@@ -5,6 +5,9 @@ import { othersLines, writesIn } from "./documents.ts";
 import type { FileCall } from "./file-world.ts";
 import type { World } from "./world.ts";
 
+/** The faults after which a lock may be stale while its holder goes on. */
+const LATE = ["slow disk", "suspend", "machine sleeps", "suspended before publishing", "suspended after publishing"];
+
 /** The calls that begin to write a document. */
 const BEGINNING = /^create .*\/projection-|^(create|read) .*\.next$/;
 
@@ -54,9 +57,10 @@ export class DocumentInvariants {
     this.#require(!(name === "unlink" && isOwed && mayPutBack), notPutBack);
     if (name !== "overwrite" || path !== paths.file || !disk.textOf(path)) return;
     if (this.#truncated.get(process.name)) return; // the second step, after another program has written
-    // Once a lock has become stale, another one may write, too, and discard the copies.
+    // Once a lock has become stale, another call may write, too, and discard the copies.
+    const mayBeStale = LATE.some((fault) => this.#world.faults.injected[fault] !== undefined);
     const writers = disk.list(paths.chain).filter((each) => each.startsWith("projection-")).length;
-    if (writers > 1 || !this.#store.isLocked(dirname(paths.chain), process)) return;
+    if (mayBeStale || writers > 1 || !this.#store.isLocked(dirname(paths.chain), process)) return;
     const isCopied = ["before", "next"].every(
       (copy) => disk.textOf(`${dirname(paths.chain)}/settings.json.${copy}`) !== undefined,
     );
@@ -69,13 +73,17 @@ export class DocumentInvariants {
     const { paths, text } = this.#store;
     const isLook = name === "stat" && path === paths.file;
     if (name === "read" && path === paths.file) this.#readAt.set(process.name, this.#world.scheduler.now);
-    if (isLook) this.#latestLooks.set(process.name, before.stamp);
-    if (isLook) this.#lookedAt.set(process.name, this.#world.scheduler.now);
-    if (isLook && !this.#lastLooks.has(process.name)) this.#lastLooks.set(process.name, before.stamp);
+    if (isLook) this.#onLook(process.name, before.stamp);
     if (name === "overwrite") this.#countSteps(process.name, text === "" ? 1 : -1);
     if (text === before.text) return;
     this.#onChanged(call, before);
     this.#remember(text);
+  }
+
+  #onLook(process: string, stamp: Stamp | undefined): void {
+    this.#latestLooks.set(process, stamp);
+    this.#lookedAt.set(process, this.#world.scheduler.now);
+    if (!this.#lastLooks.has(process)) this.#lastLooks.set(process, stamp);
   }
 
   #countSteps(process: string, change: number): void {

@@ -213,7 +213,7 @@ class ItemStore implements TokenStore {
     const isTorn = status.kind === "torn";
     const next = isTorn ? printOver(format, head.value, item.text) : printEntry(format, head.value, item.text);
     if (isTorn) await this.#shownMark.forget(head); // an item without an entry is no sign-out now
-    await this.#shownMark.whileWriting(() => this.#item.replace(item, next));
+    await this.#shownMark.whileWriting(writtenMarkOf(format, head.value), () => this.#item.replace(item, next));
     return next;
   }
 

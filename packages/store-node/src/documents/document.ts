@@ -164,7 +164,9 @@ export class SessionDocument {
     const next = isTorn ? this.printOver(head.value, snapshot) : printEntry(this.#format, head.value, text);
     const shownMark = this.#shownMark(paths);
     if (isTorn) await shownMark.forget(head); // a document without an entry is no sign-out now
-    await shownMark.whileWriting(() => this.#replace({ ...snapshot, isLocked }, next));
+    await shownMark.whileWriting(writtenMarkOf(this.#format, head.value), () =>
+      this.#replace({ ...snapshot, isLocked }, next),
+    );
     return next;
   }
 

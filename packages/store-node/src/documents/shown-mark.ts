@@ -24,6 +24,8 @@ export class ShownMark {
   readonly #format: SessionFormat;
   /** The names of the files that announce sessions, by mark. */
   readonly #announced = new Map<string, string>();
+  /** The marks of sessions whose last write failed: a call that has timed out may still take effect. */
+  readonly #failed = new Set<string | undefined>();
   /** The number of writes that this process has not ended. */
   #writes = 0;
 
@@ -80,18 +82,30 @@ export class ShownMark {
     if (known !== undefined) await this.#fs.unlink(join(this.#chain, known));
   }
 
-  /** Runs a function that writes the document. */
-  async whileWriting<T>(write: () => Promise<T>): Promise<T> {
+  /** Runs a function that writes the session with a mark into the document. */
+  async whileWriting<T>(mark: string | undefined, write: () => Promise<T>): Promise<T> {
     this.#writes++;
-    return write().finally(() => this.#writes--);
+    try {
+      const result = await write();
+      this.#failed.delete(mark);
+      return result;
+    } catch (error) {
+      this.#failed.add(mark);
+      throw error;
+    } finally {
+      this.#writes--;
+    }
   }
 
-  /** Withdraws what was announced, once the document shows the session, unless something is still being written. */
+  /**
+   * Withdraws what was announced, once the document shows the session, unless something is still being written. If a write
+   * failed, its session stays announced for ten minutes.
+   */
   async withdraw(): Promise<void> {
     if (this.#writes > 0) return;
-    const names = [...this.#announced.values()];
-    this.#announced.clear();
-    for (const name of names) await this.#fs.unlink(join(this.#chain, name)).catch(() => undefined);
+    const withdrawn = [...this.#announced].filter(([mark]) => !this.#failed.has(mark));
+    for (const [mark] of withdrawn) this.#announced.delete(mark);
+    for (const [, name] of withdrawn) await this.#fs.unlink(join(this.#chain, name)).catch(() => undefined);
   }
 
   /** Forgets what the document has shown until a generation: it may be written again without a session. */

@@ -49,6 +49,18 @@ describe("a sign-out by another program", () => {
   });
 });
 
+it("looks at a blank document again a second after a save that has left it blank", async () => {
+  const { path, store, timers } = open({ text: "" });
+  let calls = 0;
+  const stop = store.watch?.(() => calls++);
+  await store.save(recordOf(1), undefined);
+  expect(textOf(path)).toBe("");
+  calls = 0; // the file system may have told of changes
+  timers.find(({ milliseconds }) => milliseconds === 1_000)?.run();
+  stop?.();
+  expect(calls).toBe(1);
+});
+
 describe("remove", () => {
   it("clears the document again if another process writes the session while the chain is removed", async () => {
     const { path, store, chain } = open({

@@ -55,8 +55,22 @@ describe("a session that a process announces before it writes it", () => {
     const shownMark = new ShownMark(nodeFileSystem, freshDirectory(), format);
     const mark = markOf(recordWith("canary-a"));
     await shownMark.announce(mark);
-    await shownMark.whileWriting(() => shownMark.withdraw());
+    await shownMark.whileWriting(mark, () => shownMark.withdraw());
     expect((await shownMark.read()).writing).toEqual([mark]);
+    await shownMark.withdraw();
+    expect(await shownMark.read()).toEqual(NO_MARKS);
+  });
+
+  it("is not withdrawn after a write that failed, as that may still take effect, until one succeeds", async () => {
+    const shownMark = new ShownMark(nodeFileSystem, freshDirectory(), format);
+    const mark = markOf(recordWith("canary-a"));
+    await shownMark.announce(mark);
+    await expect(shownMark.whileWriting(mark, () => Promise.reject(new Error("timed out")))).rejects.toThrow(
+      "timed out",
+    );
+    await shownMark.withdraw();
+    expect((await shownMark.read()).writing).toEqual([mark]);
+    await shownMark.whileWriting(mark, async () => undefined);
     await shownMark.withdraw();
     expect(await shownMark.read()).toEqual(NO_MARKS);
   });
