@@ -154,7 +154,8 @@ export class DocumentSessions {
     const isFilled = this.#emptySpans.some(({ until }) => until >= now);
     const span = now - this.#emptySinceAt(now);
     // A document that is missing at two looks may have been there in between.
-    const isLongAgo = (at: number) => now - at >= SIGNED_OUT_AFTER - 1 && now - at <= 4 * SIGNED_OUT_AFTER;
+    const endOf = (at: number) => this.#emptySpans.find(({ since }) => since === at)?.until ?? at;
+    const isLongAgo = (at: number) => now - at >= SIGNED_OUT_AFTER - 1 && now - endOf(at) <= 4 * SIGNED_OUT_AFTER;
     const wasMissing = (this.#store.text === undefined || isFilled) && this.#removedAt.some(isLongAgo);
     // So may one that keeps changing, if it has been empty at each of several looks.
     const isChanging = this.#emptiedAt.filter((at) => at <= now && now - at <= 5 * SIGNED_OUT_AFTER).length >= 3;
