@@ -186,16 +186,12 @@ class DocumentStore implements TokenStore {
 
   /** Updates the document. One that can only be written in place has to wait for the lock, whose holder may have died. */
   async #update(paths: SessionPaths, options?: UpdateOptions): Promise<DocumentSnapshot> {
+    const update = (isLocked: boolean) => this.#document.update(paths, { ...options, isLocked });
     for (let attempt = 1; ; attempt++) {
-      let hasLock = false;
-      const update = (isLocked: boolean) => {
-        hasLock = isLocked;
-        return this.#document.update(paths, { ...options, isLocked });
-      };
       try {
         return await withAdvisoryLock(this.#deps.lock, dirname(paths.chain), update);
       } catch (error) {
-        if (hasLock || attempt === MAX_UPDATES || !isIrreplaceable(error)) throw error;
+        if (attempt === MAX_UPDATES || !isIrreplaceable(error)) throw error;
       }
     }
   }

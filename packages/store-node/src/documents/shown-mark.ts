@@ -85,16 +85,10 @@ export class ShownMark {
   /** Runs a function that writes the session with a mark into the document. */
   async whileWriting<T>(mark: string | undefined, write: () => Promise<T>): Promise<T> {
     this.#writes++;
-    try {
-      const result = await write();
-      this.#failed.delete(mark);
-      return result;
-    } catch (error) {
-      this.#failed.add(mark);
-      throw error;
-    } finally {
-      this.#writes--;
-    }
+    this.#failed.add(mark); // until it has succeeded
+    const result = await write().finally(() => this.#writes--);
+    this.#failed.delete(mark);
+    return result;
   }
 
   /**
