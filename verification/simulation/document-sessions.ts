@@ -85,7 +85,7 @@ export class DocumentSessions {
     this.#emptiedAt.push(scheduler.now);
     this.#emptySince ??= scheduler.now;
     // Until it is noted that the document has shown the session, a stale copy without it is no sign-out.
-    const mustBeNoted = !hasFaults && scheduler.now - this.#writtenAt > SIGNED_OUT_AFTER;
+    const mustBeNoted = !hasFaults && this.#emptySince - this.#writtenAt > SIGNED_OUT_AFTER;
     this.#isSignedOut = mustBeNoted || this.#isNoted(this.#shown ?? {}, /^shown/);
   }
 
