@@ -187,16 +187,15 @@ const hostOf = (headers: AxiosHeaders): string | undefined => {
 };
 
 /**
- * Returns a header, whose name is given in lower case, of the request, or of the instance's defaults, which only `toJSON()`
- * includes in axios 1.0.
+ * Returns a header, whose name is given in lower case. axios 1.0 keeps the instance's defaults under a symbol, and does not send a
+ * header that is `undefined`.
  */
 function headerOf(headers: AxiosHeaders, name: string): unknown {
-  const find = (all: Readonly<Record<string, unknown>>): unknown => {
-    for (const key of Object.keys(all)) if (key.length === name.length && key.toLowerCase() === name) return all[key];
-    return undefined;
-  };
-  const own = find(headers);
-  return own === undefined && Object.getOwnPropertySymbols(headers).length > 0 ? find(headers.toJSON()) : own;
+  const [defaults] = Object.getOwnPropertySymbols(headers);
+  if (defaults && headers.has(name)) return headers.get(name) ?? false;
+  const all: Readonly<Record<string, unknown>> = defaults ? headers.toJSON() : headers;
+  for (const key of Object.keys(all)) if (key.length === name.length && key.toLowerCase() === name) return all[key];
+  return undefined;
 }
 
 /** Returns the headers of a response, which can be a plain object if the transport is the caller's. */
