@@ -130,12 +130,12 @@ export class DocumentInvariants {
   }
 
   /** Nothing but the session has changed, unless the other program wrote between the last look and the change. */
-  #onWritten({ name, process }: FileCall, before: Version): void {
+  #onWritten({ name, process, isSlow = false }: FileCall, before: Version): void {
     const { text, sessions, isTorn } = this.#store;
     const lastLook = this.#lastLooks.get(process.name);
     // Another program wrote between the two steps of a slow write in place.
     const isBetween = name === "overwrite" && before.text !== "";
-    const isRace = isBetween || (this.#lastLooks.has(process.name) && !sameContent(lastLook, before.stamp));
+    const isRace = isBetween || isSlow || (this.#lastLooks.has(process.name) && !sameContent(lastLook, before.stamp));
     const isKept = othersLines(before.text) === othersLines(text);
     const lost = () => `${process.name} changed what the other program had written: ${before.text} became ${text}`;
     this.#require(isKept || isRace, lost);

@@ -131,7 +131,7 @@ export class DocumentSessions {
     }
     const isEnd = after?.dead?.reason === "signed_out" && before?.dead?.reason !== "signed_out";
     if (isEnd && isOurs) this.#checkSignOut(author, before);
-    if (isEnd) this.#shown = undefined;
+    if (isEnd && isOurs) this.#shown = undefined; // not if a power failure has undone what came after the sign-out
   }
 
   /** Notes the refresh token of `before` if it is used up, rather than replaced by another session. */

@@ -27,6 +27,8 @@ export interface FileCall {
   readonly name: keyof FileSystem;
   readonly path: string;
   readonly process: SimulatedProcess;
+  /** Whether it took seconds, in which the same process may have done something else. */
+  readonly isSlow?: boolean;
 }
 
 /** The real file store for every process, over one simulated disk and one simulated lock. */
@@ -211,7 +213,7 @@ export class FileWorld {
       const run = () => {
         if (fault && fault !== "slow disk") throw errnoError(CODES[fault]);
         if (suspended === "suspended after publishing") this.#world.suspend(process, SUSPENSION);
-        return this.perform({ name: call, path, process }, perform);
+        return this.perform({ name: call, path, process, isSlow: fault === "slow disk" }, perform);
       };
       return process.call(label, run, fault === "slow disk" ? 6_000 : this.#world.latency());
     };

@@ -60,7 +60,8 @@ export async function replaceDocument(fs: FileSystem, before: Before, next: stri
   try {
     const old = await swap(fs, { ...before, files, overtaken }, next);
     if (!old) return old === undefined;
-    const isWritten = !sameContent(await fs.stat(files.oldPath), old);
+    const found = await fs.stat(files.oldPath);
+    const isWritten = found !== undefined && !sameContent(found, old); // a process whose clock jumped may have removed it
     if (isWritten) await restore(fs, { ...files, own }, observer);
     else {
       leftovers.delete(files.oldPath);

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { type ReplaceObserver, replaceDocument } from "../../src/documents/replace-document.ts";
@@ -182,4 +182,12 @@ it("writes nothing if the document could not be read any more", async () => {
   const { replace, calls } = await start("old");
   await expect(replace("x".repeat(1_048_577))).rejects.toMatchObject({ code: "ETOOLARGE" });
   expect(calls).toEqual([]);
+});
+
+it("is not put back if a process with another clock has removed the second name of the old file", async () => {
+  const { file, replace } = await start("old", (call, path) => {
+    if (call === "rename") rmSync(join(chainOf(path), "entry", "projection-old"));
+  });
+  expect(await replace("new")).toBe(true);
+  expect(textOf(file)).toBe("new");
 });
