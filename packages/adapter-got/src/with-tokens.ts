@@ -46,7 +46,7 @@ export function withTokens(tokens: TokenSource, options: TokenOptions): TokenExt
     hooks.afterResponse.unshift(retry); // first, so that other hooks do not see a 401 that is retried
     hooks.beforeRetry.unshift(cleanError as never); // its return value is ignored
     hooks.beforeError.unshift(cleanError);
-    return interceptErrors(next(request), cleanError);
+    return interceptErrors(next(request), { cleanError, canAbort: request.signal !== undefined });
   };
   /** got calls this for all options that are merged into others: those of instances, and those of requests. */
   const recordInstance: InitHook = (init, instance) => {
