@@ -134,10 +134,10 @@ export class DocumentInvariants {
   #onWritten({ name, process, isSlow = false }: FileCall, before: Version): void {
     const { text, sessions, isTorn } = this.#store;
     const lastLook = this.#lastLooks.get(process.name);
-    const isRace = isSlow || (this.#lastLooks.has(process.name) && !sameContent(lastLook, before.stamp));
+    const isRace = this.#lastLooks.has(process.name) && !sameContent(lastLook, before.stamp);
     const isKept = othersLines(before.text) === othersLines(text);
     const lost = () => `${process.name} changed what the other program had written: ${before.text} became ${text}`;
-    this.#require(isKept || isRace, lost);
+    this.#require(isKept || isRace || isSlow, lost);
     this.#require(!isTorn, () => `${process.name} left a torn document: ${text}`);
     if (!isKept && name === "rename" && this.#isStillLinked(before))
       this.#owed = { process: process.name, fileId: before.stamp?.fileId ?? "" };
