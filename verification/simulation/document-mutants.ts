@@ -140,13 +140,6 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
     ],
     { faults: ["session file torn"] },
   ),
-  mutant("a sign-in that is overwritten counts as signed out", [
-    source(
-      "document.ts",
-      "const isOurs = written !== undefined && written === snapshot.text;",
-      "const isOurs = written !== undefined && written === null;",
-    ),
-  ]),
   mutant(
     "a publication in a document's chain is trusted although its sync failed",
     [source("document-store.ts", "if (this.#isUnconfirmed) await this.#syncUnconfirmed();", "")],
