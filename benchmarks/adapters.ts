@@ -6,7 +6,6 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, type AgentOptions } from "node:http";
 import { Duplex } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { attachTokens } from "@unexpired/adapter-axios";
 import { withTokens as gotWithTokens } from "@unexpired/adapter-got";
@@ -172,7 +171,7 @@ async function measure([client, transport, contenders]: Row) {
 
 /** Measures a row in a process of its own, as in a program with one client: V8 specializes shared code for its caller. */
 async function measureApart(index: number): Promise<unknown> {
-  const child = fork(fileURLToPath(import.meta.url), [...process.argv.slice(2), "--row", String(index)]);
+  const child = fork(new URL(import.meta.url), [...process.argv.slice(2), "--row", String(index)]);
   const [row] = await once(child, "message");
   return row;
 }

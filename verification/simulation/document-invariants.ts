@@ -97,7 +97,8 @@ export class DocumentInvariants {
     if (isPutBack) this.#onPutBack(call.process.name, before);
     else if (isOverwriting && text === "") this.#overwritten = before.text;
     else if (isOverwriting && before.text === "") this.#onWritten(call, { ...before, text: this.#overwritten });
-    else this.#onWritten(call, before);
+    // otherwise, another program has written between the two steps of writing in place
+    else this.#onWritten({ ...call, isSlow: call.isSlow === true || isOverwriting }, before);
   }
 
   /** When a process has last looked at the document. */
@@ -133,12 +134,10 @@ export class DocumentInvariants {
   #onWritten({ name, process, isSlow = false }: FileCall, before: Version): void {
     const { text, sessions, isTorn } = this.#store;
     const lastLook = this.#lastLooks.get(process.name);
-    // Another program wrote between the two steps of a slow write in place.
-    const isBetween = name === "overwrite" && before.text !== "";
-    const isRace = isBetween || isSlow || (this.#lastLooks.has(process.name) && !sameContent(lastLook, before.stamp));
+    const isRace = this.#lastLooks.has(process.name) && !sameContent(lastLook, before.stamp);
     const isKept = othersLines(before.text) === othersLines(text);
     const lost = () => `${process.name} changed what the other program had written: ${before.text} became ${text}`;
-    this.#require(isKept || isRace, lost);
+    this.#require(isKept || isRace || isSlow, lost);
     this.#require(!isTorn, () => `${process.name} left a torn document: ${text}`);
     if (!isKept && name === "rename" && this.#isStillLinked(before))
       this.#owed = { process: process.name, fileId: before.stamp?.fileId ?? "" };

@@ -49,8 +49,8 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
   mutant("a sign-out ends a session that was never shown", [
     source(
       "entry.ts",
-      "marks.shown.some((mark) => mark.endsWith(",
-      "marks.shown.some((mark) => mark !== sessionMark || mark.endsWith(",
+      "marks.shown.some(({ mark }) => mark.endsWith(",
+      "marks.shown.some(({ mark }) => mark !== sessionMark || mark.endsWith(",
     ),
   ]),
   mutant("an adopted session is not noted before it is published", [
@@ -134,19 +134,12 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
     [
       source(
         "entry.ts",
-        " || marks.shown.some((shown) => shown",
-        " || marks.shown.some((shown) => shown === mark && shown",
+        " || marks.shown.some((note) => note",
+        " || marks.shown.some((note) => note.mark === mark && note",
       ),
     ],
     { faults: ["session file torn"] },
   ),
-  mutant("a sign-in that is overwritten counts as signed out", [
-    source(
-      "document.ts",
-      "const isOurs = written !== undefined && written === snapshot.text;",
-      "const isOurs = written !== undefined && written === null;",
-    ),
-  ]),
   mutant(
     "a publication in a document's chain is trusted although its sync failed",
     [source("document-store.ts", "if (this.#isUnconfirmed) await this.#syncUnconfirmed();", "")],

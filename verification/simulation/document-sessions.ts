@@ -103,7 +103,8 @@ export class DocumentSessions {
     const { disk, paths } = this.#store;
     const names = disk.stat(paths.chain) ? disk.list(paths.chain) : [];
     const mark = markOf(session);
-    const isOf = (name: string) => name.startsWith(`shown-${mark}.`) || name.endsWith(`.${mark}`);
+    const isOf = (name: string) =>
+      name.startsWith("shown-") ? name.split(".")[1] === mark : name.endsWith(`.${mark}`);
     return names.some((name) => isOf(name) && kind.test(name));
   }
 

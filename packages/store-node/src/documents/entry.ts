@@ -44,10 +44,17 @@ export const needsWrite = ({ kind }: EntryStatus, { canFill, canReplace, isOurs 
 /** Returns the name of the chain's directory: several entries of one document have a chain each. */
 export const chainNameOf = ({ key }: SessionFormat): string => digestOf(key).slice(0, 22);
 
+/** A note that the document has shown a session, or is about to. */
+export interface ShownNote {
+  /** The generation that was noted to be shown. */
+  readonly number: number;
+  readonly mark: string;
+}
+
 /** Marks of sessions, which are remembered beside a document. */
 export interface Marks {
-  /** The mark of the session that it has shown last; none since the last sign-out. */
-  readonly shown: readonly string[];
+  /** The session that it has shown last; none since the last sign-out. */
+  readonly shown: readonly ShownNote[];
   /** The marks of the tokens that processes are writing, or were when they died. */
   readonly writing: readonly string[];
 }
@@ -200,8 +207,8 @@ function isReplaced(format: SessionFormat, mark: string, { head, marks }: Known)
   const current = shownMarkOf(format, head.value) ?? "";
   if (current.startsWith(`${mark}.`)) return false;
   if (marks.writing.includes(mark)) return true;
-  if (marks.shown.includes(current)) return false;
-  return hasReplaced(head, mark) || marks.shown.some((shown) => shown.startsWith(`${mark}.`));
+  if (marks.shown.some((note) => note.mark === current)) return false;
+  return hasReplaced(head, mark) || marks.shown.some((note) => note.mark.startsWith(`${mark}.`));
 }
 
 /** Returns the mark of what a document shows of a record: of its tokens, and of the session that they belong to. */
@@ -210,12 +217,8 @@ export function shownMarkOf(format: SessionFormat, value: string): string | unde
   return mark && `${mark}.${sessionMarkOf(value)}`;
 }
 
-/** Returns the mark of a session that was found in the document, and that the generation with this number will hold. */
-export const foundMarkOf = (number: number, value: string): string => `~${number}.${sessionMarkOf(value)}`;
-
-/** Returns whether a mark is that of a session that is yet to be published after a generation. */
-export const isPending = (mark: string, { number }: Pick<Generation, "number">): boolean =>
-  Number(/^~(\d+)\./.exec(mark)?.[1]) > number;
+/** Returns the mark of a session that was found in the document, and is yet to be published. */
+export const foundMarkOf = (value: string): string => `.${sessionMarkOf(value)}`;
 
 /** Returns the mark of the tokens that a document holds once it shows a record, if any. */
 export function writtenMarkOf(format: SessionFormat, value: string): string | undefined {
@@ -250,6 +253,6 @@ const sessionMarkOf = (value: string): string => digestOf(shownOf(value)?.id ?? 
 function statusOfEmpty(text: string | undefined, { head, marks }: Known): EntryStatus {
   if (!head || !shownOf(head.value)?.session) return { kind: "current" };
   const sessionMark = sessionMarkOf(head.value);
-  if (marks.shown.some((mark) => mark.endsWith(`.${sessionMark}`))) return { kind: "emptied" };
+  if (marks.shown.some(({ mark }) => mark.endsWith(`.${sessionMark}`))) return { kind: "emptied" };
   return { kind: text?.trim() === "" ? "blank" : "stale" };
 }

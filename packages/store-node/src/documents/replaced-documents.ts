@@ -98,9 +98,9 @@ export class ReplacedDocuments implements ReplaceObserver {
     try {
       if (format.print(undefined, found) !== format.print(undefined, text)) return false;
       const [mark, ours] = [markOfText(format, found), markOfText(format, text)];
-      const names = (await fs.list(chain)).filter((name) => name.startsWith("shown-"));
-      if (mark === undefined) return ours === undefined || names.length === 0; // another process has signed out since
-      return mark === ours || names.some((name) => name.startsWith(`shown-${mark}`)); // another process has written since
+      const { shown } = await new ShownMark(fs, chain, format).read();
+      if (mark === undefined) return ours === undefined || shown.length === 0; // another process has signed out since
+      return mark === ours || shown.some((note) => note.mark.startsWith(`${mark}.`)); // another process has written since
     } catch {
       return false; // another program is writing it
     }

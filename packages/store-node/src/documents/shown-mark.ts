@@ -5,14 +5,19 @@ import { shownOf } from "@unexpired/core/session-record";
 import { type FileSystem, makeDurableDirectory } from "../filesystem.ts";
 import { codeOf, ignoreNotFound } from "../fs-errors.ts";
 import type { Generation } from "../generations.ts";
-import { foundMarkOf, isPending, type Marks, shownMarkOf } from "./entry.ts";
+import { foundMarkOf, type Marks, type ShownNote, shownMarkOf } from "./entry.ts";
 
-const SHOWN = /^shown-(?<mark>[\w.~-]+)$/;
+const SHOWN = /^shown-(?<number>\d+)\.(?<mark>[\w-]*\.[\w-]+)$/;
 const WRITING = /^writing-(?<at>\d+)\.[0-9a-f]+\.(?<mark>[\w-]+)$/;
 /** How long a process may take to write a document, in milliseconds. If it takes longer, it has probably died. */
 const ABANDONED_AFTER = 600_000;
 
 type Head = Pick<Generation, "number" | "value">;
+
+function shownNoteIn(name: string): ShownNote | undefined {
+  const { number, mark } = SHOWN.exec(name)?.groups ?? {};
+  return mark === undefined ? undefined : { number: Number(number), mark };
+}
 
 /**
  * Remembers, in the directory of the chain, which session the document has shown last. Without it, an emptied entry is
@@ -39,7 +44,7 @@ export class ShownMark {
   async read(): Promise<Marks> {
     const names = (await ignoreNotFound(this.#fs.list(this.#chain))) ?? [];
     return {
-      shown: names.flatMap((name) => SHOWN.exec(name)?.groups?.mark ?? []),
+      shown: names.flatMap((name) => shownNoteIn(name) ?? []),
       writing: names.flatMap((name) => (this.#isAbandoned(name) ? [] : (WRITING.exec(name)?.groups?.mark ?? []))),
     };
   }
@@ -52,9 +57,9 @@ export class ShownMark {
   /** Returns whether it is remembered that the document shows a generation. `known` is what `read` has returned. */
   isRemembered(head: Head, known: Marks): boolean {
     if (!shownOf(head.value)) return true;
-    const shown = known.shown.filter((each) => !isPending(each, head));
+    const shown = known.shown.filter(({ number }) => number <= head.number);
     const mark = shownMarkOf(this.#format, head.value);
-    return shown.length === (mark === undefined ? 0 : 1) && shown[0] === mark;
+    return shown.length === (mark === undefined ? 0 : 1) && shown[0]?.mark === mark;
   }
 
   /** Remembers that the document shows a generation, if records like it are shown. `known` is what `read` has returned. */
@@ -65,7 +70,7 @@ export class ShownMark {
   /** Notes that the document shows the session of a record that is about to be published after `head`. */
   async noteFound(head: Head | undefined, value: string): Promise<void> {
     if (!head) await makeDurableDirectory(this.#fs, this.#chain);
-    await this.#add(foundMarkOf((head?.number ?? 0) + 1, value));
+    await this.#add({ number: (head?.number ?? 0) + 1, mark: foundMarkOf(value) });
   }
 
   /**
@@ -107,20 +112,21 @@ export class ShownMark {
     return this.#write(head, undefined);
   }
 
-  /** Replaces the marks of sessions until a generation; `undefined` removes them. */
-  async #write(head: Head, mark: string | undefined): Promise<void> {
+  /** Replaces the marks until a generation, which another process may have replaced since; `undefined` removes them. */
+  async #write({ number }: Head, mark: string | undefined): Promise<void> {
     const names = await this.#fs.list(this.#chain);
+    const note = mark === undefined ? undefined : { number, mark };
     const isOld = (name: string): boolean => {
-      const shown = SHOWN.exec(name)?.groups?.mark;
-      return shown === undefined ? this.#isAbandoned(name) : shown !== mark && !isPending(shown, head);
+      const shown = shownNoteIn(name);
+      if (!shown) return this.#isAbandoned(name);
+      return shown.number < number || (shown.number === number && shown.mark !== mark);
     };
-    await this.#add(mark);
+    if (note) await this.#add(note);
     for (const name of names.filter(isOld)) await this.#fs.unlink(join(this.#chain, name));
   }
 
-  async #add(mark: string | undefined): Promise<void> {
-    if (mark === undefined) return;
-    const path = join(this.#chain, `shown-${mark}`);
+  async #add({ number, mark }: ShownNote): Promise<void> {
+    const path = join(this.#chain, `shown-${number}.${mark}`);
     if (await this.#fs.stat(path)) return;
     await this.#fs.create(path, "", { durable: true }).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error; // another process has just noted it

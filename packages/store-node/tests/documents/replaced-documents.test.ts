@@ -15,7 +15,7 @@ const auth = (number: number, more: object = {}) => ({ access: `a${number}`, ref
 const documentWith = (session: object | undefined, others: object = {}): string =>
   JSON.stringify({ n: 1, ...others, auth: session ?? {} });
 const shownWith = ({ access, refresh }: ReturnType<typeof auth>): string =>
-  `shown-${markOfTokens({ accessToken: access, refreshToken: refresh })}.session`;
+  `shown-2.${markOfTokens({ accessToken: access, refreshToken: refresh })}.session`;
 /** The text that another program writes into the file that was replaced. */
 const WRITTEN = documentWith(auth(1), { theme: "dark" });
 

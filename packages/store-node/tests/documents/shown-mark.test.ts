@@ -17,7 +17,7 @@ it("accepts that another process has remembered the same session in the meantime
   const late = new ShownMark({ ...nodeFileSystem, list: async () => [] }, chain, format);
   await late.remember({ number: 1, value }, known);
   expect(await new ShownMark(nodeFileSystem, chain, format).read()).toEqual({
-    shown: [shownMarkOf(format, value)],
+    shown: [{ number: 1, mark: shownMarkOf(format, value) }],
     writing: [],
   });
 });
@@ -25,16 +25,40 @@ it("accepts that another process has remembered the same session in the meantime
 const recordWith = (accessToken: string): string =>
   JSON.stringify({ schema: 1, obtainedAt: 0, spent: [], tokens: { accessToken, refreshToken: `${accessToken}-r` } });
 
-it("is kept for a session that another process has found and is about to publish", async () => {
+/** A mark in a fresh directory, and the generations that its marks name. */
+function start() {
   const shownMark = new ShownMark(nodeFileSystem, freshDirectory(), format);
+  return { shownMark, numbers: async () => (await shownMark.read()).shown.map(({ number }) => number).sort() };
+}
+
+it("is kept for a session that another process has found and is about to publish", async () => {
+  const { shownMark, numbers } = start();
   const [shown, found] = [recordWith("canary-a"), recordWith("canary-b")];
-  const marks = async () => (await shownMark.read()).shown.map((mark) => mark.replace(/\..*/, "")).sort();
   await shownMark.noteFound({ number: 2, value: shown }, found);
   await shownMark.remember({ number: 2, value: shown }, NO_MARKS);
-  expect(await marks()).toEqual([shownMarkOf(format, shown)?.replace(/\..*/, ""), "~3"].sort());
+  expect(await numbers()).toEqual([2, 3]);
   expect(shownMark.isRemembered({ number: 2, value: shown }, await shownMark.read())).toBe(true);
   await shownMark.forget({ number: 3, value: found });
-  expect(await marks()).toEqual([]);
+  expect(await numbers()).toEqual([]);
+});
+
+it("is kept if a process that was suspended notes what the document showed before", async () => {
+  const { shownMark, numbers } = start();
+  const [before, shown] = [recordWith("canary-a"), recordWith("canary-b")];
+  await shownMark.remember({ number: 6, value: shown }, NO_MARKS);
+  await shownMark.remember({ number: 2, value: before }, NO_MARKS);
+  expect(await numbers()).toEqual([2, 6]);
+  expect(shownMark.isRemembered({ number: 6, value: shown }, await shownMark.read())).toBe(false);
+  await shownMark.remember({ number: 6, value: shown }, await shownMark.read());
+  expect(await numbers()).toEqual([6]);
+});
+
+it("is noted once while a session stays the same", async () => {
+  const { shownMark, numbers } = start();
+  const value = recordWith("canary-a");
+  await shownMark.remember({ number: 1, value }, NO_MARKS);
+  await shownMark.remember({ number: 2, value }, await shownMark.read());
+  expect(await numbers()).toEqual([1]);
 });
 
 describe("a session that a process announces before it writes it", () => {
@@ -99,7 +123,7 @@ describe("a session that a process announces before it writes it", () => {
     const [old, value] = [recordWith("canary-a"), recordWith("canary-b")];
     const head = { number: 2, id: "0", value, ancestors: [], stamp: { fileId: "1", modified: 1n, size: 1n } };
     const text = format.print(JSON.parse(old), "{}");
-    const shown = [shownMarkOf(format, value) ?? ""];
+    const shown = [{ number: 2, mark: shownMarkOf(format, value) ?? "" }];
     const kindWith = (writing: readonly string[]) =>
       readEntry(format, text, { head, marks: { shown, writing }, now: 0 }).status.kind;
     expect([kindWith([markOf(old) ?? ""]), kindWith([])]).toEqual(["stale", "foreign"]);
