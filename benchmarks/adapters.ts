@@ -2,7 +2,7 @@
  * Measures the processor time that an adapter adds to a request, beside that of an interceptor that is written by hand and
  * does less, and beside the bare client twice.
  */
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, type AgentOptions } from "node:http";
 import { Duplex } from "node:stream";
@@ -18,16 +18,20 @@ import { attachByHand, fetchByHand, gotByHand, ofetchByHand } from "./by-hand.ts
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "41" },
+    /** How often the processes are started anew, because each one's compiler decides differently. */
+    starts: { type: "string", default: "5" },
+    rounds: { type: "string", default: "11" },
     /** Requests of a round, of each of the four. */
     requests: { type: "string", default: "2000" },
-    /** Measures only the row with this index, and passes it to the parent process. */
+    /** Measures one way to send requests, whenever the parent process asks for a round. */
+    way: { type: "string" },
     row: { type: "string" },
+    origin: { type: "string" },
   },
 });
 const CONCURRENT = 20;
 /** Rounds that are not counted. */
-const WARM_UP = 4;
+const WARM_UP = 5;
 const BODY = '{"ok":true}';
 
 type Send = (url: string) => Promise<unknown>;
@@ -75,11 +79,11 @@ const ofetchContenders =
 const gotContenders =
   (makeAgent?: () => Agent): Contenders =>
   (origin) => {
-    const bare = got.extend({ retry: { limit: 0 }, ...(makeAgent && { agent: { http: makeAgent() } }) });
+    const instance = got.extend({ retry: { limit: 0 }, ...(makeAgent && { agent: { http: makeAgent() } }) });
     return {
-      bare,
-      byHand: bare.extend(gotByHand(tokens, origin)),
-      adapted: bare.extend(gotWithTokens(tokens, { origins: [origin] })),
+      bare: instance.extend({}), // extended once more, like the others
+      byHand: instance.extend(gotByHand(tokens, origin)),
+      adapted: instance.extend(gotWithTokens(tokens, { origins: [origin] })),
     };
   };
 
@@ -123,26 +127,49 @@ async function work(send: Send, url: string): Promise<number> {
 
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 
-async function compare(contenders: Contenders, origin: string) {
-  const { bare, byHand, adapted } = contenders(origin);
-  const ways = { bare, byHand, adapted, again: bare };
-  const figures = { bare: [] as number[], byHand: [] as number[], adapted: [] as number[], again: [] as number[] };
-  const names = Object.keys(ways) as (keyof typeof ways)[];
+/** The ways to send a request, of which the bare client comes twice. */
+const WAYS = ["bare", "byHand", "adapted", "again"] as const;
+type Way = (typeof WAYS)[number];
+
+/** Starts a process for one way: a program has one client, and V8 specializes shared code for its caller. */
+const start = (way: Way, row: number, origin: string): ChildProcess =>
+  fork(new URL(import.meta.url), [
+    ...["--way", way, "--row", String(row), "--origin", origin],
+    ...["--requests", values.requests],
+  ]);
+
+async function runRound(child: ChildProcess): Promise<number> {
+  child.send("round");
+  const [figure] = (await once(child, "message")) as [number];
+  return figure;
+}
+
+/** Returns the median of each way over the rounds of one start. */
+async function runRounds(row: number, origin: string): Promise<Record<Way, number>> {
+  const children = WAYS.map((way) => [way, start(way, row, origin)] as const);
+  const figures: Record<Way, number[]> = { bare: [], byHand: [], adapted: [], again: [] };
   for (let round = -WARM_UP; round < Number(values.rounds); round++) {
-    for (let turn = 0; turn < names.length; turn++) {
-      const name = names[(turn + round + WARM_UP) % names.length] ?? "bare"; // each comes first as often
-      const figure = await work(ways[name], `${origin}/things`);
-      if (round >= 0) figures[name].push(figure);
+    for (let turn = 0; turn < children.length; turn++) {
+      const [way, child] = children[(turn + round + WARM_UP) % children.length] as (typeof children)[number]; // each comes first as often
+      const figure = await runRound(child);
+      if (round >= 0) figures[way].push(figure);
     }
   }
-  const addedBy = (name: keyof typeof ways) =>
-    median(figures[name].map((figure, round) => figure - (figures.bare[round] ?? Number.NaN)));
+  for (const [, child] of children) child.disconnect();
+  return Object.fromEntries(WAYS.map((way) => [way, median(figures[way])])) as Record<Way, number>;
+}
+
+async function compare(row: number, origin: string) {
+  const starts: Record<Way, number>[] = [];
+  for (let each = 0; each < Number(values.starts); each++) starts.push(await runRounds(row, origin));
+  const addedBy = (way: Way) => median(starts.map((figures) => figures[way] - figures.bare));
+  const [byHand, adapted] = [addedBy("byHand"), addedBy("adapted")];
   return {
-    "bare, µs": median(figures.bare).toFixed(0),
+    "bare, µs": median(starts.map(({ bare }) => bare)).toFixed(0),
     "noise, µs": addedBy("again").toFixed(1),
-    "added by hand, µs": addedBy("byHand").toFixed(1),
-    "added by the adapter, µs": addedBy("adapted").toFixed(1),
-    "adapter ÷ by hand": (addedBy("adapted") / addedBy("byHand")).toFixed(2),
+    "added by hand, µs": byHand.toFixed(1),
+    "added by the adapter, µs": adapted.toFixed(1),
+    "adapter ÷ by hand": byHand > 0 ? (adapted / byHand).toFixed(2) : "",
   };
 }
 
@@ -160,29 +187,27 @@ const rows: readonly Row[] = [
   ["got", "loopback", gotContenders()],
 ];
 
-async function measure([client, transport, contenders]: Row) {
-  if (transport !== "loopback") return { client, transport, ...(await compare(contenders, "http://localhost:9")) };
+async function measure(row: number, [client, transport]: Row) {
+  if (transport !== "loopback") return { client, transport, ...(await compare(row, "http://localhost:9")) };
   const server = fork(new URL("./loopback-server.ts", import.meta.url), { execArgv: [] });
   const [port] = (await once(server, "message")) as [number];
-  const figures = await compare(contenders, `http://127.0.0.1:${port}`);
+  const figures = await compare(row, `http://127.0.0.1:${port}`);
   server.disconnect();
   return { client, transport, ...figures };
 }
 
-/** Measures a row in a process of its own, as in a program with one client: V8 specializes shared code for its caller. */
-async function measureApart(index: number): Promise<unknown> {
-  const child = fork(new URL(import.meta.url), [...process.argv.slice(2), "--row", String(index)]);
-  const [row] = await once(child, "message");
-  return row;
+/** Runs a round whenever the parent process asks for one. */
+function serve(way: Way, [, , contenders]: Row, origin: string): void {
+  const { bare, byHand, adapted } = contenders(origin);
+  const send = { bare, byHand, adapted, again: bare }[way];
+  process.on("message", async () => process.send?.(await work(send, `${origin}/things`)));
 }
 
-const row = values.row && rows[Number(values.row)];
-if (row) {
-  process.send?.(await measure(row));
-  process.disconnect();
-} else {
+const row = rows[Number(values.row)];
+if (row && values.way) serve(values.way as Way, row, values.origin ?? "");
+else {
   const table = [];
-  for (const index of rows.keys()) table.push(await measureApart(index));
+  for (const [index, each] of rows.entries()) table.push(await measure(index, each));
   console.table(table);
+  await tokens.close();
 }
-await tokens.close();
