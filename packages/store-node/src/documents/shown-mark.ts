@@ -43,9 +43,12 @@ export class ShownMark {
   /** Returns the mark, and perhaps others that their writers did not live to remove. */
   async read(): Promise<Marks> {
     const names = (await ignoreNotFound(this.#fs.list(this.#chain))) ?? [];
+    const announced = names.flatMap((name) =>
+      this.#isAbandoned(name) ? [] : (WRITING.exec(name)?.groups?.mark ?? []),
+    );
     return {
       shown: names.flatMap((name) => shownNoteIn(name) ?? []),
-      writing: names.flatMap((name) => (this.#isAbandoned(name) ? [] : (WRITING.exec(name)?.groups?.mark ?? []))),
+      writing: [...new Set([...announced, ...this.#announced.keys()])], // its own, even if it was suspended since
     };
   }
 

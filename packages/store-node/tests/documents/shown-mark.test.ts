@@ -1,4 +1,5 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type { SessionFormat } from "@unexpired/core";
 import { describe, expect, it } from "vitest";
 import { NO_MARKS, readEntry, shownMarkOf, writtenMarkOf } from "../../src/documents/entry.ts";
@@ -117,6 +118,17 @@ describe("a session that a process announces before it writes it", () => {
     now += 600_001;
     await next.remember({ number: 1, value: recordWith("canary-b") }, NO_MARKS);
     expect(readdirSync(chain)).toEqual([expect.stringMatching(/^shown-/)]);
+  });
+
+  it("is never forgotten by the process itself, which may have been suspended while it wrote", async () => {
+    const chain = freshDirectory();
+    let now = 1_000_000;
+    const shownMark = new ShownMark({ ...nodeFileSystem, now: () => now }, chain, format);
+    const mark = markOf(recordWith("canary-a"));
+    await shownMark.announce(mark);
+    now += 600_001;
+    for (const name of readdirSync(chain)) rmSync(join(chain, name)); // by another process
+    expect((await shownMark.read()).writing).toEqual([mark]);
   });
 
   it("does not pass for another program's, even after a later session was shown", () => {
