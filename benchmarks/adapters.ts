@@ -19,8 +19,8 @@ import { attachByHand, fetchByHand, gotByHand, ofetchByHand } from "./by-hand.ts
 const { values } = parseArgs({
   options: {
     /** How often the processes are started anew, because each one's compiler decides differently. */
-    starts: { type: "string", default: "5" },
-    rounds: { type: "string", default: "11" },
+    starts: { type: "string", default: "3" },
+    rounds: { type: "string", default: "15" },
     /** Requests of a round, of each of the four. */
     requests: { type: "string", default: "2000" },
     /** Measures one way to send requests, whenever the parent process asks for a round. */
@@ -30,8 +30,8 @@ const { values } = parseArgs({
   },
 });
 const CONCURRENT = 20;
-/** Rounds that are not counted. */
-const WARM_UP = 5;
+/** How long a process sends requests that are not counted, in milliseconds: until its code is compiled. */
+const WARM_UP = 3_000;
 const BODY = '{"ok":true}';
 
 type Send = (url: string) => Promise<unknown>;
@@ -138,8 +138,10 @@ const start = (way: Way, row: number, origin: string): ChildProcess =>
     ...["--requests", values.requests],
   ]);
 
-async function runRound(child: ChildProcess): Promise<number> {
-  child.send("round");
+type Request = "warm up" | "round";
+
+async function ask(child: ChildProcess, request: Request): Promise<number> {
+  child.send(request);
   const [figure] = (await once(child, "message")) as [number];
   return figure;
 }
@@ -148,11 +150,11 @@ async function runRound(child: ChildProcess): Promise<number> {
 async function runRounds(row: number, origin: string): Promise<Record<Way, number>> {
   const children = WAYS.map((way) => [way, start(way, row, origin)] as const);
   const figures: Record<Way, number[]> = { bare: [], byHand: [], adapted: [], again: [] };
-  for (let round = -WARM_UP; round < Number(values.rounds); round++) {
+  for (const [, child] of children) await ask(child, "warm up");
+  for (let round = 0; round < Number(values.rounds); round++) {
     for (let turn = 0; turn < children.length; turn++) {
-      const [way, child] = children[(turn + round + WARM_UP) % children.length] as (typeof children)[number]; // each comes first as often
-      const figure = await runRound(child);
-      if (round >= 0) figures[way].push(figure);
+      const [way, child] = children[(turn + round) % children.length] as (typeof children)[number]; // each comes first as often
+      figures[way].push(await ask(child, "round"));
     }
   }
   for (const [, child] of children) child.disconnect();
@@ -196,11 +198,17 @@ async function measure(row: number, [client, transport]: Row) {
   return { client, transport, ...figures };
 }
 
-/** Runs a round whenever the parent process asks for one. */
+/** Warms up, and runs a round, whenever the parent process asks for that. */
 function serve(way: Way, [, , contenders]: Row, origin: string): void {
   const { bare, byHand, adapted } = contenders(origin);
   const send = { bare, byHand, adapted, again: bare }[way];
-  process.on("message", async () => process.send?.(await work(send, `${origin}/things`)));
+  process.on("message", async (request: Request) => {
+    const until = performance.now() + (request === "warm up" ? WARM_UP : 0);
+    let figure: number;
+    do figure = await work(send, `${origin}/things`);
+    while (performance.now() < until);
+    process.send?.(figure);
+  });
 }
 
 const row = rows[Number(values.row)];
