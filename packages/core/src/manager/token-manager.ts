@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { TokenEndpointError } from "../errors.ts";
-import { digestOf, isSameAccount, type SessionRecord } from "../record/record.ts";
+import { digestOf, isEmpty, isSameAccount, type SessionRecord } from "../record/record.ts";
 import { deadlineOf } from "../refresh/exchange.ts";
 import { toEndpointError, toResponse } from "../token-endpoint/error-response.ts";
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
@@ -128,7 +128,7 @@ class Manager implements TokenManager {
     this.#driver.assertOpen();
     await this.#driver.load();
     const { record } = this.#driver.session;
-    return record && describeRecord(record, this.#settings.rules.canRefresh);
+    return record && !isEmpty(record) ? describeRecord(record, this.#settings.rules.canRefresh) : undefined;
   }
 
   async hasSession(): Promise<boolean> {
