@@ -159,7 +159,7 @@ export class SharedSignIn {
       const saved = await abortable(saving, signal);
       isClaimed = saved?.current?.signIn?.id === id;
     } finally {
-      if (!isClaimed) void saving.catch(() => {}).then(() => this.#release(id)); // it may be stored all the same
+      if (!isClaimed) void saving.catch(() => {}).then(() => this.#release(id)); // it may have been stored
     }
     return isClaimed ? id : undefined;
   }

@@ -22,7 +22,7 @@ export interface AttemptStatus {
 
 type Holder = NonNullable<TokenStore["holder"]>;
 
-/** What is tracked of an attempt, or of another claim. */
+/** The members of an attempt, or of another claim, that are tracked. */
 export type Tracked = Pick<Attempt, "id" | "holder" | "claimedAt" | "lease" | "status" | "endedAt" | "retryIn">;
 
 interface TrackedAttempt {
