@@ -489,7 +489,8 @@ export interface TokenManager extends AsyncDisposable {
    *
    * The process that runs the flow holds a claim in the stored record for at most 5 minutes. If it ends, or aborts, another one runs its
    * flow; likewise if the flow fails for a reason of its own, such as a port that is taken. If the user refuses or takes too long, all
-   * calls that wait reject with the same reason. Calls that wait announce `sign-in-awaited`.
+   * calls that wait reject with the same reason. Calls that wait announce `sign-in-awaited`. Tokens that a flow returns after an
+   * abort, or after `close()`, are dropped, and not revoked.
    *
    * @throws SignInFailedError if the flow throws it, or that of the process that this call has waited for
    * @throws StoreError if the claim or the session cannot be saved
