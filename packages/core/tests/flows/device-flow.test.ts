@@ -256,7 +256,7 @@ describe("the device flow", () => {
     ["the connection breaks", drop, { code: "SIGN_IN_FAILED", reason: "unreachable" }],
     ["there is no code", respondWith(200, {}), { code: "SIGN_IN_FAILED", reason: "rejected" }],
     [
-      "the page is none of the web",
+      "the page is of another scheme",
       respondWith(200, { ...code, verification_uri: "file:///etc/passwd" }),
       { code: "SIGN_IN_FAILED", reason: "rejected" },
     ],
@@ -268,7 +268,7 @@ describe("the device flow", () => {
     expect(prompts).toEqual([]);
   });
 
-  it("says so if the server has no such endpoint", async () => {
+  it("reports a server without such an endpoint", async () => {
     const { result } = await start({ server: { device_authorization_endpoint: undefined } });
     const error = await failureOf(result);
     expect(error).toMatchObject({ code: "CONFIGURATION" });
