@@ -57,6 +57,13 @@ function configuration(clients: readonly ClientMetadata[]): Configuration {
   return {
     adapter: createMemoryAdapter(),
     clients: [...clients],
+    clientAuthMethods: [
+      "none",
+      "client_secret_basic",
+      "client_secret_post",
+      "private_key_jwt",
+      "self_signed_tls_client_auth",
+    ],
     cookies: { keys: ["canary-cookie-key"] },
     features: {
       deviceFlow: {
