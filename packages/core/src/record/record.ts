@@ -172,7 +172,7 @@ const KEPT = 32;
 /** The used refresh tokens that a record lists at most, and if no document of another program may bring one back. */
 const MAX_SPENT = 1_000;
 export const MAX_OWN_SPENT = 32;
-/** What does not belong to a session. */
+/** The members that do not belong to a session. */
 const LASTING: readonly string[] = ["primary", "client", "signIn"] satisfies (keyof SessionRecord)[];
 const MEMBERS = (Object.keys(recordSchema.shape) as (keyof SessionRecord)[]).filter((name) => !LASTING.includes(name));
 
@@ -228,7 +228,8 @@ export function isOutdated(record: SessionRecord | undefined, known: SessionReco
 }
 
 /** Identifies the claim of an attempt. IDs alone could repeat, if the source of randomness does. */
-export const keyOf = ({ id, holder, claimedAt }: Attempt): string => `${id} ${holder} ${claimedAt}`;
+export const keyOf = ({ id, holder, claimedAt }: Pick<Attempt, "id" | "holder" | "claimedAt">): string =>
+  `${id} ${holder} ${claimedAt}`;
 
 /** Returns whether a record belongs to the account. An unknown account matches every account. */
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>
