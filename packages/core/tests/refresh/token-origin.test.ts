@@ -128,7 +128,7 @@ describe("the origin of a session's tokens", () => {
     },
   );
 
-  it("is not inherited by the session of another program, but by its copy of ours", () => {
+  it("is not inherited by the session of another program, but by its copy of our session", () => {
     const client = { issuer: "https://a.test", tokenOrigin: "https://a.test" };
     const stored = serializeRecord({ ...record(3), session: "s", client });
     const merge = (other: SessionRecord) =>
