@@ -1,5 +1,11 @@
 /** The cause and the remedy of every error code and reason. A new code without a note does not pass the type check. */
-import type { DeadReason, ErrorCode, RefreshFailedError, StoreError } from "../packages/core/src/index.ts";
+import type {
+  DeadReason,
+  ErrorCode,
+  RefreshFailedError,
+  SignInFailedReason,
+  StoreError,
+} from "../packages/core/src/index.ts";
 import type { KeychainError } from "../packages/store-keychain/src/index.ts";
 
 export interface Note {
@@ -53,6 +59,11 @@ export const codes = {
       "The token endpoint returned an error, or no complete response. A refresh function throws it; applications see it as the `cause` of a `SignInRequiredError`, `RefreshFailedError` or `ConfigurationError`.",
     remedy:
       "Read `error`, `description` and `status`. In a refresh function of your own, set `sent: false` only if the request has certainly not left the machine.",
+  },
+  SIGN_IN_FAILED: {
+    error: "SignInFailedError",
+    cause: "A sign-in led to no tokens. What is stored has not changed. `reason` says why.",
+    remedy: "Start another sign-in when the user wants one; `reason` says what to do first.",
   },
 } as const satisfies Record<ErrorCode, Note & { readonly error: string }>;
 
@@ -129,6 +140,44 @@ export const refreshFailedReasons: Record<RefreshFailedError["reason"], Note> = 
       "No entry of a token pool is available: each was put aside after a 402, a 429 or a rejected token, cannot be refreshed now, or needs a sign-in. The message says which entry, why, and until when. After a 402 or 429, adapters return that response to the caller instead.",
     remedy:
       "Try again after `retryAt`, the end of the first cooldown, or sign in to one of the entries: that ends its cooldown at once. `why()` of the pool returns the same as data.",
+  },
+};
+
+/** For `SignInFailedError`. */
+export const signInFailedReasons: Record<SignInFailedReason, Note> = {
+  refused: {
+    cause:
+      "The user refused the access, or a policy of the server did (`access_denied`). If the server said more, `cause` has it.",
+    remedy:
+      "Start another sign-in if the user wants one. If the server has a policy, ask its administrator for access.",
+  },
+  expired: {
+    cause: "The code of a device sign-in expired before the user had confirmed it.",
+    remedy: "Start another one, which shows a new code. If `cause` is a network failure, check the connection first.",
+  },
+  timeout: {
+    cause: "The user did not complete the sign-in within the time that the program waits.",
+    remedy: "Start another one, or wait longer.",
+  },
+  mismatched: {
+    cause:
+      "The response belongs to another sign-in or comes from another server: its `state` is missing or another one, its `iss` is another issuer or missing although the server always sends it, it arrived at another redirect URI, the sign-in was already finished, or the ID token names another issuer, client or nonce. Its code was not used, or the tokens were discarded.",
+    remedy:
+      "Start another sign-in and complete it in the same browser. If it happens every time, compare the issuer and the redirect URI with what the server is configured for; otherwise someone may have tried to slip in another session.",
+  },
+  port_in_use: {
+    cause: "Another program listens on the port to which the server is to redirect the user.",
+    remedy: "End that program, or choose another port that is registered as a redirect URI.",
+  },
+  rejected: {
+    cause:
+      "The server rejects the sign-in, or its response is invalid: an expired authorization code, an ID token that cannot be read, a response without tokens. `cause` has what it said.",
+    remedy: "Start another sign-in. If it happens every time, look `cause` up in the server's documentation.",
+  },
+  unreachable: {
+    cause:
+      "The server could not be reached, did not respond within `timeout`, or is failing (5xx, 429, `server_error`, `temporarily_unavailable`).",
+    remedy: "Check the network connection and the URL, and start another sign-in later. `cause` has the details.",
   },
 };
 

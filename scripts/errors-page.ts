@@ -2,7 +2,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DeadReason, SignInRequiredError } from "../packages/core/src/index.ts";
-import { codes, keychainReasons, type Note, refreshFailedReasons, signInReasons } from "./error-notes.ts";
+import {
+  codes,
+  keychainReasons,
+  type Note,
+  refreshFailedReasons,
+  signInFailedReasons,
+  signInReasons,
+} from "./error-notes.ts";
 import { finish, root } from "./workspace.ts";
 
 const HEAD = `# Errors
@@ -29,6 +36,8 @@ const errorsPage = (): string =>
     ...section("###", signInReasons, (name) => `> ${new SignInRequiredError(name as DeadReason).message}`),
     "## Reasons of `RefreshFailedError`",
     ...section("###", refreshFailedReasons, () => "Code `REFRESH_FAILED`"),
+    "## Reasons of `SignInFailedError`",
+    ...section("###", signInFailedReasons, () => "Code `SIGN_IN_FAILED`"),
     "## Reasons of `KeychainError`",
     "`KeychainError` is the `StoreError` of `@unexpired/store-keychain`.",
     ...section("###", keychainReasons, (_, { code }) => `Code \`${code}\``),

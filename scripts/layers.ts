@@ -20,7 +20,7 @@ export const LAYERED: readonly LayeredPackage[] = [
       ["index", "adapter", "oauth2", "session-record"],
       ["manager"],
       ["refresh"],
-      ["sources", "pool"],
+      ["sources", "pool", "flows"],
       ["record", "token-endpoint", "stores", "http"],
       ["tokens"],
       ["util"],

@@ -1,3 +1,3 @@
 import { library } from "../../tsup.config.ts";
 
-export default library("src/index.ts", "src/oauth2.ts", "src/adapter.ts", "src/session-record.ts");
+export default library("src/index.ts", "src/flows.ts", "src/oauth2.ts", "src/adapter.ts", "src/session-record.ts");

@@ -1,3 +1,4 @@
+import { describeFailure, type TokenEndpointErrorDetails } from "./errors/endpoint-failure.ts";
 import type { DeadReason } from "./types.ts";
 
 /** Every `code` of this library's errors. */
@@ -8,7 +9,8 @@ export type ErrorCode =
   | "STORE_UNREADABLE"
   | "STORE_UNAVAILABLE"
   | "STORE_CONFLICT"
-  | "TOKEN_ENDPOINT";
+  | "TOKEN_ENDPOINT"
+  | "SIGN_IN_FAILED";
 
 const BRAND = Symbol.for("unexpired.error");
 
@@ -211,28 +213,6 @@ export class StoreConflictError extends UnexpiredError {
   }
 }
 
-/** The flaw of a successful response, by the form of its body. */
-const MISSING = {
-  json: "no access_token",
-  empty: "no access_token (the body is empty)",
-  other: "no access_token (the body is not JSON)",
-};
-
-const MAX_CAUSES = 10;
-const MAX_REASON_LENGTH = 200;
-
-/** Returns the message of the innermost cause: `fetch` itself says only "fetch failed". */
-function reasonOf(error: unknown, depth = 0): string {
-  if (typeof error !== "object" || error === null || depth > MAX_CAUSES) return "";
-  try {
-    const { message, cause, errors } = error as Partial<AggregateError>;
-    const text = typeof message === "string" && message !== "" ? `: ${message.slice(0, MAX_REASON_LENGTH)}` : "";
-    return reasonOf(cause ?? errors?.[0], depth + 1) || text.replace(/\.$/, "");
-  } catch {
-    return ""; // the getter threw
-  }
-}
-
 /** An error response of a token endpoint, or a missing response. Thrown by refresh functions. */
 export class TokenEndpointError extends UnexpiredError {
   override readonly name = "TokenEndpointError";
@@ -252,37 +232,80 @@ export class TokenEndpointError extends UnexpiredError {
   readonly sent: boolean;
   /** The URL of the endpoint, if known. */
   readonly endpoint: string | undefined;
+  /** The kind of endpoint, if it is not the token endpoint: `"revocation endpoint"`. */
+  declare readonly endpointKind?: string;
   /** The form of the response's body, if known: `other` is neither empty nor JSON, such as a proxy's HTML page. */
   readonly body: "empty" | "json" | "other" | undefined;
 
-  constructor(details: {
-    error?: string | undefined;
-    description?: string | undefined;
-    status?: number | undefined;
-    retryAfter?: number | undefined;
-    sent: boolean;
-    endpoint?: string | undefined;
-    body?: TokenEndpointError["body"];
-    cause?: unknown;
-  }) {
-    const { error, description, status, sent, endpoint, body } = details;
-    const isOk = status !== undefined && status >= 200 && status < 300;
-    const missing = isOk && (error ?? description) === undefined ? MISSING[body ?? "json"] : undefined;
-    const response = [status === undefined ? undefined : `HTTP ${status}`, error, description, missing]
-      .filter(Boolean)
-      .join(", ");
-    const failure = `${sent ? "did not return a complete response" : "received no request"}${reasonOf(details.cause)}`;
-    super(
-      `The token endpoint${endpoint ? ` ${endpoint}` : ""} ${response ? `responded with ${response}` : failure}`,
-      details.cause === undefined ? undefined : { cause: details.cause },
-    );
+  constructor(details: TokenEndpointErrorDetails) {
+    super(describeFailure(details), details.cause === undefined ? undefined : { cause: details.cause });
+    const { error, description, status, sent, endpoint, endpointKind, body } = details;
     this.error = error;
     this.description = description;
     this.status = status;
     this.retryAfter = details.retryAfter;
     this.sent = sent;
     this.endpoint = endpoint;
+    if (endpointKind !== undefined) this.endpointKind = endpointKind;
     this.body = body;
+  }
+}
+
+/** The reason why a sign-in did not complete. See {@link SignInFailedError}. */
+export type SignInFailedReason =
+  | "refused"
+  | "expired"
+  | "timeout"
+  | "mismatched"
+  | "port_in_use"
+  | "rejected"
+  | "unreachable";
+
+/** The description of each reason, and the next step. */
+const SIGN_IN_FAILURES: Record<SignInFailedReason, readonly [problem: string, hint: string]> = {
+  refused: [
+    "the user refused it, or a policy of the server did",
+    "Start another one if the user wants to sign in after all.",
+  ],
+  expired: ["the user did not complete it before the server's code expired", "Start another one."],
+  timeout: ["the user did not complete it in time", "Start another one."],
+  mismatched: [
+    "the response does not belong to it",
+    "Its code was not used. Start another sign-in, and complete it in the browser in which it began.",
+  ],
+  port_in_use: ["another program uses the port of the redirect", "End that program, or choose another port."],
+  rejected: ["the authorization server rejected it", "Read its response, and start another one."],
+  unreachable: ["the authorization server did not complete it", "Check the network connection, and try again later."],
+};
+
+/** A sign-in did not lead to tokens. What is stored has not changed. */
+export class SignInFailedError extends UnexpiredError {
+  override readonly name = "SignInFailedError";
+  readonly code = "SIGN_IN_FAILED";
+  /**
+   * The reason: the user, or a policy of the server, refused the access (`"refused"`); a code expired before the user had
+   * completed the sign-in (`"expired"`), or the program stopped waiting (`"timeout"`); the response belongs to another sign-in
+   * or comes from another server (`"mismatched"`); another program uses the port of the redirect (`"port_in_use"`); the server
+   * responded with another error (`"rejected"`), or is failing or out of reach (`"unreachable"`).
+   */
+  readonly reason: SignInFailedReason;
+
+  /**
+   * `problem`, a clause ("the user closed the window"), and `hint`, a full sentence, replace the description of the reason and
+   * the remedy.
+   */
+  constructor(
+    reason: SignInFailedReason,
+    options: {
+      readonly problem?: string | undefined;
+      readonly hint?: string | undefined;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    const [text, remedy] = SIGN_IN_FAILURES[reason];
+    const { problem = text, hint = remedy, cause } = options;
+    super(`The sign-in failed: ${problem}. ${hint}`, cause === undefined ? undefined : { cause });
+    this.reason = reason;
   }
 }
 
@@ -293,4 +316,5 @@ export type AnyUnexpiredError =
   | ConfigurationError
   | StoreError
   | StoreConflictError
-  | TokenEndpointError;
+  | TokenEndpointError
+  | SignInFailedError;

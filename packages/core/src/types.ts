@@ -47,6 +47,14 @@ export type TokenSetInput = Omit<Partial<TokenSet>, "expiresAt" | "refreshTokenE
 export type ParsedTokens = { readonly [Name in keyof TokenSet]?: TokenSetInput[Name] | undefined };
 
 /**
+ * Signs a user in, and resolves to the tokens for `signIn`. Rejects with the signal's reason as soon as it aborts.
+ *
+ * @throws SignInFailedError if the sign-in led to no tokens
+ * @throws ConfigurationError if the server rejects the client or its request
+ */
+export type SignInFlow = (context: { readonly signal: AbortSignal }) => Promise<TokenSetInput>;
+
+/**
  * A successful response of a token endpoint ({@link https://www.rfc-editor.org/rfc/rfc6749#section-5.1 RFC 6749 §5.1}).
  */
 export interface TokenResponse {

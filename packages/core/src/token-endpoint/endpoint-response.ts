@@ -9,9 +9,11 @@ import { readError, toJudgedError } from "./error-response.ts";
 import { isUnsent } from "./unsent.ts";
 
 /** A request to an endpoint. */
-interface EndpointRequest {
+export interface EndpointRequest {
   /** The URL for messages. */
   readonly endpoint: string | undefined;
+  /** The kind of endpoint. Default: the token endpoint. */
+  readonly kind?: string | undefined;
   /** The deadline of the exchange in milliseconds. Half of it is for preparing the request. */
   readonly timeout: number | undefined;
   /** Aborts at that deadline. */
@@ -25,7 +27,7 @@ interface EndpointRequest {
  */
 export async function withEndpointErrors<T>(
   secrets: () => readonly string[],
-  { endpoint, timeout = DEFAULT_TIMEOUT, signal }: EndpointRequest,
+  { endpoint, kind, timeout = DEFAULT_TIMEOUT, signal }: EndpointRequest,
   run: (onSend: () => void) => Promise<T>,
 ): Promise<T> {
   const preparation = new Preparation(timeout / 2, signal);
@@ -34,7 +36,10 @@ export async function withEndpointErrors<T>(
   } catch (error) {
     const isKnown = UnexpiredError.is(error) && error.code === "TOKEN_ENDPOINT";
     const sent = preparation.isComplete && !isUnsent(error);
-    throw toJudgedError(isKnown ? error : new TokenEndpointError({ sent, endpoint, cause: error }), secrets());
+    throw toJudgedError(
+      isKnown ? error : new TokenEndpointError({ sent, endpoint, endpointKind: kind, cause: error }),
+      secrets(),
+    );
   }
 }
 
@@ -69,7 +74,11 @@ class Preparation {
 }
 
 /** Returns the error for a response that holds no tokens. */
-export function toResponseError(response: Response, text: string, endpoint: string | undefined): TokenEndpointError {
+export function toResponseError(
+  response: Response,
+  text: string,
+  { endpoint, kind }: Pick<EndpointRequest, "endpoint" | "kind">,
+): TokenEndpointError {
   const { status, headers } = response;
   const json = tryJson(text);
   const { error, description = redirectionOf(response, endpoint) } = readError(json, { isOk: response.ok });
@@ -80,6 +89,7 @@ export function toResponseError(response: Response, text: string, endpoint: stri
     retryAfter: retryAfterOf(headers, systemClock.now()),
     sent: true,
     endpoint,
+    endpointKind: kind,
     body: text.trim() === "" ? "empty" : json ? "json" : "other",
   });
 }

@@ -86,7 +86,7 @@ export const toJudgedError = (thrown: unknown, secrets: readonly string[]): Toke
 
 function toSafeError(thrown: unknown, secrets: readonly string[], length: number): TokenEndpointError {
   if (!isEndpointError(thrown)) return new TokenEndpointError({ sent: true, cause: redact(thrown, secrets) });
-  const { error, description, status, retryAfter, sent, endpoint, body, cause } = thrown;
+  const { error, description, status, retryAfter, sent, endpoint, endpointKind, body, cause } = thrown;
   const text = (given: unknown) =>
     typeof given === "string"
       ? maskQuotes(given.slice(0, MAX_JUDGED_LENGTH), secrets)
@@ -100,6 +100,7 @@ function toSafeError(thrown: unknown, secrets: readonly string[], length: number
     retryAfter: clampRetryAfter(retryAfter),
     sent: sent !== false,
     endpoint: text(endpoint),
+    endpointKind: text(endpointKind),
     body: body === "empty" || body === "json" || body === "other" ? body : undefined,
     cause: cause === undefined ? undefined : redact(cause, secrets),
   });

@@ -157,7 +157,7 @@ async function readTokens(
   const result = ok && json ? await call(secrets, () => read(json, status)) : undefined;
   const tokens = toTokens(result?.value, response);
   if (tokens) return tokens;
-  const error = toResponseError(response, text, endpoint);
+  const error = toResponseError(response, text, { endpoint });
   const judged = error.body === "other" ? undefined : await call(secrets, () => isTerminal?.(json, status));
   const cause = result?.error ?? judged?.error;
   if (judged?.value === true && error.error !== "invalid_grant")

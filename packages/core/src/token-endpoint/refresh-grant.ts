@@ -3,13 +3,13 @@ import * as z from "zod/mini";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenResponse, TokenSet } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable, TIMEOUT, timeoutSchema } from "../util/check-options.ts";
-import { systemClock } from "../util/clock.ts";
 import { DEFAULT_TIMEOUT } from "../util/deadline.ts";
 import { discardBody } from "../util/discard-body.ts";
 import { CLIENT_AUTH, type ClientAuth, clientAuthSchema, toClientAuth } from "./client-auth.ts";
 import { deferRefresh } from "./deferred-refresh.ts";
-import { lifetimeByServer, toResponseError, tryJson, withEndpointErrors } from "./endpoint-response.ts";
+import { toResponseError, withEndpointErrors } from "./endpoint-response.ts";
 import { checkTransport, ENDPOINT, endpointSchema, secretsInQuery, withoutQuery } from "./endpoint-url.ts";
+import { parametersOf, readTokens, withFetch, withTimeout } from "./request.ts";
 
 /** Options of {@link oauth2Refresh}. */
 export interface OAuth2RefreshOptions {
@@ -75,20 +75,21 @@ function refreshAt(options: OAuth2RefreshOptions): RefreshFunction {
       async (onSend) => {
         const additionalParameters = parametersOf(own);
         const request = { ...withFetch(send, onSend), signal, additionalParameters };
-        return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), endpoint);
+        return readTokens(await oauth.refreshTokenGrantRequest(server, client, auth, token, request), { endpoint });
       },
     );
   };
+  const revocation = { endpoint: revocationEndpoint, kind: "revocation endpoint" };
   const revoke = (tokens: TokenSet): Promise<void> =>
     withTimeout(timeout ?? DEFAULT_TIMEOUT, (signal) =>
       withEndpointErrors(
         () => [...secrets(), ...secretsOf(tokens)],
-        { endpoint: revocationEndpoint, timeout, signal },
+        { ...revocation, timeout, signal },
         async (onSend) => {
           const token = tokens.refreshToken ?? tokens.accessToken;
           const request = { ...withFetch(send, onSend), signal };
           const response = await oauth.revocationRequest(server, client, auth, token, request);
-          if (!response.ok) throw toResponseError(response, await response.text(), revocationEndpoint);
+          if (!response.ok) throw toResponseError(response, await response.text(), revocation);
           discardBody(response.body);
         },
       ),
@@ -132,39 +133,4 @@ function toClient(options: OAuth2RefreshOptions) {
     endpoint: withoutQuery(tokenEndpoint),
     revocationEndpoint: revocation && withoutQuery(revocation),
   };
-}
-
-function parametersOf({ scope, resource }: OAuth2RefreshOptions): URLSearchParams {
-  const parameters = new URLSearchParams();
-  if (scope !== undefined) parameters.set("scope", scope);
-  for (const each of resource === undefined ? [] : [resource].flat()) parameters.append("resource", each);
-  return parameters;
-}
-
-/** Calls `onSend` when the request is about to be sent: not before the client has been authenticated. */
-function withFetch<T extends object>(send: T & { [oauth.customFetch]: typeof fetch | undefined }, onSend: () => void) {
-  const custom: typeof fetch = (input, init) => {
-    onSend();
-    return (send[oauth.customFetch] ?? fetch)(input, init);
-  };
-  return { ...send, [oauth.customFetch]: custom };
-}
-
-async function withTimeout<T>(milliseconds: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const stop = () => controller.abort(new DOMException(`No response within ${milliseconds} ms.`, "TimeoutError"));
-  const cancel = systemClock.setTimer(stop, milliseconds, true);
-  return run(controller.signal).finally(cancel);
-}
-
-/** Checks the body before the status: some servers send errors with status 200, or `invalid_grant` with status 403. */
-async function readTokens(response: Response, endpoint: string): Promise<TokenResponse> {
-  const text = await response.text();
-  const body = tryJson(text);
-  if (response.ok && typeof body?.access_token === "string") {
-    return { expires_in: lifetimeByServer(body.access_token, response), ...body } as TokenResponse;
-  }
-  // A refresh token without an access token is classified, and kept, by the caller.
-  if (response.ok && typeof body?.refresh_token === "string" && body.refresh_token) return body as TokenResponse;
-  throw toResponseError(response, text, endpoint);
 }
