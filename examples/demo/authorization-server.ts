@@ -89,7 +89,7 @@ function configuration(
         client_id: CLIENT_ID,
         token_endpoint_auth_method: "none",
         grant_types: ["authorization_code", "refresh_token", ...(signIn ? [DEVICE_GRANT] : [])],
-        redirect_uris: ["http://127.0.0.1/callback"],
+        redirect_uris: ["127.0.0.1", "[::1]", "localhost"].map((host) => `http://${host}/callback`), // on any port
         application_type: "native",
         id_token_signed_response_alg: "ES256",
       },

@@ -20,14 +20,14 @@ const SIGN_IN_PAGE = page(
 /** The pages of the device authorization grant. `form` has the ID `op.deviceInputForm` or `op.deviceConfirmForm`. */
 export const deviceFlow: NonNullable<NonNullable<Configuration["features"]>["deviceFlow"]> = {
   enabled: true,
-  userCodeInputSource(ctx, form, _out, error) {
+  userCodeInputSource(...[ctx, form, , error]) {
     const problem = error ? "<p>There is no such code.</p>" : "";
     ctx.body = page(
       "Enter the code",
       `${problem}${form}<button type="submit" form="op.deviceInputForm">Go on</button>`,
     );
   },
-  userCodeConfirmSource(ctx, form, _client, _device, userCode) {
+  userCodeConfirmSource(...[ctx, form, , , userCode]) {
     const buttons = ["Confirm", "Abort"].map((label) => {
       const name = label === "Abort" ? 'name="abort" value="yes"' : "";
       return `<button type="submit" form="op.deviceConfirmForm" ${name}>${label}</button>`;
