@@ -24,7 +24,7 @@ export const LAYERED: readonly LayeredPackage[] = [
       ["record", "token-endpoint", "stores", "http"],
       ["tokens"],
       ["util"],
-      ["errors"],
+      ["errors", "session-format"],
       ["types"],
     ],
   },

@@ -2,4 +2,5 @@
 export const CANARY = "canary-";
 
 /** Creates a token that cannot be mistaken for a real one. */
-export const canary = (kind: "access" | "refresh" | "id", name: number | string): string => `${CANARY}${kind}-${name}`;
+export const canary = (kind: "access" | "refresh" | "id" | "secret", name: number | string): string =>
+  `${CANARY}${kind}-${name}`;

@@ -18,6 +18,7 @@ export { perRequest, type RequestTokenOptions, type WithRequestOptions } from ".
 export { createTokenManager } from "./manager/token-manager.ts";
 export type { EntryStatus, PoolStatus } from "./pool/status.ts";
 export { createTokenPool, type TokenPool, type TokenPoolOptions } from "./pool/token-pool.ts";
+export type { FormattedSession, ParsedSession, SessionFormat } from "./session-format.ts";
 export { type EnvTokenOptions, envToken } from "./sources/env-token.ts";
 export { type FirstAvailableSource, firstAvailable } from "./sources/first-available.ts";
 export { type OnTokenOptions, onToken } from "./sources/on-token.ts";
@@ -34,10 +35,8 @@ export type {
   CooldownReason,
   DeadReason,
   EndpointResponse,
-  FormattedSession,
   GetTokenOptions,
   NamedTokenSource,
-  ParsedSession,
   ParsedTokens,
   ProviderProfile,
   RefreshContext,
@@ -46,11 +45,11 @@ export type {
   RejectionOptions,
   ResponsePattern,
   SessionEvent,
-  SessionFormat,
   SessionInfo,
   SessionState,
   SignInFlow,
   SignInOptions,
+  SignInWithOptions,
   SignOutOptions,
   SignOutResult,
   StoredValue,

@@ -98,6 +98,11 @@ export interface RefreshFunction {
    * replaced by another account's. Resolves to `false` if the server turns out to have no revocation endpoint.
    */
   readonly revoke?: ((tokens: TokenSet) => Promise<unknown>) | undefined;
+  /**
+   * The origin of the token endpoint, such as `https://issuer.example`, or a function that finds it out; `undefined` if unknown. If
+   * a sign-in flow has obtained the session from another origin, its tokens are not sent.
+   */
+  readonly tokenOrigin?: string | (() => Promise<string | undefined>) | undefined;
 }
 
 /** A stored string and its version. */
@@ -159,62 +164,6 @@ export interface TokenStore {
   };
   /** Returns a human-readable location of the session, without secrets. */
   describe(): string;
-}
-
-/** A session as a {@link SessionFormat} prints it. */
-export interface FormattedSession {
-  readonly tokens: TokenSet;
-  /** When the tokens were obtained, in epoch milliseconds. */
-  readonly obtainedAt: number;
-  /** Whose session it is; `undefined` if unknown. */
-  readonly account?: string | undefined;
-}
-
-/** A session as a {@link SessionFormat} finds it in a document: whatever that document states of it. */
-export interface ParsedSession {
-  readonly tokens: ParsedTokens;
-  /** When the tokens were obtained, in epoch milliseconds; `undefined` if the document does not state it. */
-  readonly obtainedAt?: number | undefined;
-  /** Whose session it is; `undefined` if the document does not state it. */
-  readonly account?: string | undefined;
-}
-
-/**
- * Maps a session to its place in a document of another program, such as one entry of a JSON file. Its functions are pure
- * and synchronous, and read no clock. `describeSessionFormat` of `@unexpired/testing` checks these laws, up to the
- * precision in which the document states a time:
- *
- * - Printing a session into the document that it was parsed from changes nothing.
- * - Parsing a printed document returns the printed session, in the fields that the format owns.
- * - Every byte that the format does not own stays.
- * - A document without its session parses to `undefined`.
- * - Discarding an unreadable entry leaves no session, and everything else.
- */
-export interface SessionFormat {
-  /** Identifies the entry within the document: formats of different entries have different keys. No secrets. */
-  readonly key: string;
-  /**
-   * Returns the session that `text` holds, or `undefined` if it holds none.
-   *
-   * @throws StoreError, or another error without secrets, if the text is unreadable: this is never `undefined`
-   */
-  parse(text: string): ParsedSession | undefined;
-  /**
-   * Returns the text of the document `found` with this session in place of its own; without a session (`undefined`), the
-   * text after a sign-out. `found` is `undefined` if the document does not exist yet, and the result if it has to be
-   * deleted.
-   *
-   * @throws StoreError, or another error without secrets, if `found` is unreadable
-   */
-  print(session: FormattedSession | undefined, found: string | undefined): string | undefined;
-  /**
-   * Returns the document without an entry that `parse` cannot read, for a sign-in over unreadable data: everything else stays.
-   * Returns `undefined` if the document as a whole is unreadable: then a new one takes its place. Without this function, it
-   * always does.
-   *
-   * @throws StoreError, or another error without secrets, if the entry cannot be told from the rest
-   */
-  discard?(found: string): string | undefined;
 }
 
 /** Time, timers and randomness. Everything that waits or reads the time does so through this interface. */
@@ -346,6 +295,8 @@ export type SessionEvent =
   | { readonly type: "members-ignored"; readonly attemptId: string; readonly members: readonly string[] }
   /** A sign-in of this manager replaced a session of which it had tokens. */
   | { readonly type: "session-replaced"; readonly expiresAt: number | undefined }
+  /** `signInWith` waits for a sign-in in another process, or of another call. `holder` describes the process. */
+  | { readonly type: "sign-in-awaited"; readonly holder: string }
   /** Tokens that another manager or process obtained were adopted from the store. */
   | { readonly type: "tokens-adopted"; readonly expiresAt: number | undefined }
   /** A refresh failed; the session is still alive. `retryAt` is in epoch milliseconds. `cause`: what the server said. */
@@ -457,6 +408,15 @@ export interface SignInOptions {
   readonly over?: "unreadable" | undefined;
 }
 
+/** Options of {@link TokenManager.signInWith}. */
+export interface SignInWithOptions extends CallOptions {
+  /**
+   * An access token that a server has rejected as insufficient, for example because its scope is too narrow (RFC 6750 §3.1): its
+   * session does not count as alive, and is replaced.
+   */
+  readonly insufficient?: string | undefined;
+}
+
 /** Options of {@link TokenManager.signOut}. */
 export interface SignOutOptions extends SignInOptions {
   /**
@@ -522,6 +482,19 @@ export interface TokenManager extends AsyncDisposable {
    * @throws StoreError if the stored data cannot be read, unless it may be replaced (`over`), or cannot be written
    */
   signIn(tokens: TokenSetInput, options?: SignInOptions): Promise<boolean>;
+  /**
+   * Signs in with a flow, unless a session is alive: for programs of which several processes may start at once. One process
+   * runs its flow; the others, and other calls in the same process, wait for it and adopt its session. Resolves to whether
+   * this call's flow started the session.
+   *
+   * The process that runs the flow holds a claim in the stored record for at most 5 minutes. If it ends, or aborts, another one runs its
+   * flow; likewise if the flow fails for a reason of its own, such as a port that is taken. If the user refuses or takes too long, all
+   * calls that wait reject with the same reason. Calls that wait announce `sign-in-awaited`.
+   *
+   * @throws SignInFailedError if the flow throws it, or that of the process that this call has waited for
+   * @throws StoreError if the claim or the session cannot be saved
+   */
+  signInWith(flow: SignInFlow, options?: SignInWithOptions): Promise<boolean>;
   /**
    * Starts a session with these tokens unless one is alive, or the refresh token is known to have been used or signed out: for
    * tokens that a program finds at every start, in its environment or in an old file. A session that has ended is replaced.

@@ -9,7 +9,6 @@ import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
 import { ownOption } from "../util/own-options.ts";
-import { emitWarning } from "../util/warning.ts";
 import { isRefreshTokenDue, KeepAlive, scheduleOf } from "./keep-alive.ts";
 import type { Settings } from "./options.ts";
 import { RecordLoader } from "./record-loader.ts";
@@ -31,9 +30,6 @@ import type { Replacement } from "./sign-in-out.ts";
 import { type Effect, type Event, latestOf, type Progress, type Renew, transition } from "./state-machine.ts";
 import { StoreWatch } from "./store-watch.ts";
 
-const NOT_SAVED =
-  "The refreshed session has not been saved yet. If this process ends now, the next one may have to sign in again. Free or repair the store, and await close() before the program ends: it rejects with the reason.";
-
 /** A caller's request for tokens. */
 export type TokenRequest =
   | { readonly type: "token-requested"; readonly refresh: boolean; readonly minValidity?: number | undefined }
@@ -50,6 +46,8 @@ export class Driver implements RefreshHost {
   readonly #protocol: RefreshProtocol;
   readonly #loader: RecordLoader;
   readonly listeners = new Listeners<[SessionEvent]>();
+  /** Called when the store may have changed. */
+  readonly changes = new Listeners<[]>();
   #session: Session = initialSession;
   #renewal: Renewal | undefined;
   #hasPendingChange = false;
@@ -245,6 +243,7 @@ export class Driver implements RefreshHost {
    * loaded when it ends.
    */
   #onChange(): void {
+    this.changes.call();
     const isSigningIn = this.#signIns > 0;
     this.#hasPendingChange = this.#renewal !== undefined || isSigningIn;
     if (this.isClosed || (this.#renewal && this.#protocol.wake())) return;
@@ -300,7 +299,6 @@ export class Driver implements RefreshHost {
   }
 
   announce(event: SessionEvent): void {
-    if (event.type === "rotation-lost") emitWarning(`${event.location}: ${NOT_SAVED}`, "UNEXPIRED_ROTATION_LOST");
     this.listeners.call(event);
   }
 }

@@ -6,6 +6,7 @@ import {
   endRecord,
   isSameAccount,
   type SessionRecord,
+  type StoredClient,
   spentBy,
 } from "../record/record.ts";
 import type { RecordStore } from "../record/record-store.ts";
@@ -22,6 +23,8 @@ export interface NewSession {
   readonly account: string | undefined;
   /** Epoch milliseconds. */
   readonly obtainedAt: number;
+  /** The origin of the token endpoint, if known. */
+  readonly tokenOrigin?: string | undefined;
 }
 
 /** A sign-in or sign-out: the record that it stored or found, and the one that is stored by now. */
@@ -40,6 +43,8 @@ interface SaveSessionOptions {
   readonly onlyIfNew: boolean;
   /** See `SignInOptions`. */
   readonly over?: "unreadable" | undefined;
+  /** The ID of the claim that the sign-in ends. */
+  readonly claim?: string | undefined;
   /** Whether an exchange uses the refresh token up. */
   readonly rotates: boolean;
 }
@@ -52,19 +57,23 @@ interface SaveSessionOptions {
 export async function saveSession(
   records: Records,
   session: NewSession,
-  { onlyIfNew, over, rotates }: SaveSessionOptions,
+  { onlyIfNew, over, claim, rotates }: SaveSessionOptions,
 ): Promise<SignInResult> {
   let ours: SessionRecord | undefined;
   for (;;) {
     const stored = onlyIfNew ? await records.load() : await loadFor(records, over);
     const found = stored?.record && resultFor(session, stored.record, { ours, onlyIfNew });
     if (found) return found;
-    const next = replacementFor(stored?.record, session, rotates);
+    const next = replacementFor(withoutClaim(stored?.record, claim), session, rotates);
     const saved = await records.save(next, stored);
     if (saved) return { ...saved, isStored: true };
     if (saved === null) ours = next;
   }
 }
+
+/** Returns the record after a sign-in that ends a claim. */
+const withoutClaim = (record: SessionRecord | undefined, claim: string | undefined): SessionRecord | undefined =>
+  record?.signIn && record.signIn.id === claim ? { ...record, signIn: undefined } : record;
 
 const loadFor = (records: Records, over: "unreadable" | undefined) =>
   over ? records.loadOverwritable() : records.loadReplaceable();
@@ -107,15 +116,24 @@ const isLiveOrKnown = (session: NewSession, stored: SessionRecord): boolean =>
   isKnown(session, [...stored.spent, ...(stored.seeds ?? []), stored.dead?.digest]);
 
 /** With the stored refresh token, the session continues, and an exchange of it that is in flight keeps its claim. */
-function replacementFor(stored: SessionRecord | undefined, session: NewSession, rotates: boolean): SessionRecord {
+function replacementFor(
+  stored: SessionRecord | undefined,
+  { tokenOrigin, ...session }: NewSession,
+  rotates: boolean,
+): SessionRecord {
   const digest = currentDigest(session);
   const known = stored && rotates ? spentBy(stored) : stored?.spent;
   const spent = addSpent(known ?? [], undefined, digest);
-  const next = { ...stored, schema: 1 as const, ...session, renewed: undefined, spent };
+  const client = clientOf(stored?.client, tokenOrigin);
+  const next = { ...stored, schema: 1 as const, ...session, renewed: undefined, spent, client };
   if (stored && digest !== undefined && digest === currentDigest(stored))
     return { ...next, session: stored.session, dead: undefined, seeds: addSeed(stored.seeds, digest) };
   return { ...next, rotation: 0, attempt: undefined, dead: undefined, seeds: addSeed(stored?.seeds, digest, true) };
 }
+
+/** Returns the client after a sign-in with tokens from this origin, which may be unknown. */
+const clientOf = (stored: StoredClient | undefined, tokenOrigin: string | undefined): StoredClient | undefined =>
+  stored || tokenOrigin !== undefined ? { ...stored, tokenOrigin } : undefined;
 
 /** The result of a sign-out: the tombstone, and the tokens that it replaced. */
 export interface SignOutResult extends Replacement {

@@ -1,8 +1,10 @@
 import * as z from "zod/mini";
 import type { TokenEndpointError } from "../errors.ts";
-import { digestOf, isSameAccount, type SessionRecord } from "../record/record.ts";
+import { digestOf, isEmpty, isSameAccount, type SessionRecord } from "../record/record.ts";
 import { deadlineOf } from "../refresh/exchange.ts";
+import { assertTokenOrigin } from "../refresh/token-origin.ts";
 import { toEndpointError, toResponse } from "../token-endpoint/error-response.ts";
+import { tokenOriginOf } from "../tokens/token-origin.ts";
 import { parseTokenSet, secretsOf } from "../tokens/token-set.ts";
 import type {
   CallOptions,
@@ -12,7 +14,9 @@ import type {
   SessionEvent,
   SessionInfo,
   SessionState,
+  SignInFlow,
   SignInOptions,
+  SignInWithOptions,
   SignOutOptions,
   SignOutResult,
   TokenManager,
@@ -30,6 +34,7 @@ import { SOURCE_STATUS, type SourceStatus } from "../util/token-source.ts";
 import { Driver } from "./driver.ts";
 import { parseOptions, type Settings } from "./options.ts";
 import { verdictOf, viewOf } from "./session.ts";
+import { SharedSignIn } from "./shared-sign-in.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
 /**
@@ -43,10 +48,24 @@ export const createTokenManager = (options: TokenManagerOptions = {}): TokenMana
 class Manager implements TokenManager {
   readonly #settings: Settings;
   readonly #driver: Driver;
+  readonly #sharedSignIn: SharedSignIn;
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#driver = new Driver(settings);
+    const driver = new Driver(settings);
+    this.#driver = driver;
+    const { store, clock } = settings;
+    this.#sharedSignIn = new SharedSignIn(
+      { pending: driver.pending, holder: store.holder, clock },
+      {
+        assertOpen: () => driver.assertOpen(),
+        observe: (record, isOurs) => driver.observe(record, isOurs ? "sign-in" : "store"),
+        isSignedIn: (insufficient) => isSignedIn(driver, insufficient),
+        signIn: (tokens, claim) => this.#start(tokens, { onlyIfNew: false, claim }),
+        announce: (event) => driver.announce(event),
+      },
+    );
+    driver.changes.add(() => this.#sharedSignIn.wake());
   }
 
   getAccessToken(options?: GetTokenOptions): Promise<string> {
@@ -79,21 +98,27 @@ class Manager implements TokenManager {
     return this.#start(input, { onlyIfNew: false, over: checkOver(over) });
   }
 
+  async signInWith(flow: SignInFlow, options: SignInWithOptions = {}): Promise<boolean> {
+    if (typeof flow !== "function") throw new TypeError(`flow: expected a function, not ${describeType(flow)}.`);
+    return this.#sharedSignIn.run(flow, ownOptions(options));
+  }
+
   adopt(input: TokenSetInput | ParsedTokens): Promise<boolean> {
     return this.#start(input, { onlyIfNew: true });
   }
 
   async #start(
     input: TokenSetInput | ParsedTokens,
-    { onlyIfNew, over }: SignInOptions & { readonly onlyIfNew: boolean },
+    { onlyIfNew, over, claim }: SignInOptions & { readonly onlyIfNew: boolean; readonly claim?: string },
   ): Promise<boolean> {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
     const { account, clock, profile } = this.#settings;
     // Two processes may draw the same ID, for example after a snapshot was started twice.
     const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
-    const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now() };
-    const options = { onlyIfNew, over, rotates: profile.rotation };
+    const tokenOrigin = tokenOriginOf(input);
+    const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now(), tokenOrigin };
+    const options = { onlyIfNew, over, claim, rotates: profile.rotation };
     const hadTokens = this.#driver.session.record?.tokens !== undefined;
     const result = await this.#driver.signIn(() => saveSession(this.#driver.pending, signedIn, options));
     if (result.isStored) this.#driver.replaceSession(result, "sign-in");
@@ -111,7 +136,13 @@ class Manager implements TokenManager {
     const result = await saveTombstone(this.#driver.pending, { account, now: clock.now(), over });
     this.#driver.replaceSession(result, "store");
     const { tokens } = result;
-    const run = revoke === true ? refresh?.revoke : revoke || undefined;
+    const revokeAtIssuer =
+      refresh?.revoke &&
+      (async (tokens: TokenSet) => {
+        if (result.record) await assertTokenOrigin(refresh, result.record);
+        return refresh.revoke?.(tokens);
+      });
+    const run = revoke === true ? revokeAtIssuer : revoke || undefined;
     if (!tokens || !run) return { revoked: false };
     const milliseconds = deadlineOf(refresh);
     const deadline = { milliseconds, message: `No response within ${milliseconds} ms.` };
@@ -128,7 +159,7 @@ class Manager implements TokenManager {
     this.#driver.assertOpen();
     await this.#driver.load();
     const { record } = this.#driver.session;
-    return record && describeRecord(record, this.#settings.rules.canRefresh);
+    return record && !isEmpty(record) ? describeRecord(record, this.#settings.rules.canRefresh) : undefined;
   }
 
   async hasSession(): Promise<boolean> {
@@ -168,14 +199,20 @@ class Manager implements TokenManager {
     return this.#driver.listeners.add(listener);
   }
 
-  close(): Promise<void> {
-    return this.#driver.close();
+  async close(): Promise<void> {
+    const closed = this.#driver.close();
+    if (this.#driver.isClosed) await Promise.allSettled([closed, this.#sharedSignIn.close()]);
+    return closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
+
+/** Returns whether the driver knows a session that is alive, other than that of an access token. */
+const isSignedIn = ({ state, session: { record } }: Driver, insufficient: string | undefined): boolean =>
+  state !== undefined && state.status !== "dead" && !record?.dead && record?.tokens?.accessToken !== insufficient;
 
 /** @throws TypeError */
 function checkOver(over: SignInOptions["over"]): SignInOptions["over"] {

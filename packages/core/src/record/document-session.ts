@@ -1,5 +1,5 @@
+import type { FormattedSession, ParsedSession } from "../session-format.ts";
 import { parseTokenSet } from "../tokens/token-set.ts";
-import type { FormattedSession, ParsedSession } from "../types.ts";
 import { addSeed, currentDigest, endRecord, type SessionRecord, serializeRecord, tryParseRecord } from "./record.ts";
 
 /** The part of a record that other programs may see: a session, the end of one (`undefined`), or nothing. */

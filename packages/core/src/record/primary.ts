@@ -1,5 +1,5 @@
+import type { ParsedSession } from "../session-format.ts";
 import { accountOf, parseTokenSet } from "../tokens/token-set.ts";
-import type { ParsedSession } from "../types.ts";
 import { isSameAccount, serializeRecord, tryParseRecord } from "./record.ts";
 
 /** Returns the ID by which documents name the store of a record, if it has one. */

@@ -40,7 +40,8 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   const base = isSameAccount(current.account, other) ? replaceRecord(current, other) : other;
   // An attempt to exchange a refresh token is one, whatever access token the other program has obtained with it.
   const attempt = current.attempt?.digest === currentDigest(other) ? current.attempt : undefined;
-  return serializeRecord({ ...base, ...other, attempt, spent, seeds, primary: current.primary });
+  const { primary, client = other.client, signIn = other.signIn } = current;
+  return serializeRecord({ ...base, ...other, attempt, spent, seeds, primary, client, signIn });
 }
 
 const isSwitch = (other: SessionRecord, current: SessionRecord): boolean =>

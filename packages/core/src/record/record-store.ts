@@ -3,7 +3,7 @@ import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
-import { MAX_OWN_SPENT, parseRecord, type SessionRecord, serializeRecord } from "./record.ts";
+import { MAX_OWN_SPENT, parseRecord, type SessionRecord, secretsOfClient, serializeRecord } from "./record.ts";
 import { locationOf } from "./store-location.ts";
 
 /** A stored record and its version. */
@@ -39,7 +39,7 @@ const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
 /** In milliseconds. Nothing waits for ever for a store that has stopped responding. */
 const DEADLINE = 30_000;
 const MAX_CONFLICTS = 100;
-const SECRETS_KEPT = 12; // up to three per token set; an error may concern an earlier one
+const SECRETS_KEPT = 14; // up to three per token set, and two of the client; an error may concern an earlier one
 
 interface RecordStoreDeps {
   readonly accountOf: (tokens: TokenSet) => string | undefined;
@@ -229,8 +229,10 @@ export class RecordStore {
     return { ...record, account: record.account ?? (record.tokens && this.#deps.accountOf(record.tokens)) };
   }
 
-  #rememberSecrets({ tokens }: SessionRecord): void {
-    this.#secrets = [...new Set([...this.#secrets, ...secretsOf(tokens)])].slice(-SECRETS_KEPT);
+  /** The secrets of the client, which stay the same, are as new as those of the tokens. */
+  #rememberSecrets({ tokens, client }: SessionRecord): void {
+    const current = [...secretsOf(tokens), ...secretsOfClient(client)];
+    this.#secrets = [...this.#secrets.filter((secret) => !current.includes(secret)), ...current].slice(-SECRETS_KEPT);
   }
 
   async #read(): Promise<StoredValue | undefined> {

@@ -68,6 +68,42 @@ const deadSchema = z.looseObject({
 /** The verdict that ended the session. */
 export type Verdict = z.infer<typeof deadSchema>;
 
+const clientSchema = z.looseObject({
+  /** The issuer and the resource that the client was registered for, and the metadata that it was registered with. */
+  issuer: z.optional(z.string()),
+  resource: z.optional(z.string()),
+  metadata: z.optional(z.record(z.string(), z.unknown())),
+  /** The response to the registration (RFC 7591 §3.2.1). May contain a client secret. */
+  registration: z.optional(z.record(z.string(), z.unknown())),
+  /** The origin of the token endpoint that issued the tokens of the session, if a sign-in flow told it. */
+  tokenOrigin: z.optional(z.string()),
+});
+
+/** The client that the session belongs to. */
+export type StoredClient = z.infer<typeof clientSchema>;
+
+/** Returns the secrets of a client, which must not appear in any output. */
+export const secretsOfClient = (client: StoredClient | undefined): string[] =>
+  [client?.registration?.client_secret, client?.registration?.registration_access_token].filter(
+    (secret): secret is string => typeof secret === "string" && secret !== "",
+  );
+
+const signInSchema = z.looseObject({
+  /** The unique ID of the claim. */
+  id: z.string(),
+  /** The process that made the claim, if the store identifies holders. */
+  holder: z.optional(z.string()),
+  /** The time of the claim by its holder's clock, in epoch milliseconds. */
+  claimedAt: time,
+  /** How long the claim is valid, in milliseconds from when an observer first sees it. */
+  lease: duration,
+  /** Why the sign-in failed, if it has: a `reason` of `SignInFailedError`, perhaps one of a later release. */
+  failure: z.optional(z.string()),
+});
+
+/** The claim of a process that is asking the user to sign in. */
+export type SignInClaim = z.infer<typeof signInSchema>;
+
 const recordSchema = z.looseObject({
   schema: z.literal(1),
   session: z.optional(z.string()),
@@ -81,6 +117,8 @@ const recordSchema = z.looseObject({
   spent: digestsSchema,
   seeds: z._default(digestsSchema, []),
   primary: z.optional(z.string()),
+  client: z.optional(clientSchema),
+  signIn: z.optional(signInSchema),
   requires: z.optional(z.array(z.string()).check(z.maxLength(0))),
 });
 
@@ -118,17 +156,29 @@ export interface SessionRecord {
    * survives every sign-in and sign-out.
    */
   readonly primary?: string | undefined;
+  /** Exists with and without a session, and survives the end of one. */
+  readonly client?: StoredClient | undefined;
+  /** Likewise. */
+  readonly signIn?: SignInClaim | undefined;
 }
+
+/** Returns whether a record holds neither a session nor the end of one, only a client or a claim. */
+export const isEmpty = ({ tokens, dead }: SessionRecord): boolean => tokens === undefined && dead === undefined;
+
+/** The record of a store that has held no session yet. */
+export const EMPTY_RECORD: SessionRecord = { schema: 1, obtainedAt: 0, spent: [] };
 
 const KEPT = 32;
 /** The used refresh tokens that a record lists at most, and if no document of another program may bring one back. */
 const MAX_SPENT = 1_000;
 export const MAX_OWN_SPENT = 32;
-const MEMBERS = (Object.keys(recordSchema.shape) as (keyof SessionRecord)[]).filter((member) => member !== "primary");
+/** The members that do not belong to a session. */
+const LASTING: readonly string[] = ["primary", "client", "signIn"] satisfies (keyof SessionRecord)[];
+const MEMBERS = (Object.keys(recordSchema.shape) as (keyof SessionRecord)[]).filter((name) => !LASTING.includes(name));
 
 /**
- * Returns `record` as it is saved in place of `stored`: the ID of the store, and members that only later releases know,
- * stay as stored.
+ * Returns `record` as it is saved in place of `stored`: what does not belong to the session, and members that only later
+ * releases know, stay as stored.
  */
 export const replaceRecord = (stored: SessionRecord | undefined, record: SessionRecord): SessionRecord =>
   stored ? { ...stored, ...Object.fromEntries(MEMBERS.map((member) => [member, record[member]])) } : record;
@@ -178,7 +228,8 @@ export function isOutdated(record: SessionRecord | undefined, known: SessionReco
 }
 
 /** Identifies the claim of an attempt. IDs alone could repeat, if the source of randomness does. */
-export const keyOf = ({ id, holder, claimedAt }: Attempt): string => `${id} ${holder} ${claimedAt}`;
+export const keyOf = ({ id, holder, claimedAt }: Pick<Attempt, "id" | "holder" | "claimedAt">): string =>
+  `${id} ${holder} ${claimedAt}`;
 
 /** Returns whether a record belongs to the account. An unknown account matches every account. */
 export const isSameAccount = (account: string | undefined, record: SessionRecord): boolean =>

@@ -22,6 +22,9 @@ export interface AttemptStatus {
 
 type Holder = NonNullable<TokenStore["holder"]>;
 
+/** The members of an attempt, or of another claim, that are tracked. */
+export type Tracked = Pick<Attempt, "id" | "holder" | "claimedAt" | "lease" | "status" | "endedAt" | "retryIn">;
+
 interface TrackedAttempt {
   readonly key: string;
   readonly previousCheckAt: number;
@@ -57,7 +60,7 @@ export class AttemptTracker {
   }
 
   /** Returns the status of an attempt. `interval` is the expected time since the last check, in milliseconds. */
-  async check(attempt: Attempt | undefined, interval: number): Promise<AttemptStatus> {
+  async check(attempt: Tracked | undefined, interval: number): Promise<AttemptStatus> {
     const previousCheckAt = this.#checkedAt;
     const now = this.#clock.monotonic();
     this.#checkedAt = now;
@@ -69,7 +72,7 @@ export class AttemptTracker {
     return { ...this.#statusOf(claim), retryAt: attempt && this.#retryAt(attempt, now) };
   }
 
-  #statusOf(claim: Attempt | undefined): Pick<AttemptStatus, "isAbandoned" | "heldUntil"> {
+  #statusOf(claim: Tracked | undefined): Pick<AttemptStatus, "isAbandoned" | "heldUntil"> {
     this.#cancelCount?.();
     if (!claim) return { isAbandoned: false, heldUntil: undefined };
     const { age, status } = this.#tracked;
@@ -79,7 +82,7 @@ export class AttemptTracker {
   }
 
   /** Describes the holder of a claim, for error messages. */
-  describeHolder({ holder = "" }: Attempt): Promise<string> {
+  describeHolder({ holder = "" }: Pick<Tracked, "holder">): Promise<string> {
     const byId = `another process (${holder})`;
     return this.#ask(() => this.#holder?.describe?.(holder) ?? byId, byId);
   }
@@ -104,7 +107,7 @@ export class AttemptTracker {
     this.#cancelCount = this.#clock.setTimer(count, HOLD_CHECK_INTERVAL, false);
   }
 
-  #heldUntil({ claimedAt, lease }: Attempt): number | undefined {
+  #heldUntil({ claimedAt, lease }: Tracked): number | undefined {
     const { age, status } = this.#tracked;
     const now = this.#clock.now();
     const elapsed = Math.max(age, now - claimedAt);
@@ -113,7 +116,7 @@ export class AttemptTracker {
     return remaining > 0 ? now + remaining : undefined;
   }
 
-  async #checkHolder({ holder }: Attempt, now: number): Promise<void> {
+  async #checkHolder({ holder }: Tracked, now: number): Promise<void> {
     const tracked = this.#tracked;
     // A claim in our own name belongs to another manager, or has ended and could not be saved: the lease decides.
     if (holder === undefined || holder === this.#holder?.id || tracked.status === "gone") return;
@@ -133,7 +136,7 @@ export class AttemptTracker {
     });
   }
 
-  #retryAt({ endedAt, retryIn }: Attempt, monotonic: number): number | undefined {
+  #retryAt({ endedAt, retryIn }: Tracked, monotonic: number): number | undefined {
     if (endedAt === undefined || retryIn === undefined) return undefined;
     const now = this.#clock.now();
     const byWallClock = now >= endedAt ? endedAt + retryIn - now : 0;

@@ -1,4 +1,5 @@
 import { type Attempt, digestOf, keyOf, rotationOf, type SessionRecord } from "../record/record.ts";
+import { withTokenOrigin } from "../tokens/token-origin.ts";
 import { hideSecrets, mergeTokenSets } from "../tokens/token-set.ts";
 import type { TokenSet } from "../types.ts";
 import { CallScope } from "../util/call-scope.ts";
@@ -41,7 +42,11 @@ export class Exchanger {
     const { id: attemptId, afterLoss } = claim.attempt;
     const [sentAt, began] = [clock.now(), clock.monotonic()];
     this.#host.announce({ type: "exchange-started", attemptId, afterLoss });
-    const { outcome, late } = exchange({ ...claim, attemptId, sentAt, scope: this.scope }, clock, profile);
+    const { outcome, late } = exchange(
+      { ...claim, tokens: markedTokens(claim), attemptId, sentAt, scope: this.scope },
+      clock,
+      profile,
+    );
     this.isRunning = true;
     const result = await outcome;
     this.isRunning = false;
@@ -134,6 +139,11 @@ export class Exchanger {
     this.#host.announce({ type: "refresh-failed", code, retryAt: endedAt + retryIn, ...cause });
   }
 }
+
+const markedTokens = ({ tokens, stored }: Claim): TokenSet => {
+  const { tokenOrigin } = stored.record.client ?? {};
+  return tokenOrigin === undefined ? tokens : withTokenOrigin(tokens, tokenOrigin);
+};
 
 const endedBy = ({ attempt }: Claim) => ({ digest: attempt.digest, attempt });
 

@@ -3,6 +3,7 @@ import type { SessionRecord } from "../record/record.ts";
 import type { Replaceable, Saved, Stored } from "../record/record-store.ts";
 import type { TokenSet } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
+import { emitWarning } from "../util/warning.ts";
 import { AttemptEndings } from "./attempt-endings.ts";
 import { HOLD } from "./attempt-tracker.ts";
 import { deadlineOf } from "./exchange.ts";
@@ -11,6 +12,8 @@ import { dropReason, isAlreadyStored, isEarlier, type Rotation, recordAfter } fr
 
 const RETRY_INTERVAL = 1_000;
 const NO_RESPONSE = "The store did not respond in time.";
+const NOT_SAVED =
+  "The refreshed session has not been saved yet. If this process ends now, the next one may have to sign in again. Free or repair the store, and await close() before the program ends: it rejects with the reason.";
 
 interface PendingRotation extends Rotation {
   /** The monotonic time until which it keeps the process alive and `close()` waiting. */
@@ -269,7 +272,9 @@ export class PendingChanges {
     const rotation = this.#rotation;
     if (!rotation || rotation.isReported || this.#deps.clock.monotonic() < rotation.until) return;
     rotation.isReported = true;
-    this.#host.announce({ type: "rotation-lost", location: this.#deps.records.location });
+    const { location } = this.#deps.records;
+    emitWarning(`${location}: ${NOT_SAVED}`, "UNEXPIRED_ROTATION_LOST");
+    this.#host.announce({ type: "rotation-lost", location });
   }
 }
 

@@ -9,6 +9,7 @@ import { Exchanger } from "./exchanger.ts";
 import { notSentAgain, storedFailureOf } from "./failure.ts";
 import type { PendingChanges } from "./pending-changes.ts";
 import { CHECK_INTERVAL, type RefreshDeps, type RefreshHost, type RenewalGoal } from "./renewal.ts";
+import { assertTokenOrigin } from "./token-origin.ts";
 
 const FIRST_POLL_INTERVAL = 5;
 const MAX_POLL_INTERVAL = 25;
@@ -165,6 +166,7 @@ export class RefreshProtocol {
         return true;
       }
       case "claim": {
+        if (stored) await assertTokenOrigin(this.#deps.refresh, stored.record);
         const claim = await this.#claims.claim(decision, stored);
         look.isSent ||= claim !== undefined;
         if (claim) return this.#exchanger.run(claim);

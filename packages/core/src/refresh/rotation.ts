@@ -3,6 +3,7 @@ import {
   compareRotations,
   currentDigest,
   isAnotherSession,
+  isEmpty,
   isOutdated,
   isSameAccount,
   isSpent,
@@ -50,7 +51,7 @@ const hasNewToken = ({ record, base }: Rotation): boolean => currentDigest(recor
 /** Returns the reason why a rotation must not replace the stored record, if there is one. */
 export function dropReason(rotation: Rotation, stored: SessionRecord | undefined): DropReason | undefined {
   const { record, base } = rotation;
-  if (!stored || stored.dead?.reason === "signed_out") return "signed_out";
+  if (!stored || isEmpty(stored) || stored.dead?.reason === "signed_out") return "signed_out";
   if (!isSameAccount(record.account, stored)) return "account_changed";
   const presented = currentDigest(base);
   const isOurs = currentDigest(stored) === presented || stored.dead?.digest === presented;

@@ -1,4 +1,5 @@
 import { TokenEndpointError } from "../errors.ts";
+import { originError, tokenOriginOf } from "../tokens/token-origin.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { RefreshFunction, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
@@ -38,12 +39,21 @@ export function deferRefresh(create: () => Promise<RefreshFunction>): RefreshFun
       throw toJudgedError(new TokenEndpointError({ sent: false, cause }), secretsOf(tokens));
     }
   };
-  const refresh: RefreshFunction = async (current, context) =>
-    (await obtain(current, context.signal))(current, context);
+  const refresh: RefreshFunction = async (current, context) => {
+    const created = await obtain(current, context.signal);
+    const cause = originError(tokenOriginOf(current), originOf(created)); // if the origin was not known before the claim
+    if (cause) throw new TokenEndpointError({ sent: false, cause });
+    return created(current, context);
+  };
+  const tokenOrigin = async () => originOf(await obtain(NO_TOKENS));
   const revoke = async (tokens: TokenSet): Promise<unknown> => {
     const { revoke: revokeAt } = await obtain(tokens);
     return revokeAt ? revokeAt(tokens) : false;
   };
   Object.defineProperty(refresh, "timeout", { get: () => known?.timeout, enumerable: true });
-  return Object.assign(refresh, { revoke });
+  return Object.assign(refresh, { revoke, tokenOrigin });
 }
+
+const NO_TOKENS: TokenSet = { accessToken: "", tokenType: "Bearer", extra: {} };
+
+const originOf = ({ tokenOrigin }: RefreshFunction) => (typeof tokenOrigin === "string" ? tokenOrigin : undefined);

@@ -85,7 +85,8 @@ export function jsonRefresh(options: JsonRefreshOptions): RefreshFunction {
       },
     );
   };
-  return Object.assign(refresh, { timeout: own.timeout, revoke: own.revoke });
+  const tokenOrigin = new URL(own.endpoint).origin;
+  return Object.assign(refresh, { timeout: own.timeout, tokenOrigin, revoke: own.revoke });
 }
 
 const optionTable = {

@@ -94,7 +94,12 @@ function refreshAt(options: OAuth2RefreshOptions): RefreshFunction {
         },
       ),
     );
-  return Object.assign(refresh, { timeout, revoke: revocationEndpoint === undefined ? undefined : revoke });
+  const tokenOrigin = new URL(tokenEndpoint).origin;
+  return Object.assign(refresh, {
+    timeout,
+    tokenOrigin,
+    revoke: revocationEndpoint === undefined ? undefined : revoke,
+  });
 }
 
 const text = z.string().check(z.regex(/^\P{Surrogate}+$/u));
