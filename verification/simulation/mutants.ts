@@ -179,7 +179,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "sign-out does not win over a commit",
-    edits: [core("refresh/rotation.ts", '!stored || stored.dead?.reason === "signed_out"', "!stored")],
+    edits: [
+      core("refresh/rotation.ts", '!stored || isEmpty(stored) || stored.dead?.reason === "signed_out"', "!stored"),
+    ],
   },
   {
     name: "no claim before sending",
