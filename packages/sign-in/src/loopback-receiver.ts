@@ -10,11 +10,18 @@ import type { AddressInfo } from "node:net";
 import { type Ending, PAGE_HEADERS, renderPage } from "./page.ts";
 import { addressesOf } from "./redirect-uri.ts";
 
-/** Headers of requests that are no page load by the user: those of scripts, images, frames, and of prefetching. */
-function isPageLoad(headers: IncomingHttpHeaders): boolean {
-  const { "sec-fetch-mode": mode = "navigate", "sec-fetch-dest": destination = "document" } = headers;
-  const isPrefetch = [headers["sec-purpose"], headers.purpose].some((purpose) => String(purpose).includes("prefetch"));
-  return mode === "navigate" && destination === "document" && !isPrefetch;
+/**
+ * Whether a request is a page load, as opposed to those of scripts, images, frames, and of prefetching
+ * ({@link https://www.w3.org/TR/fetch-metadata/ Fetch Metadata}): browsers send the destination with each request. Not by the
+ * mode, because programs that act as a browser, such as those that use the `fetch` of Node, send another one.
+ */
+function isPageLoad({
+  "sec-fetch-dest": destination = "document",
+  "sec-purpose": purpose,
+  ...others
+}: IncomingHttpHeaders) {
+  const isPrefetch = [purpose, others.purpose].some((each) => String(each).includes("prefetch"));
+  return destination === "document" && !isPrefetch;
 }
 
 /** Waits on a loopback address for the browser to come back from the authorization server. */

@@ -76,11 +76,10 @@ describe("the loopback receiver", () => {
     { what: "a call without parameters", sent: { target: "/callback" } },
     { what: "a host name that resolves to this machine", sent: { headers: { host: "evil.example" } } },
     { what: "another port in the host", sent: { headers: { host: "127.0.0.1:1" } } },
-    { what: "fetch", sent: { headers: { "sec-fetch-mode": "no-cors" } } },
-    { what: "CORS", sent: { headers: { "sec-fetch-mode": "cors" } } },
+    { what: "fetch", sent: { headers: { "sec-fetch-mode": "no-cors", "sec-fetch-dest": "empty" } } },
     { what: "an image", sent: { headers: { "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image" } } },
     { what: "a frame", sent: { headers: { "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe" } } },
-    { what: "prefetching", sent: { headers: { "sec-fetch-mode": "navigate", "sec-purpose": "prefetch;prerender" } } },
+    { what: "prefetching", sent: { headers: { "sec-fetch-dest": "document", "sec-purpose": "prefetch;prerender" } } },
     { what: "prefetching of older browsers", sent: { headers: { purpose: "prefetch" } } },
   ])("does not take $what for the callback", async ({ sent }) => {
     const receiver = await listen();
@@ -94,6 +93,14 @@ describe("the loopback receiver", () => {
     void send(receiver, { target: "/callback?error=access_denied&state=s", headers });
     expect(await receiver.callback).toMatch(/\?error=access_denied&state=s$/);
     await receiver.end("refused");
+  });
+
+  it("takes a callback of Node's fetch, as of a program that acts as the browser", async () => {
+    const receiver = await listen();
+    const page = fetch(`${receiver.redirectUri}?code=c`);
+    expect(await receiver.callback).toBe(`${receiver.redirectUri}?code=c`);
+    await receiver.end("signed-in");
+    expect((await page).status).toBe(200);
   });
 
   it("shows the same page to a browser that reloads, and keeps the first callback", async () => {
