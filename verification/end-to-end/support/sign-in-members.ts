@@ -12,7 +12,7 @@ export interface SignInMemberOptions {
   readonly clientId: string;
 }
 
-/** What a process tells its user. */
+/** A message of a process to its user. */
 export type SignInReport =
   | { readonly type: "prompt"; readonly url: string }
   | { readonly type: "waiting" }
