@@ -487,9 +487,10 @@ export interface TokenManager extends AsyncDisposable {
    * runs its flow; the others, and other calls in the same process, wait for it and adopt its session. Resolves to whether
    * this call's flow started the session.
    *
-   * The process that runs the flow holds a claim in the stored record for at most 5 minutes. If it ends, or aborts, another one runs its
-   * flow; likewise if the flow fails for a reason of its own, such as a port that is taken. If the user refuses or takes too long, all
-   * calls that wait reject with the same reason. Calls that wait announce `sign-in-awaited`.
+   * The flow has 5 minutes, for which its process holds a claim in the stored record. If that process ends, or aborts, another one
+   * runs its flow; likewise if the flow fails for a reason of its own, such as a port that is taken. If the user refuses or takes too
+   * long, all calls that wait reject with the same reason. Calls that wait announce `sign-in-awaited`. Tokens that a flow returns
+   * after its signal has aborted are dropped, and not revoked.
    *
    * @throws SignInFailedError if the flow throws it, or that of the process that this call has waited for
    * @throws StoreError if the claim or the session cannot be saved

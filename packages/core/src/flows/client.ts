@@ -33,8 +33,8 @@ export interface ClientOptions extends SendOptions {
   readonly allowInsecure?: boolean | undefined;
 }
 
-const text = z.string().check(z.regex(/^\P{Surrogate}+$/u));
-const isServer = (given: unknown): given is AuthorizationServer =>
+export const textSchema = z.string().check(z.regex(/^\P{Surrogate}+$/u));
+export const isServer = (given: unknown): given is AuthorizationServer =>
   typeof Object(given).tokenEndpoint === "string" && typeof Object(given).issuer === "string";
 
 export const issuerOption = [
@@ -46,10 +46,10 @@ export const issuerOption = [
 export const clientTable = {
   ...sendTable,
   issuer: issuerOption,
-  clientId: [text, "a non-empty string", "required"],
+  clientId: [textSchema, "a non-empty string", "required"],
   clientAuth: [clientAuthSchema, CLIENT_AUTH],
-  scope: [text, "a non-empty string, space-separated"],
-  resource: [z.union([text, z.array(text)]), "a non-empty string, or an array of them"],
+  scope: [textSchema, "a non-empty string, space-separated"],
+  resource: [z.union([textSchema, z.array(textSchema)]), "a non-empty string, or an array of them"],
 } as const satisfies OptionTable & Record<keyof ClientOptions, unknown>;
 
 /** Returns the server that an option names, after its discovery if necessary. */

@@ -34,7 +34,7 @@ export const sendTable = {
   allowInsecure: [z.boolean(), "true or false"],
 } as const satisfies OptionTable;
 
-const table = {
+export const discoverTable = {
   ...sendTable,
   signal: [signalSchema, "an AbortSignal"],
 } as const satisfies OptionTable & Record<keyof DiscoverOptions, unknown>;
@@ -49,7 +49,7 @@ const table = {
  * @throws TypeError if an option is invalid
  */
 export async function discover(issuer: string | URL, options: DiscoverOptions = {}): Promise<AuthorizationServer> {
-  const own = checkOptions("discover", table, options);
+  const own = checkOptions("discover", discoverTable, options);
   checkOption("issuer", [endpointSchema, ENDPOINT, "required"], issuer);
   checkTransport({ issuer }, own.allowInsecure);
   const misses: TokenEndpointError[] = [];
@@ -93,7 +93,8 @@ function toMiss(thrown: unknown): TokenEndpointError {
   return thrown;
 }
 
-const sameUrl = (found: string, expected: string | URL): boolean => new URL(found).href === new URL(expected).href;
+export const sameUrl = (found: string, expected: string | URL): boolean =>
+  new URL(found).href === new URL(expected).href;
 
 const otherIssuer = (found: string, url: URL): TokenEndpointError =>
   new TokenEndpointError({

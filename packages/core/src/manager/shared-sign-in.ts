@@ -164,22 +164,24 @@ export class SharedSignIn {
     return isClaimed ? id : undefined;
   }
 
-  /** Runs the flow, stores its tokens, and ends the claim. */
-  async #prompt(flow: SignInFlow, claim: string, signal: AbortSignal): Promise<boolean> {
+  /** Runs the flow for as long as the claim is valid, stores its tokens, and ends the claim. */
+  async #prompt(flow: SignInFlow, claim: string, caller: AbortSignal): Promise<boolean> {
+    const limit = new AbortController();
+    const stop = this.#deps.clock.setTimer(() => limit.abort(new SignInFailedError("timeout")), LEASE, true);
+    const signal = AbortSignal.any([caller, limit.signal]);
     let failure: SignInFailedReason | undefined;
     let isStored = false;
     try {
-      const tokens = await abortable((async () => flow({ signal }))(), signal);
+      const tokens = await abortable((async () => flow({ signal }))(), signal).finally(stop);
       isStored = await this.#host.signIn(tokens, claim);
       return isStored;
     } catch (error) {
-      failure = UnexpiredError.is(error) && error.code === "SIGN_IN_FAILED" ? error.reason : undefined;
+      const reason = UnexpiredError.is(error) && error.code === "SIGN_IN_FAILED" ? error.reason : undefined;
+      failure = SHARED.find((shared) => shared === reason);
       throw error;
     } finally {
-      const released = isStored
-        ? undefined
-        : this.#release(claim, failure && SHARED.includes(failure) ? failure : undefined);
-      if (!signal.aborted) await released;
+      const released = isStored ? undefined : this.#release(claim, failure);
+      if (!caller.aborted) await released;
     }
   }
 

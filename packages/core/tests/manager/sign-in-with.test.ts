@@ -1,4 +1,5 @@
 import { canary } from "@unexpired-internal/test-support/canary";
+import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
 import {
   memoryStore,
@@ -146,10 +147,24 @@ describe("signInWith", () => {
     expect(await second).toBe(true);
   });
 
+  it("ends a flow that takes more than 5 minutes, in all processes that wait (P15)", async () => {
+    const { clock, open } = startProcesses();
+    const { flow, started, signal } = prompt();
+    const calls = [open("a").signInWith(flow), started.then(() => open("b").signInWith(own))];
+    await started;
+    const failures = Promise.allSettled(calls);
+    await clock.advance(LEASE - 1);
+    expect(signal()?.aborted).toBe(false);
+    await clock.advance(1_000);
+    expect(signal()?.aborted).toBe(true);
+    for (const failure of await failures) expect(failure).toMatchObject({ reason: { reason: "timeout" } });
+  });
+
   it("prompts in another process once the claim is 5 minutes old, even if its holder is alive", async () => {
     const { clock, open } = startProcesses();
+    const asleep = new VirtualClock(); // the process is stopped
     const { flow, started } = prompt();
-    void open("a").signInWith(flow);
+    void open("a", { clock: asleep }).signInWith(flow);
     await started;
     const other = prompt();
     void open("b").signInWith(other.flow);
