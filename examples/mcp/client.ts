@@ -1,5 +1,5 @@
 /**
- * One process of an MCP client: `client.ts <SDK> <provider> <URL of the server> <folder> <seconds>`. It calls a tool again and
+ * One process of an MCP client: `client.ts <line of the SDK> <provider> <URL of the server> <folder> <seconds>`. It calls a tool again and
  * again, and prints how often that worked.
  */
 import { join } from "node:path";
@@ -8,10 +8,10 @@ import { mcpAuth } from "@unexpired/adapter-mcp";
 import { authorizationCodeFlow } from "@unexpired/core/flows";
 import { fileStore } from "@unexpired/store-node";
 import { signInAs } from "@unexpired-internal/mcp-support/browser";
-import { type Connection, type Sdk, sdks, type TransportOptions } from "@unexpired-internal/mcp-support/sdks";
+import type { Connection, Sdk, TransportOptions } from "@unexpired-internal/mcp-support/sdk";
 import { fileProvider } from "./file-provider.ts";
 
-const [sdkName, provider, serverUrl = "", folder = "", seconds] = process.argv.slice(2);
+const [line, provider, serverUrl = "", folder = "", seconds] = process.argv.slice(2);
 
 /** Where the browser went after a sign-in that the SDK began. A script fills in the forms. */
 let callback: Promise<URL> | undefined;
@@ -52,8 +52,7 @@ async function connect(sdk: Sdk, options: TransportOptions): Promise<Connection>
   }
 }
 
-const sdk = sdks.find(({ name }) => name === sdkName);
-if (!sdk) throw new Error(`client.ts: unknown SDK ${sdkName}`);
+const { sdk }: { readonly sdk: Sdk } = await import(`@unexpired-internal/mcp-support/sdk-${line}`);
 const auth = provider === "files" ? undefined : withUnexpired();
 const options = auth ?? withFiles();
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TransportOptions } from "@unexpired-internal/mcp-support/sdks";
+import type { TransportOptions } from "@unexpired-internal/mcp-support/sdk";
 
 type Provider = TransportOptions["authProvider"];
 type Stored<Name extends "clientInformation" | "tokens" | "discoveryState"> = NonNullable<

@@ -6,12 +6,11 @@
 import { type McpAuth, type McpSignInContext, mcpAuth } from "@unexpired/adapter-mcp";
 import { memoryStore } from "@unexpired/core";
 import { authorizationCodeFlow } from "@unexpired/core/flows";
-import { type Connection, sdks } from "@unexpired-internal/mcp-support/sdks";
+import type { Connection, Sdk } from "@unexpired-internal/mcp-support/sdk";
 
 const [line, mode, serverUrl = ""] = process.argv.slice(2);
 const { client_id: clientId, client_secret: clientSecret } = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}");
-const sdk = sdks.find(({ name }) => name.endsWith(` ${line}`));
-if (!sdk || serverUrl === "") throw new Error(`client.ts: unknown arguments ${process.argv.slice(2).join(" ")}`);
+const { sdk }: { readonly sdk: Sdk } = await import(`@unexpired-internal/mcp-support/sdk-${line}`);
 
 /** As a browser does. */
 async function follow(url: string | URL): Promise<URL> {
@@ -48,7 +47,7 @@ async function run(connection: Connection, act: () => Promise<unknown>): Promise
       await act();
       return;
     } catch (error) {
-      if (!(sdk?.isUnauthorized(error) && callback) || count === MAX_SIGN_INS) throw error;
+      if (!(sdk.isUnauthorized(error) && callback) || count === MAX_SIGN_INS) throw error;
       const { searchParams } = await callback;
       callback = undefined;
       await connection.finishAuth(searchParams);
@@ -58,9 +57,9 @@ async function run(connection: Connection, act: () => Promise<unknown>): Promise
 
 /** A connection that was refused cannot be connected again. */
 async function connect(): Promise<Connection> {
-  let connection = sdk?.open(serverUrl, auth) as Connection;
+  let connection = sdk.open(serverUrl, auth);
   await run(connection, async () => {
-    connection = sdk?.open(serverUrl, auth) as Connection;
+    connection = sdk.open(serverUrl, auth);
     await connection.connect();
   });
   return connection;
