@@ -1,4 +1,4 @@
-import { createFetch, createTokenManager, type TokenManager } from "@unexpired/core";
+import { createTokenManager, type TokenManager } from "@unexpired/core";
 import { Discovery } from "./discovery.ts";
 import { createMcpFetch } from "./mcp-fetch.ts";
 import { checkMcpOptions, completeMetadata, type McpAuthOptions } from "./options.ts";
@@ -51,7 +51,6 @@ export function mcpAuth(options: McpAuthOptions): McpAuth {
     refresh: createRefresh({ discovery, registration, fetch: send, allowInsecure }),
     provider: client ? provider : forRegistered(provider),
   });
-  createFetch(tokens, { origins: [serverUrl.origin], allowInsecure }); // throws if the server's URL is plain http
   const signIn =
     flow || onRedirect
       ? new SignIn({

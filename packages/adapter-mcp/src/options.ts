@@ -66,9 +66,18 @@ export function checkMcpOptions(options: McpAuthOptions): URL {
   if (options.signIn && options.onRedirect)
     throw new TypeError("signIn, onRedirect: expected one of them. With `signIn`, the SDK never signs in itself.");
   checkClient(options);
-  const url = URL.parse(String(options.serverUrl));
-  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password) return url;
-  throw new TypeError("serverUrl: expected an absolute https URL without user information.");
+  if (!options.store) throw new TypeError("store: expected a TokenStore, such as fileStore({ path }).");
+  return checkServerUrl(options);
+}
+
+function checkServerUrl({ serverUrl, allowInsecure }: McpAuthOptions): URL {
+  const url = URL.parse(String(serverUrl));
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password)
+    throw new TypeError("serverUrl: expected an absolute https URL without user information.");
+  if (url.protocol === "https:" || LOCAL.test(url.href) || allowInsecure) return url;
+  throw new TypeError(
+    `serverUrl: expected https, because ${url.host} is not this machine. If only a private network reaches it, pass allowInsecure: true: anyone on the way can then read the tokens.`,
+  );
 }
 
 function checkFunction(name: string, value: unknown): void {
