@@ -23,7 +23,7 @@ export interface RegisteredClient {
   readonly clientAuth: ClientAuth;
   /** The redirect URIs that the server has registered. */
   readonly redirectUris: readonly string[];
-  /** When the client secret expires, in epoch milliseconds; `undefined` if it does not, or there is none. */
+  /** When the client secret expires, in epoch milliseconds; `undefined` for never, or without one. */
   readonly expiresAt?: number | undefined;
 }
 
