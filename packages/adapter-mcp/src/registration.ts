@@ -1,4 +1,5 @@
 import { ConfigurationError, type TokenStore } from "@unexpired/core";
+import { registerClient } from "@unexpired/core/flows";
 import type { ClientAuth } from "@unexpired/core/oauth2";
 import { loadClient, type StoredClient, updateClient } from "@unexpired/core/session-record";
 import { type Found, isSameIssuer } from "./discovery.ts";
@@ -76,41 +77,41 @@ export class Registration {
    * Returns the client for a sign-in: the one that was registered by hand, the stored one, or a new one. Called by the process that
    * holds the claim of the sign-in.
    *
-   * @throws ConfigurationError if the client cannot be registered
+   * @throws the errors of `registerClient`
    */
-  async obtain({ server, resource }: Found, signal: AbortSignal): Promise<RegisteredClient> {
-    const stored = await this.load();
-    const isSame = stored?.issuer !== undefined && isSameIssuer(stored.issuer, server.issuer);
-    const known = isSame || stored?.issuer === undefined ? this.clientOf(stored, server.metadata) : undefined;
-    if (!known) await this.#register({ server, resource }, signal);
-    else if (!isSame || stored.resource !== resource)
-      this.#last = await updateClient(this.#options.store, (now) => ({ ...now, issuer: server.issuer, resource }));
-    const client = known ?? this.clientOf(this.#last, server.metadata);
-    if (client) return client;
-    throw new ConfigurationError(`The client could not be registered with ${server.issuer}. Pass the option client.`);
+  async obtain(found: Found, signal: AbortSignal): Promise<RegisteredClient> {
+    const { client, store } = this.#options;
+    const { server, resource } = found;
+    const id = client ? undefined : await this.#register(found, signal);
+    // a client without a registration is stored as well, so that other processes refresh as the same one
+    const isStored = ({ issuer, resource: known, registration }: StoredClient) =>
+      isSameIssuer(issuer ?? "", server.issuer) && known === resource && registration?.client_id === id;
+    const registration = id === undefined ? undefined : { client_id: id };
+    this.#last = await updateClient(store, (stored) =>
+      stored && isStored(stored) ? stored : { ...stored, issuer: server.issuer, resource, registration },
+    );
+    const obtained = this.clientOf(this.#last, server.metadata);
+    if (obtained) return obtained;
+    throw new ConfigurationError("The client was replaced by another process while it was registered. Try again.");
   }
 
-  async #register({ server, resource }: Pick<Found, "server" | "resource">, signal: AbortSignal): Promise<void> {
-    const { store, clientMetadataUrl, clientMetadata, fetch } = this.#options;
-    let registration: Record<string, unknown>;
-    if (clientMetadataUrl && server.metadata.client_id_metadata_document_supported === true)
-      registration = { client_id: clientMetadataUrl };
-    else {
-      if (!server.registrationEndpoint) throw new ConfigurationError("no registration");
-      const response = await fetch(server.registrationEndpoint, {
-        method: "POST",
-        signal,
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(clientMetadata),
-      });
-      registration = await response.json();
-    }
-    this.#last = await updateClient(store, () => ({
-      issuer: server.issuer,
+  /** Registers the client if necessary, and returns its ID. */
+  async #register({ server, resource }: Found, signal: AbortSignal): Promise<string> {
+    const { store, clientMetadata, clientMetadataUrl, fetch, allowInsecure } = this.#options;
+    const listed = listOf(server.metadata.token_endpoint_auth_methods_supported);
+    const own = { ...(listed.includes("none") && { token_endpoint_auth_method: "none" }), ...clientMetadata };
+    const stored = (await this.load())?.metadata;
+    const { clientId } = await registerClient({
+      issuer: server,
+      metadata: stored && isSameApartFromPort(stored, own) ? stored : own,
+      metadataUrl: clientMetadataUrl,
       resource,
-      registration,
-      metadata: { ...clientMetadata },
-    }));
+      store,
+      signal,
+      fetch,
+      allowInsecure,
+    });
+    return clientId;
   }
 
   /** Stores a client that the SDK has registered, or binds one that it was given to its issuer. */
@@ -143,6 +144,16 @@ export class Registration {
     if (isInvalidClient(error)) await this.drop();
   }
 }
+
+/** Compares metadata. Another process may have registered another port of this machine, to which the server then redirects. */
+function isSameApartFromPort(a: object, b: object): boolean {
+  const [one, two] = [a, b].map((metadata) =>
+    JSON.stringify(Object.entries(metadata).sort()).replace(LOCAL_PORT, "$1"),
+  );
+  return one === two;
+}
+
+const LOCAL_PORT = /("http:\/\/(?:localhost|127(?:\.\d+){3}|\[::1\])):\d+/g;
 
 const MAX_CAUSES = 5;
 

@@ -202,6 +202,28 @@ describe("a sign-in", () => {
     expect(endpoint).toBe(`${stub.origin}/token`);
   });
 
+  it("uses the redirect port that another process has registered, and registers other metadata anew", async () => {
+    const stub = await startStub((origin) => ({ ...documents(origin), "/mcp": accepts(canary("access", 1)) }));
+    const store = memoryStore();
+    const redirects: (string | undefined)[] = [];
+    const signInAt = async (uri: string) => {
+      const signIn: McpAuthOptions["signIn"] = async ({ redirectUri }) => {
+        redirects.push(redirectUri);
+        return signedIn;
+      };
+      const auth = start(stub, { store, clientMetadata: { redirect_uris: [uri] }, signIn });
+      await auth.fetch(`${stub.origin}/mcp`, POST);
+      await auth.tokens.signOut({ revoke: false });
+    };
+    await signInAt("http://127.0.0.1:4711/callback");
+    await signInAt("http://127.0.0.1:4712/callback");
+    expect(stub.to("/register")).toHaveLength(1);
+    await signInAt("http://127.0.0.1:4712/elsewhere");
+    expect(stub.to("/register")).toHaveLength(2);
+    const [first, last] = ["http://127.0.0.1:4711/callback", "http://127.0.0.1:4712/elsewhere"];
+    expect(redirects).toEqual([first, first, last]);
+  });
+
   it("uses a client that was registered by hand, and does not store its secret", async () => {
     const stub = await startStub((origin) => ({ ...documents(origin), "/mcp": accepts(canary("access", 1)) }));
     const store = memoryStore();
