@@ -11,7 +11,7 @@ import { NOT_APPLICABLE } from "./not-applicable.ts";
 const SUITE = fileURLToPath(import.meta.resolve("@modelcontextprotocol/conformance/dist/index.js"));
 const SUITES = ["auth", "backcompat", "draft", "extensions"];
 /** Milliseconds for each scenario. */
-const TIMEOUT = 20_000;
+const TIMEOUT = 60_000;
 
 const ALL = [
   { title: "1.x signIn", args: "1 signIn" },
