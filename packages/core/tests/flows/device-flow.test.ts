@@ -218,6 +218,27 @@ describe("the device flow", () => {
     ["the user refuses", says("access_denied"), { code: "SIGN_IN_FAILED", reason: "refused" }],
     ["the code has expired", says("expired_token"), { code: "SIGN_IN_FAILED", reason: "expired" }],
     ["the code is unknown", says("invalid_grant"), { code: "SIGN_IN_FAILED", reason: "rejected" }],
+  it.each<[string, { readonly device: Handler; readonly token?: readonly Handler[] }]>([
+    ["an interval", { device: respondWith(200, { ...code, expires_in: 12, interval: 5_000 }) }],
+    [
+      "a Retry-After",
+      {
+        device: respondWith(200, { ...code, expires_in: 12 }),
+        token: [respondWith(429, {}, { "retry-after": "86400" }), pending],
+      },
+    ],
+    ["a slow_down", { device: respondWith(200, { ...code, expires_in: 12 }), token: [says("slow_down"), pending] }],
+  ])(
+    "does not wait past the expiry of the code for %s that is longer",
+    async (_name, { device, token = [pending] }) => {
+      const { advance, result } = await start({ device, token });
+      if (token.length > 1) expect(await advance(5_000)).toBe(1);
+      expect(await advance(token.length > 1 ? 6_999 : 11_999)).toBe(0);
+      expect(await advance(1)).toBe(1);
+      expect(await failureOf(result)).toMatchObject({ code: "SIGN_IN_FAILED", reason: "expired" });
+    },
+  );
+
     ["the response has no tokens", respondWith(200, {}), { code: "SIGN_IN_FAILED", reason: "rejected" }],
     ["the client is wrong", says("invalid_client", 401), { code: "CONFIGURATION", cause: { status: 401 } }],
     ["the client may not do this", says("unauthorized_client"), { code: "CONFIGURATION" }],
