@@ -239,6 +239,12 @@ describe("the device flow", () => {
     },
   );
 
+  it.each<[string, Handler, object]>([
+    ["the user refuses", says("access_denied"), { code: "SIGN_IN_FAILED", reason: "refused" }],
+    ["the user declines, at Entra", says("authorization_declined"), { code: "SIGN_IN_FAILED", reason: "refused" }],
+    ["the code has expired", says("expired_token"), { code: "SIGN_IN_FAILED", reason: "expired" }],
+    ["the code has expired, at Entra", says("code_expired"), { code: "SIGN_IN_FAILED", reason: "expired" }],
+    ["the code is unknown", says("invalid_grant"), { code: "SIGN_IN_FAILED", reason: "rejected" }],
     ["the response has no tokens", respondWith(200, {}), { code: "SIGN_IN_FAILED", reason: "rejected" }],
     ["the client is wrong", says("invalid_client", 401), { code: "CONFIGURATION", cause: { status: 401 } }],
     ["the client may not do this", says("unauthorized_client"), { code: "CONFIGURATION" }],
