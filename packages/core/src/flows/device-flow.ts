@@ -189,6 +189,10 @@ function paceAfter(error: TokenEndpointError, { interval, delay }: Pace): Pace {
   const code = toCode(error.error);
   if (code === "authorization_pending") return { interval, delay: interval };
   if (code === "slow_down") return { interval: interval + SLOW_DOWN, delay: interval + SLOW_DOWN };
-  if (!isUnavailable(error)) throw toSignInError(error);
+  if (!isUnavailable(error) && !isFromElsewhere(error)) throw toSignInError(error);
   return { interval, delay: Math.max(interval, Math.min(2 * delay, LONGEST_DELAY), error.retryAfter ?? 0) };
 }
+
+/** A 4xx without an error code comes from a proxy, which can let the next request through. */
+const isFromElsewhere = ({ status = 0, error }: TokenEndpointError): boolean =>
+  status >= 400 && status < 500 && toCode(error) === "";

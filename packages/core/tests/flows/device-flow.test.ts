@@ -157,6 +157,10 @@ describe("the device flow", () => {
     ["no response", silent],
     ["a reset connection", drop],
     ["a failing server", respondWith(502, "<html>")],
+    ["the page of a proxy", respondWith(403, "<html>Forbidden</html>")],
+    ["another page", respondWith(404, "<html>Not found</html>")],
+    ["an empty response", respondWith(407)],
+    ["an error that is not of OAuth", respondWith(403, { message: "Forbidden" })],
   ])("asks less often, but on, after %s", async (_name, failing) => {
     const token = [failing, failing, pending, granted];
     const { advance, result } = await start({ token, options: timeoutFor(failing) });
@@ -214,10 +218,6 @@ describe("the device flow", () => {
     expect(await failureOf(result)).toMatchObject({ code: "SIGN_IN_FAILED", reason: "expired" });
   });
 
-  it.each<[string, Handler, object]>([
-    ["the user refuses", says("access_denied"), { code: "SIGN_IN_FAILED", reason: "refused" }],
-    ["the code has expired", says("expired_token"), { code: "SIGN_IN_FAILED", reason: "expired" }],
-    ["the code is unknown", says("invalid_grant"), { code: "SIGN_IN_FAILED", reason: "rejected" }],
   it.each<[string, { readonly device: Handler; readonly token?: readonly Handler[] }]>([
     ["an interval", { device: respondWith(200, { ...code, expires_in: 12, interval: 5_000 }) }],
     [
