@@ -286,7 +286,9 @@ describe("the ID token", () => {
     ["another issuer", { iss: "https://evil.example" }, "mismatched", {}],
     ["another client", { aud: "other" }, "mismatched", {}],
     ["another nonce", { nonce: "other" }, "mismatched", {}],
-    ["a nonce without a request for it", { nonce: "other" }, "mismatched", { scope: "read" }],
+    ["another client, without a request for it", { aud: "other" }, "mismatched", { scope: "read" }],
+    ["an expiry in the past, without a request for it", { exp: now - 60 }, "rejected", { scope: "read" }],
+    ["is accepted with a nonce if there was none", { nonce: "other" }, { scope: "read" }],
     ["no nonce", { nonce: undefined }, "rejected", {}],
     ["an expiry in the past", { exp: now - 60 }, "rejected", {}],
     ["no signature", {}, "rejected", { header: { alg: "none" } }],
@@ -294,6 +296,14 @@ describe("the ID token", () => {
   ])("is refused: %s", async (...[, claims, reason, options]) => {
     const error = await failureOf(signIn(claims, options));
     expect(error).toMatchObject({ code: "SIGN_IN_FAILED", reason, cause: { name: expect.any(String) } });
+  it.each([null, "", undefined])("may be %o without the scope openid, but not with it", async (id_token) => {
+    const token = respondWith(200, { ...tokens, id_token });
+    const plain = await start({ token });
+    expect(await plain.request.finish(plain.callback())).toMatchObject({ idToken: undefined });
+    const { request, callback } = await start({ token, options: { scope: "openid" } });
+    expect(await failureOf(request.finish(callback()))).toMatchObject({ reason: "rejected" });
+  });
+
     expect(error.message).toContain("The tokens were discarded");
   });
 });
