@@ -148,6 +148,18 @@ describe("the response", () => {
     expect(await request.finish(callback({ iss: setup.server.origin }))).toMatchObject({ tokenType: "Bearer" });
   });
 
+  it("is refused with what it says, if it is an error without a state", async () => {
+    const { request, callback, sent } = await start();
+    const error_description = `The user\ncancelled ${CODE} ${sent.state} ${"x".repeat(500)}`;
+    const response = callback({ state: undefined, error: "access_denied", error_description });
+    const error = await failureOf(request.finish(response));
+    expect(error).toMatchObject({ code: "SIGN_IN_FAILED", reason: "mismatched" });
+    expect(error.message).toContain("It says: access_denied, The user cancelled [secret] [secret] xxx");
+    expect(error.message.length).toBeLessThan(600);
+    expect(printed(error)).not.toContain(sent.state);
+    expect(await request.finish(callback())).toMatchObject({ tokenType: "Bearer" });
+  });
+
   it.each(["http://127.0.0.1:4712/callback", "http://127.0.0.1:4711/other", "https://127.0.0.1:4711/callback"])(
     "is refused at another URI: %s",
     async (redirect) => {
@@ -275,6 +287,7 @@ describe("the ID token", () => {
   it.each<[string, Record<string, unknown> | undefined, Parameters<typeof signIn>[1]]>([
     ["is accepted, although the server does not list its algorithm", {}, {}],
     ["is accepted without a nonce if there was none", {}, { scope: "read" }],
+    ["is accepted with a nonce if there was none", { nonce: "other" }, { scope: "read" }],
     ["may be missing without the scope openid", undefined, { scope: "read" }],
     ["is valid by the clock of the server: tomorrow", tomorrow, { date: on(now + 86_400) }],
     ["is valid by the clock of the server: yesterday", yesterday, { date: on(now - 86_400) }],
@@ -282,20 +295,6 @@ describe("the ID token", () => {
     expect(await signIn(claims, options)).toMatchObject({ accessToken: tokens.access_token });
   });
 
-  it.each<[string, Record<string, unknown> | undefined, string, Parameters<typeof signIn>[1]]>([
-    ["another issuer", { iss: "https://evil.example" }, "mismatched", {}],
-    ["another client", { aud: "other" }, "mismatched", {}],
-    ["another nonce", { nonce: "other" }, "mismatched", {}],
-    ["another client, without a request for it", { aud: "other" }, "mismatched", { scope: "read" }],
-    ["an expiry in the past, without a request for it", { exp: now - 60 }, "rejected", { scope: "read" }],
-    ["is accepted with a nonce if there was none", { nonce: "other" }, { scope: "read" }],
-    ["no nonce", { nonce: undefined }, "rejected", {}],
-    ["an expiry in the past", { exp: now - 60 }, "rejected", {}],
-    ["no signature", {}, "rejected", { header: { alg: "none" } }],
-    ["no ID token", undefined, "rejected", {}],
-  ])("is refused: %s", async (...[, claims, reason, options]) => {
-    const error = await failureOf(signIn(claims, options));
-    expect(error).toMatchObject({ code: "SIGN_IN_FAILED", reason, cause: { name: expect.any(String) } });
   it.each([null, "", undefined])("may be %o without the scope openid, but not with it", async (id_token) => {
     const token = respondWith(200, { ...tokens, id_token });
     const plain = await start({ token });
@@ -304,6 +303,19 @@ describe("the ID token", () => {
     expect(await failureOf(request.finish(callback()))).toMatchObject({ reason: "rejected" });
   });
 
+  it.each<[string, Record<string, unknown> | undefined, string, Parameters<typeof signIn>[1]]>([
+    ["another issuer", { iss: "https://evil.example" }, "mismatched", {}],
+    ["another client", { aud: "other" }, "mismatched", {}],
+    ["another nonce", { nonce: "other" }, "mismatched", {}],
+    ["another client, without a request for it", { aud: "other" }, "mismatched", { scope: "read" }],
+    ["an expiry in the past, without a request for it", { exp: now - 60 }, "rejected", { scope: "read" }],
+    ["no nonce", { nonce: undefined }, "rejected", {}],
+    ["an expiry in the past", { exp: now - 60 }, "rejected", {}],
+    ["no signature", {}, "rejected", { header: { alg: "none" } }],
+    ["no ID token", undefined, "rejected", {}],
+  ])("is refused: %s", async (...[, claims, reason, options]) => {
+    const error = await failureOf(signIn(claims, options));
+    expect(error).toMatchObject({ code: "SIGN_IN_FAILED", reason, cause: { name: expect.any(String) } });
     expect(error.message).toContain("The tokens were discarded");
   });
 });
