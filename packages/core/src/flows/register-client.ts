@@ -76,7 +76,7 @@ const GRANT_TYPES = ["authorization_code", "refresh_token"];
 export async function registerClient(options: RegisterClientOptions): Promise<RegisteredClient> {
   const own = checkOptions("registerClient", table, options);
   const { metadataUrl, store, clientAuth } = own;
-  const metadata: ClientMetadata = { grant_types: GRANT_TYPES, ...own.metadata };
+  const metadata: ClientMetadata = { ...own.metadata, grant_types: own.metadata.grant_types ?? GRANT_TYPES };
   const clock = completeClock(own.clock ?? {});
   const discovered = metadataUrl === undefined ? undefined : await resolveServer(own, own.signal);
   if (metadataUrl !== undefined && discovered?.metadata.client_id_metadata_document_supported === true)

@@ -58,6 +58,12 @@ describe("the registration of a client", () => {
     const { register, registrations } = await start();
     const grant_types = ["urn:ietf:params:oauth:grant-type:device_code"];
     await register({ metadata: { grant_types }, initialAccessToken: canary("access", "initial") });
+  it("sends the default for grant types that are undefined", async () => {
+    const { register, registrations } = await start();
+    await register({ metadata: { ...app, grant_types: undefined } });
+    expect(JSON.parse(registrations()[0]?.body ?? "").grant_types).toEqual(["authorization_code", "refresh_token"]);
+  });
+
     expect(JSON.parse(registrations()[0]?.body ?? "")).toEqual({ grant_types });
     expect(registrations()[0]?.headers.authorization).toBe(`Bearer ${canary("access", "initial")}`);
   });
