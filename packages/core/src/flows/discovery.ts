@@ -86,10 +86,14 @@ const load = (url: URL, own: DiscoverOptions): Promise<Metadata> =>
     return metadata as Metadata;
   });
 
-/** Returns an error after which the next URL is worth a try: a response that is no metadata, whatever its status. */
+/**
+ * Returns an error after which the next URL is worth a try: a response that is no metadata, or none at all. A browser hides a
+ * response without CORS headers, and some servers cut the connection for paths that they do not know. After a time-out, the
+ * other URLs would only take as long again.
+ */
 function toMiss(thrown: unknown): TokenEndpointError {
   if (!isEndpointError(thrown)) throw thrown;
-  if (thrown.status === undefined) throw toSignInError(thrown);
+  if (thrown.status === undefined && isTimeout(thrown.cause)) throw toSignInError(thrown);
   return thrown;
 }
 
@@ -98,6 +102,12 @@ export const sameUrl = (found: string, expected: string | URL): boolean =>
 
 const otherIssuer = (found: string, url: URL): TokenEndpointError =>
   new TokenEndpointError({
+/** Returns whether an error, or one of its causes, is a time-out: that of the request, of `undici`, or of the system. */
+function isTimeout(error: unknown): boolean {
+  const { name, code, cause } = Object(error) as { readonly [member: string]: unknown };
+  return /timed?out/i.test(`${name} ${code}`) || (cause !== undefined && isTimeout(cause));
+}
+
     status: 200,
     sent: true,
     endpoint: withoutQuery(url),

@@ -33,6 +33,7 @@ describe("discovery", () => {
     ["a redirect", respondWith(302, "", { location: "/login" })],
     ["a failure", respondWith(500)],
     ["the metadata of another issuer", metadata({ issuer: "https://evil.example" })],
+    ["a connection that is cut", drop],
   ])("tries the next URL after %s", async (_name, handler) => {
     await using server = await startRoutes({ [AS_METADATA]: handler, [OIDC_METADATA]: metadata() });
     expect((await discover(server.origin)).issuer).toBe(server.origin);
@@ -59,9 +60,36 @@ describe("discovery", () => {
     expect(error.message).toContain(`HTTP 301, redirects to ${server.origin}/elsewhere. `);
   });
 
-  it("sends one request to a server that does not respond", async () => {
-    await using server = await startRoutes({ [AS_METADATA]: drop, [OIDC_METADATA]: metadata() });
-    await failureOf(discover(server.origin));
+  it("tries the next URL if a browser hides the response", async () => {
+    const fetchLikeABrowser: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      if (!response.ok) throw new TypeError("Failed to fetch");
+      return response;
+    };
+    await using server = await startRoutes({ [OIDC_METADATA]: metadata() });
+    expect((await discover(server.origin, { fetch: fetchLikeABrowser })).issuer).toBe(server.origin);
+  });
+
+  it.each<[string, object]>([
+    [
+      "of undici",
+      { cause: Object.assign(new Error(), { name: "ConnectTimeoutError", code: "UND_ERR_CONNECT_TIMEOUT" }) },
+    ],
+    ["of the system", { cause: Object.assign(new AggregateError([]), { code: "ETIMEDOUT" }) }],
+  ])("sends one request to a server that does not respond: a time-out %s", async (_name, options) => {
+    let sent = 0;
+    const fetch = async () => {
+      sent++;
+      throw new TypeError("fetch failed", options);
+    };
+    const error = await failureOf(discover("https://as.example", { fetch }));
+    expect(error).toMatchObject({ reason: "unreachable" });
+    expect(sent).toBe(1);
+  });
+
+  it("sends one request within its own time-out", async () => {
+    await using server = await startRoutes({ [AS_METADATA]: silent, [OIDC_METADATA]: metadata() });
+    await failureOf(discover(server.origin, timeoutFor(silent)));
     expect(server.received).toHaveLength(1);
   });
 
