@@ -44,7 +44,10 @@ export const discoverTable = {
  * {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 RFC 8414 §3}, then with OpenID Connect Discovery, each with the path
  * of the issuer behind and before the well-known one. Sends up to four requests, until one returns metadata with this issuer.
  *
- * @throws ConfigurationError if there is no metadata, or only that of another issuer, or an endpoint in it is invalid
+ * For Microsoft Entra, name the tenant, as in `https://login.microsoftonline.com/<tenant ID>/v2.0`: the metadata of `common` and
+ * `organizations` names another issuer, so that they cannot be discovered.
+ *
+ * @throws ConfigurationError if there is no metadata, or only that of another issuer, or no valid token endpoint in it
  * @throws SignInFailedError with the reason `unreachable` if the server is failing or out of reach
  * @throws TypeError if an option is invalid
  */
