@@ -161,7 +161,7 @@ const KIND = "authorization endpoint";
 async function authorizationUrl({ server, client }: Client, options: BeginOptions, secrets: Secrets): Promise<URL> {
   if (server.authorizationEndpoint === undefined)
     throw new ConfigurationError(
-      `The authorization server ${server.issuer} has no authorization endpoint. Sign in with deviceFlow instead.`,
+      `The authorization server ${server.issuer} has no valid authorization endpoint. Sign in with deviceFlow instead.`,
     );
   const url = new URL(server.authorizationEndpoint);
   const fixed = {

@@ -94,7 +94,7 @@ async function requestCode({ server, as, client, auth, secrets, send }: Client, 
   const { clock, signal } = ctx;
   if (server.deviceAuthorizationEndpoint === undefined)
     throw new ConfigurationError(
-      `The authorization server ${server.issuer} has no device authorization endpoint. Sign in with authorizationCodeFlow instead.`,
+      `The authorization server ${server.issuer} has no valid device authorization endpoint. Sign in with authorizationCodeFlow instead.`,
     );
   const url = new URL(server.deviceAuthorizationEndpoint);
   let sentAt = momentOf(clock);

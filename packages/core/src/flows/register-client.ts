@@ -138,7 +138,7 @@ async function register(
 ): Promise<Registration> {
   if (registrationEndpoint === undefined)
     throw new ConfigurationError(
-      `The authorization server ${issuer} has no registration endpoint. Register the client by hand, and pass its clientId to the flow.`,
+      `The authorization server ${issuer} has no valid registration endpoint. Register the client by hand, and pass its clientId to the flow.`,
     );
   const secrets = () => (initialAccessToken === undefined ? [] : [initialAccessToken]);
   const request = { fetch, timeout, signal, url: new URL(registrationEndpoint), kind: KIND, secrets };

@@ -102,7 +102,7 @@ describe("the authorization request", () => {
   it("needs an authorization endpoint", async () => {
     const error = await failureOf(start({ server: { authorization_endpoint: undefined } }));
     expect(error).toMatchObject({ code: "CONFIGURATION" });
-    expect(error.message).toContain("has no authorization endpoint");
+    expect(error.message).toContain("has no valid authorization endpoint");
   });
 });
 

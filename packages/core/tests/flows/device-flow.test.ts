@@ -299,7 +299,7 @@ describe("the device flow", () => {
     const { result } = await start({ server: { device_authorization_endpoint: undefined } });
     const error = await failureOf(result);
     expect(error).toMatchObject({ code: "CONFIGURATION" });
-    expect(error.message).toContain("has no device authorization endpoint");
+    expect(error.message).toContain("has no valid device authorization endpoint");
   });
 
   it("sends nothing more once it is aborted, and rejects with the signal's reason", async () => {

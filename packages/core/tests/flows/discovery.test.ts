@@ -109,14 +109,48 @@ describe("discovery", () => {
   });
 
   it.each([
-    ["no token endpoint", { token_endpoint: undefined }, "tokenEndpoint"],
-    ["an endpoint of another scheme", { authorization_endpoint: "javascript:alert(1)" }, "authorizationEndpoint"],
-    ["an endpoint without TLS", { token_endpoint: "http://as.example/token" }, "tokenEndpoint"],
-  ])("refuses metadata with %s", async (_name, changes, member) => {
+    ["no token endpoint", { token_endpoint: undefined }],
+    ["a token endpoint of null", { token_endpoint: null }],
+    ["a token endpoint of another scheme", { token_endpoint: "file:///etc/passwd" }],
+    ["a token endpoint without TLS", { token_endpoint: "http://as.example/token" }],
+  ])("refuses metadata with %s", async (_name, changes) => {
     await using server = await startRoutes({ [AS_METADATA]: metadata(changes) });
     const error = await failureOf(discover(server.origin));
     expect(error).toMatchObject({ code: "CONFIGURATION" });
-    expect(error.message).toContain(`${member}: expected`);
+    expect(error.message).toContain("token_endpoint: expected");
+  });
+
+  it.each([null, "", "/revocation", 7, "javascript:alert(1)", "http://as.example/revocation"])(
+    "leaves out an optional endpoint that is %o",
+    async (url) => {
+      const names = ["authorization", "device_authorization", "registration", "revocation"];
+      const changes = Object.fromEntries(names.map((name) => [`${name}_endpoint`, url]));
+      await using server = await startRoutes({ [AS_METADATA]: metadata(changes) });
+      expect(await discover(server.origin)).toEqual({
+        issuer: server.origin,
+        tokenEndpoint: `${server.origin}/token`,
+        metadata: expect.objectContaining(changes),
+      });
+    },
+  );
+
+  describe("of an issuer with TLS", () => {
+    const issuer = "https://as.example";
+    const local = "http://127.0.0.1:2375/containers";
+    const responding = (changes: object) => async () =>
+      Response.json({ issuer, token_endpoint: `${issuer}/token`, ...changes });
+
+    it("refuses a token endpoint on this machine", async () => {
+      const error = await failureOf(discover(issuer, { fetch: responding({ token_endpoint: local }) }));
+      expect(error).toMatchObject({ code: "CONFIGURATION" });
+      expect(error.message).toContain("token_endpoint: expected https, because the issuer is not on this machine");
+    });
+
+    it("leaves out other endpoints on this machine, unless it may be insecure", async () => {
+      const fetch = responding({ registration_endpoint: local });
+      expect(await discover(issuer, { fetch })).not.toHaveProperty("registrationEndpoint");
+      expect(await discover(issuer, { fetch, allowInsecure: true })).toMatchObject({ registrationEndpoint: local });
+    });
   });
 
   it("accepts endpoints without TLS on request", async () => {

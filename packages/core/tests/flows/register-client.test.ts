@@ -133,7 +133,7 @@ describe("the registration of a client", () => {
 
   it("needs a registration endpoint", async () => {
     const { register } = await start(undefined, { registration_endpoint: undefined });
-    expect((await failureOf(register())).message).toContain("has no registration endpoint");
+    expect((await failureOf(register())).message).toContain("has no valid registration endpoint");
   });
 
   it("rejects with the signal's reason", async () => {
