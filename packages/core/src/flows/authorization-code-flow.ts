@@ -161,7 +161,7 @@ const KIND = "authorization endpoint";
 async function authorizationUrl({ server, client }: Client, options: BeginOptions, secrets: Secrets): Promise<URL> {
   if (server.authorizationEndpoint === undefined)
     throw new ConfigurationError(
-      `The authorization server ${server.issuer} has no authorization endpoint. Sign in with deviceFlow instead.`,
+      `The authorization server ${server.issuer} has no valid authorization endpoint. Sign in with deviceFlow instead.`,
     );
   const url = new URL(server.authorizationEndpoint);
   const fixed = {
@@ -196,18 +196,25 @@ type Callback =
 function readCallback(client: Client, callbackUrl: string | URL, { redirectUri, secrets }: ExpectedCallback): Callback {
   const url = toCallback(callbackUrl, redirectUri);
   const { searchParams } = url;
-  const known = [...searchParams.values(), ...hidden(secrets)];
+  const [error, description] = ["error", "error_description"].map((each) => searchParams.get(each) ?? undefined);
+  const known = [...searchParams].filter(([name]) => !name.startsWith("error")).map(([, value]) => value);
+  const said = responseError(client, { error, description, secrets: [...known, ...hidden(secrets)] });
   try {
     const parameters = oauth.validateAuthResponse(client.as, client.client, searchParams, secrets.state);
     const code = parameters.get("code");
-    return code ? { parameters, code } : { error: responseError(client, { description: "no code" }) };
-  } catch (error) {
-    const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: string };
-    if (code !== oauth.AUTHORIZATION_RESPONSE_ERROR) throw mismatch(message ?? "", redact(error, known));
-    const [name, description] = ["error", "error_description"].map((each) => searchParams.get(each) ?? undefined);
-    return { error: responseError(client, { error: name, description, secrets: hidden(secrets) }) };
+    return code ? { parameters, code } : { error: toSignInError(responseError(client, { description: "no code" })) };
+  } catch (thrown) {
+    const { code, message = "" } = Object(thrown) as { readonly code?: unknown; readonly message?: string };
+    if (code === oauth.AUTHORIZATION_RESPONSE_ERROR) return { error: toSignInError(said) };
+    throw mismatch(withError(message, said), redact(thrown, [...searchParams.values(), ...hidden(secrets)]));
   }
 }
+
+/** Adds what the response says to a text, so that a refusal can be told from an attack. */
+const withError = (text: string, { error, description }: TokenEndpointError): string =>
+  error === undefined
+    ? text
+    : `${text}. It says: ${[error, description?.replace(/\.$/, "")].filter(Boolean).join(", ")}`;
 
 /** Returns the URL of the response, which may be relative, as servers receive it. */
 function toCallback(callbackUrl: string | URL, redirectUri: string): URL {
@@ -229,10 +236,10 @@ interface ResponseFlaw {
   readonly secrets?: readonly string[];
 }
 
-function responseError({ server, secrets }: Client, flaw: ResponseFlaw): Error {
+function responseError({ server, secrets }: Client, flaw: ResponseFlaw): TokenEndpointError {
   const endpoint = withoutQuery(new URL(server.authorizationEndpoint ?? server.issuer));
   const said = new TokenEndpointError({ ...flaw, sent: true, endpoint, endpointKind: KIND });
-  return toSignInError(toEndpointError(said, [...secrets(), ...(flaw.secrets ?? [])]));
+  return toEndpointError(said, [...secrets(), ...(flaw.secrets ?? [])]);
 }
 
 /** Exchanges the code. */

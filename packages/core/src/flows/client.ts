@@ -22,7 +22,10 @@ export interface ClientOptions extends SendOptions {
   readonly clientId: string;
   /** The client's authentication. Default: `{ method: "none" }`, for public clients. */
   readonly clientAuth?: ClientAuth | undefined;
-  /** The scope to request, space-separated. With `openid`, the server has to return an ID token, which is validated. */
+  /**
+   * The scope to request, space-separated. With `openid`, `authorizationCodeFlow` demands an ID token. An ID token is validated
+   * in any case.
+   */
   readonly scope?: string | undefined;
   /** The resource that the tokens are for ({@link https://www.rfc-editor.org/rfc/rfc8707 RFC 8707}). */
   readonly resource?: string | readonly string[] | undefined;

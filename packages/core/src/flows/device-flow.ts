@@ -48,7 +48,8 @@ const table = {
 /**
  * Creates a sign-in with the device authorization grant ({@link https://www.rfc-editor.org/rfc/rfc8628 RFC 8628}): the user
  * enters a code in a browser, on any device. The flow asks for the tokens in the interval that the server demands, less often
- * while the server is out of reach, until it responds with tokens or an error, or the code has expired.
+ * while the server is out of reach, until it responds with tokens or an error, or the code has expired. It asks for the last time
+ * when the code expires, even if the server demands a longer pause.
  *
  * The flow rejects with a `SignInFailedError` whose reason is `refused`, `expired`, `rejected`, `mismatched` (the ID token is
  * another issuer's or client's) or `unreachable`; with a `ConfigurationError` if the server rejects the client or its request,
@@ -93,7 +94,7 @@ async function requestCode({ server, as, client, auth, secrets, send }: Client, 
   const { clock, signal } = ctx;
   if (server.deviceAuthorizationEndpoint === undefined)
     throw new ConfigurationError(
-      `The authorization server ${server.issuer} has no device authorization endpoint. Sign in with authorizationCodeFlow instead.`,
+      `The authorization server ${server.issuer} has no valid device authorization endpoint. Sign in with authorizationCodeFlow instead.`,
     );
   const url = new URL(server.deviceAuthorizationEndpoint);
   let sentAt = momentOf(clock);
@@ -161,7 +162,7 @@ async function poll(client: Client, { secret, interval, deadline }: DeviceCode, 
   const { clock, signal } = ctx;
   let pace: Pace = { interval, delay: interval };
   for (;;) {
-    await wait(pace.delay, clock, signal);
+    await wait(Math.max(0, Math.min(pace.delay, deadline - clock.monotonic())), clock, signal);
     const isLast = clock.monotonic() >= deadline;
     try {
       return await requestTokens(client, { signal, clock, secrets: [secret] }, (options) => {
@@ -188,6 +189,10 @@ function paceAfter(error: TokenEndpointError, { interval, delay }: Pace): Pace {
   const code = toCode(error.error);
   if (code === "authorization_pending") return { interval, delay: interval };
   if (code === "slow_down") return { interval: interval + SLOW_DOWN, delay: interval + SLOW_DOWN };
-  if (!isUnavailable(error)) throw toSignInError(error);
+  if (!isUnavailable(error) && !isFromElsewhere(error)) throw toSignInError(error);
   return { interval, delay: Math.max(interval, Math.min(2 * delay, LONGEST_DELAY), error.retryAfter ?? 0) };
 }
+
+/** A 4xx without an error code comes from a proxy, which can let the next request through. */
+const isFromElsewhere = ({ status = 0, error }: TokenEndpointError): boolean =>
+  status >= 400 && status < 500 && toCode(error) === "";

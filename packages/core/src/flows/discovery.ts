@@ -11,7 +11,7 @@ import {
   TIMEOUT,
   timeoutSchema,
 } from "../util/check-options.ts";
-import { type AuthorizationServer, checkServer } from "./authorization-server.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
 import { isEndpointError, isUnavailable, toSignInError } from "./failure.ts";
 import { type SendOptions, sendRequest, without } from "./server-request.ts";
 
@@ -42,9 +42,14 @@ export const discoverTable = {
 /**
  * Finds the endpoints of an authorization server by its issuer identifier: with
  * {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 RFC 8414 §3}, then with OpenID Connect Discovery, each with the path
- * of the issuer behind and before the well-known one. Sends up to four requests, until one returns metadata with this issuer.
+ * of the issuer behind and before the well-known one. Sends up to four requests, until one returns metadata with this issuer, or
+ * one times out. Invalid endpoints are left out. If the issuer is `https`, those that are not are invalid, unless
+ * `allowInsecure` is set.
  *
- * @throws ConfigurationError if there is no metadata, or only that of another issuer, or an endpoint in it is invalid
+ * For Microsoft Entra, name the tenant, as in `https://login.microsoftonline.com/<tenant ID>/v2.0`: the metadata of `common` and
+ * `organizations` names another issuer, so that they cannot be discovered.
+ *
+ * @throws ConfigurationError if there is no metadata, or only that of another issuer, or no valid token endpoint in it
  * @throws SignInFailedError with the reason `unreachable` if the server is failing or out of reach
  * @throws TypeError if an option is invalid
  */
@@ -86,11 +91,21 @@ const load = (url: URL, own: DiscoverOptions): Promise<Metadata> =>
     return metadata as Metadata;
   });
 
-/** Returns an error after which the next URL is worth a try: a response that is no metadata, whatever its status. */
+/**
+ * Returns an error after which the next URL is worth a try: a response that is no metadata, or none at all. A browser hides a
+ * response without CORS headers, and some servers cut the connection for paths that they do not know. After a time-out, the
+ * other URLs would only take as long again.
+ */
 function toMiss(thrown: unknown): TokenEndpointError {
   if (!isEndpointError(thrown)) throw thrown;
-  if (thrown.status === undefined) throw toSignInError(thrown);
+  if (thrown.status === undefined && isTimeout(thrown.cause)) throw toSignInError(thrown);
   return thrown;
+}
+
+/** Returns whether an error, or one of its causes, is a time-out: that of the request, of `undici`, or of the system. */
+function isTimeout(error: unknown): boolean {
+  const { name, code, cause } = Object(error) as { readonly [member: string]: unknown };
+  return /timed?out/i.test(`${name} ${code}`) || (cause !== undefined && isTimeout(cause));
 }
 
 export const sameUrl = (found: string, expected: string | URL): boolean =>
@@ -125,12 +140,29 @@ const ENDPOINTS = {
 } as const;
 
 function toServer(metadata: Metadata, allowInsecure: boolean | undefined): AuthorizationServer {
-  const endpoints = Object.entries(ENDPOINTS).map(([name, member]) => [name, metadata[member] ?? undefined]);
-  const server = { issuer: metadata.issuer, metadata, ...Object.fromEntries(endpoints) } as AuthorizationServer;
+  const { issuer } = metadata;
+  const flawOf = (member: string) => flawOfEndpoint(member, metadata, allowInsecure);
+  const flaw = flawOf(ENDPOINTS.tokenEndpoint);
+  if (flaw) throw new ConfigurationError(`The metadata of ${issuer} is invalid: ${flaw.message}`, { cause: flaw });
+  const valid = Object.entries(ENDPOINTS).filter(([, member]) => !flawOf(member));
+  const endpoints: unknown = Object.fromEntries(valid.map(([name, member]) => [name, metadata[member]]));
+  return { issuer, ...(endpoints as Record<"tokenEndpoint", string>), metadata };
+}
+
+/** Returns why a member of the metadata holds no endpoint that can be used. */
+function flawOfEndpoint(member: string, metadata: Metadata, allowInsecure: boolean | undefined): TypeError | undefined {
+  const { issuer, [member]: given } = metadata;
   try {
-    return checkServer(server, allowInsecure);
+    checkOption(member, [endpointSchema, ENDPOINT, "required"], given);
+    checkTransport({ [member]: given as string }, allowInsecure);
+    if (!allowInsecure && isPlain(given as string) && !isPlain(issuer))
+      throw new TypeError(
+        `${member}: expected https, because the issuer is not on this machine. Such metadata could reach the programs here. If it is right, pass allowInsecure: true.`,
+      );
+    return undefined;
   } catch (error) {
-    const { message } = error as TypeError;
-    throw new ConfigurationError(`The metadata of ${metadata.issuer} is invalid: ${message}`, { cause: error });
+    return error as TypeError;
   }
 }
+
+const isPlain = (url: string): boolean => new URL(url).protocol === "http:";

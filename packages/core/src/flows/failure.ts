@@ -4,6 +4,12 @@ import { MISCONFIGURED, toCode } from "../token-endpoint/error-codes.ts";
 /** RFC 6749 §4.1.2.1: the server cannot complete the request at the moment. */
 const UNAVAILABLE = ["server_error", "temporarily_unavailable"];
 
+/** `authorization_declined`: Microsoft Entra, OpenAM ({@link https://github.com/OpenIdentityPlatform/OpenAM/issues/627 #627}). */
+const REFUSED = ["access_denied", "authorization_declined"];
+
+/** RFC 8628 §3.5; `code_expired`: Microsoft Entra ({@link https://github.com/Azure/azure-cli/issues/22252 azure-cli #22252}). */
+const EXPIRED = ["expired_token", "code_expired"];
+
 /** Returns whether a value is the error of a request, of any endpoint. */
 export const isEndpointError = (thrown: unknown): thrown is TokenEndpointError =>
   UnexpiredError.is(thrown) && thrown.code === "TOKEN_ENDPOINT";
@@ -17,8 +23,8 @@ export const isUnavailable = ({ status, error, description }: TokenEndpointError
 /** Returns the error of a sign-in for the error response of an endpoint. */
 export function toSignInError(error: TokenEndpointError): SignInFailedError | ConfigurationError {
   const code = toCode(error.error);
-  if (code === "access_denied") return new SignInFailedError("refused", { cause: error });
-  if (code === "expired_token") return new SignInFailedError("expired", { cause: error });
+  if (REFUSED.includes(code)) return new SignInFailedError("refused", { cause: error });
+  if (EXPIRED.includes(code)) return new SignInFailedError("expired", { cause: error });
   const problem = withoutDot(error.message);
   if (!isUnavailable(error) && isMisconfigured(error))
     return new ConfigurationError(`${problem}. ${hintFor(error)}`, { cause: error });

@@ -6,6 +6,7 @@ import { systemClock } from "../util/clock.ts";
 interface Expected {
   readonly issuer: string;
   readonly client: oauth.Client;
+  /** Without one, there may be no ID token, and its nonce is not checked: some servers send one of their own. */
   readonly nonce: string | undefined;
   /** The time by the server's own clock in epoch milliseconds; `NaN` if unknown. */
   readonly serverTime: number;
@@ -20,7 +21,7 @@ interface Expected {
  */
 export async function checkIdToken({ access_token, id_token }: TokenResponse, expected: Expected): Promise<void> {
   const { issuer, nonce, serverTime, client } = expected;
-  if (id_token === undefined && nonce === undefined) return;
+  if (!id_token && nonce === undefined) return; // some servers send null or "" for none
   const skew = Math.round((serverTime - systemClock.now()) / 1000);
   const checked: oauth.Client = {
     ...client,
@@ -29,9 +30,8 @@ export async function checkIdToken({ access_token, id_token }: TokenResponse, ex
   };
   // only what it validates: servers deviate in the other members, and keep them
   const response = Response.json({ access_token, token_type: "bearer", id_token });
-  await oauth.processAuthorizationCodeResponse({ issuer }, checked, response, {
-    ...(nonce !== undefined && { expectedNonce: nonce }),
-  });
+  if (nonce === undefined) await oauth.processGenericTokenEndpointResponse({ issuer }, checked, response);
+  else await oauth.processAuthorizationCodeResponse({ issuer }, checked, response, { expectedNonce: nonce });
 }
 
 /** Accepts the algorithm that the token names: the lists of servers are incomplete, and its signature is not needed. */

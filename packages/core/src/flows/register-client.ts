@@ -6,6 +6,7 @@ import { CLIENT_AUTH, type ClientAuth, clientAuthSchema } from "../token-endpoin
 import { toResponseError, tryJson } from "../token-endpoint/endpoint-response.ts";
 import { ENDPOINT, endpointSchema } from "../token-endpoint/endpoint-url.ts";
 import type { Clock, TokenStore } from "../types.ts";
+import { abortable } from "../util/abortable.ts";
 import { checkOptions, type OptionTable } from "../util/check-options.ts";
 import { completeClock } from "../util/clock.ts";
 import { clockOption } from "../util/clock-option.ts";
@@ -76,7 +77,7 @@ const GRANT_TYPES = ["authorization_code", "refresh_token"];
 export async function registerClient(options: RegisterClientOptions): Promise<RegisteredClient> {
   const own = checkOptions("registerClient", table, options);
   const { metadataUrl, store, clientAuth } = own;
-  const metadata: ClientMetadata = { grant_types: GRANT_TYPES, ...own.metadata };
+  const metadata: ClientMetadata = { ...own.metadata, grant_types: own.metadata.grant_types ?? GRANT_TYPES };
   const clock = completeClock(own.clock ?? {});
   const discovered = metadataUrl === undefined ? undefined : await resolveServer(own, own.signal);
   if (metadataUrl !== undefined && discovered?.metadata.client_id_metadata_document_supported === true)
@@ -89,8 +90,10 @@ export async function registerClient(options: RegisterClientOptions): Promise<Re
   if (known) return toRegisteredClient(known, metadata, clientAuth);
   const server = discovered ?? (await resolveServer(own, own.signal));
   const registration = await register(server, own, metadata);
+  const client = toRegisteredClient(registration, metadata, clientAuth); // first: one that is useless must not be kept
+  if (!store) return client;
   const key = { issuer: server.issuer, resource: own.resource, metadata };
-  const kept = store ? await keep(registration, key, { store, clock }) : registration;
+  const kept = await abortable(keep(registration, key, { store, clock }), own.signal);
   return toRegisteredClient(kept, metadata, clientAuth);
 }
 
@@ -105,7 +108,7 @@ async function findKnown(
   { store, clock, metadata }: Storage & { readonly metadata: ClientMetadata },
 ): Promise<Registration | undefined> {
   signal?.throwIfAborted();
-  const stored = await loadClient(store, clock);
+  const stored = await abortable(loadClient(store, clock), signal);
   if (stored?.issuer === undefined || !URL.canParse(stored.issuer)) return undefined;
   const isSame = sameUrl(stored.issuer, isServer(issuer) ? issuer.issuer : issuer);
   return isSame ? registrationFor(stored, { issuer: stored.issuer, resource, metadata }, clock.now()) : undefined;
@@ -135,7 +138,7 @@ async function register(
 ): Promise<Registration> {
   if (registrationEndpoint === undefined)
     throw new ConfigurationError(
-      `The authorization server ${issuer} has no registration endpoint. Register the client by hand, and pass its clientId to the flow.`,
+      `The authorization server ${issuer} has no valid registration endpoint. Register the client by hand, and pass its clientId to the flow.`,
     );
   const secrets = () => (initialAccessToken === undefined ? [] : [initialAccessToken]);
   const request = { fetch, timeout, signal, url: new URL(registrationEndpoint), kind: KIND, secrets };

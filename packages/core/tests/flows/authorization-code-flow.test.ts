@@ -102,7 +102,7 @@ describe("the authorization request", () => {
   it("needs an authorization endpoint", async () => {
     const error = await failureOf(start({ server: { authorization_endpoint: undefined } }));
     expect(error).toMatchObject({ code: "CONFIGURATION" });
-    expect(error.message).toContain("has no authorization endpoint");
+    expect(error.message).toContain("has no valid authorization endpoint");
   });
 });
 
@@ -146,6 +146,18 @@ describe("the response", () => {
     expect(error).toMatchObject({ code: "SIGN_IN_FAILED", reason: "mismatched" });
     expect(formsTo(setup.server.received, "/token")).toEqual([]);
     expect(await request.finish(callback({ iss: setup.server.origin }))).toMatchObject({ tokenType: "Bearer" });
+  });
+
+  it("is refused with what it says, if it is an error without a state", async () => {
+    const { request, callback, sent } = await start();
+    const error_description = `The user\ncancelled ${CODE} ${sent.state} ${"x".repeat(500)}`;
+    const response = callback({ state: undefined, error: "access_denied", error_description });
+    const error = await failureOf(request.finish(response));
+    expect(error).toMatchObject({ code: "SIGN_IN_FAILED", reason: "mismatched" });
+    expect(error.message).toContain("It says: access_denied, The user cancelled [secret] [secret] xxx");
+    expect(error.message.length).toBeLessThan(600);
+    expect(printed(error)).not.toContain(sent.state);
+    expect(await request.finish(callback())).toMatchObject({ tokenType: "Bearer" });
   });
 
   it.each(["http://127.0.0.1:4712/callback", "http://127.0.0.1:4711/other", "https://127.0.0.1:4711/callback"])(
@@ -275,6 +287,7 @@ describe("the ID token", () => {
   it.each<[string, Record<string, unknown> | undefined, Parameters<typeof signIn>[1]]>([
     ["is accepted, although the server does not list its algorithm", {}, {}],
     ["is accepted without a nonce if there was none", {}, { scope: "read" }],
+    ["is accepted with a nonce if there was none", { nonce: "other" }, { scope: "read" }],
     ["may be missing without the scope openid", undefined, { scope: "read" }],
     ["is valid by the clock of the server: tomorrow", tomorrow, { date: on(now + 86_400) }],
     ["is valid by the clock of the server: yesterday", yesterday, { date: on(now - 86_400) }],
@@ -282,11 +295,20 @@ describe("the ID token", () => {
     expect(await signIn(claims, options)).toMatchObject({ accessToken: tokens.access_token });
   });
 
+  it.each([null, "", undefined])("may be %o without the scope openid, but not with it", async (id_token) => {
+    const token = respondWith(200, { ...tokens, id_token });
+    const plain = await start({ token });
+    expect(await plain.request.finish(plain.callback())).toMatchObject({ idToken: undefined });
+    const { request, callback } = await start({ token, options: { scope: "openid" } });
+    expect(await failureOf(request.finish(callback()))).toMatchObject({ reason: "rejected" });
+  });
+
   it.each<[string, Record<string, unknown> | undefined, string, Parameters<typeof signIn>[1]]>([
     ["another issuer", { iss: "https://evil.example" }, "mismatched", {}],
     ["another client", { aud: "other" }, "mismatched", {}],
     ["another nonce", { nonce: "other" }, "mismatched", {}],
-    ["a nonce without a request for it", { nonce: "other" }, "mismatched", { scope: "read" }],
+    ["another client, without a request for it", { aud: "other" }, "mismatched", { scope: "read" }],
+    ["an expiry in the past, without a request for it", { exp: now - 60 }, "rejected", { scope: "read" }],
     ["no nonce", { nonce: undefined }, "rejected", {}],
     ["an expiry in the past", { exp: now - 60 }, "rejected", {}],
     ["no signature", {}, "rejected", { header: { alg: "none" } }],

@@ -157,6 +157,10 @@ describe("the device flow", () => {
     ["no response", silent],
     ["a reset connection", drop],
     ["a failing server", respondWith(502, "<html>")],
+    ["the page of a proxy", respondWith(403, "<html>Forbidden</html>")],
+    ["another page", respondWith(404, "<html>Not found</html>")],
+    ["an empty response", respondWith(407)],
+    ["an error that is not of OAuth", respondWith(403, { message: "Forbidden" })],
   ])("asks less often, but on, after %s", async (_name, failing) => {
     const token = [failing, failing, pending, granted];
     const { advance, result } = await start({ token, options: timeoutFor(failing) });
@@ -214,9 +218,32 @@ describe("the device flow", () => {
     expect(await failureOf(result)).toMatchObject({ code: "SIGN_IN_FAILED", reason: "expired" });
   });
 
+  it.each<[string, { readonly device: Handler; readonly token?: readonly Handler[] }]>([
+    ["an interval", { device: respondWith(200, { ...code, expires_in: 12, interval: 5_000 }) }],
+    [
+      "a Retry-After",
+      {
+        device: respondWith(200, { ...code, expires_in: 12 }),
+        token: [respondWith(429, {}, { "retry-after": "86400" }), pending],
+      },
+    ],
+    ["a slow_down", { device: respondWith(200, { ...code, expires_in: 12 }), token: [says("slow_down"), pending] }],
+  ])(
+    "does not wait past the expiry of the code for %s that is longer",
+    async (_name, { device, token = [pending] }) => {
+      const { advance, result } = await start({ device, token });
+      if (token.length > 1) expect(await advance(5_000)).toBe(1);
+      expect(await advance(token.length > 1 ? 6_999 : 11_999)).toBe(0);
+      expect(await advance(1)).toBe(1);
+      expect(await failureOf(result)).toMatchObject({ code: "SIGN_IN_FAILED", reason: "expired" });
+    },
+  );
+
   it.each<[string, Handler, object]>([
     ["the user refuses", says("access_denied"), { code: "SIGN_IN_FAILED", reason: "refused" }],
+    ["the user declines, at Entra", says("authorization_declined"), { code: "SIGN_IN_FAILED", reason: "refused" }],
     ["the code has expired", says("expired_token"), { code: "SIGN_IN_FAILED", reason: "expired" }],
+    ["the code has expired, at Entra", says("code_expired"), { code: "SIGN_IN_FAILED", reason: "expired" }],
     ["the code is unknown", says("invalid_grant"), { code: "SIGN_IN_FAILED", reason: "rejected" }],
     ["the response has no tokens", respondWith(200, {}), { code: "SIGN_IN_FAILED", reason: "rejected" }],
     ["the client is wrong", says("invalid_client", 401), { code: "CONFIGURATION", cause: { status: 401 } }],
@@ -272,7 +299,7 @@ describe("the device flow", () => {
     const { result } = await start({ server: { device_authorization_endpoint: undefined } });
     const error = await failureOf(result);
     expect(error).toMatchObject({ code: "CONFIGURATION" });
-    expect(error.message).toContain("has no device authorization endpoint");
+    expect(error.message).toContain("has no valid device authorization endpoint");
   });
 
   it("sends nothing more once it is aborted, and rejects with the signal's reason", async () => {

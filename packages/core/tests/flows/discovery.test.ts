@@ -33,6 +33,7 @@ describe("discovery", () => {
     ["a redirect", respondWith(302, "", { location: "/login" })],
     ["a failure", respondWith(500)],
     ["the metadata of another issuer", metadata({ issuer: "https://evil.example" })],
+    ["a connection that is cut", drop],
   ])("tries the next URL after %s", async (_name, handler) => {
     await using server = await startRoutes({ [AS_METADATA]: handler, [OIDC_METADATA]: metadata() });
     expect((await discover(server.origin)).issuer).toBe(server.origin);
@@ -59,9 +60,36 @@ describe("discovery", () => {
     expect(error.message).toContain(`HTTP 301, redirects to ${server.origin}/elsewhere. `);
   });
 
-  it("sends one request to a server that does not respond", async () => {
-    await using server = await startRoutes({ [AS_METADATA]: drop, [OIDC_METADATA]: metadata() });
-    await failureOf(discover(server.origin));
+  it("tries the next URL if a browser hides the response", async () => {
+    const fetchLikeABrowser: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      if (!response.ok) throw new TypeError("Failed to fetch");
+      return response;
+    };
+    await using server = await startRoutes({ [OIDC_METADATA]: metadata() });
+    expect((await discover(server.origin, { fetch: fetchLikeABrowser })).issuer).toBe(server.origin);
+  });
+
+  it.each<[string, object]>([
+    [
+      "of undici",
+      { cause: Object.assign(new Error(), { name: "ConnectTimeoutError", code: "UND_ERR_CONNECT_TIMEOUT" }) },
+    ],
+    ["of the system", { cause: Object.assign(new AggregateError([]), { code: "ETIMEDOUT" }) }],
+  ])("sends one request to a server that does not respond: a time-out %s", async (_name, options) => {
+    let sent = 0;
+    const fetch = async () => {
+      sent++;
+      throw new TypeError("fetch failed", options);
+    };
+    const error = await failureOf(discover("https://as.example", { fetch }));
+    expect(error).toMatchObject({ reason: "unreachable" });
+    expect(sent).toBe(1);
+  });
+
+  it("sends one request within its own time-out", async () => {
+    await using server = await startRoutes({ [AS_METADATA]: silent, [OIDC_METADATA]: metadata() });
+    await failureOf(discover(server.origin, timeoutFor(silent)));
     expect(server.received).toHaveLength(1);
   });
 
@@ -81,14 +109,48 @@ describe("discovery", () => {
   });
 
   it.each([
-    ["no token endpoint", { token_endpoint: undefined }, "tokenEndpoint"],
-    ["an endpoint of another scheme", { authorization_endpoint: "javascript:alert(1)" }, "authorizationEndpoint"],
-    ["an endpoint without TLS", { token_endpoint: "http://as.example/token" }, "tokenEndpoint"],
-  ])("refuses metadata with %s", async (_name, changes, member) => {
+    ["no token endpoint", { token_endpoint: undefined }],
+    ["a token endpoint of null", { token_endpoint: null }],
+    ["a token endpoint of another scheme", { token_endpoint: "file:///etc/passwd" }],
+    ["a token endpoint without TLS", { token_endpoint: "http://as.example/token" }],
+  ])("refuses metadata with %s", async (_name, changes) => {
     await using server = await startRoutes({ [AS_METADATA]: metadata(changes) });
     const error = await failureOf(discover(server.origin));
     expect(error).toMatchObject({ code: "CONFIGURATION" });
-    expect(error.message).toContain(`${member}: expected`);
+    expect(error.message).toContain("token_endpoint: expected");
+  });
+
+  it.each([null, "", "/revocation", 7, "javascript:alert(1)", "http://as.example/revocation"])(
+    "leaves out an optional endpoint that is %o",
+    async (url) => {
+      const names = ["authorization", "device_authorization", "registration", "revocation"];
+      const changes = Object.fromEntries(names.map((name) => [`${name}_endpoint`, url]));
+      await using server = await startRoutes({ [AS_METADATA]: metadata(changes) });
+      expect(await discover(server.origin)).toEqual({
+        issuer: server.origin,
+        tokenEndpoint: `${server.origin}/token`,
+        metadata: expect.objectContaining(changes),
+      });
+    },
+  );
+
+  describe("of an issuer with TLS", () => {
+    const issuer = "https://as.example";
+    const local = "http://127.0.0.1:2375/containers";
+    const responding = (changes: object) => async () =>
+      Response.json({ issuer, token_endpoint: `${issuer}/token`, ...changes });
+
+    it("refuses a token endpoint on this machine", async () => {
+      const error = await failureOf(discover(issuer, { fetch: responding({ token_endpoint: local }) }));
+      expect(error).toMatchObject({ code: "CONFIGURATION" });
+      expect(error.message).toContain("token_endpoint: expected https, because the issuer is not on this machine");
+    });
+
+    it("leaves out other endpoints on this machine, unless it may be insecure", async () => {
+      const fetch = responding({ registration_endpoint: local });
+      expect(await discover(issuer, { fetch })).not.toHaveProperty("registrationEndpoint");
+      expect(await discover(issuer, { fetch, allowInsecure: true })).toMatchObject({ registrationEndpoint: local });
+    });
   });
 
   it("accepts endpoints without TLS on request", async () => {

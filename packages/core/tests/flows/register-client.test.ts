@@ -5,6 +5,7 @@ import { type RegisterClientOptions, registerClient } from "../../src/flows.ts";
 import { createTokenManager, memoryStore } from "../../src/index.ts";
 import { oauth2Refresh } from "../../src/oauth2.ts";
 import { loadClient, updateClient } from "../../src/session-record.ts";
+import type { TokenStore } from "../../src/types.ts";
 import { AS_METADATA, failureOf, metadata, silent, startRoutes, timeoutFor } from "../support/flows.ts";
 import { printed } from "../support/leaks.ts";
 import { drop, type Handler, respondWith } from "../support/server.ts";
@@ -31,7 +32,10 @@ const registering = (changes: Readonly<Record<string, unknown>> = {}): Handler =
   };
 };
 
-async function start(handler: Handler = registering(), changes: Readonly<Record<string, unknown>> = {}) {
+async function start(
+  handler: Handler | readonly Handler[] = registering(),
+  changes: Readonly<Record<string, unknown>> = {},
+) {
   const server = await startRoutes({ [AS_METADATA]: metadata(changes), [REGISTER]: handler });
   cleanups.push(server.close);
   const register = (options: Partial<RegisterClientOptions> = {}) =>
@@ -52,6 +56,12 @@ describe("the registration of a client", () => {
     const [sent] = registrations();
     expect(JSON.parse(sent?.body ?? "")).toEqual({ ...app, grant_types: ["authorization_code", "refresh_token"] });
     expect(sent?.headers).not.toHaveProperty("authorization");
+  });
+
+  it("sends the default for grant types that are undefined", async () => {
+    const { register, registrations } = await start();
+    await register({ metadata: { ...app, grant_types: undefined } });
+    expect(JSON.parse(registrations()[0]?.body ?? "").grant_types).toEqual(["authorization_code", "refresh_token"]);
   });
 
   it("sends other grant types, and an initial access token", async () => {
@@ -123,7 +133,7 @@ describe("the registration of a client", () => {
 
   it("needs a registration endpoint", async () => {
     const { register } = await start(undefined, { registration_endpoint: undefined });
-    expect((await failureOf(register())).message).toContain("has no registration endpoint");
+    expect((await failureOf(register())).message).toContain("has no valid registration endpoint");
   });
 
   it("rejects with the signal's reason", async () => {
@@ -168,6 +178,28 @@ describe("a client ID metadata document", () => {
 });
 
 describe("a stored registration", () => {
+  it("is kept only if it is usable", async () => {
+    const store = memoryStore();
+    const basic = { token_endpoint_auth_method: "client_secret_basic" };
+    const { register } = await start([registering(basic), registering({ ...basic, client_secret: SECRET })]);
+    expect(await failureOf(register({ store }))).toMatchObject({ code: "CONFIGURATION" });
+    expect(await loadClient(store)).toBeUndefined();
+    expect(await register({ store })).toMatchObject({ clientAuth: { method: "client_secret_basic" } });
+  });
+
+  it.each(["load", "save"] as const)("does not wait for a store that never settles: %s", async (member) => {
+    const controller = new AbortController();
+    const store: TokenStore = {
+      ...memoryStore(),
+      [member]: () => {
+        controller.abort("over");
+        return new Promise<never>(() => {});
+      },
+    };
+    const { register } = await start();
+    await expect(register({ store, signal: controller.signal })).rejects.toBe("over");
+  });
+
   it("is used by the next call, which sends nothing, and leaves the session alone", async () => {
     const store = memoryStore();
     await using tokens = createTokenManager({ store });
