@@ -1,5 +1,9 @@
 export const {
   API = "https://api.example",
-  TOKEN_ENDPOINT = "https://auth.example/token",
+  ISSUER = "https://auth.example",
   USER_DATA = ".", // with Electron: app.getPath("userData")
 } = process.env;
+export const { TOKEN_ENDPOINT = `${ISSUER}/token` } = process.env;
+
+/** The client, as the authorization server knows it. */
+export const CLIENT = { issuer: ISSUER, clientId: "demo-client", scope: "openid offline_access" };
