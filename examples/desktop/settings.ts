@@ -1,9 +1,9 @@
+const { ISSUER = "https://auth.example" } = process.env;
 export const {
   API = "https://api.example",
-  ISSUER = "https://auth.example",
+  TOKEN_ENDPOINT = `${ISSUER}/token`,
   USER_DATA = ".", // with Electron: app.getPath("userData")
 } = process.env;
-export const { TOKEN_ENDPOINT = `${ISSUER}/token` } = process.env;
 
 /** The client, as the authorization server knows it. */
 export const CLIENT = { issuer: ISSUER, clientId: "demo-client", scope: "openid offline_access" };
