@@ -40,6 +40,7 @@ const [, coder, reviewer, credentials] = files as [SharedFile, SharedFile, Share
 const agents = new Crew(fileURLToPath(new URL("program.ts", import.meta.url)), {
   HOME: home,
   API: api.origin,
+  ISSUER: server.issuer,
   TOKEN_ENDPOINT: gateway.tokenEndpoint,
   SPARE_TOKEN: SPARE,
 });
@@ -124,6 +125,14 @@ await table.survive("another program signs in, during the 24 hours", async () =>
   const milliseconds = Math.round(performance.now() - started);
   await workWith("session");
   return `the session is used again after ${milliseconds} ms, by all pools`;
+});
+
+await table.survive("the server ends the session, and the user runs the command login", async () => {
+  await server.endSessions();
+  await workWith("spare");
+  await agents.login(server.issuer);
+  await workWith("session");
+  return "all pools use the spare token until the user has entered the code, and then the new session";
 });
 
 await table.complete();

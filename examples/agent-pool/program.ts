@@ -1,7 +1,7 @@
 /** One of several agents that share a pool of sessions: it asks a model, runs the tools that it asks for, and repeats that. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SessionEvent } from "@unexpired/core";
-import { fetchWithTokens, pool, session } from "./auth.ts";
+import { fetchWithTokens, flow, pool, session } from "./auth.ts";
 import { API } from "./settings.ts";
 
 const MESSAGES: Partial<Record<SessionEvent["type"], string>> = {
@@ -20,7 +20,8 @@ async function call(path: string): Promise<string> {
   return response.text();
 }
 
-let isStopped = false;
+let isStopped = process.argv[2] === "login";
+if (isStopped) await session.signInWith(flow);
 process.once("SIGTERM", () => {
   isStopped = true;
 });

@@ -1,3 +1,7 @@
-export const { API = "https://api.example", TOKEN_ENDPOINT = "https://auth.example/token" } = process.env;
+const { ISSUER = "https://auth.example" } = process.env;
+export const { API = "https://api.example", TOKEN_ENDPOINT = `${ISSUER}/token` } = process.env;
+
+/** The client, as the authorization server knows it. */
+export const CLIENT = { issuer: ISSUER, clientId: "demo-client", scope: "openid offline_access" };
 /** The profiles of the agents, each with an `auth.json` of its own. */
 export const PROFILES = ["default", "coder", "reviewer"];

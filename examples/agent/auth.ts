@@ -2,9 +2,10 @@ import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createFetch, createTokenManager, envToken, firstAvailable } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
+import { signInWithDevice } from "@unexpired/sign-in";
 import { keychainStore } from "@unexpired/store-keychain";
 import { fileStore, jsonFormat } from "@unexpired/store-node";
-import { API, TOKEN_ENDPOINT } from "./settings.ts";
+import { API, CLIENT, TOKEN_ENDPOINT } from "./settings.ts";
 
 const format = jsonFormat({
   at: "claudeAiOauth",
@@ -18,12 +19,13 @@ function refreshWindow(): number | undefined {
   return undefined;
 }
 
+export const flow = signInWithDevice(CLIENT);
 export const session = createTokenManager({
   store:
     process.platform === "darwin"
       ? keychainStore({ service: "Claude Code-credentials", account: userInfo().username, format })
       : fileStore({ path: join(homedir(), ".claude", ".credentials.json"), format }),
-  refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "demo-client" }),
+  refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: CLIENT.clientId }),
   refreshWindow: refreshWindow(),
 });
 export const tokens = firstAvailable(envToken("AGENT_ENTERPRISE_TOKEN"), envToken("AGENT_TOKEN"), session);

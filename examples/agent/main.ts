@@ -29,6 +29,7 @@ const file = new CredentialsFile(join(directory, ".credentials.json"), {
 const agents = new Crew(fileURLToPath(new URL("program.ts", import.meta.url)), {
   HOME: home,
   API: api.origin,
+  ISSUER: server.issuer,
   TOKEN_ENDPOINT: gateway.tokenEndpoint,
 });
 const table = new Disturbances("agent");
@@ -125,6 +126,12 @@ await table.survive("a response is lost: the server rotates, and responds with 5
   await until("the agents ask for a sign-in", () => agents.all.every((agent) => agent.count(/sign in again/) > 0));
   assert.match(agents.output, /sign in again: .*response to a token refresh was lost/);
   return `the access token is used until it expires, ${seconds(lost)} later; then all ask for a sign-in, and say why`;
+});
+
+await table.survive("the user runs the command login, and enters its code", async () => {
+  await agents.login(server.issuer);
+  await agents.work();
+  return "all agents go on with the new session";
 });
 
 await table.survive("another program signs in", async () => {

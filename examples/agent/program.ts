@@ -1,7 +1,7 @@
 /** A long-running agent: it streams what a model says, runs the tools that the model asks for, and repeats that. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAuthError, type SessionEvent } from "@unexpired/core";
-import { fetchWithTokens, session, tokens } from "./auth.ts";
+import { fetchWithTokens, flow, session, tokens } from "./auth.ts";
 import { API } from "./settings.ts";
 
 const MESSAGES: Partial<Record<SessionEvent["type"], string>> = {
@@ -38,7 +38,8 @@ async function streamMessage(): Promise<string[]> {
   return tools;
 }
 
-let isStopped = false;
+let isStopped = process.argv[2] === "login";
+if (isStopped) await session.signInWith(flow);
 process.once("SIGTERM", () => {
   isStopped = true;
 });

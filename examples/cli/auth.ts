@@ -1,12 +1,14 @@
 import { createFetch, createTokenManager, UnexpiredError } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
+import { signInWithBrowser } from "@unexpired/sign-in";
 import { keychainOrFile } from "@unexpired/store-keychain";
-import { API, TOKEN_ENDPOINT } from "./settings.ts";
+import { API, CLIENT, TOKEN_ENDPOINT } from "./settings.ts";
 
+export const flow = signInWithBrowser({ ...CLIENT, parameters: { prompt: "consent" } });
 export const session = createTokenManager({
   // CI scripts start many runs at once, and the keyring serves them one by one.
   store: keychainOrFile({ service: "acme", account: "default", plainTextFile: { appName: "acme" }, timeout: 10_000 }),
-  refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "demo-client" }),
+  refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: CLIENT.clientId }),
   refreshWindow: 30_000,
   background: false, // the program may end soon
 });

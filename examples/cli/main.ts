@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { writeBrowser } from "@unexpired-internal/demo/browser-program";
 import { Disturbances } from "@unexpired-internal/stage/disturbances";
 import { Program } from "@unexpired-internal/stage/program";
-import { type SignedIn, startServers } from "@unexpired-internal/stage/servers";
+import { startServers } from "@unexpired-internal/stage/servers";
 import { within } from "@unexpired-internal/stage/until";
 import { SecretServiceDaemon, secretServiceSkipReason } from "@unexpired-internal/test-support/secret-service-daemon";
 
@@ -23,17 +24,19 @@ const skipReason = secretServiceSkipReason();
 const keyring = skipReason === undefined ? await SecretServiceDaemon.start() : undefined;
 const servers = await startServers((_, response) => response.end("{}"), { accessTokenSeconds: LONG, jwt: true });
 const { server, gateway } = servers;
+const browser = writeBrowser(home, server.issuer);
 const table = new Disturbances("cli");
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Starts the tool: `acme("auth refresh")`. */
-function start(command: string, env: Env = {}, input: SignedIn | undefined = undefined): Program {
+function start(command: string, env: Env = {}): Program {
   const directories = { HOME: home, XDG_STATE_HOME: join(home, "state"), LOCALAPPDATA: home };
-  const addresses = { API: servers.api.origin, TOKEN_ENDPOINT: gateway.tokenEndpoint };
+  const { issuer: ISSUER } = server;
+  const addresses = { API: servers.api.origin, ISSUER, TOKEN_ENDPOINT: gateway.tokenEndpoint, BROWSER: browser };
   const bus = { DBUS_SESSION_BUS_ADDRESS: keyring?.address ?? "unix:path=/nonexistent" };
   const all = { ...directories, ...addresses, ...bus, ...env };
-  return new Program(PROGRAM, { args: command.split(" "), env: all, input: JSON.stringify(input ?? {}) });
+  return new Program(PROGRAM, { args: command.split(" "), env: all });
 }
 
 async function acme(
@@ -50,14 +53,12 @@ async function succeed(command: string, env: Env = {}): Promise<string> {
   return output;
 }
 
-/** Signs in with an access token that lives for so many seconds. Later ones live long. */
+/** Signs in with the browser. The user gets an access token that lives for so many seconds. Later ones live long. */
 async function login(seconds: number, env: Env = {}): Promise<void> {
   servers.setLifetime(seconds);
-  const session = await servers.signIn();
+  await succeed("login", env);
   servers.setLifetime(LONG);
-  const program = start("login", env, session);
-  assert.equal(await program.ended, 0, program.output);
-  if (seconds === SHORT) await sleep(Math.max(0, session.expiresAt - Date.now()));
+  if (seconds === SHORT) await sleep(SHORT * 1000);
 }
 
 /** Checks that `act` causes so many exchanges. */

@@ -1,12 +1,10 @@
 /** A command-line tool: `acme login | status | call PATH | auth refresh | logout`. */
-import { text } from "node:stream/consumers";
-import { fetchWithTokens, session, withSession } from "./auth.ts";
+import { fetchWithTokens, flow, session, withSession } from "./auth.ts";
 import { API } from "./settings.ts";
 
 const commands: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   async login() {
-    const { accessToken, refreshToken } = JSON.parse(await text(process.stdin)); // a real program opens the browser
-    await session.signIn({ accessToken, refreshToken }, { over: "unreadable" });
+    await session.signIn(await flow(), { over: "unreadable" }); // also over a session that is alive: of another account, perhaps
     console.log("signed in");
   },
   async status() {

@@ -2,9 +2,10 @@ import { join } from "node:path";
 import { attachTokens } from "@unexpired/adapter-axios";
 import { createTokenManager } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
+import { signInWithBrowser } from "@unexpired/sign-in";
 import { fileStore, jsonFormat } from "@unexpired/store-node";
 import axios from "axios";
-import { API, TOKEN_ENDPOINT, USER_DATA } from "./settings.ts";
+import { API, CLIENT, TOKEN_ENDPOINT, USER_DATA } from "./settings.ts";
 
 const format = jsonFormat({
   fields: {
@@ -14,9 +15,10 @@ const format = jsonFormat({
   },
 });
 
+export const flow = signInWithBrowser({ ...CLIENT, parameters: { prompt: "consent" } });
 export const session = createTokenManager({
   store: fileStore({ path: join(USER_DATA, "session.json"), format }),
-  refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: "demo-client" }),
+  refresh: oauth2Refresh({ tokenEndpoint: TOKEN_ENDPOINT, clientId: CLIENT.clientId }),
   staleIfError: true,
 });
 session.subscribe((event) => {

@@ -2,17 +2,16 @@
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAuthError } from "@unexpired/core";
-import { api, session } from "./auth.ts";
+import { api, flow, session } from "./auth.ts";
 
 session.subscribe(({ type }) => {
   if (type === "exchange-started") console.debug("refreshing the session");
   if (type === "refresh-failed") console.debug("the refresh failed, and will be repeated");
 });
 
-// With Electron, the sign-in comes from the browser, through app.on("open-url", …).
-createInterface({ input: process.stdin }).on("line", async (line) => {
-  const { accessToken, refreshToken, expiresAt } = JSON.parse(line); // expiresAt: "2026-01-31T12:00:00.250Z"
-  await session.signIn({ accessToken, refreshToken, expiresAt });
+// With Electron, the user presses a button.
+createInterface({ input: process.stdin }).on("line", async () => {
+  await session.signIn(await flow());
 });
 process.once("SIGTERM", async () => {
   await session.close();

@@ -1,5 +1,9 @@
+const { ISSUER = "https://auth.example" } = process.env;
 export const {
   API = "https://api.example",
-  TOKEN_ENDPOINT = "https://auth.example/token",
+  TOKEN_ENDPOINT = `${ISSUER}/token`,
   USER_DATA = ".", // with Electron: app.getPath("userData")
 } = process.env;
+
+/** The client, as the authorization server knows it. */
+export const CLIENT = { issuer: ISSUER, clientId: "demo-client", scope: "openid offline_access" };

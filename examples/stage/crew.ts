@@ -1,3 +1,4 @@
+import { Browser } from "@unexpired-internal/demo/browser";
 import { Program } from "./program.ts";
 import { until } from "./until.ts";
 
@@ -68,6 +69,16 @@ export class Crew {
       await agent.ended;
     }
     return agent;
+  }
+
+  /** Runs the command `login`, as which the user enters the code that it shows at the authorization server `issuer`. */
+  async login(issuer: string): Promise<void> {
+    const login = new Program(this.#file, { args: ["login"], env: this.#env });
+    const shown = () => /^ {2}(http\S+)$.*^ {2}([A-Z-]{9})$/ms.exec(login.output);
+    await until("the code", () => shown() !== null);
+    const [, url = "", code = ""] = shown() ?? [];
+    await new Browser(issuer).decideForDevice(`${url}?user_code=${code}`);
+    if ((await login.ended) !== 0) throw new Error(`login failed: ${login.output}`);
   }
 
   async stop(): Promise<void> {

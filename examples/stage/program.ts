@@ -7,8 +7,6 @@ import { createInterface } from "node:readline";
 export interface ProgramOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** The text of its standard input. Default: the lines of `write`. */
-  readonly input?: string;
 }
 
 /** With the cache, a process need not compile again what an earlier one has compiled. */
@@ -31,12 +29,11 @@ export class Program {
   }
 
   /** Starts a program: `file` is the path of its source. */
-  constructor(file: string, { args = [], env = {}, input }: ProgramOptions = {}) {
+  constructor(file: string, { args = [], env = {} }: ProgramOptions = {}) {
     const child = spawn(process.execPath, [file, ...args], { env: { ...process.env, ...DEFAULTS, ...env } });
     Program.#running.add(child);
     this.#child = child;
     child.stdin.on("error", () => {}); // it has ended
-    if (input !== undefined) child.stdin.end(input);
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => {
         this.lines.push(line);

@@ -50,9 +50,9 @@ export async function startServers(
   }: Omit<AuthorizationServerOptions, "accessTokenSeconds"> & { accessTokenSeconds: number },
 ): Promise<Servers> {
   let lifetime = accessTokenSeconds;
-  const server = await startAuthorizationServer({ ...options, accessTokenSeconds: () => lifetime });
+  const server = await startAuthorizationServer({ ...options, accessTokenSeconds: () => lifetime, signIn: true });
   const gateway = await Gateway.start(server.tokenEndpoint);
-  const api = await startApi(server, respond);
+  const api = await startApi(server, gateway, respond);
   const refreshElsewhere = async (refreshToken: string): Promise<SignedIn> => {
     const grant = { grant_type: "refresh_token", client_id: server.clientId, refresh_token: refreshToken };
     const response = await fetch(server.tokenEndpoint, { method: "POST", body: new URLSearchParams(grant) });
@@ -77,12 +77,13 @@ export async function startServers(
 }
 
 /** Starts an API that calls `respond` if the bearer token is valid, and otherwise responds with 401 (RFC 6750 §3). */
-async function startApi(server: AuthorizationServer, respond: Respond) {
+async function startApi(server: AuthorizationServer, gateway: Gateway, respond: Respond) {
   const accepted = new Map<string, number>();
   const decided = new Map<string, boolean>();
   const { origin, close } = await listenOnLoopback(async (request, response) => {
     const [, accessToken = ""] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
     if (decided.get(accessToken) ?? (await server.verify(accessToken))) {
+      gateway.tokens.add(accessToken); // one of a sign-in has not passed the gateway
       accepted.set(accessToken, (accepted.get(accessToken) ?? 0) + 1);
       respond(request, response);
     } else response.writeHead(401, { "www-authenticate": 'Bearer error="invalid_token"' }).end();

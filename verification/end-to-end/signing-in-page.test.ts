@@ -7,9 +7,9 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { type AuthorizationServer, startAuthorizationServer } from "@unexpired-internal/demo/authorization-server";
 import { Browser } from "@unexpired-internal/demo/browser";
+import { writeBrowser } from "@unexpired-internal/demo/browser-program";
 import { type LoopbackServer, listenOnLoopback } from "@unexpired-internal/demo/loopback";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { writeBrowser } from "./support/browser-program.ts";
 import { block, readPage } from "./support/pages.ts";
 
 const page = readPage("docs/signing-in.md");

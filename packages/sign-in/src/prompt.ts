@@ -6,6 +6,11 @@ export type Print = (text: string) => void;
 /** Writes to standard error, because the output of a program may be read by another one. */
 export const printToStderr: Print = (text) => void process.stderr.write(`${text}\n`);
 
+/** @throws TypeError */
+export function assertFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") throw new TypeError(`${name}: expected a function.`);
+}
+
 /** Removes control characters, with which a server could make a terminal show something else. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, "");
 

@@ -3,7 +3,7 @@ import { type AuthorizationCodeFlowOptions, authorizationCodeFlow } from "@unexp
 import type { SignIn } from "./flow.ts";
 import { LoopbackReceiver } from "./loopback-receiver.ts";
 import type { Ending } from "./page.ts";
-import { type OpenBrowser, type Print, printToStderr, promptInBrowser } from "./prompt.ts";
+import { assertFunction, type OpenBrowser, type Print, printToStderr, promptInBrowser } from "./prompt.ts";
 import { parseRedirectUri } from "./redirect-uri.ts";
 import { assertTimeout, orAborted, withTimeLimit } from "./time-limit.ts";
 
@@ -98,9 +98,4 @@ async function listen(redirectUri: URL): Promise<LoopbackReceiver> {
     const hint = "End the program that uses it, or register another redirect URI.";
     throw new SignInFailedError("port_in_use", { problem, hint, cause: error });
   }
-}
-
-/** @throws TypeError */
-function assertFunction(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function") throw new TypeError(`${name}: expected a function.`);
 }

@@ -1,6 +1,6 @@
 import { type DeviceFlowOptions, type DevicePrompt, deviceFlow } from "@unexpired/core/flows";
 import type { SignIn } from "./flow.ts";
-import { type Print, plain, printToStderr } from "./prompt.ts";
+import { assertFunction, type Print, plain, printToStderr } from "./prompt.ts";
 import { renderQrCode } from "./qr-code.ts";
 
 /** Options of {@link signInWithDevice}: those of `deviceFlow`, except `onPrompt`. */
@@ -25,6 +25,7 @@ export interface DeviceSignInOptions extends Omit<DeviceFlowOptions, "onPrompt">
  * @throws TypeError if an option is invalid
  */
 export function signInWithDevice({ print, ...options }: DeviceSignInOptions): SignIn {
+  assertFunction("print", print);
   const flow = deviceFlow({ ...options, onPrompt: (prompt) => (print ?? printToStderr)(describe(prompt, !print)) });
   return ({ signal = new AbortController().signal } = {}) => flow({ signal });
 }
