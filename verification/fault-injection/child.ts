@@ -55,9 +55,20 @@ export class Child {
     });
   }
 
-  /** Whether it has presented a refresh token, or is about to. */
+  /** Whether it has presented a refresh token, or is about to, or has shown a prompt. */
   get isPresenting(): boolean {
-    return this.lines.some(({ type }) => type === "presented");
+    return this.lines.some(({ type }) => type === "presented" || type === "prompted");
+  }
+
+  /** How many prompts it has shown. */
+  get prompts(): number {
+    return this.lines.filter(({ type }) => type === "prompted").length;
+  }
+
+  /** Whether it has found the sign-in of another process, and no later one. */
+  isWaitingFor({ pid }: Child): boolean {
+    const last = this.lines.findLast((line) => line.type === "awaited");
+    return last?.holder.startsWith(`process ${pid}`) ?? false;
   }
 
   get pid(): number {

@@ -1,9 +1,8 @@
 import { type FaultPoint, fine, held, kill, lost, type PointProperties, points, stop } from "./expectations.ts";
+import { in_ } from "./steps.ts";
 
 const replaced: PointProperties = { ...fine, document: "document" };
 const inPlace: PointProperties = { ...fine, document: "in-place" };
-
-const in_ = (phase: string, steps: readonly string[]) => steps.map((step) => `${phase}/${step}`);
 
 /** The steps of replacing the document, once the session is stored. */
 const REPLACING = [

@@ -38,6 +38,13 @@ export interface FaultPoint {
    * disk stays full for too long.
    */
   readonly closes?: "saved" | "lost";
+  /**
+   * The maximum number of prompts before the next process, in a round that begins without a session: all processes call
+   * `signInWith` at once. Default: the round begins with an expired session.
+   */
+  readonly prompts?: number;
+  /** Whether the user refuses at each of these prompts, as soon as all other processes wait for it. */
+  readonly isRefused?: boolean;
   /** The kind of authorization server. Default: `generic`. */
   readonly profile?: ProfileName;
   /** The kind of another program's document that the session is in. Default: a session file. */

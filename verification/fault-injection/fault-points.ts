@@ -14,37 +14,10 @@ import {
   stop,
 } from "./expectations.ts";
 import { PROFILE_POINTS } from "./profile-points.ts";
+import { SIGN_IN_POINTS } from "./sign-in-points.ts";
+import { AFTER_LINK, BEFORE_LINK, in_ } from "./steps.ts";
 import { STORAGE_POINTS } from "./storage-points.ts";
 import { TAKEOVER_POINTS } from "./takeover-points.ts";
-
-/** The steps of a save before the new generation is linked under its name. */
-const BEFORE_LINK = [
-  "before-save",
-  "after-lock",
-  "before-draft",
-  "before-write",
-  "half-write",
-  "before-fsync",
-  "after-draft",
-  "before-projection",
-  "after-projection",
-  "before-link",
-];
-
-/** The steps after that: the value is stored. */
-const AFTER_LINK = [
-  "after-link",
-  "after-sync-directory",
-  "before-unlink-draft",
-  "before-rename",
-  "after-rename",
-  "before-unlink-projection",
-  "before-unlock",
-  "after-unlock",
-  "after-save",
-];
-
-const in_ = (phase: string, steps: readonly string[]) => steps.map((step) => `${phase}/${step}`);
 
 /** A server may or may not process a request whose sender has died. */
 const perhapsLost: Expected = { ...lost, others: [...OK, ...LOST], next: [...OK, ...LOST] };
@@ -80,4 +53,5 @@ export const FAULT_POINTS: readonly FaultPoint[] = [
   ...TAKEOVER_POINTS,
   ...PROFILE_POINTS,
   ...DOCUMENT_POINTS,
+  ...SIGN_IN_POINTS,
 ];

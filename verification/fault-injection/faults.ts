@@ -54,6 +54,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   kill: signal("SIGKILL"),
   stop: signal("SIGSTOP"),
   "stop-past-lease": signal("SIGSTOP"),
+  "stop-and-kill": signal("SIGSTOP"),
   none: () => {},
   "limit-files": limitFiles,
   "fill-disk": fillDisk,

@@ -3,6 +3,7 @@ import { documentViolations } from "./documents.ts";
 import { OK } from "./expectations.ts";
 import type { Line } from "./messages.ts";
 import type { Facts } from "./round.ts";
+import { signInViolations } from "./sign-in-invariants.ts";
 
 /** Describes the violated invariants. */
 export function violations(facts: Facts): string[] {
@@ -13,6 +14,7 @@ export function violations(facts: Facts): string[] {
     ...leftOverViolations(facts),
     ...secretViolations(facts),
     ...foreignViolations(facts),
+    ...signInViolations(facts),
   ];
 }
 
@@ -92,7 +94,7 @@ function leftOverViolations({ point, scene, others }: Facts): string[] {
   const announced = names.filter((name) => name.startsWith("writing-"));
   const known = new Set([...temporary, ...generations, ...marks, ...notes, ...announced, "lock", ".gitignore"]);
   const strange = names.filter((name) => !known.has(name));
-  const kills = [point.fault, point.second?.fault].filter((fault) => fault === "kill").length;
+  const kills = [point.fault, point.second?.fault].filter((fault) => fault?.endsWith("kill")).length;
   const beside = listed(scene.root, "home").filter(
     (name) => !/^\.?(session|settings)\.json/.test(name) && name !== "filler",
   );

@@ -32,9 +32,13 @@ export interface WorkerConfig {
   readonly document: DocumentKind | undefined;
 }
 
-/** Orders to a process: call the API; refresh, then call; close the manager and exit, with or without an outcome; sign in, then call. */
+/**
+ * Orders to a process: call the API; refresh, then call; close the manager and exit, with or without an outcome; sign in, or
+ * sign in with a flow, then call; respond to the prompt of that flow, without a token if the user refuses.
+ */
 export type Order =
-  | { readonly do: "call" | "refresh" | "close" | "end" }
+  | { readonly do: "call" | "refresh" | "sign-in-with" | "close" | "end" }
+  | { readonly do: "respond"; readonly refreshToken: string | undefined }
   | { readonly do: "sign-in"; readonly refreshToken: string };
 
 /** A line that a process writes. */
@@ -44,6 +48,10 @@ export type Line =
   /** A refresh token is about to be presented; the line has only its digest. */
   | { readonly type: "presented"; readonly digest: string; readonly attemptId: string }
   | { readonly type: "exchange"; readonly attemptId: string; readonly afterLoss: boolean }
+  /** A flow has started, and waits for the user. */
+  | { readonly type: "prompted" }
+  /** The process waits for the sign-in of another one, whose pid is part of the description. */
+  | { readonly type: "awaited"; readonly holder: string }
   | { readonly type: "settled"; readonly outcome: string; readonly told: string };
 
 /** Writes a line synchronously: the next instruction may be the last one of the process. */

@@ -8,6 +8,7 @@ import type { Order, TrapConfig, WorkerConfig } from "./messages.ts";
 import { between } from "./random.ts";
 import { REPAIRS } from "./repairs.ts";
 import { collectTokens, PROFILES, type Scene, setScene } from "./scene.ts";
+import { User } from "./user.ts";
 
 const READY = 60_000;
 const BOUND = 30_000;
@@ -15,8 +16,9 @@ const BOUND_AFTER_DEATH = 15_000; // half the lease, which the others do not wai
 const LATER = 1_500;
 const STOP = 3_000; // longer than the lock takes to become stale
 const SHORT_TIMEOUT = 4_000;
+const END_OF_STOP: Readonly<Record<string, NodeJS.Signals>> = { "stop-and-kill": "SIGKILL" };
 const STOP_PAST_LEASE = 25_000; // the lease is ten seconds longer than twice the short timeout
-const CALL: Order = { do: "call" };
+const beginning = ({ prompts }: FaultPoint): Order => ({ do: prompts === undefined ? "call" : "sign-in-with" });
 
 /** The facts of a finished round, by which it is judged. */
 export interface Facts {
@@ -30,6 +32,8 @@ export interface Facts {
   readonly signInAgain: string | undefined;
   /** The report of the program that owns the document, if the session is in one. */
   readonly foreign: ForeignReport | undefined;
+  /** The digests of the refresh tokens that the server issued to the user at prompts. */
+  readonly granted: readonly string[];
 }
 
 export interface RoundResult {
@@ -49,8 +53,9 @@ export async function playRound(point: FaultPoint, repetition: number, random: (
   const count = between(random, 4, 8);
   const latency = between(random, 20, 60);
   // If the process with the fault starts together with the others, it may find the work done and miss its fault.
+  const { second, closes, kind, isRefused } = point;
   const isFirst =
-    point.second !== undefined || point.closes !== undefined || point.kind === "files" || repetition === 0;
+    second !== undefined || closes !== undefined || kind === "files" || isRefused === true || repetition === 0;
   const cue = !isFirst && random() < 0.3 ? "ready" : cueOf(point, random);
   await using scene = await setScene({
     latency,
@@ -59,9 +64,16 @@ export async function playRound(point: FaultPoint, repetition: number, random: (
     isSmallDisk: point.fault === "fill-disk",
     isWithoutRights: isSuperuser && point.fault.startsWith("forbid-"),
     isDocument: point.document !== undefined,
+    isSignedOut: point.prompts !== undefined,
   });
   const facts = await play(point, scene, { cue, count });
-  return judge(facts.victim.isHit ? facts : { ...facts, point: { ...point, ...fine } });
+  return judge(facts.victim.isHit ? facts : { ...facts, point: withoutFault(point) });
+}
+
+/** Returns the expectations if the process with the fault found its work done. */
+function withoutFault(point: FaultPoint): FaultPoint {
+  if (point.prompts === undefined) return { ...point, ...fine };
+  return point.isRefused ? { ...point, victim: point.others, prompts: 1 } : { ...point, ...fine, prompts: 1 };
 }
 
 /** Whether a process may end up with new tokens of a revoked grant. They then have a short life, to be retried soon. */
@@ -69,12 +81,13 @@ const isRevoking = (point: FaultPoint): boolean => hasStop(point) && point.revok
 
 const isSuperuser = process.getuid?.() === 0;
 
-/** When the others begin: after the fault, when the request is sent, or all at once. */
+/** When the others begin: after the fault, when the request is sent or the user is asked, or all at once. */
 type Cue = "hit" | "presented" | "ready";
 
-function cueOf({ at, kind }: FaultPoint, random: () => number): Cue {
+function cueOf({ at, kind, isRefused }: FaultPoint, random: () => number): Cue {
   if (kind === "lock") return "ready";
-  return /^(look|claim)/.test(at) || random() < 0.3 ? "hit" : "presented";
+  if (isRefused) return "presented"; // the others have to wait before the user refuses
+  return /^(look|claim|sign-in-claim)/.test(at) || random() < 0.3 ? "hit" : "presented";
 }
 
 interface Plan {
@@ -89,12 +102,15 @@ async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Prom
   const others = Array.from({ length: count - 1 }, () => start(secondTrap(point, scene)));
   const all = [victim, ...others];
   await Promise.all(all.map((child) => child.until(() => child.lines.length > 0, READY)));
+  const user = new User(scene);
+  user.attend(all, point);
   const settling = settle(victim, point);
   await victim.until(() => victim.isHit || cue === "ready" || (cue === "presented" && victim.isPresenting), BOUND);
   const bound = point.kind === "kill" && !hasStop(point) ? BOUND_AFTER_DEATH : BOUND;
-  const calls = others.map((child) => child.ask(CALL, point.second?.fault === "stop" ? 2 * BOUND : bound));
+  const calls = others.map((child) => child.ask(beginning(point), point.second?.fault === "stop" ? 2 * BOUND : bound));
   if (point.isRepairedFirst) await repair(point, scene, victim);
-  await Promise.all(others.map((child) => child.until(() => child.isHit || child.outcomes.length > 0, bound)));
+  const isHeldUp = (child: Child) => child.isHit || child.isWaitingFor(victim) || child.outcomes.length > 0;
+  await Promise.all(others.map((child) => child.until(() => isHeldUp(child), bound)));
   const stopping = [
     ...(point.fault.startsWith("stop") ? [victim] : []),
     ...(point.second?.fault === "stop" ? others : []),
@@ -103,18 +119,19 @@ async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Prom
   if (!point.isRepairedFirst) await repair(point, scene, victim);
   const report = await foreign?.end();
   const next = start();
+  user.attend([next]);
   const signInAgain = await comeLater(next, point, scene);
   collectTokens(scene);
   await Promise.all([...all, next].map((child) => child.end()));
-  return { point, scene, victim, others, next, signInAgain, foreign: report };
+  return { point, scene, victim, others, next, signInAgain, foreign: report, granted: user.granted };
 }
 
-async function settle(victim: Child, { closes }: FaultPoint): Promise<void> {
-  await victim.ask(CALL, 2 * BOUND);
-  if (closes) await victim.ask({ do: "close" }, BOUND);
+async function settle(victim: Child, point: FaultPoint): Promise<void> {
+  await victim.ask(beginning(point), 2 * BOUND);
+  if (point.closes) await victim.ask({ do: "close" }, BOUND);
 }
 
-/** Continues processes that stop themselves, now or later, some time after each stop, until `settled`. */
+/** Continues or ends processes that stop themselves, now or later, some time after each stop, until `settled`. */
 async function continueStopped(
   children: readonly Child[],
   { point, scene }: Pick<Facts, "point" | "scene">,
@@ -130,7 +147,7 @@ async function continueStopped(
     const stopped = children.filter((child) => child.isStopped);
     if (stopped.length > 0) await sleep(point.fault === "stop-past-lease" ? STOP_PAST_LEASE : STOP);
     collectTokens(scene);
-    for (const child of stopped) child.signal("SIGCONT");
+    for (const child of stopped) child.signal(END_OF_STOP[point.fault] ?? "SIGCONT");
     await Promise.race([settling, sleep(LATER)]);
   }
 }
@@ -148,10 +165,10 @@ async function repair(point: FaultPoint, { sessionPath }: Scene, victim: Child):
 
 /** Calls, and refreshes once more if that succeeds. If the session has ended, signs in to a new one. */
 async function comeLater(next: Child, point: FaultPoint, { server, tokens }: Scene): Promise<string | undefined> {
-  const outcome = await next.ask(CALL, BOUND);
+  const outcome = await next.ask(beginning(point), BOUND);
   if (outcome === "401" && isRevoking(point)) {
     await sleep(15_000 / 5); // after that, a 401 leads to an exchange again
-    await next.ask(CALL, BOUND);
+    await next.ask(beginning(point), BOUND);
   }
   if (outcome === "200") await next.ask({ do: "refresh" }, BOUND);
   if (!next.outcomes.at(-1)?.startsWith("SIGN_IN_REQUIRED")) return undefined;

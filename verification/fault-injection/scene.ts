@@ -24,7 +24,7 @@ export type ProfileName = keyof typeof PROFILES;
 
 type Server = Omit<AuthorizationServer, "issuer" | "endSessions">;
 
-/** An authorization server, an API, and an expired session in its own directory. */
+/** An authorization server, an API, and the directory of a session: an expired one, or none yet. */
 export interface Scene extends AsyncDisposable {
   readonly server: Server;
   readonly api: Api;
@@ -49,6 +49,8 @@ export interface SceneOptions {
   readonly isWithoutRights: boolean;
   /** Whether the session is in another program's document. */
   readonly isDocument: boolean;
+  /** Whether there is no session yet. */
+  readonly isSignedOut: boolean;
 }
 
 export async function setScene(options: SceneOptions): Promise<Scene> {
@@ -61,7 +63,7 @@ export async function setScene(options: SceneOptions): Promise<Scene> {
   const api = await startApi(server.verify);
   const refreshToken = await server.mintRefreshToken();
   if (options.isDocument) writeDocument(sessionPath, refreshToken);
-  else await signInExpired(sessionPath, refreshToken);
+  else if (!options.isSignedOut) await signInExpired(sessionPath, refreshToken);
   const tokens = new Set([refreshToken]);
   if (isWithoutRights) for (const path of [root, ...filesIn(root)]) chownSync(path, NOBODY, NOBODY);
   return {

@@ -1,6 +1,6 @@
 import { type FaultPoint, fine, lost, OK, points } from "./expectations.ts";
 
-const UNAVAILABLE = ["STORE_UNAVAILABLE"];
+export const UNAVAILABLE = ["STORE_UNAVAILABLE"];
 const UNREADABLE = ["STORE_UNREADABLE"];
 const NO_SESSION = ["SIGN_IN_REQUIRED no_session"];
 

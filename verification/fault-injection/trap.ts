@@ -4,7 +4,7 @@ import { MARKER, type TrapConfig, tell } from "./messages.ts";
 
 /** A trap that springs once, at one point, and injects its fault in the same tick. */
 export class Trap {
-  /** The current phase of the process: `look`, `claim`, `exchange`, `commit`, `release` or `verdict`. */
+  /** The current phase of the process: `look`, `claim`, `exchange`, `commit`, `release` or `verdict`, or one of a sign-in. */
   phase = "look";
   readonly #config: TrapConfig | undefined;
   readonly #sessionPath: string;

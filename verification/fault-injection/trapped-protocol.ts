@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { subscribe } from "node:diagnostics_channel";
-import type { TokenStore } from "@unexpired/core";
+import { SignInFailedError, type SignInFlow, type TokenSetInput, type TokenStore } from "@unexpired/core";
 import type { oauth2Refresh } from "@unexpired/core/oauth2";
 import { tell } from "./messages.ts";
 import type { Trap } from "./trap.ts";
@@ -23,11 +23,41 @@ export function trappedStore(store: TokenStore, trap: Trap): TokenStore {
 
 /** Returns the phase of the protocol that saves this record. */
 function phaseOf(value: string): string {
-  const { attempt, dead } = JSON.parse(value) as { attempt?: { status: string }; dead?: object };
+  const { attempt, dead, renewed, tokens, signIn }: Saved = JSON.parse(value);
   if (dead) return "verdict";
-  if (!attempt) return "commit";
-  return attempt.status === "claimed" ? "claim" : "release";
+  if (attempt) return attempt.status === "claimed" ? "claim" : "release";
+  if (renewed) return "commit";
+  if (tokens) return "sign-in-commit";
+  return signIn && signIn.failure === undefined ? "sign-in-claim" : "sign-in-end";
 }
+
+interface Saved {
+  readonly attempt?: { readonly status: string };
+  readonly dead?: object;
+  readonly renewed?: boolean;
+  readonly tokens?: object;
+  readonly signIn?: { readonly failure?: string };
+}
+
+/** A flow whose user is in another process, with fault points before and after the user's response. */
+export function trappedFlow(trap: Trap, response: () => Promise<string | undefined>): SignInFlow {
+  return () =>
+    trap.during("sign-in-prompt", async () => {
+      tell({ type: "prompted" });
+      trap.at("asked");
+      const refreshToken = await response();
+      trap.at("responded");
+      if (refreshToken === undefined) throw new SignInFailedError("refused");
+      return expiredTokens(refreshToken);
+    });
+}
+
+/** The tokens of a sign-in. The first call has to refresh them. */
+export const expiredTokens = (refreshToken: string): TokenSetInput => ({
+  accessToken: `at-${refreshToken}`,
+  refreshToken,
+  expiresAt: 0,
+});
 
 /** A refresh function with fault points before the request, after its body is written, and after the response. */
 export function trappedRefresh(refresh: Refresh, trap: Trap): Refresh {

@@ -11,7 +11,7 @@ import { type Order, tell, type WorkerConfig } from "./messages.ts";
 import { dropRights } from "./rights.ts";
 import { Trap } from "./trap.ts";
 import { trapFileHandles, trappedDisk, trappedLock, withFileInUse } from "./trapped-disk.ts";
-import { trappedRefresh, trappedStore } from "./trapped-protocol.ts";
+import { expiredTokens, trappedFlow, trappedRefresh, trappedStore } from "./trapped-protocol.ts";
 
 const config: WorkerConfig = JSON.parse(process.argv[2] ?? "{}");
 const { sessionPath, tokenEndpoint, clientId, timeout, provider } = config;
@@ -32,9 +32,18 @@ const tokens = createTokenManager({
   provider,
 });
 tokens.subscribe((event) => {
+  if (event.type === "sign-in-awaited") tell({ type: "awaited", holder: event.holder });
   if (event.type !== "exchange-started") return;
   tell({ type: "exchange", attemptId: event.attemptId, afterLoss: event.afterLoss });
 });
+let respond = (_refreshToken: string | undefined) => {};
+const flow = trappedFlow(
+  trap,
+  () =>
+    new Promise((resolve) => {
+      respond = resolve;
+    }),
+);
 const call = createFetch(tokens, { origins: [config.api] });
 
 process.on("message", (order: Order) => void obey(order));
@@ -42,6 +51,7 @@ process.on("disconnect", () => process.exit());
 tell({ type: "ready" });
 
 async function obey(order: Order): Promise<void> {
+  if (order.do === "respond") return respond(order.refreshToken);
   if (order.do === "end") {
     await tokens.close();
     process.disconnect();
@@ -54,7 +64,8 @@ async function obey(order: Order): Promise<void> {
       return;
     }
     if (order.do === "refresh") await tokens.refresh();
-    if (order.do === "sign-in") await signIn(order.refreshToken);
+    if (order.do === "sign-in") await tokens.signIn(expiredTokens(order.refreshToken));
+    if (order.do === "sign-in-with") await tokens.signInWith(flow);
     const response = await call(config.api);
     tell({ type: "settled", outcome: String(response.status), told: inspect(tokens) });
   } catch (error) {
@@ -65,10 +76,8 @@ async function obey(order: Order): Promise<void> {
   }
 }
 
-const signIn = (refreshToken: string) =>
-  tokens.signIn({ accessToken: `at-${refreshToken}`, refreshToken, expiresAt: 0 });
-
 function nameOf(error: unknown): string {
   if (!UnexpiredError.is(error)) return `untyped ${String(error)}`;
-  return error.code === "SIGN_IN_REQUIRED" ? `${error.code} ${error.reason}` : error.code;
+  const isAboutSignIn = error.code === "SIGN_IN_REQUIRED" || error.code === "SIGN_IN_FAILED";
+  return isAboutSignIn ? `${error.code} ${error.reason}` : error.code;
 }

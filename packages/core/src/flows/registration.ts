@@ -70,15 +70,14 @@ export function toRegisteredClient(
   clientAuth: ClientAuth | undefined,
 ): RegisteredClient {
   const uris = registration.redirect_uris ?? metadata.redirect_uris;
-  const client: RegisteredClient = {
+  const auth = clientAuth ?? authOf(registration, metadata);
+  if (typeof auth === "object") setInspectView(auth, () => ({ method: auth.method }));
+  return {
     clientId: String(registration.client_id),
-    clientAuth: clientAuth ?? authOf(registration, metadata),
+    clientAuth: auth,
     redirectUris: Array.isArray(uris) ? uris.filter((each) => typeof each === "string") : [],
     expiresAt: expiryOf(registration),
   };
-  const { clientAuth: hidden, ...shown } = client;
-  if (typeof hidden === "object") setInspectView(hidden, () => ({ method: hidden.method }));
-  return setInspectView(client, () => shown);
 }
 
 function authOf({ client_secret, token_endpoint_auth_method }: Registration, metadata: ClientMetadata): ClientAuth {
