@@ -82,6 +82,25 @@ function projectsOf(name: string) {
   ];
 }
 
+/** The oldest versions of both lines of MCP's SDK that we support, as verification/mcp-support installs them. */
+const OLDEST_SDKS: Readonly<Record<string, string>> = {
+  "@modelcontextprotocol/client": "mcp-client-oldest",
+  ...Object.fromEntries(
+    ["auth.js", "index.js", "streamableHttp.js"].map((file) => [
+      `@modelcontextprotocol/sdk/client/${file}`,
+      `mcp-sdk-oldest/client/${file}`,
+    ]),
+  ),
+};
+
+/** The adapter's tests with them. */
+function projectsOnOldestSdks() {
+  const name = "adapter-mcp on the oldest SDKs";
+  if (isExhaustive) return [project(name, "packages/adapter-mcp", { alias: OLDEST_SDKS })];
+  leftOut.push(name);
+  return [];
+}
+
 /** The larger examples: a folder with a package.json each. */
 const examples = readdirSync(join(import.meta.dirname, "examples")).filter((name) =>
   existsSync(join(import.meta.dirname, "examples", name, "package.json")),
@@ -94,6 +113,7 @@ export default defineConfig({
     reporters: ["default", new CountsReporter(leftOut)],
     projects: [
       ...readdirSync(join(import.meta.dirname, "packages")).flatMap(projectsOf),
+      ...projectsOnOldestSdks(),
       project("examples", "examples", { include: ["*.test.ts"] }),
       ...examples.map((name) => project(name, `examples/${name}`, { exhaustive: EXHAUSTIVE[name] })),
       project("scripts", "scripts"),

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 
 /** Returns the first TypeScript block of a Markdown text. */
 export function firstProgram(markdown: string): string {
@@ -23,12 +24,39 @@ export function asCommonJs(program: string): string {
 const SECRET = "only for signed-in callers";
 const ACCESS_TOKEN = "access-1";
 
-type Route = (request: IncomingMessage, url: URL) => readonly [status: number, body: object, location?: string];
+/** The results of an MCP server, by the method of the request. */
+const RESULTS: Readonly<Record<string, object>> = {
+  initialize: {
+    protocolVersion: "2025-06-18",
+    capabilities: { tools: {} },
+    serverInfo: { name: "tools", version: "1.0.0" },
+  },
+  "tools/list": { tools: [{ name: "read", description: SECRET, inputSchema: { type: "object" } }] },
+};
+
+const isSignedIn = ({ headers }: IncomingMessage) => headers.authorization === `Bearer ${ACCESS_TOKEN}`;
+
+type Reply = readonly [status: number, body: object, location?: string];
+type Route = (request: IncomingMessage, url: URL, body: string) => Reply;
+
+/** Responds as an MCP server does (Streamable HTTP). A notification has no ID, and gets no result. */
+function respondToMcp(message: string): Reply {
+  const { id, method } = JSON.parse(message);
+  const result = RESULTS[method];
+  if (id === undefined) return [202, {}];
+  return [200, { jsonrpc: "2.0", id, ...(result ? { result } : { error: { code: -32601, message: method } }) }];
+}
 
 const routes: Readonly<Record<string, Route>> = {
   "/.well-known/oauth-authorization-server": (_request, { origin }) => [
     200,
-    { issuer: origin, authorization_endpoint: `${origin}/auth`, token_endpoint: `${origin}/token` },
+    {
+      issuer: origin,
+      authorization_endpoint: `${origin}/auth`,
+      token_endpoint: `${origin}/token`,
+      registration_endpoint: `${origin}/register`,
+      response_types_supported: ["code"],
+    },
   ],
   "/auth": (_request, { searchParams }) => {
     const response = new URLSearchParams({ code: "code-1", state: searchParams.get("state") ?? "" });
@@ -38,14 +66,18 @@ const routes: Readonly<Record<string, Route>> = {
     200,
     { access_token: ACCESS_TOKEN, token_type: "Bearer", expires_in: 3600, refresh_token: "refresh-1" },
   ],
-  "/api": ({ headers }) =>
-    headers.authorization === `Bearer ${ACCESS_TOKEN}` ? [200, { secret: SECRET }] : [401, { error: "no token" }],
+  "/register": () => [201, { client_id: "client-1" }],
+  "/mcp": (request, _url, body) => {
+    if (!isSignedIn(request)) return [401, { error: "no token" }];
+    return request.method === "POST" ? respondToMcp(body) : [405, {}];
+  },
+  "/api": (request) => (isSignedIn(request) ? [200, { secret: SECRET }] : [401, { error: "no token" }]),
 };
 
-function respond(request: IncomingMessage, response: ServerResponse): void {
+async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "", `http://${request.headers.host}`);
-  const [status, body, location] = routes[url.pathname]?.(request, url) ?? [404, {}];
-  request.resume();
+  const given = await text(request);
+  const [status, body, location] = routes[url.pathname]?.(request, url, given) ?? [404, {}];
   const headers = { "content-type": "application/json", ...(location && { location }) };
   response.writeHead(status, headers).end(JSON.stringify(body));
 }
@@ -57,15 +89,15 @@ function writeBrowser(folder: string): string {
   return file;
 }
 
-/** Starts an authorization server and an API for a README's program, to be run with the environment variables `env`. */
+/** Starts an authorization server, an API and an MCP server for a README's program, to be run with the environment variables `env`. */
 export async function startServers() {
-  const server = createServer(respond);
+  const server = createServer((request, response) => void respond(request, response).catch(() => response.destroy()));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const folder = mkdtempSync(join(tmpdir(), "unexpired-browser-"));
   const signIn = { ISSUER: origin, BROWSER: writeBrowser(folder) };
   return {
-    env: { ...signIn, TOKEN_ENDPOINT: `${origin}/token`, API: `${origin}/api`, REFRESH_TOKEN: "refresh-0" },
+    env: { ...signIn, TOKEN_ENDPOINT: `${origin}/token`, API: `${origin}/api`, MCP_SERVER: `${origin}/mcp`, REFRESH_TOKEN: "refresh-0" },
     secretOfTheApi: SECRET,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

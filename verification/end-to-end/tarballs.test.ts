@@ -10,13 +10,16 @@ import { bundler, Consumer, nodenext } from "./support/consumer.ts";
 let consumer: Consumer;
 const specifiers = packages.flatMap((pkg) => entries(pkg).map(([specifier]) => specifier));
 
+/** The one of two optional peers that the README of adapter-mcp uses. */
+const README_PEER = "@modelcontextprotocol/client";
+
 /** The peer dependencies of the adapters, and the compiler, in the versions that we develop with. */
 function companions(): string[] {
   const manifests: Partial<Manifest>[] = [JSON.parse(readFileSync(join(root, "package.json"), "utf8"))];
   manifests.push(...packages.map((pkg) => pkg.manifest));
   const versions: Record<string, string> = Object.assign({}, ...manifests.map((manifest) => manifest.devDependencies));
   const peers = manifests.flatMap(({ peerDependencies = {}, peerDependenciesMeta = {} }) =>
-    Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional),
+    Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional || name === README_PEER),
   );
   return ["typescript", "@types/node", ...peers]
     .filter((name) => !name.startsWith("@unexpired/"))

@@ -62,7 +62,9 @@ export class SignIn {
     const controller = new AbortController();
     const requested = new Promise<Outcome>((resolve, reject) => {
       let isBegun = false;
-      signal?.addEventListener("abort", () => isBegun || controller.abort(signal.reason), { once: true });
+      const leave = () => isBegun || controller.abort(signal?.reason);
+      signal?.addEventListener("abort", leave, { once: true });
+      if (signal?.aborted) leave();
       const flow = (context: { readonly signal: AbortSignal }) => {
         isBegun = true;
         return this.#run(occasion, context.signal, (pending) => {

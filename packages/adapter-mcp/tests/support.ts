@@ -31,14 +31,14 @@ export function sessionFile(): string {
   return join(folder, "session.json");
 }
 
-/** What one process has. */
+/** The parts of one process. */
 export interface Program {
   readonly auth: McpAuth;
   /** Opens a new connection. */
   open(sdk: Sdk): Connection;
 }
 
-/** Creates what a process has, with a store of its own over the same file. */
+/** Starts a process, with a store of its own over the same file. */
 export function startProgram(
   serverUrl: string,
   file: string,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isAboutRights } from "../../src/http/challenge.ts";
+import { isAboutRights, parseChallenges } from "../../src/http/challenge.ts";
 
 describe("a challenge about rights, or about the user", () => {
   it.each([
@@ -54,4 +54,18 @@ describe("a challenge about rights, or about the user", () => {
       expect(timeOf(100_000)).toBeLessThan(500); // quadratic: minutes
     },
   );
+});
+
+it("reads all parameters of each challenge", () => {
+  const header =
+    'Basic realm="a", Bearer error=invalid_token, SCOPE="a b", resource_metadata="https://x/\\"y\\"", scope="c"';
+  expect(parseChallenges(header)).toEqual([
+    { scheme: "basic", parameters: { realm: "a" } },
+    { scheme: "bearer", parameters: { error: "invalid_token", scope: "c", resource_metadata: 'https://x/"y"' } },
+  ]);
+});
+
+it("reads a parameter whose name every object has", () => {
+  expect(parseChallenges("Bearer __proto__=a")[0]?.parameters).toHaveProperty("__proto__", "a");
+  expect(parseChallenges("Bearer x=a")[0]?.parameters.constructor).toBeUndefined();
 });
