@@ -110,6 +110,8 @@ export class PromptInvariants {
     const claim = unused.at(-1);
     this.#require(claim !== undefined, () => `${name} asks its user without a claim`);
     if (!claim) return;
+    const isExpired = isOld(claim, call.process) && call.process.machine.jumps === 0;
+    this.#require(!isExpired, () => `${name} asks its user on a claim that has expired`);
     if (!claim.isLost) this.#checkOthers(call);
     this.#checkRefusals(call, claim);
     claim.prompt = { call, claim };
