@@ -1,5 +1,6 @@
 import type { Program } from "./program.ts";
 import type { Random } from "./random.ts";
+import { drawUser } from "./users.ts";
 
 type Act = (program: Program) => unknown;
 
@@ -39,4 +40,11 @@ const ACTIONS: readonly Act[] = [
 export const actionOf = (random: Random): ((program: Program) => void) => {
   const act = random.pick("action", ACTIONS);
   return (program) => void act(program);
+};
+
+/** Draws the next action of a program in a world that has users: it signs in with a flow, or signs out. */
+export const userActionOf = (random: Random): ((program: Program) => void) => {
+  const isSignOut = random.choose("user", 5) === 4;
+  const user = drawUser(random);
+  return (program) => void (isSignOut ? program.signOut() : program.signInWith(user));
 };

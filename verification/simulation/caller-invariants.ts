@@ -1,26 +1,18 @@
 import { inspect } from "node:util";
 import { type SessionEvent, UnexpiredError } from "@unexpired/core";
 import { CANARY } from "@unexpired-internal/test-support/canary";
+import { isEmpty, type SessionRecord } from "../../packages/core/src/record/record.ts";
+import { AccountInvariants } from "./account-invariants.ts";
+import { type Call, IMPATIENT, isSignIn } from "./calls.ts";
 import { HOLD } from "./constants.ts";
 import type { Invariants } from "./invariants.ts";
 import { NoticeInvariants } from "./notice-invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
-import { claimKey } from "./record-tokens.ts";
+import { accountOf, claimKey } from "./record-tokens.ts";
 import { readToken, shortAccess } from "./tokens.ts";
 import { UnsavedInvariants } from "./unsaved-invariants.ts";
 import { VerdictInvariants } from "./verdict-invariants.ts";
 import type { World } from "./world.ts";
-
-/** One call of a program to its token manager. */
-export interface Call {
-  readonly process: SimulatedProcess;
-  readonly kind: "get" | "get, impatient" | "replace" | "refresh" | "signIn" | "adopt" | "signOut" | "close";
-  /** The access token that was rejected, or that the program signs in with. */
-  readonly accessToken?: string | undefined;
-  readonly startedAt: number;
-  /** Whether the manager had not seen the session before the call. */
-  readonly isFirst: boolean;
-}
 
 /** How long after a change a process may first see it, and still take it for one that was just made. */
 const NOTICED = 1_100;
@@ -33,9 +25,9 @@ export class CallerInvariants {
   readonly unsaved: UnsavedInvariants;
   readonly notices: NoticeInvariants;
   readonly verdicts: VerdictInvariants;
+  readonly accounts: AccountInvariants;
   readonly #world: World;
   readonly #invariants: Invariants;
-  readonly #accounts = new Map<SimulatedProcess, Set<string>>();
   readonly #signedIn = new Set<number>();
   readonly #rejected = new Set<string>();
   readonly #appeared = new Map<string, number>();
@@ -44,8 +36,6 @@ export class CallerInvariants {
   /** The monotonic time when a process first received an access token, by both names. */
   readonly #receivedAt = new Map<string, number>();
   readonly #served = new Set<SimulatedProcess>();
-  readonly #hasSignedIn = new Set<SimulatedProcess>();
-  readonly #unsure = new Set<SimulatedProcess>();
   /** How long a process had been awake when it was first told that an attempt is held, by process and attempt. */
   readonly #toldAt = new Map<string, number>();
 
@@ -55,6 +45,7 @@ export class CallerInvariants {
     this.unsaved = new UnsavedInvariants(world, invariants);
     this.notices = new NoticeInvariants(world, invariants);
     this.verdicts = new VerdictInvariants(world, invariants);
+    this.accounts = new AccountInvariants(world, invariants);
   }
 
   onStart(call: Call): void {
@@ -65,11 +56,21 @@ export class CallerInvariants {
     const { kind, process, accessToken } = call;
     if (accessToken === undefined) return;
     if (kind === "replace") this.#rejected.add(`${process.name} ${accessToken}`);
-    if (kind !== "signIn") return;
-    const { account, family } = readToken(accessToken);
-    this.#signedIn.add(family);
-    this.#hasSignedIn.add(process);
-    this.#accountsOf(process).add(account);
+    if (kind === "signIn") this.onTokens(call, accessToken);
+  }
+
+  /** A program has tokens, and is about to sign in with them: its own, or those that a flow has returned. */
+  onTokens(call: Call, accessToken: string): void {
+    call.accessToken = accessToken;
+    this.#signedIn.add(readToken(accessToken).family);
+    this.accounts.onTokens(call);
+    if (call.kind === "signInWith") this.#invariants.prompts.onTokens(call, readToken(accessToken).account);
+  }
+
+  onRecord(before: SessionRecord | undefined, after: SessionRecord | undefined): void {
+    this.notices.onRecord(before, after);
+    this.verdicts.onRecord(before, after);
+    this.accounts.onRecord(accountOf(before), accountOf(after));
   }
 
   onResolved(call: Call, accessToken: string | undefined): void {
@@ -79,13 +80,11 @@ export class CallerInvariants {
     this.verdicts.onResolved(call, accessToken);
     const { process, kind } = call;
     if (kind === "close") this.#checkClosed(process);
-    if (kind === "signIn" || accessToken !== undefined) this.#served.add(process);
-    if (kind === "signIn" && call.accessToken) {
-      this.#accounts.set(process, new Set([readToken(call.accessToken).account]));
-      this.#unsure.delete(process);
-    }
+    this.accounts.onResolved(call);
+    this.#invariants.prompts.onResolved(call);
+    if (kind === "signIn" || kind === "signInWith" || accessToken !== undefined) this.#served.add(process);
     if (accessToken === undefined) return;
-    this.checkAccount(process, accessToken, "received a token");
+    this.accounts.checkReceived(process, accessToken);
     if (kind !== "refresh") this.#checkExpiry(process, accessToken);
     // P10: the replacement of a rejected token is a different token.
     const isSame = kind === "replace" && accessToken === call.accessToken;
@@ -96,24 +95,28 @@ export class CallerInvariants {
     );
   }
 
-  /** P7, P15: calls reject with an UnexpiredError or the caller's own abort reason. P8: the error contains no token. */
+  /** P7, P15: calls reject with an UnexpiredError, the caller's own abort reason, or the error of its flow. P8: the error contains no token. */
   onRejected(call: Call, error: unknown): void {
     this.pending.delete(call);
     this.unsaved.onRejected(call);
     this.verdicts.onRejected(call, error);
-    if (call.kind === "signIn") this.#unsure.add(call.process);
-    const isOwnAbort = call.kind === "get, impatient" && error === IMPATIENT;
+    this.accounts.onRejected(call);
+    this.#invariants.prompts.onRejected(call, error);
+    const isOwnAbort = (call.kind === "get, impatient" || call.kind === "signInWith") && error === IMPATIENT;
+    const isOfFlow = this.#invariants.prompts.isOfFlow(call, error);
     const isClosed = error instanceof TypeError && error.message.includes("closed");
     const text = () => `${call.process.name} got an error that is not an UnexpiredError: ${inspect(error)}`;
-    this.#invariants.require(isOwnAbort || isClosed || UnexpiredError.is(error), "P7", text);
+    this.#invariants.require(isOwnAbort || isClosed || isOfFlow || UnexpiredError.is(error), "P7", text);
     this.#checkSecrets(error, `${call.process.name}'s error`);
     if (UnexpiredError.is(error) && error.code === "REFRESH_FAILED" && error.reason === "claimed")
       this.#checkHeld(call);
     // P7 (I14): once a process has seen a session, only a verdict ends it; a missing record does not.
     const isNoSession = UnexpiredError.is(error) && error.code === "SIGN_IN_REQUIRED" && error.reason === "no_session";
     const hadToken = () => `${call.process.name} had a token, and is told that there is no session`;
-    const isLost = this.#world.documents?.isLost; // it may have found another program's session since
-    this.#invariants.require(!isNoSession || isLost === true || !this.#served.has(call.process), "P7", hadToken);
+    const { current } = this.#invariants.records;
+    // It may have found another program's session since, or a sign-in in the place of the directory that was lost.
+    const isLost = this.#world.documents?.isLost === true || (current !== undefined && isEmpty(current));
+    this.#invariants.require(!isNoSession || isLost || !this.#served.has(call.process), "P7", hadToken);
   }
 
   /** P15: only a process that is alive and late keeps others from a token, and only for a limited time. */
@@ -203,35 +206,6 @@ export class CallerInvariants {
     this.#invariants.require(isExempt || age < this.#world.server.rules.lifetime, "P13", text);
   }
 
-  /** P14: a manager returns and presents tokens of one account only, unless it signs in to another. */
-  checkAccount(process: SimulatedProcess, token: string, what: string): void {
-    const { account } = readToken(token);
-    const accounts = this.#accountsOf(process);
-    if (accounts.size === 0 || this.#isSigningIn(process)) accounts.add(account);
-    this.#invariants.require(
-      accounts.has(account),
-      "P14",
-      () => `${process.name}, of account ${[...accounts]}, ${what} of ${account}`,
-    );
-  }
-
-  /** P14: the same for presented tokens, except for an exchange that was in flight during its own sign-in. */
-  checkPresented(process: SimulatedProcess, token: string): void {
-    if (token !== "" && !this.#hasSignedIn.has(process)) this.checkAccount(process, token, "presented a token");
-  }
-
-  /** While a sign-in is pending, or if its outcome is unknown, the manager may belong to either account. */
-  #isSigningIn(process: SimulatedProcess): boolean {
-    const signsIn = [...this.pending].some((call) => call.process === process && call.kind === "signIn");
-    return signsIn || this.#unsure.has(process);
-  }
-
-  #accountsOf(process: SimulatedProcess): Set<string> {
-    const known = this.#accounts.get(process) ?? new Set();
-    this.#accounts.set(process, known);
-    return known;
-  }
-
   /** P12: `close()` waits for the exchange in flight. */
   #checkClosed(process: SimulatedProcess): void {
     const isBusy = this.#invariants.exchanges.isBusy(process);
@@ -263,8 +237,7 @@ export class CallerInvariants {
   /** Whether the process has not yet been told what became of its sign-in to this session: it saves until it is stored. */
   isSigningInTo(family: number, name: string): boolean {
     return [...this.pending].some(
-      ({ kind, process, accessToken = "" }) =>
-        kind === "signIn" && process.name === name && readToken(accessToken).family === family,
+      (call) => isSignIn(call) && call.process.name === name && readToken(call.accessToken ?? "").family === family,
     );
   }
 
@@ -289,6 +262,3 @@ export class CallerInvariants {
     if (isExpiryKnown) this.#expiries.set(accessToken, scheduler.now + server.rules.lifetime);
   }
 }
-
-/** The abort reason of an impatient caller. */
-export const IMPATIENT = new Error("impatient");

@@ -5,8 +5,9 @@ import type { World } from "./world.ts";
 export function coverageOf({ invariants, options }: World, programs: readonly Program[]): string {
   const record = invariants.records.current;
   const stored = record?.dead?.reason ?? (record?.tokens ? "tokens" : "none");
-  const { attempt } = record ?? {};
-  const claim = attempt ? `${attempt.status}${attempt.afterLoss ? " again" : ""}` : "";
+  const { attempt, signIn } = record ?? {};
+  const asking = signIn ? (signIn.failure ?? "asking") : "";
+  const claim = `${attempt ? `${attempt.status}${attempt.afterLoss ? " again" : ""}` : ""}${asking}`;
   const views = programs.map(viewOf);
   return `${options.document === "none" ? options.kind : options.document}: ${stored} ${claim} | ${views.sort().join(" ")}`;
 }

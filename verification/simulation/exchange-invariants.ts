@@ -53,7 +53,7 @@ export class ExchangeInvariants {
     this.#checkClaim(key, what);
     this.#checkNeed(process, current, what);
     this.#checkRate(process, current, what);
-    this.#invariants.callers.checkPresented(process, current.accessToken);
+    this.#invariants.callers.accounts.checkPresented(process, current.accessToken);
     this.#invariants.callers.verdicts.checkPresented(process, digest, current.accessToken);
     const at = this.#world.scheduler.now;
     const handOver = {

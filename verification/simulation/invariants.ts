@@ -1,11 +1,12 @@
 import { CallerInvariants } from "./caller-invariants.ts";
 import { ExchangeInvariants } from "./exchange-invariants.ts";
+import { PromptInvariants } from "./prompt-invariants.ts";
 import { RecordInvariants } from "./record-invariants.ts";
 import { TokenBook } from "./tokens.ts";
 import type { World } from "./world.ts";
 
 /**
- * The invariants that a simulation can check: P1 to P15 of `docs/guarantees.md`, without P9 and P11, which concern HTTP
+ * The invariants that a simulation can check: P1 to P16 of `docs/guarantees.md`, without P9 and P11, which concern HTTP
  * clients and have their own tests.
  */
 export type InvariantName =
@@ -21,7 +22,8 @@ export type InvariantName =
   | "P12"
   | "P13"
   | "P14"
-  | "P15";
+  | "P15"
+  | "P16";
 
 /** An invariant that was violated. */
 export interface Violation {
@@ -35,6 +37,7 @@ export class Invariants {
   readonly exchanges: ExchangeInvariants;
   readonly records: RecordInvariants;
   readonly callers: CallerInvariants;
+  readonly prompts: PromptInvariants;
   /** The first violation; it ends the run. */
   violation: Violation | undefined;
   readonly #world: World;
@@ -44,6 +47,7 @@ export class Invariants {
     this.exchanges = new ExchangeInvariants(world, this);
     this.records = new RecordInvariants(world, this);
     this.callers = new CallerInvariants(world, this);
+    this.prompts = new PromptInvariants(world, this);
   }
 
   /** Records a violation. */
@@ -59,6 +63,7 @@ export class Invariants {
   /** Checks what must hold after every step. */
   check(author: string): void {
     this.records.check(author);
+    this.prompts.check();
     for (const process of this.#world.living) this.callers.checkIdle(process);
   }
 
@@ -66,5 +71,6 @@ export class Invariants {
   checkEnd(): void {
     this.records.checkEnd();
     this.callers.checkEnd();
+    this.prompts.checkEnd();
   }
 }

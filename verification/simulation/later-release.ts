@@ -6,7 +6,7 @@ import type { World } from "./world.ts";
 export const LATER = "later";
 
 /** The objects of a record to which a release may add members. */
-export const OBJECTS = ["tokens", "attempt", "dead"] as const;
+export const OBJECTS = ["tokens", "attempt", "dead", "signIn"] as const;
 
 type Members = Readonly<Record<string, unknown>>;
 

@@ -3,11 +3,14 @@ import { tryParseRecord } from "../../packages/core/src/record/record.ts";
 import { HOLD } from "../../packages/core/src/refresh/attempt-tracker.ts";
 import { FileWorld } from "./file-world.ts";
 import { Program } from "./program.ts";
+import { WILLING } from "./users.ts";
 import type { World } from "./world.ts";
 
 const TRIES = 8;
 const PATIENCE = 30_000;
 const LONG_TRIES = (2 * HOLD) / PATIENCE;
+const PROMPTS = 40; // users who never respond, one after the other
+const SIGN_INS = 12; // a claim that is left is valid for five minutes
 const SETTLING = 100_000; // a slow call in flight, a lease of 40 s, an exchange of 30 s
 
 /** P15: once the faults have ended, every pending call settles, and every new caller gets a token or has to sign in. */
@@ -18,11 +21,12 @@ export async function checkLiveness(
 ): Promise<void> {
   world.note("", "--- no more faults");
   await pass(SETTLING);
+  for (let tries = 0; tries < PROMPTS && world.invariants.prompts.isAsking; tries++) await pass(SETTLING);
   world.invariants.callers.checkEnd();
   const open = programs.filter(({ isClosed, process }) => !isClosed && process.state !== "dead");
-  for (const program of [...open, new Program(world, 0)]) {
-    if (!world.invariants.violation) await serve(world, program, pass);
-  }
+  const all = [...open, new Program(world, 0)];
+  for (const program of all) if (!world.invariants.violation) await serve(world, program, pass);
+  if (world.options.hasUsers) await checkSignIn(world, all, pass);
   if (world.store instanceof FileWorld) await checkRepair(world, world.store, pass);
 }
 
@@ -43,6 +47,33 @@ async function checkRepair(world: World, store: FileWorld, pass: (span: number) 
   const isOurs = /^[1-9]\d*-[0-9a-f]+$/.test(found?.version ?? ""); // otherwise another program wrote the session
   const text = () => "the faults have ended, and the session file is not repaired";
   world.invariants.require(!isOurs || store.isProjected, "P5", text);
+}
+
+/** P15: if all programs sign in with a flow, and their users are willing, all calls settle once every claim has ended. */
+async function checkSignIn(
+  world: World,
+  programs: readonly Program[],
+  pass: (span: number) => Promise<void>,
+): Promise<void> {
+  const { callers, prompts } = world.invariants;
+  for (const program of programs)
+    program.process.later(
+      "final sign-in",
+      () => void program.signInWith(WILLING).then(() => checkSignedIn(world, program)),
+    );
+  await pass(PATIENCE);
+  for (let tries = 0; tries < SIGN_INS && prompts.isAsking; tries++) await pass(PATIENCE);
+  callers.checkEnd();
+}
+
+/** A program whose user is willing is signed in, unless the store does not let it. */
+function checkSignedIn(world: World, program: Program): void {
+  const { error, process } = program;
+  const isLost = world.store instanceof FileWorld && world.store.isLost;
+  const isHomeless = isLost && UnexpiredError.is(error) && error.code === "STORE_UNAVAILABLE"; // I14
+  const isSignedIn = error === undefined || isTorn(world, program) || isHomeless;
+  const text = () => `the faults have ended, and ${process.name} cannot sign in: ${String(error)}`;
+  world.invariants.require(isSignedIn, "P15", text);
 }
 
 async function serve(world: World, program: Program, pass: (span: number) => Promise<void>): Promise<void> {
@@ -122,7 +153,7 @@ function mustSignIn(world: World, { error, process }: Program): boolean {
   const record = records.current;
   const isJudged = exchanges.wasJudged(records.digestOf(record)) || world.options.afterLoss === "sign-in";
   const isSwitched = error.reason === "account_changed" || isOtherAccountRestored(world) || records.isRestored;
-  const isOver = !record || record.dead !== undefined || isJudged || isSwitched;
+  const isOver = !record?.tokens || record.dead !== undefined || isJudged || isSwitched;
   world.invariants.require(
     isOver,
     "P15",

@@ -2,6 +2,7 @@ import { DOCUMENT_MUTANTS } from "./document-mutants.ts";
 import { HOLDER_MUTANTS } from "./holder-mutants.ts";
 import { core, type Mutant } from "./mutate.ts";
 import { PENDING_MUTANTS } from "./pending-mutants.ts";
+import { SIGN_IN_MUTANTS } from "./sign-in-mutants.ts";
 import { STATE_MUTANTS } from "./state-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
 import { VERDICT_MUTANTS } from "./verdict-mutants.ts";
@@ -14,6 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...HOLDER_MUTANTS,
   ...PENDING_MUTANTS,
   ...DOCUMENT_MUTANTS,
+  ...SIGN_IN_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
     edits: [core("refresh/decide.ts", 'if (isSatisfied(record, ctx)) return { do: "stop" };', "")],

@@ -1,5 +1,5 @@
 import type { SessionRecord } from "../../packages/core/src/record/record.ts";
-import type { Call } from "./caller-invariants.ts";
+import type { Call } from "./calls.ts";
 import { MAX_STALENESS } from "./constants.ts";
 import { LOAD_FAULTS } from "./faults.ts";
 import type { Invariants } from "./invariants.ts";

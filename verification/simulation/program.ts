@@ -1,9 +1,10 @@
 import { createTokenManager, type TokenManager } from "@unexpired/core";
-import type { Call } from "./caller-invariants.ts";
-import { IMPATIENT } from "./caller-invariants.ts";
+import type { Call } from "./calls.ts";
+import { IMPATIENT } from "./calls.ts";
 import { refreshOf } from "./endpoint.ts";
 import type { SimulatedProcess } from "./process.ts";
-import { readToken, shortAccess } from "./tokens.ts";
+import { readToken, refreshTokenOf, shortAccess } from "./tokens.ts";
+import { flowOf, type User } from "./users.ts";
 import type { World } from "./world.ts";
 
 /** A program in a process: a real token manager, and the program's calls to it. */
@@ -58,11 +59,34 @@ export class Program {
   async signIn(account: string): Promise<void> {
     const tokens = this.#world.server.signIn(account, this.process.clock.now());
     this.#world.invariants.callers.onIssued(tokens.accessToken, { isExpiryKnown: true });
-    await this.#call("signIn", () => this.manager.signIn(tokens).then(() => undefined), tokens.accessToken);
-    // The record of a shared store, and with it the knowledge of this token, is never lost. With the same IDs, the same
-    // sign-in by another process counts as this one.
+    const run = async () => {
+      await this.manager.signIn(tokens);
+      this.#onSignedIn(tokens.accessToken);
+      return undefined;
+    };
+    await this.#call("signIn", run, tokens.accessToken);
+  }
+
+  /**
+   * The record of a shared store, and with it the knowledge of the session's first token, is never lost. With the same IDs,
+   * the same sign-in by another process counts as this one.
+   */
+  #onSignedIn(accessToken: string): void {
     const { kind, sameIds } = this.#world.options;
-    if (kind === "shared" && !sameIds) this.#world.seed ??= tokens.refreshToken;
+    if (kind === "shared" && !sameIds) this.#world.seed ??= refreshTokenOf({ ...readToken(accessToken), number: 1 });
+  }
+
+  /** Signs in with a flow, in which this user takes part. */
+  async signInWith(user: User): Promise<void> {
+    const controller = new AbortController();
+    const { patience } = user;
+    if (patience !== undefined) this.process.later("lose patience", () => controller.abort(IMPATIENT), patience);
+    await this.#call("signInWith", async (call) => {
+      const flow = flowOf(this.#world, call, user);
+      call.isStarter = await this.manager.signInWith(flow, { signal: controller.signal });
+      if (call.isStarter && call.accessToken !== undefined) this.#onSignedIn(call.accessToken);
+      return undefined;
+    });
   }
 
   /** Adopts the refresh token of the first sign-in, as a program does that finds it in its environment at every start. */
@@ -100,7 +124,7 @@ export class Program {
 
   async #call(
     kind: Call["kind"],
-    run: () => Promise<string | undefined>,
+    run: (call: Call) => Promise<string | undefined>,
     accessToken?: string,
   ): Promise<string | undefined> {
     const { callers } = this.#world.invariants;
@@ -115,7 +139,7 @@ export class Program {
     const about = accessToken === undefined ? kind : `${kind} ${shortAccess(readToken(accessToken))}`;
     this.#world.note(this.process.name, `  calls: ${about}`);
     try {
-      const given = await run();
+      const given = await run(call);
       this.error = undefined;
       this.given = given ?? this.given;
       this.#world.note(

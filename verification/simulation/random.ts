@@ -1,5 +1,5 @@
 /** The kinds of choices. Each has its own stream, so that removing a fault leaves all other choices in place. */
-export const STREAMS = ["world", "action", "fault", "schedule", "document"] as const;
+export const STREAMS = ["world", "action", "fault", "schedule", "document", "user"] as const;
 export type Stream = (typeof STREAMS)[number];
 
 /** All choices of a run by stream, in order. 0 is always the calmest option. */
@@ -19,7 +19,7 @@ export function randomFrom(seed: number): () => number {
 /** Makes every choice of a run: draws it from the seed, or replays given choices and then the calmest ones. */
 export class Random {
   readonly seed: number;
-  readonly made: Record<Stream, number[]> = { world: [], action: [], fault: [], schedule: [], document: [] };
+  readonly made: Record<Stream, number[]> = { world: [], action: [], fault: [], schedule: [], document: [], user: [] };
   readonly #given: Choices | undefined;
   readonly #random: Record<Stream, () => number>;
 
@@ -27,7 +27,14 @@ export class Random {
     this.seed = seed;
     this.#given = given;
     const stream = (number: number) => randomFrom(Math.imul(seed + 1, 0x9e3779b1) ^ (number * 0x85ebca6b));
-    this.#random = { world: stream(1), action: stream(2), fault: stream(3), schedule: stream(4), document: stream(5) };
+    this.#random = {
+      world: stream(1),
+      action: stream(2),
+      fault: stream(3),
+      schedule: stream(4),
+      document: stream(5),
+      user: stream(6),
+    };
   }
 
   /** Chooses a number from 0 up to, but not including, `below`. */

@@ -90,8 +90,8 @@ export class RecordInvariants {
     this.#releases.check(previous, stored, author);
     this.#world.documents?.sessions.onRecord(before, this.current, author);
     this.#track(before, this.current, author);
-    this.#invariants.callers.notices.onRecord(before, this.current);
-    this.#invariants.callers.verdicts.onRecord(before, this.current);
+    this.#invariants.callers.onRecord(before, this.current);
+    this.#invariants.prompts.onRecord(before, this.current, author);
   }
 
   #read(): string | undefined {

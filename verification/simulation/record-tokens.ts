@@ -9,6 +9,10 @@ export const claimKey = ({ id, holder }: { readonly id: string; readonly holder?
 export const tokenIn = ({ tokens }: SessionRecord): Token | undefined =>
   tokens?.refreshToken === undefined ? undefined : readToken(tokens.refreshToken);
 
+/** The account of a record; a document does not name it. */
+export const accountOf = (record: SessionRecord | undefined): string | undefined =>
+  record?.account ?? (record?.tokens && readToken(record.tokens.accessToken).account);
+
 export const isOlder = (next: Token, old: Token, orEqual: boolean): boolean =>
   next.number < old.number || (orEqual && next.number === old.number);
 

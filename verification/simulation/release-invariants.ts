@@ -7,6 +7,7 @@ import type { World } from "./world.ts";
 const IDENTITIES: Readonly<Record<(typeof OBJECTS)[number], (record: RawRecord) => unknown>> = {
   tokens: ({ tokens, obtainedAt }) => [tokens?.accessToken, tokens?.refreshToken, obtainedAt],
   attempt: ({ attempt }) => [attempt?.id, attempt?.holder, attempt?.claimedAt],
+  signIn: ({ signIn }) => signIn?.id,
   dead: ({ dead, rotation }) => [dead?.reason, dead?.digest, rotation], // each verdict raises the number
 };
 

@@ -1,4 +1,4 @@
-import { actionOf } from "./actions.ts";
+import { actionOf, userActionOf } from "./actions.ts";
 import { coverageOf } from "./coverage.ts";
 import { applyFault } from "./fault-effects.ts";
 import type { AnyFault } from "./faults.ts";
@@ -7,6 +7,7 @@ import { checkLiveness } from "./liveness.ts";
 import { Program } from "./program.ts";
 import { type Choices, Random, randomFrom } from "./random.ts";
 import { settle } from "./scheduler.ts";
+import { drawUser } from "./users.ts";
 import { World } from "./world.ts";
 import { type WorldOptions, worldOptions } from "./world-options.ts";
 
@@ -38,6 +39,7 @@ export interface RunOptions {
 const MAX_STEPS = { none: 40_000, object: 120_000, array: 120_000 }; // a torn document is read again and again
 const STEPS_PER_MILLISECOND = 0.01; // failed saves are retried every second
 const ROUND = 45_000;
+const STARTS = [0, 0, 1, 3, 10, 50, 900, 4_000, 20_000];
 
 process.removeAllListeners("warning"); // those of simulated processes would only confuse
 
@@ -82,7 +84,7 @@ class Course {
     const { random, options, invariants, faults } = this.#world;
     this.#world.documents?.foreign.begin();
     for (let slot = 0; slot < options.processes; slot++) this.#programs.push(new Program(this.#world, slot));
-    void this.#programs[0]?.signIn("A");
+    this.#signIn();
     await settle(); // only then does the file store make its first call
     await this.#until(1_000);
     faults.isOn = true;
@@ -97,6 +99,14 @@ class Course {
     if (!invariants.violation) invariants.checkEnd();
   }
 
+  /** Signs in to the first session: one program does, or in some worlds with users all of them at once. */
+  #signIn(): void {
+    const { random, options } = this.#world;
+    if (options.hasUsers && random.choose("user", 2) === 1)
+      for (const program of this.#programs) void program.signInWith(drawUser(random));
+    else void this.#programs[0]?.signIn("A");
+  }
+
   /** Lets all programs act at about the same time. */
   async #round(): Promise<void> {
     const { random, options, scheduler } = this.#world;
@@ -107,21 +117,36 @@ class Course {
       const count = 1 + random.choose("action", 2);
       for (let each = 0; each < count; each++) this.#plan(slot, start);
     }
+    if (options.hasUsers) this.#planSignIns(start);
     this.#world.documents?.foreign.plan(start);
     await this.#until(pause + 1_000);
     await this.#until(ROUND);
   }
 
   #plan(slot: number, start: number): void {
-    const { random, scheduler } = this.#world;
-    const at = start + random.pick("action", [0, 0, 1, 3, 10, 50, 900, 4_000, 20_000]);
-    const act = actionOf(random);
+    const { random } = this.#world;
+    const at = start + random.pick("action", STARTS);
+    this.#actAt(at, slot, actionOf(random));
+  }
+
+  /** Lets programs sign in with flows, at about the same time. */
+  #planSignIns(start: number): void {
+    const { random, options } = this.#world;
+    const count = random.choose("user", 5);
+    for (let each = 0; each < count; each++) {
+      const slot = random.choose("user", options.processes);
+      const at = start + random.pick("user", STARTS);
+      this.#actAt(at, slot, userActionOf(random));
+    }
+  }
+
+  #actAt(at: number, slot: number, act: (program: Program) => void): void {
     const run = () => {
       const program = this.#programOf(slot);
       if (program.process.isRunning) act(program);
       else program.process.later("act", () => act(program));
     };
-    scheduler.add({ author: `p?${slot}`, label: "act", at, run });
+    this.#world.scheduler.add({ author: `p?${slot}`, label: "act", at, run });
   }
 
   /** Returns the program of a slot; starts a new one if it has ended. */

@@ -1,6 +1,6 @@
 import type { SessionEvent } from "@unexpired/core";
 import { tryParseRecord } from "../../packages/core/src/record/record.ts";
-import type { Call } from "./caller-invariants.ts";
+import { type Call, isSignIn } from "./calls.ts";
 import { EXCHANGE_DEADLINE } from "./constants.ts";
 import { FILE_FAULTS, LOAD_FAULTS, SAVE_FAULTS, SYNC_FAULTS } from "./faults.ts";
 import type { Invariants } from "./invariants.ts";
@@ -52,8 +52,8 @@ export class UnsavedInvariants {
 
   onResolved(call: Call, accessToken: string | undefined): void {
     const { kind, process } = call;
-    if (kind === "signIn" || kind === "signOut") this.#refused.delete(process);
-    if (kind === "signIn" && call.accessToken) this.#onSignedIn(readToken(call.accessToken).family);
+    if (isSignIn(call) || kind === "signOut") this.#refused.delete(process);
+    if (isSignIn(call) && call.accessToken) this.#onSignedIn(readToken(call.accessToken).family);
     if (kind === "signOut" && this.#isSignedOut()) {
       const families = this.#begunBefore.get(call) ?? new Set();
       this.#signedOut.set(process, { at: this.#world.scheduler.now, families });

@@ -1,6 +1,6 @@
 import { type DeadReason, UnexpiredError } from "@unexpired/core";
 import type { SessionRecord } from "../../packages/core/src/record/record.ts";
-import type { Call } from "./caller-invariants.ts";
+import type { Call } from "./calls.ts";
 import type { Invariants } from "./invariants.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { readToken, shortAccess } from "./tokens.ts";

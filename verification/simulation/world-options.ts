@@ -8,6 +8,8 @@ export interface WorldOptions {
   readonly document: "none" | "object" | "array";
   /** How often the program that owns the document acts in a round at most. */
   readonly foreignActs: number;
+  /** Whether programs sign in with flows, in which users take part. */
+  readonly hasUsers: boolean;
   readonly processes: number;
   readonly machines: number;
   /** The difference between the clocks of consecutive machines in milliseconds. */
@@ -62,8 +64,9 @@ export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {})
   };
   const sameIds = pick([false, false, false, true]);
   const hasLaterRelease = pick([false, false, true]);
-  const all = { ...options, sameIds, hasLaterRelease, document: "none" as const, foreignActs: 0, ...wanted };
-  // The choice has a stream of its own, so that a seed without a document means what it meant before there were any.
+  const hasUsers = random.pick("user", [false, false, false, false, false, false, false, true]);
+  const all = { ...options, sameIds, hasLaterRelease, hasUsers, document: "none" as const, foreignActs: 0, ...wanted };
+  // These choices have streams of their own, so that a seed without users, or a document, means what it meant before.
   const document = random.pick("document", [
     "none",
     "none",

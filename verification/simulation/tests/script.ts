@@ -12,6 +12,7 @@ const OPTIONS: WorldOptions = {
   kind: "shared",
   document: "none",
   foreignActs: 0,
+  hasUsers: false,
   processes: 0,
   machines: 1,
   skew: 0,
@@ -51,7 +52,7 @@ export class Script {
   constructor(options: Partial<WorldOptions> = {}) {
     this.world = new World(
       { ...OPTIONS, ...options },
-      new Random(0, { world: [], action: [], fault: [], schedule: [], document: [] }),
+      new Random(0, { world: [], action: [], fault: [], schedule: [], document: [], user: [] }),
     );
   }
 
