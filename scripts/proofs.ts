@@ -12,6 +12,8 @@ const PROGRAMS = {
   "show:servers": "verification/servers/main.ts",
   "show:clients": "verification/clients/main.ts",
   "show:programs": "examples/stage/main.ts",
+  "example:mcp": "examples/mcp/main.ts",
+  "conformance:mcp": "verification/mcp-conformance/main.ts",
   "count:auth": "scripts/count-auth.ts",
 };
 
@@ -30,6 +32,8 @@ export const ciProofs = (now: number): Proof[] => [
   ["show:servers"],
   ["show:clients"],
   ["show:programs"],
+  ["example:mcp", "--seconds", "4"],
+  ["conformance:mcp", "--quick"],
   ["count:auth"],
 ];
 

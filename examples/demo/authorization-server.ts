@@ -3,9 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Configuration, type JWK, Provider } from "oidc-provider";
 import { listenOnLoopback } from "./loopback.ts";
 import { createMemoryAdapter } from "./memory-adapter.ts";
+import { deviceFlow, serveSignInPages, signInLifetimes } from "./sign-in-pages.ts";
 
 const CLIENT_ID = "demo-client";
 const SCOPE = "openid offline_access";
+const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 /** The API for which the server issues JWTs, if that is enabled. */
 const AUDIENCE = "https://api.example";
 
@@ -35,6 +37,8 @@ export interface AuthorizationServerOptions {
   readonly jwt?: boolean;
   /** The latency of the token endpoint in milliseconds. Default: 0. */
   readonly latency?: number;
+  /** Whether users can sign in: in a browser on any loopback port, or with a device code. Any name is a user. Default: no. */
+  readonly signIn?: boolean;
 }
 
 /** Starts a server whose refresh tokens work once: a replay revokes the entire grant (RFC 9700 §4.14.2). */
@@ -44,6 +48,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   const provider = new Provider(issuer, configuration(key, options));
   const grants: string[] = [];
   const tokenRequests = countTokenRequests(provider, options.latency ?? 0);
+  if (options.signIn) serveSignInPages(provider, (grantId) => grants.push(grantId));
   const revoked = new Set<string>();
   provider.on("grant.revoked", (_ctx, grantId) => revoked.add(grantId));
   server.on("request", provider.callback());
@@ -71,7 +76,10 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
 }
 
 /** Configures the provider, including every option whose default it warns about. */
-function configuration(key: JWK, { accessTokenSeconds, jwt = false }: AuthorizationServerOptions): Configuration {
+function configuration(
+  key: JWK,
+  { accessTokenSeconds, jwt = false, signIn = false }: AuthorizationServerOptions,
+): Configuration {
   const aDay = 24 * 60 * 60;
   const lifetime = () => (typeof accessTokenSeconds === "function" ? accessTokenSeconds() : accessTokenSeconds);
   return {
@@ -80,20 +88,24 @@ function configuration(key: JWK, { accessTokenSeconds, jwt = false }: Authorizat
       {
         client_id: CLIENT_ID,
         token_endpoint_auth_method: "none",
-        grant_types: ["authorization_code", "refresh_token"],
-        redirect_uris: ["http://127.0.0.1/callback"],
+        grant_types: ["authorization_code", "refresh_token", ...(signIn ? [DEVICE_GRANT] : [])],
+        redirect_uris: ["127.0.0.1", "[::1]", "localhost"].map((host) => `http://${host}/callback`), // on any port
         application_type: "native",
         id_token_signed_response_alg: "ES256",
       },
     ],
     // The provider counts whole seconds, so a token of 3 s expires up to one second early. This second compensates.
     clockTolerance: 1,
-    cookies: { keys: ["unused: there are no browser sign-ins"] },
-    features: { devInteractions: { enabled: false }, resourceIndicators: jwt ? jwtForApi : { enabled: false } },
+    cookies: { keys: ["signs the cookies of browsers, none of which are real"] },
+    features: {
+      deviceFlow: signIn ? deviceFlow : { enabled: false },
+      devInteractions: { enabled: false },
+      resourceIndicators: jwt ? jwtForApi : { enabled: false },
+    },
     findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     jwks: { keys: [key] },
     rotateRefreshToken: () => true,
-    ttl: { AccessToken: lifetime, IdToken: aDay, RefreshToken: aDay, Grant: aDay },
+    ttl: { ...signInLifetimes, AccessToken: lifetime, IdToken: aDay, RefreshToken: aDay, Grant: aDay },
   };
 }
 

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** Returns the first TypeScript block of a Markdown text. */
 export function firstProgram(markdown: string): string {
@@ -20,7 +23,17 @@ export function asCommonJs(program: string): string {
 const SECRET = "only for signed-in callers";
 const ACCESS_TOKEN = "access-1";
 
-const routes: Readonly<Record<string, (request: IncomingMessage) => readonly [status: number, body: object]>> = {
+type Route = (request: IncomingMessage, url: URL) => readonly [status: number, body: object, location?: string];
+
+const routes: Readonly<Record<string, Route>> = {
+  "/.well-known/oauth-authorization-server": (_request, { origin }) => [
+    200,
+    { issuer: origin, authorization_endpoint: `${origin}/auth`, token_endpoint: `${origin}/token` },
+  ],
+  "/auth": (_request, { searchParams }) => {
+    const response = new URLSearchParams({ code: "code-1", state: searchParams.get("state") ?? "" });
+    return [302, {}, `${searchParams.get("redirect_uri")}?${response}`];
+  },
   "/token": () => [
     200,
     { access_token: ACCESS_TOKEN, token_type: "Bearer", expires_in: 3600, refresh_token: "refresh-1" },
@@ -30,22 +43,34 @@ const routes: Readonly<Record<string, (request: IncomingMessage) => readonly [st
 };
 
 function respond(request: IncomingMessage, response: ServerResponse): void {
-  const [status, body] = routes[request.url ?? ""]?.(request) ?? [404, {}];
+  const url = new URL(request.url ?? "", `http://${request.headers.host}`);
+  const [status, body, location] = routes[url.pathname]?.(request, url) ?? [404, {}];
   request.resume();
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  const headers = { "content-type": "application/json", ...(location && { location }) };
+  response.writeHead(status, headers).end(JSON.stringify(body));
 }
 
-/** Starts a token endpoint and an API for a README's program, to be run with the environment variables `env`. */
+/** Writes a program for the variable `BROWSER`: a user who consents without being asked. */
+function writeBrowser(folder: string): string {
+  const file = join(folder, "browser");
+  writeFileSync(file, `#!/bin/sh\nexec "${process.execPath}" -e 'fetch(process.argv[1])' "$1"\n`, { mode: 0o700 });
+  return file;
+}
+
+/** Starts an authorization server and an API for a README's program, to be run with the environment variables `env`. */
 export async function startServers() {
   const server = createServer(respond);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const folder = mkdtempSync(join(tmpdir(), "unexpired-browser-"));
+  const signIn = { ISSUER: origin, BROWSER: writeBrowser(folder) };
   return {
-    env: { TOKEN_ENDPOINT: `${origin}/token`, API: `${origin}/api`, REFRESH_TOKEN: "refresh-0" },
+    env: { ...signIn, TOKEN_ENDPOINT: `${origin}/token`, API: `${origin}/api`, REFRESH_TOKEN: "refresh-0" },
     secretOfTheApi: SECRET,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      rmSync(folder, { recursive: true });
     },
   };
 }

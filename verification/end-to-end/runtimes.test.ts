@@ -19,8 +19,9 @@ let consumer: Consumer;
 let directory: string;
 
 beforeAll(() => {
-  const { "@unexpired/core": core = "", "@unexpired/store-node": storeNode = "" } = inject("tarballs");
-  consumer = new Consumer([core, storeNode, "--ignore-scripts", "jest@30.5.2", ...RUNTIMES]);
+  const names = ["core", "store-node", "sign-in"];
+  const tarballs = names.map((name) => inject("tarballs")[`@unexpired/${name}`] ?? "");
+  consumer = new Consumer([...tarballs, "--ignore-scripts", "jest@30.5.2", ...RUNTIMES]);
   consumer.write("program.ts", firstProgram(readFileSync(join(root, "README.md"), "utf8")));
   consumer.write("session.mjs", SESSION_PROGRAM);
 }, 5 * MINUTE);

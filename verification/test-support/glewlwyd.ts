@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,11 +11,15 @@ import type { Client, RealServer } from "./real-server.ts";
 
 /** The tables and the first user, `admin`, as Debian's package creates them. */
 const SCHEMA = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
+/** The pages of the server, and the file that they are configured with: in the package, it is a broken link. */
+const PAGES = "/usr/share/glewlwyd/webapp";
+const PAGES_CONFIG = "/usr/share/glewlwyd/templates/config.json";
 /** The path of the plugin whose endpoints are used. */
 const OIDC = "/api/oidc";
 const SCOPE = "openid";
 const REDIRECT_URI = "http://127.0.0.1/callback";
-const USER = { username: "ada", password: "canary-password-of-ada" };
+/** The user, who signs in on the page of the server with these. */
+export const USER = { username: "ada", password: "canary-password-of-ada" };
 const CLIENTS = {
   public: { client_id: "public-client" },
   confidential: { client_id: "confidential-client", client_secret: "canary-client-secret" },
@@ -37,8 +41,13 @@ export class Glewlwyd implements RealServer {
   readonly origin: string;
   readonly paths = { token: `${OIDC}/token`, revocation: `${OIDC}/revoke`, userInfo: `${OIDC}/userinfo` };
   readonly clients = CLIENTS;
+  /** The issuer identifier, by which its endpoints are found. */
+  get issuer(): string {
+    return this.origin + OIDC;
+  }
   readonly #child: ChildProcess;
   readonly #directory: string;
+  #admin: ApiSession | undefined;
   #printed = "";
 
   private constructor(origin: string, { child, directory }: { child: ChildProcess; directory: string }) {
@@ -56,8 +65,10 @@ export class Glewlwyd implements RealServer {
     const { host, port } = await freeAddress();
     const config = join(directory, "glewlwyd.conf");
     const database = join(directory, "glewlwyd.db");
+    const pages = join(directory, "pages");
     createDatabase(database);
-    writeFileSync(config, printConfig({ host, port, database }));
+    copyPages(pages);
+    writeFileSync(config, printConfig({ host, port, database, pages }));
     const child = spawn("glewlwyd", [`--config-file=${config}`], { stdio: ["ignore", "ignore", "pipe"] });
     const server = new Glewlwyd(`http://${host}:${port}`, { child, directory });
     try {
@@ -105,6 +116,13 @@ export class Glewlwyd implements RealServer {
     await admin.send("POST", "/api/mod/plugin/", printPlugin(this.origin));
     await admin.send("POST", "/api/user/", { ...USER, scope: [SCOPE] });
     for (const client of Object.values(CLIENTS)) await admin.send("POST", "/api/client/", printClient(client));
+    this.#admin = admin;
+  }
+
+  /** Allows the public client this redirect URI, with its port, and no other. */
+  async setRedirectUri(redirectUri: string): Promise<void> {
+    const client = { ...printClient(CLIENTS.public), redirect_uri: [redirectUri] };
+    await this.#admin?.send("PUT", `/api/client/${CLIENTS.public.client_id}`, client);
   }
 
   get #hasEnded(): boolean {
@@ -165,13 +183,25 @@ async function freeAddress(): Promise<{ host: string; port: number }> {
   return { host, port };
 }
 
+function copyPages(directory: string): void {
+  cpSync(PAGES, directory, { recursive: true, dereference: true, filter: (source) => !source.endsWith("config.json") });
+  copyFileSync(PAGES_CONFIG, join(directory, "config.json"));
+}
+
 function createDatabase(path: string): void {
   const input = `BEGIN;\n${readFileSync(SCHEMA, "utf8")}\nCOMMIT;`;
   const { status, stderr } = spawnSync("sqlite3", ["-bail", path], { input, encoding: "utf8" });
   if (status !== 0) throw new Error(`sqlite3: ${stderr}`);
 }
 
-const printConfig = ({ host, port, database }: { host: string; port: number; database: string }) => `
+const MIME_TYPES = Object.entries({
+  html: "text/html",
+  css: "text/css",
+  js: "text/javascript",
+  json: "application/json",
+}).map(([extension, type]) => `{ extension = ".${extension}"; mime_type = "${type}" }`);
+
+const printConfig = ({ host, port, ...paths }: { host: string; port: number; database: string; pages: string }) => `
 port = ${port}
 bind_address = "${host}"
 external_url = "http://${host}:${port}"
@@ -184,7 +214,10 @@ user_middleware_module_path = "/usr/lib/glewlwyd/user_middleware"
 client_module_path = "/usr/lib/glewlwyd/client"
 user_auth_scheme_module_path = "/usr/lib/glewlwyd/scheme"
 plugin_module_path = "/usr/lib/glewlwyd/plugin"
-database = { type = "sqlite3"; path = "${database}"; };
+database = { type = "sqlite3"; path = "${paths.database}"; };
+static_files_path = "${paths.pages}"
+login_url = "login.html"
+static_files_mime_types = (${MIME_TYPES.join(", ")});
 `;
 
 const printPlugin = (issuer: string) => ({
@@ -193,7 +226,7 @@ const printPlugin = (issuer: string) => ({
   display_name: "OpenID Connect",
   enabled: true,
   parameters: {
-    iss: issuer,
+    iss: `${issuer}${OIDC}`,
     "jwt-type": "sha",
     "jwt-key-size": "256",
     key: "canary-signing-key",
@@ -204,6 +237,10 @@ const printPlugin = (issuer: string) => ({
     "refresh-token-one-use": "always",
     "auth-type-code-enabled": true,
     "auth-type-refresh-enabled": true,
+    "auth-type-device-enabled": true,
+    "device-authorization-expiration": 600,
+    "device-authorization-interval": 1,
+    "pkce-allowed": true,
     "introspection-revocation-allowed": true,
     "introspection-revocation-allow-target-client": true,
   },
@@ -217,7 +254,7 @@ const printClient = ({ client_id, client_secret }: Client) => ({
   ...(client_secret === undefined ? {} : { password: client_secret }),
   scope: [],
   // The server lets a client revoke tokens only if it may also use the client credentials grant.
-  authorization_type: ["code", "refresh_token", "client_credentials"],
+  authorization_type: ["code", "refresh_token", "client_credentials", "device_authorization"],
   redirect_uri: [REDIRECT_URI],
   token_endpoint_auth_method: ["client_secret_basic", "client_secret_post"],
 });

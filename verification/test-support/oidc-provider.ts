@@ -11,6 +11,8 @@ export interface OidcProviderOptions {
   readonly clients: readonly ClientMetadata[];
   /** Serves HTTPS, and asks clients for a certificate. */
   readonly tls?: ServerOptions | undefined;
+  /** The interval of the device flow in seconds. Default: the server names none, which means 5 s. */
+  readonly interval?: number | undefined;
   /** Changes the configuration. */
   readonly configure?: Partial<Configuration>;
 }
@@ -27,7 +29,12 @@ export interface OidcProvider extends AsyncDisposable {
 export const RESOURCE = "https://api.example/";
 
 /** Starts a server with the code flow, PKCE, the device flow, registration, resource indicators and mTLS. */
-export async function startOidcProvider({ clients, tls, configure }: OidcProviderOptions): Promise<OidcProvider> {
+export async function startOidcProvider({
+  clients,
+  tls,
+  interval,
+  configure,
+}: OidcProviderOptions): Promise<OidcProvider> {
   const server = tls ? createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: false }) : createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -37,6 +44,7 @@ export async function startOidcProvider({ clients, tls, configure }: OidcProvide
   const requests: { line: string; body: Record<string, unknown> }[] = [];
   provider.use(async (ctx, next) => {
     await next();
+    if (interval !== undefined && ctx.path === "/device/auth") ctx.body = { ...Object(ctx.body), interval };
     requests.push({ line: `${ctx.method} ${ctx.path}`, body: { ...ctx.oidc?.body } });
   });
   server.on("request", provider.callback());
@@ -57,6 +65,13 @@ function configuration(clients: readonly ClientMetadata[]): Configuration {
   return {
     adapter: createMemoryAdapter(),
     clients: [...clients],
+    clientAuthMethods: [
+      "none",
+      "client_secret_basic",
+      "client_secret_post",
+      "private_key_jwt",
+      "self_signed_tls_client_auth",
+    ],
     cookies: { keys: ["canary-cookie-key"] },
     features: {
       deviceFlow: {

@@ -411,8 +411,9 @@ export interface SignInOptions {
 /** Options of {@link TokenManager.signInWith}. */
 export interface SignInWithOptions extends CallOptions {
   /**
-   * An access token that a server has rejected as insufficient, for example because its scope is too narrow (RFC 6750 §3.1): its
-   * session does not count as alive, and is replaced.
+   * The current access token, if a server has rejected it as insufficient, for example because its scope is too narrow
+   * ({@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 RFC 6750 §3.1}): its session does not count as alive, and is replaced.
+   * If the session has another access token by now, that one is worth a try first: then this has no effect.
    */
   readonly insufficient?: string | undefined;
 }

@@ -4,6 +4,8 @@ import {
   ConfigurationError,
   isAuthError,
   RefreshFailedError,
+  SignInFailedError,
+  type SignInFailedReason,
   SignInRequiredError,
   StoreConflictError,
   StoreError,
@@ -87,6 +89,24 @@ const each: [string, UnexpiredError, string, string][] = [
     "TOKEN_ENDPOINT",
     "The token endpoint received no request",
   ],
+  [
+    "TokenEndpointError",
+    new TokenEndpointError({ sent: true, status: 404, endpoint, endpointKind: "revocation endpoint" }),
+    "TOKEN_ENDPOINT",
+    "The revocation endpoint https://a.example/token responded with HTTP 404",
+  ],
+  [
+    "SignInFailedError",
+    new SignInFailedError("expired"),
+    "SIGN_IN_FAILED",
+    "The sign-in failed: the user did not complete it before the server's code expired. Start another one.",
+  ],
+  [
+    "SignInFailedError",
+    new SignInFailedError("port_in_use", { problem: "port 80 is taken", hint: "Choose another one." }),
+    "SIGN_IN_FAILED",
+    "The sign-in failed: port 80 is taken. Choose another one.",
+  ],
 ];
 
 it("names the innermost reason of a failure, and survives causes that cannot be read", () => {
@@ -124,6 +144,21 @@ describe("each error", () => {
     expect(error.reason).toBe(reason);
     expect(error.message).toMatch(/^Sign in required: .{10,}\. [A-Z].* call signIn\(.*\.$/);
     expect(error.message).not.toContain("undefined");
+  });
+
+  it.each<SignInFailedReason>([
+    "refused",
+    "expired",
+    "timeout",
+    "mismatched",
+    "port_in_use",
+    "rejected",
+    "unreachable",
+  ])("explains why a sign-in failed: %s", (reason) => {
+    const error = new SignInFailedError(reason, { cause });
+    expect(error).toMatchObject({ reason, cause });
+    expect(error.message).toMatch(/^The sign-in failed: .{10,}\. [A-Z].*\.$/);
+    expect(isAuthError(error)).toBe(false);
   });
 
   it.each([8.64e15, 8.64e15 + 1, 1e27, Number.POSITIVE_INFINITY, Number.NaN])("accepts any retryAt: %d", (retryAt) => {

@@ -60,7 +60,6 @@ export function deviceFlow(options: DeviceFlowOptions): SignInFlow {
   const own = checkOptions("deviceFlow", table, options);
   const clock = completeClock(own.clock ?? {});
   return async ({ signal }) => {
-    signal.throwIfAborted();
     const client = await connect(own, signal);
     const code = await requestCode(client, { ...own, clock, signal });
     const ending = new AbortController();

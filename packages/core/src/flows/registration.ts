@@ -23,7 +23,7 @@ export interface RegisteredClient {
   readonly clientAuth: ClientAuth;
   /** The redirect URIs that the server has registered. */
   readonly redirectUris: readonly string[];
-  /** When the client secret expires, in epoch milliseconds; `undefined` if it does not, or there is none. */
+  /** When the client secret expires, in epoch milliseconds; `undefined` for never, or without one. */
   readonly expiresAt?: number | undefined;
 }
 
@@ -70,15 +70,14 @@ export function toRegisteredClient(
   clientAuth: ClientAuth | undefined,
 ): RegisteredClient {
   const uris = registration.redirect_uris ?? metadata.redirect_uris;
-  const client: RegisteredClient = {
+  const auth = clientAuth ?? authOf(registration, metadata);
+  if (typeof auth === "object") setInspectView(auth, () => ({ method: auth.method }));
+  return {
     clientId: String(registration.client_id),
-    clientAuth: clientAuth ?? authOf(registration, metadata),
+    clientAuth: auth,
     redirectUris: Array.isArray(uris) ? uris.filter((each) => typeof each === "string") : [],
     expiresAt: expiryOf(registration),
   };
-  const { clientAuth: hidden, ...shown } = client;
-  if (typeof hidden === "object") setInspectView(hidden, () => ({ method: hidden.method }));
-  return setInspectView(client, () => shown);
 }
 
 function authOf({ client_secret, token_endpoint_auth_method }: Registration, metadata: ClientMetadata): ClientAuth {

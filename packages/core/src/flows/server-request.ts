@@ -47,7 +47,6 @@ export async function sendRequest<T>(
   run: (options: OAuthOptions, name: EndpointName) => Promise<T>,
   onSend: () => void = () => {},
 ): Promise<T> {
-  signal?.throwIfAborted();
   const name = { endpoint: withoutQuery(url), kind };
   const allSecrets = () => [...secretsInQuery(url), ...secrets()];
   const send = { [oauth.allowInsecureRequests]: true, [oauth.customFetch]: fetch } as const;

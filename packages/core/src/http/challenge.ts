@@ -12,26 +12,31 @@ const NOT_ABOUT_THE_TOKEN = new Set(["insufficient_scope", "insufficient_user_au
 export function isAboutRights(header: unknown): boolean {
   const challenges = parseChallenges(String(header ?? ""));
   const bearer = challenges.filter(({ scheme }) => scheme === "bearer");
-  const errors = (bearer.length > 0 ? bearer : challenges).flatMap(({ error }) => error ?? []);
-  return errors.length > 0 && errors.every((error) => NOT_ABOUT_THE_TOKEN.has(error));
+  const errors = (bearer.length > 0 ? bearer : challenges).flatMap(({ parameters }) => parameters.error ?? []);
+  return errors.length > 0 && errors.every((error) => NOT_ABOUT_THE_TOKEN.has(error.toLowerCase()));
 }
 
-/** A challenge of {@link https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1 RFC 9110 §11.6.1}, in lower case. */
-interface Challenge {
+/** A challenge of {@link https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1 RFC 9110 §11.6.1}. */
+export interface Challenge {
+  /** In lower case. */
   readonly scheme: string;
-  error?: string;
+  /** By their names in lower case. The object has no prototype. */
+  readonly parameters: { readonly [name: string]: string | undefined };
 }
 
 /** A parameter (name, and a quoted value or a token), a scheme, or a stray quoted string. */
 const PARTS = /([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s",]+))|([^\s",=]+)|"(?:[^"\\]|\\.)*"?/gs;
 
-/** Commas are ignored: they separate challenges and parameters alike, and some servers omit them. */
-function parseChallenges(header: string): readonly Challenge[] {
-  const challenges: Challenge[] = [];
+/**
+ * Parses a `WWW-Authenticate` header, without ever failing. Commas are ignored: they separate challenges and parameters alike,
+ * and some servers omit them. Of a parameter that is repeated, the last value counts.
+ */
+export function parseChallenges(header: string): readonly Challenge[] {
+  const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
   for (const [, name, quoted, token = "", scheme] of header.matchAll(PARTS)) {
     const challenge = challenges.at(-1);
-    if (scheme) challenges.push({ scheme: scheme.toLowerCase() });
-    else if (challenge && name?.toLowerCase() === "error") challenge.error = unquote(quoted ?? token).toLowerCase();
+    if (scheme) challenges.push({ scheme: scheme.toLowerCase(), parameters: Object.create(null) });
+    else if (challenge && name) challenge.parameters[name.toLowerCase()] = unquote(quoted ?? token);
   }
   return challenges;
 }

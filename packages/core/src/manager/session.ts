@@ -16,6 +16,8 @@ export interface Session {
   readonly isRenewing: boolean;
   /** The access token that a resource server rejected, while it is being replaced. */
   readonly rejected?: string | undefined;
+  /** The last access token that a resource server rejected and that no exchange can replace. */
+  readonly unrenewable?: string | undefined;
   /** The last record with tokens, even if they have been taken away since: another process may still have them. */
   readonly seen?: SessionRecord | undefined;
   /** The monotonic time when this manager first saw the access token of `seen`. */

@@ -11,7 +11,9 @@ import { systemClock } from "../util/clock.ts";
 const LEASE = 5 * 60_000;
 const FIRST_INTERVAL = 5;
 const MAX_INTERVAL = 500;
-const RELEASE_INTERVAL = 1_000;
+/** How often a store is tried that has failed, and for how long it may keep the tokens of a flow waiting. */
+const RETRY_INTERVAL = 1_000;
+const SAVE_FOR = 30_000;
 
 /** The failures that end the sign-in of every process that waits: the user was asked, and has not signed in. */
 const SHARED: readonly SignInFailedReason[] = ["refused", "expired", "timeout", "mismatched"];
@@ -28,8 +30,8 @@ interface SharedSignInHost {
   assertOpen(): void;
   /** Reports what is stored. `isOurs`: whether it is the result of a sign-in that this call waited for. */
   observe(record: SessionRecord | undefined, isOurs: boolean): void;
-  /** Returns whether a session is alive other than that of this access token. */
-  isSignedIn(insufficient: string | undefined): boolean;
+  /** Returns whether a session is alive, and can be used. */
+  isSignedIn(): Promise<boolean>;
   /** Stores the tokens of a flow, and ends its claim. */
   signIn(tokens: TokenSetInput, claim: string): Promise<boolean>;
   announce(event: SessionEvent): void;
@@ -40,6 +42,8 @@ interface Waiting extends SignInWithOptions {
   readonly tracker: AttemptTracker;
   /** The ID of the stored session when the call began. */
   before?: { readonly session: string | undefined };
+  /** The session whose access token is insufficient, whatever its access token is by now. */
+  insufficientSession?: { readonly session: string | undefined };
   /** The claim of another process. */
   seen?: SignInClaim;
   /** When the call looks again, in milliseconds. */
@@ -82,7 +86,7 @@ export class SharedSignIn {
         this.#host.assertOpen();
         options.signal.throwIfAborted();
         const stored = await abortable(this.#deps.pending.loadReplaceable(), options.signal);
-        if (this.#isSignedIn(stored?.record, call)) return false;
+        if (await this.#isSignedIn(stored?.record, call)) return false;
         if (await this.#waitForOther(stored?.record.signIn, call)) continue;
         const claim = await this.#claim(stored, options.signal);
         if (claim) return await this.#prompt(flow, claim, options.signal);
@@ -93,11 +97,15 @@ export class SharedSignIn {
   }
 
   /** Observes the stored record, and returns whether it holds a session for this call. */
-  #isSignedIn(record: SessionRecord | undefined, call: Waiting): boolean {
-    call.before ??= { session: record?.session };
+  async #isSignedIn(record: SessionRecord | undefined, call: Waiting): Promise<boolean> {
+    const id = { session: record?.session };
+    call.before ??= id;
     const isNew = record?.tokens !== undefined && !record.dead && record.session !== call.before.session;
     this.#host.observe(record, isNew && call.seen !== undefined && record.signIn?.id !== call.seen.id);
-    return this.#host.isSignedIn(call.insufficient);
+    if (call.insufficient !== undefined && record?.tokens?.accessToken === call.insufficient)
+      call.insufficientSession = id;
+    const isInsufficient = call.insufficientSession !== undefined && call.insufficientSession.session === id.session;
+    return !isInsufficient && this.#host.isSignedIn();
   }
 
   /**
@@ -173,7 +181,7 @@ export class SharedSignIn {
     let isStored = false;
     try {
       const tokens = await abortable((async () => flow({ signal }))(), signal).finally(stop);
-      isStored = await this.#host.signIn(tokens, claim);
+      isStored = await this.#save(tokens, claim, caller);
       return isStored;
     } catch (error) {
       const reason = UnexpiredError.is(error) && error.code === "SIGN_IN_FAILED" ? error.reason : undefined;
@@ -185,13 +193,28 @@ export class SharedSignIn {
     }
   }
 
+  /** Stores the tokens. If the store is not available, tries again for a while: the user has signed in. */
+  async #save(tokens: TokenSetInput, claim: string, caller: AbortSignal): Promise<boolean> {
+    const { clock } = this.#deps;
+    for (const until = clock.monotonic() + SAVE_FOR; ; ) {
+      try {
+        return await this.#host.signIn(tokens, claim);
+      } catch (error) {
+        const isUnavailable = UnexpiredError.is(error) && error.code === "STORE_UNAVAILABLE";
+        if (!isUnavailable || caller.aborted || clock.monotonic() >= until) throw error;
+        const pause = new Promise<void>((resolve) => void clock.setTimer(resolve, RETRY_INTERVAL, true));
+        await abortable(pause, caller).catch(() => {});
+      }
+    }
+  }
+
   /** Ends a claim. If the store does not accept that, tries again for as long as others would wait for the claim. */
   #release(id: string, failure?: SignInFailedReason): Promise<void> {
     const { clock } = this.#deps;
     const until = clock.monotonic() + LEASE;
     const release = (): Promise<void> =>
       this.#saveEnd(id, failure).catch(() => {
-        if (clock.monotonic() < until) clock.setTimer(() => void release(), RELEASE_INTERVAL, false);
+        if (clock.monotonic() < until) clock.setTimer(() => void release(), RETRY_INTERVAL, false);
       });
     const released = release().finally(() => this.#releases.delete(released));
     this.#releases.add(released);

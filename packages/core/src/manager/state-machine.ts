@@ -248,8 +248,10 @@ function onRejection(session: Session, { accessToken, progress }: Rejected, ctx:
   if (progress.failure !== undefined) return stay(reject(progress.failure));
   if (!progress.loaded && !session.isRenewing) return stay(LOAD);
   const rejected: Session = { ...session, rejected: accessToken };
-  if (deadReasonOf(rejected, ctx))
-    return { session: session.record.dead ? rejected : session, effects: reject(signInRequired(rejected, ctx)) };
+  if (deadReasonOf(rejected, ctx)) {
+    const ended = { ...(session.record.dead ? rejected : session), unrenewable: accessToken };
+    return { session: ended, effects: reject(signInRequired(rejected, ctx)) };
+  }
   const cooldown = rejectionCooldown(session, session.record, ctx);
   if (cooldown <= 0 && !progress.renewals) return { session: rejected, effects: renewFirst("rejection") };
   const retryAt = ctx.now + Math.round(cooldown);

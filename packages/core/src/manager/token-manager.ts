@@ -60,7 +60,7 @@ class Manager implements TokenManager {
       {
         assertOpen: () => driver.assertOpen(),
         observe: (record, isOurs) => driver.observe(record, isOurs ? "sign-in" : "store"),
-        isSignedIn: (insufficient) => isSignedIn(driver, insufficient),
+        isSignedIn: () => isSignedIn(driver, settings),
         signIn: (tokens, claim) => this.#start(tokens, { onlyIfNew: false, claim }),
         announce: (event) => driver.announce(event),
       },
@@ -139,7 +139,7 @@ class Manager implements TokenManager {
     const revokeAtIssuer =
       refresh?.revoke &&
       (async (tokens: TokenSet) => {
-        if (result.record) await assertTokenOrigin(refresh, result.record);
+        if (result.record) await assertTokenOrigin(refresh, result.record, clock);
         return refresh.revoke?.(tokens);
       });
     const run = revoke === true ? revokeAtIssuer : revoke || undefined;
@@ -210,9 +210,15 @@ class Manager implements TokenManager {
   }
 }
 
-/** Returns whether the driver knows a session that is alive, other than that of an access token. */
-const isSignedIn = ({ state, session: { record } }: Driver, insufficient: string | undefined): boolean =>
-  state !== undefined && state.status !== "dead" && !record?.dead && record?.tokens?.accessToken !== insufficient;
+/** Returns whether the driver knows a session that is alive, and that this manager can use. */
+async function isSignedIn({ state, session }: Driver, { refresh, clock }: Settings): Promise<boolean> {
+  const { record, unrenewable } = session;
+  if (!record || record.dead || state?.status === "dead" || record.tokens?.accessToken === unrenewable) return false;
+  return assertTokenOrigin(refresh, record, clock).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** @throws TypeError */
 function checkOver(over: SignInOptions["over"]): SignInOptions["over"] {

@@ -10,6 +10,7 @@ import {
   isSpentIn,
   replaceRecord,
   type SessionRecord,
+  type StoredClient,
   serializeRecord,
   spentBy,
   tryParseRecord,
@@ -40,8 +41,16 @@ export function reconcileRecords(stored: string, external: string, now = systemC
   const base = isSameAccount(current.account, other) ? replaceRecord(current, other) : other;
   // An attempt to exchange a refresh token is one, whatever access token the other program has obtained with it.
   const attempt = current.attempt?.digest === currentDigest(other) ? current.attempt : undefined;
-  const { primary, client = other.client, signIn = other.signIn } = current;
+  const { primary, signIn = other.signIn } = current;
+  const client = clientOf(other, current);
   return serializeRecord({ ...base, ...other, attempt, spent, seeds, primary, client, signIn });
+}
+
+/** Returns the client of the merged record. The session of another program may come from another server than ours did. */
+function clientOf(other: SessionRecord, current: SessionRecord): StoredClient | undefined {
+  const client = current.client ?? other.client;
+  const isOurs = other.session === current.session || currentDigest(other) === currentDigest(current);
+  return isOurs || client?.tokenOrigin === undefined ? client : { ...client, tokenOrigin: undefined };
 }
 
 const isSwitch = (other: SessionRecord, current: SessionRecord): boolean =>

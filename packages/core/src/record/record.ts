@@ -69,18 +69,25 @@ const deadSchema = z.looseObject({
 export type Verdict = z.infer<typeof deadSchema>;
 
 const clientSchema = z.looseObject({
-  /** The issuer and the resource that the client was registered for, and the metadata that it was registered with. */
   issuer: z.optional(z.string()),
   resource: z.optional(z.string()),
   metadata: z.optional(z.record(z.string(), z.unknown())),
-  /** The response to the registration (RFC 7591 §3.2.1). May contain a client secret. */
   registration: z.optional(z.record(z.string(), z.unknown())),
-  /** The origin of the token endpoint that issued the tokens of the session, if a sign-in flow told it. */
   tokenOrigin: z.optional(z.string()),
 });
 
-/** The client that the session belongs to. */
-export type StoredClient = z.infer<typeof clientSchema>;
+/** The client that the session belongs to. Members that only later releases know survive. */
+export interface StoredClient {
+  /** The issuer and the resource that the client was registered for. */
+  readonly issuer?: string | undefined;
+  readonly resource?: string | undefined;
+  /** The metadata that the client was registered with ({@link https://www.rfc-editor.org/rfc/rfc7591#section-2 RFC 7591 §2}). */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** The response to the registration ({@link https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1 RFC 7591 §3.2.1}). May contain a client secret. */
+  readonly registration?: Readonly<Record<string, unknown>> | undefined;
+  /** The origin of the token endpoint that issued the tokens of the session, if a sign-in flow told it. */
+  readonly tokenOrigin?: string | undefined;
+}
 
 /** Returns the secrets of a client, which must not appear in any output. */
 export const secretsOfClient = (client: StoredClient | undefined): string[] =>

@@ -166,7 +166,7 @@ export class RefreshProtocol {
         return true;
       }
       case "claim": {
-        if (stored) await assertTokenOrigin(this.#deps.refresh, stored.record);
+        if (stored) await this.#assertOrigin(stored);
         const claim = await this.#claims.claim(decision, stored);
         look.isSent ||= claim !== undefined;
         if (claim) return this.#exchanger.run(claim);
@@ -175,6 +175,15 @@ export class RefreshProtocol {
         return false;
       }
     }
+  }
+
+  /** @throws ConfigurationError */
+  async #assertOrigin({ record }: Stored): Promise<void> {
+    const { refresh, clock } = this.#deps;
+    await assertTokenOrigin(refresh, record, clock).catch((error: unknown) => {
+      this.#host.announce({ type: "refresh-failed", code: "misconfigured", retryAt: undefined });
+      throw error;
+    });
   }
 
   /** Returns the error for a back-off until `retryAt`, with what the token endpoint said to this process or another. */

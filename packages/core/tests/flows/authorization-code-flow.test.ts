@@ -4,7 +4,7 @@ import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AuthorizationCodeFlowOptions, authorizationCodeFlow } from "../../src/flows.ts";
 import { tokenOriginOf } from "../../src/tokens/token-origin.ts";
-import { AS_METADATA, failureOf, formsTo, metadata, startRoutes } from "../support/flows.ts";
+import { AS_METADATA, failureOf, formsTo, metadata, silent, startRoutes, timeoutFor } from "../support/flows.ts";
 import { idTokenOf } from "../support/id-token.ts";
 import { printed } from "../support/leaks.ts";
 import { drop, type Handler, type Received, respondWith } from "../support/server.ts";
@@ -194,10 +194,10 @@ describe("the response", () => {
     ["another redirect URI", says("invalid_request"), { code: "CONFIGURATION" }],
     ["a failure", respondWith(500), { code: "SIGN_IN_FAILED", reason: "unreachable" }],
     ["a reset connection", drop, { code: "SIGN_IN_FAILED", reason: "unreachable" }],
-    ["a time-out", () => {}, { code: "SIGN_IN_FAILED", reason: "unreachable" }],
+    ["a time-out", silent, { code: "SIGN_IN_FAILED", reason: "unreachable" }],
     ["a page", respondWith(200, "<html>"), { code: "SIGN_IN_FAILED", reason: "rejected" }],
   ])("reports an error of the token endpoint: %s", async (_name, token, expected) => {
-    const { request, callback } = await start({ token, options: { timeout: 100 } });
+    const { request, callback } = await start({ token, options: timeoutFor(token) });
     expect(await failureOf(request.finish(callback()))).toMatchObject(expected);
   });
 
@@ -213,6 +213,20 @@ describe("the response", () => {
     expect(error.message).toContain("invalid_grant, [secret] [secret]. ");
     expect(verifier).not.toBe("");
     expect(printed(error)).not.toContain(verifier);
+  });
+
+  it("shows no key in the query of an endpoint", async () => {
+    const issuer = {
+      issuer: "https://as.example",
+      tokenEndpoint: "https://as.example/token?api_key=canary-key",
+      authorizationEndpoint: "https://as.example/authorize",
+      metadata: {},
+    };
+    const fetch = (input: unknown) => Promise.reject(new Error(`no route to ${input}`));
+    const { request, callback } = await start({ options: { issuer, fetch } });
+    const error = await failureOf(request.finish(callback()));
+    expect(error).toMatchObject({ code: "SIGN_IN_FAILED", reason: "unreachable" });
+    expect(error.message).toContain("https://as.example/token ");
   });
 
   it("rejects with the signal's reason", async () => {

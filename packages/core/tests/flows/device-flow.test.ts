@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type DeviceFlowOptions, type DevicePrompt, deviceFlow } from "../../src/flows.ts";
 import { tokenOriginOf } from "../../src/tokens/token-origin.ts";
 import type { TokenSetInput } from "../../src/types.ts";
-import { AS_METADATA, failureOf, formsTo, metadata, startRoutes } from "../support/flows.ts";
+import { AS_METADATA, failureOf, formsTo, metadata, silent, startRoutes, timeoutFor } from "../support/flows.ts";
 import { idTokenOf } from "../support/id-token.ts";
 import { printed } from "../support/leaks.ts";
 import { drop, type Handler, respondWith } from "../support/server.ts";
@@ -154,12 +154,12 @@ describe("the device flow", () => {
   });
 
   it.each<[string, Handler]>([
-    ["no response", () => {}],
+    ["no response", silent],
     ["a reset connection", drop],
     ["a failing server", respondWith(502, "<html>")],
   ])("asks less often, but on, after %s", async (_name, failing) => {
     const token = [failing, failing, pending, granted];
-    const { advance, result } = await start({ token, options: { timeout: 50 } });
+    const { advance, result } = await start({ token, options: timeoutFor(failing) });
     expect(await advance(5_000)).toBe(1);
     expect(await advance(9_999)).toBe(0);
     expect(await advance(1)).toBe(1);

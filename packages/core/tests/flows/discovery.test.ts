@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { discover } from "../../src/flows.ts";
-import { AS_METADATA, failureOf, metadata, OIDC_METADATA, startRoutes } from "../support/flows.ts";
+import { AS_METADATA, failureOf, metadata, OIDC_METADATA, silent, startRoutes, timeoutFor } from "../support/flows.ts";
 import { drop, respondWith } from "../support/server.ts";
 
 describe("discovery", () => {
@@ -52,6 +52,25 @@ describe("discovery", () => {
     expect(error.message).toContain(server.origin);
   });
 
+  it("follows no redirect, but names its target", async () => {
+    const redirect = respondWith(301, "", { location: "/elsewhere?key=canary-key" });
+    await using server = await startRoutes({ [AS_METADATA]: redirect, "/elsewhere": metadata() });
+    const error = await failureOf(discover(server.origin));
+    expect(error.message).toContain(`HTTP 301, redirects to ${server.origin}/elsewhere. `);
+  });
+
+  it("sends one request to a server that does not respond", async () => {
+    await using server = await startRoutes({ [AS_METADATA]: drop, [OIDC_METADATA]: metadata() });
+    await failureOf(discover(server.origin));
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("ends at its time-out, even if a fetch ignores its signal", async () => {
+    const fetch = () => new Promise<Response>(() => {});
+    const error = await failureOf(discover("https://as.example", { fetch, timeout: 50 }));
+    expect(error).toMatchObject({ reason: "unreachable", cause: { cause: { name: "TimeoutError" } } });
+  });
+
   it("says which URL has no metadata, and what to do", async () => {
     await using server = await startRoutes({});
     const error = await failureOf(discover(server.origin));
@@ -80,11 +99,11 @@ describe("discovery", () => {
 
   it.each([
     ["a reset connection", drop],
-    ["a time-out", () => {}],
+    ["a time-out", silent],
     ["a failing server", respondWith(503)],
   ])("reports a server that is out of reach: %s", async (_name, handler) => {
     await using server = await startRoutes({ [AS_METADATA]: handler, [OIDC_METADATA]: handler });
-    const error = await failureOf(discover(server.origin, { timeout: 100 }));
+    const error = await failureOf(discover(server.origin, timeoutFor(handler)));
     expect(error).toMatchObject({ code: "SIGN_IN_FAILED", reason: "unreachable", cause: { code: "TOKEN_ENDPOINT" } });
     expect(error.message).toContain(`${server.origin}${AS_METADATA}`);
   });

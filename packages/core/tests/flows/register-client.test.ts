@@ -5,7 +5,7 @@ import { type RegisterClientOptions, registerClient } from "../../src/flows.ts";
 import { createTokenManager, memoryStore } from "../../src/index.ts";
 import { oauth2Refresh } from "../../src/oauth2.ts";
 import { loadClient, updateClient } from "../../src/session-record.ts";
-import { AS_METADATA, failureOf, metadata, startRoutes } from "../support/flows.ts";
+import { AS_METADATA, failureOf, metadata, silent, startRoutes, timeoutFor } from "../support/flows.ts";
 import { printed } from "../support/leaks.ts";
 import { drop, type Handler, respondWith } from "../support/server.ts";
 
@@ -104,11 +104,11 @@ describe("the registration of a client", () => {
     ],
     ["a failure", respondWith(500), { code: "SIGN_IN_FAILED", reason: "unreachable" }],
     ["a reset connection", drop, { code: "SIGN_IN_FAILED", reason: "unreachable" }],
-    ["a time-out", () => {}, { code: "SIGN_IN_FAILED", reason: "unreachable" }],
+    ["a time-out", silent, { code: "SIGN_IN_FAILED", reason: "unreachable" }],
   ])("reports %s", async (_name, handler, expected) => {
     const { register } = await start(handler);
     const store = memoryStore();
-    expect(await failureOf(register({ timeout: 100, store }))).toMatchObject(expected);
+    expect(await failureOf(register({ ...timeoutFor(handler), store }))).toMatchObject(expected);
   });
 
   it("shows what the server said without the initial access token", async () => {

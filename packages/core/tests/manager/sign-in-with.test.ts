@@ -1,52 +1,11 @@
 import { canary } from "@unexpired-internal/test-support/canary";
-import { VirtualClock } from "@unexpired-internal/test-support/virtual-clock";
 import { describe, expect, it } from "vitest";
-import {
-  memoryStore,
-  SignInFailedError,
-  type SignInFlow,
-  type TokenManagerOptions,
-  type TokenStore,
-} from "../../src/index.ts";
-import { updateClient } from "../../src/session-record.ts";
-import { disk, gate, withoutWatch, write } from "../support/interference.ts";
+import { memoryStore, SignInFailedError, type SignInFlow } from "../../src/index.ts";
+import { withTokenOrigin } from "../../src/tokens/token-origin.ts";
+import { withoutWatch } from "../support/interference.ts";
 import { account, startSession, tokensOf } from "../support/session.ts";
 
-const HOUR = 3_600_000;
-const LEASE = 300_000;
-const own = (): never => {
-  throw new Error("this flow must not run");
-};
-
-/** A flow that the test ends. */
-function prompt() {
-  const { promise, open } = gate<Awaited<ReturnType<SignInFlow>> | Error>();
-  let signal: AbortSignal | undefined;
-  const started = gate<void>();
-  const flow: SignInFlow = async (context) => {
-    signal = context.signal;
-    started.open();
-    const result = await promise;
-    if (result instanceof Error) throw result;
-    return result;
-  };
-  return { flow, started: started.promise, end: open, signal: () => signal };
-}
-
-/** Managers over one store, each of which stands for a process: `processes` tells what has become of them. */
-function startProcesses(options: TokenManagerOptions = {}) {
-  const inner = options.store ?? memoryStore();
-  const processes: Record<string, "alive" | "gone" | "unknown"> = {};
-  const session = startSession({ ...options, store: inner });
-  const open = (id: string, more: TokenManagerOptions = {}) => {
-    processes[id] = "alive";
-    const holder = { id, statusOf: async (other: string) => processes[other] ?? "unknown" };
-    const load: TokenStore["load"] = () => inner.load(); // a test may replace the methods of the shared store
-    const save: TokenStore["save"] = (value, expected) => inner.save(value, expected);
-    return session.open({ store: { ...inner, load, save, holder } satisfies TokenStore, ...more });
-  };
-  return { ...session, processes, open };
-}
+import { HOUR, own, prompt, startProcesses } from "../support/sign-in.ts";
 
 describe("signInWith", () => {
   it("runs the flow, and starts the session", async () => {
@@ -73,6 +32,27 @@ describe("signInWith", () => {
     expect(await manager.signInWith(async () => tokensOf("ada", clock.now() + HOUR))).toBe(true);
     await manager.signOut();
     expect(await manager.signInWith(async () => tokensOf("ada", clock.now() + HOUR))).toBe(true);
+  });
+
+  it("runs the flow if a server has rejected the access token, and no exchange can replace it", async () => {
+    const { open } = startSession({ refresh: undefined as never });
+    const manager = open();
+    await manager.signIn({ accessToken: canary("access", 1) });
+    await expect(manager.replaceRejected(canary("access", 1))).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
+    expect(await manager.signInWith(async () => ({ accessToken: canary("access", 2) }))).toBe(true);
+    expect(await manager.getAccessToken()).toBe(canary("access", 2));
+    expect(await manager.signInWith(own)).toBe(false);
+  });
+
+  it("runs the flow if the session's tokens come from another server than that of the refresh function", async () => {
+    const refresh = Object.assign(own, { tokenOrigin: "https://b.test" });
+    const { clock, open, events } = startSession({ refresh });
+    const tokens = { ...tokensOf("ada", clock.now() + HOUR), tokenType: "Bearer" };
+    const manager = open();
+    await manager.signIn(withTokenOrigin(tokens, "https://a.test"));
+    await expect(manager.refresh()).rejects.toMatchObject({ code: "CONFIGURATION" });
+    expect(events).toContainEqual({ type: "refresh-failed", code: "misconfigured", retryAt: undefined });
+    expect(await manager.signInWith(async () => withTokenOrigin(tokens, "https://b.test"))).toBe(true);
   });
 
   it("shows one prompt if several processes call it at once, and all use the session", async () => {
@@ -135,55 +115,6 @@ describe("signInWith", () => {
     expect(await Promise.all([first, second])).toEqual([true, false]);
   });
 
-  it("prompts in another process at once if the process that prompted is gone", async () => {
-    const { clock, open, processes } = startProcesses();
-    const { flow, started } = prompt();
-    void open("a").signInWith(flow);
-    await started;
-    const second = open("b").signInWith(async () => tokensOf("bob", clock.now() + HOUR));
-    await clock.advance(1_000);
-    processes.a = "gone";
-    await clock.advance(1_000);
-    expect(await second).toBe(true);
-  });
-
-  it("ends a flow that takes more than 5 minutes, in all processes that wait (P15)", async () => {
-    const { clock, open } = startProcesses();
-    const { flow, started, signal } = prompt();
-    const calls = [open("a").signInWith(flow), started.then(() => open("b").signInWith(own))];
-    await started;
-    const failures = Promise.allSettled(calls);
-    await clock.advance(LEASE - 1);
-    expect(signal()?.aborted).toBe(false);
-    await clock.advance(1_000);
-    expect(signal()?.aborted).toBe(true);
-    for (const failure of await failures) expect(failure).toMatchObject({ reason: { reason: "timeout" } });
-  });
-
-  it("prompts in another process once the claim is 5 minutes old, even if its holder is alive", async () => {
-    const { clock, open } = startProcesses();
-    const asleep = new VirtualClock(); // the process is stopped
-    const { flow, started } = prompt();
-    void open("a", { clock: asleep }).signInWith(flow);
-    await started;
-    const other = prompt();
-    void open("b").signInWith(other.flow);
-    await clock.advance(LEASE - 2_000);
-    expect(other.signal()).toBeUndefined();
-    await clock.advance(4_000);
-    expect(other.signal()).toBeDefined();
-  });
-
-  it("prompts at once if a claim is old by the wall clock, because its process has ended long ago", async () => {
-    const { clock, open, store, record } = startProcesses();
-    await updateClient(store, () => ({ issuer: "https://issuer.test" }));
-    await write(store, (found) => ({ ...found, signIn: { id: "old", claimedAt: clock.now(), lease: LEASE } }));
-    await clock.advance(LEASE);
-    expect(await open("b").signInWith(async () => tokensOf("ada", clock.now() + HOUR))).toBe(true);
-    expect(await record()).toMatchObject({ client: { issuer: "https://issuer.test" } });
-    expect((await record()).signIn).toBeUndefined();
-  });
-
   it.each(["refused", "expired", "timeout", "mismatched"] as const)(
     "rejects in all processes that wait if the sign-in ended as %s, and prompts again in a later call",
     async (reason) => {
@@ -201,133 +132,6 @@ describe("signInWith", () => {
       expect(await waiting.signInWith(async () => tokensOf("ada", clock.now() + HOUR))).toBe(true);
     },
   );
-
-  it.each([new SignInFailedError("port_in_use"), new Error("no browser")])(
-    "prompts in another process if the flow failed for a reason of its own: %s",
-    async (error) => {
-      const { clock, open } = startProcesses();
-      const { flow, started, end } = prompt();
-      const first = open("a").signInWith(flow);
-      await started;
-      const second = open("b").signInWith(async () => tokensOf("ada", clock.now() + HOUR));
-      end(error);
-      await expect(first).rejects.toBe(error);
-      await clock.advance(1_000);
-      expect(await second).toBe(true);
-    },
-  );
-
-  it("aborts its flow with the signal's reason, and lets another process prompt", async () => {
-    const { clock, open } = startProcesses();
-    const { flow, started, signal } = prompt();
-    const controller = new AbortController();
-    const first = open("a").signInWith(flow, { signal: controller.signal });
-    await started;
-    const second = open("b").signInWith(async () => tokensOf("ada", clock.now() + HOUR));
-    const reason = new Error("cancelled");
-    controller.abort(reason);
-    await expect(first).rejects.toBe(reason);
-    expect(signal()?.reason).toBe(reason);
-    await clock.advance(1_000);
-    expect(await second).toBe(true);
-  });
-
-  it("stops waiting for another process if the caller aborts, and leaves the claim alone", async () => {
-    const { clock, open } = startProcesses();
-    const { flow, started, end } = prompt();
-    const first = open("a").signInWith(flow);
-    await started;
-    const controller = new AbortController();
-    const second = open("b").signInWith(own, { signal: controller.signal });
-    await clock.advance(100);
-    controller.abort(new Error("cancelled"));
-    await expect(second).rejects.toThrow("cancelled");
-    end(tokensOf("ada", clock.now() + HOUR));
-    expect(await first).toBe(true);
-  });
-
-  it("releases a claim whose save was aborted", async () => {
-    const { clock, open, store, record } = startProcesses();
-    const { save } = store;
-    const saving = gate<void>();
-    const { promise: confirm, open: confirmed } = gate<void>();
-    store.save = async (value, expected) => {
-      store.save = save;
-      const version = await save(value, expected);
-      saving.open();
-      await confirm;
-      return version;
-    };
-    const controller = new AbortController();
-    const first = open("a").signInWith(own, { signal: controller.signal });
-    await saving.promise;
-    controller.abort(new Error("cancelled"));
-    await expect(first).rejects.toThrow("cancelled");
-    expect((await record()).signIn).toBeDefined();
-    confirmed();
-    await clock.advance(1_000);
-    expect((await record()).signIn).toBeUndefined();
-  });
-
-  it("releases its claim as soon as the store accepts that", async () => {
-    const { clock, open, store, record } = startProcesses();
-    const { flow, started, end } = prompt();
-    const call = open("a").signInWith(flow);
-    await started;
-    const { save } = store;
-    store.save = () => Promise.reject(disk);
-    end(new Error("no browser"));
-    await expect(call).rejects.toThrow("no browser");
-    expect((await record()).signIn).toBeDefined();
-    store.save = save;
-    await clock.advance(1_000);
-    expect((await record()).signIn).toBeUndefined();
-  });
-
-  it("rejects without a prompt if the claim cannot be saved", async () => {
-    const { open, store } = startProcesses();
-    store.save = () => Promise.reject(disk);
-    await expect(open("a").signInWith(own)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
-  });
-
-  it("rejects if the tokens cannot be saved", async () => {
-    const { open, store } = startProcesses();
-    const { flow, started, end } = prompt();
-    const call = open("a").signInWith(flow);
-    await started;
-    store.save = () => Promise.reject(disk);
-    end(tokensOf("ada", HOUR));
-    await expect(call).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
-  });
-
-  it("ends with the manager, which waits until the claim is released", async () => {
-    const { open, record } = startProcesses();
-    const { flow, started, signal } = prompt();
-    const manager = open("a");
-    const call = manager.signInWith(flow);
-    const failure = expect(call).rejects.toThrow("closed");
-    await started;
-    await manager.close();
-    await failure;
-    expect(signal()?.aborted).toBe(true);
-    expect((await record()).signIn).toBeUndefined();
-    await expect(manager.signInWith(own)).rejects.toThrow(TypeError);
-  });
-
-  it("survives a sign-out and a plain sign-in elsewhere", async () => {
-    const { clock, open, record } = startProcesses();
-    const { flow, started, end } = prompt();
-    const first = open("a").signInWith(flow);
-    await started;
-    const other = open("b");
-    await other.signIn(tokensOf("bob", clock.now() + HOUR));
-    expect((await record()).signIn).toBeDefined();
-    await other.signOut();
-    expect((await record()).signIn).toBeDefined();
-    end(tokensOf("ada", clock.now() + HOUR));
-    expect(await first).toBe(true);
-    expect((await record()).tokens?.accessToken).toBe(canary("access", "ada"));
-  });
 
   it("adopts the session that it waited for, whatever account the user has chosen", async () => {
     const { clock, open } = startProcesses({ account });
@@ -399,6 +203,25 @@ describe("signInWith", () => {
     expect(await Promise.all(calls)).toEqual([true, false]);
     expect(await second.getAccessToken()).toBe(canary("access", "more"));
     expect(await second.signInWith(own, { insufficient })).toBe(false);
+  });
+
+  it("replaces an insufficient session also if its access token is refreshed during the call", async () => {
+    const { clock, issuer, open } = startProcesses();
+    const [first, second] = [open("a"), open("b")];
+    await first.signIn({ ...issuer.tokens(), expiresAt: clock.now() + HOUR });
+    const insufficient = await second.getAccessToken();
+    const { flow, started, end } = prompt();
+    const calls = [first.signInWith(flow, { insufficient })];
+    await started;
+    let isSettled = false;
+    calls.push(second.signInWith(own, { insufficient }).finally(() => (isSettled = true)));
+    await clock.advance(100);
+    await second.refresh();
+    await clock.advance(1_000);
+    expect(isSettled).toBe(false);
+    end({ ...tokensOf("more", clock.now() + HOUR), scope: "read write" });
+    await clock.advance(1_000);
+    expect(await Promise.all(calls)).toEqual([true, false]);
   });
 
   it("rejects what is not a flow", async () => {

@@ -2,9 +2,11 @@ import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
 import type { RefreshFunction, TokenSet } from "../../src/index.ts";
 import { jsonRefresh, oauth2Refresh } from "../../src/oauth2.ts";
-import { loadClient } from "../../src/session-record.ts";
+import { parseRecord, type SessionRecord, serializeRecord } from "../../src/record/record.ts";
+import { loadClient, reconcileRecords } from "../../src/session-record.ts";
 import { withTokenOrigin } from "../../src/tokens/token-origin.ts";
 import { printed } from "../support/leaks.ts";
+import { record } from "../support/record.ts";
 import { account, startSession, tokensOf } from "../support/session.ts";
 
 const HOUR = 3_600_000;
@@ -102,6 +104,37 @@ describe("the origin of a session's tokens", () => {
     await expect(manager.refresh()).rejects.toThrow("https://a.test, but");
     expect(calls).toBe(2);
     expect(requests).toEqual([]);
+  });
+
+  it.each([
+    ["never settles", () => new Promise<undefined>(() => {})],
+    ["throws", () => Promise.reject(new Error("offline"))],
+    [
+      "throws at once",
+      () => {
+        throw new Error("offline");
+      },
+    ],
+  ])(
+    "is unknown, and does not keep callers waiting, if the function that tells it %s (P15)",
+    async (_name, tokenOrigin) => {
+      const refresh = Object.assign(async () => ({ access_token: canary("access", 2) }), { tokenOrigin });
+      const { clock, open } = startSession({ refresh });
+      const manager = open();
+      await manager.signIn(issuedAt("https://a.test", clock));
+      const refreshed = manager.refresh();
+      await clock.advance(30_000);
+      expect((await refreshed).accessToken).toBe(canary("access", 2));
+    },
+  );
+
+  it("is not inherited by the session of another program, but by its copy of our session", () => {
+    const client = { issuer: "https://a.test", tokenOrigin: "https://a.test" };
+    const stored = serializeRecord({ ...record(3), session: "s", client });
+    const merge = (other: SessionRecord) =>
+      parseRecord(reconcileRecords(stored, serializeRecord(other)), "here").client;
+    expect(merge(record(4))).toEqual({ issuer: "https://a.test" });
+    expect(merge({ ...record(4), session: "s", rotation: 9 })).toEqual(client);
   });
 
   it("keeps a sign-out from revoking its tokens elsewhere", async () => {

@@ -32,6 +32,13 @@ export const metadata =
 export const AS_METADATA = "/.well-known/oauth-authorization-server";
 export const OIDC_METADATA = "/.well-known/openid-configuration";
 
+/** A handler that never responds, which a test can only wait for. */
+export const silent: Handler = () => {};
+
+/** Returns a short time-out for a server that does not respond, and none for others: the machine may be slow. */
+export const timeoutFor = (handler: Handler): { readonly timeout?: number } =>
+  handler === silent ? { timeout: 1_000 } : {};
+
 /** Returns the requests to a path, as their form parameters. */
 export const formsTo = (received: readonly Received[], path: string): Record<string, string>[] =>
   received.filter((each) => each.path === path).map(({ body }) => Object.fromEntries(new URLSearchParams(body)));

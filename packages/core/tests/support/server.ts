@@ -61,12 +61,12 @@ export const drop: Handler = (response) => {
 };
 
 /** For tests only: self-signed, for localhost. */
-const KEY = `-----BEGIN PRIVATE KEY-----
+export const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgNouM241O8S22ooWU
 fxN+8new1lchDuEDi3lwqQsrxqihRANCAATTbxlFtBdXJRii0IoeLSs/X5/gMGA3
 kLUqMYA1o3ABKNPX8Wr/6Ow7vExWR+ohqOX9n8ZAsSfMtRndHf39uLAv
 -----END PRIVATE KEY-----`;
-const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUUffu5uGaXHc0iPzdhYyqjm2RKoAwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjAwMzAzN1oYDzIxMjYxMDI5
 MDAzMDM3WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
