@@ -11,6 +11,10 @@ const NAMES = [
   "kill:exchange/response-arrived@grace",
   "kill:exchange/response-arrived@sign-in",
   "tear-file:commit/before-link",
+  "kill:sign-in-claim/after-link",
+  "kill:sign-in-commit/before-link",
+  "kill:sign-in-prompt/responded",
+  "none:sign-in-end/after-save",
 ];
 
 it.for(NAMES)("violates no invariant: %s", { timeout: 120_000 }, async (name, { skip }) => {
