@@ -97,7 +97,13 @@ export async function startServers() {
   const folder = mkdtempSync(join(tmpdir(), "unexpired-browser-"));
   const signIn = { ISSUER: origin, BROWSER: writeBrowser(folder) };
   return {
-    env: { ...signIn, TOKEN_ENDPOINT: `${origin}/token`, API: `${origin}/api`, MCP_SERVER: `${origin}/mcp`, REFRESH_TOKEN: "refresh-0" },
+    env: {
+      ...signIn,
+      TOKEN_ENDPOINT: `${origin}/token`,
+      API: `${origin}/api`,
+      MCP_SERVER: `${origin}/mcp`,
+      REFRESH_TOKEN: "refresh-0",
+    },
     secretOfTheApi: SECRET,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
