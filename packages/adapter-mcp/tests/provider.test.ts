@@ -1,3 +1,5 @@
+import type { OAuthClientProvider as Provider2 } from "@modelcontextprotocol/client";
+import type { OAuthClientProvider as Provider1 } from "@modelcontextprotocol/sdk/client/auth.js";
 import { loadClient } from "@unexpired/core/session-record";
 import { fileStore } from "@unexpired/store-node";
 import { canary } from "@unexpired-internal/test-support/canary";
@@ -93,6 +95,16 @@ describe("invalidateCredentials", () => {
     await authProvider.invalidateCredentials(scope);
     expect(authProvider.discoveryState()).toBeUndefined();
   });
+});
+
+it("is a provider for both lines of the SDK, which then know everything that they ask for", () => {
+  const { authProvider } = start();
+  const providers: [Provider1, Provider2] = [authProvider, authProvider];
+  for (const provider of providers)
+    expect([provider.redirectUrl, provider.clientMetadata.grant_types]).toEqual([
+      "http://127.0.0.1:33418/callback",
+      ["authorization_code", "refresh_token"],
+    ]);
 });
 
 it("does not present a client to another issuer", async () => {
