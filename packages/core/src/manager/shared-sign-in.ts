@@ -38,8 +38,6 @@ interface SharedSignInHost {
 /** A call that waits, and what it has seen. */
 interface Waiting extends SignInWithOptions {
   readonly tracker: AttemptTracker;
-  /** The ID of the stored session when the call began. */
-  before?: { readonly session: string | undefined };
   /** The claim of another process. */
   seen?: SignInClaim;
   /** When the call looks again, in milliseconds. */
@@ -94,9 +92,8 @@ export class SharedSignIn {
 
   /** Observes the stored record, and returns whether it holds a session for this call. */
   #isSignedIn(record: SessionRecord | undefined, call: Waiting): boolean {
-    call.before ??= { session: record?.session };
-    const isNew = record?.tokens !== undefined && !record.dead && record.session !== call.before.session;
-    this.#host.observe(record, isNew && call.seen !== undefined && record.signIn?.id !== call.seen.id);
+    const isOurs = call.seen !== undefined && isBegunBy(call.seen, record);
+    this.#host.observe(record, isOurs && record?.tokens !== undefined && !record.dead);
     return this.#host.isSignedIn(call.insufficient);
   }
 
@@ -157,7 +154,8 @@ export class SharedSignIn {
     let isClaimed = false;
     try {
       const saved = await abortable(saving, signal);
-      isClaimed = saved?.current?.signIn?.id === id;
+      // not after a suspension for longer than the lease: another process may ask the user by now
+      isClaimed = saved?.current?.signIn?.id === id && clock.now() - claim.claimedAt < LEASE;
     } finally {
       if (!isClaimed) void saving.catch(() => {}).then(() => this.#release(id)); // it may have been stored
     }
@@ -216,6 +214,10 @@ export class SharedSignIn {
 }
 
 const CLOSED = () => new TypeError("This token manager was closed before the sign-in was complete.");
+
+/** Returns whether a claim has led to the session of a record, whose ID begins with that of the claim. */
+const isBegunBy = ({ id }: SignInClaim, record: SessionRecord | undefined): boolean =>
+  record?.session?.startsWith(`${id}.`) === true;
 
 const toSharedError = (failure: string): SignInFailedError =>
   new SignInFailedError(SHARED.find((reason) => reason === failure) ?? "rejected");
