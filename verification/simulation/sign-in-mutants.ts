@@ -73,12 +73,17 @@ export const SIGN_IN_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a flow is run on a claim that may not be stored",
-    edits: [core(SIGN_IN, "isClaimed = saved?.current?.signIn?.id === id;", "isClaimed = saved !== undefined;")],
+    edits: [core(SIGN_IN, "isClaimed = saved?.current?.signIn?.id === id &&", "isClaimed = saved !== undefined &&")],
     focus: UNCERTAIN_USERS,
   },
   {
+    name: "a flow is run on a claim that expired during a suspension",
+    edits: [core(SIGN_IN, "id && clock.now() - claim.claimedAt < LEASE;", "id;")],
+    focus: { world: { ...CALM_USERS.world }, faults: ["suspended before the response", "suspend"] },
+  },
+  {
     name: "a session that a call has waited for is adopted from any account",
-    edits: [core(SIGN_IN, "isNew && call.seen !== undefined && record.signIn?.id !== call.seen.id", "isNew")],
+    edits: [core(SIGN_IN, "record?.session?.startsWith(", "record?.signIn?.id !== id || record?.session?.startsWith(")],
     focus: CALM_USERS,
   },
 ];

@@ -40,8 +40,6 @@ interface SharedSignInHost {
 /** A call that waits, and what it has seen. */
 interface Waiting extends SignInWithOptions {
   readonly tracker: AttemptTracker;
-  /** The ID of the stored session when the call began. */
-  before?: { readonly session: string | undefined };
   /** The session whose access token is insufficient, whatever its access token is by now. */
   insufficientSession?: { readonly session: string | undefined };
   /** The claim of another process. */
@@ -98,13 +96,13 @@ export class SharedSignIn {
 
   /** Observes the stored record, and returns whether it holds a session for this call. */
   async #isSignedIn(record: SessionRecord | undefined, call: Waiting): Promise<boolean> {
-    const id = { session: record?.session };
-    call.before ??= id;
-    const isNew = record?.tokens !== undefined && !record.dead && record.session !== call.before.session;
-    this.#host.observe(record, isNew && call.seen !== undefined && record.signIn?.id !== call.seen.id);
-    if (call.insufficient !== undefined && record?.tokens?.accessToken === call.insufficient)
-      call.insufficientSession = id;
-    const isInsufficient = call.insufficientSession !== undefined && call.insufficientSession.session === id.session;
+    const isOurs = call.seen !== undefined && isBegunBy(call.seen, record);
+    this.#host.observe(record, isOurs && record?.tokens !== undefined && !record.dead);
+    const { insufficient } = call;
+    if (insufficient !== undefined && record?.tokens?.accessToken === insufficient)
+      call.insufficientSession = { session: record.session };
+    const isInsufficient =
+      call.insufficientSession !== undefined && call.insufficientSession.session === record?.session;
     return !isInsufficient && this.#host.isSignedIn();
   }
 
@@ -165,7 +163,8 @@ export class SharedSignIn {
     let isClaimed = false;
     try {
       const saved = await abortable(saving, signal);
-      isClaimed = saved?.current?.signIn?.id === id;
+      // not after a suspension for longer than the lease: another process may ask the user by now
+      isClaimed = saved?.current?.signIn?.id === id && clock.now() - claim.claimedAt < LEASE;
     } finally {
       if (!isClaimed) void saving.catch(() => {}).then(() => this.#release(id)); // it may have been stored
     }
@@ -241,6 +240,10 @@ export class SharedSignIn {
 }
 
 const CLOSED = () => new TypeError("This token manager was closed before the sign-in was complete.");
+
+/** Returns whether a claim has led to the session of a record, whose ID begins with that of the claim. */
+const isBegunBy = ({ id }: SignInClaim, record: SessionRecord | undefined): boolean =>
+  record?.session?.startsWith(`${id}.`) === true;
 
 const toSharedError = (failure: string): SignInFailedError =>
   new SignInFailedError(SHARED.find((reason) => reason === failure) ?? "rejected");

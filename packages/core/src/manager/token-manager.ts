@@ -114,8 +114,9 @@ class Manager implements TokenManager {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
     const { account, clock, profile } = this.#settings;
-    // Two processes may draw the same ID, for example after a snapshot was started twice.
-    const session = `${clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
+    // Two processes may draw the same ID, for example after a snapshot was started twice. The ID of a claim tells those that
+    // have waited for it that this is its session.
+    const session = `${claim ?? clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const tokenOrigin = tokenOriginOf(input);
     const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now(), tokenOrigin };
     const options = { onlyIfNew, over, claim, rotates: profile.rotation };

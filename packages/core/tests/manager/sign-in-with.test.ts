@@ -165,6 +165,42 @@ describe("signInWith", () => {
     expect(await Promise.all(calls)).toEqual([true, false]);
   });
 
+  it("does not adopt another account's session that has replaced the one that it waited for (P14)", async () => {
+    const store = memoryStore();
+    withoutWatch(store);
+    const { clock, open } = startProcesses({ account, store });
+    const [first, second, other] = [open("a"), open("b"), open("c")];
+    await second.signIn(tokensOf("ada", clock.now() + HOUR));
+    await second.signOut();
+    const { flow, started, end } = prompt();
+    const call = first.signInWith(flow);
+    await started;
+    const waiting = second.signInWith(async () => tokensOf("ada", clock.now() + HOUR));
+    await clock.advance(10_000); // it looks every half a second by now
+    end(tokensOf("ada", clock.now() + HOUR));
+    await call;
+    await first.signOut();
+    await other.signIn(tokensOf("bob", clock.now() + HOUR));
+    await clock.advance(1_000);
+    expect(await waiting).toBe(true);
+  });
+
+  it("does not ask on a claim that expired before its save was confirmed, because the process was suspended", async () => {
+    const { clock, open, store, record } = startProcesses();
+    const { save } = store;
+    let claims = 0;
+    store.save = async (value, expected) => {
+      const version = await save(value, expected);
+      if (++claims === 1) clock.jump(LEASE);
+      return version;
+    };
+    const call = open("a").signInWith(async () => {
+      expect((await record()).signIn?.claimedAt).toBe(clock.now());
+      return tokensOf("ada", clock.now() + HOUR);
+    });
+    expect(await call).toBe(true);
+  });
+
   it("asks if another account is signed in while the sign-in is being claimed (P14)", async () => {
     const { clock, open, store } = startProcesses({ account });
     const [first, other] = [open("a"), open("c")];
