@@ -30,8 +30,8 @@ export const SIGN_IN_MUTANTS: readonly Mutant[] = [
     edits: [
       core(
         SIGN_IN,
-        "if (this.#isSignedIn(stored?.record, call)) return false;",
-        "if (this.#isSignedIn(stored?.record, call) && !call.seen) return false;",
+        "if (await this.#isSignedIn(stored?.record, call)) return false;",
+        "if ((await this.#isSignedIn(stored?.record, call)) && !call.seen) return false;",
       ),
     ],
     focus: USERS,
@@ -43,7 +43,7 @@ export const SIGN_IN_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a user's refusal ends the sign-in of one process only",
-    edits: [core(SIGN_IN, "failure && SHARED.includes(failure) ? failure : undefined", "undefined")],
+    edits: [core(SIGN_IN, "failure = SHARED.find((shared) => shared === reason);", "failure = undefined;")],
     focus: CALM_USERS,
   },
   {

@@ -5,7 +5,7 @@ import { withTokenOrigin } from "../../src/tokens/token-origin.ts";
 import { withoutWatch } from "../support/interference.ts";
 import { account, startSession, tokensOf } from "../support/session.ts";
 
-import { HOUR, own, prompt, startProcesses } from "../support/sign-in.ts";
+import { HOUR, LEASE, own, prompt, startProcesses } from "../support/sign-in.ts";
 
 describe("signInWith", () => {
   it("runs the flow, and starts the session", async () => {
