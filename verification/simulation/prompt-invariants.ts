@@ -20,6 +20,8 @@ interface PromptClaim {
   endedAt?: number;
   /** Whether it left the record without its process, or another claim. */
   isLost?: boolean;
+  /** Whether its own process has removed it. */
+  isReleased?: boolean;
   failure?: string;
   prompt?: Prompt;
 }
@@ -81,6 +83,7 @@ export class PromptInvariants {
     const claim = this.claims.get(id);
     if (!claim) return;
     claim.endedAt = this.#world.scheduler.now;
+    claim.isReleased = process === claim.process && !next;
     // A claim forbids no other once it was lost with its record, overwritten by another program, or old by another clock.
     claim.isLost = process !== claim.process && (!next || !process || isOld(claim, process));
   }
@@ -126,7 +129,8 @@ export class PromptInvariants {
   }
 
   #isAsking({ call, claim, failedAt, settledAt }: Prompt, observer: SimulatedProcess): boolean {
-    const hasEnded = failedAt !== undefined || settledAt !== undefined || this.#isStored(call);
+    const isReleased = claim.isReleased && call.accessToken !== undefined; // its tokens could not be saved
+    const hasEnded = failedAt !== undefined || settledAt !== undefined || isReleased || this.#isStored(call);
     return !hasEnded && !claim.isLost && claim.process.state !== "dead" && !isOld(claim, observer);
   }
 
