@@ -153,6 +153,8 @@ describe("a sign-in", () => {
     const stub = await startStub((origin) => ({
       ...documents(origin),
       "/mcp": accepts(canary("access", issuer ? "moved" : 1)),
+      // the session is alive at the server that issued it
+      "/token": { json: { access_token: canary("access", 2), token_type: "Bearer", expires_in: 3600 } },
       "/.well-known/oauth-protected-resource/mcp": {
         json: { resource: `${origin}/mcp`, authorization_servers: [issuer ?? origin] },
       },
@@ -161,13 +163,15 @@ describe("a sign-in", () => {
     const auth = start(stub, {
       signIn: async ({ clientId }) => {
         clients.push(clientId);
-        return { accessToken: canary("access", issuer ? "moved" : 1) };
+        const expiresAt = Date.now() + 3_600_000;
+        return issuer ? { accessToken: canary("access", "moved"), expiresAt } : { ...signedIn, expiresAt };
       },
     });
     await auth.fetch(`${stub.origin}/mcp`, POST);
     issuer = other.origin;
     expect((await auth.fetch(`${stub.origin}/mcp`, POST)).status).toBe(200);
     expect(clients).toEqual(["registered", "moved"]);
+    expect([stub.to("/token").length, other.to("/token").length]).toEqual([1, 0]);
   });
 
   it("is not repeated if the server rejects its token", async () => {
