@@ -158,6 +158,8 @@ const secondTrap = ({ second }: FaultPoint, { root }: Scene): TrapConfig | undef
 async function repair(point: FaultPoint, { sessionPath }: Scene, victim: Child): Promise<void> {
   if (!point.repair) return;
   await victim.until(() => victim.isHit, BOUND);
+  // On a slow machine, its write could otherwise come after the repair.
+  if (!point.victim.includes("200")) await victim.until(() => victim.outcomes.length > 0, BOUND);
   await sleep(LATER);
   if (victim.isHit) REPAIRS[point.repair](sessionPath, victim.pid);
   await sleep(LATER); // a failed save is retried every second
