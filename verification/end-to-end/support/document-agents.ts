@@ -28,7 +28,7 @@ export interface AgentReport {
   exchanges: number;
   /** How many writes of the other program it knows to be lost. */
   lost: number;
-  /** For how long the document did not show its session at a time, in milliseconds. */
+  /** In how many looks in a row, 20 ms or more apart, the document did not show its session: time says nothing on a busy machine. */
   longestAbsence: number;
   readonly errors: string[];
 }
