@@ -488,7 +488,7 @@ export interface TokenManager extends AsyncDisposable {
    * runs its flow; the others, and other calls in the same process, wait for it and adopt its session. Resolves to whether
    * this call's flow started the session.
    *
-   * The flow has 5 minutes, for which its process holds a claim in the stored record. If that process ends, or aborts, another one
+   * The flow has 290 seconds; its process holds a claim in the stored record for 5 minutes. If that process ends, or aborts, another one
    * runs its flow; likewise if the flow fails for a reason of its own, such as a port that is taken. If the user refuses or takes too
    * long, all calls that wait reject with the same reason. Calls that wait announce `sign-in-awaited`. Tokens that a flow returns
    * after its signal has aborted are dropped, and not revoked.

@@ -9,6 +9,8 @@ import { systemClock } from "../util/clock.ts";
 
 /** How long a claim is valid, in milliseconds. */
 const LEASE = 5 * 60_000;
+/** How much earlier its flow ends, so that the others learn of that before they take the claim for abandoned. */
+const MARGIN = 10_000;
 const FIRST_INTERVAL = 5;
 const MAX_INTERVAL = 500;
 /** How often a store is tried that has failed, and for how long it may keep the tokens of a flow waiting. */
@@ -174,7 +176,7 @@ export class SharedSignIn {
   /** Runs the flow for as long as the claim is valid, stores its tokens, and ends the claim. */
   async #prompt(flow: SignInFlow, claim: string, caller: AbortSignal): Promise<boolean> {
     const limit = new AbortController();
-    const stop = this.#deps.clock.setTimer(() => limit.abort(new SignInFailedError("timeout")), LEASE, true);
+    const stop = this.#deps.clock.setTimer(() => limit.abort(new SignInFailedError("timeout")), LEASE - MARGIN, true);
     const signal = AbortSignal.any([caller, limit.signal]);
     let failure: SignInFailedReason | undefined;
     let isStored = false;
@@ -201,8 +203,11 @@ export class SharedSignIn {
       } catch (error) {
         const isUnavailable = UnexpiredError.is(error) && error.code === "STORE_UNAVAILABLE";
         if (!isUnavailable || caller.aborted || clock.monotonic() >= until) throw error;
-        const pause = new Promise<void>((resolve) => void clock.setTimer(resolve, RETRY_INTERVAL, true));
-        await abortable(pause, caller).catch(() => {});
+        let cancel = () => {};
+        const pause = new Promise<void>((resolve) => {
+          cancel = clock.setTimer(resolve, RETRY_INTERVAL, true);
+        });
+        await abortable(pause, caller).catch(cancel); // nothing idle keeps the process alive
       }
     }
   }
