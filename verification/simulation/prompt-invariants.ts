@@ -50,10 +50,10 @@ export class PromptInvariants {
   readonly #world: World;
   readonly #invariants: Invariants;
   readonly #prompts = new Map<Call, Prompt>();
-  /** The accounts that users have chosen, and when. */
-  readonly #chosen: { readonly account: string; readonly call: Call; readonly at: number }[] = [];
-  /** The sessions that have been stored. */
-  readonly #stored = new Set<number>();
+  /** The accounts that users have chosen. */
+  readonly #chosen: { readonly account: string; readonly call: Call }[] = [];
+  /** When each session was first stored, in virtual milliseconds. */
+  readonly #stored = new Map<number, number>();
   /** When the record last held a live session, in virtual milliseconds. */
   #aliveUntil = Number.NEGATIVE_INFINITY;
 
@@ -65,9 +65,7 @@ export class PromptInvariants {
 
   onRecord(before: SessionRecord | undefined, after: SessionRecord | undefined, author: string): void {
     const { now } = this.#world.scheduler;
-    if (isAlive(before)) this.#aliveUntil = now;
-    if (isAlive(after)) this.#aliveUntil = Number.POSITIVE_INFINITY;
-    if (after?.tokens) this.#stored.add(readToken(after.tokens.accessToken).family);
+    this.#onSession(before, after);
     const [old, next] = [before?.signIn, after?.signIn];
     const process = this.#world.find(author);
     if (old && old.id !== next?.id) this.#onEnded(old.id, next, process);
@@ -77,6 +75,14 @@ export class PromptInvariants {
       this.#onClaimed({ id: next.id, claimedAt: next.claimedAt, lease: next.lease, process, at: now }, before);
     else if (known && next.failure !== undefined && known.failure === undefined)
       this.#onMarked(known, next.failure, process);
+  }
+
+  #onSession(before: SessionRecord | undefined, after: SessionRecord | undefined): void {
+    const { now } = this.#world.scheduler;
+    if (isAlive(before)) this.#aliveUntil = now;
+    if (isAlive(after)) this.#aliveUntil = Number.POSITIVE_INFINITY;
+    const family = after?.tokens && readToken(after.tokens.accessToken).family;
+    if (family !== undefined && !this.#stored.has(family)) this.#stored.set(family, now);
   }
 
   #onEnded(id: string, next: SignInClaim | undefined, process: SimulatedProcess | undefined): void {
@@ -160,14 +166,20 @@ export class PromptInvariants {
 
   /** A flow has returned tokens. */
   onTokens(call: Call, account: string): void {
-    this.#chosen.push({ account, call, at: this.#world.scheduler.now });
+    this.#chosen.push({ account, call });
   }
 
-  /** The accounts that users of other calls have chosen while this one waited. */
-  chosenDuring({ startedAt, ...call }: Call): readonly string[] {
+  /** The accounts that users of other calls have chosen, and whose sessions were not stored before this call began. */
+  chosenDuring({ startedAt, process }: Call): readonly string[] {
     return this.#chosen
-      .filter((each) => each.at >= startedAt && each.call.process !== call.process)
+      .filter(({ call }) => this.#storedAt(call) >= startedAt && call.process !== process)
       .map(({ account }) => account);
+  }
+
+  /** When the session of a call's flow was stored; infinity if it has not been. */
+  #storedAt({ accessToken }: Call): number {
+    const family = accessToken === undefined ? undefined : readToken(accessToken).family;
+    return this.#stored.get(family ?? -1) ?? Number.POSITIVE_INFINITY;
   }
 
   /** Whether a call was rejected with the error of its own flow. */
@@ -188,7 +200,9 @@ export class PromptInvariants {
   /** A call that starts no session has found one that is alive. */
   #checkAlive({ process, startedAt }: Call): void {
     const { records } = this.#invariants;
-    const isKnown = records.hasForeignWrite || records.isRestored;
+    // A session in another program's document is used even if it cannot be stored.
+    const isInDocument = this.#world.documents !== undefined && this.#world.hasFaults;
+    const isKnown = records.hasForeignWrite || records.isRestored || isInDocument;
     const since = this.#world.hasFaults ? startedAt : Math.max(startedAt, this.#world.scheduler.now - NOTICED);
     const text = () => `${process.name} is told that it is signed in, but no session is alive`;
     this.#require(isKnown || this.#aliveUntil >= since, text);
