@@ -97,7 +97,7 @@ describe.concurrent("beside a program that rewrites the document", LIMIT, () => 
     expect(reports.flatMap(({ errors }) => errors)).toEqual([]);
     expect([server.revokedGrants, server.tokenRequests]).toEqual([0, sum("exchanges")]); // no token was presented twice
     expect(sum("exchanges")).toBeGreaterThan(15);
-    expect(Math.max(...reports.map(({ longestAbsence }) => longestAbsence))).toBeLessThan(50);
+    for (const { looks, shown } of reports) expect(shown).toBeGreaterThan(looks / 2);
     expect(seen.writes).toBeGreaterThan(200);
     expect(seen.changed).toBe(0);
     expect(sum("lost")).toBe(seen.lost);

@@ -28,8 +28,9 @@ export interface AgentReport {
   exchanges: number;
   /** How many writes of the other program it knows to be lost. */
   lost: number;
-  /** In how many looks in a row, 20 ms or more apart, the document did not show its session: time says nothing on a busy machine. */
-  longestAbsence: number;
+  /** How often it looked into the document, and how often that showed its session. */
+  looks: number;
+  shown: number;
   readonly errors: string[];
 }
 
