@@ -15,7 +15,7 @@ const FIRST_INTERVAL = 5;
 const MAX_INTERVAL = 500;
 /** How often a store is tried that has failed, and for how long it may keep the tokens of a flow waiting. */
 const RETRY_INTERVAL = 1_000;
-const SAVE_FOR = 30_000;
+const SAVE_FOR = 10_000;
 
 /** The failures that end the sign-in of every process that waits: the user was asked, and has not signed in. */
 const SHARED: readonly SignInFailedReason[] = ["refused", "expired", "timeout", "mismatched"];
