@@ -72,7 +72,10 @@ export class PromptInvariants {
     if (!next) return;
     const known = this.claims.get(next.id);
     if (!known && process)
-      this.#onClaimed({ id: next.id, claimedAt: next.claimedAt, lease: next.lease, process, at: now }, before);
+      this.#onClaimed(
+        { id: next.id, claimedAt: next.claimedAt, lease: next.lease, process, at: now },
+        isAlive(after) ? before : undefined,
+      );
     else if (known && next.failure !== undefined && known.failure === undefined)
       this.#onMarked(known, next.failure, process);
   }
@@ -94,6 +97,7 @@ export class PromptInvariants {
     claim.isLost = process !== claim.process && (!next || !process || isOld(claim, process));
   }
 
+  /** `before`: the session that the claim leaves alive. One that its process knows to have ended, it ends with the claim. */
   #onClaimed(claim: PromptClaim, before: SessionRecord | undefined): void {
     this.claims.set(claim.id, claim);
     const { records, callers } = this.#invariants;
