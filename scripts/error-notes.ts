@@ -17,7 +17,7 @@ export const codes = {
   SIGN_IN_REQUIRED: {
     error: "SignInRequiredError",
     cause: "There is nothing to refresh with: the session has ended, or none was ever started. `reason` says which.",
-    remedy: "Have the user sign in, then call `signIn(tokens)`. Retrying does not help.",
+    remedy: "Have the user sign in: call `signIn(tokens)` or `signInWith(flow)`. Retrying does not help.",
   },
   REFRESH_FAILED: {
     error: "RefreshFailedError",

@@ -101,6 +101,7 @@ function configuration(
       deviceFlow: signIn ? deviceFlow : { enabled: false },
       devInteractions: { enabled: false },
       resourceIndicators: jwt ? jwtForApi : { enabled: false },
+      revocation: { enabled: true },
     },
     findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     jwks: { keys: [key] },

@@ -72,9 +72,10 @@ it.each([
 
 it("has a program whose SDK signs in, and one that goes on without a user", async () => {
   const headless = write(block(page, "headless"));
-  expect(await run(headless)).toMatch(
+  const stderr = expect.stringMatching(
     /^Sign in required: there is no session \(.*session\.json\)\. This program cannot ask/,
   );
+  await expect(run(headless)).rejects.toMatchObject({ code: 1, stderr });
   const child = spawn(process.execPath, [write(block(page, "redirect"))], { env: environment() });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", async (shown: string) => {

@@ -64,7 +64,23 @@ it("has a program that signs in with the browser at its first start, and goes on
 
 it("says why it is not signed in", async () => {
   const browser = writeBrowser(folder, server.issuer, "refuse");
-  expect((await run(write("sign-in"), { BROWSER: browser })).stdout).toBe("Not signed in (refused).\n");
+  const stderr = expect.stringContaining("The sign-in failed: the user refused it");
+  await expect(run(write("sign-in"), { BROWSER: browser })).rejects.toMatchObject({ code: 1, stdout: "", stderr });
+});
+
+it("has a program that signs out, and revokes the tokens", async () => {
+  await run(write("sign-in"), { BROWSER: writeBrowser(folder, server.issuer) });
+  expect((await run(write("sign-out"), {})).stdout).toBe("Signed out.\n");
+  expect((await run(write("sign-out"), {})).stdout).toContain("Signed out on this machine.");
+});
+
+it("ends at Ctrl-C, and reports it", async () => {
+  const child = spawn(process.execPath, [write("sign-in")], { env: environment({ BROWSER: "true" }) });
+  const shown = text(child.stderr);
+  await once(child.stderr, "data");
+  child.kill("SIGINT");
+  expect(await once(child, "exit")).toEqual([1, null]);
+  expect(await shown).toContain("Cancelled.");
 });
 
 it("shows a code over SSH", async () => {

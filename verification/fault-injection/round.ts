@@ -15,7 +15,8 @@ const BOUND = 30_000;
 const BOUND_AFTER_DEATH = 15_000; // half the lease, which the others do not wait for
 const LATER = 1_500;
 const STOP = 3_000; // longer than the lock takes to become stale
-const SHORT_TIMEOUT = 4_000;
+const TIMEOUT = 20_000;
+const SHORT_TIMEOUT = 4_000; // of requests and saves, if a round lasts as long as one, or as a lease
 const END_OF_STOP: Readonly<Record<string, NodeJS.Signals>> = { "stop-and-kill": "SIGKILL" };
 const STOP_PAST_LEASE = 25_000; // the lease is ten seconds longer than twice the short timeout
 const beginning = ({ prompts }: FaultPoint): Order => ({ do: prompts === undefined ? "call" : "sign-in-with" });
@@ -97,7 +98,8 @@ interface Plan {
 
 async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Promise<Facts> {
   using foreign = point.document && new Foreign(scene.sessionPath);
-  const start = (trap?: TrapConfig) => new Child(configOf(point, scene, trap));
+  const timeout = hasStop(point) || point.closes === "lost" ? SHORT_TIMEOUT : TIMEOUT;
+  const start = (trap?: TrapConfig) => new Child({ ...configOf(point, scene), timeout, trap });
   const victim = start({ point: point.at, fault: point.fault });
   const others = Array.from({ length: count - 1 }, () => start(secondTrap(point, scene)));
   const all = [victim, ...others];
@@ -118,7 +120,7 @@ async function play(point: FaultPoint, scene: Scene, { cue, count }: Plan): Prom
   await continueStopped(stopping, { point, scene }, Promise.all([settling, ...calls]));
   if (!point.isRepairedFirst) await repair(point, scene, victim);
   const report = await foreign?.end();
-  const next = start();
+  const next = new Child(configOf(point, scene));
   user.attend([next]);
   const signInAgain = await comeLater(next, point, scene);
   collectTokens(scene);
@@ -179,19 +181,14 @@ async function comeLater(next: Child, point: FaultPoint, { server, tokens }: Sce
   return next.ask({ do: "sign-in", refreshToken }, BOUND);
 }
 
-function configOf(
-  point: FaultPoint,
-  { server, api, sessionPath, isWithoutRights }: Scene,
-  trap: TrapConfig | undefined,
-): WorkerConfig {
+function configOf(point: FaultPoint, { server, api, sessionPath, isWithoutRights }: Scene): WorkerConfig {
   return {
     sessionPath,
     tokenEndpoint: server.tokenEndpoint,
     clientId: server.clientId,
     api: api.origin,
-    timeout: hasStop(point) || point.closes === "lost" ? SHORT_TIMEOUT : 20_000,
+    timeout: TIMEOUT,
     provider: PROFILES[point.profile ?? "generic"],
-    trap,
     isWithoutRights,
     everyoneWinsTheLock: point.kind === "lock",
     document: point.document,

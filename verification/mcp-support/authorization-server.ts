@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { listenOnLoopback } from "@unexpired-internal/demo/loopback";
 import { createMemoryAdapter } from "@unexpired-internal/demo/memory-adapter";
+import { quietly } from "@unexpired-internal/test-support/oidc-provider";
 import { type Configuration, Provider } from "oidc-provider";
 
 /** An authorization server with a login form and a form for consent. Its refresh tokens work once. */
@@ -45,7 +46,7 @@ const DAY = 24 * 60 * 60;
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
   const { origin: issuer, server, close } = await listenOnLoopback();
   const adapter = createMemoryAdapter();
-  const provider = withoutWarnings(() => new Provider(issuer, configuration(adapter, options)));
+  const provider = quietly(() => new Provider(issuer, configuration(adapter, options)));
   const counts = { exchanges: 0, revoked: 0, prompts: 0, signIns: 0, registrations: 0 };
   const resources: (string | undefined)[] = [];
   const grants = new Set<string>();
@@ -122,15 +123,4 @@ function configuration(
       Session: DAY,
     },
   };
-}
-
-/** The provider prints warnings about forms and keys that are only for development. */
-function withoutWarnings<T>(run: () => T): T {
-  const { warn, info } = console;
-  Object.assign(console, { warn() {}, info() {} });
-  try {
-    return run();
-  } finally {
-    Object.assign(console, { warn, info });
-  }
 }

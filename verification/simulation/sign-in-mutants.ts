@@ -31,7 +31,7 @@ export const SIGN_IN_MUTANTS: readonly Mutant[] = [
       core(
         SIGN_IN,
         "if (await this.#isSignedIn(stored?.record, call)) return false;",
-        "if ((await this.#isSignedIn(stored?.record, call)) && !call.seen) return false;",
+        "if ((await this.#isSignedIn(stored?.record, call)) && !call.awaited) return false;",
       ),
     ],
     focus: USERS,
@@ -83,7 +83,9 @@ export const SIGN_IN_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a session that a call has waited for is adopted from any account",
-    edits: [core(SIGN_IN, "record?.session?.startsWith(", "record?.signIn?.id !== id || record?.session?.startsWith(")],
+    edits: [
+      core(SIGN_IN, "record?.session?.startsWith(", "record?.signIn?.id !== claim || record?.session?.startsWith("),
+    ],
     focus: CALM_USERS,
   },
 ];

@@ -116,8 +116,8 @@ function signingKey(): JWK {
   return { ...privateKey.export({ format: "jwk" }), alg: "ES256", use: "sig", kid: "test" } as JWK;
 }
 
-/** The provider prints warnings about features that only tests use. */
-function quietly<T>(create: () => T): T {
+/** Creates a provider, which prints warnings about features, forms and keys that are only for development. */
+export function quietly<T>(create: () => T): T {
   const { info, warn } = console;
   console.info = console.warn = () => {};
   try {

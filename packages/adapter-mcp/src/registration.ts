@@ -12,7 +12,7 @@ export interface RegisteredByHand {
 }
 
 /** The client with which a sign-in or an exchange authenticates. */
-export interface RegisteredClient {
+export interface CurrentClient {
   readonly clientId: string;
   readonly clientAuth: ClientAuth;
   readonly redirectUri: string | undefined;
@@ -51,7 +51,7 @@ export class Registration {
   }
 
   /** Returns the client to authenticate as. `metadata` is that of the authorization server. */
-  clientOf(stored: StoredClient | undefined, metadata: Metadata): RegisteredClient | undefined {
+  clientOf(stored: StoredClient | undefined, metadata: Metadata): CurrentClient | undefined {
     const information = this.informationFor(stored, stored?.issuer);
     if (!information) return undefined;
     const { client_id: clientId } = information;
@@ -79,7 +79,7 @@ export class Registration {
    *
    * @throws the errors of `registerClient`
    */
-  async obtain(found: Found, signal: AbortSignal): Promise<RegisteredClient> {
+  async obtain(found: Found, signal: AbortSignal): Promise<CurrentClient> {
     const { client, store } = this.#options;
     const { server, resource } = found;
     const id = client ? undefined : await this.#register(found, signal);

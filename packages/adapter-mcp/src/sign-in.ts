@@ -2,7 +2,7 @@ import type { TokenManager, TokenSetInput } from "@unexpired/core";
 import { abortable } from "@unexpired/core/adapter";
 import { type Demand, unionOf } from "./challenge.ts";
 import type { Discovery, Found } from "./discovery.ts";
-import type { RegisteredClient, Registration } from "./registration.ts";
+import type { CurrentClient, Registration } from "./registration.ts";
 import type { McpSignInContext } from "./sign-in-context.ts";
 
 export interface SignInDeps {
@@ -112,7 +112,7 @@ export class SignIn {
     return wanted !== undefined && isOffered && mayRefresh ? unionOf(wanted, "offline_access") : wanted;
   }
 
-  #contextOf({ server, resource }: Found, client: RegisteredClient, signal: AbortSignal): McpSignInContext {
+  #contextOf({ server, resource }: Found, client: CurrentClient, signal: AbortSignal): McpSignInContext {
     const { fetch, allowInsecure } = this.#deps;
     const scope = this.#requested;
     const { clientId, clientAuth, redirectUri } = client;

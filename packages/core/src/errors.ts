@@ -79,7 +79,7 @@ export class SignInRequiredError extends UnexpiredError {
 
 /** `isVerdict`: whether the token endpoint is the reason. */
 function explain(reason: DeadReason, isVerdict: boolean): { readonly text: string; readonly remedy: string } {
-  const remedy = "Have the user sign in, then call signIn(tokens).";
+  const remedy = "Have the user sign in: call signIn(tokens) or signInWith(flow).";
   const text = SIGN_IN_REASONS[reason];
   if (reason === "interaction_required")
     return { text, remedy: `${remedy} If the user has interacted with it elsewhere, call refresh().` };

@@ -24,7 +24,7 @@ const each: [string, UnexpiredError, string, string][] = [
     "SignInRequiredError",
     new SignInRequiredError("revoked", "/a/b.json"),
     "SIGN_IN_REQUIRED",
-    "Sign in required: the session was revoked (/a/b.json). Have the user sign in, then call signIn(tokens).",
+    "Sign in required: the session was revoked (/a/b.json). Have the user sign in: call signIn(tokens) or signInWith(flow).",
   ],
   [
     "RefreshFailedError",

@@ -1,11 +1,12 @@
 import { SignInFailedError, type TokenSetInput, UnexpiredError } from "@unexpired/core";
+import { abortable } from "@unexpired/core/adapter";
 import { type AuthorizationCodeFlowOptions, authorizationCodeFlow } from "@unexpired/core/flows";
 import type { SignIn } from "./flow.ts";
 import { LoopbackReceiver } from "./loopback-receiver.ts";
 import type { Ending } from "./page.ts";
 import { assertFunction, type OpenBrowser, type Print, printToStderr, promptInBrowser } from "./prompt.ts";
 import { parseRedirectUri } from "./redirect-uri.ts";
-import { assertTimeout, orAborted, withTimeLimit } from "./time-limit.ts";
+import { assertTimeout, withTimeLimit } from "./time-limit.ts";
 
 /** Options of {@link signInWithBrowser}: those of `authorizationCodeFlow` about the server and client, and those of the browser. */
 export interface BrowserSignInOptions extends Omit<AuthorizationCodeFlowOptions, "redirectUri" | "timeout"> {
@@ -56,7 +57,7 @@ export function signInWithBrowser(options: BrowserSignInOptions): SignIn {
       return receive(receiver, signal, async () => {
         const { url: page, finish } = await flow.start({ redirectUri: receiver.redirectUri, signal });
         promptInBrowser(page, receiver.redirectUri, { print, openBrowser, signal });
-        return finish(await orAborted(receiver.callback, signal), { signal });
+        return finish(await abortable(receiver.callback, signal), { signal });
       });
     });
 }

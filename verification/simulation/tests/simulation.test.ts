@@ -4,11 +4,9 @@ import { MUTANTS } from "../mutants.ts";
 import { run } from "../run.ts";
 import { inParallel, runInWorker } from "../worker-pool.ts";
 
-const seeds = Array.from({ length: 150 }, (_, index) => index + 1);
-
-it("violates no invariant in 150 worlds", async () => {
+it.each([1, 26, 51, 76, 101, 126])("violates no invariant in the 25 worlds from seed %d", async (first) => {
   const failures: string[] = [];
-  for (const seed of seeds) {
+  for (let seed = first; seed < first + 25; seed++) {
     const { violation } = await run(seed);
     if (violation) failures.push(`seed ${seed}: ${violation.invariant}: ${violation.text}`);
   }

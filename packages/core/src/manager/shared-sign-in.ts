@@ -6,6 +6,7 @@ import type { PendingChanges } from "../refresh/pending-changes.ts";
 import type { Clock, SessionEvent, SignInFlow, SignInWithOptions, TokenSetInput, TokenStore } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { systemClock } from "../util/clock.ts";
+import { wait } from "../util/wait.ts";
 
 /** How long a claim is valid, in milliseconds. */
 const LEASE = 5 * 60_000;
@@ -42,10 +43,10 @@ interface SharedSignInHost {
 /** A call that waits, and what it has seen. */
 interface Waiting extends SignInWithOptions {
   readonly tracker: AttemptTracker;
-  /** The session whose access token is insufficient, whatever its access token is by now. */
-  insufficientSession?: { readonly session: string | undefined };
-  /** The claim of another process. */
-  seen?: SignInClaim;
+  /** The ID of the session whose access token is insufficient, whatever its access token is by now. */
+  insufficientSession?: string | undefined;
+  /** The ID of the claim that it waits for, or has waited for last. */
+  awaited?: string;
   /** When the call looks again, in milliseconds. */
   interval: number;
 }
@@ -98,14 +99,11 @@ export class SharedSignIn {
 
   /** Observes the stored record, and returns whether it holds a session for this call. */
   async #isSignedIn(record: SessionRecord | undefined, call: Waiting): Promise<boolean> {
-    const isOurs = call.seen !== undefined && isBegunBy(call.seen, record);
+    const isOurs = call.awaited !== undefined && isBegunBy(call.awaited, record);
     this.#host.observe(record, isOurs && record?.tokens !== undefined && !record.dead);
-    const { insufficient } = call;
-    if (insufficient !== undefined && record?.tokens?.accessToken === insufficient)
-      call.insufficientSession = { session: record.session };
-    const isInsufficient =
-      call.insufficientSession !== undefined && call.insufficientSession.session === record?.session;
-    return !isInsufficient && this.#host.isSignedIn();
+    if (!record?.tokens) return false;
+    if (record.tokens.accessToken === call.insufficient) call.insufficientSession = record.session;
+    return record.session !== call.insufficientSession && this.#host.isSignedIn();
   }
 
   /**
@@ -115,11 +113,11 @@ export class SharedSignIn {
    */
   async #waitForOther(claim: SignInClaim | undefined, call: Waiting): Promise<boolean> {
     if (!claim) return false;
-    const isKnown = claim.id === call.seen?.id;
+    const isKnown = claim.id === call.awaited;
     if (claim.failure !== undefined && isKnown) throw toSharedError(claim.failure);
     if (claim.failure !== undefined || (await this.#isFree(claim, call))) return false;
     if (!isKnown) {
-      call.seen = claim;
+      call.awaited = claim.id;
       this.#host.announce({ type: "sign-in-awaited", holder: await call.tracker.describeHolder(claim) });
     }
     await this.#pause(call.interval, call.signal);
@@ -203,11 +201,7 @@ export class SharedSignIn {
       } catch (error) {
         const isUnavailable = UnexpiredError.is(error) && error.code === "STORE_UNAVAILABLE";
         if (!isUnavailable || caller.aborted || clock.monotonic() >= until) throw error;
-        let cancel = () => {};
-        const pause = new Promise<void>((resolve) => {
-          cancel = clock.setTimer(resolve, RETRY_INTERVAL, true);
-        });
-        await abortable(pause, caller).catch(cancel); // nothing idle keeps the process alive
+        await wait(RETRY_INTERVAL, clock, caller).catch(() => {});
       }
     }
   }
@@ -247,8 +241,8 @@ export class SharedSignIn {
 const CLOSED = () => new TypeError("This token manager was closed before the sign-in was complete.");
 
 /** Returns whether a claim has led to the session of a record, whose ID begins with that of the claim. */
-const isBegunBy = ({ id }: SignInClaim, record: SessionRecord | undefined): boolean =>
-  record?.session?.startsWith(`${id}.`) === true;
+const isBegunBy = (claim: string, record: SessionRecord | undefined): boolean =>
+  record?.session?.startsWith(`${claim}.`) === true;
 
 const toSharedError = (failure: string): SignInFailedError =>
   new SignInFailedError(SHARED.find((reason) => reason === failure) ?? "rejected");

@@ -14,7 +14,7 @@ export const loadClient = (store: TokenStore, clock: Clock = systemClock): Promi
 /**
  * Changes the client that a store keeps, and leaves the session as it is. `change` is called with the stored client, again
  * after each conflict, and returns the one to store: `undefined` for none, or the same object to store nothing. Resolves to
- * what it returned last.
+ * the client that is stored then.
  *
  * @throws StoreError if the store cannot be read or written
  */
