@@ -56,9 +56,11 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
   mutant("an adopted session is not noted before it is published", [
     source("settle.ts", "await this.#deps.noteFound(snapshot, value).catch(() => undefined);", ""),
   ]),
-  mutant("what is about to be written is not noted", [
-    source("document.ts", "await this.#shownMark(paths).announce(writtenMarkOf(this.#format, head.value));", ""),
-  ]),
+  mutant(
+    "what is about to be written is not noted",
+    [source("document.ts", "await this.#shownMark(paths).announce(writtenMarkOf(this.#format, head.value));", "")],
+    { faults: ["slow disk"] },
+  ),
   mutant("what the other program writes in place is not put back", [
     source(
       "replace-document.ts",

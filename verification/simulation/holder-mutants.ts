@@ -34,12 +34,15 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     ...mutant("a living holder is late from the start", TRACKER, "|| elapsed < lease) return", ") return"),
     focus: STOPPED,
   },
-  mutant(
-    "a claim that has ended is left standing",
-    ENDINGS,
-    "this.remember(key, { ...ending, retryUntil });\n    this.#retryLater();",
-    "this.remember(key, { ...ending, retryUntil });",
-  ),
+  {
+    ...mutant(
+      "a claim that has ended is left standing",
+      ENDINGS,
+      "this.remember(key, { ...ending, retryUntil });\n    this.#retryLater();",
+      "this.remember(key, { ...ending, retryUntil });",
+    ),
+    focus: { world: { kind: "shared" }, faults: ["store goes out of order", "not sent"] },
+  },
   {
     ...mutant(
       "a claim that may have been saved is left standing",
@@ -53,7 +56,13 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     },
   },
   mutant("a zombie is alive", IDENTITY, 'stat.state === "Z" || ', ""),
-  mutant("a reused pid is alive", IDENTITY, "stat.startedAt !== startedAt || ", ""),
+  {
+    ...mutant("a reused pid is alive", IDENTITY, "stat.startedAt !== startedAt || ", ""),
+    focus: {
+      world: { kind: "shared", platform: "linux", machines: 1, hasThreads: false },
+      faults: ["crash", "slow response", "slow save"],
+    },
+  },
   mutant(
     "a thread lives as long as its process",
     IDENTITY,

@@ -99,6 +99,7 @@ export const MUTANTS: readonly Mutant[] = [
         "now - this.#tracked.countedAt",
       ),
     ],
+    focus: { world: { kind: "shared", platform: "none", processes: 3, machines: 2, skew: 0 }, faults: ["suspend"] },
   },
   {
     name: "tombstone removed instead of saved",

@@ -28,10 +28,12 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
   {
     name: "a notification joins the load that is running",
     edits: [core("manager/record-loader.ts", "await this.#loading?.catch(() => {});", "")],
+    focus: { world: { kind: "shared", watches: true, skew: 0 }, faults: ["slow load"] },
   },
   {
     name: "no look after `maxStaleness`",
     edits: [core("manager/driver.ts", 'case "look":\n        this.#loader.look();', 'case "look":')],
+    focus: { world: { kind: "shared", watches: false, lifetime: 3_600_000 }, faults: ["slow load"] },
   },
   {
     name: "`adopt` stores a token that was used before",

@@ -66,7 +66,10 @@ export const STATE_MUTANTS: readonly Mutant[] = [
   {
     name: "the token of an own late response counts as new",
     edits: [core("refresh/protocol.ts", " && !isOwn;", ";")],
-    focus: { world: { kind: "file", skew: 0 }, faults: ["response after the deadline", "suspended after publishing"] },
+    focus: {
+      world: { kind: "file", processes: 1, skew: 0, lifetime: 20_000, graceSeconds: 120, afterLoss: "retry" },
+      faults: ["response after the deadline", "suspend", "suspended after publishing"],
+    },
   },
   {
     name: "an access token counts as new with each refresh token",

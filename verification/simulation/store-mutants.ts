@@ -52,6 +52,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       ),
       node("file-store.ts", "if (draft.number === 1) await makeDurableDirectory(this.#fs, paths.chain);", ""),
     ],
+    focus: { world: { kind: "file" }, faults: ["power failure"] },
   },
   {
     name: "own session file not remembered",
