@@ -17,6 +17,12 @@ const STOPPED: Focus = {
   faults: ["stopped in mid-exchange"],
 };
 
+/** Holders that die. */
+const MORTAL = {
+  world: { kind: "shared", machines: 1, hasThreads: false },
+  faults: ["crash", "slow response", "slow save"],
+} as const satisfies Focus;
+
 /** Mutants that each break one rule about leases, or about what became of the holder of a claim. */
 export const HOLDER_MUTANTS: readonly Mutant[] = [
   mutant(
@@ -55,13 +61,13 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
       faults: ["outcome unknown: saved", "unreadable", "save never ends"],
     },
   },
-  mutant("a zombie is alive", IDENTITY, 'stat.state === "Z" || ', ""),
+  {
+    ...mutant("a zombie is alive", IDENTITY, 'stat.state === "Z" || ', ""),
+    focus: { world: { ...MORTAL.world, platform: "linux" }, faults: MORTAL.faults },
+  },
   {
     ...mutant("a reused pid is alive", IDENTITY, "stat.startedAt !== startedAt || ", ""),
-    focus: {
-      world: { kind: "shared", platform: "linux", machines: 1, hasThreads: false },
-      faults: ["crash", "slow response", "slow save"],
-    },
+    focus: { world: { ...MORTAL.world, platform: "linux" }, faults: MORTAL.faults },
   },
   mutant(
     "a thread lives as long as its process",
@@ -69,12 +75,15 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
     "const [, pid, tid, startedAt] = parseThread(self);",
     "const [, pid, , startedAt] = parseThread(self);\n  const tid = pid;",
   ),
-  mutant(
-    "a pid that exists is alive without a start time",
-    IDENTITY,
-    'hasNoProcess(Number(pid), system) ? "gone" : "unknown";\n  });',
-    'hasNoProcess(Number(pid), system) ? "gone" : "alive";\n  });',
-  ),
+  {
+    ...mutant(
+      "a pid that exists is alive without a start time",
+      IDENTITY,
+      'hasNoProcess(Number(pid), system) ? "gone" : "unknown";\n  });',
+      'hasNoProcess(Number(pid), system) ? "gone" : "alive";\n  });',
+    ),
+    focus: { world: { ...MORTAL.world, platform: "darwin" }, faults: MORTAL.faults },
+  },
   mutant("all PID namespaces are one", IDENTITY, 'namespaceId(system, "pid")', '"0"'),
   mutant(
     "a file that cannot be read is the end of a process",

@@ -79,6 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "old refresh token dropped",
     edits: [core("tokens/token-set.ts", "next.refreshToken ?? previous.refreshToken", "next.refreshToken")],
+    focus: { faults: ["no refresh_token"] },
   },
   {
     name: "lease by wall clock",
@@ -215,5 +216,9 @@ export const MUTANTS: readonly Mutant[] = [
         "const attempts: (Attempt | undefined)[] = [];",
       ),
     ],
+    focus: {
+      world: { kind: "shared", skew: 0 },
+      faults: ["old session restored by another program", "slow response"],
+    },
   },
 ];

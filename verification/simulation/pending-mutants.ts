@@ -7,6 +7,7 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
   {
     name: "a rotation that is lost on closing in silence",
     edits: [core(PENDING, "throw toLossError(this.#failure, records.location);", "void toLossError;")],
+    focus: { world: { kind: "shared" }, faults: ["store out of order at the response"] },
   },
   {
     name: "an unsaved rotation does not keep the process alive",
