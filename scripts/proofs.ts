@@ -25,7 +25,7 @@ const DAY = 24 * 60 * 60 * 1000;
 /** The proofs of every CI run. The mutants rotate by day, a third at a time. */
 export const ciProofs = (now: number): Proof[] => [
   ["simulate"],
-  ["simulate", "--seed", freshSeed(), "--runs", "10000"],
+  ["simulate", "--seed", freshSeed(), "--runs", "5000"],
   ["simulate", "--mutants", "--share", `${1 + (Math.floor(now / DAY) % 3)}/3`],
   ["inject-faults", "--seed", freshSeed(), "--rounds", "20"],
   ["show:machines"],

@@ -41,6 +41,8 @@ export class FileWorld {
   isLost = false;
   readonly #locks = new Map<string, { readonly process: SimulatedProcess; readonly since: number }>();
   /** Every version that was the newest one at some time. */
+  /** The last result of `truth()`, which is called after each step. */
+  #truth: { readonly text: string; readonly value: string } | undefined;
   readonly #versions = new Set<string>();
   /** The newest version that was reported to a process as stored, by the directory that holds it. */
   readonly #resolved = new Map<string, string>();
@@ -61,8 +63,12 @@ export class FileWorld {
   truth(): string | undefined {
     const { highest, text } = this.#newest();
     if (text === undefined) return undefined;
-    const { id, value } = JSON.parse(text) as { id: string; value: string };
-    this.#versions.add(`${highest}-${id}`);
+    if (text !== this.#truth?.text) {
+      const { id, value } = JSON.parse(text) as { id: string; value: string };
+      this.#versions.add(`${highest}-${id}`);
+      this.#truth = { text, value };
+    }
+    const { value } = this.#truth;
     this.switches.onStored(value);
     return value;
   }

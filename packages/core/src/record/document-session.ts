@@ -31,16 +31,17 @@ export function shownOf(value: string): Shown {
   if (!record) return undefined;
   const { session: id, dead } = record;
   if (dead) return dead.reason === "signed_out" ? { id, session: undefined } : undefined;
-  return record.tokens?.accessToken ? { id, session: sessionOf(value) } : undefined;
+  return record.tokens?.accessToken ? { id, session: toSession(record) } : undefined;
 }
 
 /** Returns the session of a record, whether a document shows it or not yet. */
 export function sessionOf(value: string): FormattedSession | undefined {
   const record = tryParseRecord(value);
-  if (!record?.tokens) return undefined;
-  const { tokens, obtainedAt, account } = record;
-  return { tokens, obtainedAt, account };
+  return record && toSession(record);
 }
+
+const toSession = ({ tokens, obtainedAt, account }: SessionRecord): FormattedSession | undefined =>
+  tokens && { tokens, obtainedAt, account };
 
 /** Returns the record of a session that another program signed out at the time `now`, in epoch milliseconds. */
 export function signedOutRecord(value: string, now: number): string {

@@ -340,9 +340,11 @@ export const recordKindOf = (text: string): "record" | "newer" | undefined => {
   return newerSchema.safeParse(json).success ? "newer" : undefined;
 };
 
-/** Before the first release, the reason `response_lost` was called `answer_lost`. */
+/** The name of the reason `response_lost` before the first release. */
+const OLD_REASON = "answer_lost";
+
 const updateReason = (key: string, value: unknown): unknown =>
-  key === "reason" && value === "answer_lost" ? "response_lost" : value;
+  key === "reason" && value === OLD_REASON ? "response_lost" : value;
 
 const UPDATE_HINT = "It was left unchanged. Update this program.";
 const RECOVERY_HINT =
@@ -350,7 +352,7 @@ const RECOVERY_HINT =
 
 const tryJson = (value: string): unknown => {
   try {
-    return JSON.parse(value, updateReason) as unknown;
+    return JSON.parse(value, value.includes(OLD_REASON) ? updateReason : undefined) as unknown; // revivers are slow
   } catch {
     return undefined;
   }
