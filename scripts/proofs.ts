@@ -22,11 +22,11 @@ const freshSeed = (): string => String(randomInt(1_000_000, 2_000_000_000));
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** The proofs of every CI run. The mutants rotate by day, a third at a time. */
+/** The proofs of every CI run. The mutants rotate by day, a quarter at a time. */
 export const ciProofs = (now: number): Proof[] => [
   ["simulate"],
   ["simulate", "--seed", freshSeed(), "--runs", "5000"],
-  ["simulate", "--mutants", "--share", `${1 + (Math.floor(now / DAY) % 3)}/3`],
+  ["simulate", "--mutants", "--share", `${1 + (Math.floor(now / DAY) % 4)}/4`],
   ["inject-faults", "--seed", freshSeed(), "--rounds", "20"],
   ["show:machines"],
   ["show:servers"],

@@ -29,7 +29,7 @@ const withUnexpired = () =>
   mcpAuth({
     serverUrl,
     store: fileStore({ path: join(folder, "session.json") }),
-    clientMetadata: { client_name: "Example", redirect_uris: ["http://127.0.0.1:33418/callback"] },
+    clientMetadata: { client_name: "Example", redirect_uris: ["http://127.0.0.1:14711/callback"] },
     signIn: async ({ signal, ...options }) => {
       const { url, finish } = await authorizationCodeFlow({ ...options }).start({ signal });
       return finish(await signInAs("ada", url), { signal });

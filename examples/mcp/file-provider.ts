@@ -19,10 +19,10 @@ export function fileProvider(folder: string, onRedirect: (url: URL) => void): Pr
   };
   let verifier = "";
   return {
-    redirectUrl: "http://127.0.0.1:33418/callback",
+    redirectUrl: "http://127.0.0.1:14711/callback",
     clientMetadata: {
       client_name: "Example",
-      redirect_uris: ["http://127.0.0.1:33418/callback"],
+      redirect_uris: ["http://127.0.0.1:14711/callback"],
       grant_types: ["authorization_code", "refresh_token"],
       token_endpoint_auth_method: "none",
       ...{ application_type: "native" },

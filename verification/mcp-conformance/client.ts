@@ -31,7 +31,7 @@ const onRedirect = (url: URL) => {
 await using auth: McpAuth = mcpAuth({
   serverUrl,
   store: memoryStore(),
-  clientMetadata: { client_name: "conformance", redirect_uris: ["http://127.0.0.1:33418/callback"] },
+  clientMetadata: { client_name: "conformance", redirect_uris: ["http://127.0.0.1:14711/callback"] },
   clientMetadataUrl: "https://conformance-test.local/client-metadata.json",
   ...(clientId && { client: { clientId, clientSecret } }),
   ...(mode === "signIn" ? { signIn } : { onRedirect }),

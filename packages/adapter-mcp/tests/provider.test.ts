@@ -102,7 +102,7 @@ it("is a provider for both lines of the SDK, which then know everything that the
   const providers: [Provider1, Provider2] = [authProvider, authProvider];
   for (const provider of providers)
     expect([provider.redirectUrl, provider.clientMetadata.grant_types]).toEqual([
-      "http://127.0.0.1:33418/callback",
+      "http://127.0.0.1:14711/callback",
       ["authorization_code", "refresh_token"],
     ]);
 });

@@ -9,7 +9,7 @@ import type { Connection, Sdk } from "@unexpired-internal/mcp-support/sdk";
 import { onTestFinished } from "vitest";
 import { type McpAuth, type McpAuthOptions, type McpSignInContext, mcpAuth } from "../src/index.ts";
 
-export const clientMetadata = { client_name: "test", redirect_uris: ["http://127.0.0.1:33418/callback"] };
+export const clientMetadata = { client_name: "test", redirect_uris: ["http://127.0.0.1:14711/callback"] };
 
 /** Signs in as a program with a browser does. */
 export async function signIn({ signal, ...options }: McpSignInContext) {
