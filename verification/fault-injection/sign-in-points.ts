@@ -1,4 +1,4 @@
-import { type FaultPoint, fine, kill, type PointProperties, points, stop } from "./expectations.ts";
+import { type FaultPoint, fine, kill, OK, type PointProperties, points, stop } from "./expectations.ts";
 import { AFTER_LINK, BEFORE_LINK, in_ } from "./steps.ts";
 import { UNAVAILABLE } from "./storage-points.ts";
 import { killed, withSecondFaults } from "./takeover-points.ts";
@@ -66,7 +66,10 @@ const DISK = [
     ...HELD,
     "sign-in-commit/before-write",
   ),
-  ...points("disk", "limit-files", { ...once, repair: "lift-limit" })("sign-in-commit/before-projection"),
+  // The session is saved; the first to claim its exchange may be the process that can write nothing.
+  ...points("disk", "limit-files", { ...once, ...limit, victim: [...OK, ...UNAVAILABLE] })(
+    "sign-in-commit/before-projection",
+  ),
   ...points("disk", "fill-disk", { ...once, ...fill, others: UNAVAILABLE })("sign-in-claim/before-draft"),
   ...points("disk", "fill-disk", { ...twice, ...fill, isRepairedFirst: true })(...HELD, "sign-in-commit/before-draft"),
 ];
