@@ -41,9 +41,9 @@ export class FileWorld {
   isLost = false;
   readonly #locks = new Map<string, { readonly process: SimulatedProcess; readonly since: number }>();
   /** Every version that was the newest one at some time. */
+  readonly #versions = new Set<string>();
   /** The last result of `truth()`, which is called after each step. */
   #truth: { readonly text: string; readonly value: string } | undefined;
-  readonly #versions = new Set<string>();
   /** The newest version that was reported to a process as stored, by the directory that holds it. */
   readonly #resolved = new Map<string, string>();
   #isAway = false;

@@ -17,11 +17,11 @@ const STOPPED: Focus = {
   faults: ["stopped in mid-exchange"],
 };
 
-/** Holders that die. */
-const MORTAL = {
-  world: { kind: "shared", machines: 1, hasThreads: false },
+/** Holders that die, on a platform. */
+const mortalOn = (platform: "linux" | "darwin"): Focus => ({
+  world: { kind: "shared", platform, machines: 1, hasThreads: false },
   faults: ["crash", "slow response", "slow save"],
-} as const satisfies Focus;
+});
 
 /** Mutants that each break one rule about leases, or about what became of the holder of a claim. */
 export const HOLDER_MUTANTS: readonly Mutant[] = [
@@ -63,11 +63,11 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
   },
   {
     ...mutant("a zombie is alive", IDENTITY, 'stat.state === "Z" || ', ""),
-    focus: { world: { ...MORTAL.world, platform: "linux" }, faults: MORTAL.faults },
+    focus: mortalOn("linux"),
   },
   {
     ...mutant("a reused pid is alive", IDENTITY, "stat.startedAt !== startedAt || ", ""),
-    focus: { world: { ...MORTAL.world, platform: "linux" }, faults: MORTAL.faults },
+    focus: mortalOn("linux"),
   },
   mutant(
     "a thread lives as long as its process",
@@ -82,7 +82,7 @@ export const HOLDER_MUTANTS: readonly Mutant[] = [
       'hasNoProcess(Number(pid), system) ? "gone" : "unknown";\n  });',
       'hasNoProcess(Number(pid), system) ? "gone" : "alive";\n  });',
     ),
-    focus: { world: { ...MORTAL.world, platform: "darwin" }, faults: MORTAL.faults },
+    focus: mortalOn("darwin"),
   },
   mutant("all PID namespaces are one", IDENTITY, 'namespaceId(system, "pid")', '"0"'),
   mutant(
