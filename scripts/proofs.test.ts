@@ -4,10 +4,10 @@ import { ciProofs, nightlyProofs, type Proof, prove } from "./proofs.ts";
 const DAY = 24 * 60 * 60 * 1000;
 
 /** Runs the proofs, and returns their counts and what they print. */
-function outcomeOf(proofs: readonly Proof[]) {
+async function outcomeOf(proofs: readonly Proof[]) {
   let printed = "";
-  const counts = prove(proofs, (text) => {
-    printed += text;
+  const counts = await prove(proofs, (line) => {
+    printed += line;
   });
   return { ...counts, printed };
 }
@@ -27,15 +27,20 @@ it.each([
   expect(new Set(fresh).size).toBe(4);
 });
 
-it("prints one line for a proof that holds: the command that repeats it, and its outcome", () => {
-  const { passed, failed, printed } = outcomeOf([["simulate", "--seed", "7", "--runs", "1"]]);
+it("prints one line for a proof that holds: the command that repeats it, and its outcome", async () => {
+  const { passed, failed, printed } = await outcomeOf([["simulate", "--seed", "7", "--runs", "1"]]);
   expect({ passed, failed }).toEqual({ passed: 1, failed: 0 });
   expect(printed).toMatch(/^proof: pnpm simulate --seed 7 --runs 1: No invariant was violated\. \(\d+ s\)\n$/);
 });
 
-it("prints the full output of a proof that fails", () => {
-  const { passed, failed, printed } = outcomeOf([["simulate", "--mutants", "--only", "no such mutant"]]);
+it("prints the full output of a proof that fails", async () => {
+  const { passed, failed, printed } = await outcomeOf([["simulate", "--mutants", "--only", "no such mutant"]]);
   expect({ passed, failed }).toEqual({ passed: 0, failed: 1 });
   expect(printed).toContain("FAILED\n");
   expect(printed).toContain('No mutant of this share has a name that contains "no such mutant"');
+});
+
+it("runs a proof that waits beside one that computes", async () => {
+  const { printed } = await outcomeOf([["simulate", "--seed", "7", "--runs", "500"], ["count:auth"]]);
+  expect(printed).toMatch(/^proof: pnpm count:auth: .*\nproof: pnpm simulate .*\n$/);
 });

@@ -1,5 +1,7 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { root } from "./workspace.ts";
 
 /** A script of package.json and its arguments: the command that repeats the proof. */
@@ -44,24 +46,29 @@ export const nightlyProofs = (): Proof[] => [
   ["inject-faults", "--seed", freshSeed(), "--rounds", "200"],
 ];
 
-/** Runs the proofs one after another, and prints one line for each, or all of its output if it fails. */
-export function prove(proofs: readonly Proof[], print: (text: string) => unknown) {
-  const failed = proofs.filter((proof) => !holds(proof, print)).length;
-  return { passed: proofs.length - failed, failed };
+/** These keep the processors busy; the others mostly wait for processes, servers and timers. */
+const COMPUTE: ReadonlySet<Proof[0]> = new Set(["simulate", "inject-faults"]);
+
+/** Runs the proofs, and prints one line for each, or all of its output if it fails. One that computes runs beside one that waits. */
+export async function prove(proofs: readonly Proof[], print: (line: string) => unknown) {
+  const lanes = [proofs.filter(([script]) => COMPUTE.has(script)), proofs.filter(([script]) => !COMPUTE.has(script))];
+  const failed = await Promise.all(lanes.map((lane) => failuresOf(lane, print)));
+  return { passed: proofs.length - failed.flat().length, failed: failed.flat().length };
 }
 
-function holds([script, ...args]: Proof, print: (text: string) => unknown): boolean {
-  print(`proof: pnpm ${[script, ...args].join(" ")}: `);
+async function failuresOf(proofs: readonly Proof[], print: (line: string) => unknown): Promise<Proof[]> {
+  const failed: Proof[] = [];
+  for (const proof of proofs) if (!(await holds(proof, print))) failed.push(proof);
+  return failed;
+}
+
+async function holds([script, ...args]: Proof, print: (line: string) => unknown): Promise<boolean> {
   const started = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAMS[script], ...args], {
-    cwd: root,
-    encoding: "utf8",
-    maxBuffer: Number.POSITIVE_INFINITY,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(process.execPath, [PROGRAMS[script], ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   const seconds = Math.round((performance.now() - started) / 1000);
   const isProved = status === 0;
   const output = isProved ? stdout.trimEnd().split("\n").at(-1) : `FAILED\n${stdout}${stderr}`;
-  print(`${output} (${seconds} s)\n`);
+  print(`proof: pnpm ${[script, ...args].join(" ")}: ${output} (${seconds} s)\n`);
   return isProved;
 }

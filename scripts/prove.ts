@@ -2,6 +2,6 @@
 import { ciProofs, nightlyProofs, prove } from "./proofs.ts";
 
 const proofs = process.argv.includes("--nightly") ? nightlyProofs() : ciProofs(Date.now());
-const { passed, failed } = prove(proofs, (text) => process.stdout.write(text));
+const { passed, failed } = await prove(proofs, (line) => process.stdout.write(line));
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

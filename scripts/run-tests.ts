@@ -47,8 +47,8 @@ const [, passed = 0, failed = 0] = (COUNTS.exec(printed) ?? []).map(Number);
 const leaks = code === 0 ? leaksIn(printed) : [];
 if (leaks.length > 0) process.stdout.write(`\nTokens of the tests were printed:\n${leaks.join("")}`);
 
-const print = (text: string) => process.stdout.write(text);
-const proofs = prove(isExhaustive ? ciProofs(Date.now()) : [], print);
+const print = (line: string) => process.stdout.write(line);
+const proofs = await prove(isExhaustive ? ciProofs(Date.now()) : [], print);
 const allFailed = (code === 0 ? failed : Math.max(failed, 1)) + leaks.length + proofs.failed;
 print(`${passed + proofs.passed} passed, ${allFailed} failed\n`);
 process.exitCode = allFailed > 0 ? 1 : 0;
