@@ -41,6 +41,6 @@ it("prints the full output of a proof that fails", async () => {
 });
 
 it("runs a proof that waits beside one that computes", async () => {
-  const { printed } = await outcomeOf([["simulate", "--seed", "7", "--runs", "500"], ["count:auth"]]);
+  const { printed } = await outcomeOf([["simulate", "--seed", "7", "--runs", "100"], ["count:auth"]]);
   expect(printed).toMatch(/^proof: pnpm count:auth: .*\nproof: pnpm simulate .*\n$/);
 });
