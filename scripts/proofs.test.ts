@@ -27,10 +27,12 @@ it.each([
   expect(new Set(fresh).size).toBe(4);
 });
 
-it("prints one line for a proof that holds: the command that repeats it, and its outcome", async () => {
+it("prints the command that repeats a proof when it starts, and its outcome if it holds", async () => {
   const { passed, failed, printed } = await outcomeOf([["simulate", "--seed", "7", "--runs", "1"]]);
   expect({ passed, failed }).toEqual({ passed: 1, failed: 0 });
-  expect(printed).toMatch(/^proof: pnpm simulate --seed 7 --runs 1: No invariant was violated\. \(\d+ s\)\n$/);
+  expect(printed).toMatch(
+    /^started: pnpm simulate --seed 7 --runs 1\nproof: pnpm simulate --seed 7 --runs 1: No invariant was violated\. \(\d+ s\)\n$/,
+  );
 });
 
 it("prints the full output of a proof that fails", async () => {
@@ -42,5 +44,5 @@ it("prints the full output of a proof that fails", async () => {
 
 it("runs a proof that waits beside one that computes", async () => {
   const { printed } = await outcomeOf([["simulate", "--seed", "7", "--runs", "100"], ["count:auth"]]);
-  expect(printed).toMatch(/^proof: pnpm count:auth: .*\nproof: pnpm simulate .*\n$/);
+  expect(printed).toMatch(/\nproof: pnpm count:auth: .*\nproof: pnpm simulate .*\n$/);
 });

@@ -49,26 +49,33 @@ export const nightlyProofs = (): Proof[] => [
 /** These keep the processors busy; the others mostly wait for processes, servers and timers. */
 const COMPUTE: ReadonlySet<Proof[0]> = new Set(["simulate", "inject-faults"]);
 
-/** Runs the proofs, and prints one line for each, or all of its output if it fails. One that computes runs beside one that waits. */
+/**
+ * Runs the proofs, one that computes beside one that waits. Prints a line when one starts, so that a run that is cut off
+ * shows the seeds, and a line with its outcome, or all of its output if it fails.
+ */
 export async function prove(proofs: readonly Proof[], print: (line: string) => unknown) {
-  const lanes = [proofs.filter(([script]) => COMPUTE.has(script)), proofs.filter(([script]) => !COMPUTE.has(script))];
-  const failed = await Promise.all(lanes.map((lane) => failuresOf(lane, print)));
-  return { passed: proofs.length - failed.flat().length, failed: failed.flat().length };
+  const computing = proofs.filter(([script]) => COMPUTE.has(script));
+  const waiting = proofs.filter(([script]) => !COMPUTE.has(script));
+  const passed = await Promise.all([computing, waiting].map((row) => countOfPassed(row, print)));
+  const sum = passed.reduce((all, count) => all + count, 0);
+  return { passed: sum, failed: proofs.length - sum };
 }
 
-async function failuresOf(proofs: readonly Proof[], print: (line: string) => unknown): Promise<Proof[]> {
-  const failed: Proof[] = [];
-  for (const proof of proofs) if (!(await holds(proof, print))) failed.push(proof);
-  return failed;
+async function countOfPassed(proofs: readonly Proof[], print: (line: string) => unknown): Promise<number> {
+  let passed = 0;
+  for (const proof of proofs) if (await holds(proof, print)) passed++;
+  return passed;
 }
 
 async function holds([script, ...args]: Proof, print: (line: string) => unknown): Promise<boolean> {
+  const command = `pnpm ${[script, ...args].join(" ")}`;
+  print(`started: ${command}\n`);
   const started = performance.now();
   const child = spawn(process.execPath, [PROGRAMS[script], ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   const seconds = Math.round((performance.now() - started) / 1000);
   const isProved = status === 0;
   const output = isProved ? stdout.trimEnd().split("\n").at(-1) : `FAILED\n${stdout}${stderr}`;
-  print(`proof: pnpm ${[script, ...args].join(" ")}: ${output} (${seconds} s)\n`);
+  print(`proof: ${command}: ${output} (${seconds} s)\n`);
   return isProved;
 }
