@@ -18,6 +18,7 @@ export { perRequest, type RequestTokenOptions, type WithRequestOptions } from ".
 export { createTokenManager } from "./manager/token-manager.ts";
 export type { EntryStatus, PoolStatus } from "./pool/status.ts";
 export { createTokenPool, type TokenPool, type TokenPoolOptions } from "./pool/token-pool.ts";
+export { describeRecord, type RecordDescription } from "./record/description.ts";
 export type { FormattedSession, ParsedSession, SessionFormat } from "./session-format.ts";
 export { type EnvTokenOptions, envToken } from "./sources/env-token.ts";
 export { type FirstAvailableSource, firstAvailable } from "./sources/first-available.ts";
