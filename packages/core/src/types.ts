@@ -132,6 +132,11 @@ export interface TokenStore {
    */
   watch?(onChange: () => void): () => void;
   /**
+   * Resolves once other processes have had time to restore what a failover of the store may have undone. The manager awaits
+   * it before it claims a refresh, for 10 seconds at most; a rejection counts as settled. If omitted, it claims at once.
+   */
+  settled?(): Promise<void>;
+  /**
    * Calls `listener` with what the store has to report besides the outcome of a call, until the returned function is
    * called. A manager emits it as an event of its own. Optional.
    */
@@ -319,7 +324,10 @@ export type SessionEvent =
   | { readonly type: "revocation-failed"; readonly message: string; readonly cause?: EndpointResponse | undefined }
   /** Tokens reported by `save-failed` are now in the store. */
   | { readonly type: "save-recovered"; readonly location: string }
-  /** A spent refresh token had overwritten the session in the store; the current session was saved again. */
+  /**
+   * The store had gone back to an older state of the session, by a failover or because another program had overwritten it; the
+   * current one was saved again.
+   */
   | { readonly type: "session-restored"; readonly location: string }
   /**
    * Another process, or another store over the same object, writes to the object behind a `fromKeyValue` store

@@ -65,8 +65,9 @@ export class Driver implements RefreshHost {
     const { store, refresh, profile, clock, account } = settings;
     const onShared = () => this.announce({ type: "store-shared", location: this.records.location });
     this.#watch = new StoreWatch(store, () => this.#onChange());
+    const onRestored = () => this.announce({ type: "session-restored", location: this.records.location });
     const onEvent = (event: StoreEvent) => this.announce(event);
-    this.records = new RecordStore(store, { accountOf: account, clock, onShared, onEvent });
+    this.records = new RecordStore(store, { accountOf: account, clock, onShared, onRestored, onEvent });
     const deps = { records: this.records, holder: store.holder, refresh, profile, clock };
     this.pending = new PendingChanges(deps, this);
     this.#protocol = new RefreshProtocol(deps, this, this.pending);

@@ -4,6 +4,7 @@ import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../ty
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 import { MAX_OWN_SPENT, parseRecord, type SessionRecord, secretsOfClient, serializeRecord } from "./record.ts";
+import { extendPast, restorationOf } from "./rollback.ts";
 import { locationOf } from "./store-location.ts";
 
 /** A stored record and its version. */
@@ -38,6 +39,8 @@ const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
 
 /** In milliseconds. Nothing waits for ever for a store that has stopped responding. */
 const DEADLINE = 30_000;
+/** Likewise for the end of a failover. */
+const SETTLE_DEADLINE = 10_000;
 const MAX_CONFLICTS = 100;
 const SECRETS_KEPT = 14; // up to three per token set, and two of the client; an error may concern an earlier one
 
@@ -46,6 +49,8 @@ interface RecordStoreDeps {
   readonly clock: Clock;
   /** Called once if other writers bypass the store, because its compare-and-set does not cover them. */
   readonly onShared?: () => void;
+  /** Called after a record that the store had lost was saved again. */
+  readonly onRestored?: () => void;
   /** Called with the events of the store, which contain no known secret. */
   readonly onEvent?: (event: StoreEvent) => void;
 }
@@ -61,6 +66,8 @@ export class RecordStore {
 
   /** The version that was last loaded or saved. */
   #version: string | undefined;
+  /** The newest stored record that is known. */
+  #latest: Stored | undefined;
   /** How many saves in a row were conflicts although that version had not changed. */
   #conflicts = 0;
   /** The number of loads and saves that have ended. Of two that overlap, the one that ends later may be the older one. */
@@ -86,11 +93,42 @@ export class RecordStore {
     }
   }
 
-  /** @throws StoreError */
+  /**
+   * Waits until other processes have had time to restore what a failover may have undone. Returns `undefined` if the store
+   * does not ask for it.
+   */
+  settle(): Promise<void> | undefined {
+    const { clock } = this.#deps;
+    const message = `no response within ${SETTLE_DEADLINE} ms`;
+    const deadline = { milliseconds: SETTLE_DEADLINE, message, keepAlive: false };
+    if (!this.#store.settled) return undefined;
+    return withDeadline(async () => this.#store.settled?.(), clock, deadline).catch(() => {});
+  }
+
+  /**
+   * Loads. If a failover of the store has undone what this process knows, saves that again first.
+   *
+   * @throws StoreError
+   */
   async load(): Promise<Stored | undefined> {
+    const stored = await this.#load();
+    const restored = stored && this.#isCluster && restorationOf(stored, this.#latest);
+    if (!restored) {
+      this.#latest = stored;
+      return stored;
+    }
+    if (await this.save(restored, stored)) this.#deps.onRestored?.();
+    return this.load();
+  }
+
+  get #isCluster(): boolean {
+    return this.#store.supports.compareAndSet === "cluster";
+  }
+
+  async #load(): Promise<Stored | undefined> {
     const before = this.#ended;
     const found = await this.#read();
-    if (before !== this.#ended) return this.load();
+    if (before !== this.#ended) return this.#load();
     this.#ended++;
     if (!this.#isShared && this.#store.isShared) {
       this.#isShared = true;
@@ -160,11 +198,13 @@ export class RecordStore {
     const before = this.#ended;
     const { foreignDocuments = given.primary !== undefined } = this.#store.supports; // other programs may know of some
     const spent = foreignDocuments ? given.spent : given.spent.slice(-MAX_OWN_SPENT);
-    const record = this.#complete({ ...given, spent });
+    const past = this.#isCluster ? { past: extendPast(given, expected) } : {};
+    const record = this.#complete({ ...given, spent, ...past });
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;
     const saved = { record, version };
+    this.#latest = saved;
     const isOvertaken = before !== this.#ended; // perhaps by a load that found what has replaced the record
     this.#ended++;
     const found = isOvertaken ? await this.load() : saved;

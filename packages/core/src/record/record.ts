@@ -126,6 +126,7 @@ const recordSchema = z.looseObject({
   primary: z.optional(z.string()),
   client: z.optional(clientSchema),
   signIn: z.optional(signInSchema),
+  past: z.optional(digestsSchema),
   requires: z.optional(z.array(z.string()).check(z.maxLength(0))),
 });
 
@@ -167,6 +168,8 @@ export interface SessionRecord {
   readonly client?: StoredClient | undefined;
   /** Likewise. */
   readonly signIn?: SignInClaim | undefined;
+  /** Digests of the versions that this record has replaced in a store shared by several machines, newest last. */
+  readonly past?: readonly Digest[] | undefined;
 }
 
 /** Returns whether a record holds neither a session nor the end of one, only a client or a claim. */
@@ -180,7 +183,7 @@ const KEPT = 32;
 const MAX_SPENT = 1_000;
 export const MAX_OWN_SPENT = 32;
 /** The members that do not belong to a session. */
-const LASTING: readonly string[] = ["primary", "client", "signIn"] satisfies (keyof SessionRecord)[];
+const LASTING: readonly string[] = ["primary", "client", "signIn", "past"] satisfies (keyof SessionRecord)[];
 const MEMBERS = (Object.keys(recordSchema.shape) as (keyof SessionRecord)[]).filter((name) => !LASTING.includes(name));
 
 /**

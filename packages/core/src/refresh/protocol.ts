@@ -1,6 +1,7 @@
 import { RefreshFailedError, UnexpiredError } from "../errors.ts";
-import { currentDigest, isAnotherSession, isSpent, replaceRecord, type SessionRecord } from "../record/record.ts";
+import { isAnotherSession, isSpent, type SessionRecord } from "../record/record.ts";
 import type { Stored } from "../record/record-store.ts";
+import { putBack } from "../record/rollback.ts";
 import { type Moment, momentOf } from "../util/clock.ts";
 import { AttemptTracker } from "./attempt-tracker.ts";
 import { Claims } from "./claim.ts";
@@ -201,10 +202,7 @@ export class RefreshProtocol {
     const { records } = this.#deps;
     const known = this.#host.session.record;
     const record = known && (this.#pending.endings.of(known)?.apply(known) ?? known);
-    const spent = [...new Set([...(stored?.record.spent ?? []), ...(record?.spent ?? [])])];
-    const attempts = [stored?.record.attempt, record?.attempt]; // our own exchange may be in flight
-    const attempt = attempts.find((each) => each?.digest === currentDigest(record));
-    if (record && (await records.save(replaceRecord(stored?.record, { ...record, attempt, spent }), stored))) {
+    if (record && (await records.save(putBack(record, stored?.record), stored))) {
       this.#host.announce({ type: "session-restored", location: records.location });
     }
   }

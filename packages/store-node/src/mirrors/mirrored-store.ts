@@ -55,6 +55,7 @@ class MirroredStore implements TokenStore {
   readonly supports: TokenStore["supports"];
   readonly holder?: NonNullable<TokenStore["holder"]>;
   readonly watch?: NonNullable<TokenStore["watch"]>;
+  readonly settled?: NonNullable<TokenStore["settled"]>;
   // Private names, so that inspecting or serializing the store does not show the session.
   readonly #primary: TokenStore;
   readonly #mirrors: readonly Mirror[];
@@ -73,6 +74,7 @@ class MirroredStore implements TokenStore {
     this.#mirrors = documents.map((document) => new Mirror(document, { clock, load, report }));
     this.supports = { ...primary.supports, foreignDocuments: true };
     if (primary.holder) this.holder = primary.holder;
+    if (primary.settled) this.settled = async () => primary.settled?.();
     // If changes of the primary have to be polled for, those of the documents are found in the same way.
     if (primary.watch) this.watch = (onChange) => this.#watch(onChange);
   }
