@@ -12,6 +12,7 @@ export interface Totals {
   runs: number;
   steps: number;
   exchanges: number;
+  replays: number;
   readonly injected: Record<string, number>;
   readonly states: string[];
   /** The failing seed with the lowest number. */
@@ -20,13 +21,14 @@ export interface Totals {
 
 /** Runs a share of the seeds, up to the first violation. */
 export async function campaign({ first, stride, end }: Share, focus?: Focus): Promise<Totals> {
-  const totals: Totals = { runs: 0, steps: 0, exchanges: 0, injected: {}, states: [], failure: undefined };
+  const totals: Totals = { runs: 0, steps: 0, exchanges: 0, replays: 0, injected: {}, states: [], failure: undefined };
   const states = new Set<string>();
   for (let seed = first; seed < end && !totals.failure; seed += stride) {
     const result = await runSafely(seed, focus);
     totals.runs++;
     totals.steps += result.steps;
     totals.exchanges += result.exchanges;
+    totals.replays += result.replays;
     for (const [kind, count] of Object.entries(result.injected)) add(totals.injected, kind, count);
     for (const state of result.states) states.add(state);
     if (result.violation) totals.failure = { seed, ...result.violation };
@@ -45,6 +47,7 @@ export function merge(all: readonly Totals[]): Totals {
     runs: sum(({ runs }) => runs),
     steps: sum(({ steps }) => steps),
     exchanges: sum(({ exchanges }) => exchanges),
+    replays: sum(({ replays }) => replays),
     injected,
     states: [...new Set(all.flatMap(({ states }) => states))],
     failure: failures.sort((a, b) => a.seed - b.seed)[0],

@@ -4,6 +4,12 @@ export const FOREIGN = "another program";
 /** The author of a change that a power failure made: earlier content is back. */
 export const POWER = "a power failure";
 
+/** The author of a change that a failover of the store made: its last writes are lost. */
+export const FAILOVER = "a failover";
+
+/** For how many milliseconds after its reconnect a process claims nothing. */
+export const SETTLE_TIME = 2_000;
+
 /** The deadline of an exchange in milliseconds. It is short to keep leases, and thereby runs, short. */
 export const EXCHANGE_DEADLINE = 2_000;
 

@@ -1,5 +1,6 @@
 import type { Program } from "./program.ts";
 import type { World } from "./world.ts";
+import type { WorldOptions } from "./world-options.ts";
 
 /** The state of a world as far as the protocol distinguishes it: the record, and the view of each program. */
 export function coverageOf({ invariants, options }: World, programs: readonly Program[]): string {
@@ -9,7 +10,12 @@ export function coverageOf({ invariants, options }: World, programs: readonly Pr
   const asking = signIn ? (signIn.failure ?? "asking") : "";
   const claim = `${attempt ? `${attempt.status}${attempt.afterLoss ? " again" : ""}` : ""}${asking}`;
   const views = programs.map(viewOf);
-  return `${options.document === "none" ? options.kind : options.document}: ${stored} ${claim} | ${views.sort().join(" ")}`;
+  return `${storeOf(options)}: ${stored} ${claim} | ${views.sort().join(" ")}`;
+}
+
+function storeOf({ document, reconnectsWithin, kind }: WorldOptions): string {
+  if (document !== "none") return document;
+  return reconnectsWithin === undefined ? kind : "cluster";
 }
 
 function viewOf({ manager, process, isClosed }: Program): string {

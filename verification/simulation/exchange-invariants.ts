@@ -48,8 +48,10 @@ export class ExchangeInvariants {
     const refreshToken = current.refreshToken ?? "none";
     const digest = this.#invariants.book.digest(refreshToken);
     const what = `${process.name} presents ${shortRefresh(readToken(refreshToken))}`;
-    this.#checkOnce(digest, what);
     const key = claimKey({ id: attemptId, holder: this.#world.holderFor(process).holder?.id });
+    const open = this.#openOf(digest);
+    const isReplay = this.#invariants.failovers.checkPresented({ process, digest, key, open, what });
+    if (!isReplay) this.#checkOnce(open, what);
     this.#checkClaim(key, what);
     this.#checkNeed(process, current, what);
     this.#checkRate(process, current, what);
@@ -70,11 +72,15 @@ export class ExchangeInvariants {
     return handOver;
   }
 
-  /** P1: presented again only if every earlier presentation certainly had no effect, or is recorded as lost. */
-  #checkOnce(digest: string, what: string): void {
-    const open = this.log.find(
+  /** An earlier presentation that may have had an effect, and is not recorded as lost. */
+  #openOf(digest: string): HandOver | undefined {
+    return this.log.find(
       (other) => other.digest === digest && !other.isHarmless && !this.#invariants.records.wasLost(other),
     );
+  }
+
+  /** P1: presented again only if every earlier presentation certainly had no effect, or is recorded as lost. */
+  #checkOnce(open: HandOver | undefined, what: string): void {
     this.#invariants.require(
       !open,
       "P1",

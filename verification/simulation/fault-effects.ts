@@ -87,6 +87,7 @@ function crash(world: World, victim: SimulatedProcess): void {
 
 /** Another program writes a session that it read earlier. */
 function restoreOldSession(world: World, back: number): void {
+  if (world.cluster) return; // only a failover brings an old session back there
   const { history, current } = world.invariants.records;
   const old = history[Math.max(0, history.length - 1 - back)];
   if (old === undefined) return;

@@ -1,5 +1,6 @@
 import { CallerInvariants } from "./caller-invariants.ts";
 import { ExchangeInvariants } from "./exchange-invariants.ts";
+import { FailoverInvariants } from "./failover-invariants.ts";
 import { PromptInvariants } from "./prompt-invariants.ts";
 import { RecordInvariants } from "./record-invariants.ts";
 import { TokenBook } from "./tokens.ts";
@@ -38,6 +39,7 @@ export class Invariants {
   readonly records: RecordInvariants;
   readonly callers: CallerInvariants;
   readonly prompts: PromptInvariants;
+  readonly failovers: FailoverInvariants;
   /** The first violation; it ends the run. */
   violation: Violation | undefined;
   readonly #world: World;
@@ -48,6 +50,7 @@ export class Invariants {
     this.records = new RecordInvariants(world, this);
     this.callers = new CallerInvariants(world, this);
     this.prompts = new PromptInvariants(world, this);
+    this.failovers = new FailoverInvariants(world, this);
   }
 
   /** Records a violation. */

@@ -1,9 +1,20 @@
 /** The kinds of choices. Each has its own stream, so that removing a fault leaves all other choices in place. */
-export const STREAMS = ["world", "action", "fault", "schedule", "document", "user"] as const;
+export const STREAMS = ["world", "action", "fault", "schedule", "document", "user", "failover"] as const;
 export type Stream = (typeof STREAMS)[number];
 
 /** All choices of a run by stream, in order. 0 is always the calmest option. */
 export type Choices = Readonly<Record<Stream, readonly number[]>>;
+
+/** The calmest run makes no other choices. */
+export const noChoices = (): Record<Stream, number[]> => ({
+  world: [],
+  action: [],
+  fault: [],
+  schedule: [],
+  document: [],
+  user: [],
+  failover: [],
+});
 
 /** A generator of reproducible numbers from 0 up to, but not including, 1 (mulberry32). */
 export function randomFrom(seed: number): () => number {
@@ -19,7 +30,7 @@ export function randomFrom(seed: number): () => number {
 /** Makes every choice of a run: draws it from the seed, or replays given choices and then the calmest ones. */
 export class Random {
   readonly seed: number;
-  readonly made: Record<Stream, number[]> = { world: [], action: [], fault: [], schedule: [], document: [], user: [] };
+  readonly made: Record<Stream, number[]> = noChoices();
   readonly #given: Choices | undefined;
   readonly #random: Record<Stream, () => number>;
 
@@ -34,6 +45,7 @@ export class Random {
       schedule: stream(4),
       document: stream(5),
       user: stream(6),
+      failover: stream(7),
     };
   }
 

@@ -1,5 +1,5 @@
 import { isSpent, keyOf, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
-import { FOREIGN, HOLD, POWER } from "./constants.ts";
+import { FAILOVER, FOREIGN, HOLD, POWER } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
 import { withoutRequirement } from "./later-release.ts";
@@ -29,6 +29,9 @@ interface Backoff {
   readonly retryIn: number;
   readonly failures: number;
 }
+
+/** The authors of changes that bring earlier content back. */
+const UNDOING: readonly string[] = [POWER, FAILOVER];
 
 /** The invariants about changes of the stored record from one step to the next. */
 export class RecordInvariants {
@@ -74,7 +77,7 @@ export class RecordInvariants {
     this.#text = stored;
     const text = stored === undefined ? undefined : withoutRequirement(stored);
     // The tokens of a lost record are in no `spent` list: if another program restores them, they are a new session.
-    if (text === undefined || author === POWER) this.history.length = 0;
+    if (text === undefined || UNDOING.includes(author)) this.history.length = 0;
     if (text !== undefined) this.history.push(text);
     const before = this.current;
     try {
@@ -86,7 +89,7 @@ export class RecordInvariants {
     }
     if (this.current?.tokens?.refreshToken) this.#invariants.book.digest(this.current.tokens.refreshToken);
     if (author === FOREIGN) this.hasForeignWrite = true;
-    else if (author !== POWER) this.#compare(before, this.current, author);
+    else if (!UNDOING.includes(author)) this.#compare(before, this.current, author);
     this.#releases.check(previous, stored, author);
     this.#world.documents?.sessions.onRecord(before, this.current, author);
     this.#track(before, this.current, author);
@@ -116,6 +119,7 @@ export class RecordInvariants {
   #checkVerdict(before: SessionRecord, after: SessionRecord, author: string): void {
     const { dead } = after;
     if (!dead || dead.reason === "signed_out" || before.dead) return;
+    if (this.#invariants.failovers.restoresVerdict(author, dead)) return;
     const digest = this.digestOf(before);
     const about = () => `${author} ended ${nameOf(before)} with a verdict (${dead.reason}) about another token`;
     const isRestored = this.#isOfRestored(dead);
@@ -151,7 +155,8 @@ export class RecordInvariants {
     [before, { tokens }]: [SessionRecord, SessionRecord],
     author: string,
   ): void {
-    const signsIn = this.#isNew(next) || this.#invariants.callers.isSigningInTo(next.family, author);
+    const isRestored = this.#invariants.failovers.restores(author, next);
+    const signsIn = isRestored || this.#isNew(next) || this.#invariants.callers.isSigningInTo(next.family, author);
     // P3 (I13): a session that was signed out or replaced does not come back.
     const back = () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`;
     this.#invariants.require(!this.ended.has(next.family) || signsIn, "P3", back);
@@ -172,7 +177,8 @@ export class RecordInvariants {
       return;
     const claim = this.claims.get(claimKey(attempt));
     const holder = claim && this.#world.find(claim.holder);
-    if (!claim || !holder || claim.holder === author || holder.state === "dead") return;
+    // After a failover, what was recorded before is recorded again.
+    if (!claim || !holder || claim.isLost || claim.holder === author || holder.state === "dead") return;
     const waiter = this.#world.find(author);
     const waited = (waiter?.awake ?? 0) - (claim.awake.get(author) ?? 0);
     const text = () =>
@@ -260,7 +266,8 @@ export class RecordInvariants {
 
   #trackSession(old: Token | undefined, after: SessionRecord | undefined, author: string): void {
     const next = this.tokenOf(after);
-    const isForeign = author === FOREIGN || author === POWER;
+    if (author === FAILOVER && !after) this.ended.clear();
+    const isForeign = author === FOREIGN || UNDOING.includes(author);
     const isReplaced = next !== undefined && next.family !== old?.family;
     if (old && !isForeign && (isReplaced || after?.dead?.reason === "signed_out")) this.ended.add(old.family);
     if (!next) return;
@@ -304,7 +311,8 @@ export class RecordInvariants {
     const stored = this.current && this.tokenOf(this.current);
     for (const [family, received] of this.#invariants.exchanges.received()) {
       const isPutBack = this.#world.documents?.sessions.wasPutBack(family) === true;
-      if (this.ended.has(family) || this.hasForeignWrite || isPutBack || stored?.family !== family) continue;
+      const isUndone = isPutBack || this.#invariants.failovers.hasForgotten(received);
+      if (this.ended.has(family) || this.hasForeignWrite || isUndone || stored?.family !== family) continue;
       const text = () => `${shortRefresh(received)} was received, but ${nameOf(this.current)} is stored at the end`;
       this.#invariants.require(stored.number >= received.number, "P2", text);
     }

@@ -37,9 +37,10 @@ function repetitions(trace: readonly string[], index: number, period: number): n
 }
 
 /** Prints the totals of a campaign. */
-export function printTotals({ runs, steps, exchanges, injected, states }: Totals, milliseconds: number): void {
+export function printTotals({ runs, steps, exchanges, replays, injected, states }: Totals, milliseconds: number): void {
   console.log(`${runs} runs, ${steps} steps, ${exchanges} exchanges in ${(milliseconds / 1000).toFixed(1)} s`);
   console.log(`${states.length} states of the record and the managers were covered`);
+  console.log(`replays after a failover: ${replays}`);
   const kinds = Object.entries(injected).sort(([, a], [, b]) => b - a);
   console.log(`${kinds.reduce((sum, [, count]) => sum + count, 0)} faults of ${kinds.length} kinds:`);
   for (const [kind, count] of kinds) console.log(`  ${String(count).padStart(7)}  ${kind}`);

@@ -17,6 +17,8 @@ export interface RunResult {
   readonly violation: Violation | undefined;
   readonly steps: number;
   readonly exchanges: number;
+  /** The exchanges that presented a refresh token whose successor had been lost in a failover. */
+  readonly replays: number;
   readonly injected: Readonly<Record<string, number>>;
   readonly states: readonly string[];
   readonly choices: Choices;
@@ -56,6 +58,7 @@ export async function run(seed: number, { choices, trace = false, focus = {} }: 
     violation: world.invariants.violation,
     steps: world.steps,
     exchanges: world.invariants.exchanges.log.length,
+    replays: world.invariants.failovers.replays,
     injected: world.faults.injected,
     states: [...course.states],
     choices: random.made,
@@ -95,6 +98,7 @@ class Course {
     this.#world.wakeAll();
     this.#world.updateAll();
     this.#world.documents?.foreign.calm();
+    this.#world.cluster?.calm();
     await checkLiveness(this.#world, this.#programs, (limit) => this.#until(limit));
     if (!invariants.violation) invariants.checkEnd();
   }
@@ -119,6 +123,7 @@ class Course {
     }
     if (options.hasUsers) this.#planSignIns(start);
     this.#world.documents?.foreign.plan(start);
+    this.#world.cluster?.plan(start);
     await this.#until(pause + 1_000);
     await this.#until(ROUND);
   }

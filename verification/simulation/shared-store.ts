@@ -11,7 +11,7 @@ export class SharedStore {
   current: StoredValue | undefined;
   readonly #world: World;
   #saves = 0;
-  readonly #watchers = new Map<object, { readonly process: SimulatedProcess; readonly onChange: () => void }>();
+  readonly #watchers = new Map<object, Watcher>();
 
   constructor(world: World) {
     this.#world = world;
@@ -26,14 +26,21 @@ export class SharedStore {
   put(value: string | undefined): string {
     const version = `${++this.#saves}`;
     this.current = value === undefined ? undefined : { value, version };
-    for (const { process, onChange } of this.#watchers.values()) {
-      const run = () => {
-        onChange();
-        this.#world.invariants.callers.notices.onNotified(process);
-      };
-      process.later("notice a change", run, this.#world.latency());
-    }
+    for (const watcher of this.#watchers.values()) this.announce(watcher);
     return version;
+  }
+
+  protected announce({ process, onChange }: Watcher): void {
+    process.later("notice a change", () => this.notify({ process, onChange }), this.#world.latency());
+  }
+
+  protected notify({ process, onChange }: Watcher): void {
+    onChange();
+    this.#world.invariants.callers.notices.onNotified(process);
+  }
+
+  protected watchersOf(process: SimulatedProcess): readonly Watcher[] {
+    return [...this.#watchers.values()].filter((watcher) => watcher.process === process);
   }
 
   storeFor(process: SimulatedProcess): TokenStore {
@@ -111,6 +118,11 @@ export class SharedStore {
     const isSlowBack = fault.startsWith("slow") && this.#world.random.choose("fault", 2) === 1;
     return isSlowBack ? this.#world.random.pick("fault", SLOW) : this.#world.latency();
   }
+}
+
+export interface Watcher {
+  readonly process: SimulatedProcess;
+  readonly onChange: () => void;
 }
 
 interface Call {

@@ -24,7 +24,7 @@ class Shrinker {
   async shrink(): Promise<RunResult> {
     for (let before = Number.POSITIVE_INFINITY; weight(this.#best) < before && this.#runsLeft > 0; ) {
       before = weight(this.#best);
-      for (const stream of ["fault", "action", "document", "user", "world", "schedule"] as const)
+      for (const stream of ["failover", "fault", "action", "document", "user", "world", "schedule"] as const)
         await this.#calm(stream);
     }
     return this.#best;
@@ -72,6 +72,6 @@ const sum = (choices: readonly number[]): number => choices.reduce((total, choic
 /** The complexity of a run: faults weigh most, then actions, then steps. */
 const weight = ({ choices, steps }: RunResult): number => {
   const made = (stream: Stream) => choices[stream].filter((choice) => choice !== 0).length;
-  const cost = { fault: 1_000, action: 300, document: 200, user: 200, world: 100, schedule: 3 };
+  const cost = { failover: 1_000, fault: 1_000, action: 300, document: 200, user: 200, world: 100, schedule: 3 };
   return STREAMS.reduce((total, stream) => total + cost[stream] * made(stream), steps);
 };

@@ -23,6 +23,7 @@ const STORE_FAULTS = [
   "store out of order at the response",
   "directory vanishes",
   "power failure",
+  "failover",
   "later release requires an update",
 ];
 

@@ -10,6 +10,8 @@ export interface WorldOptions {
   readonly foreignActs: number;
   /** Whether programs sign in with flows, in which users take part. */
   readonly hasUsers: boolean;
+  /** Whether the store fails over, and within how many milliseconds every process is connected again then. */
+  readonly reconnectsWithin: number | undefined;
   readonly processes: number;
   readonly machines: number;
   /** The difference between the clocks of consecutive machines in milliseconds. */
@@ -65,7 +67,8 @@ export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {})
   const sameIds = pick([false, false, false, true]);
   const hasLaterRelease = pick([false, false, true]);
   const hasUsers = random.pick("user", [false, false, false, false, false, false, false, true]);
-  const all = { ...options, sameIds, hasLaterRelease, hasUsers, document: "none" as const, foreignActs: 0, ...wanted };
+  const others = { document: "none" as const, foreignActs: 0, reconnectsWithin: undefined };
+  const all = { ...options, sameIds, hasLaterRelease, hasUsers, ...others, ...wanted };
   // These choices have streams of their own, so that a seed without users, or a document, means what it meant before.
   const document = random.pick("document", [
     "none",
@@ -78,5 +81,15 @@ export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {})
     "array",
   ] as const);
   const foreignActs = random.pick("document", [3, 3, 12]);
-  return wanted.kind || wanted.document || document === "none" ? all : { ...all, kind: "file", document, foreignActs };
+  if (!wanted.kind && !wanted.document && document !== "none") return { ...all, kind: "file", document, foreignActs };
+  return withFailovers(random, all, wanted);
+}
+
+/** In some worlds, a cluster that fails over keeps the session. A second prompt is not prevented then. */
+function withFailovers(random: Random, options: WorldOptions, wanted: Partial<WorldOptions>): WorldOptions {
+  const isCluster = random.pick("failover", [false, false, false, false, true]);
+  const reconnectsWithin = random.pick("failover", [500, 1_000, 1_200, 5_000]);
+  const all = { reconnectsWithin, ...wanted, kind: "shared" as const, hasUsers: false, watches: true };
+  const isWanted = "reconnectsWithin" in wanted ? wanted.reconnectsWithin !== undefined : isCluster && !wanted.kind;
+  return isWanted ? { ...options, ...all } : options;
 }

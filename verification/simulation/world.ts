@@ -1,5 +1,6 @@
 import type { TokenStore } from "@unexpired/core";
 import { identityOn } from "../../packages/store-node/src/process-identity.ts";
+import { ClusterStore } from "./cluster-store.ts";
 import { DocumentWorld } from "./document-world.ts";
 import { type AnyFault, Faults } from "./faults.ts";
 import { FileWorld } from "./file-world.ts";
@@ -74,8 +75,14 @@ export class World {
     return this.store instanceof DocumentWorld ? this.store : undefined;
   }
 
+  /** The world's store, if it fails over. */
+  get cluster(): ClusterStore | undefined {
+    return this.store instanceof ClusterStore ? this.store : undefined;
+  }
+
   #createStore(): SharedStore | FileWorld {
     if (this.options.document !== "none") return new DocumentWorld(this);
+    if (this.options.reconnectsWithin !== undefined) return new ClusterStore(this, this.options.reconnectsWithin);
     return this.options.kind === "file" ? new FileWorld(this) : new SharedStore(this);
   }
 

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { FOREIGN, POWER } from "../constants.ts";
 import { FileWorld } from "../file-world.ts";
 import { Program } from "../program.ts";
-import { Random } from "../random.ts";
+import { noChoices, Random } from "../random.ts";
 import { settle } from "../scheduler.ts";
 import { readToken, shortAccess, shortRefresh } from "../tokens.ts";
 import { World } from "../world.ts";
@@ -13,6 +13,7 @@ const OPTIONS: WorldOptions = {
   document: "none",
   foreignActs: 0,
   hasUsers: false,
+  reconnectsWithin: undefined,
   processes: 0,
   machines: 1,
   skew: 0,
@@ -50,10 +51,7 @@ export class Script {
   #slots = 0;
 
   constructor(options: Partial<WorldOptions> = {}) {
-    this.world = new World(
-      { ...OPTIONS, ...options },
-      new Random(0, { world: [], action: [], fault: [], schedule: [], document: [], user: [] }),
-    );
+    this.world = new World({ ...OPTIONS, ...options }, new Random(0, noChoices()));
   }
 
   /** The file world. Throws if this world has a shared store. */

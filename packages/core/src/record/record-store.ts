@@ -4,7 +4,7 @@ import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../ty
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
 import { MAX_OWN_SPENT, parseRecord, type SessionRecord, secretsOfClient, serializeRecord } from "./record.ts";
-import { extendPast, restorationOf } from "./rollback.ts";
+import { extendPast, hasReplaced, restorationOf } from "./rollback.ts";
 import { locationOf } from "./store-location.ts";
 
 /** A stored record and its version. */
@@ -94,15 +94,14 @@ export class RecordStore {
   }
 
   /**
-   * Waits until other processes have had time to restore what a failover may have undone. Returns `undefined` if the store
-   * does not ask for it.
+   * Waits until other processes have had time to restore what a failover may have undone, if the store says how long that
+   * takes. Never rejects.
    */
-  settle(): Promise<void> | undefined {
-    const { clock } = this.#deps;
+  async settle(): Promise<void> {
+    if (!this.#store.settled) return;
     const message = `no response within ${SETTLE_DEADLINE} ms`;
     const deadline = { milliseconds: SETTLE_DEADLINE, message, keepAlive: false };
-    if (!this.#store.settled) return undefined;
-    return withDeadline(async () => this.#store.settled?.(), clock, deadline).catch(() => {});
+    await withDeadline(async () => this.#store.settled?.(), this.#deps.clock, deadline).catch(() => {});
   }
 
   /**
@@ -117,7 +116,7 @@ export class RecordStore {
       this.#latest = stored;
       return stored;
     }
-    if (await this.save(restored, stored)) this.#deps.onRestored?.();
+    if (await this.#save(restored, stored)) this.#deps.onRestored?.();
     return this.load();
   }
 
@@ -195,6 +194,11 @@ export class RecordStore {
    * @throws StoreError if the record is certainly not stored, or it cannot be determined what is stored now
    */
   async save(given: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined | null> {
+    // A failover may have brought back a version that is known to be replaced.
+    return expected && hasReplaced(this.#latest, expected) ? undefined : this.#save(given, expected);
+  }
+
+  async #save(given: SessionRecord, expected: Replaceable | undefined): Promise<Saved | undefined | null> {
     const before = this.#ended;
     const { foreignDocuments = given.primary !== undefined } = this.#store.supports; // other programs may know of some
     const spent = foreignDocuments ? given.spent : given.spent.slice(-MAX_OWN_SPENT);
@@ -204,9 +208,9 @@ export class RecordStore {
     if (typeof version !== "string") return version;
     this.#version = version;
     const saved = { record, version };
-    this.#latest = saved;
     const isOvertaken = before !== this.#ended; // perhaps by a load that found what has replaced the record
     this.#ended++;
+    if (!isOvertaken) this.#latest = saved;
     const found = isOvertaken ? await this.load() : saved;
     return { ...saved, current: found?.version === version ? record : found?.record };
   }

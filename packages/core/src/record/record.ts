@@ -168,7 +168,7 @@ export interface SessionRecord {
   readonly client?: StoredClient | undefined;
   /** Likewise. */
   readonly signIn?: SignInClaim | undefined;
-  /** Digests of the versions that this record has replaced in a store shared by several machines, newest last. */
+  /** The first 48 bits of the digests of the versions that this record has replaced in a store of several machines, newest last. */
   readonly past?: readonly Digest[] | undefined;
 }
 

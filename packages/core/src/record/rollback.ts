@@ -13,13 +13,19 @@ import {
 } from "./record.ts";
 import type { Replaceable, Stored } from "./record-store.ts";
 
-const KEPT = 8;
+const KEPT = 16;
+
+const idOf = (version: string): Digest => digestOf(version).slice(0, 8);
 
 /** Returns the versions that a record replaces if it is saved over `expected`, limited to the newest. */
 export const extendPast = ({ past = [] }: SessionRecord, expected: Replaceable | undefined): readonly Digest[] => {
-  const replaced = expected ? [...(expected.record?.past ?? []), digestOf(expected.version)] : [];
+  const replaced = expected ? [...(expected.record?.past ?? []), idOf(expected.version)] : [];
   return [...new Set([...past, ...replaced])].slice(-KEPT);
 };
+
+/** Returns whether a stored record is known to have replaced a version. */
+export const hasReplaced = (known: Stored | undefined, { version }: Pick<Stored, "version">): boolean =>
+  known?.record.past?.includes(idOf(version)) === true;
 
 /**
  * Returns the record to save in place of `found` if a failover of the store has undone `known`: directly, so that a version
@@ -28,9 +34,8 @@ export const extendPast = ({ past = [] }: SessionRecord, expected: Replaceable |
  */
 export function restorationOf(found: Stored, known: Stored | undefined): SessionRecord | undefined {
   if (!known || found.version === known.version) return undefined;
-  const { past = [] } = known.record;
-  const restored = past.includes(digestOf(found.version)) ? known.record : restorationAfterSave(found.record, known);
-  return restored && { ...restored, past: [...past, digestOf(known.version)] };
+  const restored = hasReplaced(known, found) ? known.record : restorationAfterSave(found.record, known);
+  return restored && { ...restored, past: extendPast(known.record, known) };
 }
 
 function restorationAfterSave(found: SessionRecord, known: Stored): SessionRecord | undefined {
@@ -54,7 +59,7 @@ const signOutAgain = (found: SessionRecord, { dead, obtainedAt }: SessionRecord)
 
 /** Returns whether `found` goes back to what `known` has replaced, and does not follow on `known`. */
 const hasLost = ({ past = [] }: SessionRecord, { record, version }: Stored): boolean =>
-  past.some((each) => record.past?.includes(each)) && !past.includes(digestOf(version));
+  past.some((each) => record.past?.includes(each)) && !past.includes(idOf(version));
 
 /** Returns whether the sign-in that began the session of `known` has replaced the session of `found`. */
 const isReplacedBy = (found: SessionRecord, known: SessionRecord): boolean => {

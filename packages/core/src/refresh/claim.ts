@@ -62,8 +62,7 @@ export class Claims {
     const { clock, records, holder, refresh } = this.#deps;
     const tokens = stored?.record.tokens;
     if (!refresh || !tokens) return undefined;
-    const settling = records.settle();
-    if (settling) await settling; // a token that a failover has brought back is restored by a process that knows its successor
+    await records.settle(); // a process that knows the successor of a token that a failover has brought back may be about to save it
     this.#salt ??= systemClock.randomId();
     const id = `${clock.randomId()}.${this.#salt}`;
     const deadline = deadlineOf(refresh);
