@@ -21,7 +21,7 @@ export const LAYERED: readonly LayeredPackage[] = [
       ["manager"],
       ["refresh"],
       ["sources", "pool", "flows"],
-      ["record", "token-endpoint", "stores", "http"],
+      ["record", "token-endpoint", "stores", "sealing", "http"],
       ["tokens"],
       ["util"],
       ["errors", "session-format"],
