@@ -23,6 +23,7 @@ export { type EnvelopeKeysOptions, envelopeKeys } from "./sealing/envelope-keys.
 export { type KeyRing, keyRing, type SealingKey } from "./sealing/key-ring.ts";
 export { type SealedOptions, sealed } from "./sealing/sealed.ts";
 export type { FormattedSession, ParsedSession, SessionFormat } from "./session-format.ts";
+export { contextual } from "./sources/contextual.ts";
 export { type EnvTokenOptions, envToken } from "./sources/env-token.ts";
 export { type FirstAvailableSource, firstAvailable } from "./sources/first-available.ts";
 export { type OnTokenOptions, onToken } from "./sources/on-token.ts";

@@ -3,7 +3,13 @@ import type { RejectingResponse, TokenSource } from "../types.ts";
 import { hideResult } from "../util/inspect.ts";
 import { ownOptions } from "../util/own-options.ts";
 import { settleInTime } from "../util/settle-in-time.ts";
-import { assertTokenSource, isRejectionFor, requestReplacement, requestTokens } from "../util/token-source.ts";
+import {
+  assertTokenSource,
+  isRejectionFor,
+  requestReplacement,
+  requestTokens,
+  sourceOfCall,
+} from "../util/token-source.ts";
 import { isAboutRights } from "./challenge.ts";
 import { headerOf, type ResponseHeaders, toReadable } from "./headers.ts";
 import { type OriginOptions, toPredicate } from "./origins.ts";
@@ -185,10 +191,11 @@ export function createAuthorizer<Response>(
     mayFollow,
     async authorize({ url, host, signal, unexpired }) {
       const overrides: RequestTokenOptions | undefined = unexpired?.();
-      const source = overrides?.tokens ?? tokens;
-      if (!url || !isHostOf(url, host) || url.username || url.password || source === false || !isAllowed(url)) {
+      const given = overrides?.tokens ?? tokens;
+      if (!url || !isHostOf(url, host) || url.username || url.password || given === false || !isAllowed(url)) {
         return undefined;
       }
+      const source = sourceOfCall(given);
       const { accessToken, tokenType } = await requestTokens(source, { signal });
       assertNoProof(tokenType);
       return new Authorization(policy, { url, source, signal, retry: overrides?.retry !== false }, accessToken);

@@ -6,7 +6,13 @@ import type { RejectingResponse, TokenSource } from "../types.ts";
 import { checkOptions, functionSchema, type OptionTable } from "../util/check-options.ts";
 import { describeType } from "../util/describe-type.ts";
 import { settleInTime } from "../util/settle-in-time.ts";
-import { assertTokenSource, isRejectionFor, requestReplacement, requestTokens } from "../util/token-source.ts";
+import {
+  assertTokenSource,
+  isRejectionFor,
+  requestReplacement,
+  requestTokens,
+  sourceOfCall,
+} from "../util/token-source.ts";
 
 /** Options of {@link withToken}. */
 export interface WithTokenOptions {
@@ -43,16 +49,17 @@ export async function withToken<T>(
   assertTokenSource(tokens, "tokens");
   if (typeof run !== "function") throw new TypeError(`run: expected a function, not ${describeType(run)}.`);
   const { isRejected, signal } = checkOptions("withToken", optionTable, options);
-  const { accessToken } = await requestTokens(tokens, { signal });
+  const source = sourceOfCall(tokens);
+  const { accessToken } = await requestTokens(source, { signal });
   try {
     return await run(accessToken);
   } catch (error) {
     const response = responseOf(error);
     const isRejection = isRejected
       ? await decide(isRejected, error, signal)
-      : isRejectedBy(response, tokens, accessToken);
+      : isRejectedBy(response, source, accessToken);
     if (!isRejection) throw error;
-    const renewal = requestReplacement(tokens, accessToken, { signal, response });
+    const renewal = requestReplacement(source, accessToken, { signal, response });
     const newer = await renewal.catch(surfaceUseless(response?.status));
     if (newer === undefined) throw error;
     return run(newer);

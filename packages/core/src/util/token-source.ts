@@ -32,6 +32,15 @@ const statusOf = (source: TokenSource): SourceStatus | undefined => Reflect.get(
 /** Returns whether the source is a token manager that was closed. */
 export const isClosed = (source: TokenSource): boolean => statusOf(source) === "closed";
 
+/** The key of a function that returns the source of the request that is being made, for sources that use several. */
+export const SOURCE_OF_CALL = Symbol.for("unexpired.source-of-call.1");
+
+/** Returns the source for one request, from its token to its retry. */
+export function sourceOfCall(source: TokenSource): TokenSource {
+  const current = Reflect.get(source, SOURCE_OF_CALL) as (() => TokenSource) | undefined;
+  return current ? sourceOfCall(current()) : source;
+}
+
 /** Returns the tokens of a source. One of foreign code has five minutes. */
 export const requestTokens = (source: TokenSource, options: CallOptions | undefined): Promise<TokenSet> =>
   statusOf(source) ? source.getTokenSet(options) : inTime(() => source.getTokenSet(options), options);
