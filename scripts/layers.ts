@@ -18,6 +18,7 @@ export const LAYERED: readonly LayeredPackage[] = [
     package: "core",
     layers: [
       ["index", "adapter", "oauth2", "session-record"],
+      ["sessions"],
       ["manager"],
       ["refresh"],
       ["sources", "pool", "flows"],

@@ -23,6 +23,8 @@ export { type EnvelopeKeysOptions, envelopeKeys } from "./sealing/envelope-keys.
 export { type KeyRing, keyRing, type SealingKey } from "./sealing/key-ring.ts";
 export { type SealedOptions, sealed } from "./sealing/sealed.ts";
 export type { FormattedSession, ParsedSession, SessionFormat } from "./session-format.ts";
+export { createSessions } from "./sessions/create-sessions.ts";
+export type { KeepAliveOptions, Session, Sessions, SessionsEvent, SessionsOptions } from "./sessions/types.ts";
 export { contextual } from "./sources/contextual.ts";
 export { type EnvTokenOptions, envToken } from "./sources/env-token.ts";
 export { type FirstAvailableSource, firstAvailable } from "./sources/first-available.ts";

@@ -581,6 +581,11 @@ export interface TokenManagerOptions {
    */
   readonly keepAlive?: boolean | undefined;
   /**
+   * How long the server accepts a refresh token after its last use, in milliseconds: for `keepAlive`, with a server that does not
+   * tell. Counts from when the tokens were obtained. Default: unknown.
+   */
+  readonly refreshTokenLifetime?: number | undefined;
+  /**
    * For shared stores without `watch`: the first call more than this many milliseconds after the last load still returns
    * the current token and starts one load in the background, so the next call notices a sign-out elsewhere. Uses no
    * timer. Default 5,000; `Infinity` turns it off.

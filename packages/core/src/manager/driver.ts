@@ -1,16 +1,15 @@
-import { UnexpiredError } from "../errors.ts";
 import type { SessionRecord } from "../record/record.ts";
 import { RecordStore } from "../record/record-store.ts";
 import { PendingChanges } from "../refresh/pending-changes.ts";
 import { RefreshProtocol } from "../refresh/protocol.ts";
 import { includes, type RecordSource, type RefreshHost, type RenewalGoal, widen } from "../refresh/renewal.ts";
-import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, StoreEvent, TokenSet } from "../types.ts";
+import type { CallOptions, GetTokenOptions, SessionEvent, SessionState, TokenSet } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { momentOf } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
 import { ownOption } from "../util/own-options.ts";
 import { isRefreshTokenDue, KeepAlive, scheduleOf } from "./keep-alive.ts";
-import type { Settings } from "./options.ts";
+import { isNotified, type Settings } from "./options.ts";
 import { RecordLoader } from "./record-loader.ts";
 import { ResultCache } from "./result-cache.ts";
 import {
@@ -27,13 +26,15 @@ import {
   withRecord,
 } from "./session.ts";
 import type { Replacement } from "./sign-in-out.ts";
-import { type Effect, type Event, latestOf, type Progress, type Renew, transition } from "./state-machine.ts";
-import { StoreWatch } from "./store-watch.ts";
-
-/** A caller's request for tokens. */
-export type TokenRequest =
-  | { readonly type: "token-requested"; readonly refresh: boolean; readonly minValidity?: number | undefined }
-  | { readonly type: "token-rejected"; readonly accessToken: string };
+import {
+  type Effect,
+  type Event,
+  latestOf,
+  type Progress,
+  type Renew,
+  type TokenRequest,
+  transition,
+} from "./state-machine.ts";
 
 /** A renewal in progress. `done` resolves to whether it changed anything. */
 type Renewal = { readonly goal: RenewalGoal; readonly done: Promise<boolean> };
@@ -43,7 +44,8 @@ export class Driver implements RefreshHost {
   readonly records: RecordStore;
   readonly pending: PendingChanges;
   readonly #settings: Settings;
-  readonly #protocol: RefreshProtocol;
+  /** Exists only during a renewal, and as long as an attempt is known: a server holds thousands of drivers. */
+  #protocol: RefreshProtocol | undefined;
   readonly #loader: RecordLoader;
   readonly listeners = new Listeners<[SessionEvent]>();
   /** Called when the store may have changed. */
@@ -56,25 +58,16 @@ export class Driver implements RefreshHost {
   #waiting = 0;
   isClosed = false;
   #closing: Promise<void> | undefined;
-  readonly #watch: StoreWatch;
   readonly #results = new ResultCache();
   readonly #keepAlive: KeepAlive | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    const { store, refresh, profile, clock, account } = settings;
-    const onShared = () => this.announce({ type: "store-shared", location: this.records.location });
-    this.#watch = new StoreWatch(store, () => this.#onChange());
-    const onRestored = () => this.announce({ type: "session-restored", location: this.records.location });
-    const onEvent = (event: StoreEvent) => this.announce(event);
-    this.records = new RecordStore(store, { accountOf: account, clock, onShared, onRestored, onEvent });
-    const deps = { records: this.records, holder: store.holder, refresh, profile, clock };
-    this.pending = new PendingChanges(deps, this);
-    this.#protocol = new RefreshProtocol(deps, this, this.pending);
-    const load = async () => (await this.pending.load())?.record;
-    const renew = () => this.#renew({ reason: "clock", keepAlive: true });
-    this.#keepAlive = settings.keepAlive ? new KeepAlive({ load: () => this.load(), renew }, clock) : undefined;
-    this.#loader = new RecordLoader({ load, observe: (record) => this.observe(record, "store") }, clock);
+    const { store, refresh, clock } = settings;
+    this.records = new RecordStore(store, settings, this);
+    this.pending = new PendingChanges({ records: this.records, refresh, clock }, this);
+    if (settings.keepAlive) this.#keepAlive = new KeepAlive(this, clock);
+    this.#loader = new RecordLoader(this, settings);
   }
 
   get session(): Session {
@@ -96,6 +89,16 @@ export class Driver implements RefreshHost {
     return isPlain ? this.#results.get(this.#settings.clock) : undefined;
   }
 
+  /** Whether nothing is running, and nothing is left to be saved. */
+  get isIdle(): boolean {
+    return !this.#renewal && this.#signIns === 0 && !this.#loader.isLoading && this.pending.isEmpty;
+  }
+
+  /** Renews the session if its refresh token is about to expire. */
+  renewBeforeExpiry(): Promise<boolean> {
+    return this.#renew({ reason: "clock", keepAlive: true }).done;
+  }
+
   assertOpen(): void {
     if (this.isClosed) throw new TypeError("This token manager is closed. Create a new one.");
   }
@@ -107,7 +110,7 @@ export class Driver implements RefreshHost {
       return await run();
     } finally {
       this.#signIns--;
-      if (this.#hasPendingChange) this.#onChange();
+      if (this.#hasPendingChange) this.onChange();
     }
   }
 
@@ -121,7 +124,7 @@ export class Driver implements RefreshHost {
   }
 
   async close(): Promise<void> {
-    this.#protocol.assertOutsideRefresh();
+    this.#protocol?.assertOutsideRefresh();
     this.#closing ??= this.#close();
     await this.#closing;
   }
@@ -130,9 +133,10 @@ export class Driver implements RefreshHost {
     this.isClosed = true;
     this.#results.clear();
     this.#keepAlive?.close();
-    this.#watch.stop();
+    this.#loader.close();
     await this.#renewal?.done.catch(() => {}); // reported to the callers that wait for it
-    await this.#protocol.close().finally(() => this.records.close());
+    this.#protocol?.close();
+    await this.pending.close().finally(() => this.records.close());
   }
 
   /** Runs the effects of the state machine, and dispatches again with the results, until it resolves or rejects. */
@@ -154,7 +158,6 @@ export class Driver implements RefreshHost {
         this.assertOpen();
         // a load that began before the call does not count, but the one after it does
         const loaded = !this.#loader.isLoading || progress.loaded === false;
-        this.#watch.start();
         const step = this.#loader.load().then(() => ({ ...progress, loaded }));
         return this.#settle(step, progress, signal);
       }
@@ -180,7 +183,7 @@ export class Driver implements RefreshHost {
    */
   async #waitForRenewal(renew: Renew, progress: Progress, signal: CallOptions["signal"]): Promise<Progress> {
     this.assertOpen();
-    this.#protocol.assertOutsideRefresh();
+    this.#protocol?.assertOutsideRefresh();
     this.#waiting++;
     const isEnough = !this.#renewal || includes(this.#renewal.goal, renew);
     const before = this.#session.record?.tokens?.accessToken;
@@ -218,43 +221,45 @@ export class Driver implements RefreshHost {
 
   async #runRenewal(goal: RenewalGoal): Promise<boolean> {
     let changed = false;
-    let hasStoreFailed = false;
+    let failure: unknown;
     this.#dispatch({ type: "renewal-started" });
+    const deps = { ...this.#settings, records: this.records, holder: this.#settings.store.holder };
+    this.#protocol ??= new RefreshProtocol(deps, this, this.pending);
     try {
       changed = await this.#protocol.renew(goal, () => this.#waiting > 0 && !this.isClosed);
       return changed;
     } catch (error) {
-      hasStoreFailed = this.#announceFailure(error);
+      failure = error;
       throw error;
     } finally {
+      if (!this.#session.record?.attempt) this.#protocol = undefined;
       this.#renewal = undefined;
-      this.#dispatch({ type: "renewal-ended", changed, hasStoreFailed });
-      if (this.#hasPendingChange) this.#onChange();
+      this.#dispatch({ type: "renewal-ended", changed, failure });
+      if (this.#hasPendingChange) this.onChange();
     }
   }
 
   /** Loads the record from the store in a load that begins after the call. Concurrent calls share it. */
-  load(): Promise<void> {
-    this.#watch.start(); // before loading, so that no change is missed in between
-    return this.#loader.loadAgain();
+  async load(): Promise<void> {
+    this.assertOpen();
+    await this.#loader.loadAgain();
   }
 
   /**
    * Reloads after a change in the store. A renewal loads by itself, except during its exchange; what it may have missed is
    * loaded when it ends.
    */
-  #onChange(): void {
+  onChange(): void {
     this.changes.call();
     const isSigningIn = this.#signIns > 0;
     this.#hasPendingChange = this.#renewal !== undefined || isSigningIn;
-    if (this.isClosed || (this.#renewal && this.#protocol.wake())) return;
+    if (this.isClosed || (this.#renewal && this.#protocol?.wake())) return;
     const load = isSigningIn ? this.records.load() : this.load(); // a sign-in observes its outcome by itself
     load.catch(() => {}); // the next call runs into the same error
   }
 
   observe(record: SessionRecord | undefined, source: RecordSource): void {
     this.#loader.onObserved();
-    this.#watch.start();
     this.#dispatch({ type: "record-observed", record, source });
   }
 
@@ -275,8 +280,9 @@ export class Driver implements RefreshHost {
   }
 
   context(): Context {
-    const { rules, clock } = this.#settings;
-    return { ...rules, location: this.records.location, ...momentOf(clock) };
+    const { rules, clock, store } = this.#settings;
+    const maxStaleness = isNotified(store) ? Number.POSITIVE_INFINITY : rules.maxStaleness;
+    return { ...rules, maxStaleness, location: this.records.location, ...momentOf(clock) };
   }
 
   #dispatch(event: Event): readonly Effect[] {
@@ -289,17 +295,8 @@ export class Driver implements RefreshHost {
     return effects;
   }
 
-  /**
-   * Announces a failure of the store, and returns whether it is one. The protocol has already announced those of the
-   * token endpoint.
-   */
-  #announceFailure(error: unknown): boolean {
-    if (!UnexpiredError.is(error) || !error.code.startsWith("STORE_")) return false;
-    this.announce({ type: "refresh-failed", code: error.code, retryAt: undefined });
-    return true;
-  }
-
   announce(event: SessionEvent): void {
+    this.#settings.onEvent?.(event);
     this.listeners.call(event);
   }
 }

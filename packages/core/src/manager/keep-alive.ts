@@ -1,3 +1,4 @@
+import type { SessionRecord } from "../record/record.ts";
 import type { Clock } from "../types.ts";
 import { type Context, clockCooldown, deadReasonOf, isRenewable, type Session } from "./session.ts";
 
@@ -20,11 +21,17 @@ export interface Schedule {
 /** Returns the schedule of a session; `undefined` if it cannot be renewed, or its refresh token's expiry is unknown. */
 export function scheduleOf(session: Session, ctx: Context): Schedule | undefined {
   const { record } = session;
-  const expiresAt = record?.tokens?.refreshTokenExpiresAt;
+  const expiresAt = record && refreshTokenExpiryOf(record, ctx);
   if (!record || expiresAt === undefined || !isRenewable(session, ctx) || deadReasonOf(session, ctx)) return undefined;
   const lifetime = Math.max(0, expiresAt - record.obtainedAt);
   const interval = Math.min(Math.max(lifetime / 20, SECOND), HOUR);
   return { dueAt: Math.round(expiresAt - lifetime / 5), expiresAt, interval };
+}
+
+function refreshTokenExpiryOf(record: SessionRecord, ctx: Context): number | undefined {
+  const { refreshTokenLifetime } = ctx;
+  const known = record.tokens?.refreshTokenExpiresAt;
+  return refreshTokenLifetime === undefined ? known : (known ?? record.obtainedAt + refreshTokenLifetime);
 }
 
 /** Returns whether the refresh token is about to expire, and was not renewed a moment ago. */
@@ -41,8 +48,8 @@ const isDueAt = (schedule: Schedule | undefined, now: number): boolean =>
 interface KeepAliveHost {
   /** Loads the session for the first time. */
   load(): Promise<void>;
-  /** Starts a renewal in the background. */
-  renew(): void;
+  /** Starts a renewal. */
+  renewBeforeExpiry(): Promise<unknown>;
 }
 
 /** Renews a session before its refresh token expires, with a timer that does not keep the process alive. */
@@ -97,7 +104,7 @@ export class KeepAlive {
 
   #onTick(): void {
     const isDue = isDueAt(this.#schedule, this.#clock.now());
-    if (isDue) this.#host.renew();
+    if (isDue) void this.#host.renewBeforeExpiry().catch(() => {}); // announced as an event
     const { interval = 0 } = this.#schedule ?? {};
     this.#arm(isDue ? Math.max(interval / 10, MINUTE) : 0); // it may fail, and another process may be renewing
   }

@@ -2,7 +2,15 @@ import * as z from "zod/mini";
 import { memoryStore } from "../stores/memory-store.ts";
 import { genericProvider } from "../token-endpoint/providers.ts";
 import { accountOf, secretsOf } from "../tokens/token-set.ts";
-import type { Clock, ProviderProfile, RefreshFunction, TokenManagerOptions, TokenSet, TokenStore } from "../types.ts";
+import type {
+  Clock,
+  ProviderProfile,
+  RefreshFunction,
+  SessionEvent,
+  TokenManagerOptions,
+  TokenSet,
+  TokenStore,
+} from "../types.ts";
 import {
   checkOptions,
   durationSchema as duration,
@@ -37,7 +45,7 @@ const pattern = z.union([
     .check(z.refine((members) => Object.values(members).some((member) => member !== undefined))),
 ]);
 
-const managerOptions = {
+export const managerOptions = {
   store: storeOption,
   refresh: [functionSchema, "a function, such as oauth2Refresh({ tokenEndpoint, clientId })"],
   refreshWindow: [duration, "milliseconds, 0 or more"],
@@ -55,6 +63,7 @@ const managerOptions = {
   account: [functionSchema, "a function from a TokenSet to a string"],
   staleIfError: [z.boolean(), "true or false"],
   keepAlive: [z.boolean(), "true or false"],
+  refreshTokenLifetime: [duration, "milliseconds, 0 or more"],
   maxStaleness: [duration, "a number of milliseconds, or Infinity"],
   clock: clockOption,
 } as const satisfies OptionTable & Record<keyof TokenManagerOptions, unknown>;
@@ -69,8 +78,10 @@ export interface Settings {
   /** Whether to renew the session before its refresh token expires. */
   readonly keepAlive: boolean;
   readonly profile: ProviderProfile;
-  readonly account: (tokens: TokenSet) => string | undefined;
+  readonly accountOf: (tokens: TokenSet) => string | undefined;
   readonly clock: Clock;
+  /** Called with every event of the manager. Must not throw. */
+  readonly onEvent?: (event: SessionEvent) => void;
 }
 
 /**
@@ -89,18 +100,19 @@ export function parseOptions(options: TokenManagerOptions): Settings {
       refreshWindow: given.refreshWindow ?? DEFAULT_WINDOW,
       background: given.background ?? true,
       staleIfError: given.staleIfError ?? false,
-      maxStaleness: isNotified(given.store) ? Number.POSITIVE_INFINITY : (given.maxStaleness ?? DEFAULT_STALENESS),
+      maxStaleness: given.maxStaleness ?? DEFAULT_STALENESS,
+      refreshTokenLifetime: given.refreshTokenLifetime,
     },
     keepAlive: given.keepAlive ?? false,
     profile: { ...genericProvider, ...withoutUndefined(given.provider) },
-    account: given.account ? checkedAccount(given.account) : accountOf,
+    accountOf: given.account ? checkedAccount(given.account) : accountOf,
     clock: completeClock(given.clock ?? {}),
   };
 }
 
 /** Returns whether the manager learns of every change in the store: it is notified, or makes all of them itself. */
-const isNotified = (store: TokenStore | undefined): boolean =>
-  store === undefined || store.watch !== undefined || store.supports.compareAndSet === "process";
+export const isNotified = (store: TokenStore): boolean =>
+  store.watch !== undefined || store.supports.compareAndSet === "process";
 
 const withoutUndefined = <T extends object>(given: T | undefined): Partial<T> =>
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;

@@ -43,6 +43,8 @@ export interface Rules {
   readonly staleIfError: boolean;
   /** Milliseconds. */
   readonly maxStaleness: number;
+  /** Milliseconds; of a refresh token whose expiry is unknown. */
+  readonly refreshTokenLifetime?: number | undefined;
 }
 
 /** The inputs of a decision: the rules, the location, and the current moment. */

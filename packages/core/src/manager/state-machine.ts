@@ -45,13 +45,13 @@ type Requested = {
 /** A resource server rejected this access token. */
 type Rejected = { readonly type: "token-rejected"; readonly accessToken: string; readonly progress: Progress };
 
-export type Event =
-  | RecordObserved
-  | Requested
-  | Rejected
-  | { readonly type: "renewal-started" }
-  /** `changed`: whether the renewal changed the session. `hasStoreFailed`: whether it failed because of the store. */
-  | { readonly type: "renewal-ended"; readonly changed: boolean; readonly hasStoreFailed: boolean };
+/** A caller's request for tokens. */
+export type TokenRequest = Omit<Requested, "progress"> | Omit<Rejected, "progress">;
+
+/** `changed`: whether the renewal changed the session. `failure`: what it threw, if it failed. */
+type RenewalEnded = { readonly type: "renewal-ended"; readonly changed: boolean; readonly failure?: unknown };
+
+export type Event = RecordObserved | Requested | Rejected | { readonly type: "renewal-started" } | RenewalEnded;
 
 /** Why to renew, and what for. */
 export type Renew = Omit<RenewalGoal, "replacing">;
@@ -99,16 +99,21 @@ function react(session: Session, event: Event, ctx: Context): Step {
       return onRejection(session, event, ctx);
     case "renewal-started":
       return { session: { ...session, isRenewing: true }, effects: [] };
-    case "renewal-ended": {
-      const storeFailures = event.hasStoreFailed ? session.storeFailures + 1 : 0;
-      const pause = storeFailures > 0 ? maxDelay(storeFailures) : CHECK_INTERVAL;
-      const nextCheckAt = event.changed ? Number.NEGATIVE_INFINITY : ctx.monotonic + pause;
-      return {
-        session: { ...session, isRenewing: false, rejected: stillRejected(session), nextCheckAt, storeFailures },
-        effects: [],
-      };
-    }
+    case "renewal-ended":
+      return onRenewalEnded(session, event, ctx);
   }
+}
+
+/** Announces a failure of the store. The protocol has already announced those of the token endpoint. */
+function onRenewalEnded(session: Session, { changed, failure }: RenewalEnded, ctx: Context): Step {
+  const code = UnexpiredError.is(failure) && failure.code.startsWith("STORE_") ? failure.code : undefined;
+  const storeFailures = code ? session.storeFailures + 1 : 0;
+  const pause = storeFailures > 0 ? maxDelay(storeFailures) : CHECK_INTERVAL;
+  const nextCheckAt = changed ? Number.NEGATIVE_INFINITY : ctx.monotonic + pause;
+  return {
+    session: { ...session, isRenewing: false, rejected: stillRejected(session), nextCheckAt, storeFailures },
+    effects: code ? [{ do: "announce", event: { type: "refresh-failed", code, retryAt: undefined } }] : [],
+  };
 }
 
 /** A token that was rejected is tried again if it could not be replaced, but not if it never will be. */

@@ -32,8 +32,9 @@ import { ownOption, ownOptions } from "../util/own-options.ts";
 import { SESSION_ACCESS, type SessionAccess } from "../util/session-access.ts";
 import { SOURCE_STATUS, type SourceStatus } from "../util/token-source.ts";
 import { Driver } from "./driver.ts";
+import { DriverAccess } from "./driver-access.ts";
 import { parseOptions, type Settings } from "./options.ts";
-import { verdictOf, viewOf } from "./session.ts";
+import { verdictOf } from "./session.ts";
 import { SharedSignIn } from "./shared-sign-in.ts";
 import { saveSession, saveTombstone } from "./sign-in-out.ts";
 
@@ -43,29 +44,37 @@ import { saveSession, saveTombstone } from "./sign-in-out.ts";
  * @throws TypeError if an option is invalid; names the option and what is accepted
  */
 export const createTokenManager = (options: TokenManagerOptions = {}): TokenManager =>
-  new Manager(parseOptions(options));
+  createManager(parseOptions(options));
+
+/** Creates a manager with options that have been checked. */
+export const createManager = (settings: Settings): TokenManager => new Manager(settings);
 
 class Manager implements TokenManager {
   readonly #settings: Settings;
   readonly #driver: Driver;
-  readonly #sharedSignIn: SharedSignIn;
+  #sharedSignIn: SharedSignIn | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    const driver = new Driver(settings);
-    this.#driver = driver;
-    const { store, clock } = settings;
-    this.#sharedSignIn = new SharedSignIn(
+    this.#driver = new Driver(settings);
+  }
+
+  /** Created when it is needed: a server holds thousands of managers. */
+  #createSharedSignIn(): SharedSignIn {
+    const driver = this.#driver;
+    const { store, clock } = this.#settings;
+    const sharedSignIn = new SharedSignIn(
       { pending: driver.pending, holder: store.holder, clock },
       {
         assertOpen: () => driver.assertOpen(),
         observe: (record, isOurs) => driver.observe(record, isOurs ? "sign-in" : "store"),
-        isSignedIn: () => isSignedIn(driver, settings),
+        isSignedIn: () => isSignedIn(driver, this.#settings),
         signIn: (tokens, claim) => this.#start(tokens, { onlyIfNew: false, claim }),
         announce: (event) => driver.announce(event),
       },
     );
-    driver.changes.add(() => this.#sharedSignIn.wake());
+    driver.changes.add(() => sharedSignIn.wake());
+    return sharedSignIn;
   }
 
   getAccessToken(options?: GetTokenOptions): Promise<string> {
@@ -100,6 +109,7 @@ class Manager implements TokenManager {
 
   async signInWith(flow: SignInFlow, options: SignInWithOptions = {}): Promise<boolean> {
     if (typeof flow !== "function") throw new TypeError(`flow: expected a function, not ${describeType(flow)}.`);
+    this.#sharedSignIn ??= this.#createSharedSignIn();
     return this.#sharedSignIn.run(flow, ownOptions(options));
   }
 
@@ -113,12 +123,12 @@ class Manager implements TokenManager {
   ): Promise<boolean> {
     this.#driver.assertOpen();
     const tokens = parseTokenSet(input);
-    const { account, clock, profile } = this.#settings;
+    const { accountOf, clock, profile } = this.#settings;
     // Two processes may draw the same ID, for example after a snapshot was started twice. The ID of a claim tells those that
     // have waited for it that this is its session.
     const session = `${claim ?? clock.randomId()}.${digestOf(tokens.refreshToken ?? tokens.accessToken)}`;
     const tokenOrigin = tokenOriginOf(input);
-    const signedIn = { session, tokens, account: account(tokens), obtainedAt: clock.now(), tokenOrigin };
+    const signedIn = { session, tokens, account: accountOf(tokens), obtainedAt: clock.now(), tokenOrigin };
     const options = { onlyIfNew, over, claim, rotates: profile.rotation };
     const hadTokens = this.#driver.session.record?.tokens !== undefined;
     const result = await this.#driver.signIn(() => saveSession(this.#driver.pending, signedIn, options));
@@ -157,14 +167,12 @@ class Manager implements TokenManager {
   }
 
   async peek(): Promise<SessionInfo | undefined> {
-    this.#driver.assertOpen();
     await this.#driver.load();
     const { record } = this.#driver.session;
     return record && !isEmpty(record) ? describeRecord(record, this.#settings.rules.canRefresh) : undefined;
   }
 
   async hasSession(): Promise<boolean> {
-    this.#driver.assertOpen();
     await this.#driver.load();
     const { record, account } = this.#driver.session;
     return record?.tokens !== undefined && !record.dead && isSameAccount(account, record);
@@ -184,14 +192,9 @@ class Manager implements TokenManager {
     return isAbsent ? undefined : this.#driver.records.location;
   }
 
-  /** For token pools. */
+  /** For token pools and `createSessions`. */
   get [SESSION_ACCESS](): SessionAccess {
-    const driver = this.#driver;
-    const load = async () => {
-      driver.assertOpen();
-      await driver.load();
-    };
-    return { view: () => viewOf(driver.session, driver.context()), load, look: () => driver.look() };
+    return new DriverAccess(this.#driver);
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {
@@ -202,7 +205,7 @@ class Manager implements TokenManager {
 
   async close(): Promise<void> {
     const closed = this.#driver.close();
-    if (this.#driver.isClosed) await Promise.allSettled([closed, this.#sharedSignIn.close()]);
+    if (this.#driver.isClosed) await Promise.allSettled([closed, this.#sharedSignIn?.close()]);
     return closed;
   }
 

@@ -47,22 +47,27 @@ const SECRETS_KEPT = 14; // up to three per token set, and two of the client; an
 interface RecordStoreDeps {
   readonly accountOf: (tokens: TokenSet) => string | undefined;
   readonly clock: Clock;
-  /** Called once if other writers bypass the store, because its compare-and-set does not cover them. */
-  readonly onShared?: () => void;
-  /** Called after a record that the store had lost was saved again. */
-  readonly onRestored?: () => void;
-  /** Called with the events of the store, which contain no known secret. */
-  readonly onEvent?: (event: StoreEvent) => void;
+}
+
+/** Is told what a store reports. */
+interface RecordStoreHost {
+  /**
+   * Called with the events of the store, which contain no known secret; once with `store-shared` if other writers bypass it,
+   * because its compare-and-set does not cover them; and with `session-restored` after a record that the store had lost was
+   * saved again.
+   */
+  announce(event: StoreEvent | { readonly type: "store-shared" | "session-restored"; readonly location: string }): void;
 }
 
 /** Stores records in a store of strings, and turns every failure into a `StoreError`, or a `ConfigurationError`. */
 export class RecordStore {
   readonly #store: ObservedStore;
   readonly #deps: RecordStoreDeps;
+  readonly #host: RecordStoreHost | undefined;
   /** The secrets of the latest records, which must not appear in any error. */
   #secrets: readonly string[] = [];
-  /** The last parsed string and its record, because nearly every load returns the same string. */
-  #parsed: { readonly value: string; readonly record: SessionRecord } | undefined;
+  /** What was parsed last, because nearly every load returns the same version. The string itself would take as much memory again. */
+  #parsed: Stored | undefined;
 
   /** The version that was last loaded or saved. */
   #version: string | undefined;
@@ -75,9 +80,10 @@ export class RecordStore {
   #isShared = false;
   #unsubscribe: (() => void) | undefined;
 
-  constructor(store: TokenStore, deps: RecordStoreDeps) {
+  constructor(store: TokenStore, deps: RecordStoreDeps, host?: RecordStoreHost) {
     this.#store = store;
     this.#deps = deps;
+    this.#host = host;
   }
 
   get location(): string {
@@ -116,7 +122,7 @@ export class RecordStore {
       this.#latest = stored;
       return stored;
     }
-    if (await this.#save(restored, stored)) this.#deps.onRestored?.();
+    if (await this.#save(restored, stored)) this.#host?.announce({ type: "session-restored", location: this.location });
     return this.load();
   }
 
@@ -131,13 +137,13 @@ export class RecordStore {
     this.#ended++;
     if (!this.#isShared && this.#store.isShared) {
       this.#isShared = true;
-      this.#deps.onShared?.();
+      this.#host?.announce({ type: "store-shared", location: this.location });
     }
     if (this.#version !== found?.version) this.#conflicts = 0;
     this.#version = found?.version;
     if (!found) return undefined;
-    if (this.#parsed?.value !== found.value) this.#parsed = { value: found.value, record: this.#parse(found) };
-    return { record: this.#parsed.record, version: found.version };
+    if (this.#parsed?.version !== found.version) this.#parsed = { version: found.version, record: this.#parse(found) };
+    return this.#parsed;
   }
 
   /**
@@ -255,7 +261,7 @@ export class RecordStore {
   #report(event: StoreEvent): void {
     const mask = (value: unknown) => (typeof value === "string" ? maskSecrets(value, this.#secrets) : value);
     const members = Object.entries(event).map(([key, value]) => [key, mask(value)]);
-    this.#deps.onEvent?.(Object.fromEntries(members) as StoreEvent);
+    this.#host?.announce(Object.fromEntries(members) as StoreEvent);
   }
 
   #inTime<T>(run: () => Promise<T>): Promise<T> {

@@ -26,8 +26,8 @@ type EndingsHost = Pick<RefreshHost, "session" | "observe">;
 export class AttemptEndings {
   readonly #deps: EndingsDeps;
   readonly #host: EndingsHost;
-  /** By the key of the attempt. */
-  readonly #endings = new Map<string, PendingEnding>();
+  /** By the key of the attempt. Created when it is needed: a server holds thousands. */
+  #endings: Map<string, PendingEnding> | undefined;
   #cancelRetry: (() => void) | undefined;
 
   constructor(deps: EndingsDeps, host: EndingsHost) {
@@ -37,7 +37,7 @@ export class AttemptEndings {
 
   /** Returns how the record's attempt has ended, if this process knows. */
   of({ attempt }: SessionRecord): PendingEnding | undefined {
-    return attempt && this.#endings.get(keyOf(attempt));
+    return attempt && this.#endings?.get(keyOf(attempt));
   }
 
   /** Applies what this process knows about the record's attempt, and saves it if another program has put back the claim. */
@@ -49,6 +49,11 @@ export class AttemptEndings {
     const isPutBack = attempt.status === "claimed" && ended !== record;
     if (isPutBack && !this.#isPending(ending)) this.endLater(keyOf(attempt), ending);
     return ended;
+  }
+
+  /** Whether the store knows all of them, or no process waits for the others any more. */
+  get areSaved(): boolean {
+    return ![...(this.#endings?.values() ?? [])].some((ending) => this.#isPending(ending));
   }
 
   #isPending({ retryUntil = Number.NEGATIVE_INFINITY }: PendingEnding): boolean {
@@ -79,6 +84,7 @@ export class AttemptEndings {
 
   /** Remembers how an attempt ended, and saves it only together with another change. */
   remember(key: string, ending: PendingEnding): void {
+    this.#endings ??= new Map();
     this.#endings.set(key, ending);
     for (const oldest of this.#endings.keys()) if (this.#endings.size > KEPT) this.#endings.delete(oldest);
   }
@@ -86,7 +92,7 @@ export class AttemptEndings {
   /** Saves the end of an attempt, unless the record has another one by then. */
   async save(key: string, known: Stored | undefined): Promise<void> {
     const { records } = this.#deps;
-    const ending = this.#endings.get(key);
+    const ending = this.#endings?.get(key);
     for (let stored = known; ending && stored; stored = await records.load()) {
       const { attempt } = stored.record;
       if (!attempt || keyOf(attempt) !== key) break;
@@ -95,13 +101,13 @@ export class AttemptEndings {
       this.#host.observe(saved.current, "store");
       break;
     }
-    const latest = this.#endings.get(key); // a load may have found the claim in the meantime
+    const latest = this.#endings?.get(key); // a load may have found the claim in the meantime
     if (latest) latest.retryUntil = undefined;
   }
 
   /** @throws StoreError */
   async flush(): Promise<void> {
-    for (const [key, ending] of this.#endings) {
+    for (const [key, ending] of this.#endings ?? []) {
       if (this.#isPending(ending)) await this.save(key, await this.#deps.records.load());
     }
   }

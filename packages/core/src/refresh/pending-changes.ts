@@ -49,6 +49,11 @@ export class PendingChanges {
     this.endings = new AttemptEndings(deps, host);
   }
 
+  /** Whether the store knows everything. */
+  get isEmpty(): boolean {
+    return !this.#rotation && this.endings.areSaved;
+  }
+
   /** @throws StoreError */
   async load(): Promise<Stored | undefined> {
     const stored = await this.#deps.records.load();

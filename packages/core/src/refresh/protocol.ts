@@ -59,10 +59,9 @@ export class RefreshProtocol {
     );
   }
 
-  /** Saves what the store has not accepted yet. See {@link PendingChanges.close}. */
-  close(): Promise<void> {
+  /** Stops counting how long a claim lasts. */
+  close(): void {
     this.#attempts.close();
-    return this.#pending.close();
   }
 
   /**

@@ -85,7 +85,7 @@ export function fromKeyValue(keyValue: KeyValue, options: KeyValueOptions = {}):
         await keyValue.delete(key);
         watchers.call();
       }),
-    watch: watchers.add,
+    watch: (onChange) => watchers.add(onChange),
   };
 }
 

@@ -26,6 +26,6 @@ export function memoryStore(): TokenStore {
     async remove() {
       change(undefined);
     },
-    watch: watchers.add,
+    watch: (onChange) => watchers.add(onChange),
   };
 }

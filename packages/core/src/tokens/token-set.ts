@@ -188,37 +188,61 @@ export function mergeTokenSets(previous: TokenSet, next: TokenSet): TokenSet {
   });
 }
 
+type Secret = "accessToken" | "refreshToken" | "idToken" | "extra";
+
+/** Keeps the secrets of a token set, and shows nothing of them, whoever prints it. */
+class Secrets {
+  readonly #secrets: Pick<TokenSet, Secret>;
+
+  constructor(secrets: Pick<TokenSet, Secret>) {
+    this.#secrets = secrets;
+  }
+
+  get(name: Secret): unknown {
+    return this.#secrets[name];
+  }
+}
+
+const SECRETS = Symbol("secrets");
+
+interface Hidden {
+  readonly [SECRETS]: Secrets;
+}
+
+const reading = (name: Secret) => ({
+  enumerable: true,
+  get(this: Hidden) {
+    return this[SECRETS].get(name);
+  },
+});
+
+/** Shared by all token sets, because a server holds thousands. */
+const HIDING = {
+  accessToken: reading("accessToken"),
+  refreshToken: reading("refreshToken"),
+  idToken: reading("idToken"),
+  extra: reading("extra"),
+  [SECRETS]: { enumerable: false },
+};
+
+function view(this: TokenSet) {
+  const { expiresAt, refreshTokenExpiresAt, tokenType, scope } = this;
+  const refreshToken = this.refreshToken === undefined ? undefined : PLACEHOLDER;
+  return { accessToken: PLACEHOLDER, refreshToken, expiresAt, refreshTokenExpiresAt, tokenType, scope };
+}
+
 /**
  * Returns the frozen token set with non-enumerable `inspect` and `toJSON` methods that leave out the secrets. The
  * secrets are getters, because `console.dir` ignores these methods. Copying the token set copies their values.
  */
 export function hideSecrets(tokens: TokenSet): TokenSet {
-  const { accessToken, refreshToken, idToken } = tokens;
-  const extra = Object.freeze({ ...tokens.extra });
-  const view = () => ({
-    accessToken: PLACEHOLDER,
-    refreshToken: refreshToken === undefined ? undefined : PLACEHOLDER,
-    expiresAt: tokens.expiresAt,
-    refreshTokenExpiresAt: tokens.refreshTokenExpiresAt,
-    tokenType: tokens.tokenType,
-    scope: tokens.scope,
-  });
-  const hidden: TokenSet = {
-    ...tokens,
-    get accessToken() {
-      return accessToken;
-    },
-    get refreshToken() {
-      return refreshToken;
-    },
-    get idToken() {
-      return idToken;
-    },
-    get extra() {
-      return extra;
-    },
-  };
-  return Object.freeze(setInspectView(hidden, view));
+  const { accessToken, refreshToken, idToken, expiresAt, refreshTokenExpiresAt, tokenType, scope } = tokens;
+  const secrets = { accessToken, refreshToken, idToken, extra: Object.freeze({ ...tokens.extra }) };
+  const shown = { expiresAt, refreshTokenExpiresAt, tokenType, scope, [SECRETS]: new Secrets(secrets) };
+  for (const name of Object.keys(tokens)) // those of a later release
+    if (!Object.hasOwn(shown, name) && !Object.hasOwn(secrets, name))
+      Reflect.set(shown, name, Reflect.get(tokens, name));
+  return Object.freeze(setInspectView(Object.defineProperties(shown, HIDING) as typeof shown & TokenSet, view));
 }
 
 /** Returns the secrets of the token set, which must not appear in any output. */

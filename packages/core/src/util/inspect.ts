@@ -31,7 +31,7 @@ export function redactRequest(
  * Makes `util.inspect` and `JSON.stringify` show the result of `view` in place of `object`, through non-enumerable
  * properties. Leaves the value unchanged if it is frozen or not an object.
  */
-export function setInspectView<T>(object: T, view: () => unknown): T {
+export function setInspectView<T>(object: T, view: (this: T) => unknown): T {
   if (!Object.isExtensible(object)) return object;
   return Object.defineProperties(object, {
     [Symbol.for("nodejs.util.inspect.custom")]: { value: view, configurable: true },
@@ -44,4 +44,6 @@ export function setInspectView<T>(object: T, view: () => unknown): T {
  * ignores the promise's own view.)
  */
 export const hideResult = <T extends string | undefined>(promise: Promise<T>): Promise<T> =>
-  setInspectView(promise, () => "Promise { [secret] }");
+  setInspectView(promise, viewOfResult);
+
+const viewOfResult = () => "Promise { [secret] }";

@@ -9,7 +9,7 @@ export interface SessionView {
   readonly reason: DeadReason | undefined;
 }
 
-/** The access of a pool to a token manager's session. Nothing of it refreshes the session. */
+/** The access of a pool, or of the sessions of a server, to a token manager's session. Nothing of it refreshes the session. */
 export interface SessionAccess {
   /** Returns the session, or `undefined` before it was first loaded. */
   view(): SessionView | undefined;
@@ -17,6 +17,10 @@ export interface SessionAccess {
   load(): Promise<void>;
   /** Loads the session in the background, if that is needed to notice changes. */
   look(): void;
+  /** Whether nothing is running, and nothing is left to be saved. */
+  isIdle(): boolean;
+  /** Loads the session, and renews it if its refresh token is about to expire. Rejects if either fails. */
+  renewIfDue(): Promise<void>;
 }
 
 /** The key of the access, also in other copies of this package. */

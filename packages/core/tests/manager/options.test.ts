@@ -142,7 +142,8 @@ describe("valid options", () => {
       refreshWindow: 300_000,
       background: true,
       staleIfError: false,
-      maxStaleness: Number.POSITIVE_INFINITY,
+      maxStaleness: 5_000,
+      refreshTokenLifetime: undefined,
     });
     expect(profile).toEqual(genericProvider);
     expect(none).toBeUndefined();
@@ -177,13 +178,13 @@ describe("valid options", () => {
   });
 
   it.each([[7], [null], [{}], [Promise.resolve("x")]])("do not allow %o as an account", (name) => {
-    const { account } = parseOptions({ account: (() => name) as never });
-    expect(() => account(tokens)).toThrow(/^account: expected to return a string or undefined, not /);
+    const { accountOf } = parseOptions({ account: (() => name) as never });
+    expect(() => accountOf(tokens)).toThrow(/^account: expected to return a string or undefined, not /);
   });
 
   it("may include an account function that returns undefined", () => {
-    expect(parseOptions({ account: () => undefined }).account(tokens)).toBeUndefined();
-    expect(parseOptions({ account: ({ accessToken }) => accessToken }).account(tokens)).toBe("opaque");
+    expect(parseOptions({ account: () => undefined }).accountOf(tokens)).toBeUndefined();
+    expect(parseOptions({ account: ({ accessToken }) => accessToken }).accountOf(tokens)).toBe("opaque");
   });
 
   it("are read once", async () => {

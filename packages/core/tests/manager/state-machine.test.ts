@@ -1,6 +1,6 @@
 import { canary } from "@unexpired-internal/test-support/canary";
 import { describe, expect, it } from "vitest";
-import { ConfigurationError, RefreshFailedError } from "../../src/errors.ts";
+import { ConfigurationError, RefreshFailedError, StoreError } from "../../src/errors.ts";
 import {
   type Context,
   clockCooldown,
@@ -25,6 +25,8 @@ const ACCESS = canary("access", 1);
 const END = NOW + HOUR;
 const IN_WINDOW = END - MINUTE;
 const failure = new RefreshFailedError(END);
+const details = { location: "The store", problem: "is out of reach", hint: "Try again." };
+const unavailable = new StoreError("STORE_UNAVAILABLE", details);
 const tombstone = recordOf({ tokens: undefined, dead: { reason: "signed_out" } });
 const endless = recordOf({ tokens: tokens({ expiresAt: undefined }) });
 const claimed = recordOf({ attempt: attempt(1) });
@@ -313,9 +315,10 @@ describe("a renewal", () => {
   });
 
   it.each([
-    ["it changed the session", { changed: true, hasStoreFailed: false }, [Number.NEGATIVE_INFINITY, 0]],
-    ["it changed nothing", { changed: false, hasStoreFailed: false }, [HOUR + CHECK_INTERVAL, 0]],
-    ["the store failed for the third time", { changed: false, hasStoreFailed: true }, [HOUR + 4_000, 3]],
+    ["it changed the session", { changed: true }, [Number.NEGATIVE_INFINITY, 0]],
+    ["it changed nothing", { changed: false }, [HOUR + CHECK_INTERVAL, 0]],
+    ["the token endpoint failed", { changed: false, failure }, [HOUR + CHECK_INTERVAL, 0]],
+    ["the store failed for the third time", { changed: false, failure: unavailable }, [HOUR + 4_000, 3]],
   ] as const)("allows the next one when it ends: %s", (_name, ended, [nextCheckAt, storeFailures]) => {
     const before = loaded(recordOf(), { isRenewing: true, rejected: ACCESS, storeFailures: 2 });
     const { session, effects } = step(before, { type: "renewal-ended", ...ended });
