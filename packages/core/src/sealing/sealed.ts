@@ -62,6 +62,7 @@ class SealedStore implements TokenStore {
   readonly holder?: NonNullable<TokenStore["holder"]>;
   readonly watch?: NonNullable<TokenStore["watch"]>;
   readonly subscribe?: NonNullable<TokenStore["subscribe"]>;
+  readonly settled?: NonNullable<TokenStore["settled"]>;
 
   constructor(store: TokenStore, settings: Settings) {
     this.#store = store;
@@ -69,6 +70,7 @@ class SealedStore implements TokenStore {
     this.supports = store.supports;
     if (store.holder) this.holder = store.holder;
     if (store.watch) this.watch = store.watch.bind(store);
+    if (store.settled) this.settled = store.settled.bind(store);
     if (store.subscribe) this.subscribe = store.subscribe.bind(store);
   }
 

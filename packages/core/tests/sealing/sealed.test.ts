@@ -117,7 +117,9 @@ describe("sealed", () => {
   it("passes on what the store supports, and its changes", async () => {
     const inner = memoryStore();
     const holder = { id: "me", statusOf: async () => "alive" as const };
-    const store = sealed({ ...inner, holder }, { keys: keyRing([ONE]), name: "user 1" });
+    const settled = async () => {};
+    const store = sealed({ ...inner, holder, settled }, { keys: keyRing([ONE]), name: "user 1" });
+    expect(store.settled).toBeDefined();
     expect([store.supports, store.holder, store.describe()]).toEqual([inner.supports, holder, inner.describe()]);
     expect(sealed({ ...inner, watch: undefined } as never, { keys: [ONE], name: "n" }).watch).toBeUndefined();
     let changes = 0;

@@ -28,7 +28,7 @@ describe("keepAlive of sessions", () => {
     await clock.advance(8 * DAY);
     expect(exchanges()).toEqual([2, 2, 2]);
     expect(processes.map(({ sessions }) => sessions.size)).toEqual([0, 0]);
-    expect(await processes[0]?.sessions.get("ada").getAccessToken()).toBe(canary("access", 4));
+    expect(await processes[0]?.sessions.get("ada").getAccessToken()).toBe(canary("access", 3));
     expect(clock.keepingAlive).toBe(0);
   });
 
