@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { createTokenManager, type TokenStore } from "@unexpired/core";
 import { postgresStore, type Query } from "@unexpired/store-postgres";
 import { canary } from "@unexpired-internal/test-support/canary";
+import { Pool } from "pg";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { freshKey, TestServer } from "./support/server.ts";
 
@@ -75,7 +76,6 @@ describe("concurrent changes", () => {
 describe("a server that is no primary", () => {
   it("is reported by every operation, even if there is no session", { timeout: 60_000 }, async () => {
     await using standby = await server.postgres.startStandby();
-    const { Pool } = await import("pg");
     const pool = new Pool(standby.connection);
     const store = postgresStore({ query: (sql, params) => pool.query(sql, params), key: freshKey() });
     await expectFailures(store, "Pass a query function that reaches the primary server");

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { migrate, type Query } from "@unexpired/store-postgres";
 import { type ConnectionOptions, missingPostgres, PostgresServer } from "@unexpired-internal/engines/postgres";
-import { Pool } from "pg";
+import { Pool, type PoolConfig } from "pg";
 import { afterAll, beforeAll, beforeEach, onTestFinished } from "vitest";
 
 /** A PostgreSQL server for the tests of a file, with the table `unexpired_sessions`. Its members are there when a test runs. */
@@ -54,17 +54,30 @@ export class TestServer {
   /** Opens a pool of other connections, with settings such as `default_transaction_read_only=on`, until the test ends. */
   pool(...settings: string[]): Pool {
     const options = settings.map((setting) => `-c ${setting}`).join(" ");
-    const pool = new Pool({ ...this.connection, options }).on("error", () => {});
-    onTestFinished(() => pool.end());
-    return pool;
+    return openPool({ ...this.connection, options });
   }
 
   /** Opens such a pool as a query function. */
   connect(...settings: string[]): Query {
-    const pool = this.pool(...settings);
-    return (sql, params) => pool.query(sql, params);
+    return queryOf(this.pool(...settings));
+  }
+
+  /** Connects to another database until the test ends. */
+  connectTo(database: string): Query {
+    return queryOf(openPool({ ...this.connection, database }));
   }
 }
+
+function openPool(options: PoolConfig): Pool {
+  const pool = new Pool(options).on("error", () => {});
+  onTestFinished(() => pool.end());
+  return pool;
+}
+
+const queryOf =
+  (pool: Pool): Query =>
+  (sql, params) =>
+    pool.query(sql, params);
 
 /** A new key. */
 export const freshKey = (): string => `user:${randomUUID()}`;
