@@ -41,6 +41,7 @@ export class PostgresServer implements AsyncDisposable {
   readonly #programs: string;
   readonly #directory: string;
   #process: ChildProcess | undefined;
+  #isPaused = false;
 
   private constructor(programs: string, directory: string, connection: ConnectionOptions) {
     this.#programs = programs;
@@ -128,14 +129,13 @@ export class PostgresServer implements AsyncDisposable {
   #signal(signal: "SIGSTOP" | "SIGCONT"): void {
     const postmaster = this.#process?.pid;
     if (postmaster === undefined) throw new Error("The PostgreSQL server is not running.");
+    this.#isPaused = signal === "SIGSTOP";
     for (const pid of [postmaster, ...childrenOf(postmaster)]) signalIfRunning(pid, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process) {
-      this.resume();
-      await endServer(this.#process, "SIGQUIT");
-    }
+    if (this.#isPaused) this.resume();
+    await this.crash();
     rmSync(this.#directory, { recursive: true });
   }
 }

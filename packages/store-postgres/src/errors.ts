@@ -52,10 +52,12 @@ export const sqlStateOf = (error: unknown): string | undefined => codeOf(serverE
 
 const SQL_STATE = /^[0-9A-Z]{5}$/;
 
-/** Returns the error of the server: libraries wrap it as `cause` or, like Prisma, state its code in `meta`. */
+/** Returns the error of the server: libraries wrap it as `cause`, and Prisma in `meta`. */
 function serverErrorOf(error: unknown): unknown {
   for (let inner = error, depth = 0; inner !== undefined && depth < 5; inner = Object(inner).cause, depth++) {
-    const found = [Object(inner).meta, inner].find((candidate) => SQL_STATE.test(codeOf(candidate) ?? ""));
+    const { meta }: { meta?: unknown } = Object(inner);
+    const candidates = [Object(Object(meta).driverAdapterError).cause, meta, inner];
+    const found = candidates.find((candidate) => SQL_STATE.test(codeOf(candidate) ?? ""));
     if (found !== undefined) return found;
   }
   return undefined;
@@ -63,12 +65,13 @@ function serverErrorOf(error: unknown): unknown {
 
 /** Returns the code of an error, unless it could be anything else. */
 function codeOf(error: unknown): string | undefined {
-  const { code }: { code?: unknown } = Object(error);
+  const { originalCode, code = originalCode }: { originalCode?: unknown; code?: unknown } = Object(error);
   return typeof code === "string" && /^\w{1,40}$/.test(code) ? code : undefined;
 }
 
 function messageOf(error: unknown): string {
-  const { message }: { message?: unknown } = Object(error);
+  const { originalMessage, message = originalMessage }: { originalMessage?: unknown; message?: unknown } =
+    Object(error);
   const text = typeof message === "string" && message !== "" ? message : codeOf(error);
   return text ?? "the query function failed without a message";
 }

@@ -129,7 +129,14 @@ describe("a query function", () => {
 
   it.each([
     ["as its cause", { cause: Object.assign(new Error("no relation"), { code: "42P01" }) }],
-    ["in Prisma's manner", { code: "P2010", meta: { code: "42P01", message: "no relation" } }],
+    [
+      "as Prisma 7 does",
+      {
+        code: "P2010",
+        meta: { driverAdapterError: { cause: { originalCode: "42P01", originalMessage: "no relation" } } },
+      },
+    ],
+    ["as earlier versions of Prisma do", { code: "P2010", meta: { code: "42P01", message: "no relation" } }],
   ])("may wrap the error of the server %s", async (_, properties) => {
     const thrown = Object.assign(new Error("Failed"), properties);
     const store = postgresStore({ query: () => Promise.reject(thrown), key: "a" });
