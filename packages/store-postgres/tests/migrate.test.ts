@@ -73,7 +73,7 @@ describe("migrate", () => {
     });
   });
 
-  it("refuses a name that is none", async () => {
+  it("refuses an invalid name", async () => {
     await expect(migrate({ query: server.query, table: "a;b" })).rejects.toThrow(TypeError);
   });
 });
