@@ -24,9 +24,9 @@ export interface Database extends AsyncDisposable {
 }
 
 /** A kind of database. */
-export interface DatabaseKind {
+export interface DatabaseKind<D extends Database = Database> {
   readonly title: string;
   /** Returns the reason why it cannot be started here, if it cannot. */
   missing(): string | undefined;
-  start(): Promise<Database>;
+  start(): Promise<D>;
 }

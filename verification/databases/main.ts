@@ -3,9 +3,12 @@
  * how many exchanges and replays there were, and what the callers saw. `pnpm show:databases [words]` runs the rows whose
  * situation contains the words. A row that shows anything but the right value is marked, and makes the command fail.
  */
+import type * as tables from "@unexpired-internal/tables/row";
 import { show } from "@unexpired-internal/tables/show";
-import type { DatabaseKind } from "./database.ts";
+import type { Database, DatabaseKind } from "./database.ts";
 import { postgresKinds } from "./postgres.ts";
+import { redisKind } from "./redis.ts";
+import { failoverRows } from "./rows/failovers.ts";
 import { keyRows } from "./rows/keys.ts";
 import { outageRows } from "./rows/outages.ts";
 import { poolRows } from "./rows/pools.ts";
@@ -14,22 +17,21 @@ import { Scene } from "./scene.ts";
 const COLUMNS = ["situation", "what happened", "what the callers saw"] as const;
 const words = process.argv.slice(2);
 
-async function showKind(kind: DatabaseKind): Promise<number> {
-  const rows = [...outageRows, ...poolRows, ...keyRows];
+async function showKind<D extends Database>(kind: DatabaseKind<D>, others: readonly tables.Row<Scene<D>>[] = []) {
   const missing = kind.missing();
-  if (missing !== undefined) {
-    const unable = rows.map((row) => ({ ...row, unable: () => missing }));
-    return show({ columns: COLUMNS, groups: [{ title: kind.title, rows: unable }], createPlace: never }, words);
-  }
-  await using database = await kind.start();
-  return await show(
-    { columns: COLUMNS, groups: [{ title: kind.title, rows }], createPlace: () => Scene.create(database) },
-    words,
-  );
+  const rows = [...outageRows, ...poolRows, ...keyRows, ...others];
+  const groups = [
+    { title: kind.title, rows: missing === undefined ? rows : rows.map((row) => ({ ...row, unable: () => missing })) },
+  ];
+  await using database = missing === undefined ? await kind.start() : undefined;
+  const createPlace = async () => {
+    if (database) return Scene.create(database);
+    throw new Error("A row that cannot run needs no place.");
+  };
+  return await show({ columns: COLUMNS, groups, createPlace }, words);
 }
-
-const never = () => Promise.reject(new Error("A row that cannot run needs no place."));
 
 const codes: number[] = [];
 for (const kind of postgresKinds) codes.push(await showKind(kind));
+codes.push(await showKind(redisKind, failoverRows));
 process.exit(Math.max(...codes));

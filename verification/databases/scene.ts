@@ -30,18 +30,18 @@ export interface MemberOptions extends Partial<SessionsOptions> {
 }
 
 /** The place of one row: users of its own in a database that the group shares, and an issuer that revokes a session on a replay. */
-export class Scene implements Place {
-  readonly database: Database;
+export class Scene<D extends Database = Database> implements Place {
+  readonly database: D;
   readonly issuer: Issuer;
   readonly #prefix = randomUUID().slice(0, 8);
   readonly #members: Member[] = [];
 
-  private constructor(database: Database, issuer: Issuer) {
+  private constructor(database: D, issuer: Issuer) {
     this.database = database;
     this.issuer = issuer;
   }
 
-  static async create(database: Database, options: IssuerOptions = {}): Promise<Scene> {
+  static async create<D extends Database>(database: D, options: IssuerOptions = {}): Promise<Scene<D>> {
     return new Scene(database, await startIssuer({ prefix: CANARY, ...options }));
   }
 

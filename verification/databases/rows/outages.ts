@@ -6,10 +6,22 @@ import type { Member, Scene } from "../scene.ts";
 
 const MEMBERS = 4;
 const OUTAGE = 4_000; // ms
+const RECONNECT_PAUSE = 500; // ms
+const RECONNECTS = 10;
 
 /** The results of a call in all processes, each named once. */
 const distinct = async (results: readonly Promise<string>[]): Promise<string> =>
   [...new Set(await Promise.all(results.map(outcome)))].join("; ");
+
+/** The result once clients have connected again, for which they may take seconds. */
+async function settled(call: () => Promise<string>): Promise<string> {
+  let result = await call();
+  for (let attempt = 0; attempt < RECONNECTS && result !== "a token"; attempt++) {
+    await wait(RECONNECT_PAUSE);
+    result = await call();
+  }
+  return result;
+}
 
 /** The events of processes, by type, without those about states. */
 const eventsOf = (members: readonly Member[]): string =>
@@ -30,7 +42,7 @@ async function inMidExchange(scene: Scene, disturb: () => Promise<unknown>) {
   const ended = disturb();
   const saw = `the process that refreshes: ${await outcome(claimed)}; those that wait: ${await distinct(waiting)}`;
   await ended;
-  const after = await distinct(members.map(tokenOf));
+  const after = await settled(() => distinct(members.map(tokenOf)));
   const later = scene.start();
   const stored = (await tokenOf(later)) === (await claimed) ? "a later process has its token" : "the token was lost";
   return { saw, happened: `${scene.exchanges}; afterwards ${after}; ${stored}; ${eventsOf(members)}` };
