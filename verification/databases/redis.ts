@@ -74,7 +74,7 @@ export class RedisDatabase implements Database {
   async startStaleReplica(): Promise<RedisServer> {
     const replica = await this.primary.startReplica();
     this.#servers.push(replica);
-    replica.pause();
+    await replica.promote(); // from now on; if it were only stopped, it would read what the kernel has buffered
     return replica;
   }
 
@@ -82,8 +82,6 @@ export class RedisDatabase implements Database {
   async failOver(replica: RedisServer): Promise<void> {
     this.#address.switchTo(undefined);
     await this.primary.crash();
-    replica.resume();
-    await replica.promote();
     this.primary = replica;
     this.#address.switchTo(replica.port);
   }
