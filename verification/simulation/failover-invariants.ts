@@ -1,5 +1,5 @@
 import type { StoredValue } from "@unexpired/core";
-import { parseRecord, type SessionRecord, type Verdict } from "../../packages/core/src/record/record.ts";
+import { parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import { LOAD_FAULTS, SAVE_FAULTS } from "./faults.ts";
 import type { Invariants } from "./invariants.ts";
@@ -23,8 +23,8 @@ const EXCUSES = [
 /** A write that a failover has undone. */
 interface LostWrite {
   readonly record: SessionRecord;
-  /** The processes that knew it when it was lost, or learned of it afterwards. */
-  readonly knownBy: Set<SimulatedProcess>;
+  /** The processes that know it, some of them from a response that was under way when it was lost. */
+  readonly knownBy: ReadonlySet<SimulatedProcess>;
 }
 
 interface Presented {
@@ -69,7 +69,10 @@ export class FailoverInvariants {
   }
 
   onFailover(lost: readonly (StoredValue | undefined)[]): void {
-    this.hasEmptied ||= this.#world.store.truth() === undefined;
+    if (this.#world.store.truth() === undefined) {
+      this.hasEmptied = true;
+      this.#invariants.records.ended.clear();
+    }
     this.#restoredAt.clear();
     for (const write of lost) if (write) this.#onLost(write);
   }
@@ -116,18 +119,10 @@ export class FailoverInvariants {
     return process.state === "running" && at <= time && this.#world.cluster?.isWatching(process) === true;
   }
 
-  /** Whether a process knew tokens of this session when a failover undid them, so that it may store them again. */
-  restores(name: string, { family, number }: Token): boolean {
-    const isOf = ({ record, knownBy }: LostWrite) => {
-      const token = tokenIn(record);
-      return token?.family === family && token.number <= number && [...knownBy].some((each) => each.name === name);
-    };
-    return this.#lost.some(isOf);
-  }
-
-  /** Whether a process knew a verdict when a failover undid it. */
-  restoresVerdict(name: string, { reason, digest }: Verdict): boolean {
-    const isOf = ({ record: { dead } }: LostWrite) => dead?.reason === reason && dead.digest === digest;
+  /** Whether a process stores a record again that it knew when a failover undid it. */
+  restores(name: string, { session, rotation, dead }: SessionRecord): boolean {
+    const isOf = ({ record }: LostWrite) =>
+      record.session === session && record.rotation === rotation && record.dead?.reason === dead?.reason;
     return this.#lost.some((lost) => isOf(lost) && [...lost.knownBy].some((each) => each.name === name));
   }
 
