@@ -233,8 +233,7 @@ export class RecordInvariants {
 
   /** Whether the stored session was put back by another program. A process may know that it had ended. */
   get isRestored(): boolean {
-    const token = this.tokenOf(this.current);
-    return token !== undefined && this.#restored.has(token.family);
+    return this.#restored.has(this.tokenOf(this.current)?.family ?? -1);
   }
 
   /** Whether another program has put a session of this family into the session file. */
