@@ -57,6 +57,7 @@ export class FailoverInvariants {
   readonly #world: World;
   readonly #invariants: Invariants;
   readonly #lost: LostWrite[] = [];
+  #failovers = 0;
   /** The digests of the refresh tokens that were presented although their successors had been lost. */
   readonly #replayed = new Set<string>();
   readonly #knownBy = new Map<string, Set<SimulatedProcess>>();
@@ -84,6 +85,7 @@ export class FailoverInvariants {
       this.hasEmptied = true;
       this.#invariants.records.ended.clear();
     }
+    this.#failovers++;
     this.#restoredAt.clear();
     for (const write of lost) if (write) this.#onLost(write);
   }
@@ -94,8 +96,9 @@ export class FailoverInvariants {
   }
 
   onReconnected(process: SimulatedProcess): void {
-    this.#restoredAt.delete(process);
+    const failovers = this.#failovers;
     const check = (): void => {
+      if (failovers !== this.#failovers) return;
       const left = RESTORING - (this.#world.scheduler.now - process.continuedAt);
       if (left > 0) process.later("looks", check, left);
       else this.#restoredAt.set(process, this.#world.scheduler.now);

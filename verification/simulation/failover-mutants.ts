@@ -6,9 +6,6 @@ const FAILOVERS: Focus = { world: { reconnectsWithin: 1_000 }, faults: [] };
 
 const mutant = (name: string, ...edits: Mutant["edits"]): Mutant => ({ name, edits, focus: FAILOVERS });
 
-/** Clusters to which some processes return so late that others have saved something by then. */
-const LATE: Focus = { world: { reconnectsWithin: 5_000 }, faults: [] };
-
 const RESTORED = "const restored = hasReplaced(known, found)";
 
 /** Mutants that each break one rule about what a failover of the store undoes. */
@@ -39,7 +36,11 @@ export const FAILOVER_MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "a verdict that a failover undid is not restored",
-    core("record/rollback.ts", RESTORED, `if (known.record.dead && known.record.dead.reason !== "signed_out") return undefined;\n  ${RESTORED}`),
+    core(
+      "record/rollback.ts",
+      RESTORED,
+      `if (known.record.dead && known.record.dead.reason !== "signed_out") return undefined;\n  ${RESTORED}`,
+    ),
   ),
   mutant(
     "a sign-out is not restored over a later save",
