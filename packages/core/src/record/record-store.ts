@@ -73,7 +73,7 @@ export class RecordStore {
   readonly #host: RecordStoreHost | undefined;
   /** The secrets of the latest records, which must not appear in any error. */
   #secrets: readonly string[] = [];
-  /** What was parsed last, because nearly every load returns the same version. The string itself would take as much memory again. */
+  /** The record that was parsed last, because nearly every load returns the same version. The string would take as much memory again. */
   #parsed: Stored | undefined;
 
   /** The version that was last loaded or saved. */

@@ -9,7 +9,7 @@ export interface SealedText {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What a text is bound to: it cannot be opened with another key, nor under another name. */
+/** The key and the name that a text is bound to: it cannot be opened with others. */
 interface Binding {
   readonly id: string;
   readonly key: CryptoKey;
