@@ -61,8 +61,12 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/store-contract-bytes.test.ts",
     "tests/store-contract-utf16.test.ts",
   ],
-  "redis-store": ["redis-store.test.ts"],
   "sqlite-store": ["sqlite-store.test.ts"],
+  "store-redis": [
+    "tests/contract-ioredis.test.ts",
+    "tests/contract-redis.test.ts",
+    "tests/hosts.test.ts",
+  ],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
 
