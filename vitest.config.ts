@@ -61,14 +61,20 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/store-contract-bytes.test.ts",
     "tests/store-contract-utf16.test.ts",
   ],
+  "sqlite-store": ["sqlite-store.test.ts"],
   "store-postgres": [
     "tests/contract-pg.test.ts",
     "tests/contract-postgres.test.ts",
     "tests/notifications.test.ts",
     "tests/readme.test.ts",
   ],
-  "redis-store": ["redis-store.test.ts"],
-  "sqlite-store": ["sqlite-store.test.ts"],
+  "store-redis": [
+    "tests/contract-ioredis.test.ts",
+    "tests/contract-redis.test.ts",
+    "tests/failover.test.ts",
+    "tests/hosts.test.ts",
+    "tests/outages.test.ts",
+  ],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
 
