@@ -45,21 +45,21 @@ export const FAILOVER_MUTANTS: readonly Mutant[] = [
         RESTORED,
         `if (known.record.dead && known.record.dead.reason !== "signed_out") return undefined;\n  ${RESTORED}`,
       ),
-    ,
+    ),
     focus: { ...FAILOVERS, faults: ["invalid_grant"] },
   },
   {
     ...mutant(
       "a sign-out is not restored over a later save",
       core("record/rollback.ts", "if (isSignOutOf(found, record)) return signOutAgain(found, record);", ""),
-    ,
+    ),
     focus: LATE,
   },
   {
     ...mutant(
       "a newer session is not restored over a later save",
       core("record/rollback.ts", "if (isOutdated(found, record)) return putBack(record, found);", ""),
-    ,
+    ),
     focus: LATE,
   },
   mutant(
@@ -70,7 +70,7 @@ export const FAILOVER_MUTANTS: readonly Mutant[] = [
     ...mutant(
       "a claim is not restored over a later save",
       core("record/rollback.ts", "return isClaimLost(found, record.attempt) ?", 'return known.version === "" ?'),
-    ,
+    ),
     focus: LATE,
   },
   {
@@ -81,7 +81,7 @@ export const FAILOVER_MUTANTS: readonly Mutant[] = [
         "return expected && hasReplaced(this.#latest, expected) ? undefined",
         'return expected?.version === "" ? undefined',
       ),
-    ,
+    ),
     focus: { ...FAILOVERS, faults: ["slow response", "slow save"] },
   },
   mutant(
