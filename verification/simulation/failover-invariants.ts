@@ -86,6 +86,7 @@ export class FailoverInvariants {
       this.#invariants.records.ended.clear();
     }
     this.#failovers++;
+    this.#invariants.callers.verdicts.onFailover();
     this.#restoredAt.clear();
     for (const write of lost) if (write) this.#onLost(write);
   }
@@ -158,7 +159,7 @@ export class FailoverInvariants {
     const isReplayed = [...this.#replayed].some((digest) => this.#invariants.book.find(digest)?.family === family);
     const { now } = this.#world.scheduler;
     const isForgotten = ({ record, knownBy }: LostWrite) =>
-      isOf(tokenIn(record)) && ![...knownBy].some((each) => this.#hasRestored(each, now));
+      isOf(tokenIn(record)) && (this.isExcused || ![...knownBy].some((each) => this.#hasRestored(each, now)));
     return isReplayed || this.#lost.some(isForgotten);
   }
 
