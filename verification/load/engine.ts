@@ -1,16 +1,18 @@
 import type { TokenStore } from "@unexpired/core";
 import { migrate, postgresStore } from "@unexpired/store-postgres";
+import { redisStores } from "@unexpired/store-redis";
 import { type ConnectionOptions, PostgresServer } from "@unexpired-internal/engines/postgres";
+import { RedisServer } from "@unexpired-internal/engines/redis";
+import { Redis } from "ioredis";
 import { Pool } from "pg";
 
-/** The engines that sessions are kept in. */
-export type EngineName = "postgres" | "redis";
-
 /** How processes connect to an engine. */
-export interface EngineConfig {
-  readonly name: "postgres";
-  readonly connection: ConnectionOptions;
-}
+export type EngineConfig =
+  | { readonly name: "postgres"; readonly connection: ConnectionOptions }
+  | { readonly name: "redis"; readonly url: string };
+
+/** The engines that sessions are kept in. */
+export type EngineName = EngineConfig["name"];
 
 /** A real server of an engine. Disposing it stops it. */
 export interface Engine extends AsyncDisposable {
@@ -18,14 +20,17 @@ export interface Engine extends AsyncDisposable {
 }
 
 /** The stores of a process. Disposing them closes their connections. */
-export interface Stores extends AsyncDisposable {
+interface Stores extends AsyncDisposable {
   readonly store: (key: string) => TokenStore;
 }
 
 const POOL = 10; // connections of each process
 
 /** Starts an engine that keeps no sessions yet. */
-export async function startEngine(): Promise<Engine> {
+export const startEngine = (name: EngineName): Promise<Engine> =>
+  name === "postgres" ? startPostgres() : startRedis();
+
+async function startPostgres(): Promise<Engine> {
   const server = await PostgresServer.start();
   const pool = new Pool(server.connection);
   await migrate({ query: (sql, params) => pool.query(sql, params) });
@@ -34,12 +39,35 @@ export async function startEngine(): Promise<Engine> {
   return { config, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
+async function startRedis(): Promise<Engine> {
+  const server = await RedisServer.start();
+  return { config: { name: "redis", url: server.url }, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
 /** Connects this process to an engine. */
-export function connect(config: EngineConfig): Stores {
-  const pool = new Pool({ ...config.connection, max: POOL });
+export const connect = (config: EngineConfig): Stores =>
+  config.name === "postgres" ? connectToPostgres(config.connection) : connectToRedis(config.url);
+
+function connectToPostgres(connection: ConnectionOptions): Stores {
+  const pool = new Pool({ ...connection, max: POOL });
   pool.on("error", () => {}); // of idle connections
   return {
     store: (key) => postgresStore({ query: (sql, params) => pool.query(sql, params), key }),
     [Symbol.asyncDispose]: () => pool.end(),
   };
+}
+
+function connectToRedis(url: string): Stores {
+  const redis = new Redis(url);
+  const { store } = redisStores({
+    evaluate: (script, keys, args) => redis.eval(script, keys.length, ...keys, ...args),
+    subscribe(channel, { onMessage, onReady, onDisconnect }) {
+      const subscriber = new Redis(url, { autoResubscribe: false, maxRetriesPerRequest: null });
+      subscriber.on("close", onDisconnect).on("message", (_, message) => onMessage(message));
+      subscriber.on("ready", () => void subscriber.subscribe(channel).then(onReady, () => {}));
+      return () => subscriber.disconnect();
+    },
+    durable: true,
+  });
+  return { store, [Symbol.asyncDispose]: async () => redis.disconnect() };
 }

@@ -31,7 +31,7 @@ export interface LoadReport {
 }
 
 const TICK = 10; // ms
-const MOST_PENDING = 2_000; // requests; above that the load waits for the servers
+const MOST_PENDING = 200; // requests; above that, the load waits for the servers
 
 /** Sends each user's requests to all processes at once, in random order, so that they compete for the same refresh. */
 export class Generator {
