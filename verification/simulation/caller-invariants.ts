@@ -115,8 +115,7 @@ export class CallerInvariants {
     const hadToken = () => `${call.process.name} had a token, and is told that there is no session`;
     const { current } = this.#invariants.records;
     // It may have found another program's session since, or a sign-in in the place of the directory that was lost.
-    const wasEmptied = this.#world.documents?.isLost === true || this.#invariants.failovers.hasEmptied;
-    const isLost = wasEmptied || (current !== undefined && isEmpty(current));
+    const isLost = this.#world.isSessionLost || (current !== undefined && isEmpty(current));
     this.#invariants.require(!isNoSession || isLost || !this.#served.has(call.process), "P7", hadToken);
   }
 

@@ -1,5 +1,8 @@
 import type { StoredValue, TokenStore } from "@unexpired/core";
+import { parseRecord } from "../../packages/core/src/record/record.ts";
+import { extendPast } from "../../packages/core/src/record/rollback.ts";
 import { FAILOVER, SETTLE_TIME } from "./constants.ts";
+import { parseRaw, withoutRequirement } from "./later-release.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { SharedStore, type Watcher } from "./shared-store.ts";
 import type { World } from "./world.ts";
@@ -59,6 +62,11 @@ export class ClusterStore extends SharedStore {
     return version;
   }
 
+  protected override rewritten({ value, version }: StoredValue): string {
+    const record = parseRecord(withoutRequirement(value), "the store");
+    return JSON.stringify({ ...parseRaw(value), past: extendPast(record, { record, version }) });
+  }
+
   override storeFor(process: SimulatedProcess): TokenStore {
     const store = super.storeFor(process);
     return {
@@ -83,6 +91,7 @@ export class ClusterStore extends SharedStore {
   failOver(count: number): void {
     const lost = this.#history.splice(Math.max(1, this.#history.length - count));
     if (lost.length === 0 || !this.#world.faults.isOn) return;
+    this.failovers++;
     this.#world.note("", `! the store fails over, and loses ${lost.length} writes`);
     this.current = this.#history.at(-1);
     const { injected } = this.#world.faults;

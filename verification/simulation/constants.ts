@@ -7,6 +7,9 @@ export const POWER = "a power failure";
 /** The author of a change that a failover of the store made: its last writes are lost. */
 export const FAILOVER = "a failover";
 
+/** The authors of changes that bring earlier content back. */
+export const UNDOING: readonly string[] = [POWER, FAILOVER];
+
 /** For how many milliseconds after its reconnect a process claims nothing. */
 export const SETTLE_TIME = 2_000;
 

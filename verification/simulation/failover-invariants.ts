@@ -1,5 +1,6 @@
 import type { StoredValue } from "@unexpired/core";
-import { parseRecord, type SessionRecord, type Verdict } from "../../packages/core/src/record/record.ts";
+import { parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
+import { SETTLE_TIME } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import { LOAD_FAULTS, SAVE_FAULTS } from "./faults.ts";
 import type { Invariants } from "./invariants.ts";
@@ -23,8 +24,10 @@ const EXCUSES = [
 /** A write that a failover has undone. */
 interface LostWrite {
   readonly record: SessionRecord;
-  /** The processes that knew it when it was lost, or learned of it afterwards. */
-  readonly knownBy: Set<SimulatedProcess>;
+  /** When it was lost, in virtual milliseconds. */
+  readonly at: number;
+  /** The processes that know it, some of them from a response that was under way when it was lost. */
+  readonly knownBy: ReadonlySet<SimulatedProcess>;
 }
 
 interface Presented {
@@ -35,6 +38,14 @@ interface Presented {
   /** An earlier presentation of the same token that may have had an effect. */
   readonly open: HandOver | undefined;
   readonly what: string;
+}
+
+/** The presentation of a token whose successor, or whose earlier claim, was lost. */
+interface Replay {
+  readonly write: LostWrite;
+  readonly process: SimulatedProcess;
+  /** When the process claimed it, in virtual milliseconds. */
+  readonly claimedAt: number;
 }
 
 /** The invariants about what failovers of the store undo. */
@@ -69,14 +80,17 @@ export class FailoverInvariants {
   }
 
   onFailover(lost: readonly (StoredValue | undefined)[]): void {
-    this.hasEmptied ||= this.#world.store.truth() === undefined;
+    if (this.#world.store.truth() === undefined) {
+      this.hasEmptied = true;
+      this.#invariants.records.ended.clear();
+    }
     this.#restoredAt.clear();
     for (const write of lost) if (write) this.#onLost(write);
   }
 
   #onLost({ value, version }: StoredValue): void {
     const record = parseRecord(withoutRequirement(value), "a lost write");
-    this.#lost.push({ record, knownBy: this.#processesWith(version) });
+    this.#lost.push({ record, at: this.#world.scheduler.now, knownBy: this.#processesWith(version) });
   }
 
   onReconnected(process: SimulatedProcess): void {
@@ -102,32 +116,36 @@ export class FailoverInvariants {
     this.#replayed.add(digest);
     if (this.hasEmptied) return true; // no record has told what was used up
     const claimedAt = this.#invariants.records.claims.get(key)?.at ?? this.#world.scheduler.now;
-    const others = lost.flatMap(({ knownBy }) => [...knownBy]).filter((each) => each !== process);
-    const knower = others.find((each) => this.#hasRestored(each, claimedAt));
-    const text = () => `${what} after a failover, although ${knower?.name} knows what it has undone`;
-    this.#invariants.require(knower === undefined || this.isExcused, "P1", text);
-    const isOwn = lost.some(({ knownBy }) => knownBy.has(process));
-    this.#invariants.require(!isOwn, "P1", () => `${what} after a failover, although it knows what that has undone`);
+    const isPrevented = (write: LostWrite) =>
+      write.knownBy.has(process) ||
+      [...write.knownBy].some((each) => this.#prevents(each, { write, process, claimedAt }));
+    const text = () => `${what} after a failover, although a process knows what that has undone`;
+    this.#invariants.require(!lost.some(isPrevented), "P1", text);
     return true;
+  }
+
+  /** Whether a process has restored what it knows, or will before another one has settled. */
+  #prevents(knower: SimulatedProcess, { write, process, claimedAt }: Replay): boolean {
+    if (this.isExcused) return false;
+    const { reconnectsWithin = 0 } = this.#world.options;
+    const settles = process.bornAt < write.at && reconnectsWithin + RESTORING <= SETTLE_TIME;
+    const isInTime = settles && this.#isListening(knower) && knower.continuedAt <= write.at;
+    return isInTime || this.#hasRestored(knower, claimedAt);
+  }
+
+  #isListening(process: SimulatedProcess): boolean {
+    return process.state === "running" && this.#world.cluster?.isWatching(process) === true;
   }
 
   #hasRestored(process: SimulatedProcess, time: number): boolean {
     const at = this.#restoredAt.get(process) ?? Number.POSITIVE_INFINITY;
-    return process.state === "running" && at <= time && this.#world.cluster?.isWatching(process) === true;
+    return at <= time && this.#isListening(process);
   }
 
-  /** Whether a process knew tokens of this session when a failover undid them, so that it may store them again. */
-  restores(name: string, { family, number }: Token): boolean {
-    const isOf = ({ record, knownBy }: LostWrite) => {
-      const token = tokenIn(record);
-      return token?.family === family && token.number <= number && [...knownBy].some((each) => each.name === name);
-    };
-    return this.#lost.some(isOf);
-  }
-
-  /** Whether a process knew a verdict when a failover undid it. */
-  restoresVerdict(name: string, { reason, digest }: Verdict): boolean {
-    const isOf = ({ record: { dead } }: LostWrite) => dead?.reason === reason && dead.digest === digest;
+  /** Whether a process stores a record again that it knew when a failover undid it. */
+  restores(name: string, { session, rotation, dead }: SessionRecord): boolean {
+    const isOf = ({ record }: LostWrite) =>
+      record.session === session && record.rotation === rotation && record.dead?.reason === dead?.reason;
     return this.#lost.some((lost) => isOf(lost) && [...lost.knownBy].some((each) => each.name === name));
   }
 

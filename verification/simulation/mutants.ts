@@ -1,4 +1,5 @@
 import { DOCUMENT_MUTANTS } from "./document-mutants.ts";
+import { FAILOVER_MUTANTS } from "./failover-mutants.ts";
 import { HOLDER_MUTANTS } from "./holder-mutants.ts";
 import { core, type Mutant } from "./mutate.ts";
 import { PENDING_MUTANTS } from "./pending-mutants.ts";
@@ -16,6 +17,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...PENDING_MUTANTS,
   ...DOCUMENT_MUTANTS,
   ...SIGN_IN_MUTANTS,
+  ...FAILOVER_MUTANTS,
   {
     name: "no check for fresh tokens before claiming",
     edits: [core("refresh/decide.ts", 'if (isSatisfied(record, ctx)) return { do: "stop" };', "")],

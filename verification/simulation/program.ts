@@ -95,7 +95,11 @@ export class Program {
     if (seed === undefined || invariants.failovers.hasEmptied) return; // no record knows the token any more
     await this.#call("adopt", async () => {
       const isStored = await this.manager.adopt({ refreshToken: seed });
-      invariants.require(!isStored || invariants.failovers.hasEmptied, "P3", () => `${this.process.name} adopted a token that was used before`);
+      invariants.require(
+        !isStored || invariants.failovers.hasEmptied,
+        "P3",
+        () => `${this.process.name} adopted a token that was used before`,
+      );
       return undefined;
     });
   }

@@ -1,5 +1,5 @@
 import { isSpent, keyOf, parseRecord, type SessionRecord } from "../../packages/core/src/record/record.ts";
-import { FAILOVER, FOREIGN, HOLD, POWER } from "./constants.ts";
+import { FOREIGN, HOLD, UNDOING } from "./constants.ts";
 import type { HandOver } from "./exchange-invariants.ts";
 import type { Invariants } from "./invariants.ts";
 import { withoutRequirement } from "./later-release.ts";
@@ -29,9 +29,6 @@ interface Backoff {
   readonly retryIn: number;
   readonly failures: number;
 }
-
-/** The authors of changes that bring earlier content back. */
-const UNDOING: readonly string[] = [POWER, FAILOVER];
 
 /** The invariants about changes of the stored record from one step to the next. */
 export class RecordInvariants {
@@ -109,7 +106,7 @@ export class RecordInvariants {
   #compare(before: SessionRecord | undefined, after: SessionRecord | undefined, author: string): void {
     // P7: no failure removes a stored session; signing out leaves a tombstone.
     this.#invariants.require(!before || after !== undefined, "P7", () => `${author} removed the stored session`);
-    if (!before || !after) return;
+    if (!before || !after || this.#invariants.failovers.restores(author, after)) return;
     this.#checkVerdict(before, after, author);
     this.#checkTokens(before, after, author);
     this.#checkLoss(before, after, author);
@@ -119,7 +116,6 @@ export class RecordInvariants {
   #checkVerdict(before: SessionRecord, after: SessionRecord, author: string): void {
     const { dead } = after;
     if (!dead || dead.reason === "signed_out" || before.dead) return;
-    if (this.#invariants.failovers.restoresVerdict(author, dead)) return;
     const digest = this.digestOf(before);
     const about = () => `${author} ended ${nameOf(before)} with a verdict (${dead.reason}) about another token`;
     const isRestored = this.#isOfRestored(dead);
@@ -155,8 +151,7 @@ export class RecordInvariants {
     [before, { tokens }]: [SessionRecord, SessionRecord],
     author: string,
   ): void {
-    const isRestored = this.#invariants.failovers.restores(author, next);
-    const signsIn = isRestored || this.#isNew(next) || this.#invariants.callers.isSigningInTo(next.family, author);
+    const signsIn = this.#isNew(next) || this.#invariants.callers.isSigningInTo(next.family, author);
     // P3 (I13): a session that was signed out or replaced does not come back.
     const back = () => `${author} restored ${shortRefresh(next)}, which was signed out or replaced`;
     this.#invariants.require(!this.ended.has(next.family) || signsIn, "P3", back);
@@ -177,8 +172,7 @@ export class RecordInvariants {
       return;
     const claim = this.claims.get(claimKey(attempt));
     const holder = claim && this.#world.find(claim.holder);
-    // After a failover, what was recorded before is recorded again.
-    if (!claim || !holder || claim.isLost || claim.holder === author || holder.state === "dead") return;
+    if (!claim || !holder || claim.holder === author || holder.state === "dead") return;
     const waiter = this.#world.find(author);
     const waited = (waiter?.awake ?? 0) - (claim.awake.get(author) ?? 0);
     const text = () =>
@@ -239,8 +233,7 @@ export class RecordInvariants {
 
   /** Whether the stored session was put back by another program. A process may know that it had ended. */
   get isRestored(): boolean {
-    const token = this.tokenOf(this.current);
-    return token !== undefined && this.#restored.has(token.family);
+    return this.#restored.has(this.tokenOf(this.current)?.family ?? -1);
   }
 
   /** Whether another program has put a session of this family into the session file. */
@@ -266,7 +259,6 @@ export class RecordInvariants {
 
   #trackSession(old: Token | undefined, after: SessionRecord | undefined, author: string): void {
     const next = this.tokenOf(after);
-    if (author === FAILOVER && !after) this.ended.clear();
     const isForeign = author === FOREIGN || UNDOING.includes(author);
     const isReplaced = next !== undefined && next.family !== old?.family;
     if (old && !isForeign && (isReplaced || after?.dead?.reason === "signed_out")) this.ended.add(old.family);
@@ -309,12 +301,12 @@ export class RecordInvariants {
   /** P2: in the end, tokens that a surviving process received, or newer ones, are stored, unless it was signed out. */
   checkEnd(): void {
     const stored = this.current && this.tokenOf(this.current);
-    for (const [family, received] of this.#invariants.exchanges.received()) {
-      const isPutBack = this.#world.documents?.sessions.wasPutBack(family) === true;
-      const isUndone = isPutBack || this.#invariants.failovers.hasForgotten(received);
-      if (this.ended.has(family) || this.hasForeignWrite || isUndone || stored?.family !== family) continue;
-      const text = () => `${shortRefresh(received)} was received, but ${nameOf(this.current)} is stored at the end`;
-      this.#invariants.require(stored.number >= received.number, "P2", text);
+    for (const [family, token] of this.#invariants.exchanges.received()) {
+      const isGone =
+        this.#world.documents?.sessions.wasPutBack(family) ?? this.#invariants.failovers.hasForgotten(token);
+      if (this.ended.has(family) || this.hasForeignWrite || isGone || stored?.family !== family) continue;
+      const text = () => `${shortRefresh(token)} was received, but ${nameOf(this.current)} is stored at the end`;
+      this.#invariants.require(stored.number >= token.number, "P2", text);
     }
   }
 

@@ -9,6 +9,8 @@ const SLOW = [800, 6_000, 20_000];
 /** One string with compare-and-set, shared by processes of several machines over a network. */
 export class SharedStore {
   current: StoredValue | undefined;
+  /** The number of failovers. What was sent before one does not arrive after it. */
+  protected failovers = 0;
   readonly #world: World;
   #saves = 0;
   readonly #watchers = new Map<object, Watcher>();
@@ -41,6 +43,11 @@ export class SharedStore {
 
   protected watchersOf(process: SimulatedProcess): readonly Watcher[] {
     return [...this.#watchers.values()].filter((watcher) => watcher.process === process);
+  }
+
+  /** Returns the stored string as another process would save it that has changed nothing. */
+  protected rewritten({ value }: StoredValue): string {
+    return value;
   }
 
   storeFor(process: SimulatedProcess): TokenStore {
@@ -83,7 +90,7 @@ export class SharedStore {
   #compareAndSet(value: string, expected: string | undefined, fault: SaveFault | undefined): string {
     if (this.#world.isStoreBroken || fault === "save fails" || fault === "outcome unknown: not saved")
       throw new Error(`failed to write ${value}`);
-    if (fault === "conflict" && this.current) this.put(this.current.value);
+    if (fault === "conflict" && this.current) this.put(this.rewritten(this.current));
     if (this.current?.version !== expected) throw new StoreConflictError(PLACE);
     const version = this.put(value);
     if (fault === "outcome unknown: saved") throw new Error(`no response to the write of ${value}`);
@@ -91,8 +98,13 @@ export class SharedStore {
   }
 
   /** A request over the network. Its effect and its response are two events: the caller may die in between. */
-  #send<T>(process: SimulatedProcess, effect: () => T, { label, fault }: Call): Promise<T> {
+  #send<T>(process: SimulatedProcess, request: () => T, { label, fault }: Call): Promise<T> {
     const { scheduler, random } = this.#world;
+    const { failovers } = this;
+    const effect = () => {
+      if (failovers !== this.failovers) throw new Error("the connection was lost");
+      return request();
+    };
     return new Promise((resolve, reject) => {
       if (!process.isRunning) return;
       const run = () => {

@@ -87,7 +87,7 @@ export function worldOptions(random: Random, wanted: Partial<WorldOptions> = {})
 
 /** In some worlds, a cluster that fails over keeps the session. A second prompt is not prevented then. */
 function withFailovers(random: Random, options: WorldOptions, wanted: Partial<WorldOptions>): WorldOptions {
-  const isCluster = random.pick("failover", [false, false, false, false, true]);
+  const isCluster = random.pick("failover", [false, false, false, false, false, true]);
   const reconnectsWithin = random.pick("failover", [500, 1_000, 1_200, 5_000]);
   const all = { reconnectsWithin, ...wanted, kind: "shared" as const, hasUsers: false, watches: true };
   const isWanted = "reconnectsWithin" in wanted ? wanted.reconnectsWithin !== undefined : isCluster && !wanted.kind;

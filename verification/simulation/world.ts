@@ -75,6 +75,11 @@ export class World {
     return this.store instanceof DocumentWorld ? this.store : undefined;
   }
 
+  /** Whether a document has lost the session, or a failover has left the store empty. */
+  get isSessionLost(): boolean {
+    return this.documents?.isLost === true || this.invariants.failovers.hasEmptied;
+  }
+
   /** The world's store, if it fails over. */
   get cluster(): ClusterStore | undefined {
     return this.store instanceof ClusterStore ? this.store : undefined;

@@ -3,7 +3,14 @@ import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
 import { maskSecrets, redact } from "../util/redact.ts";
-import { MAX_OWN_SPENT, parseRecord, type SessionRecord, secretsOfClient, serializeRecord } from "./record.ts";
+import {
+  MAX_OWN_SPENT,
+  parseRecord,
+  type SessionRecord,
+  secretsOfClient,
+  serializeRecord,
+  tryParseRecord,
+} from "./record.ts";
 import { extendPast, hasReplaced, restorationOf } from "./rollback.ts";
 import { locationOf } from "./store-location.ts";
 
@@ -133,7 +140,11 @@ export class RecordStore {
   async #load(): Promise<Stored | undefined> {
     const before = this.#ended;
     const found = await this.#read();
-    if (before !== this.#ended) return this.#load();
+    if (before !== this.#ended) {
+      const record = found && tryParseRecord(found.value);
+      if (record) this.#learn({ record, version: found.version });
+      return this.#load();
+    }
     this.#ended++;
     if (!this.#isShared && this.#store.isShared) {
       this.#isShared = true;
@@ -216,9 +227,15 @@ export class RecordStore {
     const saved = { record, version };
     const isOvertaken = before !== this.#ended; // perhaps by a load that found what has replaced the record
     this.#ended++;
-    if (!isOvertaken) this.#latest = saved;
+    if (isOvertaken) this.#learn(saved);
+    else this.#latest = saved;
     const found = isOvertaken ? await this.load() : saved;
     return { ...saved, current: found?.version === version ? record : found?.record };
+  }
+
+  /** Takes note of a record that was not loaded or saved last, but may be newer. */
+  #learn(stored: Stored): void {
+    if (!this.#latest || hasReplaced(stored, this.#latest)) this.#latest = stored;
   }
 
   /** Returns the version of the saved string. See {@link save}. */

@@ -148,4 +148,4 @@ export class LiveSessions {
   }
 }
 
-export const closedError = () => new TypeError("These sessions are closed. Call createSessions() again.");
+const closedError = () => new TypeError("These sessions are closed. Call createSessions() again.");

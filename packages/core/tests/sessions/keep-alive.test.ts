@@ -66,11 +66,21 @@ describe("keepAlive of sessions", () => {
     expect(exchanges()).toEqual([0, 0, 0]);
   });
 
-  it("stops when the sessions are closed", async () => {
-    const { clock, exchanges, open } = await startIdle();
-    const { sessions } = open({ keepAlive: true });
+  it.each([
+    ["before the first look", 0],
+    ["during a look", 11 * SECOND],
+  ])("stops when the sessions are closed %s", async (_, after) => {
+    let looks = 0;
+    const list = () => {
+      looks++;
+      return USERS;
+    };
+    const { clock, open } = await startIdle({ list });
+    const { sessions } = open({ keepAlive: { interval: 10 * SECOND, perSecond: 0.1 } });
+    await clock.advance(after);
+    const before = looks;
     await sessions.close();
-    await clock.advance(9 * DAY);
-    expect(exchanges()).toEqual([0, 0, 0]);
+    await clock.advance(HOUR);
+    expect(looks).toBe(before);
   });
 });

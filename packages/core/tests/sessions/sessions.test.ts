@@ -150,6 +150,20 @@ describe("idle sessions", () => {
     expect(issuer("ada").presented).toHaveLength(1);
   });
 
+  it("never closes a session under a sign-in that waits for its user", async () => {
+    const { clock, open, tokens } = startUsers({ idleTimeout: 10 * SECOND });
+    const { sessions } = open();
+    const { promise, open: complete } = gate<void>();
+    const signedIn = sessions.get("ada").signInWith(async ({ signal }) => {
+      await promise;
+      signal.throwIfAborted();
+      return tokens("ada");
+    });
+    await clock.advance(60 * SECOND);
+    complete();
+    expect(await signedIn).toBe(true);
+  });
+
   it("never closes a session whose background refresh is running", async () => {
     const { clock, issuer, open, tokens } = startUsers({ idleTimeout: 10 * SECOND });
     const { sessions } = open();

@@ -44,6 +44,12 @@ const api: typeof fetch = async (_, init) => {
   return new Response(header.replace("Bearer ", ""), { status: header.endsWith("-1") ? 401 : 200 });
 };
 
+/** Serves more tokens than the source remembers. */
+async function serveOthers(): Promise<void> {
+  for (let number = 0; number < 150; number++)
+    await user.run(new User(`other${number}`), () => tokens.getAccessToken());
+}
+
 it("uses the source of each request for its token and its retry", async () => {
   const request = createFetch(tokens, { origins: [ORIGIN], fetch: api });
   const users = Array.from({ length: 300 }, (_, number) => new User(`user${number}`));
@@ -56,19 +62,19 @@ it("keeps the source of a request whose response is handled outside of its conte
   const [one, other] = [new User("one"), new User("other")];
   const authorization = await user.run(one, () => authorizer.authorize({ url: new URL(ORIGIN) }));
   const rejection = { response: 401, status: 401, headers: undefined };
+  await serveOthers();
   expect(await user.run(other, () => authorization?.renew(rejection))).toBe(`Bearer ${one.token}`);
 });
 
 it("keeps the source of a call of withToken", async () => {
   const [one, other] = [new User("one"), new User("other")];
-  const calls = await user.run(one, () =>
-    withToken(tokens, (accessToken) => {
-      user.enterWith(other);
-      if (accessToken.endsWith("-1")) throw Object.assign(new Error("rejected"), { status: 401 });
-      return accessToken;
-    }),
-  );
-  expect(calls).toBe(one.token);
+  const connect = (accessToken: string) => {
+    user.enterWith(other);
+    if (accessToken.endsWith("-1")) throw new Error("rejected");
+    return accessToken;
+  };
+  const isRejected = () => serveOthers().then(() => true);
+  expect(await user.run(one, () => withToken(tokens, connect, { isRejected }))).toBe(one.token);
 });
 
 it("replaces a token of the source that it came from, for callers that only know the whole", async () => {
