@@ -11,8 +11,6 @@ export interface ServerConfig {
   readonly client: string;
   /** The grace period of the authorization server, in seconds. */
   readonly grace: number;
-  /** Milliseconds after which an unused session is closed. */
-  readonly idleTimeout?: number;
 }
 
 /** The part of a server that calls the API for its users. Disposing it saves what has to be saved. */

@@ -1,17 +1,12 @@
 /** Measures the memory and the timers of sessions in a process of its own: `node --expose-gc memory.ts`. */
 import { createHook } from "node:async_hooks";
 import { setTimeout } from "node:timers/promises";
-import type { Session } from "@unexpired/core";
+import type { Clock, Session } from "@unexpired/core";
+import { systemClock } from "@unexpired/core/adapter";
 import type { IssuedTokens } from "./authorization.ts";
 import type { ServerConfig } from "./backend.ts";
 import { answerParent, configOf } from "./child.ts";
 import { openSessions } from "./unexpired-backend.ts";
-
-/** The configuration of this process. */
-export interface MemoryConfig extends ServerConfig {
-  /** Milliseconds. */
-  readonly idleTimeout: number;
-}
 
 /** The memory of sessions in bytes for each, and the timers of all. */
 export interface MemoryReport {
@@ -23,11 +18,23 @@ export interface MemoryReport {
   readonly timers: number;
 }
 
-let snaps = 0;
 const ROTATIONS = 3;
+const IDLE_TIMEOUT = 300_000; // ms
 const CONCURRENCY = 8; // each has a connection to the token endpoint
-const config = configOf<MemoryConfig>();
-const { sessions } = openSessions(config);
+const config = configOf<ServerConfig>();
+
+/** The time that was skipped, and the timer that ends an idle timeout, which {@link close} calls instead. */
+let skipped = 0;
+let onIdle = () => {};
+const clock: Partial<Clock> = {
+  monotonic: () => systemClock.monotonic() + skipped,
+  setTimer(callback, delay, keepAlive) {
+    if (delay !== IDLE_TIMEOUT) return systemClock.setTimer(callback, delay, keepAlive);
+    onIdle = callback;
+    return () => {};
+  },
+};
+const { sessions } = openSessions(config, { clock, idleTimeout: IDLE_TIMEOUT });
 
 /** Opens sessions, a few at a time, and refreshes each a few times. Returns the bytes of their token strings. */
 async function use(users: readonly string[]): Promise<number> {
@@ -50,16 +57,20 @@ async function refreshRepeatedly(session: Session): Promise<number> {
   return accessToken.length + refreshToken.length;
 }
 
-async function untilIdle(): Promise<void> {
-  while (sessions.size > 0) await setTimeout(50);
+/** Lets the idle timeout pass. */
+async function close(): Promise<void> {
+  for (; sessions.size > 0; await setTimeout(50)) {
+    skipped += IDLE_TIMEOUT;
+    onIdle();
+  }
 }
 
+/** Returns the bytes in use, after the program has been cleared of code that it does not use. */
 async function heap(): Promise<number> {
   for (let round = 0; round < 5; round++) {
-    globalThis.gc?.();
+    globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
     await setTimeout(100); // finalizers, and what is left of the last requests
   }
-  if (process.env.DBG) (await import("node:v8")).writeHeapSnapshot(`/tmp/heap-${snaps++}.heapsnapshot`);
   return process.memoryUsage().heapUsed;
 }
 
@@ -78,13 +89,12 @@ async function timersOf(work: () => Promise<unknown>): Promise<number> {
 /** The other users warm up the program: its code and the buffers of its connections are no memory of sessions. */
 async function measure({ users, others }: { users: string[]; others: string[] }): Promise<MemoryReport> {
   await use(others);
-  await untilIdle();
+  await close();
   const before = await heap();
   const bytes = await use(users);
   const live = (await heap()) - before - bytes;
-  await untilIdle();
+  await close();
   const idle = (await heap()) - before;
-  if (process.env.DBG) console.log({ before, bytes, live, idle });
   const timers = await timersOf(() => use(users));
   return { live: live / users.length, idle: idle / users.length, timers };
 }

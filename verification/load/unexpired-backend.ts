@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { contextual, createFetch, createSessions, type Sessions, type TokenSource } from "@unexpired/core";
+import {
+  contextual,
+  createFetch,
+  createSessions,
+  type Sessions,
+  type SessionsOptions,
+  type TokenSource,
+} from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
 import type { Backend, ServerConfig } from "./backend.ts";
 import { connect } from "./engine.ts";
@@ -7,9 +14,10 @@ import { connect } from "./engine.ts";
 const EXCHANGE_TIMEOUT = 5_000; // so that the claim of a process that was killed ends after 20 s
 
 /** Creates the sessions of a server. */
-export function openSessions(config: ServerConfig) {
+export function openSessions(config: ServerConfig, options: Pick<SessionsOptions, "clock" | "idleTimeout"> = {}) {
   const stores = connect(config.engine);
   const sessions = createSessions({
+    ...options,
     store: stores.store,
     refresh: oauth2Refresh({
       tokenEndpoint: `${config.origin}/token`,
@@ -17,7 +25,6 @@ export function openSessions(config: ServerConfig) {
       timeout: EXCHANGE_TIMEOUT,
     }),
     ...(config.grace > 0 && { provider: { graceSeconds: config.grace } }),
-    ...(config.idleTimeout && { idleTimeout: config.idleTimeout }),
   });
   const close = async () => {
     await sessions.close();

@@ -49,7 +49,7 @@ const DEADLINE = 30_000;
 /** Likewise for the end of a failover. */
 const SETTLE_DEADLINE = 10_000;
 const MAX_CONFLICTS = 100;
-const SECRETS_KEPT = 14; // up to three per token set, and two of the client; an error may concern an earlier one
+const SECRETS_KEPT = 8; // up to three per token set, and two of the client; an error may concern the one before
 
 interface RecordStoreDeps {
   readonly accountOf: (tokens: TokenSet) => string | undefined;
