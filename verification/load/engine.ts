@@ -1,5 +1,5 @@
 import type { TokenStore } from "@unexpired/core";
-import { migrate, postgresStore } from "@unexpired/store-postgres";
+import { migrate, postgresStore, type Query } from "@unexpired/store-postgres";
 import { redisStores } from "@unexpired/store-redis";
 import { type ConnectionOptions, PostgresServer } from "@unexpired-internal/engines/postgres";
 import { RedisServer } from "@unexpired-internal/engines/redis";
@@ -51,8 +51,9 @@ export const connect = (config: EngineConfig): Stores =>
 function connectToPostgres(connection: ConnectionOptions): Stores {
   const pool = new Pool({ ...connection, max: POOL });
   pool.on("error", () => {}); // of idle connections
+  const query: Query = (sql, params) => pool.query(sql, params);
   return {
-    store: (key) => postgresStore({ query: (sql, params) => pool.query(sql, params), key }),
+    store: (key) => postgresStore({ query, key }),
     [Symbol.asyncDispose]: () => pool.end(),
   };
 }
