@@ -15,7 +15,7 @@ export class StoreWatch {
   /** Starts to watch, unless it has. If that fails, the store is checked when the session is due, and the next call tries again. */
   start(): void {
     if (this.#isStopped || this.#stop) return;
-    this.#stop = () => {}; // the store may call back at once
+    this.#stop = nothing; // the store may call back at once
     try {
       this.#stop = this.#store.watch?.(this.#onChange) ?? this.#stop;
     } catch {
@@ -33,3 +33,5 @@ export class StoreWatch {
     }
   }
 }
+
+const nothing = () => {}; // the same for all sessions of a server

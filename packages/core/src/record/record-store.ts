@@ -49,7 +49,7 @@ const DEADLINE = 30_000;
 /** Likewise for the end of a failover. */
 const SETTLE_DEADLINE = 10_000;
 const MAX_CONFLICTS = 100;
-const SECRETS_KEPT = 14; // up to three per token set, and two of the client; an error may concern an earlier one
+const EARLIER_SECRETS_KEPT = 3; // those of a token set: an error may concern the one before
 
 interface RecordStoreDeps {
   readonly accountOf: (tokens: TokenSet) => string | undefined;
@@ -224,6 +224,7 @@ export class RecordStore {
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;
+    this.#parsed = undefined; // it has been replaced, and would stay in memory
     const saved = { record, version };
     const isOvertaken = before !== this.#ended; // perhaps by a load that found what has replaced the record
     this.#ended++;
@@ -267,7 +268,7 @@ export class RecordStore {
   /** Listens to the store from its first use on, unless that fails: no event is worth more than the session. */
   #subscribe(): void {
     if (this.#unsubscribe) return;
-    this.#unsubscribe = () => {};
+    this.#unsubscribe = nothing;
     try {
       this.#unsubscribe = this.#store.subscribe?.((event) => this.#report(event)) ?? this.#unsubscribe;
     } catch {
@@ -299,7 +300,8 @@ export class RecordStore {
   /** The secrets of the client, which stay the same, are as new as those of the tokens. */
   #rememberSecrets({ tokens, client }: SessionRecord): void {
     const current = [...secretsOf(tokens), ...secretsOfClient(client)];
-    this.#secrets = [...this.#secrets.filter((secret) => !current.includes(secret)), ...current].slice(-SECRETS_KEPT);
+    const earlier = this.#secrets.filter((secret) => !current.includes(secret));
+    this.#secrets = [...earlier.slice(-EARLIER_SECRETS_KEPT), ...current];
   }
 
   async #read(): Promise<StoredValue | undefined> {
@@ -342,6 +344,8 @@ export class RecordStore {
     });
   }
 }
+
+const nothing = () => {}; // the same for all sessions of a server
 
 const notOverwritable = ({ code, location, problem, hint, cause }: StoreError): StoreError =>
   new StoreError(code, { location, problem, hint: `${hint} It cannot be replaced by { over: "unreadable" }.`, cause });

@@ -202,14 +202,16 @@ export const digestOf = (secret: string): Digest =>
 export const currentDigest = (record: Pick<SessionRecord, "tokens"> | undefined): Digest | undefined =>
   record?.tokens?.refreshToken === undefined ? undefined : digestOf(record.tokens.refreshToken);
 
+type Numbered = Pick<SessionRecord, "session" | "rotation">;
+
 /** Compares the rotation numbers of two records of the same session: negative if `a` is older, 0 if that is unknown. */
-export const compareRotations = (a: SessionRecord, b: SessionRecord): number =>
+export const compareRotations = (a: Numbered, b: Numbered): number =>
   a.session === b.session && !isDerived(a) ? rotationOf(a) - rotationOf(b) : 0;
 
 /** Returns whether an earlier release signed in, which stored neither a session ID nor a rotation number. */
-export const isDerived = ({ session }: SessionRecord): boolean => session?.startsWith("~") !== false;
+export const isDerived = ({ session }: Numbered): boolean => session?.startsWith("~") !== false;
 
-export const rotationOf = (record: SessionRecord | undefined): number => record?.rotation ?? 0;
+export const rotationOf = (record: Numbered | undefined): number => record?.rotation ?? 0;
 
 /** Returns whether two records certainly belong to different sessions, so neither is newer. */
 export const isAnotherSession = (a: SessionRecord, b: SessionRecord): boolean =>

@@ -8,7 +8,16 @@ import { AttemptEndings } from "./attempt-endings.ts";
 import { HOLD } from "./attempt-tracker.ts";
 import { deadlineOf } from "./exchange.ts";
 import type { RecordSource, RefreshDeps, RefreshHost } from "./renewal.ts";
-import { dropReason, isAlreadyStored, isEarlier, type Rotation, recordAfter } from "./rotation.ts";
+import {
+  dropReason,
+  isAlreadyStored,
+  isEarlier,
+  isReceiptOf,
+  type Receipt,
+  type Rotation,
+  receiptOf,
+  recordAfter,
+} from "./rotation.ts";
 
 const RETRY_INTERVAL = 1_000;
 const NO_RESPONSE = "The store did not respond in time.";
@@ -36,8 +45,10 @@ export class PendingChanges {
   readonly #host: ChangesHost;
   readonly endings: AttemptEndings;
   #rotation: PendingRotation | undefined;
-  /** The last commit, which may still be running. */
+  /** The commit that is running. */
   #commit: { readonly pending: PendingRotation; readonly saving: Promise<boolean> } | undefined;
+  /** Of the last commit. */
+  #receipt: Receipt | undefined;
   #failure: unknown;
   #cancelRetry: (() => void) | undefined;
   #cancelKeepAlive: (() => void) | undefined;
@@ -97,20 +108,22 @@ export class PendingChanges {
     const saving = this.#saveRotation(rotation, claimed)
       .catch((error: unknown) => this.#keepRotation(pending, error))
       .finally(() => {
-        if (!this.#rotation) this.#cancelKeepAlive?.();
+        if (!this.#rotation) this.#endKeepAlive();
+        if (this.#commit?.pending === pending) this.#commit = undefined;
       });
     this.#commit = { pending, saving };
+    this.#receipt = receiptOf(rotation);
     return saving;
   }
 
   /** Returns whether a later response has been committed, or is being committed. */
   #isOvertaken(rotation: Rotation): boolean {
-    return this.#commit !== undefined && isEarlier(rotation, this.#commit.pending);
+    return this.#receipt !== undefined && isEarlier(rotation, this.#receipt);
   }
 
   /** Returns whether the last exchange of this process led to the record's access token. */
   hasReceived({ tokens }: Pick<SessionRecord, "tokens"> = {}): boolean {
-    return tokens !== undefined && tokens.accessToken === this.#commit?.pending.record.tokens?.accessToken;
+    return tokens !== undefined && tokens.accessToken === this.#receipt?.accessToken;
   }
 
   /**
@@ -131,7 +144,7 @@ export class PendingChanges {
     if (this.hasReceived(record)) return;
     this.#rotation = undefined;
     this.#cancelRetry?.();
-    this.#cancelKeepAlive?.();
+    this.#endKeepAlive();
   }
 
   /**
@@ -207,21 +220,21 @@ export class PendingChanges {
   }
 
   #drop(rotation: Rotation, reason: NonNullable<ReturnType<typeof dropReason>>): false {
-    const { record } = rotation;
+    const { tokens } = rotation.record;
     this.#endRotation(rotation);
-    if (this.#commit?.pending.record === record) this.#commit = undefined;
+    if (this.#receipt && isReceiptOf(this.#receipt, rotation)) this.#receipt = undefined;
     this.#host.announce({ type: "rotation-dropped", reason });
-    if (reason !== "superseded" && record.tokens) this.revoke(record.tokens);
+    if (reason !== "superseded" && tokens) this.revoke(tokens);
     return false;
   }
 
   /** Forgets a rotation and earlier ones, and stops keeping the process alive for them. Returns whether one was pending. */
   #endRotation(rotation: Rotation): boolean {
     const pending = this.#rotation;
-    if (!pending || (pending.record !== rotation.record && !isEarlier(pending, rotation))) return false;
+    if (!pending || (pending.record !== rotation.record && !isEarlier(pending, receiptOf(rotation)))) return false;
     this.#rotation = undefined;
     this.#cancelRetry?.();
-    this.#cancelKeepAlive?.();
+    this.#endKeepAlive();
     return true;
   }
 
@@ -249,8 +262,13 @@ export class PendingChanges {
   #keepAlive(until: number): void {
     const { clock } = this.#deps;
     const left = until - clock.monotonic();
+    this.#endKeepAlive();
+    if (left > 0) this.#cancelKeepAlive = clock.setTimer(() => {}, left, true);
+  }
+
+  #endKeepAlive(): void {
     this.#cancelKeepAlive?.();
-    this.#cancelKeepAlive = left > 0 ? clock.setTimer(() => {}, left, true) : undefined;
+    this.#cancelKeepAlive = undefined; // it would keep the timer in memory
   }
 
   #retryLater(): void {

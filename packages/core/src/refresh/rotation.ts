@@ -2,6 +2,7 @@ import {
   addSpent,
   compareRotations,
   currentDigest,
+  type Digest,
   isAnotherSession,
   isEmpty,
   isOutdated,
@@ -19,6 +20,27 @@ export interface Rotation {
   readonly record: SessionRecord;
   readonly base: SessionRecord;
 }
+
+/** What a process remembers of its last exchange, to recognize a late response. Servers keep it for each session. */
+export interface Receipt extends Pick<SessionRecord, "session" | "rotation" | "obtainedAt"> {
+  readonly accessToken: string | undefined;
+  /** The refresh token that was presented, and the one that was received or kept. */
+  readonly presented: Digest | undefined;
+  readonly received: Digest | undefined;
+}
+
+export const receiptOf = ({ record, base }: Rotation): Receipt => ({
+  session: record.session,
+  rotation: record.rotation,
+  obtainedAt: record.obtainedAt,
+  accessToken: record.tokens?.accessToken,
+  presented: currentDigest(base),
+  received: currentDigest(record),
+});
+
+/** Returns whether a receipt is that of a rotation. */
+export const isReceiptOf = ({ accessToken, obtainedAt }: Receipt, { record }: Rotation): boolean =>
+  accessToken === record.tokens?.accessToken && obtainedAt === record.obtainedAt;
 
 type DropReason = (SessionEvent & { type: "rotation-dropped" })["reason"];
 
@@ -38,12 +60,12 @@ export const isAlreadyStored = ({ record, base }: Rotation, stored: SessionRecor
  * Returns whether a rotation is a late response, after that to the presentation of the same or a later token. One that
  * brings the successor of a token that `other` kept is still needed.
  */
-export function isEarlier(rotation: Rotation, other: Rotation): boolean {
+export function isEarlier(rotation: Rotation, other: Receipt): boolean {
   const { record, base } = rotation;
-  const isSame = currentDigest(base) === currentDigest(other.base);
-  const wasSent = isSame && record.obtainedAt < other.record.obtainedAt;
-  if (currentDigest(other.record) === currentDigest(base)) return wasSent && !hasNewToken(rotation);
-  return compareRotations(record, other.record) < 0 || wasSent || (isSame && !hasNewToken(rotation));
+  const isSame = currentDigest(base) === other.presented;
+  const wasSent = isSame && record.obtainedAt < other.obtainedAt;
+  if (other.received === currentDigest(base)) return wasSent && !hasNewToken(rotation);
+  return compareRotations(record, other) < 0 || wasSent || (isSame && !hasNewToken(rotation));
 }
 
 const hasNewToken = ({ record, base }: Rotation): boolean => currentDigest(record) !== currentDigest(base);
