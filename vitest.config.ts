@@ -61,6 +61,12 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/store-contract-bytes.test.ts",
     "tests/store-contract-utf16.test.ts",
   ],
+  "store-postgres": [
+    "tests/contract-pg.test.ts",
+    "tests/contract-postgres.test.ts",
+    "tests/notifications.test.ts",
+    "tests/readme.test.ts",
+  ],
   "redis-store": ["redis-store.test.ts"],
   "sqlite-store": ["sqlite-store.test.ts"],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],

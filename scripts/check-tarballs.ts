@@ -23,8 +23,10 @@ const builtFiles = (pkg: Package, folder: string) =>
 
 function contentProblems(pkg: Package, folder: string): string[] {
   const reached = builtFiles(pkg, folder);
-  const expected = new Set([...ALWAYS, ...reached.flatMap(({ files }) => [...files])]);
   const actual = list(folder);
+  const { files: folders } = pkg.manifest;
+  const asTheyAre = actual.filter((file) => folders.some((name) => name !== "dist" && file.startsWith(`${name}/`)));
+  const expected = new Set([...ALWAYS, ...asTheyAre, ...reached.flatMap(({ files }) => [...files])]);
   const { dependencies, optionalDependencies, peerDependencies } = pkg.manifest;
   const installed = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
   const provided = (module: string) =>

@@ -52,6 +52,12 @@ describe("packageProblems", () => {
     ["other engines", withManifest({ engines: { node: ">=20" } }), 'set "engines"'],
     ["an unpublished entry", withManifest({ exports: { ".": "./src/index.ts" } }), 'set "publishConfig"'],
     ["a vanished entry", withManifest({ exports: { ".": "./src/gone.ts" } }), "./src/gone.ts"],
+    [
+      "an unpublished folder",
+      { ...good, files: [...good.files, "migrations/1.sql"] },
+      'set "files" to ["dist","migrations"]',
+    ],
+    ["other files", withManifest({ files: ["dist", "src"] }), 'set "files" to ["dist"]'],
     ["private access", withManifest({ publishConfig: { access: "restricted" } }), '"access":"public"'],
     ["a loose version", withManifest({ devDependencies: { zod: "^4.0.0" } }), "pin zod"],
   ])("names %s", (_, facts, problem) => {

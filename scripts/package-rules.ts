@@ -45,7 +45,6 @@ const agreed = (folder: string) => ({
   type: "module",
   sideEffects: false,
   engines: { node: ">=22.12" },
-  files: ["dist"],
   scripts: { build: "tsup", test: `vitest run --root ../.. --project ${folder}` },
 });
 
@@ -72,8 +71,16 @@ function fieldProblems({ manifest }: PackageFacts): string[] {
   ];
 }
 
-const valueProblems = ({ folder, manifest }: PackageFacts): string[] =>
-  Object.entries(agreed(folder))
+/** The folders that are published as they are, besides what is built. */
+const AS_THEY_ARE = ["migrations"];
+
+const published = (files: readonly string[]) => [
+  "dist",
+  ...AS_THEY_ARE.filter((folder) => files.some((file) => file.startsWith(`${folder}/`))),
+];
+
+const valueProblems = ({ folder, files, manifest }: PackageFacts): string[] =>
+  Object.entries({ ...agreed(folder), files: published(files) })
     .filter(([field, value]) => !same(manifest[field], value))
     .map(([field, value]) => `set "${field}" to ${JSON.stringify(value)}`);
 

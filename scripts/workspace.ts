@@ -14,6 +14,7 @@ export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly exports: Readonly<Record<string, string>>;
+  readonly files: readonly string[];
   readonly publishConfig: { readonly exports: Readonly<Record<string, Built | string>> };
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 /** Tests what users install: the packed tarballs, installed by npm into an empty folder. */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { missingPostgres, PostgresServer } from "@unexpired-internal/engines/postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { entries, type Manifest, packages, root } from "../../scripts/workspace.ts";
 import { asCommonJs, firstProgram, startServers } from "./readme.ts";
@@ -8,10 +9,14 @@ import { bundle } from "./support/bundle.ts";
 import { bundler, Consumer, nodenext } from "./support/consumer.ts";
 
 let consumer: Consumer;
+let database: PostgresServer | undefined;
 const specifiers = packages.flatMap((pkg) => entries(pkg).map(([specifier]) => specifier));
 
 /** The one of two optional peers that the README of adapter-mcp uses. */
 const README_PEER = "@modelcontextprotocol/client";
+
+/** The client that the README of store-postgres uses. */
+const README_CLIENTS = ["pg", "@types/pg"];
 
 /** The peer dependencies of the adapters, and the compiler, in the versions that we develop with. */
 function companions(): string[] {
@@ -21,7 +26,7 @@ function companions(): string[] {
   const peers = manifests.flatMap(({ peerDependencies = {}, peerDependenciesMeta = {} }) =>
     Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional || name === README_PEER),
   );
-  return ["typescript", "@types/node", ...peers]
+  return ["typescript", "@types/node", ...README_CLIENTS, ...peers]
     .filter((name) => !name.startsWith("@unexpired/"))
     .map((name) => `${name}@${versions[name]}`);
 }
@@ -29,7 +34,7 @@ function companions(): string[] {
 /** The first program of each README: the name of the file that it is written to, and the README. */
 const programs = [["program", "README.md"], ...packages.map(({ folder }) => [folder, `packages/${folder}/README.md`])];
 
-beforeAll(() => {
+beforeAll(async () => {
   consumer = new Consumer([...Object.values(inject("tarballs")), ...companions()]);
   for (const [name, readme = ""] of programs) {
     consumer.write(`${name}.ts`, firstProgram(readFileSync(join(root, readme), "utf8")));
@@ -38,9 +43,13 @@ beforeAll(() => {
     "all.ts",
     specifiers.map((specifier, index) => `export * as all${index} from "${specifier}";\n`).join(""),
   );
+  if (missingPostgres() === undefined) database = await PostgresServer.start();
 }, 300_000);
 
-afterAll(() => consumer[Symbol.dispose]());
+afterAll(async () => {
+  consumer[Symbol.dispose]();
+  await database?.[Symbol.asyncDispose]();
+});
 
 it.each([nodenext, bundler])("type-checks everything under $moduleResolution", { timeout: 120_000 }, (resolution) => {
   const files = ["all.ts", ...programs.map(([name]) => `${name}.ts`)];
@@ -51,13 +60,22 @@ describe.each(programs)("%s.ts of %s", (name) => {
   const home = () => join(consumer.directory, `${name}-home`);
   const start = async (program: string) => {
     await using servers = await startServers();
-    const { stdout } = await consumer.node([program], { ...servers.env, HOME: home(), LOCALAPPDATA: home() });
+    const { stdout } = await consumer.node([program], {
+      ...servers.env,
+      HOME: home(),
+      LOCALAPPDATA: home(),
+      DATABASE_URL: database?.url ?? "",
+    });
     // The program of `testing` is a test.
     return stdout.includes(name === "testing" ? "\u2139 fail 0" : servers.secretOfTheApi);
   };
-  beforeEach(() => mkdirSync(home()));
+  beforeEach((ctx) => {
+    const missing = name === "store-postgres" ? missingPostgres() : undefined;
+    if (missing !== undefined) ctx.skip(missing);
+    mkdirSync(home());
+  });
   afterEach(() => {
-    rmSync(home(), { recursive: true });
+    rmSync(home(), { recursive: true, force: true });
     rmSync(join(consumer.directory, "session.json"), { force: true });
   });
 

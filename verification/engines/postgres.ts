@@ -101,7 +101,7 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Ends all connections and the server: it refuses connections until {@link start}. */
   async stop(): Promise<void> {
-    if (this.#process) await endServer(this.#process, "SIGINT");
+    await this.#end("SIGINT");
   }
 
   /** Ends all connections, and starts the server again. */
@@ -112,7 +112,12 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Ends the server as a crash does: without a checkpoint. The next {@link start} recovers. */
   async crash(): Promise<void> {
-    if (this.#process) await endServer(this.#process, "SIGQUIT");
+    await this.#end("SIGQUIT");
+  }
+
+  async #end(signal: "SIGINT" | "SIGQUIT"): Promise<void> {
+    if (this.#isPaused) this.resume();
+    if (this.#process) await endServer(this.#process, signal);
   }
 
   /** Stops all processes of the server: connections are accepted by the system, and nothing responds. */
@@ -134,7 +139,6 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isPaused) this.resume();
     await this.crash();
     rmSync(this.#directory, { recursive: true });
   }

@@ -1,4 +1,4 @@
-import { sqlStateOf, toStoreError } from "./errors.ts";
+import { toStoreError } from "./errors.ts";
 import { type Query, rowsOf } from "./query.ts";
 import { createTable } from "./statements.ts";
 import { DEFAULT_TABLE, quoteTable } from "./table.ts";
@@ -11,9 +11,6 @@ export interface MigrateOptions {
   readonly table?: string | undefined;
 }
 
-/** The SQLSTATEs of a table that another process has created in the meantime: duplicate_table, unique_violation. */
-const CREATED_CONCURRENTLY = ["42P07", "23505"];
-
 /**
  * Creates the table of {@link postgresStore} unless it exists, like the SQL files of this package. Safe in several processes at
  * once. If the table exists, the role needs no right to create one.
@@ -24,10 +21,18 @@ const CREATED_CONCURRENTLY = ["42P07", "23505"];
 export async function migrate({ query, table = DEFAULT_TABLE }: MigrateOptions): Promise<void> {
   const name = quoteTable(table);
   const location = `The PostgreSQL table "${table}"`;
-  try {
+  const exists = async () => {
     const [row] = rowsOf(await query("select to_regclass($1::text)::text as found", [name]), location);
-    if (typeof row?.found !== "string") await query(createTable(name), []);
+    return typeof row?.found === "string";
+  };
+  try {
+    if (!(await exists())) await query(createTable(name), []).catch(unless(exists));
   } catch (error) {
-    if (!CREATED_CONCURRENTLY.includes(sqlStateOf(error) ?? "")) throw toStoreError(error, location);
+    throw toStoreError(error, location);
   }
 }
+
+/** Handles the error of a statement that does the same as another process at that moment: it fails in one of several ways. */
+const unless = (isDone: () => Promise<boolean>) => async (error: unknown) => {
+  if (!(await isDone())) throw error;
+};

@@ -169,7 +169,7 @@ describe("tokens in errors", () => {
       ),
     "its only message": (query) => (sql, params) =>
       query(sql, params).catch(() =>
-        Promise.reject(new Error(`Failed: ${JSON.stringify(params)} ${params[2]?.slice(0, 60)}...`)),
+        Promise.reject(new Error(`Failed: ${JSON.stringify(params)} ${params[2]?.split("-1")[0]}...`)),
       ),
   };
 

@@ -1,4 +1,6 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { promisify } from "node:util";
 import {
   type Listen,
   type PostgresNotifications,
@@ -203,6 +205,17 @@ describe("a connection", () => {
     });
     watch(postgresNotifications({ listen }), "a");
     await vi.waitFor(() => expect(listen).toHaveBeenCalledTimes(4), { timeout: 15_000 });
+  });
+
+  it("that cannot be opened does not keep the process alive", async () => {
+    const program = `
+      import { postgresNotifications } from "@unexpired/store-postgres";
+      const listen = (_, { onClose }) => (onClose(), () => {});
+      postgresNotifications({ listen }).watch("a", () => {});
+      process.on("exit", () => console.log("exits"));`;
+    const args = ["--input-type=module", "--eval", program];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, timeout: 20_000 });
+    expect(stdout).toBe("exits\n");
   });
 
   it.each([

@@ -98,16 +98,16 @@ describe("columns for people", () => {
     expect((await columns(key)).expires_at).toEqual(shown);
   });
 
-  it("show a reason with U+0000 and with more than the known states", async () => {
-    const key = freshKey();
-    const store = postgresStore({ query: server.query, key });
-    await using tokens = createTokenManager({
-      store,
-      refresh: () => Promise.reject(new TokenEndpointError({ error: "busy\0", status: 503, sent: true })),
-    });
+  it("show a reason with U+0000", async () => {
+    const store = postgresStore({ query: server.query, key: freshKey() });
+    const refresh = () => Promise.reject(new TokenEndpointError({ error: "busy", status: 503, sent: true }));
+    await using tokens = createTokenManager({ store, refresh });
     await tokens.signIn({ accessToken: canary("access", 1), refreshToken: canary("refresh", 1), expiresAt: 0 });
     await tokens.getAccessToken().catch(() => {});
-    expect(await columns(key)).toMatchObject({ status: "retrying" });
+    const { value = "" } = (await store.load()) ?? {};
+    const key = freshKey();
+    await postgresStore({ query: server.query, key }).save(value.replace('"busy"', '"busy\\u0000"'), undefined);
+    expect(await columns(key)).toMatchObject({ status: "retrying", reason: "busy\u00100" });
   });
 });
 

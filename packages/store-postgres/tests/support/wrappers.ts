@@ -1,6 +1,6 @@
 import type { TokenStore } from "@unexpired/core";
 
-/** What stands between a manager and the store. Named, because other processes wrap it as well. */
+/** The wrappers between a manager and the store. Each has a name, by which another process finds it, too. */
 const byName = {
   plain: (store: TokenStore, _key: string): TokenStore => store,
 };
