@@ -68,6 +68,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/readme.test.ts",
   ],
   "redis-store": ["redis-store.test.ts"],
+  servers: ["queue.test.ts", "serverless.test.ts", "servers.test.ts"],
   "sqlite-store": ["sqlite-store.test.ts"],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };

@@ -1,0 +1,43 @@
+import { createSessions, type Sessions } from "@unexpired/core";
+import { migrate, postgresStore } from "@unexpired/store-postgres";
+import { missingPostgres, PostgresServer } from "@unexpired-internal/engines/postgres";
+import { Pool } from "pg";
+import { afterAll, beforeAll, beforeEach } from "vitest";
+
+/** A PostgreSQL server for the tests of a file. */
+export class Database {
+  #server: PostgresServer | undefined;
+  #pool = new Pool();
+
+  /** Starts it before the tests, and stops it afterwards. Skips them if PostgreSQL is missing. */
+  static use(): Database {
+    const database = new Database();
+    const missing = missingPostgres();
+    if (missing === undefined) beforeAll(() => database.#start());
+    else beforeEach((context) => context.skip(missing));
+    afterAll(() => database.#stop());
+    return database;
+  }
+
+  async #start(): Promise<void> {
+    this.#server = await PostgresServer.start();
+    this.#pool = new Pool({ connectionString: this.url }).on("error", () => {});
+    await migrate(this);
+  }
+
+  async #stop(): Promise<void> {
+    await this.#pool.end();
+    await this.#server?.[Symbol.asyncDispose]();
+  }
+
+  get url(): string {
+    return this.#server?.url ?? "";
+  }
+
+  readonly query = (sql: string, params: (string | null)[] = []) => this.#pool.query(sql, params);
+
+  /** Opens the sessions of the table, as another process would. */
+  sessions(): Sessions {
+    return createSessions({ store: (key) => postgresStore({ query: this.query, key }) });
+  }
+}
