@@ -1,12 +1,9 @@
 import { createFetch, createTokenManager, isAuthError } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
 import { postgresStore } from "@unexpired/store-postgres";
-import { Pool } from "pg";
+import { query } from "./database.ts";
 
-const { DATABASE_URL, API = "https://api.example", ISSUER = "https://auth.example", CLIENT_SECRET = "" } = process.env;
-
-const pool = new Pool({ connectionString: DATABASE_URL, max: 1, connectionTimeoutMillis: 5_000 });
-pool.on("error", (error) => console.error(error.message));
+const { API = "https://api.example", ISSUER = "https://auth.example", CLIENT_SECRET = "" } = process.env;
 
 const refresh = oauth2Refresh({
   tokenEndpoint: `${ISSUER}/token`,
@@ -17,7 +14,7 @@ const refresh = oauth2Refresh({
 
 /** Serves one request. The process may be frozen or ended as soon as it has returned. */
 export async function handler({ userId }: { userId: string }): Promise<{ status: number; body: unknown }> {
-  const store = postgresStore({ query: (sql, params) => pool.query(sql, params), key: userId });
+  const store = postgresStore({ query, key: userId });
   await using tokens = createTokenManager({ store, refresh, background: false });
   try {
     const response = await createFetch(tokens, { origins: [new URL(API).origin] })(`${API}/profile`);

@@ -1,15 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { contextual, createSessions, type TokenSource } from "@unexpired/core";
 import { oauth2Refresh } from "@unexpired/core/oauth2";
-import { migrate, postgresKeys, postgresStore } from "@unexpired/store-postgres";
-import { Pool } from "pg";
+import { postgresKeys, postgresStore } from "@unexpired/store-postgres";
+import { closeDatabase, query } from "./database.ts";
 
-const { DATABASE_URL, ISSUER = "https://auth.example", CLIENT_SECRET = "" } = process.env;
-
-const pool = new Pool({ connectionString: DATABASE_URL, connectionTimeoutMillis: 5_000 });
-pool.on("error", (error) => console.error(error.message)); // of idle connections; pg would end the process
-const query = (sql: string, params: (string | null)[]) => pool.query(sql, params);
-await migrate({ query });
+const { ISSUER = "https://auth.example", CLIENT_SECRET = "" } = process.env;
 
 /** The sessions of all users, by the IDs of the users. */
 export const sessions = createSessions({
@@ -30,8 +25,11 @@ export const runAs = <T>(userId: string, run: () => T): T => userOfRequest.run(s
 /** The tokens of the user that the running code serves, for the clients of all requests. */
 export const tokens = contextual(() => userOfRequest.getStore());
 
-/** Waits for exchanges that are running and until their tokens are saved. */
+/** Waits for the exchanges that are running, and until their tokens are saved. */
 export async function close(): Promise<void> {
-  await sessions.close();
-  await pool.end();
+  try {
+    await sessions.close();
+  } finally {
+    await closeDatabase();
+  }
 }

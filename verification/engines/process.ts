@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 /** The identity of the system's user `postgres`, as whom root runs servers that refuse to run as root. */
 function unprivileged(): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {};
+  if (process.getuid?.() !== 0 || !/^postgres:/m.test(readFileSync("/etc/passwd", "utf8"))) return {};
   const idOf = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }));
   return { uid: idOf("-u"), gid: idOf("-g") };
 }
@@ -38,15 +38,16 @@ export async function freePort(): Promise<number> {
  * `ready`. Rejects with its log if it ends before that.
  */
 export function startServer(program: string, args: readonly string[], ready: string): Promise<ChildProcess> {
-  const server = spawn(program, args, { cwd: "/", stdio: ["ignore", "ignore", "pipe"], ...unprivileged() });
+  const server = spawn(program, args, { cwd: "/", stdio: ["ignore", "pipe", "pipe"], ...unprivileged() });
   let log = "";
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.once("exit", () => reject(new Error(`${program} exited. It logged:\n${log}`)));
-    server.stderr.setEncoding("utf8").on("data", (text: string) => {
+    const read = (text: string) => {
       log = `${log}${text}`.slice(-20_000);
       if (log.includes(ready)) resolve(server);
-    });
+    };
+    for (const output of [server.stdout, server.stderr]) output.setEncoding("utf8").on("data", read);
   });
 }
 
