@@ -10,12 +10,12 @@ const config = new client.Configuration(
 );
 if (ISSUER.startsWith("http://127.0.0.1")) client.allowInsecureRequests(config);
 
-/** What the user's browser keeps until the callback: any process of the server can finish what another one began. */
+/** The cookie that is needed again for the callback, so that any process of the server can finish a sign-in. */
 export const COOKIE = "connect";
 export const cookieWith = (value: string) =>
   `${COOKIE}=${value}; Max-Age=600; Path=/callback; HttpOnly; Secure; SameSite=Lax`;
 
-/** Begins a sign-in: returns where to send the user's browser, and with which cookie. */
+/** Begins a sign-in: returns the URL for the user's browser, and a cookie to set. */
 export async function begin(): Promise<{ url: string; cookie: string }> {
   const state = client.randomState();
   const verifier = client.randomPKCECodeVerifier();

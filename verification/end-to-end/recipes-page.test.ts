@@ -13,6 +13,7 @@ const page = readPage("docs/recipes.md");
 const pages = [
   { ...page, folder: "examples/connections" },
   { ...readPage("docs/clients.md"), folder: "examples/clients" },
+  { ...readPage("docs/servers.md"), folder: "examples/servers" },
 ];
 
 describe.each(pages)("$file", ({ text, blocks, folder }) => {

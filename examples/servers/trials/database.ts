@@ -4,6 +4,8 @@ import { missingPostgres, PostgresServer } from "@unexpired-internal/engines/pos
 import { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 
+const START_TIMEOUT = 60_000; // ms
+
 /** A PostgreSQL server for the tests of a file. */
 export class Database {
   #server: PostgresServer | undefined;
@@ -13,7 +15,7 @@ export class Database {
   static use(): Database {
     const database = new Database();
     const missing = missingPostgres();
-    if (missing === undefined) beforeAll(() => database.#start());
+    if (missing === undefined) beforeAll(() => database.#start(), START_TIMEOUT);
     else beforeEach((context) => context.skip(missing));
     afterAll(() => database.#stop());
     return database;
