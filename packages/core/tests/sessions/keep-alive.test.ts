@@ -18,7 +18,7 @@ async function startIdle(options: Parameters<typeof startUsers>[0] = {}) {
 }
 
 describe("keepAlive of sessions", () => {
-  it("renews sessions that nobody uses before their refresh tokens expire, once for all processes", async () => {
+  it("renews sessions that no caller uses before their refresh tokens expire, once for all processes", async () => {
     const { clock, exchanges, open } = await startIdle();
     const processes = [open({ keepAlive: true }), open({ keepAlive: true })];
     await clock.advance(8 * DAY - 1);

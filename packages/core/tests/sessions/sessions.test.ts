@@ -41,7 +41,7 @@ describe("createSessions", () => {
     await expect(request("https://api.example")).rejects.toMatchObject({ code: "SIGN_IN_REQUIRED" });
   });
 
-  it("opens one manager for a session, whoever asks for it", async () => {
+  it("opens one manager for a session, however many callers ask for it", async () => {
     const { open, opened, issuer, tokens } = startUsers();
     const { sessions } = open();
     await sessions.signIn("ada", tokens("ada", -1));
