@@ -45,6 +45,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "kit-runners.test.ts",
     "migration.test.ts",
     "runtimes.test.ts",
+    "servers-page.test.ts",
     "sign-in-processes.test.ts",
     "stopped-holder.test.ts",
     "tarballs.test.ts",

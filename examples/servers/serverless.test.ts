@@ -15,12 +15,6 @@ async function invoke(provider: Provider, user: string) {
   return JSON.parse(program.output);
 }
 
-/** Returns the record of a user. */
-async function storedOf(user: string) {
-  const { rows } = await database.query("select value from unexpired_sessions where key = $1", [user]);
-  return JSON.parse(rows[0].value);
-}
-
 const invokeAtOnce = (provider: Provider, user: string) =>
   Promise.all(Array.from({ length: PROCESSES }, () => invoke(provider, user)));
 
@@ -32,7 +26,7 @@ it("serves each request in a process of its own: one exchange for each expiry, a
   for (const expiry of [1, 2]) {
     expect(await invokeAtOnce(provider, "ada")).toEqual(responses);
     expect(provider.issuer).toMatchObject({ exchanges: expiry, revoked: 0 });
-    const { attempt, tokens: stored } = await storedOf("ada");
+    const { attempt, tokens: stored } = await database.recordOf("ada");
     expect(attempt).toBeUndefined(); // the exchange was not cut off
     await vi.waitFor(() => expect(provider.issuer.accepts(stored.accessToken)).toBe(false), 5_000);
   }
@@ -41,12 +35,10 @@ it("serves each request in a process of its own: one exchange for each expiry, a
 it("ends only after the exchange for a token that expires soon", async () => {
   await using provider = await Provider.start({ latency: 300 });
   await using sessions = database.sessions();
-  const expiresAt = Date.now() + 60_000;
-  await sessions.signIn("bob", { ...provider.signIn("bob"), expiresAt });
-  const anHourAgo = `jsonb_set(value::jsonb, '{obtainedAt}', '${expiresAt - 3_600_000}')`;
-  await database.query(`update unexpired_sessions set value = ${anHourAgo}::text where key = 'bob'`);
+  await sessions.signIn("bob", provider.signIn("bob"));
+  await database.expireSoon("bob");
   expect(await invoke(provider, "bob")).toEqual({ status: 200, user: "bob" });
-  const { attempt, tokens } = await storedOf("bob");
+  const { attempt, tokens } = await database.recordOf("bob");
   expect([attempt, tokens.refreshToken]).toEqual([undefined, expect.stringMatching(/\.2$/)]);
   expect(provider.issuer.exchanges).toBe(1);
 });

@@ -102,23 +102,30 @@ describe.each(["express", "fastify", "hono"])("%s", (name) => {
     expect(await send(user, "/profile")).toMatchObject({ status: 503 });
   });
 
-  it("saves the tokens of an exchange that is running when a deploy ends the process", async () => {
-    const user = userNamed("fay");
-    await signIn(user);
+  it("saves the tokens of exchanges that are running when a deploy ends the process, with or without a request", async () => {
+    const [waiting, background] = [userNamed("fay"), userNamed("hal")];
+    for (const user of [waiting, background]) await signIn(user);
+    await database.expireSoon(background);
     const { length } = provider.issuer.requests;
     const exchanges = await exchangesDuring(async () => {
-      provider.issuer.next({ delay: 300 });
-      const response = send(user, "/profile");
+      provider.issuer.next({ delay: 300 }, { delay: 600 });
+      const response = send(waiting, "/profile");
       await vi.waitFor(() => expect(provider.issuer.requests).toHaveLength(length + 1));
+      expect(await send(background, "/profile")).toMatchObject({ status: 200 });
+      await vi.waitFor(() => expect(provider.issuer.requests).toHaveLength(length + 2));
       expect(await program.stop()).toBe(0);
-      expect(await response).toMatchObject({ status: 200, body: { user } });
+      expect(await response).toMatchObject({ status: 200, body: { user: waiting } });
       await start();
-      expect(await send(user, "/profile")).toMatchObject({ status: 200, body: { user } });
+      for (const user of [waiting, background])
+        expect(await send(user, "/profile")).toMatchObject({ status: 200, body: { user } });
     });
-    expect(exchanges).toBe(1);
+    expect(exchanges).toBe(2);
+    expect((await database.recordOf(background)).attempt).toBeUndefined();
   });
 
-  it.runIf(name === "express")("connects an account, also if another process serves the callback", async () => {
+  if (name !== "express") return; // the other servers begin and finish a sign-in in the same way
+
+  it("connects an account, also if another process serves the callback", async () => {
     const user = userNamed("gil");
     const { headers } = await send(user, "/connect");
     const consent = await fetch(`${headers.get("location")}&login_hint=${user}`, { redirect: "manual" });

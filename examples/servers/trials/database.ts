@@ -38,6 +38,20 @@ export class Database {
 
   readonly query = (sql: string, params: (string | null)[] = []) => this.#pool.query(sql, params);
 
+  /** Makes the access token of a session one of an hour that ends in a minute: it is refreshed in the background. */
+  async expireSoon(user: string): Promise<void> {
+    const now = Date.now();
+    const change = `value::jsonb || $2::jsonb || jsonb_build_object('tokens', value::jsonb -> 'tokens' || $3::jsonb)`;
+    const changes = [{ obtainedAt: now - 3_540_000 }, { expiresAt: now + 60_000 }].map((each) => JSON.stringify(each));
+    await this.query(`update unexpired_sessions set value = (${change})::text where key = $1`, [user, ...changes]);
+  }
+
+  /** Returns the record of a session. */
+  async recordOf(user: string) {
+    const { rows } = await this.query("select value from unexpired_sessions where key = $1", [user]);
+    return JSON.parse(rows[0].value);
+  }
+
   /** Opens the sessions of the table, as another process would. */
   sessions(): Sessions {
     return createSessions({ store: (key) => postgresStore({ query: this.query, key }) });
