@@ -45,6 +45,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "kit-runners.test.ts",
     "migration.test.ts",
     "runtimes.test.ts",
+    "servers-page.test.ts",
     "sign-in-processes.test.ts",
     "stopped-holder.test.ts",
     "tarballs.test.ts",
@@ -68,6 +69,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/notifications.test.ts",
     "tests/readme.test.ts",
   ],
+  servers: ["queue.test.ts", "serverless.test.ts", "servers.test.ts"],
   "store-redis": [
     "tests/contract-ioredis.test.ts",
     "tests/contract-redis.test.ts",

@@ -9,7 +9,7 @@ export interface SealedText {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** The key and the name that a text is bound to: it cannot be opened with others. */
+/** The key and the name to which a text is bound: it cannot be opened with another key, nor under another name. */
 interface Binding {
   readonly id: string;
   readonly key: CryptoKey;

@@ -20,7 +20,7 @@ import type { SessionEvents } from "./events.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 import type { Session } from "./types.ts";
 
-/** The part of all sessions that each of them uses. */
+/** The parts of `createSessions` that a session uses. */
 export interface SessionHost {
   readonly live: LiveSessions;
   readonly events: SessionEvents;
