@@ -111,10 +111,9 @@ export class RecordStore {
    * takes. Never rejects.
    */
   async settle(): Promise<void> {
-    if (!this.#store.settled) return;
-    const message = `no response within ${SETTLE_DEADLINE} ms`;
-    const deadline = { milliseconds: SETTLE_DEADLINE, message, keepAlive: false };
-    await withDeadline(async () => this.#store.settled?.(), this.#deps.clock, deadline).catch(() => {});
+    const deadline = { milliseconds: SETTLE_DEADLINE, message: "", keepAlive: false };
+    const wait = async () => this.#store.settled?.();
+    if (this.#store.settled) await withDeadline(wait, this.#deps.clock, deadline).catch(() => {});
   }
 
   /**
