@@ -76,6 +76,7 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/failover.test.ts",
     "tests/hosts.test.ts",
     "tests/outages.test.ts",
+    "tests/readme.test.ts",
   ],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
