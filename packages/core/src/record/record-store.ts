@@ -73,8 +73,8 @@ export class RecordStore {
   readonly #host: RecordStoreHost | undefined;
   /** The secrets of the latest records, which must not appear in any error. */
   #secrets: readonly string[] = [];
-  /** What was parsed last, because nearly every load returns the same version. The string itself would take as much memory again. */
-  #parsed: Stored | undefined;
+  /** What was parsed or saved last, because nearly every load returns it. The string would take as much memory again. */
+  #known: Stored | undefined;
 
   /** The version that was last loaded or saved. */
   #version: string | undefined;
@@ -150,11 +150,13 @@ export class RecordStore {
       this.#isShared = true;
       this.#host?.announce({ type: "store-shared", location: this.location });
     }
-    if (this.#version !== found?.version) this.#conflicts = 0;
-    this.#version = found?.version;
+    if (this.#version !== found?.version) {
+      this.#conflicts = 0;
+      this.#version = found?.version;
+    }
     if (!found) return undefined;
-    if (this.#parsed?.version !== found.version) this.#parsed = { version: found.version, record: this.#parse(found) };
-    return this.#parsed;
+    if (this.#known?.version !== found.version) this.#known = { version: found.version, record: this.#parse(found) };
+    return this.#known;
   }
 
   /**
@@ -224,8 +226,8 @@ export class RecordStore {
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;
-    this.#parsed = undefined; // it has been replaced, and would stay in memory
     const saved = { record, version };
+    this.#known = saved;
     const isOvertaken = before !== this.#ended; // perhaps by a load that found what has replaced the record
     this.#ended++;
     if (isOvertaken) this.#learn(saved);
@@ -301,7 +303,7 @@ export class RecordStore {
   #rememberSecrets({ tokens, client }: SessionRecord): void {
     const current = [...secretsOf(tokens), ...secretsOfClient(client)];
     const earlier = this.#secrets.filter((secret) => !current.includes(secret));
-    this.#secrets = [...earlier.slice(-EARLIER_SECRETS_KEPT), ...current];
+    this.#secrets = earlier.slice(-EARLIER_SECRETS_KEPT).concat(current);
   }
 
   async #read(): Promise<StoredValue | undefined> {
