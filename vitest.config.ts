@@ -67,8 +67,12 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/notifications.test.ts",
     "tests/readme.test.ts",
   ],
-  "redis-store": ["redis-store.test.ts"],
   "sqlite-store": ["sqlite-store.test.ts"],
+  "store-redis": [
+    "tests/contract-ioredis.test.ts",
+    "tests/contract-redis.test.ts",
+    "tests/hosts.test.ts",
+  ],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
 

@@ -150,10 +150,8 @@ export class RecordStore {
       this.#isShared = true;
       this.#host?.announce({ type: "store-shared", location: this.location });
     }
-    if (this.#version !== found?.version) {
-      this.#conflicts = 0;
-      this.#version = found?.version;
-    }
+    if (this.#version !== found?.version) this.#conflicts = 0;
+    this.#version = found?.version;
     if (!found) return undefined;
     if (this.#known?.version !== found.version) this.#known = { version: found.version, record: this.#parse(found) };
     return this.#known;
@@ -269,10 +267,10 @@ export class RecordStore {
 
   /** Listens to the store from its first use on, unless that fails: no event is worth more than the session. */
   #subscribe(): void {
-    if (this.#unsubscribe) return;
-    this.#unsubscribe = nothing;
+    if (this.#unsubscribe || !this.#store.subscribe) return;
+    this.#unsubscribe = () => {};
     try {
-      this.#unsubscribe = this.#store.subscribe?.((event) => this.#report(event)) ?? this.#unsubscribe;
+      this.#unsubscribe = this.#store.subscribe((event) => this.#report(event)) ?? this.#unsubscribe;
     } catch {
       // its events are lost
     }
@@ -346,8 +344,6 @@ export class RecordStore {
     });
   }
 }
-
-const nothing = () => {}; // the same for all sessions of a server
 
 const notOverwritable = ({ code, location, problem, hint, cause }: StoreError): StoreError =>
   new StoreError(code, { location, problem, hint: `${hint} It cannot be replaced by { over: "unreadable" }.`, cause });
