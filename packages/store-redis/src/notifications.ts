@@ -35,7 +35,8 @@ const LONGEST_OUTAGE = 5;
 /** One subscription for all stores of a server. It lasts from the first watcher to the last. */
 export class Notifications {
   readonly #options: NotificationsOptions;
-  readonly #watchers = new Map<string, Set<() => void>>();
+  /** By key. Arrays, because a session of a server has one watcher. */
+  readonly #watchers = new Map<string, readonly (() => void)[]>();
   #stop = () => {};
   #settledAt = 0;
 
@@ -45,15 +46,20 @@ export class Notifications {
 
   /** Calls `onChange` when the session with that key may have changed, until the returned function is called. */
   watch(key: string, onChange: () => void): () => void {
-    const watchers = this.#watchers.get(key) ?? new Set();
     const watcher = () => onChange(); // its own identity, if a function watches twice
     if (this.#watchers.size === 0) this.#stop = this.#start();
-    this.#watchers.set(key, watchers.add(watcher));
-    return () => {
-      if (!watchers.delete(watcher) || watchers.size > 0) return;
-      this.#watchers.delete(key);
-      if (this.#watchers.size === 0) this.#stop();
-    };
+    this.#watchers.set(key, this.#watchersOf(key).concat(watcher));
+    return () => this.#unwatch(key, watcher);
+  }
+
+  #unwatch(key: string, watcher: () => void): void {
+    const left = this.#watchersOf(key).filter((other) => other !== watcher);
+    if (left.length > 0) this.#watchers.set(key, left);
+    else if (this.#watchers.delete(key) && this.#watchers.size === 0) this.#stop();
+  }
+
+  #watchersOf(key: string): readonly (() => void)[] {
+    return this.#watchers.get(key) ?? [];
   }
 
   /** Resolves when the settle time since the last reconnect has passed, at once if there was none. */

@@ -14,10 +14,10 @@ export class StoreWatch {
 
   /** Starts to watch, unless it has. If that fails, the store is checked when the session is due, and the next call tries again. */
   start(): void {
-    if (this.#isStopped || this.#stop) return;
-    this.#stop = nothing; // the store may call back at once
+    if (this.#isStopped || this.#stop || !this.#store.watch) return;
+    this.#stop = () => {}; // the store may call back at once
     try {
-      this.#stop = this.#store.watch?.(this.#onChange) ?? this.#stop;
+      this.#stop = this.#store.watch(this.#onChange) ?? this.#stop;
     } catch {
       this.#stop = undefined;
     }
@@ -33,5 +33,3 @@ export class StoreWatch {
     }
   }
 }
-
-const nothing = () => {}; // the same for all sessions of a server

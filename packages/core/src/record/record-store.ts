@@ -73,8 +73,7 @@ export class RecordStore {
   readonly #host: RecordStoreHost | undefined;
   /** The secrets of the latest records, which must not appear in any error. */
   #secrets: readonly string[] = [];
-  /** The record that was parsed last, because nearly every load returns the same version. The string would take as much memory again. */
-  #parsed: Stored | undefined;
+  /** The record that was parsed or saved last, because nearly every load returns it. The string would take as much memory again. */
 
   /** The version that was last loaded or saved. */
   #version: string | undefined;
@@ -152,8 +151,8 @@ export class RecordStore {
     if (this.#version !== found?.version) this.#conflicts = 0;
     this.#version = found?.version;
     if (!found) return undefined;
-    if (this.#parsed?.version !== found.version) this.#parsed = { version: found.version, record: this.#parse(found) };
-    return this.#parsed;
+    if (this.#known?.version !== found.version) this.#known = { version: found.version, record: this.#parse(found) };
+    return this.#known;
   }
 
   /**
@@ -223,8 +222,8 @@ export class RecordStore {
     const version = await this.#write(serializeRecord(record), expected?.version);
     if (typeof version !== "string") return version;
     this.#version = version;
-    this.#parsed = undefined; // it has been replaced, and would stay in memory
     const saved = { record, version };
+    this.#known = saved;
     const isOvertaken = before !== this.#ended; // perhaps by a load that found what has replaced the record
     this.#ended++;
     if (isOvertaken) this.#learn(saved);
@@ -266,10 +265,10 @@ export class RecordStore {
 
   /** Listens to the store from its first use on, unless that fails: no event is worth more than the session. */
   #subscribe(): void {
-    if (this.#unsubscribe) return;
-    this.#unsubscribe = nothing;
+    if (this.#unsubscribe || !this.#store.subscribe) return;
+    this.#unsubscribe = () => {};
     try {
-      this.#unsubscribe = this.#store.subscribe?.((event) => this.#report(event)) ?? this.#unsubscribe;
+      this.#unsubscribe = this.#store.subscribe((event) => this.#report(event)) ?? this.#unsubscribe;
     } catch {
       // its events are lost
     }
@@ -300,7 +299,7 @@ export class RecordStore {
   #rememberSecrets({ tokens, client }: SessionRecord): void {
     const current = [...secretsOf(tokens), ...secretsOfClient(client)];
     const earlier = this.#secrets.filter((secret) => !current.includes(secret));
-    this.#secrets = [...earlier.slice(-EARLIER_SECRETS_KEPT), ...current];
+    this.#secrets = earlier.slice(-EARLIER_SECRETS_KEPT).concat(current);
   }
 
   async #read(): Promise<StoredValue | undefined> {
@@ -343,8 +342,6 @@ export class RecordStore {
     });
   }
 }
-
-const nothing = () => {}; // the same for all sessions of a server
 
 const notOverwritable = ({ code, location, problem, hint, cause }: StoreError): StoreError =>
   new StoreError(code, { location, problem, hint: `${hint} It cannot be replaced by { over: "unreadable" }.`, cause });
