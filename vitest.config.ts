@@ -68,9 +68,13 @@ const EXHAUSTIVE: Readonly<Record<string, string[]>> = {
     "tests/notifications.test.ts",
     "tests/readme.test.ts",
   ],
-  "redis-store": ["redis-store.test.ts"],
   servers: ["queue.test.ts", "serverless.test.ts", "servers.test.ts"],
   "sqlite-store": ["sqlite-store.test.ts"],
+  "store-redis": [
+    "tests/contract-ioredis.test.ts",
+    "tests/contract-redis.test.ts",
+    "tests/hosts.test.ts",
+  ],
   testing: ["tests/adapters/mutants.test.ts", "tests/mutants.test.ts"],
 };
 

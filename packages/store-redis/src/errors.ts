@@ -1,8 +1,7 @@
 import { StoreError, UnexpiredError } from "@unexpired/core";
 
 const RIGHTS =
-  "Allow the user EVAL, the commands on hashes that the script uses, the keys with the prefix, and its channel: " +
-  "`+eval +hmget +hset +hdel +hexists +exists +del +publish ~unexpired:* &unexpired:*`.";
+  "Grant the user `+eval +hmget +hset +hdel +exists +del +publish`, and the keys and channels that begin with the prefix: by default `~unexpired:* &unexpired:*`.";
 
 /** Instructions by the first word of Redis's error message. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -24,13 +23,18 @@ const HINTS: Readonly<Record<string, string>> = {
 const OTHERWISE = "Check that the evaluate function reaches the server, and try again.";
 
 const CODE = new RegExp(`\\b(WRONGTYPE|${Object.keys(HINTS).join("|")})\\b`);
+/** Messages that begin with ERR, although there is a code for what they say. */
+const TEXTS: readonly (readonly [text: RegExp, code: string])[] = [
+  [/The user executing the script|ACL failure in script/, "NOPERM"],
+  [/unauthenticated/, "NOAUTH"], // if the session is long
+];
 
 /** Returns the error for a script that failed. `value` is the session that it was to store, which its message must not quote. */
 export function toStoreError(error: unknown, location: string, value = ""): StoreError {
   if (UnexpiredError.is(error) && (error.code === "STORE_UNAVAILABLE" || error.code === "STORE_UNREADABLE"))
     return error;
   const message = withoutQuotes(messageOf(error), value);
-  const code = CODE.exec(message)?.[0] ?? codeOf(error);
+  const code = serverCodeOf(message) ?? codeOf(error);
   if (code === "WRONGTYPE") return unreadableError(location);
   return new StoreError("STORE_UNAVAILABLE", {
     location,
@@ -47,6 +51,10 @@ export const unreadableError = (location: string): StoreError =>
     problem: "holds data that this store did not save",
     hint: "The data was not changed. Choose another prefix or key.",
   });
+
+/** Returns the code of the server's error. Redis 6 wraps those of a script, so it may stand anywhere in the message. */
+const serverCodeOf = (message: string): string | undefined =>
+  CODE.exec(message)?.[0] ?? TEXTS.find(([text]) => text.test(message))?.[1];
 
 /** Returns the code of an error, unless it could be anything else. */
 function codeOf(error: unknown): string | undefined {

@@ -1,5 +1,4 @@
 import type { Clock } from "@unexpired/core";
-import { systemClock } from "@unexpired/core/adapter";
 
 /** The calls by which a {@link Subscribe} function reports what happens on its connection. */
 export interface SubscribeHandlers {
@@ -20,30 +19,31 @@ export interface SubscribeHandlers {
  */
 export type Subscribe = (channel: string, handlers: SubscribeHandlers) => (() => unknown) | Promise<() => unknown>;
 
-const SUBSCRIBE_AGAIN = 1_000; // ms
-/** How long a refresh waits for a lost connection, in units of the settle time. */
-const LONGEST_OUTAGE = 5;
-
+/** Options of {@link Notifications}. */
 export interface NotificationsOptions {
   readonly subscribe: Subscribe;
   readonly channel: string;
+  /** In milliseconds. */
   readonly settleTime: number;
-  readonly clock?: Pick<Clock, "monotonic" | "setTimer"> | undefined;
+  readonly clock: Clock;
 }
+
+const SUBSCRIBE_AGAIN = 1_000; // ms
+/** For how many settle times a refresh waits for a connection that is lost. */
+const LONGEST_OUTAGE = 5;
 
 /** One subscription for all stores of a server. It lasts from the first watcher to the last. */
 export class Notifications {
   readonly #options: NotificationsOptions;
-  readonly #clock: Pick<Clock, "monotonic" | "setTimer">;
   readonly #watchers = new Map<string, Set<() => void>>();
   #stop = () => {};
   #settledAt = 0;
 
   constructor(options: NotificationsOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
   }
 
+  /** Calls `onChange` when the session with that key may have changed, until the returned function is called. */
   watch(key: string, onChange: () => void): () => void {
     const watchers = this.#watchers.get(key) ?? new Set();
     const watcher = () => onChange(); // its own identity, if a function watches twice
@@ -58,49 +58,44 @@ export class Notifications {
 
   /** Resolves when the settle time since the last reconnect has passed, at once if there was none. */
   async settled(): Promise<void> {
+    const { clock, settleTime } = this.#options;
     for (;;) {
-      const remaining = this.#settledAt - this.#clock.monotonic();
-      if (!(remaining > 0)) return;
-      const delay = Math.min(remaining, this.#options.settleTime);
-      await new Promise<void>((resolve) => this.#clock.setTimer(resolve, delay, true));
+      const remaining = this.#settledAt - clock.monotonic();
+      if (remaining <= 0) return;
+      const delay = Math.min(remaining, settleTime); // after an outage, it may be over sooner
+      await new Promise<void>((resolve) => clock.setTimer(resolve, delay, true));
     }
   }
 
   #start(): () => void {
-    const { subscribe, channel } = this.#options;
-    let isOpen = true;
-    const stop = keepSubscribed(
-      () =>
-        subscribe(
-          channel,
-          this.#handlers(() => isOpen),
-        ),
-      this.#clock,
-    );
+    const { subscribe, channel, clock } = this.#options;
+    const subscription = { isOpen: true, hasStarted: false };
+    const handlers = this.#handlers(subscription);
+    const stop = keepSubscribed(() => subscribe(channel, handlers), clock);
     return () => {
-      isOpen = false;
+      subscription.isOpen = false; // whatever is left of it reaches no watcher
       stop();
     };
   }
 
-  #handlers(isOpen: () => boolean): SubscribeHandlers {
-    let hasStarted = false;
+  #handlers(subscription: { readonly isOpen: boolean; hasStarted: boolean }): SubscribeHandlers {
     return {
-      onMessage: (key) => isOpen() && notify(this.#watchers.get(key) ?? []),
+      onMessage: (key) => subscription.isOpen && notify(this.#watchers.get(key) ?? []),
       onReady: () => {
-        if (!isOpen()) return;
-        if (hasStarted) this.#unsettle(1);
-        hasStarted = true;
+        if (!subscription.isOpen) return;
+        if (subscription.hasStarted) this.#unsettle(1);
+        subscription.hasStarted = true;
         notify([...this.#watchers.values()].flatMap((watchers) => [...watchers]));
       },
       onDisconnect: () => {
-        if (isOpen() && hasStarted) this.#unsettle(LONGEST_OUTAGE);
+        if (subscription.isOpen && subscription.hasStarted) this.#unsettle(LONGEST_OUTAGE);
       },
     };
   }
 
   #unsettle(times: number): void {
-    this.#settledAt = this.#clock.monotonic() + times * this.#options.settleTime;
+    const { clock, settleTime } = this.#options;
+    this.#settledAt = clock.monotonic() + times * settleTime;
   }
 }
 
@@ -108,25 +103,25 @@ function notify(watchers: Iterable<() => void>): void {
   for (const watcher of [...watchers]) watcher();
 }
 
-/** Subscribes until the returned function is called, again if it fails. */
-function keepSubscribed(subscribe: () => ReturnType<Subscribe>, clock: Pick<Clock, "setTimer">): () => void {
+/** Subscribes until the returned function is called, again if it fails. Ends each subscription exactly once. */
+function keepSubscribed(subscribe: () => ReturnType<Subscribe>, clock: Clock): () => void {
   let isOpen = true;
-  let stop: (() => unknown) | undefined;
+  let end: (() => unknown) | undefined;
   const start = async () => {
-    const end = await subscribe();
-    if (isOpen) stop = end;
-    else await end();
+    await undefined; // `subscribe` may call its handlers at once, but not before watch() has returned
+    if (!isOpen) return;
+    end = await subscribe();
+    if (!isOpen) await end();
   };
   const attempt = () => {
     start().catch(() => {
-      if (isOpen) stop = clock.setTimer(attempt, SUBSCRIBE_AGAIN, false);
+      if (isOpen) end = clock.setTimer(attempt, SUBSCRIBE_AGAIN, false);
     });
   };
   attempt();
   return () => {
     isOpen = false;
-    const end = async () => stop?.();
-    end().catch(() => {}); // whatever is left of it reaches no watcher
-    stop = undefined;
+    const stop = async () => end?.();
+    stop().catch(() => {}); // it is lost anyway
   };
 }

@@ -1,5 +1,11 @@
-import { describeRecord, StoreConflictError, type StoredValue, StoreError, type TokenStore } from "@unexpired/core";
-import { systemClock } from "@unexpired/core/adapter";
+import {
+  type Clock,
+  describeRecord,
+  StoreConflictError,
+  type StoredValue,
+  StoreError,
+  type TokenStore,
+} from "@unexpired/core";
 import { toStoreError, unreadableError } from "./errors.ts";
 import type { Notifications } from "./notifications.ts";
 import { LOAD, REMOVE, SAVE, UNREADABLE } from "./scripts.ts";
@@ -15,6 +21,9 @@ export interface Backend {
   readonly evaluate: Evaluate;
   readonly prefix: string;
   readonly channel: string;
+  /** In milliseconds. */
+  readonly timeout: number;
+  readonly clock: Clock;
   readonly supports: TokenStore["supports"];
 }
 
@@ -47,8 +56,8 @@ export class RedisStore implements TokenStore {
 
   async save(value: string, expected: string | undefined): Promise<string> {
     const version = crypto.randomUUID(); // a counter would repeat after a failover
-    const { channel } = this.#backend;
-    const args = [expected ?? "", version, value, channel, this.#key, ...fieldsOf(value)];
+    const { channel, clock } = this.#backend;
+    const args = [expected ?? "", version, value, channel, this.#key, textOf(clock.now()), ...fieldsOf(value)];
     const reply = await this.#evaluate(SAVE, args, value);
     if (reply === "conflict") throw new StoreConflictError(this.describe());
     if (reply !== "saved") throw this.#unexpected();
@@ -63,7 +72,7 @@ export class RedisStore implements TokenStore {
   async #evaluate(script: string, args: string[], value?: string): Promise<unknown> {
     const { evaluate, prefix } = this.#backend;
     try {
-      const reply = await evaluate(script, [`${prefix}${this.#key}`], args);
+      const reply = await withTimeout(evaluate(script, [`${prefix}${this.#key}`], args), this.#backend);
       if (reply !== UNREADABLE) return reply;
     } catch (error) {
       throw toStoreError(error, this.describe(), value);
@@ -100,13 +109,26 @@ export class WatchedRedisStore extends RedisStore {
   }
 }
 
+/** Waits for a reply: some clients wait forever for a server that has stopped. A call that waits keeps the process alive. */
+async function withTimeout(reply: Promise<unknown>, { clock, timeout }: Backend): Promise<unknown> {
+  let cancel = () => {};
+  const expired = new Promise<never>((_, reject) => {
+    cancel = clock.setTimer(() => reject(new Error(`no reply within ${timeout} ms`)), timeout, true);
+  });
+  try {
+    return await Promise.race([reply, expired]);
+  } finally {
+    cancel();
+  }
+}
+
 const LAST_TIME = 8.64e15; // ms; the latest that a Date can represent
 
-/** Returns the fields for people, from `updated_at` on. Those that have nothing to tell are empty. */
+/** Returns the fields for people: status, reason and expiry. Those that have nothing to tell are empty. */
 function fieldsOf(value: string): string[] {
   const { status = "", reason = "", expiresAt = -1 } = { ...describeRecord(value) };
   const isTime = expiresAt >= 0 && expiresAt <= LAST_TIME;
-  return [textOf(systemClock.now()), status, reason, isTime ? textOf(expiresAt) : ""];
+  return [status, reason, isTime ? textOf(expiresAt) : ""];
 }
 
 const textOf = (time: number): string => new Date(time).toISOString();

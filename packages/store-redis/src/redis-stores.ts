@@ -1,4 +1,5 @@
-import type { TokenStore } from "@unexpired/core";
+import type { Clock, TokenStore } from "@unexpired/core";
+import { systemClock } from "@unexpired/core/adapter";
 import { Notifications, type Subscribe } from "./notifications.ts";
 import { type Backend, type Evaluate, RedisStore, WatchedRedisStore } from "./redis-store.ts";
 import { listKeys, type Scan } from "./scan.ts";
@@ -18,11 +19,15 @@ export interface RedisStoresOptions {
    * `false`.
    */
   readonly durable?: boolean | undefined;
+  /** How long an operation waits for its reply, in milliseconds. Default 5,000. */
+  readonly timeout?: number | undefined;
   /**
    * How long refreshes wait after a reconnect for other processes to restore what a failover may have undone, in milliseconds.
-   * Default 2,000. Needs `subscribe`.
+   * Default 2,000, at most 10,000. Needs `subscribe`.
    */
   readonly settleTime?: number | undefined;
+  /** Time and timers, for tests. Default: the system's. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The sessions of a Redis server. Both functions work without `this`. */
@@ -43,7 +48,8 @@ export interface RedisStores {
   readonly list?: () => AsyncIterable<string>;
 }
 
-const SETTLE_TIME = 2_000; // ms
+const LONGEST_SETTLE_TIME = 10_000; // ms; a manager waits no longer
+const LONGEST_TIMEOUT = 30_000; // ms; likewise
 
 /**
  * Creates stores for sessions in Redis or Valkey, which any number of machines can share: one hash per session, one script per
@@ -52,15 +58,13 @@ const SETTLE_TIME = 2_000; // ms
  * @throws TypeError if an option is invalid
  */
 export function redisStores(options: RedisStoresOptions): RedisStores {
-  const { evaluate, subscribe, scan, prefix = "unexpired:", durable = false, settleTime = SETTLE_TIME } = options;
-  assertFunction("evaluate", evaluate);
-  assertFunction("subscribe", subscribe ?? evaluate);
-  assertFunction("scan", scan ?? evaluate);
-  if (!isText(prefix)) throw new TypeError('"prefix" must be text.');
-  if (!(settleTime >= 0 && settleTime <= 10_000)) throw new TypeError('"settleTime" must be 0 to 10,000 ms.');
+  assertValid(options);
+  const { evaluate, subscribe, scan, prefix = "unexpired:", durable = false, clock = systemClock } = options;
+  const { timeout = 5_000, settleTime = 2_000 } = options;
   const channel = `${prefix}changed`;
-  const backend: Backend = { evaluate, prefix, channel, supports: { compareAndSet: "cluster", durable } };
-  const notifications = subscribe && new Notifications({ subscribe, channel, settleTime });
+  const supports = { compareAndSet: "cluster", durable } as const;
+  const backend: Backend = { evaluate, prefix, channel, timeout, clock, supports };
+  const notifications = subscribe && new Notifications({ subscribe, channel, settleTime, clock });
   return {
     store(key) {
       if (!isText(key) || key === "") throw new TypeError('"key" must be text of at least one character.');
@@ -70,8 +74,22 @@ export function redisStores(options: RedisStoresOptions): RedisStores {
   };
 }
 
-function assertFunction(name: string, value: unknown): void {
-  if (typeof value !== "function") throw new TypeError(`"${name}" must be a function.`);
+function assertValid({
+  evaluate,
+  subscribe,
+  scan,
+  prefix = "",
+  timeout = 1,
+  settleTime = 0,
+}: RedisStoresOptions): void {
+  for (const [name, value = evaluate] of Object.entries({ evaluate, subscribe, scan })) {
+    if (typeof value !== "function") throw new TypeError(`"${name}" must be a function.`);
+  }
+  if (!isText(prefix)) throw new TypeError('"prefix" must be text.');
+  if (!(timeout >= 1 && timeout <= LONGEST_TIMEOUT))
+    throw new TypeError(`"timeout" must be 1 to ${LONGEST_TIMEOUT} milliseconds.`);
+  if (!(settleTime >= 0 && settleTime <= LONGEST_SETTLE_TIME))
+    throw new TypeError(`"settleTime" must be 0 to ${LONGEST_SETTLE_TIME} milliseconds.`);
 }
 
 /** Whether it is text without half of a surrogate pair: all of these would become the same character. */

@@ -8,26 +8,24 @@ export interface Connected extends AsyncDisposable {
 }
 
 const TIMEOUT = 2_000; // ms
+const QUEUED = 500; // ms; how long a command waits for a connection
 
-/** The clients of the README, with a shorter timeout. */
+/** The clients of the README, with shorter timeouts. */
 export const clients = {
   ioredis(url: string): Connected {
-    const settings = {
-      commandTimeout: TIMEOUT,
-      maxRetriesPerRequest: 1,
-      autoResendUnfulfilledCommands: false,
-    };
-    const redis = new Redis(url, settings).on("error", () => {}); // commands fail as well
+    const retryStrategy = (attempt: number) => Math.min(attempt * 50, 500);
+    const redis = new Redis(url, { retryStrategy, maxRetriesPerRequest: 0, socketTimeout: TIMEOUT });
+    redis.on("error", () => {}); // commands fail as well
     return {
       options: {
         evaluate: (script, keys, args) => redis.eval(script, keys.length, ...keys, ...args),
         scan: (match) => redis.scanStream({ match }),
         subscribe(channel, { onMessage, onReady, onDisconnect }) {
-          const subscriber = new Redis(url, { autoResubscribe: false, maxRetriesPerRequest: null });
+          const subscriber = new Redis(url, { retryStrategy, autoResubscribe: false });
           subscriber.on("error", () => {}).on("close", onDisconnect);
-          subscriber.on("message", (_, message) => onMessage(message));
           subscriber.on("connect", () => subscriber.stream.unref());
-          subscriber.on("ready", () => void subscriber.subscribe(channel).then(onReady, () => {}));
+          subscriber.on("ready", () => subscriber.subscribe(channel).then(onReady, () => {}));
+          subscriber.on("message", (_, message) => onMessage(message));
           return () => subscriber.disconnect();
         },
       },
@@ -35,8 +33,9 @@ export const clients = {
     };
   },
   redis(url: string): Connected {
-    const socket = { socketTimeout: TIMEOUT, reconnectStrategy: (retries: number) => Math.min(retries * 50, 1_000) };
-    const client = createClient({ url, socket, pingInterval: TIMEOUT / 2, commandOptions: { timeout: TIMEOUT } });
+    const reconnectStrategy = (attempt: number) => Math.min(attempt * 50, 500);
+    const settings = { pingInterval: TIMEOUT / 2, commandOptions: { timeout: QUEUED } };
+    const client = createClient({ url, ...settings, socket: { socketTimeout: TIMEOUT, reconnectStrategy } });
     client.on("error", () => {}); // commands fail as well
     client.connect().catch(() => {});
     return {
@@ -44,11 +43,10 @@ export const clients = {
         evaluate: (script, keys, args) => client.eval(script, { keys, arguments: args }),
         scan: (MATCH) => client.scanIterator({ MATCH }),
         subscribe(channel, { onMessage, onReady, onDisconnect }) {
-          const subscriber = createClient({ url });
-          subscriber.on("error", onDisconnect);
-          subscriber.on("ready", () => void Promise.resolve().then(onReady));
+          const subscriber = createClient({ url, socket: { reconnectStrategy } });
           subscriber.unref();
-          subscriber.subscribe(channel, onMessage).catch(() => {});
+          subscriber.on("error", onDisconnect);
+          subscriber.on("ready", () => subscriber.subscribe(channel, onMessage).then(onReady, () => {}));
           subscriber.connect().catch(() => {});
           return () => subscriber.destroy();
         },
