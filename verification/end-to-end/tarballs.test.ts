@@ -46,10 +46,8 @@ beforeAll(async () => {
   if (missingPostgres() === undefined) database = await PostgresServer.start();
 }, 300_000);
 
-afterAll(async () => {
-  consumer[Symbol.dispose]();
-  await database?.[Symbol.asyncDispose]();
-});
+afterAll(() => consumer[Symbol.dispose]());
+afterAll(() => database?.[Symbol.asyncDispose]());
 
 it.each([nodenext, bundler])("type-checks everything under $moduleResolution", { timeout: 120_000 }, (resolution) => {
   const files = ["all.ts", ...programs.map(([name]) => `${name}.ts`)];
