@@ -26,7 +26,7 @@ const respond =
   };
 
 const app = express();
-app.use(express.json(), asUser); // in this order: the context may be lost while a body is parsed
+app.use(express.json(), asUser);
 app.get("/profile", respond(getProfile));
 app.post(
   "/notes",

@@ -8,7 +8,7 @@ const app = fastify();
 app.addHook("preHandler", (request, reply, done) => {
   const userId = userIdOf(request.headers);
   if (userId === "") reply.code(401).send({ error: "Please sign in to this server." });
-  else runAs(userId, done); // in preHandler: the context of an earlier hook may be lost while the body is parsed
+  else runAs(userId, done);
 });
 app.get("/profile", () => getProfile());
 app.post("/notes", ({ body }) => addNote(body));

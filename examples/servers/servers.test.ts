@@ -1,5 +1,8 @@
 /** Runs each server as a process of its own, with PostgreSQL, an authorization server and an API. */
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { CANARY } from "@unexpired-internal/test-support/canary";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Database } from "./trials/database.ts";
@@ -41,7 +44,16 @@ describe.each(["express", "fastify", "hono"])("%s", (name) => {
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text.startsWith("{") ? JSON.parse(text) : text };
   }
-  const post = (user: string, path: string) => send(user, path, { method: "POST", body: JSON.stringify({ user }) });
+  /** Sends a body that arrives after the headers, when the server has begun with the request. */
+  async function post(user: string, path: string) {
+    const headers = { "x-user": user, "content-type": "application/json", connection: "close", expect: "100-continue" };
+    const outgoing = request(`${origin}${path}`, { method: "POST", headers });
+    outgoing.flushHeaders();
+    await once(outgoing, "continue");
+    outgoing.end(JSON.stringify({ user }));
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    return { status: response.statusCode, body: await json(response) };
+  }
 
   /** Stores a session of that user, by default one whose access token has expired. */
   async function signIn(user: string, expiresAt = 1): Promise<string> {
