@@ -39,17 +39,14 @@ interface ObservedStore extends TokenStore {
 
 /** A word such as `no_service` or `EBUSY`. Almost every token contains a digit. */
 const CODE = /^[a-z_]{1,40}$/i;
-
 const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
   ["number", "boolean"].includes(typeof value) ||
   (typeof value === "string" && CODE.test(value) && !secrets.includes(value));
 
 /** In milliseconds. Nothing waits for ever for a store that has stopped responding. */
 const DEADLINE = 30_000;
-/** Likewise for the end of a failover. */
-const SETTLE_DEADLINE = 10_000;
+const SETTLE_DEADLINE = 10_000; // likewise for the end of a failover
 const MAX_CONFLICTS = 100;
-const EARLIER_SECRETS_KEPT = 3; // those of a token set: an error may concern the one before
 
 interface RecordStoreDeps {
   readonly accountOf: (tokens: TokenSet) => string | undefined;
@@ -73,7 +70,8 @@ export class RecordStore {
   readonly #host: RecordStoreHost | undefined;
   /** The secrets of the latest records, which must not appear in any error. */
   #secrets: readonly string[] = [];
-  /** The record that was parsed or saved last, because nearly every load returns it. The string would take as much memory again. */
+  /** What was parsed or saved last, because nearly every load returns it. The string would take as much memory again. */
+  #known: Stored | undefined;
 
   /** The version that was last loaded or saved. */
   #version: string | undefined;
@@ -110,9 +108,10 @@ export class RecordStore {
    * takes. Never rejects.
    */
   async settle(): Promise<void> {
-    const deadline = { milliseconds: SETTLE_DEADLINE, message: "", keepAlive: false };
-    const wait = async () => this.#store.settled?.();
-    if (this.#store.settled) await withDeadline(wait, this.#deps.clock, deadline).catch(() => {});
+    if (!this.#store.settled) return;
+    const message = `no response within ${SETTLE_DEADLINE} ms`;
+    const deadline = { milliseconds: SETTLE_DEADLINE, message, keepAlive: false };
+    await withDeadline(async () => this.#store.settled?.(), this.#deps.clock, deadline).catch(() => {});
   }
 
   /**
@@ -152,6 +151,7 @@ export class RecordStore {
     this.#version = found?.version;
     if (!found) return undefined;
     if (this.#known?.version !== found.version) this.#known = { version: found.version, record: this.#parse(found) };
+    this.#version = this.#known.version; // the same string, for less memory
     return this.#known;
   }
 
@@ -234,7 +234,8 @@ export class RecordStore {
 
   /** Takes note of a record that was not loaded or saved last, but may be newer. */
   #learn(stored: Stored): void {
-    if (!this.#latest || hasReplaced(stored, this.#latest)) this.#latest = stored;
+    const latest = this.#latest;
+    if (latest?.version === stored.version || !latest || hasReplaced(stored, latest)) this.#latest = stored;
   }
 
   /** Returns the version of the saved string. See {@link save}. */
@@ -295,11 +296,11 @@ export class RecordStore {
     return { ...record, account: record.account ?? (record.tokens && this.#deps.accountOf(record.tokens)) };
   }
 
-  /** The secrets of the client, which stay the same, are as new as those of the tokens. */
+  /** Keeps as many earlier secrets as there are now, because an error may concern those before; if there are none, all. */
   #rememberSecrets({ tokens, client }: SessionRecord): void {
     const current = [...secretsOf(tokens), ...secretsOfClient(client)];
-    const earlier = this.#secrets.filter((secret) => !current.includes(secret));
-    this.#secrets = earlier.slice(-EARLIER_SECRETS_KEPT).concat(current);
+    const isEarlier = (secret: string) => !current.includes(secret);
+    this.#secrets = this.#secrets.filter(isEarlier).slice(-current.length).concat(current);
   }
 
   async #read(): Promise<StoredValue | undefined> {

@@ -59,7 +59,7 @@ describe("a store of several machines that fails over", () => {
     expect(record()?.rotation).toBe(2);
   });
 
-  it("restores what a load has found that was answered after a later one (P3)", async () => {
+  it("restores what a load found whose response came after that of a later one (P3)", async () => {
     const { connect, failOver } = startCluster();
     const { store } = connect();
     const records = new RecordStore(store, deps);

@@ -15,7 +15,7 @@ function after(first: SessionRecord, ...versions: string[]): SessionRecord {
 }
 const signOut = (record: SessionRecord) => endRecord(record, { reason: "signed_out", digest: digest(1) });
 
-/** What is saved if `found` (version `f`, after version 1) is stored, and `known` (version `k`, after version 1) was. */
+/** The record that is saved if `found` (version `f`, after version 1) is stored, and `known` (version `k`, after version 1) was. */
 const restored = (found: SessionRecord, known: SessionRecord) =>
   restorationOf({ record: after(found, "1"), version: "f" }, { record: after(known, "1"), version: "k" });
 
