@@ -46,10 +46,8 @@ const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
 
 /** In milliseconds. Nothing waits for ever for a store that has stopped responding. */
 const DEADLINE = 30_000;
-/** Likewise for the end of a failover. */
-const SETTLE_DEADLINE = 10_000;
+const SETTLE_DEADLINE = 10_000; // likewise for the end of a failover
 const MAX_CONFLICTS = 100;
-const EARLIER_SECRETS_KEPT = 3; // those of a token set: an error may concern the one before
 
 interface RecordStoreDeps {
   readonly accountOf: (tokens: TokenSet) => string | undefined;
@@ -154,6 +152,7 @@ export class RecordStore {
     this.#version = found?.version;
     if (!found) return undefined;
     if (this.#known?.version !== found.version) this.#known = { version: found.version, record: this.#parse(found) };
+    this.#version = this.#known.version; // the same string, for less memory
     return this.#known;
   }
 
@@ -297,11 +296,11 @@ export class RecordStore {
     return { ...record, account: record.account ?? (record.tokens && this.#deps.accountOf(record.tokens)) };
   }
 
-  /** The secrets of the client, which stay the same, are as new as those of the tokens. */
+  /** Keeps as many earlier secrets as there are now, because an error may concern those before; if there are none, all. */
   #rememberSecrets({ tokens, client }: SessionRecord): void {
     const current = [...secretsOf(tokens), ...secretsOfClient(client)];
     const earlier = this.#secrets.filter((secret) => !current.includes(secret));
-    this.#secrets = earlier.slice(-EARLIER_SECRETS_KEPT).concat(current);
+    this.#secrets = earlier.slice(-current.length).concat(current);
   }
 
   async #read(): Promise<StoredValue | undefined> {
