@@ -39,7 +39,6 @@ interface ObservedStore extends TokenStore {
 
 /** A word such as `no_service` or `EBUSY`. Almost every token contains a digit. */
 const CODE = /^[a-z_]{1,40}$/i;
-
 const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
   ["number", "boolean"].includes(typeof value) ||
   (typeof value === "string" && CODE.test(value) && !secrets.includes(value));
@@ -235,7 +234,8 @@ export class RecordStore {
 
   /** Takes note of a record that was not loaded or saved last, but may be newer. */
   #learn(stored: Stored): void {
-    if (!this.#latest || hasReplaced(stored, this.#latest)) this.#latest = stored;
+    const latest = this.#latest;
+    if (latest?.version === stored.version || !latest || hasReplaced(stored, latest)) this.#latest = stored;
   }
 
   /** Returns the version of the saved string. See {@link save}. */
@@ -299,8 +299,8 @@ export class RecordStore {
   /** Keeps as many earlier secrets as there are now, because an error may concern those before; if there are none, all. */
   #rememberSecrets({ tokens, client }: SessionRecord): void {
     const current = [...secretsOf(tokens), ...secretsOfClient(client)];
-    const earlier = this.#secrets.filter((secret) => !current.includes(secret));
-    this.#secrets = earlier.slice(-current.length).concat(current);
+    const isEarlier = (secret: string) => !current.includes(secret);
+    this.#secrets = this.#secrets.filter(isEarlier).slice(-current.length).concat(current);
   }
 
   async #read(): Promise<StoredValue | undefined> {
