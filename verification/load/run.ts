@@ -26,6 +26,10 @@ export interface RunOptions {
 /** The figures of a run. */
 export interface RunReport extends LoadReport, Omit<AuthorizationReport, "exchanges"> {
   readonly exchanges: number;
+  /** Requests in a second. */
+  readonly rate: number;
+  /** Whether a process was killed. */
+  readonly restart: boolean;
   /** The exchanges that were due: one for each user and expiry. */
   readonly expected: number;
   /** The exchanges beyond those that were due for their user. */
@@ -88,10 +92,15 @@ class Scene implements AsyncDisposable {
     const signIn = async (user: string, index: number) => {
       const lifetime = SHORTEST + ((LIFETIME - SHORTEST) * index) / users.length;
       const tokens = await this.#authorization.call<IssuedTokens>("start", { user, lifetime });
-      this.schedule.start(user, tokens.expiresAt, lifetime);
+      this.schedule.start(user, tokens.expiresAt - this.#windowOf(lifetime) * 1_000);
       await backend.signIn(user, tokens);
     };
     await Promise.all(users.map(signIn));
+  }
+
+  /** In seconds: Unexpired takes a fifth of the lifetime, and the lock has a fixed time. */
+  #windowOf(lifetime: number): number {
+    return (this.#options.backend === "lock" ? LIFETIME : lifetime) / 5;
   }
 
   async startServers(): Promise<void> {
@@ -130,19 +139,21 @@ class Scene implements AsyncDisposable {
   }
 
   async report(load: LoadReport): Promise<RunReport> {
+    const { restart, seconds } = this.#options;
     const work = await this.takeWork();
     await Promise.all(this.#servers.map((server) => server.call("close"))); // waits for exchanges in the background
     const { exchanges, ...others } = await this.#authorization.call<AuthorizationReport>("report");
     const due = this.schedule.exchanges;
     const extra = Object.entries(exchanges).map(([user, count]) => Math.max(0, count - (due[user] ?? 0)));
-    const cpu = work.cpu / work.requests;
     return {
       ...load,
       ...others,
+      restart,
+      rate: load.requests / seconds,
       exchanges: sum(Object.values(exchanges)),
       expected: sum(Object.values(due)),
       extra: sum(extra),
-      cpu,
+      cpu: work.cpu / work.requests,
     };
   }
 

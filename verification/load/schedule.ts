@@ -21,9 +21,9 @@ export class Schedule {
     this.#lifetime = lifetime;
   }
 
-  /** Notes the expiry of a user's first token, in epoch milliseconds, and its lifetime in seconds. */
-  start(user: string, expiresAt: number, lifetime: number): void {
-    this.#users.set(user, { exchanges: 0, dueAt: expiresAt - WINDOW * lifetime * 1_000, pending: [] });
+  /** Notes when a user's first token is to be refreshed, in epoch milliseconds. */
+  start(user: string, dueAt: number): void {
+    this.#users.set(user, { exchanges: 0, dueAt, pending: [] });
   }
 
   /** Notes a request of a user, and returns a function to call with the time of its response. */
