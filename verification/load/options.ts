@@ -16,7 +16,7 @@ const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
   redis: ["redis"],
   both: ["postgres", "redis"],
 };
-const LONG = 60; // seconds; only a longer run kills a process, unless an option says so
+const LONG = 60; // seconds; only a longer run kills a process, unless --restart is given
 
 /** @throws TypeError that names the wrong option */
 export function parseOptions(args: readonly string[]): Options {

@@ -45,7 +45,7 @@ const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
 
 /** In milliseconds. Nothing waits for ever for a store that has stopped responding. */
 const DEADLINE = 30_000;
-const SETTLE_DEADLINE = 10_000; // likewise for the end of a failover
+const SETTLING = { milliseconds: 10_000, message: "", keepAlive: false }; // likewise for the end of a failover
 const MAX_CONFLICTS = 100;
 
 interface RecordStoreDeps {
@@ -70,7 +70,7 @@ export class RecordStore {
   readonly #host: RecordStoreHost | undefined;
   /** The secrets of the latest records, which must not appear in any error. */
   #secrets: readonly string[] = [];
-  /** What was parsed or saved last, because nearly every load returns it. The string would take as much memory again. */
+  /** The record that was parsed or saved last, because nearly every load returns it. The string would take as much memory again. */
   #known: Stored | undefined;
 
   /** The version that was last loaded or saved. */
@@ -108,10 +108,8 @@ export class RecordStore {
    * takes. Never rejects.
    */
   async settle(): Promise<void> {
-    if (!this.#store.settled) return;
-    const message = `no response within ${SETTLE_DEADLINE} ms`;
-    const deadline = { milliseconds: SETTLE_DEADLINE, message, keepAlive: false };
-    await withDeadline(async () => this.#store.settled?.(), this.#deps.clock, deadline).catch(() => {});
+    const wait = async () => this.#store.settled?.();
+    if (this.#store.settled) await withDeadline(wait, this.#deps.clock, SETTLING).catch(() => {});
   }
 
   /**
