@@ -23,14 +23,21 @@ const examples = [
   ...tracked("examples/*.ts")
     .filter((file) => file.split("/").length === 2)
     .map((name) => ({ name, code: read(name) })),
-].filter(({ code }) => /\bcreateTokenManager\(/.test(code));
+];
+const managers = examples.filter(({ code }) => /\bcreateTokenManager\(/.test(code));
+const servers = examples.filter(({ code }) => /= createSessions\(/.test(code));
 
-it.each(examples)("$name closes its manager, also if it fails", ({ code }) => {
+it.each(managers)("$name closes its manager, also if it fails", ({ code }) => {
   expect(code).toMatch(/await using tokens\b|finally \{[^}]*\bawait tokens\.close\(\)/);
 });
 
+it.each(servers)("$name closes its sessions", ({ code }) => {
+  expect(code).toMatch(/await using sessions\b|await sessions\.close\(\)/);
+});
+
 it("finds the examples", () => {
-  expect(examples.map(({ name }) => name)).toEqual(
+  expect(managers.map(({ name }) => name)).toEqual(
     expect.arrayContaining(["block 1 of README.md", "examples/axios.ts", "block 2 of docs/providers.md"]),
   );
+  expect(servers.map(({ name }) => name)).toContain("block 2 of docs/servers.md");
 });

@@ -19,7 +19,7 @@ export interface Database extends AsyncDisposable {
   resume(): void;
   /** Returns what is stored under a key. */
   read(key: string): Promise<string>;
-  /** Exchanges what is stored under two keys, as somebody can who may write to the database. */
+  /** Exchanges what is stored under two keys, as anyone who can write to the database could. */
   swap(one: string, other: string): Promise<void>;
 }
 

@@ -3,5 +3,3 @@ import type { Scene } from "./scene.ts";
 
 /** A situation of a database, and what has to come of it. */
 export type Row = tables.Row<Scene>;
-
-export type { Shown } from "@unexpired-internal/tables/row";

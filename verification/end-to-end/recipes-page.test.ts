@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { accepting, startResourceServer } from "@unexpired/testing";
 import { describe, expect, it } from "vitest";
+import { startServers } from "./readme.ts";
 import { block, readPage, root } from "./support/pages.ts";
 
 const page = readPage("docs/recipes.md");
@@ -13,6 +14,7 @@ const page = readPage("docs/recipes.md");
 const pages = [
   { ...page, folder: "examples/connections" },
   { ...readPage("docs/clients.md"), folder: "examples/clients" },
+  { ...readPage("docs/servers.md"), folder: "examples/servers" },
 ];
 
 describe.each(pages)("$file", ({ text, blocks, folder }) => {
@@ -60,4 +62,11 @@ it("leads to a program for firstAvailable, in the README of the core, that says 
   expect(await runWith(both)).toBe("200 with the token from ENTERPRISE_TOKEN\n");
   for (const env of [{ APP_TOKEN: "rejected" }, { APP_TOKEN: "" }])
     expect(await runWith(env)).toBe("Please sign in, or set APP_TOKEN.\n");
+});
+
+it("leads to a program for many users, in the README of the core", async () => {
+  const readme = readFileSync(join(root, "packages/core/README.md"), "utf8");
+  const program = /^## Servers\n\n[^\n]+\n\n```ts\n(.*?)^```/ms.exec(readme)?.[1] ?? "";
+  await using servers = await startServers();
+  expect(await run(program, servers.env)).toBe("200 false\n");
 });

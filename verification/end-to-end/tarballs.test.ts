@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { missingPostgres, PostgresServer } from "@unexpired-internal/engines/postgres";
+import { missingRedis, RedisServer } from "@unexpired-internal/engines/redis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { entries, type Manifest, packages, root } from "../../scripts/workspace.ts";
 import { asCommonJs, firstProgram, startServers } from "./readme.ts";
@@ -10,13 +11,19 @@ import { bundler, Consumer, nodenext } from "./support/consumer.ts";
 
 let consumer: Consumer;
 let database: PostgresServer | undefined;
+let redis: RedisServer | undefined;
 const specifiers = packages.flatMap((pkg) => entries(pkg).map(([specifier]) => specifier));
 
 /** The one of two optional peers that the README of adapter-mcp uses. */
 const README_PEER = "@modelcontextprotocol/client";
 
-/** The client that the README of store-postgres uses. */
-const README_CLIENTS = ["pg", "@types/pg"];
+/** The clients that the READMEs of store-postgres and store-redis use. */
+const README_CLIENTS = ["pg", "@types/pg", "ioredis"];
+/** Why the program of a README cannot run here. */
+const MISSING: Readonly<Record<string, () => string | undefined>> = {
+  "store-postgres": missingPostgres,
+  "store-redis": missingRedis,
+};
 
 /** The peer dependencies of the adapters, and the compiler, in the versions that we develop with. */
 function companions(): string[] {
@@ -44,12 +51,12 @@ beforeAll(async () => {
     specifiers.map((specifier, index) => `export * as all${index} from "${specifier}";\n`).join(""),
   );
   if (missingPostgres() === undefined) database = await PostgresServer.start();
+  if (missingRedis() === undefined) redis = await RedisServer.start();
 }, 300_000);
 
-afterAll(async () => {
-  consumer[Symbol.dispose]();
-  await database?.[Symbol.asyncDispose]();
-});
+afterAll(() => consumer[Symbol.dispose]());
+afterAll(() => database?.[Symbol.asyncDispose]());
+afterAll(() => redis?.[Symbol.asyncDispose]());
 
 it.each([nodenext, bundler])("type-checks everything under $moduleResolution", { timeout: 120_000 }, (resolution) => {
   const files = ["all.ts", ...programs.map(([name]) => `${name}.ts`)];
@@ -65,12 +72,13 @@ describe.each(programs)("%s.ts of %s", (name) => {
       HOME: home(),
       LOCALAPPDATA: home(),
       DATABASE_URL: database?.url ?? "",
+      REDIS_URL: redis?.url ?? "",
     });
     // The program of `testing` is a test.
     return stdout.includes(name === "testing" ? "\u2139 fail 0" : servers.secretOfTheApi);
   };
   beforeEach((ctx) => {
-    const missing = name === "store-postgres" ? missingPostgres() : undefined;
+    const missing = MISSING[name ?? ""]?.();
     if (missing !== undefined) ctx.skip(missing);
     mkdirSync(home());
   });

@@ -33,12 +33,16 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** A command prefix for a program that is to end when this process is killed, for example because a test runner gives up. */
+const END_WITH_US = process.platform === "linux" ? ["setpriv", "--pdeathsig", "INT"] : [];
+
 /**
  * Starts a server in the foreground, as the user `postgres` if this process runs as root, and resolves when it has logged
  * `ready`. Rejects with its log if it ends before that.
  */
 export function startServer(program: string, args: readonly string[], ready: string): Promise<ChildProcess> {
-  const server = spawn(program, args, { cwd: "/", stdio: ["ignore", "pipe", "pipe"], ...unprivileged() });
+  const [command = program, ...rest] = [...END_WITH_US, program, ...args];
+  const server = spawn(command, rest, { cwd: "/", stdio: ["ignore", "pipe", "pipe"], ...unprivileged() });
   let log = "";
   return new Promise((resolve, reject) => {
     server.once("error", reject);

@@ -26,7 +26,7 @@ export const missingRedis = (): string | undefined =>
 
 /** Options of {@link RedisServer.start}. */
 export interface RedisServerOptions {
-  /** The password of the user `default`. By default there is none. */
+  /** The password of the user `default`. Default: no password. */
   readonly password?: string;
   /** Directives of redis.conf. By default it appends each write to a file, and syncs it before it replies. */
   readonly settings?: Settings;

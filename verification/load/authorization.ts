@@ -17,7 +17,7 @@ export interface IssuedTokens {
   readonly expiresAt: number;
 }
 
-/** What an authorization server has seen. */
+/** The exchanges of an authorization server. */
 export interface AuthorizationReport {
   /** The exchanges of each user: once for each refresh token that was accepted for the first time. */
   readonly exchanges: Readonly<Record<string, number>>;

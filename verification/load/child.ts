@@ -60,7 +60,7 @@ export class Child implements AsyncDisposable {
 /** Returns the configuration that the parent has passed. */
 export const configOf = <T>(): T => JSON.parse(process.argv[2] ?? "") as T;
 
-/** Answers the calls of the parent, until it ends. */
+/** Runs the calls of the parent, until it ends. */
 export function answerParent(functions: Readonly<Record<string, (argument: never) => unknown>>): void {
   process.on("message", async ({ id, name, argument }: Call) => {
     try {

@@ -18,7 +18,7 @@ export interface LoadOptions {
   readonly duration: number;
 }
 
-/** What became of the requests. */
+/** The outcomes of the requests. */
 export interface LoadReport {
   readonly requests: number;
   /** The responses with another status than 200, and connections that were lost, by reason. */

@@ -26,7 +26,7 @@ export class ClusterStore extends SharedStore {
   readonly #reconnectsWithin: number;
   readonly #history: (StoredValue | undefined)[] = [undefined];
   readonly #connections = new Map<SimulatedProcess, Connection>();
-  /** What ends the saves that are in flight. */
+  /** The functions that reject the saves in flight. */
   readonly #saving = new Map<SimulatedProcess, Set<() => void>>();
   /** The failovers that happen after the next write: after how many milliseconds, and how many writes are lost. */
   #planned: { readonly delay: number; readonly lost: number }[] = [];

@@ -57,6 +57,7 @@ export class FailoverInvariants {
   readonly #world: World;
   readonly #invariants: Invariants;
   readonly #lost: LostWrite[] = [];
+  #failovers = 0;
   /** The digests of the refresh tokens that were presented although their successors had been lost. */
   readonly #replayed = new Set<string>();
   readonly #knownBy = new Map<string, Set<SimulatedProcess>>();
@@ -84,6 +85,8 @@ export class FailoverInvariants {
       this.hasEmptied = true;
       this.#invariants.records.ended.clear();
     }
+    this.#failovers++;
+    this.#invariants.callers.verdicts.onFailover();
     this.#restoredAt.clear();
     for (const write of lost) if (write) this.#onLost(write);
   }
@@ -94,8 +97,9 @@ export class FailoverInvariants {
   }
 
   onReconnected(process: SimulatedProcess): void {
-    this.#restoredAt.delete(process);
+    const failovers = this.#failovers;
     const check = (): void => {
+      if (failovers !== this.#failovers) return;
       const left = RESTORING - (this.#world.scheduler.now - process.continuedAt);
       if (left > 0) process.later("looks", check, left);
       else this.#restoredAt.set(process, this.#world.scheduler.now);
@@ -155,7 +159,7 @@ export class FailoverInvariants {
     const isReplayed = [...this.#replayed].some((digest) => this.#invariants.book.find(digest)?.family === family);
     const { now } = this.#world.scheduler;
     const isForgotten = ({ record, knownBy }: LostWrite) =>
-      isOf(tokenIn(record)) && ![...knownBy].some((each) => this.#hasRestored(each, now));
+      isOf(tokenIn(record)) && (this.isExcused || ![...knownBy].some((each) => this.#hasRestored(each, now)));
     return isReplayed || this.#lost.some(isForgotten);
   }
 

@@ -213,8 +213,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "restore drops the claim of an exchange in flight",
     edits: [
       core(
-        "refresh/protocol.ts",
-        "const attempts = [stored?.record.attempt, record?.attempt];",
+        "record/rollback.ts",
+        "const attempts = [found?.attempt, record.attempt];",
         "const attempts: (Attempt | undefined)[] = [];",
       ),
     ],

@@ -78,6 +78,11 @@ export class VerdictInvariants {
     this.#invariants.require(isWanted || !this.#isUsable(accessToken), "P1", text);
   }
 
+  /** No record may tell any more that the client was refused. */
+  onFailover(): void {
+    this.#refusedClients.clear();
+  }
+
   onRefusedClient(digest: string): void {
     this.#refusedClients.add(digest);
   }

@@ -10,7 +10,7 @@ export interface WorldOptions {
   readonly foreignActs: number;
   /** Whether programs sign in with flows, in which users take part. */
   readonly hasUsers: boolean;
-  /** Whether the store fails over, and within how many milliseconds every process is connected again then. */
+  /** Within how many milliseconds every process reconnects after a failover; `undefined` if the store never fails over. */
   readonly reconnectsWithin: number | undefined;
   readonly processes: number;
   readonly machines: number;

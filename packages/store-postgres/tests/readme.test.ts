@@ -92,6 +92,18 @@ describe("the query function of", () => {
 });
 
 describe("the notifications of", () => {
+  it.each(["pg", "postgres"])(
+    "%s let the process exit if they are stopped while they connect",
+    async (name) => {
+      const block = blocks.find((code) => code.startsWith(`// ${name}\n`));
+      const output = await run(`${block}
+      setTimeout(notifications.watch("a", () => {}), 1);
+      process.on("exit", () => console.log("exits"));`);
+      expect(output).toBe("exits\n");
+    },
+    25_000,
+  );
+
   it.each(["pg", "postgres"])("%s arrive, also after a restart, until no session is watched", async (name) => {
     const block = blocks.find((code) => code.startsWith(`// ${name}\n`));
     const key = freshKey();

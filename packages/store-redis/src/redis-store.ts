@@ -16,7 +16,7 @@ import { LOAD, REMOVE, SAVE, UNREADABLE } from "./scripts.ts";
  */
 export type Evaluate = (script: string, keys: string[], args: string[]) => Promise<unknown>;
 
-/** What all stores of a server share. */
+/** The part that all stores of a server share. */
 export interface Backend {
   readonly evaluate: Evaluate;
   readonly prefix: string;

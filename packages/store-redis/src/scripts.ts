@@ -1,6 +1,6 @@
 /** The scripts. Each uses one key, and Redis runs it as a whole. They fail with WRONGTYPE if the key holds anything but a hash. */
 
-/** What the scripts reply if the key holds a hash that this package did not write. */
+/** The reply of the scripts if the key holds a hash that this package did not write. */
 export const UNREADABLE = "unreadable";
 
 const FIND = `
@@ -15,7 +15,7 @@ if not found[1] then return {} end
 return found`;
 
 /**
- * Saves if the version is still ARGV[1]: "" if there is none. Notifies first, so that nothing is saved if that is forbidden.
+ * Saves if the version is still ARGV[1], which is "" before the first save. Notifies first, so that nothing is saved if that is forbidden.
  * A save that a client sends twice succeeds twice.
  */
 export const SAVE = `${FIND}

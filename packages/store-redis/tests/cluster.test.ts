@@ -31,9 +31,10 @@ const clusters: Readonly<Record<string, () => Promise<Connected>>> = {
     const cluster = createCluster({ rootNodes: [{ url: server.redis.url }] }).on("error", () => {});
     await cluster.connect();
     const subscribe: Subscribe = async (channel, { onMessage, onReady }) => {
-      await cluster.subscribe(channel, onMessage);
+      const listener = (message: unknown) => onMessage(String(message));
+      await cluster.subscribe(channel, listener);
       onReady();
-      return () => cluster.unsubscribe(channel, onMessage);
+      return () => cluster.unsubscribe(channel, listener);
     };
     return {
       options: { evaluate: (script, keys, args) => cluster.eval(script, { keys, arguments: args }), subscribe },

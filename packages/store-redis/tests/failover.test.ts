@@ -6,9 +6,9 @@ import { type Issuer, startIssuer, VirtualClock } from "@unexpired/testing";
 import { Forwarder } from "@unexpired-internal/engines/forwarder";
 import { missingRedis, RedisServer } from "@unexpired-internal/engines/redis";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { Client } from "./support/clients.ts";
 import { CLIENTS, connectTo, freshKey, SOON } from "./support/server.ts";
 import { watching } from "./support/watching.ts";
-import type { Client } from "./support/clients.ts";
 
 /** A primary server with a replica, each process on a connection that can be pointed to the other one. */
 class Pair {

@@ -94,16 +94,7 @@ describe.each(CLIENTS)("through %s", (client) => {
       (error: Error) => error,
     );
     const rules = [...message.matchAll(/`([^`]+)`/g)].flatMap(([, words = ""]) => words.split(" "));
-    await server.redis.command(
-      "acl",
-      "setuser",
-      "enough",
-      "on",
-      ">password",
-      "+@connection",
-      "+info",
-      ...rules,
-    );
+    await server.redis.command("acl", "setuser", "enough", "on", ">password", "+@connection", "+info", ...rules);
     const url = new URL(server.redis.url);
     Object.assign(url, { username: "enough", password: "password" });
     const store = redisStores(connectTo(url.href, client)).store(freshKey());

@@ -25,7 +25,15 @@ describe.each(CLIENTS)("through %s", (client) => {
     for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[])
       expect(reason).toMatchObject(unavailable);
     server.redis.resume();
-    await expect.poll(() => store.load().then(() => "loaded", () => "failed"), SOON)
+    await expect
+      .poll(
+        () =>
+          store.load().then(
+            () => "loaded",
+            () => "failed",
+          ),
+        SOON,
+      )
       .toBe("loaded");
   });
 

@@ -7,7 +7,7 @@ export interface RecordDescription {
    * another one may succeed. `"dead"`: the user has to sign in. `"empty"`: there has been no session yet.
    */
   readonly status: "alive" | "refreshing" | "retrying" | "dead" | "empty";
-  /** Of a dead session its `DeadReason`, of one that is retried the token endpoint's error code; `undefined` if there is none. */
+  /** The `DeadReason` of a dead session, or the token endpoint's error code while a session is retried; otherwise `undefined`. */
   readonly reason: string | undefined;
   /** The expiry of the access token in epoch milliseconds; `undefined` if unknown. That of a dead session can still be used until then. */
   readonly expiresAt: number | undefined;

@@ -72,7 +72,6 @@ export class RecordStore {
   #secrets: readonly string[] = [];
   /** What was parsed or saved last, because nearly every load returns it. The string would take as much memory again. */
   #known: Stored | undefined;
-
   /** The version that was last loaded or saved. */
   #version: string | undefined;
   /** The newest stored record that is known. */
@@ -108,10 +107,9 @@ export class RecordStore {
    * takes. Never rejects.
    */
   async settle(): Promise<void> {
-    if (!this.#store.settled) return;
-    const message = `no response within ${SETTLE_DEADLINE} ms`;
-    const deadline = { milliseconds: SETTLE_DEADLINE, message, keepAlive: false };
-    await withDeadline(async () => this.#store.settled?.(), this.#deps.clock, deadline).catch(() => {});
+    const deadline = { milliseconds: SETTLE_DEADLINE, message: "", keepAlive: false };
+    const wait = async () => this.#store.settled?.();
+    if (this.#store.settled) await withDeadline(wait, this.#deps.clock, deadline).catch(() => {});
   }
 
   /**

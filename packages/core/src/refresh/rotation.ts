@@ -21,7 +21,7 @@ export interface Rotation {
   readonly base: SessionRecord;
 }
 
-/** What a process remembers of its last exchange, to recognize a late response. Servers keep it for each session. */
+/** The part of a process's last exchange that it remembers, to recognize a late response. Servers keep it for each session. */
 export interface Receipt extends Pick<SessionRecord, "session" | "rotation" | "obtainedAt"> {
   readonly accessToken: string | undefined;
   /** The refresh token that was presented, and the one that was received or kept. */

@@ -13,7 +13,7 @@ export interface SealingKey {
 export interface KeyRing {
   /** Returns the key that encrypts, and its ID. */
   current(): Promise<{ readonly id: string; readonly key: CryptoKey }>;
-  /** Returns the key with this ID; `undefined` if there is none. */
+  /** Returns the key with this ID; `undefined` if the ring has no such key. */
   find(id: string): Promise<CryptoKey | undefined>;
 }
 

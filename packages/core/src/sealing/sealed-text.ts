@@ -9,7 +9,7 @@ export interface SealedText {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What a text is bound to: it cannot be opened with another key, nor under another name. */
+/** The key and the name to which a text is bound: it cannot be opened with another key, nor under another name. */
 interface Binding {
   readonly id: string;
   readonly key: CryptoKey;

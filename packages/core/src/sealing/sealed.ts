@@ -27,7 +27,7 @@ export interface SealedOptions {
  * Wraps a store so that it keeps the session encrypted, with AES-GCM by WebCrypto. Everything else about the store stays as it is.
  * A session is encrypted with the first key of the ring whenever it is saved, so at its next refresh.
  *
- * Whoever can read the database, its backups or its logs cannot read the tokens. Whoever can write to it can still delete a
+ * People who can read the database, its backups or its logs cannot read the tokens. Those who can write to it can still delete a
  * session or put back an older one.
  *
  * The store reports `STORE_UNREADABLE` if the session is sealed with a key that the ring does not have, was changed, or was

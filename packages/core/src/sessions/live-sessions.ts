@@ -105,7 +105,7 @@ export class LiveSessions {
     return live;
   }
 
-  /** Closes idle sessions, beginning with those that were not used for the longest time, as long as `isDue` says so. */
+  /** Closes idle sessions, beginning with those that were not used for the longest time, as long as `isDue` returns `true`. */
   #closeIdle(isDue: (live: Live) => boolean): void {
     for (const [key, live] of this.#live) {
       if (!isDue(live)) return;

@@ -20,7 +20,7 @@ import type { SessionEvents } from "./events.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 import type { Session } from "./types.ts";
 
-/** What a session needs of all sessions. */
+/** The parts of `createSessions` that a session uses. */
 export interface SessionHost {
   readonly live: LiveSessions;
   readonly events: SessionEvents;

@@ -25,7 +25,7 @@ export interface SessionsOptions extends Omit<TokenManagerOptions, "store" | "ke
   /** After how many milliseconds without use a session is closed, to free its memory. Default 300,000. */
   readonly idleTimeout?: number | undefined;
   /**
-   * Renews sessions that nobody uses before their refresh tokens expire: looks at all of them in each `interval` (in
+   * Renews sessions that no caller uses before their refresh tokens expire: looks at all of them in each `interval` (in
    * milliseconds, default 3,600,000), at most `perSecond` of them in a second (default 10), and renews those of which a fifth of
    * the refresh token's lifetime is left. Needs `list`, and a server that tells that lifetime, or `refreshTokenLifetime`. Every
    * process may do it: one of them renews. Its timer does not keep the process alive. Default: off.
@@ -58,7 +58,7 @@ export type SessionsEvent =
       /** Identifies the session from its sign-in on; not a secret. */
       readonly session: string;
       readonly reason: DeadReason;
-      /** What the token endpoint said. */
+      /** The response of the token endpoint. */
       readonly cause?: EndpointResponse | undefined;
     }
   /** A session that had failed, as this process knows, is alive again. */

@@ -190,7 +190,7 @@ export function mergeTokenSets(previous: TokenSet, next: TokenSet): TokenSet {
 
 type Secret = "accessToken" | "refreshToken" | "idToken" | "extra";
 
-/** Keeps the secrets of a token set, and shows nothing of them, whoever prints it. */
+/** Keeps the secrets of a token set, and shows nothing of them in any output. */
 class Secrets {
   readonly #secrets: Pick<TokenSet, Secret>;
 

@@ -1,7 +1,8 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { RecordStore } from "../../src/record/record-store.ts";
 import { memoryStore } from "../../src/stores/memory-store.ts";
 import { systemClock } from "../../src/util/clock.ts";
+import { startCluster } from "../support/cluster.ts";
 import { gate, holdNextLoad, holdNextSave, write } from "../support/interference.ts";
 import { recordOf } from "../support/machine.ts";
 
@@ -39,4 +40,49 @@ it("does not go back to what a load read before another one that has ended (P3)"
   expect((await first)?.record.rotation).toBe(2);
   finish();
   expect((await second)?.record.rotation).toBe(2);
+});
+
+const deps = { accountOf: () => undefined, clock: systemClock };
+
+describe("a store of several machines that fails over", () => {
+  it("does not take a save for the newest that was confirmed after a later one (P3)", async () => {
+    const { connect, failOver, record } = startCluster();
+    const { store } = connect();
+    const records = new RecordStore(store, deps);
+    const first = await records.save(recordOf(), undefined);
+    const { finish } = holdNextSave(store);
+    const saving = records.save(recordOf({ rotation: 1 }), first ?? undefined);
+    await records.save(recordOf({ rotation: 2 }), await records.load());
+    failOver(1);
+    finish();
+    expect((await saving)?.current?.rotation).toBe(2);
+    expect(record()?.rotation).toBe(2);
+  });
+
+  it("restores what a load has found that was answered after a later one (P3)", async () => {
+    const { connect, failOver } = startCluster();
+    const { store } = connect();
+    const records = new RecordStore(store, deps);
+    const first = await records.save(recordOf(), undefined);
+    const other = new RecordStore(connect().store, deps);
+    await other.load();
+    await other.save(recordOf({ rotation: 1 }), first ?? undefined);
+    const { finish } = holdNextLoad(store);
+    const loading = records.load();
+    failOver(1);
+    await records.load();
+    finish();
+    expect((await loading)?.record.rotation).toBe(1);
+  });
+});
+
+it("lists no versions, and restores nothing, in a store of one machine", async () => {
+  const store = memoryStore();
+  const records = new RecordStore(store, deps);
+  const first = await records.save(recordOf(), undefined);
+  await records.save(recordOf({ session: "s", rotation: 2 }), first ?? undefined);
+  await write(store, (record) => ({ ...record, rotation: 1 }));
+  const found = await records.load();
+  expect(found?.record).toMatchObject({ rotation: 1 });
+  expect(found?.record.past).toBeUndefined();
 });

@@ -339,6 +339,17 @@ describe("the primary of a mirrored store", () => {
     expect(issuer.presented).toEqual([]);
   });
 
+  it("is waited for until it has settled after a failover", async () => {
+    const { issuer, open, primary } = startMirrors(documentWith(1, earlier));
+    const presented: number[] = [];
+    primary.settled = async () => {
+      presented.push(issuer.presented.length);
+    };
+    await using tokens = open();
+    await tokens.getAccessToken();
+    expect(presented).toEqual([0]);
+  });
+
   it("is the only place of claims, verdicts and versions", async () => {
     const { a, clock, open, openStore, primary } = startMirrors();
     await using tokens = open();

@@ -22,7 +22,8 @@ export const listeners: Readonly<Record<Driver, (connection: ConnectionOptions) 
     (connection) =>
     (channel, { onMessage, onReady, onClose }) => {
       const sql = postgres({ ...connection, max: 1 });
-      sql.listen(channel, onMessage, onReady).catch(onClose);
-      return () => sql.end();
+      const listening = sql.listen(channel, onMessage, onReady);
+      listening.catch(onClose);
+      return () => listening.finally(() => sql.end());
     },
 };
