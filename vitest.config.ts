@@ -134,6 +134,7 @@ export default defineConfig({
       project("scripts", "scripts"),
       project("fault-injection", "verification/fault-injection"),
       project("mutation", "verification/mutation"),
+      project("load", "verification/load"),
       project("simulation", "verification/simulation"),
       project("end-to-end", "verification/end-to-end", {
         exhaustive: EXHAUSTIVE["end-to-end"],

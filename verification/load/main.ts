@@ -1,6 +1,7 @@
 /**
  * `pnpm show:load`: server processes share the sessions of 1,000 users, whose access tokens live 20 seconds, on PostgreSQL and
- * on Redis. Prints a table for each, and exits with 1 if a promise is broken. `--seconds 300` also kills a process.
+ * on Redis. Prints a table for each, and exits with 1 if a promise is broken. `--seconds 300` also kills a process, unless
+ * `--no-restart` is given. On Redis, the same server with a lock by hand is run as well, unless `--no-compare` is given.
  */
 import { type EngineName, startEngine } from "./engine.ts";
 import { measureMemory } from "./measure-memory.ts";
@@ -18,7 +19,7 @@ async function show(name: EngineName, options: Options): Promise<string[]> {
     run: await runOn(name, "unexpired", options),
     memory: await measureOn(name, users),
   };
-  const byHand = name === "redis" ? await runOn(name, "lock", options) : undefined;
+  const byHand = name === "redis" && options.compare ? await runOn(name, "lock", options) : undefined;
   console.log(`\n${TITLES[name]}: ${processes} processes, ${users} users, ${seconds} seconds, tokens of 20 seconds\n`);
   console.log(tableOf(figures, byHand));
   for (const [reason, count] of Object.entries(figures.run.failures)) console.log(`failed: ${count} × ${reason}`);

@@ -9,6 +9,8 @@ export interface Options {
   readonly seconds: number;
   readonly rate: number;
   readonly restart: boolean;
+  /** Whether to run the same server with a lock by hand as well. */
+  readonly compare: boolean;
 }
 
 const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
@@ -30,6 +32,7 @@ export function parseOptions(args: readonly string[]): Options {
       seconds: { type: "string", default: "30" },
       rate: { type: "string", default: "300" },
       restart: { type: "boolean" },
+      compare: { type: "boolean", default: true },
     },
   });
   const engines = ENGINES[values.store];
@@ -38,6 +41,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     engines,
     seconds,
+    compare: values.compare,
     processes: numberIn("processes", values.processes),
     users: numberIn("users", values.users),
     rate: numberIn("rate", values.rate),

@@ -11,7 +11,7 @@ export const PENDING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an unsaved rotation does not keep the process alive",
-    edits: [core(PENDING, "left > 0 ? clock.setTimer(() => {}, left, true) : undefined", "undefined")],
+    edits: [core(PENDING, "if (left > 0) this.#cancelKeepAlive =", "if (left < 0) this.#cancelKeepAlive =")],
   },
   {
     name: "an unsaved rotation revives a session that was signed out",

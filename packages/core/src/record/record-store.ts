@@ -72,7 +72,6 @@ export class RecordStore {
   #secrets: readonly string[] = [];
   /** The record that was parsed or saved last, because nearly every load returns it. The string would take as much memory again. */
   #known: Stored | undefined;
-
   /** The version that was last loaded or saved. */
   #version: string | undefined;
   /** The newest stored record that is known. */
@@ -147,9 +146,9 @@ export class RecordStore {
     }
     if (this.#version !== found?.version) this.#conflicts = 0;
     this.#version = found?.version;
-    if (!found) return undefined;
-    if (this.#known?.version !== found.version) this.#known = { version: found.version, record: this.#parse(found) };
-    this.#version = this.#known.version; // the same string, for less memory
+    if (this.#known?.version !== found?.version)
+      this.#known = found && { version: found.version, record: this.#parse(found) };
+    this.#version = this.#known?.version; // the same string, for less memory
     return this.#known;
   }
 
@@ -224,7 +223,7 @@ export class RecordStore {
     this.#known = saved;
     const isOvertaken = before !== this.#ended; // perhaps by a load that found what has replaced the record
     this.#ended++;
-    if (isOvertaken) this.#learn(saved);
+    if (isOvertaken && this.#latest?.version !== version) this.#learn(saved);
     else this.#latest = saved;
     const found = isOvertaken ? await this.load() : saved;
     return { ...saved, current: found?.version === version ? record : found?.record };
@@ -232,8 +231,7 @@ export class RecordStore {
 
   /** Takes note of a record that was not loaded or saved last, but may be newer. */
   #learn(stored: Stored): void {
-    const latest = this.#latest;
-    if (latest?.version === stored.version || !latest || hasReplaced(stored, latest)) this.#latest = stored;
+    if (!this.#latest || hasReplaced(stored, this.#latest)) this.#latest = stored;
   }
 
   /** Returns the version of the saved string. See {@link save}. */
