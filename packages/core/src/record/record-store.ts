@@ -135,8 +135,7 @@ export class RecordStore {
     const before = this.#ended;
     const found = await this.#read();
     if (before !== this.#ended) {
-      const record = found && tryParseRecord(found.value);
-      if (record) this.#learn({ record, version: found.version });
+      this.#learnFrom(found);
       return this.#load();
     }
     this.#ended++;
@@ -234,6 +233,12 @@ export class RecordStore {
     if (!this.#latest || hasReplaced(stored, this.#latest)) this.#latest = stored;
   }
 
+  /** Likewise for what was read for another reason. */
+  #learnFrom(found: StoredValue | undefined): void {
+    const record = found && tryParseRecord(found.value);
+    if (record) this.#learn({ record, version: found.version });
+  }
+
   /** Returns the version of the saved string. See {@link save}. */
   async #write(value: string, expected: string | undefined): Promise<string | undefined | null> {
     try {
@@ -245,6 +250,7 @@ export class RecordStore {
       // an equal claim is ours: no other process draws its random ID
       if (found?.value === value) return found.version;
       if (found?.version === expected) throw failure;
+      this.#learnFrom(found);
       return null;
     }
   }

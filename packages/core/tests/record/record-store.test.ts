@@ -76,6 +76,22 @@ describe("a store of several machines that fails over", () => {
   });
 });
 
+it("restores what it has found after a save that failed (P1)", async () => {
+  const { connect, failOver } = startCluster();
+  const { store } = connect();
+  const records = new RecordStore(store, deps);
+  const first = await records.save(recordOf(), undefined);
+  const other = new RecordStore(connect().store, deps);
+  await other.save(recordOf({ rotation: 1 }), await other.load());
+  store.save = async () => {
+    store.save = connect().store.save;
+    throw new Error("no response");
+  };
+  await records.save(recordOf({ rotation: 2 }), first ?? undefined);
+  failOver(1);
+  expect((await records.load())?.record.rotation).toBe(1);
+});
+
 it("lists no versions, and restores nothing, in a store of one machine", async () => {
   const store = memoryStore();
   const records = new RecordStore(store, deps);
