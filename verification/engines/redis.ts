@@ -102,6 +102,7 @@ export class RedisServer implements AsyncDisposable {
 
   /** Ends all connections and the server: it refuses connections until {@link start}. */
   async stop(): Promise<void> {
+    this.resume(); // a paused server does not end
     if (this.#process) await endServer(this.#process, "SIGTERM");
   }
 

@@ -1,27 +1,32 @@
 /** Runs the code of the README. */
 import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { startIssuer } from "@unexpired/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { TestServer } from "./support/server.ts";
+import { freshKey, SOON, TestServer } from "./support/server.ts";
 
 const server = TestServer.use();
 const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
 const blocks = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ""]) => code);
 
-/** Runs a program in a process of its own, and returns its output. */
-async function run(program: string, variables: Readonly<Record<string, string>> = {}): Promise<string> {
+/** Starts a program in a process of its own. */
+function start(program: string, variables: Readonly<Record<string, string>> = {}) {
   const folder = mkdtempSync(join(import.meta.dirname, "readme-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "program.ts");
   writeFileSync(file, program);
   const child = spawn(process.execPath, [file], { env: { ...process.env, REDIS_URL: server.redis.url, ...variables } });
   onTestFinished(() => void child.kill());
-  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  expect(errors).toBe("");
+  return { child, errors: text(child.stderr) };
+}
+
+/** Runs a program, and returns its output. */
+async function run(program: string, variables?: Readonly<Record<string, string>>): Promise<string> {
+  const { child, errors } = start(program, variables);
+  const output = await text(child.stdout);
+  expect(await errors).toBe("");
   return output;
 }
 
@@ -50,15 +55,43 @@ for await (const key of list?.() ?? []) if (key === "${key}") console.log("liste
 ${end}
 `;
 
+/** For each line of its input, prints what it loads. Ends with its input. */
+const LOAD = (key: string, end: string) => `
+await store("${key}").save("value", undefined);
+for await (const _ of process.stdin)
+  console.log(await store("${key}").load().then((stored) => stored?.value, (error) => error.code));
+${end}
+`;
+
 describe.each([
   ["ioredis", "redis.disconnect();"],
   ["iovalkey", "redis.disconnect();"],
   ["redis", "client.destroy();"],
 ])("the program for %s", (client, end) => {
+  const name = client === "iovalkey" ? "ioredis" : client; // it is a fork, with the same functions
+  const program = (blocks.find((code) => code.startsWith(`// ${name}\n`)) ?? "").replaceAll(name, client);
+
   it("notifies of changes, lists the keys, and ends", async () => {
-    const name = client === "iovalkey" ? "ioredis" : client; // it is a fork, with the same functions
-    const block = (blocks.find((code) => code.startsWith(`// ${name}\n`)) ?? "").replaceAll(name, client);
-    const key = `user:${randomUUID()}`;
-    expect(await run(block + USE(key, end))).toBe("listed\n");
+    expect(await run(program + USE(freshKey(), end))).toBe("listed\n");
+  });
+
+  it("loads again after a server that hangs, and after a restart", { timeout: 60_000 }, async () => {
+    const sooner = program.replaceAll("5_000", "1_000").replaceAll("2_000", "400");
+    const { child, errors } = start(sooner + LOAD(freshKey(), end));
+    const lines = child.stdout.setEncoding("utf8")[Symbol.asyncIterator]();
+    const load = async () => {
+      child.stdin.write("load");
+      return (await lines.next()).value;
+    };
+    expect(await load()).toBe("value\n");
+    server.redis.pause();
+    expect(await load()).toBe("STORE_UNAVAILABLE\n");
+    server.redis.resume();
+    await expect.poll(load, SOON).toBe("value\n");
+    await server.redis.restart();
+    await expect.poll(load, SOON).toBe("value\n");
+    child.stdin.end();
+    expect(await lines.next()).toMatchObject({ done: true });
+    expect(await errors).toBe("");
   });
 });
