@@ -34,7 +34,6 @@ export const ciProofs = (now: number): Proof[] => [
   ["show:machines"],
   ["show:servers"],
   ["show:clients"],
-  ["show:databases"],
   ["show:programs"],
   ["example:mcp", "--seconds", "4"],
   ["conformance:mcp", "--quick"],
@@ -46,6 +45,7 @@ export const nightlyProofs = (): Proof[] => [
   ["simulate", "--seed", freshSeed(), "--runs", "200000"],
   ["simulate", "--mutants"],
   ["inject-faults", "--seed", freshSeed(), "--rounds", "200"],
+  ["show:databases"],
 ];
 
 /** These keep the processors busy; the others mostly wait for processes, servers and timers. */

@@ -86,7 +86,11 @@ export const FAILOVER_MUTANTS: readonly Mutant[] = [
   },
   mutant(
     "a save that was overtaken taken for the newest record",
-    core("record/record-store.ts", "if (isOvertaken) this.#learn(saved);\n    else this.#latest", "this.#latest"),
+    core(
+      "record/record-store.ts",
+      "if (isOvertaken && this.#latest?.version !== version) this.#learn(saved);\n    else this.#latest",
+      "this.#latest",
+    ),
   ),
   mutant(
     "the end of a failover is not awaited before a claim",
