@@ -2,7 +2,7 @@ import { ConfigurationError, StoreError, UnexpiredError } from "../errors.ts";
 import { secretsOf } from "../tokens/token-set.ts";
 import type { Clock, StoredValue, StoreEvent, TokenSet, TokenStore } from "../types.ts";
 import { withDeadline } from "../util/deadline.ts";
-import { maskSecrets, redact } from "../util/redact.ts";
+import { isHarmless, maskSecrets, redact } from "../util/redact.ts";
 import {
   MAX_OWN_SPENT,
   parseRecord,
@@ -36,12 +36,6 @@ export interface Saved extends Stored {
 interface ObservedStore extends TokenStore {
   readonly isShared?: boolean;
 }
-
-/** A word such as `no_service` or `EBUSY`. Almost every token contains a digit. */
-const CODE = /^[a-z_]{1,40}$/i;
-const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
-  ["number", "boolean"].includes(typeof value) ||
-  (typeof value === "string" && CODE.test(value) && !secrets.includes(value));
 
 /** In milliseconds. Nothing waits for ever for a store that has stopped responding. */
 const DEADLINE = 30_000;
