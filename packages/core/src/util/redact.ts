@@ -88,7 +88,7 @@ const spellings = (secret: string): readonly string[] => [
 /** A word such as `no_service` or `EBUSY`. Almost every token contains a digit. */
 const CODE = /^[a-z_]{1,40}$/i;
 
-/** Returns whether a property of an error can be shown: a number, a boolean, or a code that is none of the secrets. */
+/** Returns whether a property of an error can be shown: a number, a boolean, or a code that is not one of the secrets. */
 export const isHarmless = (value: unknown, secrets: readonly string[]): boolean =>
   ["number", "boolean"].includes(typeof value) ||
   (typeof value === "string" && CODE.test(value) && !secrets.includes(value));
