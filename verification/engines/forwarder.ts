@@ -28,6 +28,11 @@ export class Forwarder implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Forwards nothing on its connections any more, and leaves them open, as if a host had vanished. New ones work. */
+  stall(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
   #forward(client: Socket): void {
     if (this.#target === undefined) return void client.destroy();
     const server = connect(this.#target, "127.0.0.1");

@@ -121,7 +121,7 @@ function keepSubscribed(subscribe: () => ReturnType<Subscribe>, clock: Clock): (
   };
   const attempt = () => {
     start().catch(() => {
-      if (isOpen) end = clock.setTimer(attempt, SUBSCRIBE_AGAIN, false);
+      end = clock.setTimer(attempt, SUBSCRIBE_AGAIN, false);
     });
   };
   attempt();

@@ -111,6 +111,22 @@ describe("the subscription", () => {
     stop();
   });
 
+  it("is not tried again if it fails after the last watcher has stopped", async () => {
+    const { clock, subscribe, watch } = controlled();
+    let fail = (_: Error) => {};
+    subscribe.mockReturnValueOnce(
+      new Promise((_, reject) => {
+        fail = reject;
+      }),
+    );
+    const { stop } = watch("a");
+    await settle();
+    stop();
+    fail(new Error("refused"));
+    await clock.advance(10_000);
+    expect(subscribe).toHaveBeenCalledTimes(1);
+  });
+
   it("is not tried again after the last watcher has stopped, and may fail to end", async () => {
     const { clock, subscribe, watch } = controlled();
     subscribe.mockRejectedValueOnce(new Error("refused"));
